@@ -1,0 +1,1 @@
+"""Preview, plan, push: what carries a segment to an audience."""

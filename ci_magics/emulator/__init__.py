@@ -1,0 +1,1 @@
+"""Microsoft's endpoints on one loopback port, for tests, demonstrations and newcomers."""

@@ -1,0 +1,116 @@
+"""The errors a person sees: one sentence, what to do next, and what support will ask for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CiError(Exception):
+    """Base of every error raised by ci-magics.
+
+    Parameters
+    ----------
+    sentence
+        What happened, in one sentence a marketing analyst understands. Never holds an e-mail address, a hash,
+        a token or a provider's raw body.
+    next_step
+        What to do about it.
+    code
+        The provider's error code, or our own short name for the case.
+    tracking_id
+        The TrackingId that Microsoft's support asks for.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        next_step: str = "",
+        *,
+        code: int | str | None = None,
+        tracking_id: str | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.next_step = next_step
+        self.code = code
+        self.tracking_id = tracking_id
+
+    def __str__(self) -> str:
+        marks = []
+        if self.code is not None:
+            marks.append(f"code {self.code}")
+        if self.tracking_id:
+            marks.append(f"TrackingId {self.tracking_id}")
+        parts = [self.sentence, self.next_step, f"({', '.join(marks)})" if marks else ""]
+        return " ".join(part for part in parts if part)
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in a notebook instead of a stack (IPython's hook for exceptions)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ArgumentError(CiError):
+    """A magic or function was called with an option, value or combination it does not know."""
+
+
+class NotFoundError(CiError):
+    """A name does not exist: a segment, column, connection, audience or run."""
+
+
+class SegmentError(CiError):
+    """A segment cannot be built or used as it is."""
+
+
+class ConsentError(CiError):
+    """A consent is missing, so nothing was sent."""
+
+
+class ConnectionSetupError(CiError):
+    """A connection is incomplete, contradicts itself or belongs to somebody else."""
+
+
+class SignInError(CiError):
+    """Signing in to Microsoft failed or is needed first."""
+
+
+class ExportRefusedError(CiError):
+    """A guard stopped the export before anything was sent."""
+
+
+class ServiceError(CiError):
+    """Microsoft answered with an error."""
+
+
+class OutcomeUnknownError(ServiceError):
+    """A request went out and no usable answer came back: it may or may not have been carried out."""
+
+
+class WorkspaceError(CiError):
+    """The workspace cannot be read or written."""
+
+
+def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> NotFoundError:
+    """Build the error for a name that does not exist, with the nearest name that does.
+
+    Parameters
+    ----------
+    kind
+        The word for what was looked for, for example ``segment``.
+    name
+        What the person wrote.
+    known
+        The names that exist.
+    next_step
+        How to list or make one.
+    """
+    nearest = nearest_name(name, known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    return NotFoundError(f"There is no {kind} '{name}'.{hint}", next_step, code="not_found")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the existing name most like ``name``, ignoring case, or None when nothing is near."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None

@@ -1,0 +1,1 @@
+"""The wire to Microsoft: sign-in, Microsoft Advertising, bulk uploads."""

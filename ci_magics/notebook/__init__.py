@@ -1,0 +1,1 @@
+"""Magics and forms: thin skins over the public functions."""

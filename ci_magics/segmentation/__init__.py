@@ -1,0 +1,1 @@
+"""Segments: named sets of profiles with an e-mail column and a key."""

@@ -1,0 +1,1 @@
+"""Where connections, segments, runs and ledgers are kept."""
