@@ -148,9 +148,7 @@ class Advertising:
 
     def delete_audience(self, audience_id: str) -> None:
         """Delete a list (DeleteAudiences)."""
-        answer = self._call(
-            "DeleteAudiences", "DELETE", f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]}
-        )
+        answer = self._call("DeleteAudiences", "DELETE", f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]})
         _raise_partial(answer, "DeleteAudiences")
 
     def apply(self, audience_id: str, action: Action, hashes: Sequence[str], *, accept_terms: bool) -> Applied:
@@ -193,9 +191,7 @@ class Advertising:
         )
         return [_audience(item) for item in answer.body.get("Audiences") or [] if item is not None]
 
-    def _call(
-        self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True
-    ) -> Answer:
+    def _call(self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Answer:
         return self._conversation.call(operation, verb, url, body, repeatable=repeatable)
 
 

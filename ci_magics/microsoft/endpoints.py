@@ -52,9 +52,7 @@ class Endpoints:
         if self.is_emulator:
             return (parts.scheme, parts.netloc) == urlsplit(self.bulk)[:2]
         host = parts.hostname or ""
-        return parts.scheme == "https" and (
-            host == "bingads.microsoft.com" or host.endswith(".bingads.microsoft.com")
-        )
+        return parts.scheme == "https" and (host == "bingads.microsoft.com" or host.endswith(".bingads.microsoft.com"))
 
 
 def endpoints_of(environment: str, emulator_url: str | None = None) -> Endpoints:

@@ -19,16 +19,34 @@ _SENTENCES: dict[int, tuple[str, str]] = {
         "The signed-in user may not use this account.",
         "Check the customer id and account id of the connection, or ask the account's administrator for access.",
     ),
-    108: ("Microsoft has locked the signed-in user.", "Unlock the user at Microsoft Advertising, then sign in again."),
+    108: (
+        "Microsoft has locked the signed-in user.",
+        "Unlock the user at Microsoft Advertising, then sign in again.",
+    ),
     109: ("The sign-in has expired.", _SIGN_IN),
     116: ("A request header is missing.", "Please report this as a bug of ci-magics."),
     117: ("Microsoft Advertising is receiving too many calls.", "Wait a minute and run it again."),
     120: ("The signed-in user may not use Microsoft Advertising.", "Sign in with another user."),
-    122: ("This kind of sign-in is not accepted here.", "Sign in with the other kind of account (work or personal)."),
-    123: ("This kind of sign-in is not accepted here.", "Sign in with the other kind of account (work or personal)."),
-    124: ("This kind of sign-in is not accepted here.", "Sign in with the other kind of account (work or personal)."),
-    125: ("This kind of sign-in is not accepted here.", "Sign in with the other kind of account (work or personal)."),
-    126: ("This kind of sign-in is not accepted here.", "Sign in with the other kind of account (work or personal)."),
+    122: (
+        "This kind of sign-in is not accepted here.",
+        "Sign in with the other kind of account (work or personal).",
+    ),
+    123: (
+        "This kind of sign-in is not accepted here.",
+        "Sign in with the other kind of account (work or personal).",
+    ),
+    124: (
+        "This kind of sign-in is not accepted here.",
+        "Sign in with the other kind of account (work or personal).",
+    ),
+    125: (
+        "This kind of sign-in is not accepted here.",
+        "Sign in with the other kind of account (work or personal).",
+    ),
+    126: (
+        "This kind of sign-in is not accepted here.",
+        "Sign in with the other kind of account (work or personal).",
+    ),
     1001: (
         "The signed-in user may not use this customer.",
         "Check the customer id of the connection, or ask the customer's administrator for access.",
@@ -37,8 +55,14 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     1011: ("Microsoft Advertising had an internal error.", _SUPPORT),
     1029: ("The customer id is missing.", "Give the connection a customer id."),
     1030: ("The account id is missing.", "Give the connection an account id."),
-    1102: ("The account id is not valid.", "Check the account id (aid in the address bar of Microsoft Advertising)."),
-    1490: ("The customer id is not valid.", "Check the customer id (cid in the address bar of Microsoft Advertising)."),
+    1102: (
+        "The account id is not valid.",
+        "Check the account id (aid in the address bar of Microsoft Advertising).",
+    ),
+    1490: (
+        "The customer id is not valid.",
+        "Check the customer id (cid in the address bar of Microsoft Advertising).",
+    ),
     3224: ("The upload address has been used already.", "Run the export again."),
     3225: ("The upload file has too many rows.", "Please report this as a bug of ci-magics."),
     3226: ("The upload address has expired.", "Run the export again."),
@@ -53,7 +77,10 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     4865: ("The account has no room for another audience.", "Delete audiences that are not used."),
     4866: ("The customer has no room for another audience.", "Delete audiences that are not used."),
     6999: ("A request held too many items.", "Please report this as a bug of ci-magics."),
-    8000: ("The audience does not exist in this account, or is not a Customer Match list.", "See %ci_status."),
+    8000: (
+        "The audience does not exist in this account, or is not a Customer Match list.",
+        "See %ci_status.",
+    ),
     8003: (
         "The Customer Match terms are not accepted for this account.",
         "Accept them on the connection (--accept-terms), or in Microsoft Advertising under Audiences.",
@@ -88,11 +115,7 @@ def read_faults(body: Mapping[str, Any]) -> list[Fault]:
     Understands ``AdApiFaultDetail`` (Errors), ``ApiFaultDetail`` and ``ApiFault`` (OperationErrors, BatchErrors)
     and the flat answer of the upload address.
     """
-    faults = [
-        fault
-        for name in ("Errors", "OperationErrors", "BatchErrors")
-        for fault in read_errors(body.get(name))
-    ]
+    faults = [fault for name in ("Errors", "OperationErrors", "BatchErrors") for fault in read_errors(body.get(name))]
     if not faults and "Code" in body:
         faults = read_errors([body])
     return faults

@@ -99,9 +99,7 @@ class Conversation:
         self.session = open_session(caller.endpoints)
         self._on_wait = on_wait or (lambda _sentence: None)
 
-    def call(
-        self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True
-    ) -> Answer:
+    def call(self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Answer:
         """Send one JSON request and return its answer.
 
         Parameters
@@ -176,18 +174,14 @@ class Conversation:
             raise _lost(operation, error, repeatable) from None
         return self._read(operation, response, repeatable, renewals)
 
-    def _read(
-        self, operation: str, response: requests.Response, repeatable: bool, renewals: Any
-    ) -> Answer:
+    def _read(self, operation: str, response: requests.Response, repeatable: bool, renewals: Any) -> Answer:
         body = json_object(response)
         tracking_id = tracking_id_of(response, body)
         if response.ok and body is not None:
             return Answer(body, tracking_id)
         faults = read_faults(body or {})
         codes = {fault.code for fault in faults}
-        error = service_error(
-            faults, status=response.status_code, tracking_id=tracking_id, operation=operation
-        )
+        error = service_error(faults, status=response.status_code, tracking_id=tracking_id, operation=operation)
         if codes & _RENEW or (not faults and response.status_code == 401):
             renew = next(renewals, None)
             if renew is None:

@@ -1,0 +1,201 @@
+"""Bulk uploads: ask for an address, send a file, wait, read what came of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+
+from ci_magics.errors import CiError, ConnectionSetupError, OutcomeUnknownError
+from ci_magics.microsoft.faults import Fault, read_errors, read_faults, service_error
+from ci_magics.microsoft.http import Conversation, json_object, tracking_id_of
+from ci_magics.microsoft.result_file import MAX_RESULT_BYTES, RowError, read_result
+
+BULK = "/Bulk/v13"
+
+_UNFINISHED = frozenset({"PendingFileUpload", "FileUploaded", "InProgress"})
+_READABLE = frozenset({"Completed", "CompletedWithErrors"})
+_ALREADY_USED = 3224
+_UPLOAD_TIMEOUT = (10.0, 600.0)  # seconds to connect, to wait for a byte of the answer
+
+
+@dataclass(frozen=True)
+class UploadTicket:
+    """Permission to send one file, good for 15 minutes (page "GetBulkUploadUrl")."""
+
+    request_id: str
+    upload_url: str
+    tracking_id: str | None
+
+
+@dataclass(frozen=True)
+class UploadStatus:
+    """How far Microsoft is with an uploaded file (page "GetBulkUploadStatus")."""
+
+    status: str
+    percent: int
+    result_url: str | None
+    faults: tuple[Fault, ...]
+    tracking_id: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status will not change any more."""
+        return self.status not in _UNFINISHED
+
+    @property
+    def readable(self) -> bool:
+        """Whether the rows were looked at, so that a result file tells about them."""
+        return self.status in _READABLE
+
+
+class Bulk:
+    """The bulk service's operations for one account."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._base = conversation.caller.endpoints.bulk + BULK
+
+    def request_upload(self) -> UploadTicket:
+        """Ask for an upload address (GetBulkUploadUrl).
+
+        Raises
+        ------
+        ConnectionSetupError
+            The address is not Microsoft's, so no file will be sent there.
+        """
+        account = self._conversation.caller.account_id
+        answer = self._conversation.call(
+            "GetBulkUploadUrl",
+            "POST",
+            f"{self._base}/BulkUploadUrl/Query",
+            {"ResponseMode": "ErrorsOnly", "AccountId": account},
+        )
+        url = str(answer.body.get("UploadUrl") or "")
+        if not self._conversation.caller.endpoints.allows_upload_to(url):
+            raise ConnectionSetupError(
+                "The upload address that was handed out is not one of Microsoft Advertising's, so nothing was sent.",
+                "Check the network for something that changes answers on the way.",
+                code="foreign_upload_url",
+                tracking_id=answer.tracking_id,
+            )
+        return UploadTicket(str(answer.body.get("RequestId") or ""), url, answer.tracking_id)
+
+    def upload(self, ticket: UploadTicket, path: Path) -> str | None:
+        """Send a file and return the TrackingId.
+
+        A lost answer is no error here: `status` tells whether the file arrived.
+
+        Raises
+        ------
+        ServiceError
+            Microsoft refused the file.
+        """
+        headers = self._conversation.headers()
+        headers["AccountId"] = headers["CustomerAccountId"]
+        headers["AuthenticationToken"] = headers["Authorization"].removeprefix("Bearer ")
+        with path.open("rb") as content:
+            try:
+                response = self._conversation.session.post(
+                    ticket.upload_url,
+                    headers=headers,
+                    files={"file": (path.name, content)},
+                    timeout=_UPLOAD_TIMEOUT,
+                    allow_redirects=False,
+                )
+            except requests.RequestException:
+                return None  # whether it arrived is asked for by `status`
+        return _read_upload_answer(response)
+
+    def status(self, request_id: str) -> UploadStatus:
+        """Ask how far an upload is (GetBulkUploadStatus)."""
+        answer = self._conversation.call(
+            "GetBulkUploadStatus",
+            "POST",
+            f"{self._base}/BulkUploadStatus/Query",
+            {"RequestId": request_id},
+        )
+        body = answer.body
+        return UploadStatus(
+            status=str(body.get("RequestStatus") or ""),
+            percent=int(body.get("PercentComplete") or 0),
+            result_url=body.get("ResultFileUrl") or None,
+            faults=tuple(read_errors(body.get("Errors"))),
+            tracking_id=answer.tracking_id,
+        )
+
+    def wait(self, request_id: str, on_status: Callable[[UploadStatus], None] | None = None) -> UploadStatus:
+        """Ask until an upload is finished or turns out not to have arrived; can be interrupted.
+
+        The first question comes after 0.2 s, the pauses grow by half to 5 s in the first minute, then to 60 s.
+        """
+        clock = self._conversation.clock
+        started = clock.monotonic()
+        pause = 0.2
+        while True:
+            clock.sleep(pause)
+            status = self.status(request_id)
+            if on_status:
+                on_status(status)
+            if status.finished or status.status == "PendingFileUpload":
+                return status
+            longest = 5.0 if clock.monotonic() - started < 60 else 60.0
+            pause = min(pause * 1.5, longest)
+
+    def errors(self, request_id: str, status: UploadStatus) -> Iterator[RowError]:
+        """Read the errors of a finished upload; an expired result address is asked for again.
+
+        Raises
+        ------
+        OutcomeUnknownError
+            The result file cannot be fetched or read.
+        """
+        with tempfile.TemporaryFile() as result:
+            for url in (status.result_url, None):
+                address = url or self.status(request_id).result_url
+                if address and self._download(address, result):
+                    result.seek(0)
+                    yield from read_result(result)
+                    return
+        raise OutcomeUnknownError(
+            "The result file of the upload cannot be fetched, so it is not known which rows were accepted.",
+            "Run the export again: sending the same rows twice does no harm.",
+            code="result_missing",
+        )
+
+    def _download(self, url: str, target: BinaryIO) -> bool:
+        """Fetch a result file without any credentials; tell whether it is there."""
+        if not url.startswith("https://") and not self._conversation.caller.endpoints.allows_upload_to(url):
+            return False
+        target.seek(0)
+        target.truncate()
+        try:
+            with self._conversation.session.get(url, stream=True, timeout=_UPLOAD_TIMEOUT) as response:
+                return response.status_code == 200 and _copy(response, target)
+        except requests.RequestException:
+            return False
+
+
+def _copy(response: requests.Response, target: BinaryIO) -> bool:
+    received = 0
+    for block in response.iter_content(1 << 20):
+        received += len(block)
+        if received > MAX_RESULT_BYTES:
+            return False
+        target.write(block)
+    return True
+
+
+def _read_upload_answer(response: requests.Response) -> str | None:
+    body = json_object(response)
+    tracking_id = tracking_id_of(response, body)
+    faults = read_faults(body or {}) if not response.ok else []
+    used = any(fault.code == _ALREADY_USED for fault in faults)
+    if response.ok or used or response.status_code >= 500:
+        return tracking_id
+    error: CiError = service_error(faults, status=response.status_code, tracking_id=tracking_id, operation="the upload")
+    raise error

@@ -1,0 +1,148 @@
+"""The bulk files that carry hashes to a Customer Match list.
+
+Records and columns as in Microsoft's pages "Customer List Record", "Customer List Item Record" and "Format Version
+Record" of the bulk file schema 6.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ci_magics.microsoft.advertising import Action
+from ci_magics.microsoft.zip_file import SingleMemberZip
+
+Hashes = npt.NDArray[np.uint8]
+"""SHA-256 values, shape (n, 32)."""
+
+MAX_FILE_ROWS = 4_000_000
+MAX_FILE_BYTES = 100_000_000
+
+_COLUMNS = "Type,Id,Parent Id,Client Id,Name,Action Type,Accept Customer Match Term,Sub Type,Text"
+_FORMAT_VERSION = "Format Version,,,,6.0,,,,"
+_HEADING_ROWS = 2  # the Format Version and Customer List records
+_BLOCK = 50_000
+_BYTES_PER_ITEM = 64  # more than a deflated item ever takes
+_CLIENT_ID_DIGITS = 9
+_HEX = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class UploadFile:
+    """One file to upload: the items ``start`` up to ``stop`` of the hashes it was made from."""
+
+    path: Path
+    action: Action
+    start: int
+    stop: int
+
+
+def write_upload_files(
+    hashes: Hashes,
+    *,
+    audience_id: str,
+    action: Action,
+    accept_terms: bool,
+    directory: Path,
+    max_rows: int = MAX_FILE_ROWS,
+    max_bytes: int = MAX_FILE_BYTES,
+) -> Iterator[UploadFile]:
+    """Write hashes into as few zip files as Microsoft's limits allow, one after the other.
+
+    Each item's Client Id is its position in ``hashes``, so that an error in the result file finds its way back.
+
+    Parameters
+    ----------
+    hashes
+        What to send, shape (n, 32).
+    audience_id
+        The list that exists already.
+    action
+        What to do with the items. ``Replace`` goes into the first file only, ``Add`` into the others.
+    accept_terms
+        Whether the Customer Match terms were accepted on the connection; written only when they were.
+    directory
+        Where the files go.
+    max_rows, max_bytes
+        Limits of one file, the zipped size in bytes (guide "Bulk download and upload").
+    """
+    start = 0
+    number = 0
+    while start < len(hashes):
+        now: Action = "Add" if action == "Replace" and number else action
+        path = directory / f"upload-{number:04d}.zip"
+        heading = _heading(audience_id, now, accept_terms)
+        stop = _write_one(path, heading, hashes, start, audience_id, max_rows - _HEADING_ROWS, max_bytes)
+        yield UploadFile(path, now, start, stop)
+        start, number = stop, number + 1
+
+
+def item_position(client_id: str) -> int | None:
+    """Return the position of the hash that a result row is about, or None when it is about the list."""
+    return int(client_id) if client_id.isascii() and client_id.isdigit() else None
+
+
+def _write_one(
+    path: Path, heading: bytes, hashes: Hashes, start: int, audience_id: str, room: int, max_bytes: int
+) -> int:
+    end = min(start + room, len(hashes))
+    with SingleMemberZip(path, "upload.csv") as archive:
+        archive.write(heading)
+        while start < end:
+            stop = min(start + _BLOCK, end)
+            if archive.compressed_bytes and archive.compressed_bytes + _room_for(start, stop) > max_bytes:
+                break
+            archive.write(_items(hashes[start:stop], start, audience_id))
+            start = stop
+    return start
+
+
+def _room_for(start: int, stop: int) -> int:
+    return (stop - start) * _BYTES_PER_ITEM + 65_536  # and what the compressor holds back
+
+
+def _heading(audience_id: str, action: Action, accept_terms: bool) -> bytes:
+    accepted = "True" if accept_terms else ""
+    rows = (
+        _COLUMNS,
+        _FORMAT_VERSION,
+        f"Customer List,{audience_id},,list,,{action},{accepted},,",
+    )
+    return b"\xef\xbb\xbf" + "".join(row + "\r\n" for row in rows).encode()
+
+
+def _items(hashes: Hashes, first: int, audience_id: str) -> memoryview:
+    """Lay out the item rows as one block of bytes: every row is as long as the next."""
+    before = f"Customer List Item,,{audience_id},".encode()
+    between = b",,,,Email,"
+    width = len(before) + _CLIENT_ID_DIGITS + len(between) + 64 + 2
+    rows = np.empty((len(hashes), width), dtype=np.uint8)
+    place = 0
+    for part in (
+        _constant(before),
+        _numbers(first, len(hashes)),
+        _constant(between),
+        _hex(hashes),
+        _constant(b"\r\n"),
+    ):
+        rows[:, place : place + part.shape[1]] = part
+        place += part.shape[1]
+    return rows.reshape(-1).data
+
+
+def _constant(text: bytes) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(text, dtype=np.uint8)[None, :]
+
+
+def _hex(hashes: Hashes) -> npt.NDArray[np.uint8]:
+    return _HEX[hashes].reshape(len(hashes), 64)
+
+
+def _numbers(first: int, count: int) -> npt.NDArray[np.uint8]:
+    digits = 10 ** np.arange(_CLIENT_ID_DIGITS - 1, -1, -1, dtype=np.int64)
+    positions = np.arange(first, first + count, dtype=np.int64)[:, None]
+    return (positions // digits % 10 + ord("0")).astype(np.uint8)
