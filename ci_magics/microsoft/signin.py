@@ -1,0 +1,267 @@
+"""Sign-in to Microsoft through MSAL: the same code and authority for every environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msal
+import requests
+from requests.adapters import HTTPAdapter
+
+from ci_magics.errors import CiError, SignInError
+from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
+from ci_magics.microsoft.http import open_session
+
+Flow = Literal["device", "browser", "env"]
+FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
+
+#: The emulator knows one application; real ones are registered in Microsoft Entra.
+EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
+_LOOPBACK_REDIRECT = "http://localhost"
+_BROWSER_SECONDS = 300
+_TIMEOUT = (10.0, 60.0)
+
+#: What the person should do for each error of Microsoft Entra (guide "Get tokens", "Handle service errors").
+_REMEDIES = {
+    "invalid_grant": ("The sign-in is not valid any more.", "Sign in again: %ci_connect NAME --flow device."),
+    "access_denied": ("The sign-in was declined.", "Sign in again and accept what is asked."),
+    "authorization_declined": ("The sign-in was declined.", "Sign in again and accept what is asked."),
+    "expired_token": ("Nobody signed in before the code expired.", "Run it again and enter the new code in time."),
+    "invalid_client": ("Microsoft does not know this application.", "Check the client id of the connection."),
+    "unauthorized_client": (
+        "This application may not sign in this way.",
+        "Allow public client flows for it in Microsoft Entra, or use another --flow.",
+    ),
+    "invalid_scope": ("This application may not use Microsoft Advertising.", "Check its permissions in Entra."),
+}
+
+
+class MsalTokens:
+    """Access tokens of one signed-in person, renewed when needed.
+
+    Parameters
+    ----------
+    app
+        The MSAL application that holds the token cache.
+    account
+        MSAL's account of the person.
+    scope
+        What the tokens are for.
+    """
+
+    def __init__(self, app: msal.PublicClientApplication, account: Mapping[str, Any], scope: str) -> None:
+        self._app = app
+        self._account = account
+        self._scope = scope
+
+    @property
+    def username(self) -> str:
+        """The name under which the person signed in."""
+        return str(self._account.get("username") or "")
+
+    def token(self) -> str:
+        """Return a valid access token."""
+        return self._silently(force_refresh=False)
+
+    def renew(self) -> str:
+        """Return a new access token, because the last one was refused."""
+        return self._silently(force_refresh=True)
+
+    def __repr__(self) -> str:
+        return "<MsalTokens>"
+
+    def _silently(self, *, force_refresh: bool) -> str:
+        answer = self._app.acquire_token_silent_with_error(
+            [self._scope], account=self._account, force_refresh=force_refresh
+        )
+        return str(_checked(answer)["access_token"])
+
+
+class _Rerouted(HTTPAdapter):
+    """Send what is addressed to Microsoft's sign-in to the emulator instead."""
+
+    def __init__(self, base: str) -> None:
+        self._base = urlsplit(base)
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        request.url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
+        return super().send(request, *args, **kwargs)
+
+
+class _TimedSession:
+    """What MSAL needs of a session, with a time limit on every request."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+
+    def get(self, url: str, **options: Any) -> requests.Response:
+        return self._session.get(url, **{"timeout": _TIMEOUT, **options})
+
+    def post(self, url: str, **options: Any) -> requests.Response:
+        return self._session.post(url, **{"timeout": _TIMEOUT, **options})
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def open_application(
+    endpoints: Endpoints,
+    *,
+    client_id: str,
+    tenant: str = "common",
+    cache: msal.TokenCache | None = None,
+) -> msal.PublicClientApplication:
+    """Return the MSAL application that signs in to an environment.
+
+    Parameters
+    ----------
+    endpoints
+        Where the environment answers.
+    client_id
+        The application's id in Microsoft Entra.
+    tenant
+        A tenant's id, or ``common``.
+    cache
+        Where tokens are kept; in memory unless given.
+    """
+    session = open_session(endpoints)
+    if endpoints.login:
+        session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login))
+    try:
+        return msal.PublicClientApplication(
+            client_id,
+            authority=f"{LOGIN_HOST}/{tenant}",
+            http_client=_TimedSession(session),
+            token_cache=cache,
+        )
+    except (ValueError, requests.RequestException):
+        raise SignInError(
+            "Microsoft's sign-in cannot be reached, or does not know the tenant.",
+            "Check the network and the tenant of the connection.",
+            code="sign_in_unreachable",
+        ) from None
+
+
+def open_cache(path: Path, on_notice: Callable[[str], None]) -> msal.TokenCache:
+    """Open a token cache on disk, encrypted where the platform can.
+
+    Parameters
+    ----------
+    path
+        The cache file; its folder must exist and be private.
+    on_notice
+        Called with a sentence when the tokens can only be kept in a plain file (mode 0600).
+    """
+    import msal_extensions
+
+    try:
+        persistence = msal_extensions.build_encrypted_persistence(str(path))
+    except Exception:  # noqa: BLE001 - whatever the platform lacks, a private file is the documented fallback
+        on_notice(f"This machine offers no encryption for tokens: they are kept in {path.name}, readable by you only.")
+        persistence = msal_extensions.FilePersistence(str(path))
+    return msal_extensions.PersistedTokenCache(persistence)
+
+
+def known_sign_in(app: msal.PublicClientApplication, scope: str, home_account_id: str | None) -> MsalTokens | None:
+    """Return the tokens of somebody who signed in earlier, or None."""
+    accounts = app.get_accounts()
+    account = next((each for each in accounts if each["home_account_id"] == home_account_id), None)
+    if account is None and home_account_id is None and len(accounts) == 1:
+        account = accounts[0]
+    return MsalTokens(app, account, scope) if account else None
+
+
+def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
+    """Show a link and a code, and wait until the person has signed in; can be interrupted."""
+    flow = app.initiate_device_flow([scope])
+    if "user_code" not in flow:
+        _checked(flow)
+    show(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
+    return _tokens(app, scope, app.acquire_token_by_device_flow(flow))
+
+
+def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
+    """Open the browser of this machine, and wait until the person has signed in."""
+    show("Sign in with the browser window that opens now.")
+    try:
+        answer = app.acquire_token_interactive(
+            [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
+        )
+    except (RuntimeError, OSError):
+        raise SignInError(
+            "Nobody signed in within five minutes.", "Run it again, or use --flow device.", code="sign_in_timeout"
+        ) from None
+    return _tokens(app, scope, answer)
+
+
+def sign_in_by_refresh_token(app: msal.PublicClientApplication, scope: str, refresh_token: str) -> MsalTokens:
+    """Sign in unattended with a refresh token; the new one is in the cache before it is used."""
+    return _tokens(app, scope, app.acquire_token_by_refresh_token(refresh_token, [scope]))
+
+
+def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints) -> MsalTokens:
+    """Go through authorization code and PKCE with the emulator, playing the browser as well.
+
+    The emulator's own user has nobody to ask, so that a first notebook runs without an account.
+    """
+    flow = app.initiate_auth_code_flow([endpoints.scope], redirect_uri=_LOOPBACK_REDIRECT, response_mode="form_post")
+    with open_session(endpoints) as browser:
+        try:
+            page = browser.get(flow["auth_uri"], timeout=_TIMEOUT)
+        except requests.RequestException:
+            raise SignInError(
+                "The emulator cannot be reached.",
+                "Start it again: python -m ci_magics.emulator, or unset CI_MAGICS_EMULATOR.",
+                code="emulator_unreachable",
+            ) from None
+    form = _HiddenFields(page.text).fields
+    return _tokens(app, endpoints.scope, app.acquire_token_by_auth_code_flow(flow, form))
+
+
+class _HiddenFields(HTMLParser):
+    """The hidden inputs of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "input" and values.get("type") == "hidden" and values.get("name"):
+            self.fields[str(values["name"])] = values.get("value") or ""
+
+
+def _tokens(app: msal.PublicClientApplication, scope: str, answer: Mapping[str, Any] | None) -> MsalTokens:
+    claims = _checked(answer).get("id_token_claims") or {}
+    accounts = app.get_accounts()
+    username = claims.get("preferred_username")
+    account = next((each for each in accounts if each.get("username") == username), accounts[0] if accounts else None)
+    if account is None:
+        raise SignInError(
+            "Microsoft answered without saying who signed in.", "Sign in again.", code="sign_in_without_account"
+        )
+    return MsalTokens(app, account, scope)
+
+
+def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return an answer that holds a token, or raise what went wrong without repeating the provider's words."""
+    if answer and "access_token" in answer:
+        return answer
+    raise _sign_in_error(str((answer or {}).get("error") or "invalid_grant"), answer or {})
+
+
+def _sign_in_error(error: str, answer: Mapping[str, Any]) -> CiError:
+    sentence, next_step = _REMEDIES.get(
+        error, ("Signing in to Microsoft failed.", "Run it again; if it stays, show the code to your administrator.")
+    )
+    codes = answer.get("error_codes") or []
+    code = f"AADSTS{codes[0]}" if codes else error
+    correlation = answer.get("correlation_id")
+    return SignInError(sentence, next_step, code=code, tracking_id=str(correlation) if correlation else None)

@@ -1,0 +1,124 @@
+"""One kind of thing in the workspace, found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import Engine, Table, delete, insert, select, update
+
+from ci_magics.errors import not_found
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """The rows of a table as values: iterable, by name, as a frame.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    table
+        Where the rows are.
+    kind
+        The value that a row becomes; its fields are the table's columns.
+    word
+        What a person calls one of them.
+    advice
+        How to make or list them, for the error about a name that does not exist.
+    order
+        The column they are listed by.
+    """
+
+    def __init__(
+        self, engine: Engine, table: Table, kind: type[T], *, word: str, advice: str, order: str = "name"
+    ) -> None:
+        self._engine = engine
+        self._table = table
+        self._kind = kind
+        self._word = word
+        self._advice = advice
+        self._order = order
+        self._columns = {column.name for column in table.columns}
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._select())
+
+    def __len__(self) -> int:
+        return len(self._select())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __getitem__(self, name: str) -> T:
+        found = self.get(name)
+        if found is None:
+            raise not_found(self._word, name, self.names(), self._advice)
+        return found
+
+    def get(self, name: str) -> T | None:
+        """Return the one of a name, or None."""
+        return next((each for each in self if each.name == name), None)  # type: ignore[attr-defined]  # all have names
+
+    def where(self, **values: Any) -> list[T]:
+        """Return those whose columns hold the given values."""
+        return self._select(**values)
+
+    def names(self) -> list[str]:
+        """Return all names, in order."""
+        return [each.name for each in self]  # type: ignore[attr-defined]  # every kind has a name
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of all, one row each."""
+        import pandas as pd
+
+        return pd.DataFrame([self._row(each) for each in self], columns=self._field_names())
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"'{name}'" for name in self.names())
+        return f"{len(self)} {self._word}{'' if len(self) == 1 else 's'}{': ' if names else ''}{names}"
+
+    def put(self, value: T) -> None:
+        """Keep a value, replacing the one with its id."""
+        row = self._row(value)
+        with self._engine.begin() as database:
+            changed = database.execute(update(self._table).where(self._table.c.id == row["id"]).values(row))
+            if changed.rowcount == 0:
+                database.execute(insert(self._table).values(row))
+
+    def remove(self, identity: str) -> None:
+        """Delete the one with an id."""
+        with self._engine.begin() as database:
+            database.execute(delete(self._table).where(self._table.c.id == identity))
+
+    def _select(self, **values: Any) -> list[T]:
+        query = select(self._table).order_by(self._table.c[self._order])
+        for column, value in values.items():
+            query = query.where(self._table.c[column] == value)
+        with self._engine.connect() as database:
+            return [self._value(dict(row)) for row in database.execute(query).mappings()]
+
+    def _value(self, row: dict[str, Any]) -> T:
+        return self._kind(
+            **{name: _tuple(value) if _is_tuple(self._kind, name) else value for name, value in row.items()}
+        )
+
+    def _row(self, value: T) -> dict[str, Any]:
+        row = {name: getattr(value, name) for name in self._field_names()}
+        return {name: list(item) if isinstance(item, tuple) else item for name, item in row.items()}
+
+    def _field_names(self) -> list[str]:
+        return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
+
+
+def _is_tuple(kind: type, name: str) -> bool:
+    return str(kind.__annotations__.get(name, "")).startswith("tuple")
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
