@@ -1,0 +1,127 @@
+"""Which column holds what: the e-mail address, the key, the consent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ci_magics.errors import SegmentError, nearest_name
+
+#: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, folded by `_fold`.
+_EMAIL_NAMES = frozenset(
+    {
+        "email",
+        "emails",
+        "emailaddress",
+        "emailaddress1",
+        "primaryemail",
+        "primaryemailaddress",
+        "customeremail",
+        "contactemail",
+        "mail",
+        "mailaddress",
+        "workemail",
+        "homeemail",
+        "personalemail",
+        "useremail",
+        "emailid",
+    }
+)
+#: Names of columns that identify a profile, best first.
+_KEY_NAMES = ("customerid", "contactid", "profileid", "userid", "memberid", "clientid", "accountid", "personid", "id")
+#: Names of columns that say whether somebody may be advertised to; those of the second set say the opposite.
+_CONSENT_NAMES = frozenset(
+    {
+        "marketingconsent",
+        "consent",
+        "emailconsent",
+        "marketingoptin",
+        "optin",
+        "emailoptin",
+        "allowemail",
+        "gdprconsent",
+    }
+)
+_OBJECTION_NAMES = frozenset(
+    {"donotbulkemail", "donotemail", "donotbulkpostalmail", "donotcontact", "optout", "emailoptout", "unsubscribed"}
+)
+_SHOWN = 30
+
+
+def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
+    """Return the e-mail column: the one asked for, else the only one that is named like one.
+
+    Raises
+    ------
+    SegmentError
+        The column asked for does not exist, or none or several are named like one.
+    """
+    if wanted is not None:
+        return require_column(columns, wanted)
+    found = [column for column in columns if _fold(column) in _EMAIL_NAMES]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise SegmentError(
+            f"Several columns may hold the e-mail address: {list_columns(found)}.",
+            f"Name the right one: --email {quoted(found[0])}.",
+            code="several_email_columns",
+        )
+    raise SegmentError(
+        f"No column is named like an e-mail address. The columns are {list_columns(columns)}.",
+        "Name the right one: --email COLUMN.",
+        code="no_email_column",
+    )
+
+
+def require_column(columns: Sequence[str], name: str) -> str:
+    """Return a column's name when it exists.
+
+    Raises
+    ------
+    SegmentError
+        It does not exist; the error names the nearest one and lists the columns.
+    """
+    if name in columns:
+        return name
+    nearest = nearest_name(name, columns)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise SegmentError(
+        f"There is no column '{name}'.{hint}", f"The columns are {list_columns(columns)}.", code="no_column"
+    )
+
+
+def key_candidates(columns: Sequence[str]) -> list[str]:
+    """Return the columns that are named like a key, best first."""
+    by_name = {_fold(column): column for column in reversed(columns)}
+    return [by_name[name] for name in _KEY_NAMES if name in by_name]
+
+
+def consent_columns(columns: Sequence[str]) -> list[str]:
+    """Return the columns that say whether somebody may be advertised to."""
+    return [column for column in columns if _fold(column) in _CONSENT_NAMES | _OBJECTION_NAMES]
+
+
+def is_objection(column: str) -> bool:
+    """Tell whether true in this column means: do not contact."""
+    return _fold(column) in _OBJECTION_NAMES
+
+
+def mentions(text: str | None, column: str) -> bool:
+    """Tell whether a condition uses a column."""
+    return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def list_columns(columns: Sequence[str]) -> str:
+    """Return column names for a sentence, the first thirty of them."""
+    names = ", ".join(columns[:_SHOWN])
+    return names if len(columns) <= _SHOWN else f"{names} and {len(columns) - _SHOWN} more"
+
+
+def quoted(name: str) -> str:
+    """Return a name as it is written in a magic: in quotes when it holds blanks."""
+    return f'"{name}"' if re.search(r"\s", name) else name
+
+
+def _fold(column: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", column.lower())
