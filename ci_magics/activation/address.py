@@ -1,0 +1,71 @@
+"""Customer id and account id, as typed or pasted from the address bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from ci_magics.errors import ConnectionSetupError
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The ids of a customer and an account; None where nothing was given."""
+
+    customer: str | None
+    account: str | None
+
+
+def read_ids(url: str | None, customer_id: str | None, account_id: str | None) -> Ids:
+    """Return the ids that were given, from an address, one by one, or both.
+
+    Parameters
+    ----------
+    url
+        An address of Microsoft Advertising's web page; ``cid`` and ``aid`` in it count in any case.
+    customer_id, account_id
+        Digits.
+
+    Raises
+    ------
+    ConnectionSetupError
+        An id is not a number, the address holds none, or the two ways contradict each other.
+    """
+    pasted = _from_address(url) if url else Ids(None, None)
+    return Ids(
+        _one("customer id", _digits("customer id", customer_id), pasted.customer),
+        _one("account id", _digits("account id", account_id), pasted.account),
+    )
+
+
+def _from_address(url: str) -> Ids:
+    parts = urlsplit(url.strip())
+    found = {name.lower(): values[0] for name, values in parse_qs(f"{parts.query}&{parts.fragment}").items()}
+    if "cid" not in found and "aid" not in found:
+        raise ConnectionSetupError(
+            "The address holds neither cid= nor aid=.",
+            "Open the account in Microsoft Advertising and copy the whole address bar.",
+            code="no_ids_in_url",
+        )
+    return Ids(_digits("customer id", found.get("cid")), _digits("account id", found.get("aid")))
+
+
+def _digits(word: str, value: str | int | None) -> str | None:
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise ConnectionSetupError(
+            f"The {word} is not a number.",
+            "It is the number after cid= (customer) or aid= (account) in the address bar of Microsoft Advertising.",
+            code="id_not_a_number",
+        )
+    return text
+
+
+def _one(word: str, typed: str | None, pasted: str | None) -> str | None:
+    if typed and pasted and typed != pasted:
+        raise ConnectionSetupError(
+            f"The {word} is {typed}, but the address says {pasted}.", "Give only one of them.", code="ids_differ"
+        )
+    return typed or pasted

@@ -1,0 +1,65 @@
+"""The one place that starts the emulator, or finds a running one."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import subprocess
+import sys
+
+from ci_magics.errors import ConnectionSetupError
+from ci_magics.microsoft.endpoints import loopback
+
+ADDRESS_VARIABLE = "CI_MAGICS_EMULATOR"
+
+
+def emulator_url() -> str:
+    """Return the base address of the emulator to use.
+
+    That is the running one named by ``CI_MAGICS_EMULATOR``, else a child process that ends with this one.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The named address is not on this machine, or the child did not start.
+    """
+    named = os.environ.get(ADDRESS_VARIABLE)
+    return loopback(named) if named else _own_emulator(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _own_emulator(process_id: int) -> str:
+    """Start the emulator once for this process; a forked process gets its own."""
+    # The child's input is a pipe that nobody writes to: it closes when this process is gone, however it ended.
+    child = subprocess.Popen(
+        [sys.executable, "-m", "ci_magics.emulator", "--port", "0", "--until-stdin-closes"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # the stop button interrupts the notebook, not the emulator
+    )
+    atexit.register(_stop, child, process_id)
+    line = child.stdout.readline() if child.stdout else b""
+    try:
+        return str(json.loads(line)["base_url"])
+    except (ValueError, KeyError):
+        _stop(child, process_id)
+        raise ConnectionSetupError(
+            "The emulator did not start.",
+            "Run python -m ci_magics.emulator in a terminal to see why.",
+            code="emulator_not_started",
+        ) from None
+
+
+def _stop(child: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() != owner or child.poll() is not None:
+        return
+    if child.stdin:
+        child.stdin.close()
+    try:
+        child.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        child.wait(timeout=5)
