@@ -1,0 +1,143 @@
+"""A look behind the curtain, for tests and demonstrations: ``/_emulator``, with its own token."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import asdict, replace
+from importlib.resources import files
+from typing import Any
+
+from ci_magics.emulator import oauth
+from ci_magics.emulator.call import Call
+from ci_magics.emulator.injection import read_faults
+from ci_magics.emulator.replies import Refusal, Reply
+from ci_magics.emulator.state import Settings, World
+
+_RULES: dict[str, Any] = {
+    "delay_ms": lambda value: _is_number(value) and 0 <= value <= 600_000,
+    "match_rule": lambda value: value in ("basic", "enhanced"),
+    "match_rate": lambda value: _is_number(value) and 0 <= value <= 1,
+    "terms_accepted": lambda value: isinstance(value, bool),
+    "page_size": lambda value: type(value) is int and 1 <= value <= 10_000,
+    "record_bodies": lambda value: isinstance(value, bool),
+}
+
+
+def check_control(world: World, call: Call) -> None:
+    """Require the control token; the server listens on this machine only."""
+    given = call.headers.get("X-Control-Token") or ""
+    if not hmac.compare_digest(given, world.control_token):
+        raise Refusal(Reply({"error": "X-Control-Token is missing or wrong"}, 403))
+
+
+def audiences(world: World, _call: Call) -> Reply:
+    """List all audiences, the deleted ones too."""
+    return Reply(
+        [
+            {
+                "Id": each.id,
+                "Name": each.name,
+                "AccountId": each.account_id,
+                "Description": each.description,
+                "members": len(each.members),
+                "deleted": each.deleted,
+            }
+            for each in world.audiences.values()
+        ]
+    )
+
+
+def members(world: World, call: Call) -> Reply:
+    """Return the hashes of a list, sorted, one a line."""
+    audience = world.audiences.get(call.arguments["id"])
+    if audience is None:
+        raise Refusal(Reply({"error": "there is no such audience"}, 404))
+    lines = "".join(f"{member.hex()}\n" for member in sorted(audience.members))
+    return Reply(lines, content_type="text/plain; charset=utf-8")
+
+
+def requests(world: World, call: Call) -> Reply:
+    """Return the requests received after a number; headers and bodies only where they were recorded."""
+    since = call.query.get("since", "0")
+    if not since.isdigit():
+        raise _bad("since must be a whole number")
+    lines = [asdict(each) for each in world.requests if each.number > int(since)]
+    return Reply([{name: value for name, value in each.items() if value is not None} for each in lines])
+
+
+def clock(world: World, call: Call) -> Reply:
+    """Move the virtual clock."""
+    body = _object(call)
+    hours = body.get("advance_hours")
+    if set(body) != {"advance_hours"} or not isinstance(hours, int | float) or isinstance(hours, bool) or hours < 0:
+        raise _bad("advance_hours must be a number from 0")
+    world.clock.advance(hours)
+    return Reply({"now": world.clock.now()})
+
+
+def faults(world: World, call: Call) -> Reply:
+    """Replace what goes wrong; calls are counted from now."""
+    planned = read_faults(_json(call))
+    if isinstance(planned, str):
+        raise _bad(planned)
+    world.faults, world.calls = planned, {}
+    return Reply({"faults": len(planned)})
+
+
+def settings(world: World, call: Call) -> Reply:
+    """Change settings; nothing changes when one of them is wrong."""
+    body = _object(call)
+    for name, value in body.items():
+        if name not in _RULES:
+            raise _bad(f"unknown setting {name}")
+        if not _RULES[name](value):
+            raise _bad(f"wrong value of {name}")
+    world.settings = replace(world.settings, **body)
+    return Reply(asdict(world.settings))
+
+
+def show_settings(world: World, _call: Call) -> Reply:
+    """Return the settings."""
+    return Reply(asdict(world.settings))
+
+
+def reset(world: World, _call: Call) -> Reply:
+    """Return to the start."""
+    world.reset()
+    return Reply(asdict(Settings()))
+
+
+def approve_device_code(world: World, call: Call) -> Reply:
+    """Answer a sign-in by device code for the person."""
+    body = _object(call)
+    if not oauth.approve_device(world, str(body.get("user_code")), body.get("accept", True) is True):
+        raise Refusal(Reply({"error": "there is no such code"}, 404))
+    return Reply({})
+
+
+def schema(_world: World, _call: Call) -> Reply:
+    """Return the JSON schema of these calls."""
+    return Reply(json.loads(files("ci_magics.emulator").joinpath("control.schema.json").read_text("utf-8")))
+
+
+def _json(call: Call) -> Any:
+    try:
+        return json.loads(call.body)
+    except ValueError:
+        raise _bad("the body is not JSON") from None
+
+
+def _object(call: Call) -> dict[str, Any]:
+    body = _json(call)
+    if not isinstance(body, dict):
+        raise _bad("the body is not a JSON object")
+    return body
+
+
+def _bad(problem: str) -> Refusal:
+    return Refusal(Reply({"error": problem}, 400))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

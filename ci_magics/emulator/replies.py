@@ -1,0 +1,89 @@
+"""Answers: what the services say, in the shapes Microsoft documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_magics.emulator.codes import error_code, message
+
+_UNAUTHENTICATED = frozenset({105, 109})
+_FORBIDDEN = frozenset({106, 108, 120, 122, 123, 124, 125, 126, 1001})
+
+
+@dataclass
+class Reply:
+    """An answer: a JSON value, text, or bytes."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json; charset=utf-8"
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the program
+    """An answer that ends the handling of a request."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def status_of(code: int) -> int:
+    """Return the HTTP status of a fault. Only 109 -> 401 was ever observed; the rest is our guess."""
+    if code in _UNAUTHENTICATED:
+        return 401
+    if code in _FORBIDDEN:
+        return 403
+    if code == 117:
+        return 429
+    return 500 if code == 0 else 400
+
+
+def ad_api_fault(code: int) -> Refusal:
+    """Build an AdApiFaultDetail: sign-in, rate and system errors. Its elements say ``Detail``, in the singular."""
+    element = {"Code": code, "Detail": None, "ErrorCode": error_code(code), "Message": message(code)}
+    return Refusal(Reply({"Type": "AdApiFaultDetail", "Errors": [element]}, status_of(code)))
+
+
+def api_fault_detail(code: int, details: str | None = None) -> Refusal:
+    """Build an ApiFaultDetail: the whole request is wrong. Its elements say ``Details``, in the plural."""
+    element = {"Code": code, "Details": details, "ErrorCode": error_code(code), "Message": message(code)}
+    return Refusal(Reply({"Type": "ApiFaultDetail", "OperationErrors": [element], "BatchErrors": []}, status_of(code)))
+
+
+def api_fault(code: int, details: str | None = None) -> Refusal:
+    """Build an ApiFault, Customer Management's shape: it has no ErrorCode."""
+    element = {"Code": code, "Details": details, "Message": message(code)}
+    return Refusal(Reply({"Type": "ApiFault", "OperationErrors": [element]}, status_of(code)))
+
+
+def upload_fault(code: int, request_id: str | None) -> Refusal:
+    """Build the flat answer of the upload address."""
+    body = {"RequestId": request_id, "Code": code, "ErrorCode": error_code(code), "Message": message(code)}
+    return Refusal(Reply(body, 401 if code in _UNAUTHENTICATED else 400))
+
+
+def fault_for(operation: str, code: int) -> Refusal:
+    """Build the fault of a code in the shape that the operation would use."""
+    if operation == "UploadFile":
+        return upload_fault(code, None)
+    if code < 200 or code in (1010, 1011):
+        return ad_api_fault(code)
+    if operation in ("GetUser", "SearchAccounts"):
+        return api_fault(code)
+    return api_fault_detail(code)
+
+
+def batch_error(code: int, index: int, field_path: str | None = None) -> dict[str, Any]:
+    """Build one element of PartialErrors (page "BatchError")."""
+    return {
+        "Type": "BatchError",
+        "Code": code,
+        "Details": None,
+        "ErrorCode": error_code(code),
+        "FieldPath": field_path,
+        "ForwardCompatibilityMap": None,
+        "Index": index,
+        "Message": message(code),
+    }

@@ -1,0 +1,77 @@
+"""Which operation answers which request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ci_magics.emulator import advertising, bulk, control, customers, oauth, user_data
+from ci_magics.emulator.call import Call
+from ci_magics.emulator.replies import Reply
+from ci_magics.emulator.state import World
+
+Handler = Callable[[World, Call], Reply]
+
+
+@dataclass(frozen=True)
+class Route:
+    """An operation of Microsoft's, its verb and its path."""
+
+    operation: str
+    method: str
+    path: re.Pattern[str]
+    handler: Handler | None  # None: the server takes it itself
+
+
+def _route(operation: str, method: str, path: str, handler: Handler | None) -> Route:
+    return Route(operation, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + r"\Z"), handler)
+
+
+_CAMPAIGN = "/CampaignManagement/v13"
+_CUSTOMER = "/CustomerManagement/v13"
+_BULK = "/Bulk/v13"
+
+SERVICES = (
+    _route("AddAudiences", "POST", f"{_CAMPAIGN}/Audiences", advertising.add_audiences),
+    _route("UpdateAudiences", "PUT", f"{_CAMPAIGN}/Audiences", advertising.update_audiences),
+    _route("DeleteAudiences", "DELETE", f"{_CAMPAIGN}/Audiences", advertising.delete_audiences),
+    _route("GetAudiencesByIds", "POST", f"{_CAMPAIGN}/Audiences/QueryByIds", advertising.get_audiences),
+    _route("ApplyCustomerListUserData", "POST", f"{_CAMPAIGN}/CustomerListUserData/Apply", user_data.apply_user_data),
+    _route("ApplyCustomerListItems", "POST", f"{_CAMPAIGN}/CustomerListItems/Apply", user_data.apply_items),
+    _route("GetUser", "POST", f"{_CUSTOMER}/User/Query", customers.get_user),
+    _route("SearchAccounts", "POST", f"{_CUSTOMER}/Accounts/Search", customers.search_accounts),
+    _route("GetBulkUploadUrl", "POST", f"{_BULK}/BulkUploadUrl/Query", bulk.get_upload_url),
+    _route("UploadFile", "POST", f"{_BULK}/UploadFile/{{request_id}}", None),
+    _route("GetBulkUploadStatus", "POST", f"{_BULK}/BulkUploadStatus/Query", bulk.get_upload_status),
+    _route("GetResultFile", "GET", f"{_BULK}/ResultFile/{{request_id}}/{{token}}.zip", bulk.get_result_file),
+    _route("Discovery", "GET", "/{tenant}/v2.0/.well-known/openid-configuration", oauth.discovery),
+    _route("Authorize", "GET", "/{tenant}/oauth2/v2.0/authorize", oauth.authorize),
+    _route("DeviceCode", "POST", "/{tenant}/oauth2/v2.0/devicecode", oauth.device_code),
+    _route("Token", "POST", "/{tenant}/oauth2/v2.0/token", oauth.token),
+    _route("DeviceLogin", "GET", "/devicelogin", oauth.device_page),
+    _route("DeviceLogin", "POST", "/devicelogin", oauth.device_approval),
+)
+CONTROL = (
+    _route("", "GET", "/_emulator/audiences", control.audiences),
+    _route("", "GET", "/_emulator/audiences/{id}/members", control.members),
+    _route("", "GET", "/_emulator/requests", control.requests),
+    _route("", "POST", "/_emulator/clock", control.clock),
+    _route("", "POST", "/_emulator/faults", control.faults),
+    _route("", "GET", "/_emulator/settings", control.show_settings),
+    _route("", "POST", "/_emulator/settings", control.settings),
+    _route("", "POST", "/_emulator/reset", control.reset),
+    _route("", "POST", "/_emulator/devicecode", control.approve_device_code),
+    _route("", "GET", "/_emulator/schema", control.schema),
+)
+
+
+def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | int:
+    """Return the route of a request and the named parts of its path, or the status that says there is none."""
+    known_path = False
+    for route in CONTROL if path.startswith("/_emulator/") else SERVICES:
+        match = route.path.match(path)
+        if match and route.method == method:
+            return route, match.groupdict()
+        known_path = known_path or match is not None
+    return 405 if known_path else 404

@@ -1,0 +1,202 @@
+"""The HTTP server: one loopback port, every request counted, answered and remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import tornado.httpserver
+import tornado.httputil
+import tornado.iostream
+import tornado.netutil
+import tornado.web
+from tornado.log import app_log
+
+from ci_magics.emulator import bulk, injection
+from ci_magics.emulator.bulk_file import Answer, FileError
+from ci_magics.emulator.call import Call, UploadedFile
+from ci_magics.emulator.control import check_control
+from ci_magics.emulator.injection import Injected
+from ci_magics.emulator.replies import Refusal, Reply
+from ci_magics.emulator.routes import Route, find_route
+from ci_magics.emulator.state import ADVERTISING, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
+
+HOST = "127.0.0.1"
+MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that the refusal is Microsoft's
+_SECRET_HEADERS = {"authorization", "authenticationtoken", "developertoken", "x-control-token", "cookie"}
+_READY_HOURS = 24 * 365
+
+
+class Front(tornado.web.RequestHandler):
+    """Every request comes in here."""
+
+    world: World
+
+    def initialize(self, world: World) -> None:
+        """Take the world that all requests share."""
+        self.world = world
+
+    def check_xsrf_cookie(self) -> None:
+        """Allow posts: there are no cookies."""
+
+    async def handle(self, *_parts: str) -> None:
+        """Answer one request."""
+        tracking_id = str(uuid.uuid4())
+        found = find_route(self.request.method or "", self.request.path)
+        if isinstance(found, int):
+            self._send(Reply({"Message": "There is no such operation."}, found), "", tracking_id)
+            return
+        route, arguments = found
+        call = _call(self.request, arguments)
+        if self.request.path.startswith("/_emulator/"):
+            self._send_unrecorded(self._control(route, call))
+            return
+        injected = injection.next_fault(self.world, route.operation)
+        reply = await self._service(route, call, injected)
+        if injected.fault in ("lost_request", "lost_reply", "reset_mid_upload"):
+            self._record(route.operation, 0, tracking_id)
+            self._hang_up()
+            return
+        self._send(reply, route.operation, tracking_id)
+
+    get = post = put = delete = patch = handle
+
+    async def _service(self, route: Route, call: Call, injected: Injected) -> Reply:
+        delay = self.world.settings.delay_ms / 1000
+        if injected.fault == "slow":
+            delay += injected.detail("seconds", 1.0)
+        if delay:
+            await asyncio.sleep(delay)
+        if injected.fault in ("lost_request", "reset_mid_upload"):
+            return Reply()
+        instead = injection.instead(self.world, route.operation, injected)
+        if instead is not None:
+            return instead
+        try:
+            reply = self._upload(call, injected) if route.handler is None else route.handler(self.world, call)
+        except Refusal as refusal:
+            return refusal.reply
+        return injection.after(route.operation, injected, reply)
+
+    def _upload(self, call: Call, injected: Injected) -> Reply:
+        reply, work = bulk.accept_file(self.world, call)
+        request_id = call.arguments["request_id"]
+        task = asyncio.create_task(
+            _carry_out(self.world, request_id, work, reverse_columns=injected.fault == "reordered_result")
+        )
+        _running = self.application.settings.setdefault("running", set())
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return reply
+
+    def _control(self, route: Route, call: Call) -> Reply:
+        if route.handler is None:
+            return Reply(status=404)
+        try:
+            check_control(self.world, call)
+            return route.handler(self.world, call)
+        except Refusal as refusal:
+            return refusal.reply
+
+    def _send(self, reply: Reply, operation: str, tracking_id: str) -> None:
+        if isinstance(reply.body, dict) and (reply.status >= 400 or "TrackingId" in reply.body) and operation:
+            reply.body["TrackingId"] = tracking_id
+        self.set_header("TrackingId", tracking_id)
+        self._record(operation, reply.status, tracking_id)
+        self._send_unrecorded(reply)
+
+    def _send_unrecorded(self, reply: Reply) -> None:
+        self.set_status(reply.status)
+        self.set_header("Content-Type", reply.content_type)
+        self.set_header("Cache-Control", "no-store")
+        for name, value in reply.headers.items():
+            self.set_header(name, value)
+        self.finish(reply.body if isinstance(reply.body, str | bytes) else json.dumps(reply.body))
+
+    def _hang_up(self) -> None:
+        """Close the connection without a word."""
+        stream = self.request.connection.stream if self.request.connection else None  # type: ignore[attr-defined]  # HTTP/1 connections have one
+        self._finished = True
+        if isinstance(stream, tornado.iostream.IOStream):
+            stream.close()
+
+    def _record(self, operation: str, status: int, tracking_id: str) -> None:
+        world, request = self.world, self.request
+        world.received += 1
+        with_body = world.settings.record_bodies
+        world.requests.append(
+            RequestLine(
+                number=world.received,
+                method=request.method or "",
+                path=request.path,
+                operation=operation,
+                status=status,
+                bytes=len(request.body),
+                tracking_id=tracking_id,
+                headers=_shown_headers(request.headers) if with_body else None,
+                body=request.body.decode("latin-1") if with_body else None,
+            )
+        )
+
+    def log_exception(self, *error: Any) -> None:
+        """Leave data out of the log: the type says enough to find the place."""
+        kind, value = error[0], error[1]
+        if kind is not None and not isinstance(value, tornado.web.HTTPError):
+            app_log.error("%s in %s", kind.__name__, self.request.path)
+
+
+async def _carry_out(
+    world: World, request_id: str, work: Callable[[], Answer | FileError], *, reverse_columns: bool
+) -> None:
+    outcome = await asyncio.get_running_loop().run_in_executor(None, work)
+    bulk.finish(world, request_id, outcome, reverse_columns=reverse_columns)
+
+
+def start(world: World, port: int) -> tuple[tornado.httpserver.HTTPServer, int]:
+    """Listen on the loopback address; returns the server and its port."""
+    application = tornado.web.Application([(r"/.*", Front, {"world": world})], log_function=lambda _handler: None)
+    server = tornado.httpserver.HTTPServer(application, max_body_size=MAX_BODY, max_buffer_size=MAX_BODY)
+    sockets = tornado.netutil.bind_sockets(port, HOST)
+    server.add_sockets(sockets)
+    return server, int(sockets[0].getsockname()[1])
+
+
+def ready_credentials(world: World, port: int) -> dict[str, str]:
+    """Return the first line of output: where the emulator is, and credentials of the seeded user."""
+    seconds = _READY_HOURS * 3600.0
+    return {
+        "base_url": f"http://{HOST}:{port}",
+        "access_token": world.issue_access_token(ADVERTISING, seconds),
+        "refresh_token": world.issue_refresh_token(ADVERTISING),
+        "developer_token": UNIVERSAL_DEVELOPER_TOKEN,
+        "customer_id": world.user.customer_id,
+        "account_id": "111",
+        "insights_token": world.issue_access_token(INSIGHTS, seconds),
+        "subscription_key": world.subscription_key,
+        "instance_id": world.instance_id,
+        "control_token": world.control_token,
+    }
+
+
+def _call(request: tornado.httputil.HTTPServerRequest, arguments: dict[str, str]) -> Call:
+    files = [UploadedFile(each.filename, each.body) for parts in request.files.values() for each in parts]
+    form = {name: values[-1].decode("utf-8", "replace") for name, values in request.body_arguments.items()}
+    return Call(
+        method=request.method or "",
+        path=request.path,
+        query=dict(parse_qsl(request.query, keep_blank_values=True)),
+        headers=request.headers,
+        body=request.body,
+        host=request.host,
+        arguments=arguments,
+        form=form,
+        files=files,
+    )
+
+
+def _shown_headers(headers: tornado.httputil.HTTPHeaders) -> dict[str, str]:
+    return {name: "present" if name.lower() in _SECRET_HEADERS else value for name, value in sorted(headers.get_all())}

@@ -1,0 +1,212 @@
+"""What the emulated services remember."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - Microsoft publishes it for its sandbox
+ADVERTISING = "https://ads.microsoft.com/msads.manage"
+SANDBOX_ADVERTISING = "https://si.ads.microsoft.com/msads.manage"
+INSIGHTS = "https://api.ci.ai.dynamics.com/.default"
+HOUR = 3600.0
+TOKEN_SECONDS = HOUR
+KEPT_REQUESTS = 200_000
+
+
+class VirtualClock:
+    """Seconds since the epoch, and what a test added to them."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Return the present moment of the emulated world."""
+        return time.time() + self._ahead
+
+    def advance(self, hours: float) -> None:
+        """Move on."""
+        self._ahead += hours * HOUR
+
+    def reset(self) -> None:
+        """Return to the time of the machine."""
+        self._ahead = 0.0
+
+
+@dataclass
+class Settings:
+    """What a test may change about the world."""
+
+    delay_ms: float = 0.0
+    match_rule: str = "basic"
+    match_rate: float = 0.6
+    terms_accepted: bool = False
+    page_size: int = 100
+    record_bodies: bool = False
+
+
+@dataclass(frozen=True)
+class Account:
+    """An advertising account."""
+
+    id: str
+    name: str
+    number: str
+    customer_id: str
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who can sign in."""
+
+    id: str
+    name: str
+    customer_id: str
+    role_id: int
+    object_id: str
+    tenant_id: str
+
+
+@dataclass
+class Audience:
+    """A Customer Match list and its members, as raw SHA-256 values."""
+
+    id: str
+    name: str
+    description: str
+    membership_days: int
+    scope: str
+    parent_id: str
+    account_id: str
+    customer_id: str
+    members: set[bytes] = field(default_factory=set)
+    first_filled: float | None = None
+    deleted: bool = False
+    measured: tuple[int, float, int] | None = None  # members, match rate, size: what was counted last
+
+    def serves(self, account_id: str, customer_id: str) -> bool:
+        """Tell whether an account can use the list."""
+        if self.deleted:
+            return False
+        return self.account_id == account_id if self.scope == "Account" else self.customer_id == customer_id
+
+
+@dataclass
+class Upload:
+    """One bulk upload, from the address handed out to the result file."""
+
+    request_id: str
+    account_id: str
+    customer_id: str
+    user_id: str
+    errors_only: bool
+    expires: float
+    status: str = "PendingFileUpload"
+    percent: int = 0
+    used: bool = False
+    result: bytes = b""
+    result_token: str = ""
+    result_expires: float = 0.0
+    errors: list[dict[str, Any]] | None = None
+
+
+@dataclass
+class Token:
+    """A token: whose, what for, and until when."""
+
+    user_id: str
+    scope: str
+    expires: float
+
+
+@dataclass
+class RequestLine:
+    """A request that was received; never its tokens."""
+
+    number: int
+    method: str
+    path: str
+    operation: str
+    status: int
+    bytes: int
+    tracking_id: str
+    headers: dict[str, str] | None = None
+    body: str | None = None
+
+
+@dataclass
+class PlannedFault:
+    """Something that goes wrong at the nth call of an operation."""
+
+    operation: str
+    call: int
+    fault: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class World:
+    """Everything that the emulator remembers; one per process."""
+
+    def __init__(self) -> None:
+        self.instance_id = str(uuid.uuid4())
+        self.control_token = secrets.token_urlsafe(24)
+        self.subscription_key = secrets.token_hex(16)
+        self.clock = VirtualClock()
+        self.user = User(
+            id="33",
+            name="analyst",
+            customer_id="222",
+            role_id=41,  # Super Admin
+            object_id=str(uuid.uuid4()),
+            tenant_id=str(uuid.uuid4()),
+        )
+        self.accounts = {
+            "111": Account("111", "Contoso EU", "F110EU01", "222"),
+            "112": Account("112", "Contoso US", "F110US01", "222"),
+        }
+        self.access_tokens: dict[str, Token] = {}
+        self.refresh_tokens: dict[str, Token] = {}
+        # Ids of another process must never fit: clients remember them.
+        self._next_id = 800_000_000_000 + secrets.randbelow(100_000_000_000)
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the start; tokens stay valid, ids are never given twice."""
+        self.clock.reset()
+        self.settings = Settings()
+        self.audiences: dict[str, Audience] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.codes: dict[str, dict[str, Any]] = {}
+        self.device_codes: dict[str, dict[str, Any]] = {}
+        self.requests: deque[RequestLine] = deque(maxlen=KEPT_REQUESTS)
+        self.received = 0
+        self.faults: list[PlannedFault] = []
+        self.calls: dict[str, int] = {}
+        far = self.clock.now() + 365 * 24 * HOUR
+        for token in (*self.access_tokens.values(), *self.refresh_tokens.values()):
+            token.expires = max(token.expires, far)
+
+    def new_id(self) -> str:
+        """Return an id that was never given before."""
+        self._next_id += 1
+        return str(self._next_id)
+
+    def issue_access_token(self, scope: str, seconds: float = TOKEN_SECONDS) -> str:
+        """Return a new access token of the seeded user."""
+        token = secrets.token_urlsafe(32)
+        self.access_tokens[token] = Token(self.user.id, scope, self.clock.now() + seconds)
+        return token
+
+    def issue_refresh_token(self, scope: str) -> str:
+        """Return a new refresh token; earlier ones stay usable, as Microsoft documents."""
+        token = secrets.token_urlsafe(32)
+        self.refresh_tokens[token] = Token(self.user.id, scope, self.clock.now() + 90 * 24 * HOUR)
+        return token
+
+    def live_audiences(self) -> list[Audience]:
+        """Return the lists that are not deleted."""
+        return [each for each in self.audiences.values() if not each.deleted]
