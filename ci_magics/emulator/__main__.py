@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import signal
 import sys
@@ -40,7 +41,9 @@ async def _serve(port: int, *, until_stdin_closes: bool) -> None:
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
     sys.stdout.write(json.dumps(ready_credentials(world, actual_port)) + "\n")
     sys.stdout.flush()
+    warm = loop.run_in_executor(None, importlib.import_module, "ci_magics.emulator.ingest")
     await stop.wait()
+    await warm
     server.stop()
 
 

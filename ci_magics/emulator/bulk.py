@@ -6,13 +6,11 @@ import secrets
 import uuid
 from collections.abc import Callable
 
-from ci_magics.emulator import bulk_file
-from ci_magics.emulator.bulk_file import Answer, FileError
 from ci_magics.emulator.call import Call, long_id
 from ci_magics.emulator.checks import check_access, check_account, check_token
 from ci_magics.emulator.codes import error_code, message
-from ci_magics.emulator.ingest import ingest
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault, api_fault_detail, upload_fault
+from ci_magics.emulator.result_file import MAX_FILE_BYTES, Answer, FileError, write_result
 from ci_magics.emulator.state import UNIVERSAL_DEVELOPER_TOKEN, Upload, World
 
 UPLOAD_SECONDS = 15 * 60.0
@@ -55,12 +53,14 @@ def accept_file(world: World, call: Call) -> tuple[Reply, Callable[[], Answer | 
     file = call.files[0]
     if not file.name.lower().endswith((".zip", ".csv", ".tsv")):
         raise upload_fault(3223, upload.request_id)
-    if len(file.content) > bulk_file.MAX_FILE_BYTES:
+    if len(file.content) > MAX_FILE_BYTES:
         raise upload_fault(3225, upload.request_id)
     upload.used, upload.status = True, "FileUploaded"
     call.account_id, call.customer_id = upload.account_id, upload.customer_id
 
     def work() -> Answer | FileError:
+        from ci_magics.emulator.ingest import ingest  # slow to import, and not needed to start
+
         upload.status, upload.percent = "InProgress", 10
         try:
             return ingest(world, call, file.name, file.content)
@@ -82,7 +82,7 @@ def finish(world: World, request_id: str, outcome: Answer | FileError, *, revers
     failed = outcome.failed
     if upload.errors_only:
         outcome.rows = [row for row in outcome.rows if row["Type"].endswith(" Error")]
-    upload.result = bulk_file.write_result(outcome, reverse_columns=reverse_columns)
+    upload.result = write_result(outcome, reverse_columns=reverse_columns)
     upload.percent = 100
     upload.status = "CompletedWithErrors" if failed else "Completed"
 

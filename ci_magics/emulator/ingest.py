@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 
 from ci_magics.emulator import bulk_file
 from ci_magics.emulator.advertising import find, new_list
-from ci_magics.emulator.bulk_file import Answer, FileError, Records
+from ci_magics.emulator.bulk_file import Records
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.replies import Refusal
+from ci_magics.emulator.result_file import Answer, FileError
 from ci_magics.emulator.state import Audience, World
 from ci_magics.emulator.user_data import ACTIONS, accepts_terms, change_members
 
@@ -120,8 +121,13 @@ def _items_of(records: Records, key: str, target: _Target) -> pa.Table:
     )
     mine = pc.and_(pc.equal(records.column("Type"), ITEM), pc.or_(by_id, by_name))
     positions = pc.indices_nonzero(_known(mine))
-    if len(positions) and positions[0].as_py() < target.first_row:
+    if not len(positions):
+        return records.table.slice(0, 0)
+    first, last = positions[0].as_py(), positions[-1].as_py()
+    if first < target.first_row:
         raise FileError(4202)  # parents precede children
+    if last - first + 1 == len(positions):
+        return records.table.slice(first, len(positions))  # nothing between them: no need to copy
     return records.table.filter(mine)
 
 

@@ -17,11 +17,11 @@ import tornado.web
 from tornado.log import app_log
 
 from ci_magics.emulator import bulk, injection
-from ci_magics.emulator.bulk_file import Answer, FileError
 from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
 from ci_magics.emulator.replies import Refusal, Reply
+from ci_magics.emulator.result_file import Answer, FileError
 from ci_magics.emulator.routes import Route, find_route
 from ci_magics.emulator.state import ADVERTISING, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
 
