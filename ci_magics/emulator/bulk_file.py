@@ -54,7 +54,7 @@ def extract(name: str, content: bytes) -> tuple[bytes, str]:
                 raise FileError(3222, "UploadFileFormatNotSupported")
             member = members[0]
             return _inflate(archive, member, content), "\t" if member.filename.lower().endswith(".tsv") else ","
-    except (zipfile.BadZipFile, struct.error, isal_zlib.error):
+    except (zipfile.BadZipFile, struct.error, isal_zlib.IsalError):  # type: ignore[misc]  # the stub does not say that it is one
         raise FileError(3223, "UploadFileFormatNotSupported") from None
 
 
