@@ -1,3 +1,72 @@
-"""Turn a customer DataFrame into a Microsoft Advertising Customer Match audience."""
+"""Turn a customer DataFrame into a Microsoft Advertising Customer Match audience.
+
+The names below are imported when they are first used, so that loading the extension stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ci_magics.activation.connections import connect as connect
+    from ci_magics.activation.exports import export as export
+    from ci_magics.activation.plan import Plan as Plan
+    from ci_magics.activation.previews import preview as preview
+    from ci_magics.activation.run import Run as Run
+    from ci_magics.activation.segments import segment as segment
+    from ci_magics.activation.status import status as status
+    from ci_magics.errors import CiError as CiError
+    from ci_magics.matching.coverage import Coverage as Coverage
+    from ci_magics.matching.normalize import normalize as normalize
+    from ci_magics.segmentation.segment import Segment as Segment
+    from ci_magics.workspace.models import Connection as Connection
+    from ci_magics.workspace.store import open_workspace as open_workspace
+
+_HOMES = {
+    "CiError": "errors",
+    "Connection": "workspace.models",
+    "Coverage": "matching.coverage",
+    "Plan": "activation.plan",
+    "Run": "activation.run",
+    "Segment": "segmentation.segment",
+    "connect": "activation.connections",
+    "export": "activation.exports",
+    "normalize": "matching.normalize",
+    "open_workspace": "workspace.store",
+    "preview": "activation.previews",
+    "segment": "activation.segments",
+    "status": "activation.status",
+}
+
+__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ci_magics' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"ci_magics.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Add the magics to a notebook: ``%load_ext ci_magics``."""
+    from ci_magics.notebook.magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """Take the magics out again."""
+    from ci_magics.notebook.magics import unload
+
+    unload(ipython)

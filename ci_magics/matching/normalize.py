@@ -8,7 +8,7 @@ Item Record").
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import polars as pl
 import polars_hash as plh
@@ -189,26 +189,20 @@ def _judged(frame: pl.LazyFrame, rule: str, already: str | None) -> pl.LazyFrame
 
 def _reason(rule: str, source: str) -> pl.Expr:
     text, local, domain = pl.col(source), pl.col("_local"), pl.col("_domain")
-    reason: Any = (
-        pl.when(pl.col("_missing"))
-        .then(pl.lit("missing"))
-        .when(pl.col("_poison"))
-        .then(pl.lit("poison_hash"))
-        .when(pl.col("prehashed"))
-        .then(pl.lit(None, pl.String))
-        .when(domain.is_null())
-        .then(pl.lit("no_at"))
-        .when(domain.str.contains("@", literal=True))
-        .then(pl.lit("many_at"))
-    )
-    if rule == "basic":
-        reason = reason.when(text.str.contains(_BLANKS)).then(pl.lit("inner_space"))
-    return (
-        reason.when(_bad_local(local))
-        .then(pl.lit("bad_local"))
-        .when(_bad_domain(text, domain))
-        .then(pl.lit("bad_domain"))
-    )
+    first_fitting = [
+        ("missing", pl.col("_missing")),
+        ("poison_hash", pl.col("_poison")),
+        (None, pl.col("prehashed")),
+        ("no_at", domain.is_null()),
+        ("many_at", domain.str.contains("@", literal=True)),
+        *([("inner_space", text.str.contains(_BLANKS))] if rule == "basic" else []),
+        ("bad_local", _bad_local(local)),
+        ("bad_domain", _bad_domain(text, domain)),
+    ]
+    reason: pl.Expr = pl.lit(None, pl.String)
+    for name, fits in reversed(first_fitting):
+        reason = pl.when(fits).then(pl.lit(name, pl.String)).otherwise(reason)
+    return reason
 
 
 def _bad_local(local: pl.Expr) -> pl.Expr:
