@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -21,6 +22,9 @@ class CiError(Exception):
     tracking_id
         The TrackingId that Microsoft's support asks for.
     """
+
+    #: Whether a notebook shows one line instead of the stack.
+    short: bool = True
 
     def __init__(
         self,
@@ -47,6 +51,8 @@ class CiError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show one line in a notebook instead of a stack (IPython's hook for exceptions)."""
+        if not self.short:
+            return traceback.format_exception(self)
         return [f"{type(self).__name__}: {self}"]
 
 

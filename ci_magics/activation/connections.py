@@ -13,17 +13,9 @@ from ci_magics.errors import ConnectionSetupError, ConsentError, nearest_name
 from ci_magics.microsoft.advertising import Account
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
+from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
 from ci_magics.workspace.store import Workspace, open_workspace
-
-#: The version of the two texts below, recorded with each consent.
-CONSENT_VERSION = "2026-11"
-DATA_PRIVACY_TEXT = (
-    "I allow ci-magics to send personal data, pseudonymised as SHA-256 hashes, from this notebook to Microsoft "
-    "Advertising, outside the compliance boundary of my source system. I am responsible for the privacy and security "
-    "obligations that follow."
-)
-TERMS_TEXT = "I accept the Customer Match terms of Microsoft Advertising for this account."
 
 ROLES = ("administrator", "contributor", "viewer")
 
@@ -58,9 +50,10 @@ def connect(
     customer_id, account_id
         The ids, as text.
     agree
-        Consent to data privacy and compliance (`DATA_PRIVACY_TEXT`). Once given it stands until withdrawn.
+        Consent to data privacy and compliance (`workspace.consents.DATA_PRIVACY_TEXT`). Once given it stands
+        until withdrawn.
     accept_terms
-        Acceptance of the Customer Match terms (`TERMS_TEXT`), the second consent.
+        Acceptance of the Customer Match terms (`workspace.consents.TERMS_TEXT`), the second consent.
     share
         Roles that may use it besides administrators.
     flow

@@ -14,6 +14,7 @@ from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.columns import require_column
 
 _PROFILES = "profiles"
+_PARAMETER = re.compile(r"\$[A-Za-z_]\w*")
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|column named "?([^"]+?)"? ')
 
 
@@ -100,7 +101,7 @@ def referenced_tables(sql: str) -> set[str]:
     """Return the names of the tables that a query reads; empty when it cannot be parsed."""
     with _sandbox() as database:
         try:
-            return set(database.get_table_names(sql))
+            return set(database.get_table_names(_PARAMETER.sub("NULL", sql)))  # it does not know parameters
         except duckdb.Error:
             return set()  # running it will say what is wrong
 

@@ -1,0 +1,282 @@
+"""One parser for the lines of all magics.
+
+Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_magics.errors import ArgumentError, nearest_name
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Parameters
+    ----------
+    text
+        The word without its quotes.
+    quoted
+        Whether it was in quotes: then it is always a name, never a variable.
+    """
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True)
+class Positional:
+    """A word that is known by its place; ``kind`` says what it names, for completion."""
+
+    name: str
+    help: str
+    several: bool = False
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A word that begins with two hyphens; without a ``value`` it is a switch."""
+
+    name: str
+    help: str
+    value: str | None = None
+    choices: tuple[str, ...] = ()
+    whole_number: bool = False
+    repeatable: bool = False
+    kind: str = "text"
+
+    @property
+    def key(self) -> str:
+        """The name by which the value is found."""
+        return self.name.lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a magic takes."""
+
+    name: str
+    summary: str
+    example: str
+    positionals: tuple[Positional, ...] = ()
+    options: tuple[Option, ...] = ()
+    notes: str = ""
+
+    def help(self) -> str:
+        """Return the text of ``--help`` and of ``%name?``."""
+        usage = " ".join([self.name, *(_usage(each) for each in self.positionals), "[OPTION]..."])
+        lines = [self.summary, "", usage, ""]
+        lines += [f"  {each.name:<{_INDENT}} {each.help}" for each in self.positionals]
+        lines += [f"  {_shown(each):<{_INDENT}} {each.help}" for each in self.options]
+        lines += ["", "For example:", *(f"  {line}" for line in self.example.splitlines())]
+        return "\n".join([*lines, *(["", self.notes] if self.notes else [])])
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What was found in a line; values are words, or objects where ``$name`` or ``{expression}`` stood."""
+
+    words: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    wants_help: bool = False
+
+    def given(self, name: str) -> Any:
+        """Return an option's value: text, a number, an object, True, or None where it was not given."""
+        value = self.options.get(name)
+        return value.text if isinstance(value, Word) else value
+
+    def all(self, name: str) -> list[Any]:
+        """Return the values of an option that may be repeated."""
+        return [each.text if isinstance(each, Word) else each for each in self.options.get(name, [])]
+
+    def switch(self, name: str) -> bool:
+        """Tell whether a switch was given."""
+        return bool(self.options.get(name))
+
+
+_INDENT = 24
+_HELP = ("--help", "-h")
+QUIET = Option("--quiet", "show nothing")
+OUTPUT = Option("-o", "keep the result in this variable", value="NAME")
+
+
+def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Arguments:
+    """Read a line.
+
+    Parameters
+    ----------
+    command
+        What the magic takes.
+    line
+        What stands behind the magic's name.
+    variables
+        Where ``$name`` and ``{expression}`` find their values.
+
+    Raises
+    ------
+    ArgumentError
+        The line does not fit the command.
+    """
+    words = split(line)
+    if any(word.text in _HELP and not word.quoted for word in words):
+        return Arguments(wants_help=True)
+    by_name = {option.name: option for option in command.options}
+    found: list[Any] = []
+    options: dict[str, Any] = {}
+    rest = iter(words)
+    for word in rest:
+        if word.quoted or not _is_option(word.text):
+            found.append(_value(word, variables))
+            continue
+        name, equals, text = word.text.partition("=")
+        option = _known(command, by_name, name)
+        given = Word(text, quoted=True) if equals else None
+        _set(command, options, option, _option_value(option, given, rest, variables))
+    _check_count(command, found)
+    return Arguments(tuple(found), options)
+
+
+def split(line: str) -> list[Word]:
+    """Split a line into words.
+
+    Raises
+    ------
+    ArgumentError
+        A quote is not closed.
+    """
+    words: list[Word] = []
+    letters: list[str] = []
+    quote = ""
+    quoted = started = False
+    for letter in line:
+        if quote:
+            if letter == quote:
+                quote = ""
+            else:
+                letters.append(letter)
+        elif letter in "'\"":
+            quote, quoted, started = letter, quoted or not letters, True
+        elif letter.isspace():
+            if started:
+                words.append(Word("".join(letters), quoted))
+            letters, quoted, started = [], False, False
+        else:
+            letters.append(letter)
+            started = True
+    if quote:
+        raise ArgumentError(f"A quote ({quote}) is not closed.", "Close it, or leave it out.", code="open_quote")
+    if started:
+        words.append(Word("".join(letters), quoted))
+    return words
+
+
+def _is_option(text: str) -> bool:
+    return text.startswith("--") or (len(text) == 2 and text[0] == "-" and text[1].isalpha())
+
+
+def _known(command: Command, by_name: Mapping[str, Option], name: str) -> Option:
+    option = by_name.get(name)
+    if option is None:
+        nearest = nearest_name(name, by_name)
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        raise ArgumentError(
+            f"{command.name} has no option {name}.{hint}", f"See {command.name} --help.", code="unknown_option"
+        )
+    return option
+
+
+def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapping[str, Any]) -> Any:
+    if option.value is None:
+        if given is not None:
+            raise ArgumentError(f"{option.name} takes no value.", f"Write only {option.name}.", code="no_value_taken")
+        return True
+    word = given or next(rest, None)
+    if word is None or (_is_option(word.text) and not word.quoted):
+        raise ArgumentError(f"{option.name} needs a value.", f"Write {_shown(option)}.", code="value_missing")
+    value = _value(word, variables)
+    return _checked(option, value) if isinstance(value, Word) else value
+
+
+def _checked(option: Option, word: Word) -> Any:
+    if option.choices and word.text not in option.choices:
+        nearest = nearest_name(word.text, option.choices)
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        raise ArgumentError(
+            f"{option.name} cannot be '{word.text}'.{hint}", f"Use {', '.join(option.choices)}.", code="unknown_choice"
+        )
+    if option.whole_number:
+        try:
+            return int(word.text)
+        except ValueError:
+            raise ArgumentError(
+                f"{option.name} must be a whole number.", f"Write {_shown(option)}.", code="not_a_number"
+            ) from None
+    return word
+
+
+def _set(command: Command, options: dict[str, Any], option: Option, value: Any) -> None:
+    if option.repeatable:
+        options.setdefault(option.key, []).append(value)
+    elif option.key in options:
+        raise ArgumentError(f"{option.name} is given twice.", f"See {command.name} --help.", code="option_twice")
+    else:
+        options[option.key] = value
+
+
+def _value(word: Word, variables: Mapping[str, Any]) -> Any:
+    """Return the word, or the object that ``$name`` or ``{expression}`` stands for as a whole."""
+    text = word.text
+    if word.quoted:
+        return word
+    if text.startswith("$") and text[1:].isidentifier():
+        if text[1:] not in variables:
+            nearest = nearest_name(text[1:], variables)
+            hint = f" Did you mean ${nearest}?" if nearest else ""
+            raise ArgumentError(f"There is no variable {text[1:]}.{hint}", "Make it first.", code="no_variable")
+        return _plain(variables[text[1:]])
+    if text.startswith("{") and text.endswith("}") and len(text) > 2:
+        return _plain(_evaluated(text[1:-1], variables))
+    return word
+
+
+def _plain(value: Any) -> Any:
+    """Return a text as a quoted word: a name that a variable holds is a name."""
+    return Word(value, quoted=True) if isinstance(value, str) else value
+
+
+def _evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
+    try:
+        return eval(expression, dict(variables))  # noqa: S307 - the person's own expression, as IPython evaluates it
+    except Exception as error:  # noqa: BLE001 - anything may go wrong in somebody's expression
+        raise ArgumentError(
+            f"The expression in braces cannot be evaluated ({type(error).__name__}).",
+            "Evaluate it in a cell of its own first.",
+            code="expression",
+        ) from None
+
+
+def _check_count(command: Command, found: list[Any]) -> None:
+    several = any(each.several for each in command.positionals)
+    if len(found) > len(command.positionals) and not several:
+        word = found[len(command.positionals)]
+        shown = f" '{word.text}'" if isinstance(word, Word) else ""
+        raise ArgumentError(
+            f"{command.name} takes no further word{shown}.",
+            f"Quote names with blanks, and see {command.name} --help.",
+            code="too_many_words",
+        )
+
+
+def _usage(positional: Positional) -> str:
+    return f"[{positional.name}]{'...' if positional.several else ''}"
+
+
+def _shown(option: Option) -> str:
+    if option.value is None:
+        return option.name
+    return f"{option.name} {'|'.join(option.choices) if option.choices else option.value}"
