@@ -59,8 +59,8 @@ def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, st
     rows = []
     for index, ((first, second), count) in enumerate(shared.items()):
         smaller = max(min(by_name[first], by_name[second]), 1)
-        label = f"{_short(first, 8)} ∩ {_short(second, 8)}"
-        rows.append(_bar(56 + index * _STEP, Bar(label, count), count / smaller, "#8a6bb8"))
+        label = f"{_short(first, 17)} ∩ {_short(second, 17)}"
+        rows.append(_bar(56 + index * _STEP, Bar(label, count), count / smaller, "#8a6bb8", left=290, length=180))
     numbers = "; ".join(f"{first} and {second} share {counted(count)}" for (first, second), count in shared.items())
     return _picture(
         "Overlap (share of the smaller segment)", rows, 56 + len(rows) * _STEP, f"Overlap of segments: {numbers}."
@@ -98,14 +98,14 @@ def _picture(title: str, rows: Sequence[str], height: int, alt: str) -> Picture:
     return Picture(svg, alt)
 
 
-def _bar(top: int, bar: Bar, share: float, shade: str) -> str:
-    width = max(round(_BAR * min(share, 1.0), 1), 2 if bar.count else 0)
+def _bar(top: int, bar: Bar, share: float, shade: str, *, left: int = _LEFT, length: int = _BAR) -> str:
+    width = max(round(length * min(share, 1.0), 1), 2 if bar.count else 0)
     middle = top + 15
     return (
-        f'<text x="{_LEFT - 10}" y="{middle}" text-anchor="end" fill="{_INK}">{html.escape(bar.label)}</text>'
-        f'<rect x="{_LEFT}" y="{top}" width="{_BAR}" height="22" rx="4" fill="{_EDGE}" opacity="0.45"/>'
-        f'<rect x="{_LEFT}" y="{top}" width="{width}" height="22" rx="4" fill="{shade}"/>'
-        f'<text x="{_LEFT + _BAR + 14}" y="{middle}" fill="{_INK}" font-weight="600">{counted(bar.count)}'
+        f'<text x="{left - 10}" y="{middle}" text-anchor="end" fill="{_INK}">{html.escape(bar.label)}</text>'
+        f'<rect x="{left}" y="{top}" width="{length}" height="22" rx="4" fill="{_EDGE}" opacity="0.45"/>'
+        f'<rect x="{left}" y="{top}" width="{width}" height="22" rx="4" fill="{shade}"/>'
+        f'<text x="{left + length + 14}" y="{middle}" fill="{_INK}" font-weight="600">{counted(bar.count)}'
         f'<tspan fill="{_FAINT}" font-weight="400" dx="8">{share:.1%}</tspan></text>'
     )
 

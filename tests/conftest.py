@@ -1,0 +1,95 @@
+"""The emulator as a process of its own, and a workspace for each test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+@dataclass
+class RunningEmulator:
+    """A running emulator and its control calls."""
+
+    base_url: str
+    access_token: str
+    refresh_token: str
+    developer_token: str
+    customer_id: str
+    account_id: str
+    control_token: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def headers(self, **changes: str | None) -> dict[str, str]:
+        headers: dict[str, str | None] = {
+            "Authorization": f"Bearer {self.access_token}",
+            "DeveloperToken": self.developer_token,
+            "CustomerId": self.customer_id,
+            "CustomerAccountId": self.account_id,
+            "Content-Type": "application/json",
+        }
+        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+        return {name: value for name, value in headers.items() if value is not None}
+
+    def call(self, method: str, path: str, body: Any, **changes: str | None) -> requests.Response:
+        data = body if isinstance(body, str | bytes) else json.dumps(body)
+        return self.session.request(
+            method, f"{self.base_url}{path}", data=data, headers=self.headers(**changes), allow_redirects=False
+        )
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.session.request(
+            method, f"{self.base_url}/_emulator{path}", json=body, headers={"X-Control-Token": self.control_token}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.text if path.endswith("/members") else answer.json()
+
+    def audiences(self) -> dict[str, dict[str, Any]]:
+        return {each["Name"]: each for each in self.control("GET", "/audiences") if not each["deleted"]}
+
+    def members(self, name: str) -> set[str]:
+        return set(self.control("GET", f"/audiences/{self.audiences()[name]['Id']}/members").split())
+
+    def operations(self) -> list[str]:
+        return [each["operation"] for each in self.control("GET", "/requests?since=0")]
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[RunningEmulator]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ci_magics.emulator", "--port", "0", "--until-stdin-closes"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    known = json.loads(process.stdout.readline())
+    running = RunningEmulator(**{name: known[name] for name in RunningEmulator.__dataclass_fields__ if name in known})
+    running.session.trust_env = False
+    yield running
+    process.stdin.close()
+    assert process.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> RunningEmulator:
+    """A fresh emulator, which connections of this test use."""
+    emulator_process.control("POST", "/reset")
+    monkeypatch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
+    return emulator_process
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty workspace, which is also the default one."""
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "workspace"))
+    return open_workspace()

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+SCHEMA = json.loads(files("ci_magics.emulator").joinpath("control.schema.json").read_text("utf-8"))
+LIST = {"Type": "CustomerList", "Name": "A list", "Scope": "Account", "ParentId": "111"}
+
+
+def fits(name: str, value: Any) -> bool:
+    return bool(jsonschema.Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{name}"}).is_valid(value))
+
+
+def post(emulator: RunningEmulator, path: str, body: Any) -> requests.Response:
+    return emulator.session.post(
+        f"{emulator.base_url}/_emulator{path}", json=body, headers={"X-Control-Token": emulator.control_token}
+    )
+
+
+def test_answers_fit_the_schema(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]})
+    for name in ("audiences", "requests"):
+        answer = emulator.control("GET", f"/{name}")
+        assert len(answer) == 1
+        assert fits(name, answer)
+    assert fits("members", emulator.control("GET", f"/audiences/{emulator.audiences()['A list']['Id']}/members"))
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | None) -> None:
+    headers = {"X-Control-Token": token} if token else {}
+    assert emulator.session.get(f"{emulator.base_url}/_emulator/audiences", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "body"),
+    [
+        ("/settings", "settings", {"colour": "red"}),
+        ("/settings", "settings", {"match_rule": "other"}),
+        ("/settings", "settings", {"match_rate": 1.5}),
+        ("/settings", "settings", {"match_rate": True}),
+        ("/settings", "settings", {"delay_ms": -1}),
+        ("/settings", "settings", {"page_size": 0}),
+        ("/settings", "settings", {"terms_accepted": 1}),
+        ("/settings", "settings", []),
+        ("/clock", "clock", {"advance_hours": -1}),
+        ("/clock", "clock", {"advance_hours": "2"}),
+        ("/clock", "clock", {}),
+        ("/faults", "faults", {}),
+        ("/faults", "faults", [{"operation": "Nothing", "call": 1, "fault": "117"}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 0, "fault": "117"}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "strange"}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "117", "more": 1}]),
+    ],
+)
+def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, name: str, body: Any) -> None:
+    assert not fits(name, body)
+    answer = post(emulator, path, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_wrong_setting_changes_nothing(emulator: RunningEmulator) -> None:
+    post(emulator, "/settings", {"match_rate": 0.1, "colour": "red"})
+    assert emulator.control("GET", "/settings")["match_rate"] == 0.6
+
+
+def test_the_clock_moves_by_itself_and_by_request(emulator: RunningEmulator) -> None:
+    before = emulator.control("POST", "/clock", {"advance_hours": 0})["now"]
+    assert emulator.control("POST", "/clock", {"advance_hours": 48})["now"] - before >= 48 * 3600
+
+
+def test_requests_are_counted_without_their_tokens(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None})
+    emulator.call("GET", "/nothing", "")
+    lines = emulator.control("GET", "/requests?since=0")
+    assert [(each["number"], each["operation"], each["status"]) for each in lines] == [
+        (1, "GetUser", 200),
+        (2, "", 404),
+    ]
+    assert emulator.access_token not in json.dumps(lines)
+    assert emulator.developer_token not in json.dumps(lines)
+    assert emulator.control("GET", "/requests?since=1") == lines[1:]
+
+
+def test_reset_forgets_all_but_the_tokens(emulator: RunningEmulator) -> None:
+    add = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]}).json()
+    emulator.control("POST", "/settings", {"match_rate": 0.1})
+    emulator.control("POST", "/reset")
+    assert emulator.audiences() == {}
+    assert emulator.control("GET", "/requests") == []
+    assert emulator.control("GET", "/settings")["match_rate"] == 0.6
+    again = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]}).json()
+    assert again["AudienceIds"] != add["AudienceIds"]
+
+
+def user(emulator: RunningEmulator) -> requests.Response:
+    return emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None})
+
+
+def test_a_fault_comes_at_its_call_and_only_then(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/faults", [{"operation": "GetUser", "call": 2, "fault": "117", "retry_after": 7}])
+    answers = [user(emulator) for _ in range(3)]
+    assert [each.status_code for each in answers] == [200, 429, 200]
+    assert answers[1].headers["Retry-After"] == "7"
+    assert answers[1].json()["Errors"][0]["Code"] == 117
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("0", 500),
+        ("106", 403),
+        ("1001", 403),
+        ("http_401", 401),
+        ("http_503", 503),
+        ("http_502_html", 502),
+        ("empty_body", 200),
+    ],
+)
+def test_faults_take_the_place_of_answers(emulator: RunningEmulator, fault: str, status: int) -> None:
+    emulator.control("POST", "/faults", [{"operation": "*", "call": 1, "fault": fault}])
+    assert user(emulator).status_code == status
+    assert user(emulator).status_code == 200
+
+
+@pytest.mark.parametrize(("fault", "done"), [("lost_reply", True), ("lost_request", False)])
+def test_a_lost_reply_was_carried_out_and_a_lost_request_was_not(
+    emulator: RunningEmulator, fault: str, done: bool
+) -> None:
+    emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 1, "fault": fault}])
+    with pytest.raises(requests.ConnectionError):
+        emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]})
+    assert ("A list" in emulator.audiences()) is done
+
+
+def test_an_emulator_ends_with_its_parent() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "ci_magics.emulator", "--until-stdin-closes"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stdin is not None
+    known = json.loads(child.stdout.readline())
+    assert known["base_url"].startswith("http://127.0.0.1:")
+    assert {known["customer_id"], known["account_id"]} == {"222", "111"}
+    child.stdin.close()
+    assert child.wait(timeout=20) == 0
+    child.stdout.close()

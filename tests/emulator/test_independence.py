@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import ci_magics
+
+PACKAGE = Path(ci_magics.__file__).parent
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return {name for name in found if name.startswith("ci_magics")}
+
+
+def test_the_emulator_shares_no_code_with_the_client() -> None:
+    names = {name for path in (PACKAGE / "emulator").glob("*.py") for name in imported(path)}
+    assert names
+    assert all(name.startswith("ci_magics.emulator") for name in names)
+
+
+def test_the_client_shares_no_code_with_the_emulator() -> None:
+    paths = [path for path in PACKAGE.rglob("*.py") if "emulator" not in path.parts]
+    assert len(paths) > 20
+    assert not [path.name for path in paths for name in imported(path) if name.startswith("ci_magics.emulator")]
+
+
+def test_lower_layers_import_no_higher_ones() -> None:
+    allowed = {
+        "segmentation": {"segmentation"},
+        "workspace": {"workspace"},
+        "microsoft": {"microsoft"},
+        "matching": {"matching"},
+        "activation": {"activation", "matching", "segmentation", "workspace", "microsoft"},
+    }
+    for layer, may in allowed.items():
+        for path in (PACKAGE / layer).glob("*.py"):
+            for name in imported(path) - {"ci_magics"}:
+                assert name.split(".")[1] in may | {"errors"}, f"{path.name} imports {name}"

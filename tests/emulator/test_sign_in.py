@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+SCOPE = "https://ads.microsoft.com/msads.manage offline_access openid profile"
+REDIRECT = "http://localhost:5000"
+
+
+def token(emulator: RunningEmulator, **form: str) -> requests.Response:
+    return emulator.session.post(f"{emulator.base_url}/common/oauth2/v2.0/token", data={"client_id": "app", **form})
+
+
+def authorize(emulator: RunningEmulator, **changes: str | None) -> requests.Response:
+    query: dict[str, str | None] = {
+        "client_id": "app",
+        "response_type": "code",
+        "redirect_uri": REDIRECT,
+        "scope": SCOPE,
+        "state": "some <state>",
+        "response_mode": "form_post",
+        **changes,
+    }
+    return emulator.session.get(
+        f"{emulator.base_url}/common/oauth2/v2.0/authorize",
+        params={name: value for name, value in query.items() if value is not None},
+        allow_redirects=False,
+    )
+
+
+def hidden(page: str) -> dict[str, str]:
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)
+    return {name: html.unescape(value) for name, value in found}
+
+
+def pkce() -> tuple[str, str]:
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return verifier, challenge
+
+
+def code_with_pkce(emulator: RunningEmulator) -> tuple[str, str]:
+    verifier, challenge = pkce()
+    page = authorize(emulator, code_challenge=challenge, code_challenge_method="S256").text
+    return hidden(page)["code"], verifier
+
+
+def error_of(answer: requests.Response) -> Any:
+    assert answer.status_code == 400
+    body = answer.json()
+    assert body["error_codes"]
+    assert body["correlation_id"]
+    return body["error"]
+
+
+def test_discovery_names_microsofts_endpoints_and_a_local_page(emulator: RunningEmulator) -> None:
+    body = emulator.session.get(f"{emulator.base_url}/common/v2.0/.well-known/openid-configuration").json()
+    assert body["token_endpoint"] == "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+    assert body["device_authorization_endpoint"].startswith("https://login.microsoftonline.com/")
+    assert body["authorization_endpoint"] == f"{emulator.base_url}/common/oauth2/v2.0/authorize"
+
+
+def test_code_and_verifier_give_tokens_that_work(emulator: RunningEmulator) -> None:
+    code, verifier = code_with_pkce(emulator)
+    answer = token(
+        emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier=verifier
+    ).json()
+    assert answer["token_type"] == "Bearer"
+    assert answer["client_info"]
+    bearer = f"Bearer {answer['access_token']}"
+    assert emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None}, Authorization=bearer).ok
+
+
+def test_the_page_escapes_what_it_was_given(emulator: RunningEmulator) -> None:
+    page = authorize(emulator).text
+    assert "<state>" not in page
+    assert hidden(page)["state"] == "some <state>"
+
+
+def test_query_mode_redirects_with_the_code(emulator: RunningEmulator) -> None:
+    answer = authorize(emulator, response_mode=None)
+    assert answer.status_code == 302
+    assert parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+
+
+def test_a_code_works_once(emulator: RunningEmulator) -> None:
+    code, verifier = code_with_pkce(emulator)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": verifier}
+    assert token(emulator, **form).ok
+    assert error_of(token(emulator, **form)) == "invalid_grant"
+
+
+def test_a_wrong_verifier_is_refused(emulator: RunningEmulator) -> None:
+    code, _ = code_with_pkce(emulator)
+    answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier="other")
+    assert error_of(answer) == "invalid_grant"
+
+
+def test_a_code_expires_after_five_minutes(emulator: RunningEmulator) -> None:
+    code, verifier = code_with_pkce(emulator)
+    emulator.control("POST", "/clock", {"advance_hours": 0.1})
+    answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT, code_verifier=verifier)
+    assert error_of(answer) == "invalid_grant"
+
+
+def test_a_foreign_redirect_gets_no_code(emulator: RunningEmulator) -> None:
+    answer = authorize(emulator, redirect_uri="https://evil.example/")
+    assert answer.status_code == 400
+    assert "code" not in hidden(answer.text)
+
+
+@pytest.mark.parametrize("scope", ["https://ads.microsoft.com/ads.manage", "https://api.ads.microsoft.com/x", ""])
+def test_other_scopes_are_refused(emulator: RunningEmulator, scope: str) -> None:
+    assert hidden(authorize(emulator, scope=scope).text)["error"] == "invalid_scope"
+
+
+def test_a_native_client_must_not_send_a_secret(emulator: RunningEmulator) -> None:
+    native = "https://login.microsoftonline.com/common/oauth2/nativeclient"
+    code = hidden(authorize(emulator, redirect_uri=native).text)["code"]
+    answer = token(emulator, grant_type="authorization_code", code=code, redirect_uri=native, client_secret="x")
+    assert error_of(answer) == "invalid_request"
+
+
+def test_a_refresh_gives_a_new_refresh_token_and_the_old_one_stays_usable(emulator: RunningEmulator) -> None:
+    first = token(emulator, grant_type="refresh_token", refresh_token=emulator.refresh_token).json()
+    assert first["refresh_token"] != emulator.refresh_token
+    for each in (first["refresh_token"], emulator.refresh_token):
+        assert token(emulator, grant_type="refresh_token", refresh_token=each).ok
+
+
+def test_an_unknown_refresh_token_needs_a_new_consent(emulator: RunningEmulator) -> None:
+    assert error_of(token(emulator, grant_type="refresh_token", refresh_token="gone")) == "invalid_grant"
+
+
+def test_a_device_code_waits_for_the_person(emulator: RunningEmulator) -> None:
+    started = emulator.session.post(
+        f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
+    ).json()
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "device_code": started["device_code"],
+    }
+    assert error_of(token(emulator, **form)) == "authorization_pending"
+    emulator.session.post(f"{emulator.base_url}/devicelogin", data={"user_code": started["user_code"]})
+    assert token(emulator, **form).json()["access_token"]
+
+
+def test_a_declined_device_code_says_so(emulator: RunningEmulator) -> None:
+    started = emulator.session.post(
+        f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
+    ).json()
+    emulator.control("POST", "/devicecode", {"user_code": started["user_code"], "accept": False})
+    answer = token(
+        emulator,
+        grant_type="urn:ietf:params:oauth:grant-type:device_code",
+        device_code=started["device_code"],
+    )
+    assert error_of(answer) == "authorization_declined"
