@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +51,10 @@ def customers(emulator: RunningEmulator) -> Any:
 
 
 @pytest.fixture
-def audience_id(campaigns: Any) -> Iterator[str]:
+def audience_id(campaigns: Any) -> str:
     answer = campaigns.add_audiences(AddAudiencesRequest(audiences=[a_list("By the SDK")]))
     assert not answer.PartialErrors
-    yield answer.AudienceIds[0]
+    return str(answer.AudienceIds[0])
 
 
 def a_list(name: str, **fields: Any) -> CustomerList:

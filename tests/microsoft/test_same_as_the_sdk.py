@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,8 +145,9 @@ def test_bulk_upload(emulator: RunningEmulator, ours: Services, tmp_path: Path) 
     )
     hashes = np.frombuffer(bytes.fromhex(HASH), dtype=np.uint8).reshape(1, 32)
     (file,) = write_upload_files(hashes, audience_id=audience_id, action="Add", accept_terms=True, directory=tmp_path)
-    copy = tmp_path / "copy.zip"
-    copy.write_bytes(file.path.read_bytes())
+    copy = tmp_path / "copy.csv"
+    with zipfile.ZipFile(file.path) as archive:
+        copy.write_bytes(archive.read("upload.csv"))
     ticket = ours.bulk.request_upload()
     ours.bulk.upload(ticket, file.path)
     assert ours.bulk.wait(ticket.request_id).status == "Completed"
@@ -162,7 +164,6 @@ def test_bulk_upload(emulator: RunningEmulator, ours: Services, tmp_path: Path) 
         result_file_name="result.csv",
         overwrite_result_file=True,
         response_mode="ErrorsOnly",
-        compress_upload_file=False,
     )
     manager.upload_file(parameters)
     other = [last(emulator, name) for name in ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus")]
