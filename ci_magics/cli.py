@@ -54,7 +54,7 @@ def _notebook(options: argparse.Namespace) -> int:
         raise CiError(
             "Executing a notebook needs Jupyter.", "Install it: pip install 'ci-magics[lab]'.", code="no_jupyter"
         ) from None
-    notebook = nbformat.read(options.file, as_version=4)
+    notebook = nbformat.read(options.file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": options.file.parent}})
     try:
         client.execute()

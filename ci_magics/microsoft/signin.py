@@ -94,8 +94,12 @@ class _Rerouted(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-class _TimedSession:
-    """What MSAL needs of a session, with a time limit on every request."""
+#: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
+_ROUTING_HINT = "X-AnchorMailbox"
+
+
+class _SparingSession:
+    """What MSAL needs of a session: a time limit on every request, and no hint that names the person."""
 
     def __init__(self, session: requests.Session) -> None:
         self._session = session
@@ -104,7 +108,8 @@ class _TimedSession:
         return self._session.get(url, **{"timeout": _TIMEOUT, **options})
 
     def post(self, url: str, **options: Any) -> requests.Response:
-        return self._session.post(url, **{"timeout": _TIMEOUT, **options})
+        headers = {name: value for name, value in (options.pop("headers", None) or {}).items() if name != _ROUTING_HINT}
+        return self._session.post(url, **{"timeout": _TIMEOUT, "headers": headers, **options})
 
     def close(self) -> None:
         self._session.close()
@@ -137,7 +142,7 @@ def open_application(
         return msal.PublicClientApplication(
             client_id,
             authority=f"{LOGIN_HOST}/{tenant}",
-            http_client=_TimedSession(session),
+            http_client=_SparingSession(session),
             token_cache=cache,
         )
     except (ValueError, requests.RequestException):

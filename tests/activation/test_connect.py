@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import ci_magics as ci
+from ci_magics.errors import ConnectionSetupError, SignInError
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+pytestmark = pytest.mark.usefixtures("emulator", "workspace")
+
+IDS = {"customer_id": "222", "account_id": "111"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111",
+        "https://ui.ads.microsoft.com/campaign/Campaigns.m?AID=111&Cid=222#/x",
+        "https://ui.ads.microsoft.com/campaign/#cid=222&aid=111",
+    ],
+)
+def test_ids_are_read_from_the_address_bar(url: str) -> None:
+    connection = ci.connect("C", url=url, agree=True)
+    assert (connection.customer_id, connection.account_id) == ("222", "111")
+    assert connection.account_name == "Contoso EU"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "customer id of the connection 'C' is missing"),
+        ({"customer_id": "222"}, "account id of the connection 'C' is missing"),
+        ({"url": "https://ui.ads.microsoft.com/"}, "neither cid= nor aid="),
+        ({"customer_id": "abc", "account_id": "111"}, "customer id is not a number"),
+        ({**IDS, "url": "https://x/?cid=9&aid=111"}, "customer id is 222, but the address says 9"),
+        ({"customer_id": "111", "account_id": "222"}, "swapped"),
+        ({"customer_id": "222", "account_id": "113"}, r"111 \(Contoso EU, customer 222\)"),
+        ({**IDS, "environment": "emulater"}, "Did you mean 'emulator'"),
+        ({**IDS, "flow": "devise"}, "Did you mean 'device'"),
+        ({**IDS, "share": ["contributer"]}, "Did you mean 'contributor'"),
+    ],
+)
+def test_wrong_details_are_explained(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConnectionSetupError, match=words):
+        ci.connect("C", agree=True, **given)
+    assert "C" not in ci.open_workspace().connections
+
+
+def test_a_name_opens_the_connection_that_exists() -> None:
+    made = ci.connect("C", **IDS, agree=True)
+    assert ci.connect("C").id == made.id
+    assert len(ci.open_workspace().connections) == 1
+
+
+def test_other_ids_under_the_same_name_are_refused() -> None:
+    ci.connect("C", **IDS)
+    with pytest.raises(ConnectionSetupError, match="another account id: 111, not 112"):
+        ci.connect("C", account_id="112")
+
+
+def test_a_consent_is_recorded_once_with_who_and_when(workspace: Any) -> None:
+    for _ in range(2):
+        connection = ci.connect("C", **IDS, agree=True)
+    (consent,) = connection.consents
+    assert (consent.kind, consent.given_by, consent.withdrawn_at) == ("data_privacy", workspace.user, None)
+    assert consent.text_version
+
+
+def test_silence_does_not_revoke_and_withdrawing_does() -> None:
+    ci.connect("C", **IDS, agree=True, accept_terms=True)
+    assert ci.connect("C").agreed
+    withdrawn = ci.connect("C", withdraw=True)
+    assert not withdrawn.agreed
+    assert not withdrawn.terms_accepted
+    assert all(each.withdrawn_by for each in withdrawn.consents)
+    assert ci.connect("C", agree=True).agreed
+
+
+def test_without_consent_nobody_is_signed_in(emulator: RunningEmulator) -> None:
+    ci.connect("C", **IDS)
+    assert emulator.operations() == []
+
+
+def test_a_repr_begins_with_where_data_goes_and_holds_no_secret(emulator: RunningEmulator) -> None:
+    shown = repr(ci.connect("C", **IDS, agree=True))
+    assert shown.startswith("EMULATOR: nothing left this machine")
+    assert emulator.developer_token not in shown
+
+
+def test_an_emulator_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://emulator.example.com:80")
+    with pytest.raises(ConnectionSetupError, match="must be on this machine"):
+        ci.connect("C", **IDS, agree=True)
+
+
+def test_production_needs_an_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_MAGICS_CLIENT_ID", raising=False)
+    with pytest.raises(ConnectionSetupError, match="no client id"):
+        ci.connect("P", environment="production", **IDS, agree=True)
+
+
+def test_a_revoked_grant_is_an_error_with_a_way_out(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/faults", [{"operation": "Token", "call": 1, "fault": "invalid_grant"}])
+    with pytest.raises(SignInError, match="Sign in again") as refused:
+        ci.connect("C", **IDS, agree=True)
+    assert refused.value.code == "AADSTS70000"
+    assert "refresh" not in str(refused.value).lower()

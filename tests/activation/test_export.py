@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+import ci_magics as ci
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.progress import Progress
+from ci_magics.activation.run import Run
+from ci_magics.errors import CiError, ConsentError, ExportRefusedError, NotFoundError, SegmentError, ServiceError
+from ci_magics.sample import customers
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("emulator", "workspace")
+
+
+def hash_of(email: str) -> str:
+    return hashlib.sha256(email.encode()).hexdigest()
+
+
+def people(count: int, start: int = 0) -> pd.DataFrame:
+    numbers = range(start, start + count)
+    return pd.DataFrame(
+        {"Id": [f"k{number}" for number in numbers], "EMail": [f"p{number}@contoso.com" for number in numbers]}
+    )
+
+
+def connect(**changes: Any) -> Any:
+    options = {"customer_id": "222", "account_id": "111", "agree": True, "accept_terms": True} | changes
+    return ci.connect("Contoso EU", **options)
+
+
+def export(segment: Any, **options: Any) -> Run:
+    run = ci.export(segment, to="Contoso EU", **options)
+    assert isinstance(run, Run)
+    return run
+
+
+@pytest.mark.parametrize("count", [400, 6_000])
+def test_a_segment_becomes_an_audience(emulator: RunningEmulator, count: int) -> None:
+    connect()
+    run = export(ci.segment("All", people(count)))
+    assert (run.status, run.accepted, run.rejected, run.unknown) == ("Completed", count, 0, 0)
+    assert emulator.members("All") == {hash_of(f"p{number}@contoso.com") for number in range(count)}
+    assert run.tracking_ids
+    by_file = "UploadFile" in emulator.operations()
+    assert by_file is (count > 5_000)
+
+
+def test_the_audience_has_no_end_and_belongs_to_the_account(emulator: RunningEmulator) -> None:
+    connect()
+    export(ci.segment("All", people(3)))
+    answer = emulator.call(
+        "POST", "/CampaignManagement/v13/Audiences/QueryByIds", {"AudienceIds": None, "Type": "CustomerList"}
+    ).json()
+    (audience,) = answer["Audiences"]
+    assert (audience["MembershipDuration"], audience["Scope"], audience["ParentId"]) == (-1, "Account", "111")
+
+
+def test_a_dry_run_changes_nothing(emulator: RunningEmulator) -> None:
+    connect()
+    plan = ci.export(ci.segment("All", people(400)), to="Contoso EU", dry_run=True)
+    assert isinstance(plan, Plan)
+    assert plan.to_frame()[["action", "adds", "removes"]].values.tolist() == [["create", 400, 0]]
+    assert repr(plan).startswith("EMULATOR: nothing left this machine")
+    assert emulator.audiences() == {}
+    assert plan.apply().status == "Completed"
+    assert emulator.audiences()["All"]["members"] == 400
+
+
+@pytest.mark.parametrize("count", [500, 12_000])
+def test_a_second_export_sends_only_what_changed(emulator: RunningEmulator, count: int) -> None:
+    connect()
+    export(ci.segment("All", people(count)))
+    before = len(emulator.operations())
+    run = export(ci.segment("All", people(count, start=100)))
+    (result,) = run.results
+    assert (result.added, result.removed, result.unchanged) == (100, 100, count - 100)
+    assert emulator.members("All") == {hash_of(f"p{number}@contoso.com") for number in range(100, count + 100)}
+    assert "UploadFile" not in emulator.operations()[before:]
+
+
+def test_nothing_raw_is_ever_sent(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    connect()
+    frame = customers(8_000)
+    ci.preview(ci.segment("Sample", frame, where="MarketingConsent"), to="Contoso EU")
+    export("Sample")
+    ci.status("Sample")
+    sent = [line for line in emulator.control("GET", "/requests") if line["operation"]]
+    assert {"UploadFile", "AddAudiences", "GetBulkUploadStatus"} <= {line["operation"] for line in sent}
+    texts = [" ".join([line["path"], *line["headers"].values(), _readable(line["body"])]).lower() for line in sent]
+    assert not [line["operation"] for line, text in zip(sent, texts, strict=True) if "@" in text]
+    names = {name.lower() for column in ("FirstName", "LastName", "City") for name in frame[column]}
+    words = {word for text in texts for word in _words(text)}
+    assert not words & names
+    assert not words & set(frame["CustomerId"].str.lower())
+
+
+def _readable(body: str) -> str:
+    raw = body.encode("latin-1")
+    start = raw.find(b"PK\x03\x04")
+    if start < 0:
+        return body
+    end = raw.rfind(b"PK\x05\x06") + 22
+    with zipfile.ZipFile(BytesIO(raw[start:end])) as archive:
+        return archive.read(archive.namelist()[0]).decode()
+
+
+def _words(text: str) -> set[str]:
+    return set("".join(letter if letter.isalnum() or letter == "-" else " " for letter in text).split())
+
+
+def test_both_rules_send_both_hashes(emulator: RunningEmulator) -> None:
+    connect()
+    export(ci.segment("All", pd.DataFrame({"email": ["j.o+x@b.com", "ab@c.com"]})), normalization="both")
+    assert emulator.members("All") == {hash_of("j.o+x@b.com"), hash_of("jo@b.com"), hash_of("ab@c.com")}
+
+
+def test_an_audience_keeps_its_rule() -> None:
+    connect()
+    export(ci.segment("All", people(3)))
+    with pytest.raises(ExportRefusedError, match="normalization basic"):
+        export("All", normalization="enhanced")
+
+
+def test_several_segments_each_get_their_audience(emulator: RunningEmulator) -> None:
+    connect()
+    run = ci.export(ci.segment("One", people(3)), ci.segment("Two", people(4)), to="Contoso EU")
+    assert isinstance(run, Run)
+    assert [(each.audience, each.added) for each in run.results] == [("One", 3), ("Two", 4)]
+    assert {name: each["members"] for name, each in emulator.audiences().items()} == {"One": 3, "Two": 4}
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"agree": False, "accept_terms": True}, "data privacy"),
+        ({"agree": True, "accept_terms": False}, "Customer Match"),
+    ],
+)
+def test_without_a_consent_nothing_is_sent(emulator: RunningEmulator, given: dict[str, bool], missing: str) -> None:
+    connect(**given)
+    with pytest.raises(ConsentError, match=missing) as refused:
+        export(ci.segment("All", people(3)))
+    assert "--agree" in str(refused.value) or "--accept-terms" in str(refused.value)
+    assert emulator.audiences() == {}
+
+
+def test_a_plan_is_not_carried_out_after_a_consent_was_withdrawn(emulator: RunningEmulator) -> None:
+    connect()
+    plan = ci.export(ci.segment("All", people(3)), to="Contoso EU", dry_run=True)
+    assert isinstance(plan, Plan)
+    ci.connect("Contoso EU", withdraw=True)
+    with pytest.raises(ConsentError):
+        plan.apply()
+    assert emulator.audiences() == {}
+
+
+@pytest.mark.parametrize(
+    ("emails", "words"),
+    [([], "no profiles"), (["bad", None, "x y@z.com"], "No profile of the segment 'S' has a valid")],
+)
+def test_what_cannot_be_matched_is_refused_before_anything_is_sent(
+    emulator: RunningEmulator, emails: list[str | None], words: str
+) -> None:
+    connect()
+    with pytest.raises(ExportRefusedError, match=words):
+        export(ci.segment("S", pd.DataFrame({"email": pd.Series(emails, dtype=object)})))
+    assert emulator.audiences() == {}
+
+
+def test_an_audience_that_somebody_else_made_is_not_touched(emulator: RunningEmulator) -> None:
+    item = {"Type": "CustomerList", "Name": "All", "Scope": "Account", "ParentId": "111"}
+    emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [item]})
+    connect()
+    with pytest.raises(ExportRefusedError, match="not filled from here"):
+        export(ci.segment("All", people(3)))
+    assert emulator.audiences()["All"]["members"] == 0
+
+
+def test_an_emulator_that_forgot_gets_the_audience_anew(emulator: RunningEmulator) -> None:
+    connect()
+    export(ci.segment("All", people(3)))
+    emulator.control("POST", "/reset")
+    assert export("All").accepted == 3
+    assert emulator.audiences()["All"]["members"] == 3
+
+
+def test_a_consent_column_must_be_used_or_waived(emulator: RunningEmulator) -> None:
+    connect()
+    frame = people(4).assign(MarketingConsent=[True, False, None, True])
+    with pytest.raises(ExportRefusedError, match="MarketingConsent"):
+        export(ci.segment("All", frame))
+    assert export("All", consent="MarketingConsent").accepted == 2
+    assert emulator.members("All") == {hash_of("p0@contoso.com"), hash_of("p3@contoso.com")}
+    assert export("All", ignore_consent=True).accepted == 2
+    with pytest.raises(SegmentError, match="Did you mean 'MarketingConsent'"):
+        export("All", consent="MarketingConsnt")
+
+
+def test_an_objection_counts_the_other_way_round(emulator: RunningEmulator) -> None:
+    connect()
+    frame = people(3).assign(doNotBulkEmail=[True, False, None])
+    assert export(ci.segment("All", frame), consent="doNotBulkEmail").accepted == 1
+    assert emulator.members("All") == {hash_of("p1@contoso.com")}
+
+
+def test_a_consent_in_the_condition_is_used() -> None:
+    connect()
+    frame = people(3).assign(MarketingConsent=[True, False, True])
+    assert export(ci.segment("All", frame, where="MarketingConsent")).accepted == 2
+
+
+def test_mixed_values_need_a_word(emulator: RunningEmulator) -> None:
+    connect()
+    frame = pd.DataFrame({"email": ["a@contoso.com", hash_of("b@contoso.com").upper()]})
+    with pytest.raises(ExportRefusedError, match="mixes addresses and hashes"):
+        export(ci.segment("All", frame))
+    export("All", allow_mixed=True)
+    assert emulator.members("All") == {hash_of("a@contoso.com"), hash_of("b@contoso.com")}
+
+
+@pytest.mark.parametrize("count", [3, 6_000])
+def test_refused_profiles_come_back_by_their_key(emulator: RunningEmulator, count: int) -> None:
+    connect()
+    if count == 3:
+        emulator.control(
+            "POST",
+            "/faults",
+            [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial", "indexes": [1], "code": 8004}],
+        )
+        run = export(ci.segment("All", people(count)))
+        assert (run.status, run.accepted, run.rejected) == ("Completed with errors", 2, 1)
+        rejected = run.rejected_rows()
+        assert rejected[["segment", "key", "code"]].values.tolist() == [["All", "k1", 8004]]
+        assert "@" not in rejected.to_string()
+    else:
+        run = export(ci.segment("All", people(count)))
+        assert run.rejected_rows().empty
+
+
+def test_a_list_that_refuses_everything_is_an_error(emulator: RunningEmulator) -> None:
+    connect()
+    emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "8003"}])
+    with pytest.raises(ServiceError) as refused:
+        export(ci.segment("All", people(3)))
+    assert refused.value.code == 8003
+    assert refused.value.tracking_id
+    (run,) = ci.open_workspace().runs
+    assert run.status == "Failed"
+    assert run.results[0]["added"] == 0
+
+
+def test_what_was_sent_without_an_answer_is_not_reported_as_sent(emulator: RunningEmulator) -> None:
+    connect()
+    lost = [{"operation": "AddAudiences", "call": 1, "fault": "lost_reply"}]
+    emulator.control("POST", "/faults", lost)
+    with pytest.raises(CiError, match="may or may not"):
+        export(ci.segment("All", people(3)))
+    (run,) = ci.open_workspace().runs
+    assert (run.status, run.results[0]["added"]) == ("Failed", 0)
+
+
+def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) -> None:
+    connect()
+    emulator.control("POST", "/faults", [{"operation": "GetBulkUploadStatus", "call": 1, "fault": "status_Failed"}])
+    with pytest.raises(CiError, match="Failed"):
+        export(ci.segment("All", people(6_000)))
+    (run,) = ci.open_workspace().runs
+    assert (run.results[0]["unknown"], run.results[0]["added"]) == (6_000, 0)
+    assert export("All").accepted == 6_000
+    assert emulator.audiences()["All"]["members"] == 6_000
+
+
+@pytest.mark.parametrize(
+    "fault", ["117", "109", "0", "http_502_html", "empty_body", "token_expired", "lost_reply", "lost_request"]
+)
+def test_passing_faults_are_waited_out(emulator: RunningEmulator, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.sleep", lambda _clock, seconds: waits.append(seconds))
+    connect()
+    emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": fault}])
+    said: list[str] = []
+    run = export(ci.segment("All", people(3)), show=said.append)
+    assert (run.status, run.accepted) == ("Completed", 3)
+    assert emulator.audiences()["All"]["members"] == 3
+    if fault == "117":
+        assert waits == [60.0]
+        assert "Trying again in 60 s" in said[0]
+
+
+def test_progress_counts_profiles() -> None:
+    connect()
+    seen: list[Progress] = []
+    export(ci.segment("All", people(6_000)), progress=seen.append)
+    assert {"Uploading", "Creating the audience All"} <= {each.step for each in seen}
+    assert seen[-1].done == seen[-1].total == 6_000
+
+
+@pytest.mark.parametrize(
+    ("segment", "to", "nearest"), [("Al", "Contoso EU", "'All'"), ("All", "Contoso UE", "'Contoso EU'")]
+)
+def test_unknown_names_get_the_nearest(segment: str, to: str, nearest: str) -> None:
+    connect()
+    ci.segment("All", people(3))
+    with pytest.raises(NotFoundError, match=f"Did you mean {nearest}"):
+        ci.export(segment, to=to)
+
+
+def test_a_frame_is_not_a_segment() -> None:
+    connect()
+    with pytest.raises(CiError, match="Make it a segment first"):
+        ci.export(people(3), to="Contoso EU")  # type: ignore[arg-type]
+
+
+def test_a_replaced_segment_is_not_exported_by_its_old_value() -> None:
+    connect()
+    old = ci.segment("All", people(3))
+    ci.segment("All", people(4))
+    with pytest.raises(NotFoundError, match="replaced or deleted"):
+        export(old)
+
+
+def test_status_shows_sizes_when_microsoft_has_them(emulator: RunningEmulator) -> None:
+    connect()
+    export(ci.segment("All", people(1_000)))
+    assert "not counted yet" in repr(ci.status("All"))
+    emulator.control("POST", "/clock", {"advance_hours": 48})
+    (audience,) = ci.status("All").audiences
+    assert audience.search_size is not None
+    assert 500 < audience.search_size < 700
+    assert audience.match_rate == audience.search_size / 1_000
+
+
+def test_no_address_is_on_disk(workspace: Workspace) -> None:
+    connect()
+    export(ci.segment("Sample", customers(2_000), where="MarketingConsent"))
+    stored = [path for path in workspace.folder.rglob("*") if path.is_file()]
+    assert len(stored) > 2
+    for path in stored:
+        content = path.read_bytes().replace(rb"\u2022@", b"").replace("•@".encode(), b"")  # masked examples
+        assert b"@contoso.com" not in content
+        assert b"@mail.example.com" not in content
+        assert path.stat().st_mode & 0o077 == 0
