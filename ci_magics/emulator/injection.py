@@ -100,7 +100,7 @@ def instead(world: World, operation: str, injected: Injected) -> Reply | None:
     elif fault == "http_502_html":
         reply = Reply("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     elif fault == "token_expired":
-        world.access_tokens.clear()
+        world.expire_access_tokens()
         reply = fault_for(operation, 109).reply
     elif fault == "invalid_grant":
         reply = oauth.invalid_grant(world).reply

@@ -201,6 +201,11 @@ class World:
         self.access_tokens[token] = Token(self.user.id, scope, self.clock.now() + seconds)
         return token
 
+    def expire_access_tokens(self) -> None:
+        """End the life of every access token; a reset brings those back that were handed out."""
+        for token in self.access_tokens.values():
+            token.expires = self.clock.now()
+
     def issue_refresh_token(self, scope: str) -> str:
         """Return a new refresh token; earlier ones stay usable, as Microsoft documents."""
         token = secrets.token_urlsafe(32)

@@ -106,6 +106,13 @@ def test_reset_forgets_all_but_the_tokens(emulator: RunningEmulator) -> None:
     assert again["AudienceIds"] != add["AudienceIds"]
 
 
+def test_reset_brings_expired_tokens_back(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/faults", [{"operation": "GetUser", "call": 1, "fault": "token_expired"}])
+    assert [user(emulator).json()["Errors"][0]["Code"] for _ in range(2)] == [109, 109]
+    emulator.control("POST", "/reset")
+    assert user(emulator).status_code == 200
+
+
 def user(emulator: RunningEmulator) -> requests.Response:
     return emulator.call("POST", "/CustomerManagement/v13/User/Query", {"UserId": None})
 
