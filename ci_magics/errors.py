@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 from collections.abc import Iterable
+
+_ADDRESS = re.compile(r"[^\s'\"<>()\[\]{},;:=]+@[^\s'\"<>()\[\]{},;:=]+")
 
 
 class CiError(Exception):
@@ -34,9 +37,9 @@ class CiError(Exception):
         code: int | str | None = None,
         tracking_id: str | None = None,
     ) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.next_step = next_step
+        self.sentence = without_addresses(sentence)
+        self.next_step = without_addresses(next_step)
+        super().__init__(self.sentence)
         self.code = code
         self.tracking_id = tracking_id
 
@@ -51,9 +54,9 @@ class CiError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show one line in a notebook instead of a stack (IPython's hook for exceptions)."""
-        if not self.short:
-            return traceback.format_exception(self)
-        return [f"{type(self).__name__}: {self}"]
+        if self.short and not _asked_for_all():
+            return [f"{type(self).__name__}: {self}"]
+        return [without_addresses(line) for error in _chain(self) for line in _lines(error)]
 
 
 class ArgumentError(CiError):
@@ -84,6 +87,10 @@ class ExportRefusedError(CiError):
     """A guard stopped the export before anything was sent."""
 
 
+class ExportStoppedError(CiError):
+    """The person stopped an export; it can be finished later."""
+
+
 class ServiceError(CiError):
     """Microsoft answered with an error."""
 
@@ -94,6 +101,33 @@ class OutcomeUnknownError(ServiceError):
 
 class WorkspaceError(CiError):
     """The workspace cannot be read or written."""
+
+
+def without_addresses(text: str) -> str:
+    """Return a text with every e-mail address in it replaced: a person may have written one where a name belongs."""
+    return _ADDRESS.sub("•••", text)
+
+
+def _asked_for_all() -> bool:
+    """Tell whether ``%tb`` is running, for which IPython asks by the same hook."""
+    return any(
+        frame.f_code.co_name == "tb" and frame.f_globals.get("__name__") == "IPython.core.magics.execution"
+        for frame, _line in traceback.walk_stack(None)
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error after what caused it."""
+    chain = [error]
+    while chain[0].__cause__ is not None and chain[0].__cause__ not in chain:
+        chain.insert(0, chain[0].__cause__)
+    return chain
+
+
+def _lines(error: BaseException) -> list[str]:
+    """Return an error's stack. The words of another library are left out: they may quote a value of the data."""
+    said = f": {error}" if isinstance(error, CiError) else ""
+    return [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}{said}"]
 
 
 def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> NotFoundError:

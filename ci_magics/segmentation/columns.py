@@ -84,9 +84,14 @@ def require_column(columns: Sequence[str], name: str) -> str:
     """
     if name in columns:
         return name
+    raise no_column(columns, name)
+
+
+def no_column(columns: Sequence[str], name: str) -> SegmentError:
+    """Return the error for a column that does not exist."""
     nearest = nearest_name(name, columns)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise SegmentError(
+    return SegmentError(
         f"There is no column '{name}'.{hint}", f"The columns are {list_columns(columns)}.", code="no_column"
     )
 
@@ -114,13 +119,21 @@ def mentions(text: str | None, column: str) -> bool:
 
 def list_columns(columns: Sequence[str]) -> str:
     """Return column names for a sentence, the first thirty of them."""
-    names = ", ".join(columns[:_SHOWN])
+    names = ", ".join(columns[:_SHOWN]) or "none"
     return names if len(columns) <= _SHOWN else f"{names} and {len(columns) - _SHOWN} more"
 
 
 def quoted(name: str) -> str:
-    """Return a name as it is written in a magic: in quotes when it holds blanks."""
-    return f'"{name}"' if re.search(r"\s", name) else name
+    """Return a name as it is written in a magic: in quotes when it is more than a word."""
+    return name if re.fullmatch(r"\w[\w.-]*", name) else in_quotes(name)
+
+
+def in_quotes(name: str) -> str:
+    """Return a name in quotes, so that a magic reads it as it is."""
+    if '"' not in name:
+        return f'"{name}"'
+    # Each double quote stands between single ones: neighboring quotes are one word.
+    return '"' + name.replace('"', '"\'"\'"') + '"' if "'" in name else f"'{name}'"
 
 
 def _fold(column: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation import frames as any_frame
 from ci_magics.segmentation import sources
 from ci_magics.segmentation.columns import (
     consent_columns,
@@ -19,7 +20,6 @@ from ci_magics.segmentation.columns import (
     key_candidates,
     list_columns,
     mentions,
-    quoted,
     require_column,
 )
 
@@ -110,7 +110,7 @@ def build_segment(
         The frame, a column or the condition cannot be used.
     """
     _require_name(name)
-    columns = sources.column_names(frame)
+    columns = any_frame.column_names(frame)
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(where, column)]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
@@ -132,6 +132,7 @@ def build_segment_from_sql(
     _require_name(name)
     table = sources.query(sql, frames, parameters or {})
     columns = list(table.schema.names)
+    any_frame.require_different(columns, "query")
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(sql, column)]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
@@ -148,8 +149,9 @@ def _profiles(
     consents: list[str],
     where: str | None,
 ) -> Profiles:
-    _require_text(table, email, columns)
-    key_column = _choose_key(table, key, candidates)
+    addresses = _text(table[email], email, columns)
+    keys = {column: _as_key(table[column]) for column in candidates}
+    key_column = _choose_key(keys, key)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
@@ -160,46 +162,77 @@ def _profiles(
         columns=tuple(columns),
         unused_consent=tuple(consents),
     )
-    keys = table[key_column] if key_column else pa.array(range(1, table.num_rows + 1), pa.int64())
-    parts = {"key": keys, "email": table[email], **{column: table[column] for column in consents}}
+    rows = pa.array(range(1, table.num_rows + 1), pa.int64())
+    parts = {"key": keys[key_column] if key_column else rows, "email": addresses}
+    parts |= {column: table[column] for column in consents}
     return Profiles(segment, pa.table(parts))
 
 
-def _choose_key(table: pa.Table, asked: str | None, candidates: list[str]) -> str | None:
+def _choose_key(keys: Mapping[str, pa.ChunkedArray | None], asked: str | None) -> str | None:
     """Return the key column: the one asked for, which must be unique, else the first candidate that is."""
-    for column in candidates:
-        empty = table[column].null_count
-        repeated = table.num_rows - empty - pc.count_distinct(table[column]).as_py()
-        if not empty and not repeated:
+    for column, values in keys.items():
+        wrong = _not_unique(values)
+        if wrong is None:
             return column
         if asked is not None:
             raise SegmentError(
-                f"The key column {asked} has {empty:,} empty and {repeated:,} repeated values.",
+                f"The key column {asked} {wrong}.",
                 "Choose a column that is different for each profile, or leave out --key to use row numbers.",
                 code="key_not_unique",
             )
     return None
 
 
+def _not_unique(values: pa.ChunkedArray | None) -> str | None:
+    if values is None:
+        return "holds values that identify nobody"
+    empty = values.null_count
+    repeated = len(values) - empty - pc.count_distinct(values).as_py()
+    return f"has {empty:,} empty and {repeated:,} repeated values" if empty or repeated else None
+
+
+def _as_key(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return a column of plain texts, numbers or times; None when it holds something else.
+
+    A text must be seen as one: further on, a key that looks like an address is kept as its hash.
+    """
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_text(kind):
+        return values.cast(pa.large_string())
+    if isinstance(kind, pa.UuidType):
+        return pa.chunked_array([pa.array([each and str(each) for each in values.to_pylist()], pa.large_string())])
+    plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal, pa.types.is_decimal128)
+    return values if any(is_plain(kind) for is_plain in plain) else None
+
+
 def _require_name(name: str) -> None:
     if not name.strip():
-        raise SegmentError("A segment needs a name.", 'For example: %ci_segment "Big spenders" customers.')
+        raise SegmentError(
+            "A segment needs a name.", 'For example: %ci_segment "Big spenders" customers.', code="no_name"
+        )
     if len(name) > 128:
         raise SegmentError(
-            "The segment's name is longer than the 128 characters that an audience may have.", "Choose a shorter one."
+            "The segment's name is longer than the 128 characters that an audience may have.",
+            "Choose a shorter one.",
+            code="name_too_long",
         )
 
 
-def _require_text(table: pa.Table, email: str, columns: list[str]) -> None:
-    kind = table.schema.field(email).type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return
-    if pa.types.is_string_view(kind):
-        return
+def _text(values: pa.ChunkedArray, email: str, columns: list[str]) -> pa.ChunkedArray:
+    """Return the addresses when they are texts, or when there are none at all."""
+    kind = values.type
+    if values.null_count == len(values):
+        return pa.chunked_array([pa.nulls(len(values), pa.large_string())])
+    if _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+        return values
     raise SegmentError(
         f"The column {email} holds {kind} values, not e-mail addresses.",
-        f"Name the right one with --email {quoted('COLUMN')}; the columns are {list_columns(columns)}.",
+        f"Name the right one with --email COLUMN; the columns are {list_columns(columns)}.",
         code="email_not_text",
     )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(is_text(kind) for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))

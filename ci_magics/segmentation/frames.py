@@ -1,0 +1,138 @@
+"""Any frame as Arrow: which columns it has, and those that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ci_magics.errors import SegmentError
+
+
+def is_frame(value: Any) -> bool:
+    """Tell whether a value is a frame that a segment can be built from."""
+    return isinstance(value, pa.Table | pa.RecordBatch) or (
+        hasattr(value, "collect_schema") or (hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"))
+    )
+
+
+def column_names(frame: Any) -> list[str]:
+    """Return a frame's column names.
+
+    Raises
+    ------
+    SegmentError
+        It is not a frame, two columns share a name, or a name is not text.
+    """
+    names = _names(frame)
+    require_different(names, "frame")
+    return names
+
+
+def require_different(names: Sequence[str], what: str) -> None:
+    """Refuse columns of one name: nobody could say which is meant.
+
+    Raises
+    ------
+    SegmentError
+        Two columns share a name.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SegmentError(
+            f"Two columns of the {what} are named '{twice}'.", "Rename one of them.", code="repeated_column"
+        )
+
+
+def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return some columns of a frame, or all, as Arrow.
+
+    Raises
+    ------
+    SegmentError
+        A column cannot be brought into one type.
+    """
+    wanted = column_names(frame) if columns is None else list(columns)
+    if isinstance(frame, pa.RecordBatch):
+        frame = pa.Table.from_batches([frame])
+    try:
+        if isinstance(frame, duckdb.DuckDBPyRelation):
+            return fetched(frame.select(*[duckdb.ColumnExpression(name) for name in wanted]))
+        if type(frame).__module__.startswith("pandas"):
+            return pa.table({name: _pandas_column(frame[name]) for name in wanted})
+        chosen = frame.select(wanted)
+        return _without_views(pa.table(chosen.collect() if hasattr(chosen, "collect") else chosen))
+    except (pa.ArrowException, duckdb.Error, TypeError, ValueError):
+        raise SegmentError(
+            "A column of the frame mixes kinds of values that cannot stand together.",
+            "Give each column one type, for example with DataFrame.convert_dtypes().",
+            code="mixed_column",
+        ) from None
+
+
+def fetched(relation: duckdb.DuckDBPyRelation) -> pa.Table:
+    """Return what a relation holds."""
+    result = relation.arrow()
+    return _without_views(result.read_all() if isinstance(result, pa.RecordBatchReader) else result)
+
+
+def _names(frame: Any) -> list[str]:
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        names = list(frame.schema.names)
+    elif is_frame(frame):
+        names = list(frame.collect_schema().names() if hasattr(frame, "collect_schema") else frame.columns)
+    else:
+        raise SegmentError(
+            f"A {type(frame).__name__} is not a frame.",
+            "Give a pandas, polars or pyarrow table, or a DuckDB relation.",
+            code="not_a_frame",
+        )
+    if not all(isinstance(name, str) and name for name in names):
+        raise SegmentError(
+            "A column of the frame has no name in words.",
+            "Name the columns, for example with df.columns = [...].",
+            code="unnamed_column",
+        )
+    return names
+
+
+def _pandas_column(series: Any) -> pa.ChunkedArray:
+    """Convert a column by itself, so that an odd one does not spoil the others."""
+    try:
+        array = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        # An object column of texts and numbers, say: the texts stay, the rest becomes text.
+        array = pa.array([_as_text(value) for value in series], pa.string())
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, float) and value != value:  # NaN is not equal to itself
+        return None
+    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Give text in views a plain layout: few of Arrow's functions know views."""
+    for index, column in enumerate(table.schema):
+        kind = column.type
+        if pa.types.is_string_view(kind):
+            table = table.set_column(index, column.name, table.column(index).cast(pa.large_string()))
+        elif pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
+            chunks = [_plain_dictionary(chunk) for chunk in table.column(index).chunks]
+            table = table.set_column(index, column.name, pa.chunked_array(chunks, _dictionary(kind)))
+    return table
+
+
+def _plain_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    words = array.dictionary.cast(pa.large_string())
+    return pa.DictionaryArray.from_arrays(array.indices, words, ordered=array.type.ordered)
+
+
+def _dictionary(kind: pa.DictionaryType) -> pa.DictionaryType:
+    return pa.dictionary(kind.index_type, pa.large_string(), kind.ordered)

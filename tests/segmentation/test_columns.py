@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import consent_columns, find_email_column, is_objection, key_candidates, mentions
+from ci_magics.segmentation.segment import build_segment
+
+
+@pytest.mark.parametrize(
+    "column", ["EMail", "Email", "e-mail", "E_MAIL", "EmailAddress", "emailaddress1", "primaryEmail", "Contact email"]
+)
+def test_the_only_column_named_like_an_address_is_found(column: str) -> None:
+    assert find_email_column(["Id", column, "MailingList", "EmailOptOut"], None) == column
+
+
+def test_of_several_none_is_guessed() -> None:
+    with pytest.raises(SegmentError) as refused:
+        find_email_column(["Id", "Work email", "HomeEmail"], None)
+    assert "Work email, HomeEmail" in refused.value.sentence
+    assert refused.value.next_step == 'Name the right one: --email "Work email".'
+
+
+def test_without_one_the_columns_are_listed() -> None:
+    with pytest.raises(SegmentError, match="The columns are Id, Phone") as refused:
+        find_email_column(["Id", "Phone"], None)
+    assert "--email" in refused.value.next_step
+
+
+def test_a_wide_table_is_not_listed_in_full() -> None:
+    with pytest.raises(SegmentError, match=r"c28, c29 and 170 more\."):
+        find_email_column([f"c{number}" for number in range(200)], None)
+
+
+def test_a_table_without_columns_has_none() -> None:
+    with pytest.raises(SegmentError, match="The columns are none"):
+        build_segment("S", pd.DataFrame())
+
+
+def test_the_column_asked_for_is_taken_whatever_its_name() -> None:
+    assert find_email_column(["EMail", "Contact"], "Contact") == "Contact"
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"), [("EMial", "EMail"), ("email", "EMail"), ("totalspend", "TotalSpend"), ("Phone", None)]
+)
+def test_the_nearest_column_is_named(asked: str, nearest: str | None) -> None:
+    with pytest.raises(SegmentError, match=f"There is no column '{asked}'") as refused:
+        find_email_column(["EMail", "TotalSpend", "Id"], asked)
+    assert ("Did you mean" in refused.value.sentence) is (nearest is not None)
+    assert f"'{nearest or asked}'" in refused.value.sentence
+    assert "EMail, TotalSpend, Id" in refused.value.next_step
+
+
+def test_an_address_in_the_place_of_a_column_is_not_repeated() -> None:
+    with pytest.raises(SegmentError) as refused:
+        find_email_column(["EMail"], "jan@contoso.com")
+    assert "@" not in str(refused.value)
+
+
+def test_keys_are_tried_best_first() -> None:
+    assert key_candidates(["Id", "Name", "CONTACT ID", "customer_id"]) == ["customer_id", "CONTACT ID", "Id"]
+
+
+def test_consents_and_objections_are_seen() -> None:
+    columns = ["EMail", "doNotBulkEmail", "Marketing consent", "Consenting"]
+    assert consent_columns(columns) == ["doNotBulkEmail", "Marketing consent"]
+    assert [is_objection(column) for column in consent_columns(columns)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("condition", "uses"),
+    [
+        ("marketingconsent", True),
+        ('"MarketingConsent" = true', True),
+        ("not c.MarketingConsent", True),
+        ("OldMarketingConsent", False),
+        (None, False),
+    ],
+)
+def test_a_condition_uses_a_column_whatever_its_case(condition: str | None, *, uses: bool) -> None:
+    assert mentions(condition, "MarketingConsent") is uses
+
+
+def test_a_consent_that_the_condition_uses_is_not_reported() -> None:
+    frame = pd.DataFrame({"email": ["a@contoso.com"], "MarketingConsent": [True], "OptIn": [True]})
+    profiles = build_segment("S", frame, where="MarketingConsent")
+    assert profiles.segment.unused_consent == ("OptIn",)
+    assert profiles.table.column_names == ["key", "email", "OptIn"]

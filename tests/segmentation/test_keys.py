@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_magics.errors import SegmentError
+from ci_magics.matching.matched import match_profiles
+from ci_magics.segmentation.segment import ROW_NUMBER, build_segment, build_segment_from_sql
+
+
+def frame(**columns: list[Any]) -> pd.DataFrame:
+    count = len(next(iter(columns.values())))
+    return pd.DataFrame({"EMail": [f"p{number}@contoso.com" for number in range(count)], **columns})
+
+
+def test_a_unique_column_with_a_usual_name_is_the_key() -> None:
+    profiles = build_segment("S", frame(CustomerId=["x", "y"], Id=[1, 2]))
+    assert profiles.segment.key == "CustomerId"
+    assert profiles.table["key"].to_pylist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("values", [["x", "x"], ["x", None], [["x"], ["y"]]])
+def test_a_column_that_identifies_nobody_is_passed_over(values: list[Any]) -> None:
+    assert build_segment("S", frame(CustomerId=values, Id=[1, 2])).segment.key == "Id"
+    assert build_segment("S", frame(CustomerId=values)).segment.key == ROW_NUMBER
+
+
+def test_without_a_key_profiles_are_known_by_row_number() -> None:
+    profiles = build_segment("S", frame(Name=["x", "y", "z"]))
+    assert (profiles.segment.key, profiles.table["key"].to_pylist()) == (ROW_NUMBER, [1, 2, 3])
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 5)), min_size=1, max_size=8))
+def test_the_key_asked_for_must_be_different_for_each(values: list[int | None]) -> None:
+    empty = values.count(None)
+    repeated = len(values) - empty - len(set(values) - {None})
+    people = frame(Code=pd.array(values, dtype="Int64"))
+    if empty or repeated:
+        with pytest.raises(SegmentError, match=f"Code has {empty} empty and {repeated} repeated values"):
+            build_segment("S", people, key="Code")
+    else:
+        assert build_segment("S", people, key="Code").segment.key == "Code"
+
+
+def test_uniqueness_is_judged_after_the_condition() -> None:
+    people = frame(Id=["a", "a", "b"], Newest=[True, False, True])
+    assert build_segment("S", people, where="Newest").segment.key == "Id"
+    with pytest.raises(SegmentError, match="0 empty and 1 repeated"):
+        build_segment("S", people, key="Id")
+
+
+def test_the_key_asked_for_must_exist() -> None:
+    with pytest.raises(SegmentError, match="Did you mean 'CustomerId'"):
+        build_segment("S", frame(CustomerId=[1]), key="CustmerId")
+
+
+@pytest.mark.parametrize("values", [[["x"], ["y"]], [{"a": 1}, {"a": 2}], [b"x", b"y"], [True, False]])
+def test_a_key_is_a_text_a_number_or_a_time(values: list[Any]) -> None:
+    with pytest.raises(SegmentError, match="identify nobody"):
+        build_segment("S", frame(Code=values), key="Code")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["x", "y"], dtype="category"),
+        pd.Series(["x", "y"], dtype="string"),
+        pl.Series(["x", "y"], dtype=pl.Categorical),
+        pl.Series(["x", "y"], dtype=pl.Enum(["x", "y"])),
+        pa.array(["x", "y"]).dictionary_encode(),
+        pa.array(["x", "y"], pa.string_view()),
+    ],
+)
+def test_a_text_is_a_text_however_it_is_laid_out(column: Any) -> None:
+    table = pa.table({"EMail": ["a@contoso.com", "b@contoso.com"], "Code": pa.array(column)})
+    profiles = build_segment("S", table, key="Code")
+    assert profiles.table["key"].type == pa.large_string()
+    assert profiles.table["key"].to_pylist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("kind", ["object", "category", "string"])
+def test_a_key_that_is_an_address_is_never_kept(kind: str) -> None:
+    people = frame(Id=pd.Series(["jan@contoso.com", "c2"], dtype=kind))
+    kept = match_profiles(build_segment("S", people).table).table["key"].to_pylist()
+    assert kept[1] == "c2"
+    assert "@" not in kept[0]
+
+
+def test_a_uuid_is_a_key() -> None:
+    numbers = [uuid.UUID(int=1), uuid.UUID(int=2)]
+    table = pa.table(
+        {"EMail": ["a@contoso.com", "b@contoso.com"], "Id": pa.array([each.bytes for each in numbers], pa.uuid())}
+    )
+    assert build_segment("S", table).table["key"].to_pylist() == [str(each) for each in numbers]
+
+
+def test_a_query_is_held_to_the_same_rules() -> None:
+    people = frame(Id=["a", "a"])
+    sql = "SELECT * FROM people"
+    assert build_segment_from_sql("S", sql, frames={"people": people}).segment.key == ROW_NUMBER
+    with pytest.raises(SegmentError, match="0 empty and 1 repeated"):
+        build_segment_from_sql("S", sql, frames={"people": people}, key="Id")
+
+
+@pytest.mark.parametrize(("name", "words"), [(" ", "needs a name"), ("x" * 129, "longer than the 128")])
+def test_a_name_is_needed_and_has_an_end(name: str, words: str) -> None:
+    with pytest.raises(SegmentError, match=words):
+        build_segment(name, frame(Id=[1]))

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.segment import Profiles, build_segment
+
+SECRET = "jan@contoso.com"
+PEOPLE = pd.DataFrame(
+    {
+        "Id": ["a", "b", "c", "d"],
+        "EMail": [SECRET, None, "bad", "eva@contoso.com"],
+        "TotalSpend": [1.0, None, 700.0, 900.0],
+        "Country": ["NL", "NL", "DE", "NL"],
+        "First name": ["Jan", "Bo", "Cy", "Eva"],
+    }
+)
+OPERATORS = {"<": operator.lt, "<=": operator.le, "=": operator.eq, "<>": operator.ne, ">": operator.gt}
+
+
+def keys(profiles: Profiles) -> list[str]:
+    return [str(key) for key in profiles.table["key"].to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ("TotalSpend > 500 AND Country = 'NL'", ["d"]),
+        ("totalspend > 500", ["c", "d"]),
+        ("TotalSpend IS NULL", ["b"]),
+        ("\"First name\" LIKE 'J%' OR Country IN ('DE')", ["a", "c"]),
+        ("false", []),
+        ("Country = 'NL' -- the Dutch", ["a", "b", "d"]),
+    ],
+)
+def test_a_condition_chooses_rows(where: str, kept: list[str]) -> None:
+    profiles = build_segment("S", PEOPLE, where=where)
+    assert keys(profiles) == kept
+    assert (profiles.segment.rows, profiles.segment.where) == (len(kept), where)
+
+
+@given(st.lists(st.integers(-5, 5)), st.sampled_from(sorted(OPERATORS)), st.integers(-5, 5))
+def test_a_condition_chooses_what_a_loop_would(values: list[int], sign: str, limit: int) -> None:
+    frame = pa.table({"EMail": pa.array(["x"] * len(values), pa.string()), "n": pa.array(values, pa.int64())})
+    kept = build_segment("S", frame, key="n", where=f"n {sign} {limit}") if len(set(values)) == len(values) else None
+    compare: Callable[[int, int], bool] = OPERATORS[sign]
+    expected = [value for value in values if compare(value, limit)]
+    assert build_segment("S", frame, where=f"n {sign} {limit}").segment.rows == len(expected)
+    assert kept is None or kept.table["key"].to_pylist() == expected
+
+
+def test_the_order_of_the_frame_is_kept() -> None:
+    frame = pd.DataFrame({"Id": range(300_000), "EMail": "a@contoso.com"})
+    kept = build_segment("S", frame, where="Id % 3 = 0").table["key"].to_pylist()
+    assert kept == list(range(0, 300_000, 3))
+
+
+def test_an_unknown_column_names_the_nearest() -> None:
+    with pytest.raises(SegmentError, match=r"There is no column 'TotlSpend'\. Did you mean 'TotalSpend'") as refused:
+        build_segment("S", PEOPLE, where="TotlSpend > 5")
+    assert "Id, EMail, TotalSpend" in refused.value.next_step
+
+
+def test_a_mistake_in_the_grammar_is_located() -> None:
+    with pytest.raises(SegmentError, match="a mistake in the grammar near 'AND'") as refused:
+        build_segment("S", PEOPLE, where="TotalSpend > 5 AND")
+    assert "--where" in refused.value.next_step
+
+
+def test_a_text_in_double_quotes_is_explained() -> None:
+    with pytest.raises(SegmentError, match="double quotes") as refused:
+        build_segment("S", PEOPLE, where=f'EMail = "{SECRET}"')
+    assert "single quotes" in refused.value.next_step
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "CAST(EMail AS INTEGER) > 1",
+        "EMail::DATE > now()",
+        "EMail::UUID IS NULL",
+        "EMail",
+        "error(EMail)",
+        "strptime(EMail, '%Y') > now()",
+        "json_extract(EMail, '$.a') = '1'",
+        "regexp_matches('x', EMail || '(')",
+        f"EMail::INTEGER = 1 OR Country = '{SECRET}'",
+        f"EMail = '{SECRET}",
+        f"EMail == == '{SECRET}'",
+        f"{SECRET} = EMail",
+        "no_such_function(EMail)",
+        "sum(TotalSpend) > 1",
+        "TotalSpend > $limit",
+        "1 = 1; SELECT 1",
+        "",
+    ],
+)
+def test_no_error_quotes_a_value(where: str) -> None:
+    with pytest.raises(SegmentError) as refused:
+        build_segment("S", PEOPLE, where=where)
+    assert "@" not in str(refused.value)
+    assert "contoso" not in str(refused.value)
+    assert refused.value.next_step
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("function", ["read_text", "read_csv", "read_blob", "glob"])
+@pytest.mark.parametrize("as_relation", [False, True])
+def test_a_condition_reads_no_file(function: str, *, as_relation: bool) -> None:
+    frame = duckdb.from_df(PEOPLE) if as_relation else PEOPLE
+    with pytest.raises(SegmentError, match="only the frames of the notebook"):
+        build_segment("S", frame, where=f"0 < (SELECT count(*) FROM {function}('{__file__}'))")  # noqa: S608
+
+
+def test_a_condition_sees_no_variable_of_python() -> None:
+    local = PEOPLE
+    assert len(local) == 4
+    with pytest.raises(SegmentError, match="there is no table 'local'"):
+        build_segment("S", duckdb.from_df(PEOPLE), where="Id IN (SELECT Id FROM local)")
+
+
+def test_columns_that_differ_only_in_case_are_refused_where_sql_decides() -> None:
+    frame = pd.DataFrame({"Email": ["a@contoso.com"], "email": ["b@contoso.com"]})
+    assert build_segment("S", frame, email="email").table["email"].to_pylist() == ["b@contoso.com"]
+    with pytest.raises(SegmentError, match="cannot tell the columns Email and email apart"):
+        build_segment("S", frame, email="email", where="true")
