@@ -5,13 +5,18 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tornado.log import app_log
 
 from ci_magics.emulator.call import Call, long_id
 from ci_magics.emulator.checks import check_access, check_account, check_token
-from ci_magics.emulator.codes import error_code, message
-from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault, api_fault_detail, upload_fault
+from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault, api_fault_detail, operation_error, upload_fault
 from ci_magics.emulator.result_file import MAX_FILE_BYTES, Answer, FileError, write_result
 from ci_magics.emulator.state import UNIVERSAL_DEVELOPER_TOKEN, Upload, World
+
+if TYPE_CHECKING:
+    from ci_magics.emulator.injection import Injected
 
 UPLOAD_SECONDS = 15 * 60.0
 RESULT_SECONDS = 5 * 60.0
@@ -43,7 +48,7 @@ def get_upload_url(world: World, call: Call) -> Reply:
     return Reply({"RequestId": upload.request_id, "UploadUrl": url})
 
 
-def accept_file(world: World, call: Call) -> tuple[Reply, Callable[[], Answer | FileError]]:
+def accept_file(world: World, call: Call, injected: Injected) -> tuple[Reply, Callable[[], None]]:
     """Take an uploaded file; the second value carries it out, away from the event loop."""
     upload = _checked_upload(world, call)
     if not call.files:
@@ -58,33 +63,38 @@ def accept_file(world: World, call: Call) -> tuple[Reply, Callable[[], Answer | 
     upload.used, upload.status = True, "FileUploaded"
     call.account_id, call.customer_id = upload.account_id, upload.customer_id
 
-    def work() -> Answer | FileError:
-        from ci_magics.emulator.ingest import ingest  # slow to import, and not needed to start
-
+    def work() -> None:
         upload.status, upload.percent = "InProgress", 10
         try:
-            return ingest(world, call, file.name, file.content)
+            _finish(upload, _outcome(world, call, upload, (file.name, file.content), injected), injected)
         except FileError as error:
-            return error
+            _fail(upload, error)
+        except Exception as error:  # noqa: BLE001 - a client that waits must learn of it, whatever happened
+            app_log.error("%s while reading an uploaded file", type(error).__name__)
+            _fail(upload, FileError(0))
 
-    return Reply({"RequestId": upload.request_id, "TrackingId": None}), work
+    return Reply({"TrackingId": None, "RequestId": upload.request_id}), work
 
 
-def finish(world: World, request_id: str, outcome: Answer | FileError, *, reverse_columns: bool = False) -> None:
-    """Note what came of a file."""
-    upload = world.uploads.get(request_id)
-    if upload is None:
-        return  # the world was reset meanwhile
-    if isinstance(outcome, FileError):
-        upload.percent, upload.status = 0, outcome.status
-        upload.errors = [_operation_error(outcome.code)]
-        return
-    failed = outcome.failed
-    if upload.errors_only:
-        outcome.rows = [row for row in outcome.rows if row["Type"].endswith(" Error")]
-    upload.result = write_result(outcome, reverse_columns=reverse_columns)
+def _outcome(world: World, call: Call, upload: Upload, file: tuple[str, bytes], injected: Injected) -> Answer:
+    from ci_magics.emulator.ingest import ingest  # slow to import, and not needed to start
+
+    status = injected.status
+    if status:
+        raise FileError(injected.detail("code", None), status)
+    return ingest(world, call, upload, file, injected)
+
+
+def _finish(upload: Upload, answer: Answer, injected: Injected) -> None:
+    reordered = injected.fault == "reordered_result" or injected.detail("reordered", False)
+    upload.result = write_result(answer, errors_only=upload.errors_only, reordered=reordered)
     upload.percent = 100
-    upload.status = "CompletedWithErrors" if failed else "Completed"
+    upload.status = "CompletedWithErrors" if answer.failed else "Completed"
+
+
+def _fail(upload: Upload, error: FileError) -> None:
+    upload.percent, upload.status = 0, error.status
+    upload.errors = None if error.code is None else [operation_error(error.code)]
 
 
 def get_upload_status(world: World, call: Call) -> Reply:
@@ -136,9 +146,11 @@ def _checked_upload(world: World, call: Call) -> Upload:
 
 def _check_upload_headers(world: World, call: Call, upload: Upload) -> None:
     """Require a sign-in in either of the two forms that Microsoft's documents and its SDK use."""
-    bearer = (call.headers.get("Authorization") or "").removeprefix("Bearer ")
+    authorization = call.headers.get("Authorization") or ""
+    bearer = authorization.removeprefix("Bearer ") if authorization.startswith("Bearer ") else ""
     value = bearer or call.headers.get("AuthenticationToken") or ""
-    account = call.headers.get("AccountId") or call.headers.get("CustomerAccountId") or ""
+    accounts = {call.headers.get(name) for name in ("AccountId", "CustomerAccountId")} - {None}
+    account = accounts.pop() or "" if len(accounts) == 1 else ""
     try:
         if call.headers.get("DeveloperToken") != UNIVERSAL_DEVELOPER_TOKEN:
             raise ad_api_fault(105)
@@ -149,13 +161,3 @@ def _check_upload_headers(world: World, call: Call, upload: Upload) -> None:
         raise upload_fault(code, upload.request_id) from None
     if account != upload.account_id or call.user_id != upload.user_id:
         raise upload_fault(106, upload.request_id)
-
-
-def _operation_error(code: int) -> dict[str, object]:
-    return {
-        "Type": "OperationError",
-        "Code": code,
-        "Details": None,
-        "ErrorCode": error_code(code),
-        "Message": message(code),
-    }

@@ -7,21 +7,39 @@ from __future__ import annotations
 
 import binascii
 import csv
-import io
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from isal import igzip_lib, isal_zlib
 
-from ci_magics.emulator.result_file import BOM, FORMAT_VERSION, MAX_FILE_BYTES, FileError
+from ci_magics.emulator import hashes
+from ci_magics.emulator.hashes import Hashes
+from ci_magics.emulator.result_file import BOM, FORMAT_VERSION, FileError
 
 MAX_ROWS = 4_000_000
-MAX_EXPANDED_BYTES = 2_000_000_000
+
+Mask = npt.NDArray[np.bool_]
+
+#: What is read of a file; other columns may be there and are not used ("unknown columns may be omitted").
+_USED = (
+    "Type",
+    "Status",
+    "Id",
+    "Parent Id",
+    "Client Id",
+    "Name",
+    "Description",
+    "Scope",
+    "Audience",
+    "Action Type",
+    "Accept Customer Match Term",
+    "Membership Duration",
+    "Sub Type",
+    "Text",
+)
 
 
 @dataclass
@@ -36,39 +54,25 @@ class Records:
             return self.table[name]
         return pa.chunked_array([pa.repeat("", self.table.num_rows)])
 
-    def rows(self, mask: pa.ChunkedArray) -> list[dict[str, str]]:
-        """Return the rows that a mask picks, each as column name to text."""
-        return [{name: value or "" for name, value in row.items()} for row in self.table.filter(mask).to_pylist()]
+    def equal(self, name: str, text: str) -> Mask:
+        """Tell in which rows a column holds a text."""
+        equal: Mask = pc.equal(self.column(name), text).to_numpy().astype(np.bool_)
+        return equal
 
+    def part(self, positions: npt.NDArray[np.intp]) -> Records:
+        """Return some of the rows; what lies together is not copied."""
+        first, count = (int(positions[0]), len(positions)) if len(positions) else (0, 0)
+        if not count or int(positions[-1]) - first + 1 == count:
+            return Records(self.table.slice(first, count))
+        return Records(self.table.take(positions))
 
-def extract(name: str, content: bytes) -> tuple[bytes, str]:
-    """Return the text of an uploaded file and what separates its columns."""
-    if len(content) > MAX_FILE_BYTES:
-        raise FileError(3225, "UploadFileRowCountExceeded")
-    if not name.lower().endswith(".zip"):
-        return content, "\t" if name.lower().endswith(".tsv") else ","
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            if len(members) != 1 or members[0].file_size > MAX_EXPANDED_BYTES:
-                raise FileError(3222, "UploadFileFormatNotSupported")
-            member = members[0]
-            return _inflate(archive, member, content), "\t" if member.filename.lower().endswith(".tsv") else ","
-    except (zipfile.BadZipFile, struct.error, isal_zlib.IsalError):  # type: ignore[misc]  # the stub does not say that it is one
-        raise FileError(3223, "UploadFileFormatNotSupported") from None
+    def rows(self, positions: npt.NDArray[np.intp]) -> list[dict[str, str]]:
+        """Return some of the rows, each as column name to text."""
+        return self.part(positions).table.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
 
-
-def _inflate(archive: zipfile.ZipFile, member: zipfile.ZipInfo, content: bytes) -> bytes:
-    """Return a member's text; ISA-L takes a quarter of zlib's time for it."""
-    if member.compress_type != zipfile.ZIP_DEFLATED:
-        return archive.read(member)
-    name_length, extra_length = struct.unpack_from("<2H", content, member.header_offset + 26)
-    start = member.header_offset + 30 + name_length + extra_length
-    deflated = memoryview(content)[start : start + member.compress_size]
-    text = igzip_lib.decompress(deflated, flag=igzip_lib.DECOMP_DEFLATE, bufsize=max(member.file_size, 1))
-    if len(text) != member.file_size or zlib.crc32(text) != member.CRC:
-        raise zipfile.BadZipFile
-    return text
+    def columns(self, *names: str) -> pa.Table:
+        """Return the file's columns of these names."""
+        return self.table.select([name for name in names if name in self.table.column_names])
 
 
 def parse(text: bytes, separator: str) -> Records:
@@ -76,17 +80,18 @@ def parse(text: bytes, separator: str) -> Records:
     if not text.startswith(BOM):
         raise FileError(3217, "UploadFileFormatNotSupported")  # "UTF-8 files must include the byte order mark"
     try:
+        heading = _heading(text, separator)
         table = pacsv.read_csv(
-            io.BytesIO(text),
+            pa.BufferReader(text),
             parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
-                column_types=_text_columns(text, separator), strings_can_be_null=False
+                column_types={name: pa.string() for name in heading},
+                include_columns=[name for name in _USED if name in heading],
+                strings_can_be_null=False,
             ),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError, StopIteration):
+    except (pa.ArrowInvalid, UnicodeDecodeError, StopIteration, csv.Error):
         raise FileError(3217, "UploadFileFormatNotSupported") from None
-    if not table.column_names or table.column_names[0] != "Type":
-        raise FileError(3217, "UploadFileFormatNotSupported")
     if table.num_rows > MAX_ROWS:
         raise FileError(3225, "UploadFileRowCountExceeded")
     return Records(table)
@@ -101,15 +106,15 @@ def check_version(records: Records) -> None:
         raise FileError(3217)
 
 
-def is_hash(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def is_hash(values: pa.ChunkedArray) -> Mask:
     """Tell which values are lower-case hexadecimal SHA-256."""
-    return pc.match_substring_regex(values, "^[0-9a-f]{64}$")
+    matches: Mask = pc.match_substring_regex(values, r"\A[0-9a-f]{64}\z").to_numpy().astype(np.bool_)
+    return matches
 
 
-def raw_hashes(values: pa.ChunkedArray) -> list[bytes]:
+def unhexed(values: pa.ChunkedArray) -> Hashes:
     """Return hexadecimal values, each 64 digits long, as raw bytes."""
-    packed = b"".join(_unhexed(chunk) for chunk in values.chunks)
-    return [packed[start : start + 32] for start in range(0, len(packed), 32)]
+    return hashes.of_bytes(b"".join(_unhexed(chunk) for chunk in values.chunks))
 
 
 def _unhexed(texts: pa.StringArray) -> bytes:
@@ -121,6 +126,10 @@ def _unhexed(texts: pa.StringArray) -> bytes:
     return binascii.unhexlify(memoryview(data)[bounds[texts.offset] : bounds[texts.offset + len(texts)]])
 
 
-def _text_columns(text: bytes, separator: str) -> dict[str, pa.DataType]:
-    heading = text[len(BOM) : text.index(b"\n") if b"\n" in text else None].decode("utf-8")
-    return {name: pa.string() for name in next(csv.reader([heading.rstrip("\r")], delimiter=separator))}
+def _heading(text: bytes, separator: str) -> list[str]:
+    """Return the names of the columns: Type first, none twice."""
+    line = text[len(BOM) : text.index(b"\n") if b"\n" in text else None].decode("utf-8")
+    heading = next(csv.reader([line.rstrip("\r")], delimiter=separator))
+    if heading[:1] != ["Type"] or len(set(heading)) != len(heading):
+        raise FileError(3217, "UploadFileFormatNotSupported")
+    return heading

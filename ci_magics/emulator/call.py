@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from ci_magics.emulator.replies import api_fault_detail
+
+_LONG = re.compile("-?[0-9]{1,19}")
 
 
 @dataclass
@@ -29,6 +32,8 @@ class Call:
         The Host header: URLs that are handed out begin with it.
     arguments
         Named parts of the path.
+    refused
+        Items that an injected fault refuses, by their index.
     """
 
     method: str
@@ -43,6 +48,7 @@ class Call:
     user_id: str = ""
     customer_id: str = ""
     account_id: str = ""
+    refused: frozenset[int] = frozenset()
 
     @property
     def origin(self) -> str:
@@ -70,7 +76,7 @@ def long_id(value: Any, name: str) -> str:
     They are JSON strings in Microsoft's documents; whether the real service takes bare numbers is not known, so the
     emulator does not.
     """
-    if not isinstance(value, str) or not value.lstrip("-").isdigit() or not value.isascii():
+    if not isinstance(value, str) or not _LONG.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
         raise api_fault_detail(201, f"{name} must be a string of digits.")
     return value
 

@@ -22,6 +22,7 @@ NAMES: dict[int, tuple[str, str]] = {
     203: ("NullParameter", "A required parameter is null."),
     204: ("OperationNotSupported", "The operation is not supported."),
     206: ("NullArrayArgument", "A required array is null or empty."),
+    207: ("ConcurrentRequestOverLimit", "Too many requests at the same time."),
     208: ("InvalidAccount", "The account is not valid."),
     1001: ("UserIsNotAuthorized", "The user does not represent an authorized developer."),
     1010: ("CampaignServiceSystemInReadOnlyMode", "The system is in read-only mode."),
@@ -78,14 +79,22 @@ NAMES: dict[int, tuple[str, str]] = {
     8004: ("EmailMustBeHashed", "Email address can't be in plain text and must be hashed."),
     8005: ("CRMIdLengthExceedLimitation", "CRM Id exceeds the limitation of 100 characters."),
     8006: ("EitherEmailOrCRMIDShouldBeProvided", "Either email address or CRM Id should be provided."),
+    8109: ("CustomerListsCanOnlyBeCombinedWithOtherCustomerLists", "Customer lists combine with customer lists only."),
+    8110: ("AudienceUsedByCombinedListCannotBeDeleted", "The audience is used by a combined list."),
+    8119: ("CombinedAudienceForLocationNotAllowed", "Combined audiences are not allowed for the location."),
 }
 
 
-def error_code(code: int) -> str:
-    """Return Microsoft's symbolic name of a code."""
-    return NAMES[code][0]
+def error_code(code: int | str | None) -> str:
+    """Return Microsoft's symbolic name of a code, written as a number or as text."""
+    return _known(code)[0]
 
 
-def message(code: int) -> str:
+def message(code: int | str | None) -> str:
     """Return the message of a code."""
-    return NAMES[code][1]
+    return _known(code)[1]
+
+
+def _known(code: int | str | None) -> tuple[str, str]:
+    number = int(code) if isinstance(code, str) and code.isdecimal() else code
+    return NAMES.get(number, ("UnknownError", "Unknown error.")) if isinstance(number, int) else ("UnknownError", "")

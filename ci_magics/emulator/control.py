@@ -10,17 +10,21 @@ from typing import Any
 
 from ci_magics.emulator import oauth
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.injection import read_faults
+from ci_magics.emulator.fault_plan import is_number, read_faults
+from ci_magics.emulator.people import People
 from ci_magics.emulator.replies import Refusal, Reply
 from ci_magics.emulator.state import Settings, World
 
+MAX_HOURS = 100_000
 _RULES: dict[str, Any] = {
-    "delay_ms": lambda value: _is_number(value) and 0 <= value <= 600_000,
+    "delay_ms": lambda value: is_number(value) and 0 <= value <= 600_000,
     "match_rule": lambda value: value in ("basic", "enhanced"),
-    "match_rate": lambda value: _is_number(value) and 0 <= value <= 1,
+    "match_rate": lambda value: is_number(value) and 0 <= value <= 1,
     "terms_accepted": lambda value: isinstance(value, bool),
     "page_size": lambda value: type(value) is int and 1 <= value <= 10_000,
     "record_bodies": lambda value: isinstance(value, bool),
+    "fault_rate": lambda value: is_number(value) and 0 <= value <= 1,
+    "fault_seed": lambda value: type(value) is int,
 }
 
 
@@ -53,14 +57,15 @@ def members(world: World, call: Call) -> Reply:
     audience = world.audiences.get(call.arguments["id"])
     if audience is None:
         raise Refusal(Reply({"error": "there is no such audience"}, 404))
-    lines = "".join(f"{member.hex()}\n" for member in sorted(audience.members))
-    return Reply(lines, content_type="text/plain; charset=utf-8")
+    from ci_magics.emulator import hashes  # slow to import, and not needed to start
+
+    return Reply(hashes.lines(audience.members.sorted()), content_type="text/plain; charset=utf-8")
 
 
 def requests(world: World, call: Call) -> Reply:
     """Return the requests received after a number; headers and bodies only where they were recorded."""
     since = call.query.get("since", "0")
-    if not since.isdigit():
+    if not (since.isascii() and since.isdecimal() and len(since) < 19):
         raise _bad("since must be a whole number")
     lines = [asdict(each) for each in world.requests if each.number > int(since)]
     return Reply([{name: value for name, value in each.items() if value is not None} for each in lines])
@@ -69,9 +74,9 @@ def requests(world: World, call: Call) -> Reply:
 def clock(world: World, call: Call) -> Reply:
     """Move the virtual clock."""
     body = _object(call)
-    hours = body.get("advance_hours")
-    if set(body) != {"advance_hours"} or not isinstance(hours, int | float) or isinstance(hours, bool) or hours < 0:
-        raise _bad("advance_hours must be a number from 0")
+    hours: Any = body.get("advance_hours")
+    if set(body) != {"advance_hours"} or not is_number(hours) or not 0 <= hours <= MAX_HOURS:
+        raise _bad(f"advance_hours must be a number from 0 to {MAX_HOURS}")
     world.clock.advance(hours)
     return Reply({"now": world.clock.now()})
 
@@ -83,6 +88,15 @@ def faults(world: World, call: Call) -> Reply:
         raise _bad(planned)
     world.faults, world.calls = planned, {}
     return Reply({"faults": len(planned)})
+
+
+def people(world: World, call: Call) -> Reply:
+    """Say whom Microsoft knows in this world, so that sizes follow the matching rule; an empty array takes it back."""
+    addresses = _json(call)
+    if not isinstance(addresses, list) or not all(isinstance(each, str) and "@" in each for each in addresses):
+        raise _bad("people must be an array of e-mail addresses")
+    world.people = People(addresses) if addresses else None
+    return Reply({"people": len(addresses)})
 
 
 def settings(world: World, call: Call) -> Reply:
@@ -111,7 +125,10 @@ def reset(world: World, _call: Call) -> Reply:
 def approve_device_code(world: World, call: Call) -> Reply:
     """Answer a sign-in by device code for the person."""
     body = _object(call)
-    if not oauth.approve_device(world, str(body.get("user_code")), body.get("accept", True) is True):
+    code, accept = body.get("user_code"), body.get("accept", True)
+    if set(body) - {"user_code", "accept"} or not isinstance(code, str) or not isinstance(accept, bool):
+        raise _bad("user_code must be a string, accept a boolean")
+    if not oauth.approve_device(world, code, accept):
         raise Refusal(Reply({"error": "there is no such code"}, 404))
     return Reply({})
 
@@ -137,7 +154,3 @@ def _object(call: Call) -> dict[str, Any]:
 
 def _bad(problem: str) -> Refusal:
     return Refusal(Reply({"error": problem}, 400))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,37 +1,41 @@
-"""Carry out an uploaded file: lists first, then their members."""
+"""Carry out an uploaded file: read it, then change lists and members all at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ci_magics.emulator import bulk_file
-from ci_magics.emulator.advertising import find, new_list
-from ci_magics.emulator.bulk_file import Records
+from ci_magics.emulator import bulk_file, hashes, list_rows
+from ci_magics.emulator.bulk_file import Mask, Records
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.replies import Refusal
+from ci_magics.emulator.hashes import Hashes
+from ci_magics.emulator.injection import Injected
+from ci_magics.emulator.lists import ItemError
 from ci_magics.emulator.result_file import Answer, FileError
-from ci_magics.emulator.state import Audience, World
-from ci_magics.emulator.user_data import ACTIONS, accepts_terms, change_members
+from ci_magics.emulator.state import Audience, Upload, World
+from ci_magics.emulator.unpacking import extract
+from ci_magics.emulator.user_data import note_change
 
 LIST = "Customer List"
 ITEM = "Customer List Item"
-_HANDLED = pa.array(["Format Version", LIST, ITEM])
+#: What the result file repeats of a row; never the member itself.
+_ECHOED = ("Id", "Parent Id", "Audience", "Client Id")
 
 
 @dataclass
-class _Target:
-    """A list that the file names, and what is to happen to its members; no action when its record failed."""
+class _Group:
+    """A list's record and what its items hold."""
 
-    audience: Audience | None
-    action: str
     row: dict[str, str]
-    first_row: int
+    items: int
+    members: Hashes
+    wrong: list[tuple[int | str, pa.Table]]
 
 
-def ingest(world: World, call: Call, name: str, content: bytes) -> Answer:
+def ingest(world: World, call: Call, upload: Upload, file: tuple[str, bytes], injected: Injected) -> Answer:
     """Apply a file to the account of the call.
 
     Raises
@@ -39,141 +43,108 @@ def ingest(world: World, call: Call, name: str, content: bytes) -> Answer:
     FileError
         The file as a whole is refused; nothing was changed.
     """
-    records = bulk_file.parse(*bulk_file.extract(name, content))
+    records = bulk_file.parse(*extract(*file))
     bulk_file.check_version(records)
     answer = Answer()
-    _report_unknown_types(records, answer)
-    targets = _targets(world, call, records, answer)
-    for key, target in targets.items():
-        _apply_items(world, records, answer, key, target)
-    _report_orphans(records, answer, targets)
+    groups = _groups(records, answer, injected)
+    with world.lock:
+        if world.uploads.get(upload.request_id) is not upload:
+            raise FileError(None, "Aborted")  # the world was reset meanwhile
+        for group in groups:
+            _carry_out(world, call, group, answer, injected)
     return answer
 
 
-def _report_unknown_types(records: Records, answer: Answer) -> None:
-    unknown = pc.invert(pc.is_in(records.column("Type"), value_set=_HANDLED))
-    for row in records.rows(unknown):
-        answer.error(row["Type"] or "Unknown", 4203, **_echo(row))
+def _groups(records: Records, answer: Answer, injected: Injected) -> list[_Group]:
+    """Find each list's items; report the rows that belong nowhere."""
+    is_list, is_item = records.equal("Type", LIST), records.equal("Type", ITEM)
+    _report_unknown_types(records, answer, ~(is_list | is_item | records.equal("Type", "Format Version")))
+    refused = _refused(is_item, injected)
+    without_list, too_early = is_item, np.zeros(len(is_item), dtype=np.bool_)
+    groups: list[_Group] = []
+    seen: set[str] = set()
+    positions = np.flatnonzero(is_list)
+    for position, row in zip(positions, records.rows(positions), strict=True):
+        if row.get("Id") and row["Id"] in seen:
+            answer.error(LIST, 4837, **echo(row))
+            continue
+        seen.add(row.get("Id", ""))
+        mine = is_item & _belongs(records, row)
+        without_list = without_list & ~mine
+        early = mine & (np.arange(len(mine)) < position)
+        too_early |= early
+        groups.append(_group(records, row, np.flatnonzero(mine & ~early), refused, injected.detail("code", 8004)))
+    for code, rows in ((8000, without_list), (4202, too_early)):
+        answer.errors(ITEM, code, records.part(np.flatnonzero(rows)).columns(*_ECHOED))
+    return groups
 
 
-def _targets(world: World, call: Call, records: Records, answer: Answer) -> dict[str, _Target]:
-    mask = pc.equal(records.column("Type"), LIST)
-    positions = pc.indices_nonzero(mask).to_pylist()
-    targets: dict[str, _Target] = {}
-    for position, row in zip(positions, records.rows(mask), strict=True):
-        target = _Target(None, row.get("Action Type", ""), row, position)
-        targets[row.get("Id") or row.get("Audience", "")] = target
-        try:
-            target.audience = _list_of(world, call, row)
-        except Refusal as refusal:
-            answer.error(LIST, refusal.reply.body["Code"], **_echo(row))
-        else:
-            if target.audience is None:
-                answer.error(LIST, 8000, **_echo(row))
-            else:
-                answer.success(LIST, Id=target.audience.id, Audience=target.audience.name, **_client(row))
-    return targets
+def _belongs(records: Records, row: dict[str, str]) -> Mask:
+    """Tell which items point to a list: by Parent Id, or by Audience where they have no Parent Id."""
+    mine = records.equal("Parent Id", row["Id"]) if row.get("Id") else np.zeros(records.table.num_rows, dtype=np.bool_)
+    if row.get("Audience"):
+        mine = mine | (records.equal("Parent Id", "") & records.equal("Audience", row["Audience"]))
+    return mine
 
 
-def _list_of(world: World, call: Call, row: dict[str, str]) -> Audience | None:
-    """Return the list a record is about; a negative id is a reference key for a new one."""
-    identity = row.get("Id", "")
-    if identity and not identity.startswith("-"):
-        audience = find(world, call, identity)
-        if audience and row.get("Status") == "Deleted":
-            audience.deleted = True
-            audience.members = set()
-        return audience
-    days = row.get("Membership Duration", "")
-    return new_list(
-        world,
-        call,
-        {
-            "Type": "CustomerList",
-            "Name": row.get("Audience"),
-            "Description": row.get("Description") or None,
-            "Scope": row.get("Scope") or "Account",
-            "ParentId": row.get("Parent Id") or None,
-            "MembershipDuration": int(days) if days.lstrip("-").isdigit() else None,
-        },
-    )
+def _group(
+    records: Records, row: dict[str, str], positions: npt.NDArray[np.intp], refused: Mask | None, code: int | str
+) -> _Group:
+    items = records.part(positions)
+    texts, is_email = items.column("Text"), items.equal("Sub Type", "Email")
+    is_hash = bulk_file.is_hash(texts)
+    wrong: list[tuple[int | str, Mask]] = [(8002, ~is_email), (8004, is_email & ~is_hash)]
+    good = is_email & is_hash
+    if refused is not None:
+        wrong.append((code, refused[positions] & good))
+        good = good & ~refused[positions]
+    members = bulk_file.unhexed(texts if good.all() else texts.filter(pa.array(good)))
+    named = [(each, items.part(np.flatnonzero(rows)).columns(*_ECHOED)) for each, rows in wrong if rows.any()]
+    return _Group(row, len(positions), hashes.distinct(members), named)
 
 
-def _apply_items(world: World, records: Records, answer: Answer, key: str, target: _Target) -> None:
-    items = _items_of(records, key, target)
-    if items.num_rows == 0 and target.action != "Replace":
+def _carry_out(world: World, call: Call, group: _Group, answer: Answer, injected: Injected) -> None:
+    row = group.row
+    if injected.fault == "list_error":
+        answer.error(LIST, injected.detail("code", 4835), **echo(row))
         return
-    problem = _list_problem(world, target)
-    if problem is not None:
-        if problem:
-            answer.error(LIST, problem, **_echo(target.row))
+    try:
+        list_rows.check_items(world, row, has_items=group.items > 0)
+        audience = list_rows.apply(world, call, row)
+    except ItemError as error:
+        answer.error(LIST, error.code, **echo(row))
         return
-    good = _good_items(Records(items), answer)
-    members = set(bulk_file.raw_hashes(good))
-    if target.audience is not None:
-        change_members(world, target.audience, target.action or "Add", members)
+    answer.success(LIST, **{**echo(row), "Id": audience.id, "Audience": audience.name})
+    for code, table in group.wrong:
+        answer.errors(ITEM, code, table)
+    _change_members(world, audience, list_rows.action_of(row), group)
 
 
-def _items_of(records: Records, key: str, target: _Target) -> pa.Table:
-    by_id = pc.equal(records.column("Parent Id"), key)
-    by_name = pc.and_(
-        pc.equal(records.column("Parent Id"), ""), pc.equal(records.column("Audience"), target.row.get("Audience", ""))
-    )
-    mine = pc.and_(pc.equal(records.column("Type"), ITEM), pc.or_(by_id, by_name))
-    positions = pc.indices_nonzero(_known(mine))
-    if not len(positions):
-        return records.table.slice(0, 0)
-    first, last = positions[0].as_py(), positions[-1].as_py()
-    if first < target.first_row:
-        raise FileError(4202)  # parents precede children
-    if last - first + 1 == len(positions):
-        return records.table.slice(first, len(positions))  # nothing between them: no need to copy
-    return records.table.filter(mine)
+def _change_members(world: World, audience: Audience, action: str, group: _Group) -> None:
+    if action == "Replace":
+        audience.members.clear()
+    if action == "Remove":
+        audience.members.remove_many(group.members)
+    else:
+        audience.members.add_many(group.members)
+    note_change(world, audience)
 
 
-def _known(mask: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a mask in which what is not known does not count."""
-    return pc.fill_null(mask, False)
+def _report_unknown_types(records: Records, answer: Answer, unknown: Mask) -> None:
+    for row in records.rows(np.flatnonzero(unknown)):
+        answer.error(row["Type"] or "Unknown", 4203, **echo(row))
 
 
-def _list_problem(world: World, target: _Target) -> int | None:
-    """Return the code that keeps the members out, 0 when the list's own error was reported already."""
-    if target.audience is None:
-        return 0
-    is_new = target.row.get("Id", "").startswith("-") or not target.row.get("Id")
-    if target.action not in ACTIONS and not (is_new and not target.action):
-        return 8001
-    flag = {"True": True, "False": False, "": None}.get(target.row.get("Accept Customer Match Term", ""), False)
-    return None if accepts_terms(world, flag) else 8003
+def _refused(is_item: Mask, injected: Injected) -> Mask | None:
+    """Return the rows whose items an injected fault refuses, counted among the file's items."""
+    if injected.fault != "partial":
+        return None
+    refused = np.zeros(len(is_item), dtype=np.bool_)
+    items = np.flatnonzero(is_item)
+    refused[items[[index for index in injected.detail("indexes", [0]) if 0 <= index < len(items)]]] = True
+    return refused
 
 
-def _good_items(items: Records, answer: Answer) -> pa.ChunkedArray:
-    texts, kinds = items.column("Text"), items.column("Sub Type")
-    is_email, is_hash = pc.equal(kinds, "Email"), bulk_file.is_hash(texts)
-    for code, wrong in ((8002, pc.invert(is_email)), (8004, pc.and_(is_email, pc.invert(is_hash)))):
-        for row in items.rows(wrong):
-            answer.error(ITEM, code, **_echo(row))
-    return texts.filter(pc.and_(is_email, is_hash))
-
-
-def _report_orphans(records: Records, answer: Answer, targets: dict[str, _Target]) -> None:
-    """Items without their list in the same file are not allowed."""
-    keys = pa.array([key for key in targets if key], pa.string())
-    names = pa.array([name for each in targets.values() if (name := each.row.get("Audience"))], pa.string())
-    known = pc.or_(
-        pc.is_in(records.column("Parent Id"), value_set=keys),
-        pc.and_(pc.equal(records.column("Parent Id"), ""), pc.is_in(records.column("Audience"), value_set=names)),
-    )
-    orphans = pc.and_(pc.equal(records.column("Type"), ITEM), pc.invert(known))
-    for row in records.rows(orphans):
-        answer.error(ITEM, 8000, **_echo(row))
-
-
-def _echo(row: dict[str, str]) -> dict[str, str]:
-    """Return what the result file repeats of a row; never the member itself."""
-    kept = {"Id": row.get("Id", ""), "Parent Id": row.get("Parent Id", ""), "Audience": row.get("Audience", "")}
-    return {**kept, **_client(row)}
-
-
-def _client(row: dict[str, str]) -> dict[str, str]:
-    return {"Client Id": row.get("Client Id", "")}
+def echo(row: dict[str, str]) -> dict[str, str]:
+    """Return what the result file repeats of a row."""
+    return {name: row.get(name, "") for name in _ECHOED}

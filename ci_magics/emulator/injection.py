@@ -1,57 +1,21 @@
-"""What goes wrong on demand: the faults that a test or a demonstration asks for."""
+"""What goes wrong on demand or by chance, with each call."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ci_magics.emulator import oauth
-from ci_magics.emulator.codes import NAMES
-from ci_magics.emulator.replies import Reply, batch_error, fault_for
-from ci_magics.emulator.state import PlannedFault, World
+from ci_magics.emulator.call import Call
+from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
+from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
+from ci_magics.emulator.state import World
 
-OPERATIONS = (
-    "AddAudiences",
-    "UpdateAudiences",
-    "DeleteAudiences",
-    "GetAudiencesByIds",
-    "ApplyCustomerListUserData",
-    "ApplyCustomerListItems",
-    "GetBulkUploadUrl",
-    "UploadFile",
-    "GetBulkUploadStatus",
-    "GetResultFile",
-    "GetUser",
-    "SearchAccounts",
-    "Discovery",
-    "Authorize",
-    "DeviceCode",
-    "Token",
-    "*",
-)
-#: Carried out, but the answer never arrives; or lost on the way here; or cut in the middle of the body.
-CONNECTION_FAULTS = ("lost_reply", "lost_request", "reset_mid_upload")
-STATUS_FAULTS = ("status_Failed", "status_Expired", "status_Aborted")
-_STATUSES = {"http_401": 401, "http_403": 403, "http_429": 429, "http_500": 500, "http_503": 503}
-NAMED = (
-    *CONNECTION_FAULTS,
-    *STATUS_FAULTS,
-    *_STATUSES,
-    "http_502_html",
-    "empty_body",
-    "slow",
-    "token_expired",
-    "invalid_grant",
-    "partial",
-    "result_expired",
-    "reordered_result",
-)
-DETAILS: dict[str, type | tuple[type, ...]] = {
-    "retry_after": int,
-    "indexes": list,
-    "code": int,
-    "seconds": (int, float),
-}
+HUGE = 5_000_000
+_PASSING = ("0", "lost_reply", "lost_request", "http_502_html", "empty_body")
+_HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -65,49 +29,56 @@ class Injected:
         """Return a detail, or what holds without it."""
         return (self.details or {}).get(name, default)
 
-
-def read_faults(value: Any) -> list[PlannedFault] | str:
-    """Return the faults that a control call asks for, or the sentence that says what is wrong with it."""
-    if not isinstance(value, list):
-        return "faults must be an array"
-    faults: list[PlannedFault] = []
-    for item in value:
-        problem = _problem(item)
-        if problem:
-            return problem
-        details = {name: item[name] for name in DETAILS if name in item}
-        faults.append(PlannedFault(item["operation"], item["call"], item["fault"], details))
-    return faults
+    @property
+    def status(self) -> str:
+        """The bulk status that the fault brings about, if it is of that kind."""
+        return self.fault.removeprefix("status_") if self.fault.startswith("status_") else ""
 
 
 def next_fault(world: World, operation: str) -> Injected:
     """Count a call and return what goes wrong with it; nothing, mostly."""
     world.calls[operation] = world.calls.get(operation, 0) + 1
     world.calls["*"] = world.calls.get("*", 0) + 1
+    return _fault_of(world, operation, world.calls)
+
+
+def cuts_upload(world: World, operation: str) -> bool:
+    """Tell, before its body has come, whether the next call of an operation is to be cut in the middle."""
+    calls = {name: world.calls.get(name, 0) + 1 for name in (operation, "*")}
+    return _fault_of(world, operation, calls).fault == "reset_mid_upload"
+
+
+def _fault_of(world: World, operation: str, calls: dict[str, int]) -> Injected:
     for planned in world.faults:
-        if planned.operation in (operation, "*") and world.calls[planned.operation] == planned.call:
+        if planned.operation in (operation, "*") and calls[planned.operation] == planned.call:
             return Injected(planned.fault, planned.details)
-    return Injected()
+    return _by_chance(world, operation, calls[operation])
 
 
-def instead(world: World, operation: str, injected: Injected) -> Reply | None:
+def _by_chance(world: World, operation: str, number: int) -> Injected:
+    """Let a passing fault strike at random: the same seed strikes the same calls."""
+    rate = world.settings.fault_rate
+    if not rate or operation not in BY_CHANCE:
+        return Injected()
+    chance = random.Random(f"{world.settings.fault_seed}:{operation}:{number}")  # noqa: S311 - no secret
+    return Injected(chance.choice(_PASSING)) if chance.random() < rate else Injected()
+
+
+def prepare(operation: str, injected: Injected, call: Call) -> None:
+    """Tell a call which of its items are refused, so that they are not carried out either."""
+    if injected.fault == "partial" and operation != "UploadFile" and injected.detail("shape", "list") == "list":
+        call.refused = frozenset(index for index in injected.detail("indexes", [0]) if index >= 0)
+
+
+def instead(world: World, operation: str, injected: Injected, call: Call) -> Reply | None:
     """Return the answer that takes the place of the real one, before anything is done."""
-    fault = injected.fault
-    if fault.isdigit():
-        reply = fault_for(operation, int(fault)).reply
-    elif fault in _STATUSES:
-        reply = Reply({"Message": "Refused."}, _STATUSES[fault])
-    elif fault == "http_502_html":
-        reply = Reply("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
-    elif fault == "token_expired":
-        world.expire_access_tokens()
-        reply = fault_for(operation, 109).reply
-    elif fault == "invalid_grant":
-        reply = oauth.invalid_grant(world).reply
-    elif fault == "result_expired":
-        reply = Reply({"Message": "The address has expired."}, 403)
-    else:
+    make = _INSTEAD.get("http" if injected.fault in HTTP_STATUSES else injected.fault)
+    if injected.fault.isdecimal():
+        make = _code
+    if make is None:
         return None
+    reply = make(world, operation, injected, call)
+    reply.status = injected.detail("status", reply.status)
     if injected.detail("retry_after", None) is not None:
         reply.headers["Retry-After"] = str(injected.detail("retry_after", 0))
     return reply
@@ -116,29 +87,86 @@ def instead(world: World, operation: str, injected: Injected) -> Reply | None:
 def after(operation: str, injected: Injected, reply: Reply) -> Reply:
     """Change the answer to something that was carried out."""
     if injected.fault == "empty_body":
-        return Reply(b"", 200, reply.headers, "text/plain")
-    if injected.fault == "partial" and isinstance(reply.body, dict):
-        code = injected.detail("code", 8004)
-        errors = [batch_error(code, index) for index in injected.detail("indexes", [0])]
-        reply.body["PartialErrors"] = errors
-    if injected.fault in STATUS_FAULTS and operation == "GetBulkUploadStatus":
-        reply.body |= {"RequestStatus": injected.fault.removeprefix("status_"), "PercentComplete": 0}
-        reply.body["ResultFileUrl"] = None
+        return Reply(b"", injected.detail("status", reply.status), reply.headers, "text/plain")
+    if injected.fault == "damaged_result" and isinstance(reply.body, bytes):
+        reply.body = reply.body[: len(reply.body) // 2]
+    if not isinstance(reply.body, dict) or reply.status >= 400:
+        return reply
+    if injected.fault == "partial" and operation != "UploadFile":
+        _make_partial(injected, reply.body)
+    if injected.fault == "foreign_upload_url":
+        reply.body["UploadUrl"] = "https://uploads.example.com/Bulk/v13/UploadFile/1"
+    if injected.status and operation == "GetBulkUploadStatus":
+        code = injected.detail("code", None)
+        reply.body |= {"RequestStatus": injected.status, "PercentComplete": 0, "ResultFileUrl": None}
+        reply.body["Errors"] = None if code is None else [operation_error(code)]
     return reply
 
 
-def _problem(item: Any) -> str | None:
-    if not isinstance(item, dict):
-        return "each fault must be an object"
-    unknown = set(item) - {"operation", "call", "fault", *DETAILS}
-    if unknown:
-        return f"unknown key {sorted(unknown)[0]}"
-    if item.get("operation") not in OPERATIONS:
-        return "unknown operation"
-    if type(item.get("call")) is not int or item["call"] < 1:
-        return "call must be a whole number from 1"
-    fault = item.get("fault")
-    if not isinstance(fault, str) or not (fault in NAMED or (fault.isdigit() and int(fault) in NAMES)):
-        return "unknown fault"
-    wrong = [name for name, kind in DETAILS.items() if name in item and not isinstance(item[name], kind)]
-    return f"wrong type of {wrong[0]}" if wrong else None
+def _code(_world: World, operation: str, injected: Injected, _call: Call) -> Reply:
+    reply = fault_for(operation, int(injected.fault)).reply
+    before = injected.detail("preceded_by", None)
+    for name in ("Errors", "OperationErrors"):
+        if before is not None and name in reply.body:
+            reply.body[name].insert(0, reply.body[name][0] | {"Code": before, "ErrorCode": None, "Message": None})
+    if injected.detail("as_string", False):
+        for element in [reply.body, *reply.body.get("Errors", []), *reply.body.get("OperationErrors", [])]:
+            if "Code" in element:
+                element["Code"] = str(element["Code"])
+    return reply
+
+
+def _bare(_world: World, _operation: str, injected: Injected, _call: Call) -> Reply:
+    return Reply({"Message": "Refused."}, HTTP_STATUSES[injected.fault])
+
+
+def _html(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
+    return Reply("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type=_HTML)
+
+
+def _huge(_world: World, _operation: str, injected: Injected, _call: Call) -> Reply:
+    return Reply("<html>" + "x" * injected.detail("bytes", HUGE), 502, content_type=_HTML)
+
+
+def _redirect(_world: World, _operation: str, _injected: Injected, call: Call) -> Reply:
+    # Whoever follows it is seen among the requests.
+    return Reply({}, 307, {"Location": f"{call.origin}/elsewhere"})
+
+
+def _expired_token(world: World, operation: str, _injected: Injected, _call: Call) -> Reply:
+    world.expire_access_tokens()
+    return fault_for(operation, 109).reply
+
+
+def _invalid_grant(world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
+    return oauth.invalid_grant(world).reply
+
+
+def _expired_result(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
+    return Reply({"Message": "The address has expired."}, 403)
+
+
+_INSTEAD: dict[str, Callable[[World, str, Injected, Call], Reply]] = {
+    "http": _bare,
+    "http_502_html": _html,
+    "huge_body": _huge,
+    "redirect": _redirect,
+    "token_expired": _expired_token,
+    "invalid_grant": _invalid_grant,
+    "result_expired": _expired_result,
+}
+
+
+def _make_partial(injected: Injected, body: dict[str, Any]) -> None:
+    indexes = injected.detail("indexes", [0])
+    code = injected.detail("code", 8004)
+    if injected.detail("as_string", False) and code is not None:
+        code = str(code)
+    genuine = [each for each in body.get("PartialErrors") or [] if each["Index"] not in indexes]
+    errors = [*genuine, *(batch_error(code, index) for index in indexes)]
+    shapes: dict[str, Any] = {"list": errors, "object": {"0": errors}, "string": "8004", "number": 1, "null": None}
+    shape = injected.detail("shape", "list")
+    if shape == "missing":
+        del body["PartialErrors"]
+    else:
+        body["PartialErrors"] = shapes[shape]

@@ -62,7 +62,8 @@ def authorize(world: World, call: Call) -> Reply:
         answer["state"] = query["state"]
     if query.get("response_mode") == "form_post":
         return _form_post(query["redirect_uri"], answer)
-    return Reply(status=302, headers={"Location": f"{query['redirect_uri']}?{urlencode(answer)}"})
+    mark = "#" if query.get("response_mode") == "fragment" else "&" if "?" in query["redirect_uri"] else "?"
+    return Reply(status=302, headers={"Location": f"{query['redirect_uri']}{mark}{urlencode(answer)}"})
 
 
 def device_code(world: World, call: Call) -> Reply:

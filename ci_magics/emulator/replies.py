@@ -43,25 +43,33 @@ def status_of(code: int) -> int:
 def ad_api_fault(code: int) -> Refusal:
     """Build an AdApiFaultDetail: sign-in, rate and system errors. Its elements say ``Detail``, in the singular."""
     element = {"Code": code, "Detail": None, "ErrorCode": error_code(code), "Message": message(code)}
-    return Refusal(Reply({"Type": "AdApiFaultDetail", "Errors": [element]}, status_of(code)))
+    return Refusal(Reply({"TrackingId": None, "Type": "AdApiFaultDetail", "Errors": [element]}, status_of(code)))
 
 
 def api_fault_detail(code: int, details: str | None = None) -> Refusal:
     """Build an ApiFaultDetail: the whole request is wrong. Its elements say ``Details``, in the plural."""
     element = {"Code": code, "Details": details, "ErrorCode": error_code(code), "Message": message(code)}
-    return Refusal(Reply({"Type": "ApiFaultDetail", "OperationErrors": [element], "BatchErrors": []}, status_of(code)))
+    body = {"TrackingId": None, "Type": "ApiFaultDetail", "OperationErrors": [element], "BatchErrors": []}
+    return Refusal(Reply(body, status_of(code)))
 
 
 def api_fault(code: int, details: str | None = None) -> Refusal:
     """Build an ApiFault, Customer Management's shape: it has no ErrorCode."""
     element = {"Code": code, "Details": details, "Message": message(code)}
-    return Refusal(Reply({"Type": "ApiFault", "OperationErrors": [element]}, status_of(code)))
+    return Refusal(Reply({"TrackingId": None, "Type": "ApiFault", "OperationErrors": [element]}, status_of(code)))
 
 
 def upload_fault(code: int, request_id: str | None) -> Refusal:
     """Build the flat answer of the upload address."""
-    body = {"RequestId": request_id, "Code": code, "ErrorCode": error_code(code), "Message": message(code)}
-    return Refusal(Reply(body, 401 if code in _UNAUTHENTICATED else 400))
+    body = {
+        "TrackingId": None,
+        "RequestId": request_id,
+        "Code": code,
+        "ErrorCode": error_code(code),
+        "Message": message(code),
+    }
+    status = status_of(code)
+    return Refusal(Reply(body, 400 if status == 403 else status))
 
 
 def fault_for(operation: str, code: int) -> Refusal:
@@ -75,9 +83,9 @@ def fault_for(operation: str, code: int) -> Refusal:
     return api_fault_detail(code)
 
 
-def batch_error(code: int, index: int, field_path: str | None = None) -> dict[str, Any]:
-    """Build one element of PartialErrors (page "BatchError")."""
-    return {
+def batch_error(code: int | str | None, index: int, field_path: str | None = None) -> dict[str, Any]:
+    """Build one element of PartialErrors (page "BatchError"); no code leaves it out, which only a fault asks for."""
+    element = {
         "Type": "BatchError",
         "Code": code,
         "Details": None,
@@ -85,5 +93,17 @@ def batch_error(code: int, index: int, field_path: str | None = None) -> dict[st
         "FieldPath": field_path,
         "ForwardCompatibilityMap": None,
         "Index": index,
+        "Message": message(code),
+    }
+    return element if code is not None else {name: element[name] for name in element if name != "Code"}
+
+
+def operation_error(code: int | str) -> dict[str, Any]:
+    """Build one element of a bulk status's Errors (page "OperationError")."""
+    return {
+        "Type": "OperationError",
+        "Code": code,
+        "Details": None,
+        "ErrorCode": error_code(code),
         "Message": message(code),
     }

@@ -60,6 +60,7 @@ CONTROL = (
     _route("", "POST", "/_emulator/faults", control.faults),
     _route("", "GET", "/_emulator/settings", control.show_settings),
     _route("", "POST", "/_emulator/settings", control.settings),
+    _route("", "POST", "/_emulator/people", control.people),
     _route("", "POST", "/_emulator/reset", control.reset),
     _route("", "POST", "/_emulator/devicecode", control.approve_device_code),
     _route("", "GET", "/_emulator/schema", control.schema),

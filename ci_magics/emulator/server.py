@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,9 +19,9 @@ from ci_magics.emulator import bulk, injection
 from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
-from ci_magics.emulator.replies import Refusal, Reply
-from ci_magics.emulator.result_file import Answer, FileError
+from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault
 from ci_magics.emulator.routes import Route, find_route
+from ci_magics.emulator.severing import Severing
 from ci_magics.emulator.state import ADVERTISING, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
 
 HOST = "127.0.0.1"
@@ -73,24 +72,20 @@ class Front(tornado.web.RequestHandler):
             await asyncio.sleep(delay)
         if injected.fault in ("lost_request", "reset_mid_upload"):
             return Reply()
-        instead = injection.instead(self.world, route.operation, injected)
+        instead = injection.instead(self.world, route.operation, injected, call)
         if instead is not None:
             return instead
+        injection.prepare(route.operation, injected, call)
         try:
-            reply = self._upload(call, injected) if route.handler is None else route.handler(self.world, call)
+            with self.world.lock:
+                reply = self._upload(call, injected) if route.handler is None else route.handler(self.world, call)
         except Refusal as refusal:
-            return refusal.reply
+            reply = refusal.reply
         return injection.after(route.operation, injected, reply)
 
     def _upload(self, call: Call, injected: Injected) -> Reply:
-        reply, work = bulk.accept_file(self.world, call)
-        request_id = call.arguments["request_id"]
-        task = asyncio.create_task(
-            _carry_out(self.world, request_id, work, reverse_columns=injected.fault == "reordered_result")
-        )
-        _running = self.application.settings.setdefault("running", set())
-        _running.add(task)
-        task.add_done_callback(_running.discard)
+        reply, work = bulk.accept_file(self.world, call, injected)
+        asyncio.get_running_loop().run_in_executor(None, work)
         return reply
 
     def _control(self, route: Route, call: Call) -> Reply:
@@ -98,12 +93,13 @@ class Front(tornado.web.RequestHandler):
             return Reply(status=404)
         try:
             check_control(self.world, call)
-            return route.handler(self.world, call)
+            with self.world.lock:
+                return route.handler(self.world, call)
         except Refusal as refusal:
             return refusal.reply
 
     def _send(self, reply: Reply, operation: str, tracking_id: str) -> None:
-        if isinstance(reply.body, dict) and (reply.status >= 400 or "TrackingId" in reply.body) and operation:
+        if isinstance(reply.body, dict) and "TrackingId" in reply.body:
             reply.body["TrackingId"] = tracking_id
         self.set_header("TrackingId", tracking_id)
         self._record(operation, reply.status, tracking_id)
@@ -142,6 +138,12 @@ class Front(tornado.web.RequestHandler):
             )
         )
 
+    def write_error(self, status_code: int, **_details: Any) -> None:
+        """Answer a failure of the emulator itself as Microsoft would one of its own."""
+        reply = ad_api_fault(0).reply
+        reply.status = status_code
+        self._send(reply, "", str(uuid.uuid4()))
+
     def log_exception(self, *error: Any) -> None:
         """Leave data out of the log: the type says enough to find the place."""
         kind, value = error[0], error[1]
@@ -149,17 +151,12 @@ class Front(tornado.web.RequestHandler):
             app_log.error("%s in %s", kind.__name__, self.request.path)
 
 
-async def _carry_out(
-    world: World, request_id: str, work: Callable[[], Answer | FileError], *, reverse_columns: bool
-) -> None:
-    outcome = await asyncio.get_running_loop().run_in_executor(None, work)
-    bulk.finish(world, request_id, outcome, reverse_columns=reverse_columns)
-
-
 def start(world: World, port: int) -> tuple[tornado.httpserver.HTTPServer, int]:
     """Listen on the loopback address; returns the server and its port."""
     application = tornado.web.Application([(r"/.*", Front, {"world": world})], log_function=lambda _handler: None)
-    server = tornado.httpserver.HTTPServer(application, max_body_size=MAX_BODY, max_buffer_size=MAX_BODY)
+    server = tornado.httpserver.HTTPServer(
+        Severing(application, world), max_body_size=MAX_BODY, max_buffer_size=MAX_BODY
+    )
     sockets = tornado.netutil.bind_sockets(port, HOST)
     server.add_sockets(sockets)
     return server, int(sockets[0].getsockname()[1])

@@ -7,7 +7,11 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
+
+from ci_magics.emulator.members import Members
+from ci_magics.emulator.people import People
 
 UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - Microsoft publishes it for its sandbox
 ADVERTISING = "https://ads.microsoft.com/msads.manage"
@@ -47,6 +51,8 @@ class Settings:
     terms_accepted: bool = False
     page_size: int = 100
     record_bodies: bool = False
+    fault_rate: float = 0.0
+    fault_seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,10 +89,10 @@ class Audience:
     parent_id: str
     account_id: str
     customer_id: str
-    members: set[bytes] = field(default_factory=set)
+    members: Members = field(default_factory=Members)
     first_filled: float | None = None
     deleted: bool = False
-    measured: tuple[int, float, int] | None = None  # members, match rate, size: what was counted last
+    measured: tuple[Any, int] | None = None  # by which settings it was counted last, and the size
 
     def serves(self, account_id: str, customer_id: str) -> bool:
         """Tell whether an account can use the list."""
@@ -152,6 +158,7 @@ class World:
     """Everything that the emulator remembers; one per process."""
 
     def __init__(self) -> None:
+        self.lock = RLock()  # a file is carried out in a thread of its own, and all at once
         self.instance_id = str(uuid.uuid4())
         self.control_token = secrets.token_urlsafe(24)
         self.subscription_key = secrets.token_hex(16)
@@ -178,6 +185,7 @@ class World:
         """Return to the start; tokens stay valid, ids are never given twice."""
         self.clock.reset()
         self.settings = Settings()
+        self.people: People | None = None
         self.audiences: dict[str, Audience] = {}
         self.uploads: dict[str, Upload] = {}
         self.codes: dict[str, dict[str, Any]] = {}

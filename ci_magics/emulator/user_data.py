@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ci_magics.emulator.advertising import find
 from ci_magics.emulator.call import Call, long_id, optional_list, required_object
 from ci_magics.emulator.checks import check_account
+from ci_magics.emulator.lists import find
 from ci_magics.emulator.replies import Reply, api_fault_detail, batch_error
 from ci_magics.emulator.state import Audience, World
 
@@ -30,8 +30,10 @@ def apply_user_data(world: World, call: Call) -> Reply:
     items = _items(data)
     check_terms(world, data.get("AcceptCustomerMatchTerm"))
     bad = {index for index, item in enumerate(items) if not isinstance(item, str) or not HASH.match(item)}
-    members = {bytes.fromhex(item) for index, item in enumerate(items) if index not in bad}
-    change_members(world, audience, data["ActionType"], members)
+    left_out = bad | call.refused
+    members = {bytes.fromhex(item) for index, item in enumerate(items) if index not in left_out}
+    _change(audience, data["ActionType"], members)
+    note_change(world, audience)
     return Reply({"PartialErrors": [batch_error(8004, index) for index in sorted(bad)]})
 
 
@@ -57,17 +59,21 @@ def check_terms(world: World, flag: Any) -> None:
         raise api_fault_detail(8003)
 
 
-def change_members(world: World, audience: Audience, action: str, members: set[bytes]) -> None:
-    """Add, remove or replace members; adding one that is there and removing one that is not does nothing."""
-    if action == "Remove":
-        audience.members -= members
-    elif action == "Replace":
-        audience.members = set(members)
-    else:
-        audience.members |= members
+def note_change(world: World, audience: Audience) -> None:
+    """Forget the size that was counted; counting begins when a list is filled for the first time."""
     audience.measured = None
-    if audience.first_filled is None and audience.members:
+    if audience.first_filled is None and len(audience.members):
         audience.first_filled = world.clock.now()
+
+
+def _change(audience: Audience, action: str, members: set[bytes]) -> None:
+    """Add, remove or replace; adding one that is there and removing one that is not does nothing."""
+    if action == "Remove":
+        audience.members.remove(members)
+        return
+    if action == "Replace":
+        audience.members.clear()
+    audience.members.add(members)
 
 
 def _items(data: dict[str, Any]) -> list[Any]:

@@ -137,6 +137,52 @@ def test_a_delete_has_a_body(emulator: RunningEmulator) -> None:
     assert query(emulator, [identity])["Audiences"] == [None]
 
 
+@pytest.mark.parametrize("verb", ["PUT", "DELETE"])
+def test_an_id_comes_once_in_a_request(emulator: RunningEmulator, verb: str) -> None:
+    (identity,) = add(emulator, LIST)["AudienceIds"]
+    twice = {"PUT": {"Audiences": [{"Type": "CustomerList", "Id": identity, "Name": "New"}] * 2}}
+    body = twice.get(verb, {"AudienceIds": [identity] * 2})
+    assert fault(emulator.call(verb, PATH, body).json()) == 4837
+    assert list(emulator.audiences()) == ["A list"]
+
+
+@pytest.mark.parametrize("identity", ["--5", "", "9223372036854775808", "5.0", " 5", "\u0665"])
+def test_an_id_is_a_64_bit_number_in_text(emulator: RunningEmulator, identity: str) -> None:
+    assert fault(query(emulator, [identity])) == 201
+
+
+def test_several_types_may_be_asked_for(emulator: RunningEmulator) -> None:
+    ids = add(emulator, LIST)["AudienceIds"]
+    body = {"AudienceIds": ids, "Type": "RemarketingList, CustomerList", "ReturnAdditionalFields": None}
+    assert emulator.call("POST", f"{PATH}/QueryByIds", body).json()["Audiences"][0]["Id"] == ids[0]
+    answer = emulator.call("POST", f"{PATH}/QueryByIds", {"AudienceIds": ids, "Type": "RemarketingList"}).json()
+    assert codes(answer) == [(0, 4861)]
+    assert fault(emulator.call("POST", f"{PATH}/QueryByIds", {"AudienceIds": ids, "Type": "Nothing"}).json()) == 4859
+
+
+def test_a_deleted_list_is_gone_and_its_name_is_free(emulator: RunningEmulator) -> None:
+    (identity,) = add(emulator, LIST)["AudienceIds"]
+    emulator.call("DELETE", PATH, {"AudienceIds": [identity]})
+    change = {"Type": "CustomerList", "Id": identity, "Name": "Back"}
+    assert codes(emulator.call("PUT", PATH, {"Audiences": [change]}).json()) == [(0, 4835)]
+    assert codes(emulator.call("DELETE", PATH, {"AudienceIds": [identity]}).json()) == [(0, 4835)]
+    assert query(emulator, None)["Audiences"] == []
+    assert add(emulator, LIST)["PartialErrors"] == []
+
+
+def test_an_unknown_scope_is_refused_on_update(emulator: RunningEmulator) -> None:
+    (identity,) = add(emulator, LIST)["AudienceIds"]
+    item = {"Type": "CustomerList", "Id": identity, "Scope": "Planet"}
+    assert codes(emulator.call("PUT", PATH, {"Audiences": [item]}).json()) == [(0, 4849)]
+
+
+def test_a_list_may_become_customer_wide(emulator: RunningEmulator) -> None:
+    (identity,) = add(emulator, LIST)["AudienceIds"]
+    item = {"Type": "CustomerList", "Id": identity, "Scope": "Customer"}
+    assert emulator.call("PUT", PATH, {"Audiences": [item]}).json() == {"PartialErrors": []}
+    assert query(emulator, [identity], CustomerAccountId="112")["Audiences"][0]["ParentId"] == "222"
+
+
 def test_sizes_come_after_two_days(emulator: RunningEmulator) -> None:
     (identity,) = add(emulator, LIST)["AudienceIds"]
     data = {

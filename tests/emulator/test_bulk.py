@@ -126,7 +126,6 @@ def test_bad_items_are_named_and_good_ones_taken(emulator: RunningEmulator, bad:
     [
         (list_row(accept=""), "8003"),
         (list_row(accept="False"), "8003"),
-        (list_row(action="Delete"), "8001"),
         (list_row(name=""), "4838"),
         (list_row("123456"), "8000"),
     ],
@@ -139,11 +138,18 @@ def test_a_refused_list_takes_no_items(emulator: RunningEmulator, row: str, code
     assert sum(each["members"] for each in emulator.audiences().values()) == 0
 
 
-def test_an_existing_list_needs_an_action(emulator: RunningEmulator) -> None:
+@pytest.mark.parametrize("action", ["", "Delete", "add"])
+def test_an_existing_list_needs_an_action_for_its_items(emulator: RunningEmulator, action: str) -> None:
     send(emulator, file_of(list_row(), item_row()))
     identity = emulator.audiences()["By file"]["Id"]
-    status = send(emulator, file_of(list_row(identity, "", name=""), item_row(OTHER, identity)))
+    status = send(emulator, file_of(list_row(identity, action, name=""), item_row(OTHER, identity)))
     assert errors(emulator, status) == [("Customer List Error", "8001", "list")]
+    assert emulator.members("By file") == {HASH}
+
+
+def test_the_action_of_a_new_list_is_ignored(emulator: RunningEmulator) -> None:
+    send(emulator, file_of(list_row(action="Remove"), item_row()))
+    assert emulator.members("By file") == {HASH}
 
 
 def test_items_without_their_list_are_refused(emulator: RunningEmulator) -> None:
@@ -152,9 +158,9 @@ def test_items_without_their_list_are_refused(emulator: RunningEmulator) -> None
 
 
 def test_parents_come_first(emulator: RunningEmulator) -> None:
-    status = send(emulator, file_of(item_row(), list_row()))
-    assert status["RequestStatus"] == "Failed"
-    assert status["PercentComplete"] == 0
+    status = send(emulator, file_of(item_row(client="5"), list_row(), item_row(OTHER)))
+    assert errors(emulator, status) == [("Customer List Item Error", "4202", "5")]
+    assert emulator.members("By file") == {OTHER}
 
 
 @pytest.mark.parametrize(
@@ -218,6 +224,7 @@ def test_exactly_one_file_is_taken(emulator: RunningEmulator) -> None:
         ({"DeveloperToken": None}, 401, 105),
         ({"AccountId": "112"}, 400, 106),
         ({"CustomerId": "1"}, 400, 106),
+        ({"CustomerAccountId": "112"}, 400, 106),
     ],
 )
 def test_an_upload_needs_the_same_user(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import socket
 import subprocess
 import sys
 from importlib.resources import files
@@ -53,7 +55,14 @@ def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | Non
         ("/settings", "settings", {"delay_ms": -1}),
         ("/settings", "settings", {"page_size": 0}),
         ("/settings", "settings", {"terms_accepted": 1}),
+        ("/settings", "settings", {"fault_rate": 1.1}),
+        ("/settings", "settings", {"fault_seed": 1.5}),
         ("/settings", "settings", []),
+        ("/people", "people", ["no address"]),
+        ("/people", "people", {}),
+        ("/devicecode", "devicecode", {"user_code": 5}),
+        ("/devicecode", "devicecode", {"user_code": "x", "accept": "yes"}),
+        ("/clock", "clock", {"advance_hours": 100_001}),
         ("/clock", "clock", {"advance_hours": -1}),
         ("/clock", "clock", {"advance_hours": "2"}),
         ("/clock", "clock", {}),
@@ -62,6 +71,11 @@ def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | Non
         ("/faults", "faults", [{"operation": "GetUser", "call": 0, "fault": "117"}]),
         ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "strange"}]),
         ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "117", "more": 1}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "118"}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "117", "retry_after": -1}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "117", "status": 99}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "partial", "indexes": ["1"]}]),
+        ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "slow", "seconds": 601}]),
     ],
 )
 def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, name: str, body: Any) -> None:
@@ -69,6 +83,63 @@ def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, 
     answer = post(emulator, path, body)
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("text", ['{"advance_hours": NaN}', '{"advance_hours": Infinity}', "{", ""])
+def test_the_clock_takes_no_odd_numbers(emulator: RunningEmulator, text: str) -> None:
+    headers = {"X-Control-Token": emulator.control_token}
+    answer = emulator.session.post(f"{emulator.base_url}/_emulator/clock", data=text, headers=headers)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("since", ["x", "-1", "\u00b2", "9" * 30])
+def test_since_is_a_whole_number(emulator: RunningEmulator, since: str) -> None:
+    headers = {"X-Control-Token": emulator.control_token}
+    answer = emulator.session.get(f"{emulator.base_url}/_emulator/requests", params={"since": since}, headers=headers)
+    assert answer.status_code == 400
+
+
+def test_settings_that_are_shown_fit_the_schema(emulator: RunningEmulator) -> None:
+    settings = emulator.control("GET", "/settings")
+    assert fits("settings", settings)
+    assert set(settings) == set(SCHEMA["$defs"]["settings"]["properties"])
+
+
+def test_only_this_machine_is_listened_to(emulator: RunningEmulator) -> None:
+    port = int(emulator.base_url.rpartition(":")[2])
+    with pytest.raises(OSError):  # noqa: PT011 - another loopback address stands for another network card
+        socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+@pytest.mark.parametrize("path", ["/audiences", "/requests", "/settings", "/schema"])
+def test_looking_behind_the_curtain_is_not_a_request_of_a_client(emulator: RunningEmulator, path: str) -> None:
+    emulator.control("GET", path)
+    assert emulator.control("GET", "/requests") == []
+
+
+def test_people_are_found_by_the_hash_of_the_matching_rule(emulator: RunningEmulator) -> None:
+    plain, dotted = "ada@contoso.com", "Grace.Hopper+news@contoso.com"
+    hashes = [hashlib.sha256(each.encode()).hexdigest() for each in (plain, "gracehopper@contoso.com", "x@contoso.com")]
+    identity = emulator.call("POST", "/CampaignManagement/v13/Audiences", {"Audiences": [LIST]}).json()["AudienceIds"][
+        0
+    ]
+    data = {
+        "AudienceId": identity,
+        "ActionType": "Add",
+        "CustomerListItemSubType": "Email",
+        "CustomerListItems": hashes,
+        "AcceptCustomerMatchTerm": True,
+    }
+    emulator.call("POST", "/CampaignManagement/v13/CustomerListUserData/Apply", {"CustomerListUserData": data})
+    emulator.control("POST", "/clock", {"advance_hours": 48})
+    assert emulator.control("POST", "/people", [plain, dotted, "absent@contoso.com"]) == {"people": 3}
+    sizes = []
+    for rule in ("basic", "enhanced"):
+        emulator.control("POST", "/settings", {"match_rule": rule})
+        query = {"AudienceIds": [identity], "Type": "CustomerList"}
+        answer = emulator.call("POST", "/CampaignManagement/v13/Audiences/QueryByIds", query).json()
+        sizes.append(answer["Audiences"][0]["SearchSize"])
+    assert sizes == ["1", "2"]
 
 
 def test_a_wrong_setting_changes_nothing(emulator: RunningEmulator) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,54 @@ def test_query_mode_redirects_with_the_code(emulator: RunningEmulator) -> None:
     answer = authorize(emulator, response_mode=None)
     assert answer.status_code == 302
     assert parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+
+
+@pytest.mark.parametrize(("uri", "mark"), [(REDIRECT, "#"), (f"{REDIRECT}/?a=1", "#")])
+def test_fragment_mode_keeps_the_code_from_the_server(emulator: RunningEmulator, uri: str, mark: str) -> None:
+    location = authorize(emulator, response_mode="fragment", redirect_uri=uri).headers["Location"]
+    assert location.startswith(f"{uri}{mark}code=")
+
+
+def test_a_redirect_with_a_query_keeps_it(emulator: RunningEmulator) -> None:
+    location = authorize(emulator, response_mode="query", redirect_uri=f"{REDIRECT}/?a=1").headers["Location"]
+    query = parse_qs(urlsplit(location).query)
+    assert query["a"] == ["1"]
+    assert query["code"]
+
+
+def test_a_code_belongs_to_its_client_and_redirect(emulator: RunningEmulator) -> None:
+    for changes in ({"client_id": "other"}, {"redirect_uri": "http://localhost:1"}):
+        code, verifier = code_with_pkce(emulator)
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": verifier}
+        assert error_of(token(emulator, **form | changes)) == "invalid_grant"
+
+
+def test_a_challenge_needs_its_verifier_and_s256(emulator: RunningEmulator) -> None:
+    code, _ = code_with_pkce(emulator)
+    assert error_of(token(emulator, grant_type="authorization_code", code=code, redirect_uri=REDIRECT))
+    page = authorize(emulator, code_challenge="x", code_challenge_method="plain").text
+    assert hidden(page)["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("grant", ["client_credentials", "password", ""])
+def test_other_grants_are_not_offered(emulator: RunningEmulator, grant: str) -> None:
+    assert error_of(token(emulator, grant_type=grant)) == "unsupported_grant_type"
+
+
+def test_answers_say_who_signed_in(emulator: RunningEmulator) -> None:
+    answer = token(emulator, grant_type="refresh_token", refresh_token=emulator.refresh_token)
+    info = answer.json()["client_info"]
+    assert set(json.loads(base64.urlsafe_b64decode(info + "=" * (-len(info) % 4)))) == {"uid", "utid"}
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_device_code_expires(emulator: RunningEmulator) -> None:
+    started = emulator.session.post(
+        f"{emulator.base_url}/common/oauth2/v2.0/devicecode", data={"client_id": "app", "scope": SCOPE}
+    ).json()
+    emulator.control("POST", "/clock", {"advance_hours": 0.3})
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": started["device_code"]}
+    assert error_of(token(emulator, **form)) == "expired_token"
 
 
 def test_a_code_works_once(emulator: RunningEmulator) -> None:
