@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ class RunningEmulator:
         return [each["operation"] for each in self.control("GET", "/requests?since=0")]
 
 
-@pytest.fixture(scope="session")
-def emulator_process() -> Iterator[RunningEmulator]:
+@contextmanager
+def running_emulator() -> Iterator[RunningEmulator]:
     process = subprocess.Popen(
         [sys.executable, "-m", "ci_magics.emulator", "--port", "0", "--until-stdin-closes"],
         stdin=subprocess.PIPE,
@@ -78,6 +79,19 @@ def emulator_process() -> Iterator[RunningEmulator]:
     yield running
     process.stdin.close()
     assert process.wait(timeout=20) == 0
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[RunningEmulator]:
+    with running_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def another_emulator() -> Iterator[RunningEmulator]:
+    """A second emulator, which knows nothing of the first."""
+    with running_emulator() as running:
+        yield running
 
 
 @pytest.fixture

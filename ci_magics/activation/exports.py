@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from ci_magics.activation.address import read_ids
 from ci_magics.activation.connections import require_consents
-from ci_magics.activation.plan import AudiencePlan, Order, Plan, plan_audience
+from ci_magics.activation.order import Order, make_order
+from ci_magics.activation.plan import Plan, make_plan, open_order
 from ci_magics.activation.previews import find_connection
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.push import carry_out
 from ci_magics.activation.run import Run
+from ci_magics.activation.runs import load_run, resume_run, unfinished_runs
 from ci_magics.activation.segments import StoredSegment, stored_segment
-from ci_magics.activation.services import Services, open_services
-from ci_magics.errors import ArgumentError, ExportRefusedError, SegmentError, nearest_name
-from ci_magics.matching.coverage import cover
-from ci_magics.matching.normalize import require_normalization
-from ci_magics.microsoft.advertising import Scope
-from ci_magics.segmentation.columns import is_objection, list_columns, quoted
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-_SCOPES: dict[str, Scope] = {"account": "Account", "customer": "Customer"}
-
 
 def export(
     *segments: Segment | str,
-    to: Connection | str,
+    to: Connection | str | None = None,
     email: str | None = None,
     customer_id: str | None = None,
     account_id: str | None = None,
     url: str | None = None,
+    mode: str = "mirror",
+    audience: str | None = None,
     scope: str = "account",
     dry_run: bool = False,
     normalization: str = "basic",
-    membership_days: int = -1,
+    membership_days: int | None = None,
     consent: str | None = None,
     ignore_consent: bool = False,
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
     allow_mixed: bool = False,
+    resume: str | None = None,
     progress: Reporter = silent,
     show: Callable[[str], None] = print,
     workspace: Workspace | None = None,
@@ -51,7 +45,7 @@ def export(
     """Send segments to Microsoft Advertising, each to the audience of its name.
 
     A new audience is created and filled; one that was filled from here before is brought into step, which sends
-    only what changed.
+    only what changed. A run on the same audience that was interrupted is finished first.
 
     Parameters
     ----------
@@ -63,6 +57,11 @@ def export(
         The column with the addresses, to make sure: it must be the one that the segment was made with.
     customer_id, account_id, url
         Instead of the connection's ids.
+    mode
+        ``mirror``: the audience becomes the segment, for audiences that were filled from here. ``add`` and
+        ``remove``: only that. ``replace``: the whole list anew, which makes an existing audience ours.
+    audience
+        Name or number of an existing Customer Match list, for one segment.
     scope
         ``account``, or ``customer`` for an audience that all accounts of the customer share.
     dry_run
@@ -70,13 +69,20 @@ def export(
     normalization
         ``basic``, ``enhanced`` or ``both``; it never changes within one audience.
     membership_days
-        How long a member stays without being sent again: 1 to 390 days, or -1 for ever.
+        How long a member stays without being sent again: 1 to 390 days, or -1 for ever. A new audience gets -1
+        unless told, an existing one keeps what it has.
     consent
         A column that says whether somebody may be advertised to: only those are sent.
     ignore_consent
         Send although a column looks like a consent and was not used.
+    allow_empty
+        Go on with a segment that has nobody to send.
+    allow_shrink
+        Go on although more than half of the members would leave.
     allow_mixed
         Send a column that mixes plain addresses and hashes.
+    resume
+        Finish this run instead; nothing else may be asked then.
     progress
         Called while it runs.
     show
@@ -95,126 +101,88 @@ def export(
         A guard stopped it; nothing was sent.
     ConsentError
         A consent is missing; nothing was sent.
+    ExportStoppedError
+        The person stopped it; the error says how to finish it.
     ServiceError
         Microsoft refused; the error names code and TrackingId.
     """
     workspace = workspace or open_workspace()
-    order = _order(normalization, membership_days, scope, url, customer_id, account_id)
-    stored = _segments(workspace, segments, email)
+    if resume is not None:
+        if segments or to is not None or dry_run:
+            raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")
+        return resume_run(workspace, resume, report=progress, show=show)
+    if to is None:
+        names = ", ".join(f"'{name}'" for name in workspace.connections.names())
+        raise ArgumentError(
+            "Where to is missing.", f"Name a connection with --to; there are: {names or 'none yet'}.", code="no_to"
+        )
+    order = make_order(
+        mode=mode,
+        normalization=normalization,
+        audience=audience,
+        membership_days=membership_days,
+        scope=scope,
+        url=url,
+        customer_id=customer_id,
+        account_id=account_id,
+        consent=consent,
+        ignore_consent=ignore_consent,
+        allow_empty=allow_empty,
+        allow_shrink=allow_shrink,
+        allow_mixed=allow_mixed,
+    )
+    stored = _segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
     if not dry_run:
         require_consents(connection)
-    stored = [_with_consent(each, consent, ignore=ignore_consent) for each in stored]
-    for each in stored:
-        _refuse_mixed(each, order, allow=allow_mixed)
-    opened = functools.partial(_open, workspace, show)
-    services = opened(connection, order)
-    plan = Plan(
-        destination=connection.destination,
-        connection=connection,
-        order=order,
-        audiences=_plan_all(workspace, services, connection, stored, order),
-        _carry_out=functools.partial(
-            carry_out, workspace=workspace, open_services=lambda made: opened(made.connection, made.order)
-        ),
-    )
-    return plan if dry_run else plan.apply(progress=progress)
+    services = open_order(workspace, connection, order, show)
+    plan = make_plan(workspace, services, connection, stored, order, show)
+    if dry_run:
+        return plan
+    if _finished_others(workspace, plan, show, progress):
+        plan = make_plan(workspace, services, connection, stored, order, show)
+    return plan.apply(progress=progress)
 
 
-def _plan_all(
-    workspace: Workspace, services: Services, connection: Connection, stored: list[StoredSegment], order: Order
-) -> tuple[AudiencePlan, ...]:
-    return tuple(plan_audience(workspace, services, connection, each, order) for each in stored)
+def _finished_others(workspace: Workspace, plan: Plan, show: Callable[[str], None], progress: Reporter) -> bool:
+    """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
+    open_runs = unfinished_runs(workspace, plan.document)
+    for record in open_runs:
+        show(f"The run {record.name} on this audience was not finished: it is finished first.")
+        run = load_run(workspace, record).resume(progress=progress)
+        show(repr(run))
+    return bool(open_runs)
 
 
-def _open(workspace: Workspace, show: Callable[[str], None], connection: Connection, order: Order) -> Services:
-    return open_services(workspace, connection, show=show, account_id=order.account_id, customer_id=order.customer_id)
-
-
-def _order(
-    normalization: str,
-    membership_days: int,
-    scope: str,
-    url: str | None,
-    customer_id: str | None,
-    account_id: str | None,
-) -> Order:
-    require_normalization(normalization)
-    if membership_days != -1 and not 1 <= membership_days <= 390:
-        raise ArgumentError(
-            f"A membership of {membership_days} days is not possible.",
-            "Use 1 to 390 days, or -1 for no end.",
-            code="membership_days",
-        )
-    if scope not in _SCOPES:
-        nearest = nearest_name(scope, _SCOPES)
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
-        raise ArgumentError(f"There is no scope '{scope}'.{hint}", "Use account or customer.", code="unknown_scope")
-    ids = read_ids(url, customer_id, account_id)
-    return Order(normalization, membership_days, _SCOPES[scope], ids.customer, ids.account)
-
-
-def _segments(workspace: Workspace, segments: tuple[Segment | str, ...], email: str | None) -> list[StoredSegment]:
+def _segments(
+    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: Order
+) -> list[StoredSegment]:
     if not segments:
         raise ArgumentError(
             "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
         )
+    if order.audience is not None and len(segments) > 1:
+        raise ArgumentError(
+            "--audience names one list, and there are several segments.",
+            "Export them one by one, or join them into one segment first.",
+            code="audience_of_several",
+        )
     stored = [stored_segment(workspace, wanted) for wanted in segments]
-    names = [each.record.name for each in stored]
+    names = [each.record.name.casefold() for each in stored]
     if len(set(names)) != len(names):
-        raise ArgumentError("A segment is named twice.", "Name each segment once.", code="segment_twice")
+        raise ArgumentError(
+            "Two of the segments have the same name, and so the same audience.", "Name each once.", code="segment_twice"
+        )
     for each in stored:
-        used = each.record.definition["email"]
-        if email is not None and email != used:
-            raise SegmentError(
-                f"The segment '{each.record.name}' was made with the e-mail column {used}, not {email}.",
-                f"Make it again: %ci_segment {quoted(each.record.name)} FRAME --email {quoted(email)}.",
-                code="other_email_column",
-            )
+        _require_email(each, email)
     return stored
 
 
-def _with_consent(stored: StoredSegment, column: str | None, *, ignore: bool) -> StoredSegment:
-    """Keep the profiles that consented; refuse when a consent was there and nobody said what to do with it."""
-    known = list(stored.record.unused_consent)
-    if column is None:
-        if known and not ignore:
-            raise ExportRefusedError(
-                f"The segment '{stored.record.name}' has a column that looks like a consent and was not used: "
-                f"{list_columns(known)}.",
-                f"Send only those who consented with --consent {quoted(known[0])}, or say --ignore-consent.",
-                code="consent_not_used",
-            )
-        return stored
-    if column not in known:
-        nearest = nearest_name(column, known)
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
+def _require_email(stored: StoredSegment, email: str | None) -> None:
+    used = stored.record.definition["email"]
+    if email is not None and email != used:
         raise SegmentError(
-            f"The segment '{stored.record.name}' has no consent column '{column}'.{hint}",
-            f"Its consent columns are: {list_columns(known) or 'none'}.",
-            code="no_consent_column",
-        )
-    table = stored.matched.table
-    return replace(stored, matched=replace(stored.matched, table=table.filter(_consented(table[column], column))))
-
-
-def _consented(values: pa.ChunkedArray, column: str) -> pa.ChunkedArray:
-    """Return who may be contacted; who did not answer may not."""
-    if not pa.types.is_boolean(values.type):
-        raise SegmentError(
-            f"The consent column {column} holds {values.type} values, not true or false.",
-            f"Use it in a condition instead, for example --where \"{column} = 'yes'\".",
-            code="consent_not_boolean",
-        )
-    return pc.fill_null(pc.invert(values) if is_objection(column) else values, False)
-
-
-def _refuse_mixed(stored: StoredSegment, order: Order, *, allow: bool) -> None:
-    numbers = cover({stored.record.name: stored.matched}, normalization=order.normalization).segments[0]
-    if 0 < numbers.prehashed < numbers.valid and not allow:
-        raise ExportRefusedError(
-            f"The e-mail column of the segment '{stored.record.name}' mixes addresses and hashes "
-            f"({numbers.prehashed:,} of {numbers.valid:,} are hashes), whose rule is not known.",
-            "Send both with --allow-mixed.",
-            code="mixed_hashes",
+            f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
+            f"Make it again: %ci_segment {quoted(stored.record.name)} FRAME --email {quoted(email)}.",
+            code="other_email_column",
         )

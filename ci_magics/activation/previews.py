@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci_magics.activation.ledger import read_ledger
+from ci_magics.activation.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.segments import stored_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
@@ -63,8 +63,11 @@ def find_connection(workspace: Workspace, wanted: Connection | str) -> Connectio
 
 def _ledgers(workspace: Workspace, connection: Connection, names: list[str]) -> dict[str, Hashes]:
     records = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
-    return {
-        record.segment_name: read_ledger(workspace, record.id).all
-        for record in records
-        if record.segment_name in names and workspace.ledgers.exists(record.id)
-    }
+    known: dict[str, Hashes] = {}
+    for record in records:
+        if record.segment_name in names and not record.chosen:
+            try:
+                known[record.segment_name] = read_ledger(workspace, record).all
+            except LedgerLostError:
+                continue  # what the audience holds is not known: nothing is new or gone
+    return known

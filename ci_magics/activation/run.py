@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ci_magics.activation.plan import table
+from ci_magics.activation.html_table import table
+from ci_magics.activation.progress import Reporter, silent
 from ci_magics.matching.picture import counted
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 COMPLETED = "Completed"
 WITH_ERRORS = "Completed with errors"
 FAILED = "Failed"
-RUNNING = "Running"
+SKIPPED = "Skipped"
+CANCELED = "Canceled"
 
 _REJECTED_SCHEMA = pa.schema(
     [("segment", pa.string()), ("key", pa.string()), ("code", pa.int64()), ("reason", pa.string())]
 )
+RejectedRow = tuple[str, str | None, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,19 @@ class AudienceResult:
     segment, audience, audience_id
         Which; the id is empty where the audience could not be created.
     status
-        Completed, Completed with errors, or Failed.
+        Completed, Completed with errors, Failed, Skipped or Canceled.
+    accepted
+        Sent and accepted by Microsoft.
     added, removed
-        Accepted by Microsoft.
+        Went in and out. What a replacement left out was not sent, and counts as removed.
     unchanged
         Were there already and not sent.
     rejected
         Refused by Microsoft, with a reason each.
     unknown
         Sent, but no usable answer came back.
+    unsent
+        Not sent, because something stopped it before.
     members
         What the audience holds after it, as far as is known.
     message
@@ -56,11 +63,13 @@ class AudienceResult:
     audience: str
     audience_id: str
     status: str
+    accepted: int = 0
     added: int = 0
     removed: int = 0
     unchanged: int = 0
     rejected: int = 0
     unknown: int = 0
+    unsent: int = 0
     members: int = 0
     message: str = ""
     tracking_ids: tuple[str, ...] = field(default=(), repr=False)
@@ -82,31 +91,37 @@ class Run:
     Parameters
     ----------
     id
-        Refers to the run.
+        Refers to the run; its first eight characters do as well.
     destination
         Where it went.
     results
         One for each audience.
     started_at, finished_at
-        In UTC.
+        In UTC; the second is None while something is left to do.
     """
 
     id: str
     destination: str
     results: tuple[AudienceResult, ...]
     started_at: datetime
-    finished_at: datetime
+    finished_at: datetime | None
     _rejected: pa.Table = field(repr=False, compare=False)
+    _resume: Callable[[str, Reporter], Run] = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The short id by which a person refers to the run."""
+        return self.id[:8]
 
     @property
     def status(self) -> str:
-        """Completed, Completed with errors, or Failed when nothing worked."""
+        """Completed, Completed with errors, Failed, Skipped or Canceled."""
         return overall([each.status for each in self.results])
 
     @property
     def accepted(self) -> int:
-        """Hashes that Microsoft accepted, added or removed."""
-        return sum(each.added + each.removed for each in self.results)
+        """Hashes that were sent and that Microsoft accepted."""
+        return sum(each.accepted for each in self.results)
 
     @property
     def rejected(self) -> int:
@@ -123,6 +138,10 @@ class Run:
         """What Microsoft's support asks for."""
         return tuple(one for each in self.results for one in each.tracking_ids)
 
+    def resume(self, *, progress: Reporter = silent) -> Run:
+        """Finish what was interrupted, and return the run as it is then; a finished run is returned as it is."""
+        return self if self.finished_at else self._resume(self.id, progress)
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row per audience."""
         import pandas as pd
@@ -131,7 +150,10 @@ class Run:
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
     def rejected_rows(self) -> pd.DataFrame:
-        """Return one row per refused profile: segment, key, Microsoft's code and reason; never the address."""
+        """Return the refused profiles by key: segment, key, code and reason; never the address.
+
+        They are kept for thirty days. A profile that left the segment and could not be removed has no key any more.
+        """
         frame: pd.DataFrame = self._rejected.to_pandas()
         return frame
 
@@ -141,34 +163,43 @@ class Run:
             lines.append(f"  audience '{each.audience}': {_counts(each)}")
             if each.message:
                 lines.append(f"    {each.message}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._way_on()])
 
     def _repr_html_(self) -> str:
-        heads = ("Segment", "Audience", "Status", "Added", "Removed", "Unchanged", "Rejected", "Unknown", "Members")
+        heads = ("Segment", "Audience", "Status", "Added", "Removed", "Unchanged", "Rejected", "Unknown", "Not sent")
         rows = [
-            (each.segment, each.audience, each.status,
-             *map(counted, (each.added, each.removed, each.unchanged, each.rejected, each.unknown, each.members)))
+            (each.segment, each.audience, each.status, each.added, each.removed, each.unchanged, each.rejected,
+             each.unknown, each.unsent)
             for each in self.results
         ]  # fmt: skip
-        notes = "".join(f"<div>{html.escape(each.message)}</div>" for each in self.results if each.message)
+        notes = [*(each.message for each in self.results if each.message), *self._way_on()]
         title = f"<div><b>{html.escape(self.destination)}</b></div><div>Export {self.status}</div>"
-        return f"{title}{table(heads, rows)}{notes}"
+        return f"{title}{table(heads, rows)}{''.join(f'<div>{html.escape(note)}</div>' for note in notes)}"
+
+    def _way_on(self) -> list[str]:
+        return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self.name}"]
 
 
-def overall(statuses: list[str]) -> str:
+def overall(statuses: Sequence[str]) -> str:
     """Return the status of several audiences together."""
-    if all(status == COMPLETED for status in statuses):
-        return COMPLETED
-    return FAILED if all(status == FAILED for status in statuses) else WITH_ERRORS
+    if len(set(statuses)) == 1:
+        return statuses[0]
+    if CANCELED in statuses:
+        return CANCELED
+    worked = {COMPLETED, WITH_ERRORS} & set(statuses)
+    return WITH_ERRORS if worked else FAILED
 
 
-def rejected_table(rows: list[tuple[str, str, int | None, str]]) -> pa.Table:
+def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:
     """Return refused profiles as a table: segment, key, code, reason."""
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     return pa.table([list(column) for column in columns], schema=_REJECTED_SCHEMA)
 
 
 def _counts(each: AudienceResult) -> str:
-    parts = [f"added {counted(each.added)}", f"removed {counted(each.removed)}", f"unchanged {counted(each.unchanged)}"]
-    parts += [f"rejected {counted(each.rejected)}", f"unknown {counted(each.unknown)}"]
-    return ", ".join(parts)
+    if each.status == SKIPPED:
+        return "skipped"
+    counts = [("added", each.added), ("removed", each.removed), ("unchanged", each.unchanged)]
+    counts += [("rejected", each.rejected), ("unknown", each.unknown)]
+    counts += [("not sent", each.unsent)] if each.unsent else []
+    return ", ".join(f"{word} {counted(count)}" for word, count in counts)

@@ -29,11 +29,18 @@ _WAYS = (
 
 @dataclass(frozen=True)
 class Services:
-    """What a connection gives access to."""
+    """What a connection gives access to.
+
+    Parameters
+    ----------
+    directory
+        The directory of the signed-in person; each emulator has one of its own.
+    """
 
     conversation: Conversation
     advertising: Advertising
     bulk: Bulk
+    directory: str
 
     @property
     def endpoints(self) -> Endpoints:
@@ -72,15 +79,16 @@ def open_services(
     """
     emulated = emulator_url() if connection.environment == "emulator" else None
     endpoints = endpoints_of(connection.environment, emulated)
+    tokens = _sign_in(workspace, connection, endpoints, show)
     caller = Caller(
         endpoints=endpoints,
-        tokens=_sign_in(workspace, connection, endpoints, show),
+        tokens=tokens,
         customer_id=customer_id or connection.customer_id,
         account_id=account_id or connection.account_id,
         developer_token=_developer_token(connection),
     )
     conversation = Conversation(caller, clock=clock, on_wait=show)
-    return Services(conversation, Advertising(conversation), Bulk(conversation))
+    return Services(conversation, Advertising(conversation), Bulk(conversation), tokens.directory)
 
 
 def can_ask() -> bool:

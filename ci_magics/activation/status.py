@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci_magics import __version__
-from ci_magics.activation.plan import table
+from ci_magics.activation.html_table import table
 from ci_magics.activation.services import open_services
 from ci_magics.errors import CiError, not_found
 from ci_magics.matching.picture import counted
@@ -98,10 +98,7 @@ class Status:
 
     def _repr_html_(self) -> str:
         heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
-        rows = [
-            (each.destination, each.audience, each.segment, counted(each.members), each.matched)
-            for each in self.audiences
-        ]
+        rows = [(each.destination, each.audience, each.segment, each.members, each.matched) for each in self.audiences]
         shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
         runs = table(("Last runs", "Where"), [(each.status, each.destination) for each in self.runs])
         return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"

@@ -83,12 +83,14 @@ def keys_of(table: pa.Table, normalization: str, hashes: Hashes) -> pl.DataFrame
     Returns
     -------
     polars.DataFrame
-        Columns ``position`` (in ``hashes``) and ``key``; a hash that two profiles share appears twice.
+        Columns ``position`` (in ``hashes``) and ``key``; a hash that two profiles share appears twice, and one that
+        no profile has any more has no key.
     """
     wanted = pl.DataFrame({"hash": as_series(hashes), "position": np.arange(len(hashes))})
     keys = pl.Series("key", pl.from_arrow(table["key"]))
     columns = [pl.DataFrame({"key": keys, "hash": _column(table, rule)}) for rule in rules_of(normalization)]
-    return pl.concat(columns).join(wanted, on="hash").select("position", "key").unique().sort("position")
+    found = wanted.join(pl.concat(columns), on="hash", how="left")
+    return found.select("position", "key").unique(maintain_order=True).sort("position", maintain_order=True)
 
 
 def as_array(hashes: pl.Series) -> Hashes:

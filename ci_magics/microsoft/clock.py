@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+
+class WaitStoppedError(Exception):
+    """A wait ended early because the person stopped the work."""
 
 
 class Clock(Protocol):
@@ -22,9 +27,16 @@ class Clock(Protocol):
         """Wait, interruptible by Ctrl-C."""
         ...
 
+    def stop(self) -> None:
+        """End all waits, in every thread, now and from now on."""
+        ...
+
 
 class SystemClock:
     """The clock of the machine."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
 
     def now(self) -> datetime:
         """Return the present moment, in UTC."""
@@ -35,5 +47,16 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, interruptible by Ctrl-C."""
-        time.sleep(seconds)
+        """Wait, interruptible by Ctrl-C.
+
+        Raises
+        ------
+        WaitStoppedError
+            `stop` was called from another thread.
+        """
+        if self._stopped.wait(seconds):
+            raise WaitStoppedError
+
+    def stop(self) -> None:
+        """End all waits, in every thread, now and from now on."""
+        self._stopped.set()

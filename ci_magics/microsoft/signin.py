@@ -63,6 +63,11 @@ class MsalTokens:
         """The name under which the person signed in."""
         return str(self._account.get("username") or "")
 
+    @property
+    def directory(self) -> str:
+        """The directory (tenant) that the person belongs to."""
+        return str(self._account.get("home_account_id") or "").partition(".")[2]
+
     def token(self) -> str:
         """Return a valid access token."""
         return self._silently(force_refresh=False)

@@ -21,6 +21,10 @@ Hashes = npt.NDArray[np.uint8]
 
 MAX_FILE_ROWS = 4_000_000
 MAX_FILE_BYTES = 100_000_000
+#: Rows that always stay below the size limit: a deflated item takes 40 bytes, and never 50.
+FILE_ROWS = 2_000_000
+#: Microsoft's sandbox takes fewer (guide "Sandbox").
+SANDBOX_FILE_ROWS = 20_000
 
 _COLUMNS = "Type,Id,Parent Id,Client Id,Name,Action Type,Accept Customer Match Term,Sub Type,Text"
 _FORMAT_VERSION = "Format Version,,,,6.0,,,,"
@@ -79,6 +83,39 @@ def write_upload_files(
         stop = _write_one(path, heading, hashes, start, audience_id, max_rows - _HEADING_ROWS, max_bytes)
         yield UploadFile(path, now, start, stop)
         start, number = stop, number + 1
+
+
+def write_upload_file(path: Path, hashes: Hashes, *, audience_id: str, action: Action, accept_terms: bool) -> None:
+    """Write hashes into one zip file; each item's Client Id is its position.
+
+    Parameters
+    ----------
+    path
+        The file to create.
+    hashes
+        What to send, shape (n, 32), at most `rows_per_file` of them.
+    audience_id
+        The list that exists already.
+    action
+        What to do with the items.
+    accept_terms
+        Whether the Customer Match terms were accepted on the connection; written only when they were.
+
+    Raises
+    ------
+    ValueError
+        The hashes do not fit into one file.
+    """
+    stop = _write_one(
+        path, _heading(audience_id, action, accept_terms), hashes, 0, audience_id, MAX_FILE_ROWS, MAX_FILE_BYTES
+    )
+    if stop != len(hashes):
+        raise ValueError(f"{len(hashes):,} hashes do not fit into one file")
+
+
+def rows_per_file(environment: str) -> int:
+    """Return how many items go into one file, so that it stays below the limits of an environment."""
+    return (SANDBOX_FILE_ROWS if environment == "sandbox" else FILE_ROWS) - _HEADING_ROWS
 
 
 def item_position(client_id: str) -> int | None:

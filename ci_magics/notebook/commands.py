@@ -5,6 +5,7 @@ from __future__ import annotations
 from ci_magics.notebook.arguments import OUTPUT, QUIET, Command, Option, Positional
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
+MODES = ("mirror", "add", "remove", "replace")
 _NORMALIZATION = Option(
     "--normalization", "rule that is hashed (basic)", value="RULE", choices=("basic", "enhanced", "both")
 )
@@ -91,13 +92,18 @@ EXPORT = Command(
         Option("--to", "connection", value="NAME", kind="connection"),
         Option("--email", "column with the addresses, to make sure", value="COL", kind="column"),
         *_IDS,
+        Option("--mode", "what becomes of the audience (mirror)", value="M", choices=MODES),
+        Option("--audience", "name or number of an existing list, instead of the segment's", value="NAME_OR_ID"),
         Option("--scope", "who can use a new audience (account)", value="S", choices=("account", "customer")),
         Option("--dry-run", "show the plan and send nothing"),
         _NORMALIZATION,
-        Option("--membership-days", "1 to 390, or -1 for no end (-1)", value="N", whole_number=True),
+        Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
         Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
         Option("--ignore-consent", "send although a consent column was not used"),
+        Option("--allow-empty", "go on with a segment that has nobody to send"),
+        Option("--allow-shrink", "go on although more than half of the members would leave"),
         Option("--allow-mixed", "send a column that mixes addresses and hashes"),
+        Option("--resume", "finish a run that was interrupted; nothing else is given then", value="RUN", kind="run"),
         QUIET,
     ),
 )

@@ -11,9 +11,10 @@ from traitlets import Bool
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook import commands
-from ci_magics.notebook.arguments import Arguments, Command, Word, parse
+from ci_magics.notebook.arguments import Arguments, Command, parse
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, frame_named, frames_of, parameters_of, segment_named
+from ci_magics.notebook.words import Word
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -105,9 +106,9 @@ class CiMagics(Magics):
             error.short = self.short_errors
             raise
         except Exception as error:
-            if not self.short_errors:
-                raise
-            raise _unexpected(command, error) from None
+            unexpected = _unexpected(command, error)
+            unexpected.short = self.short_errors
+            raise unexpected from error
         if arguments.given("o"):
             self._variables[arguments.given("o")] = result
         return None if arguments.switch("quiet") else result
@@ -138,6 +139,7 @@ class CiMagics(Magics):
             email=arguments.given("email"),
             key=arguments.given("key"),
             where=arguments.given("where"),
+            show=_sayer(arguments),
         )
 
     def _segment_from_sql(self, arguments: Arguments, variables: Variables, sql: str) -> Any:
@@ -150,12 +152,13 @@ class CiMagics(Magics):
             parameters=parameters_of(sql, variables),
             email=arguments.given("email"),
             key=arguments.given("key"),
+            show=_sayer(arguments),
         )
 
     def _preview(self, arguments: Arguments, variables: Variables) -> Any:
         return ci.preview(
             *self._segments(arguments, variables),
-            to=connection_named(arguments.options.get("to"), variables),
+            to=connection_named(arguments.options.get("to"), ci.open_workspace(), variables),
             normalization=arguments.given("normalization") or "basic",
         )
 
@@ -164,30 +167,26 @@ class CiMagics(Magics):
             from ci_magics.notebook.forms.export import ExportForm
 
             return ExportForm()
-        if "to" not in arguments.options:
-            names = ", ".join(f"'{name}'" for name in ci.open_workspace().connections.names())
-            raise ArgumentError(
-                "Where to is missing.", f"Name a connection with --to; there are: {names or 'none yet'}.", code="no_to"
-            )
         from ci_magics.activation.services import can_ask
 
-        names_of_values = ("email", "customer_id", "account_id", "url", "consent")
-        days = arguments.given("membership_days")
+        texts = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days", "resume")
+        defaults = {"mode": "mirror", "scope": "account", "normalization": "basic"}
+        switches = ("dry_run", "ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+        options: dict[str, Any] = {name: arguments.given(name) for name in texts}
+        options |= {name: arguments.given(name) or default for name, default in defaults.items()}
+        options |= {name: arguments.switch(name) for name in switches}
+        to = arguments.options.get("to")
         return ci.export(
             *self._segments(arguments, variables),
-            to=connection_named(arguments.options["to"], variables),
-            **{name: arguments.given(name) for name in names_of_values},
-            scope=arguments.given("scope") or "account",
-            dry_run=arguments.switch("dry_run"),
-            normalization=arguments.given("normalization") or "basic",
-            membership_days=-1 if days is None else days,
-            ignore_consent=arguments.switch("ignore_consent"),
-            allow_mixed=arguments.switch("allow_mixed"),
+            to=None if to is None else connection_named(to, ci.open_workspace(), variables),
+            **options,
             progress=ProgressLine(live=can_ask() and not arguments.switch("quiet")),
         )
 
-    def _status(self, arguments: Arguments, _variables: Variables) -> Any:
-        return ci.status(*(_text(word) for word in arguments.words))
+    def _status(self, arguments: Arguments, variables: Variables) -> Any:
+        return ci.status(
+            *(each if isinstance(each, str) else _text(each) for each in self._segments(arguments, variables))
+        )
 
     def _segments(self, arguments: Arguments, variables: Variables) -> list[Any]:
         workspace = ci.open_workspace()
@@ -212,19 +211,23 @@ def unload(shell: InteractiveShell) -> None:
         shell.configurables.remove(instance)
 
 
+def _sayer(arguments: Arguments) -> Callable[[str], None]:
+    return (lambda _sentence: None) if arguments.switch("quiet") else print
+
+
 def _text(word: Any) -> str:
     if isinstance(word, Word):
         return word.text
     name = getattr(word, "name", None)
     if isinstance(name, str):
         return name
-    raise ArgumentError(f"A {type(word).__name__} is not a name.", "Write the name itself.", code="not_a_name")
+    raise ArgumentError(f"This is a {type(word).__name__}, not a name.", "Write the name itself.", code="not_a_name")
 
 
 def _unexpected(command: Command, error: Exception) -> CiError:
     """Say that something went wrong without the words of another library: they may quote data."""
     return CiError(
         f"{command.name} failed unexpectedly ({type(error).__name__}).",
-        "See where with %config CiMagics.short_errors = False, and please report it.",
+        "See where with %tb or %config CiMagics.short_errors = False, and please report it.",
         code="unexpected",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,9 +27,24 @@ class PrivateFiles:
         private_folder(root)
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Replace a table; a crash leaves the old one or the new one, never a part."""
-        target = self.root / f"{name}.parquet"
-        draft = self.root / f".{name}-{uuid.uuid4().hex}.part"
+        """Replace a table; a crash leaves the old one or the new one, never a part.
+
+        Raises
+        ------
+        WorkspaceError
+            The folder cannot be written to.
+        """
+        try:
+            self._replace(self.root / f"{name}.parquet", table)
+        except OSError as error:
+            raise WorkspaceError(
+                "A file of the workspace cannot be written.",
+                "Make room on the disk, or set CI_MAGICS_WORKSPACE to a folder that you may write to.",
+                code=error.strerror,
+            ) from None
+
+    def _replace(self, target: Path, table: pa.Table) -> None:
+        draft = target.with_name(f".{target.stem}-{uuid.uuid4().hex}.part")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -55,6 +71,34 @@ class PrivateFiles:
             raise WorkspaceError(
                 "A file of the workspace is missing or damaged.", "Make the segment again.", code="file_missing"
             ) from None
+
+    def link(self, name: str, origin: PrivateFiles, origin_name: str) -> None:
+        """Keep another folder's table under a name here, whatever becomes of it there.
+
+        Tables are only ever replaced, never changed in place, so that a link is as good as a copy.
+
+        Raises
+        ------
+        WorkspaceError
+            The table is missing.
+        """
+        source, target = (files.root / f"{each}.parquet" for files, each in ((origin, origin_name), (self, name)))
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            self.write(name, origin.read(origin_name))  # a file system without links
+
+    def remove_all(self, prefix: str) -> None:
+        """Delete all tables whose names begin so."""
+        for path in self.root.glob(f"{prefix}*.parquet"):
+            path.unlink(missing_ok=True)
+
+    def remove_before(self, prefix: str, moment: datetime) -> None:
+        """Delete all tables whose names begin so and that were written before a moment."""
+        for path in self.root.glob(f"{prefix}*.parquet"):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment:
+                path.unlink(missing_ok=True)
 
     def exists(self, name: str) -> bool:
         """Tell whether a table is there."""

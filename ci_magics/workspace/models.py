@@ -1,4 +1,4 @@
-"""What is kept in the workspace: values, and the tables that hold them."""
+"""What is kept in the workspace, as values."""
 
 from __future__ import annotations
 
@@ -6,105 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    DateTime,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-)
-
-#: Raised by one whenever a table changes.
-SCHEMA_VERSION = 1
-
 DATA_PRIVACY = "data_privacy"
 CUSTOMER_MATCH_TERMS = "customer_match_terms"
-
-metadata = MetaData()
-
-schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True))
-
-connections = Table(
-    "connections",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("environment", String(20), nullable=False),
-    Column("customer_id", String(30), nullable=False),
-    Column("account_id", String(30), nullable=False),
-    Column("account_name", String(200), nullable=False),
-    Column("shared_with", JSON, nullable=False),
-    Column("flow", String(20)),
-    Column("client_id", String(100)),
-    Column("tenant", String(100), nullable=False),
-    Column("home_account_id", String(200)),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-)
-
-consents = Table(
-    "consents",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("connection_id", String(36), ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("text_version", String(20), nullable=False),
-    Column("given_by", String(200), nullable=False),
-    Column("given_at", DateTime(timezone=True), nullable=False),
-    Column("withdrawn_by", String(200)),
-    Column("withdrawn_at", DateTime(timezone=True)),
-)
-
-segments = Table(
-    "segments",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("definition", JSON, nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("domains", JSON, nullable=False),
-    Column("examples", JSON, nullable=False),
-    Column("unused_consent", JSON, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-)
-
-audiences = Table(
-    "audiences",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("environment", String(20), nullable=False),
-    Column("account_id", String(30), nullable=False),
-    Column("audience_id", String(30), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("segment_name", String(200), nullable=False),
-    Column("normalization", String(20), nullable=False),
-    Column("membership_days", Integer, nullable=False),
-    Column("owned", Boolean, nullable=False),
-    Column("members", Integer, nullable=False),
-    Column("generation", Integer, nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-    UniqueConstraint("environment", "account_id", "audience_id"),
-)
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("connection_id", String(36), nullable=False),
-    Column("destination", String(300), nullable=False),
-    Column("status", String(30), nullable=False),
-    Column("results", JSON, nullable=False),
-    Column("started_by", String(200), nullable=False),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("finished_at", DateTime(timezone=True)),
-)
 
 
 @dataclass(frozen=True)
@@ -196,19 +99,36 @@ class SegmentRecord:
 
 @dataclass(frozen=True)
 class AudienceRecord:
-    """A list that we have sent to. Its ledger, the hashes sent, is in a file of the same id."""
+    """A list that we have sent to. Its ledger, the hashes sent, is in a file of the same id.
+
+    Parameters
+    ----------
+    directory
+        The directory of whoever made it; another one in the emulator means another emulator.
+    owned
+        Whether all that it holds came from here, so that it can be mirrored.
+    chosen
+        Whether somebody named the list; otherwise it is the one of the segment's name.
+    generation
+        Grows by one with each finished push; the ledger's file says the same.
+    full_send_at
+        When all wanted members were last sent.
+    """
 
     id: str
     environment: str
     account_id: str
     audience_id: str
+    directory: str
     name: str
     segment_name: str
     normalization: str
     membership_days: int
     owned: bool
+    chosen: bool
     members: int
     generation: int
+    full_send_at: datetime | None
     updated_at: datetime
 
 
@@ -218,6 +138,7 @@ class RunRecord:
 
     id: str
     connection_id: str
+    connection_name: str
     destination: str
     status: str
     results: list[dict[str, Any]]
@@ -229,6 +150,100 @@ class RunRecord:
     def name(self) -> str:
         """The short id by which a person refers to the run."""
         return self.id[:8]
+
+
+@dataclass(frozen=True)
+class PushRecord:
+    """What a run does to one audience, written down before the first byte is sent.
+
+    Parameters
+    ----------
+    audience_key
+        The audience's name as Microsoft compares names: case does not count.
+    chosen
+        Whether somebody named the list.
+    marker
+        Random text in a new audience's description, by which it is found when the answer was lost.
+    full
+        Whether everything wanted is sent, not only what changed.
+    base_generation
+        Generation of the ledger that the push starts from.
+    finished
+        Whether ledger and result are written.
+    """
+
+    id: str
+    run_id: str
+    number: int
+    environment: str
+    account_id: str
+    customer_id: str
+    segment_name: str
+    audience_name: str
+    audience_id: str
+    audience_key: str
+    directory: str
+    chosen: bool
+    marker: str
+    mode: str
+    normalization: str
+    scope: str
+    membership_days: int
+    transport: str
+    adds: int
+    removes: int
+    unchanged: int
+    full: bool
+    base_generation: int
+    finished: bool = False
+
+    @property
+    def name(self) -> str:
+        """The word by which it is listed."""
+        return self.id
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One request of a push, written down before it is sent and after it is answered.
+
+    Parameters
+    ----------
+    kind
+        ``create``, ``apply`` (one call) or ``upload`` (one file).
+    start, stop
+        Which of the push's hashes it carries.
+    state
+        ``planned``, ``sent`` (no usable answer yet), ``answered`` or ``refused``.
+    maybe
+        Whether an earlier attempt was lost, so that a refusal leaves the outcome unknown.
+    request_id
+        The bulk service's id of the upload.
+    rejected
+        How many of its hashes were refused; which ones is in the spool.
+    code, error_name
+        Why it was refused as a whole.
+    """
+
+    id: str
+    push_id: str
+    number: int
+    kind: str
+    action: str
+    start: int
+    stop: int
+    state: str = "planned"
+    maybe: bool = False
+    request_id: str = ""
+    rejected: int = 0
+    code: str = ""
+    error_name: str = ""
+    tracking_ids: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The word by which it is listed."""
+        return self.id
 
 
 def _given(consent: bool) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, Table, delete, insert, select, update
 
 from ci_magics.errors import not_found
@@ -80,16 +81,21 @@ class Shelf(Generic[T]):
         return pd.DataFrame([self._row(each) for each in self], columns=self._field_names())
 
     def __repr__(self) -> str:
-        names = ", ".join(f"'{name}'" for name in self.names())
-        return f"{len(self)} {self._word}{'' if len(self) == 1 else 's'}{': ' if names else ''}{names}"
+        names = self.names()
+        listed = ", ".join(f"'{name}'" for name in names)
+        return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
 
     def put(self, value: T) -> None:
         """Keep a value, replacing the one with its id."""
-        row = self._row(value)
         with self._engine.begin() as database:
-            changed = database.execute(update(self._table).where(self._table.c.id == row["id"]).values(row))
-            if changed.rowcount == 0:
-                database.execute(insert(self._table).values(row))
+            self.put_in(database, value)
+
+    def put_in(self, database: SqlConnection, value: T) -> None:
+        """Keep a value as a part of somebody's transaction."""
+        row = self._row(value)
+        changed = database.execute(update(self._table).where(self._table.c.id == row["id"]).values(row))
+        if changed.rowcount == 0:
+            database.execute(insert(self._table).values(row))
 
     def remove(self, identity: str) -> None:
         """Delete the one with an id."""
@@ -114,6 +120,11 @@ class Shelf(Generic[T]):
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
+
+
+def counted_in_words(number: int, word: str) -> str:
+    """Return a number with its word, in the plural where it belongs."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _is_tuple(kind: type, name: str) -> bool:

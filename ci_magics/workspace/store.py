@@ -9,16 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from sqlalchemy import Engine, create_engine, event, insert, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import ArgumentError as UrlError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace import models
+from ci_magics.workspace import tables
 from ci_magics.workspace.files import PrivateFiles, private_folder
-from ci_magics.workspace.models import AudienceRecord, Connection, Consent, RunRecord, SegmentRecord
-from ci_magics.workspace.shelf import Shelf
+from ci_magics.workspace.locks import Locks
+from ci_magics.workspace.models import (
+    AudienceRecord,
+    Connection,
+    Consent,
+    PushRecord,
+    RunRecord,
+    SegmentRecord,
+    StepRecord,
+)
+from ci_magics.workspace.shelf import Shelf, counted_in_words
 
 
 class Workspace:
@@ -35,6 +43,7 @@ class Workspace:
     """
 
     def __init__(self, engine: Engine, folder: Path, user: str) -> None:
+        self._engine = engine
         self.folder = private_folder(folder)
         self.user = user
         self.snapshots = PrivateFiles(folder / "segments")
@@ -43,20 +52,35 @@ class Workspace:
         self.connections = ConnectionShelf(engine)
         self.segments = Shelf(
             engine,
-            models.segments,
+            tables.segments,
             SegmentRecord,
             word="segment",
             advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
         )
         self.audiences = Shelf(
-            engine, models.audiences, AudienceRecord, word="audience", advice="See %ci_status for those we filled."
+            engine, tables.audiences, AudienceRecord, word="audience", advice="See %ci_status for those we filled."
         )
         self.runs = Shelf(
-            engine, models.runs, RunRecord, word="run", advice="%ci_status lists the runs.", order="started_at"
+            engine, tables.runs, RunRecord, word="run", advice="%ci_status lists the runs.", order="started_at"
         )
+        self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
+        self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
+        self.locks = Locks(engine, user)
+
+    def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
+        """Keep several values, all of them or none."""
+        shelves: dict[type, Shelf[Any]] = {
+            AudienceRecord: self.audiences,
+            PushRecord: self.pushes,
+            RunRecord: self.runs,
+            StepRecord: self.steps,
+        }
+        with self._engine.begin() as database:
+            for value in values:
+                shelves[type(value)].put_in(database, value)
 
     def __repr__(self) -> str:
-        return f"Workspace: {self.connections!r}; {self.segments!r}; {len(self.runs)} runs"
+        return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
 class ConnectionShelf(Shelf[Connection]):
@@ -65,13 +89,13 @@ class ConnectionShelf(Shelf[Connection]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(
             engine,
-            models.connections,
+            tables.connections,
             Connection,
             word="connection",
             advice="Make one with %ci_connect NAME; %ci_connect lists them.",
         )
         self.consents = Shelf(
-            engine, models.consents, Consent, word="consent", advice="See %ci_connect.", order="given_at"
+            engine, tables.consents, Consent, word="consent", advice="See %ci_connect.", order="given_at"
         )
 
     def _select(self, **values: Any) -> list[Connection]:
@@ -95,27 +119,29 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
         It cannot be opened, or was written by a newer version.
     """
     place = str(location or os.environ.get("CI_MAGICS_WORKSPACE") or platformdirs.user_data_path("ci-magics"))
-    return _open(place, _user())
+    if "://" in place:
+        return _open(place, platformdirs.user_data_path("ci-magics"), _user())
+    folder = Path(place).expanduser().absolute()  # a notebook may change its folder, and the workspace stays
+    return _open(URL.create("sqlite", database=str(folder / "workspace.sqlite")), folder, _user())
 
 
 @functools.lru_cache(maxsize=8)
-def _open(place: str, user: str) -> Workspace:
-    is_url = "://" in place
-    folder = Path(platformdirs.user_data_path("ci-magics") if is_url else place).expanduser()
+def _open(url: str | URL, folder: Path, user: str) -> Workspace:
     private_folder(folder)
-    engine = _engine(place if is_url else f"sqlite:///{folder.absolute() / 'workspace.sqlite'}")
     try:
+        engine = _engine(url)
         _prepare(engine)
-    except SQLAlchemyError as error:
-        raise _cannot_open(type(error).__name__) from None
+    except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
+        raise WorkspaceError(
+            "The workspace cannot be opened.",
+            "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL.",
+            code=type(error).__name__,
+        ) from None
     return Workspace(engine, folder, user)
 
 
-def _engine(url: str) -> Engine:
-    try:
-        engine = create_engine(make_url(url))
-    except (UrlError, ImportError) as error:
-        raise _cannot_open(type(error).__name__) from None
+def _engine(url: str | URL) -> Engine:
+    engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _share_sqlite)
         _keep_private(engine.url.database or "")
@@ -132,31 +158,30 @@ def _share_sqlite(connection: Any, _record: object) -> None:
 
 
 def _keep_private(database: str) -> None:
-    path = Path(database)
-    if database and not path.exists():
-        path.touch(mode=0o600)
+    if database and not database.startswith((":memory:", "file:")):
+        Path(database).touch(mode=0o600)
 
 
 def _prepare(engine: Engine) -> None:
-    models.metadata.create_all(engine)
+    try:
+        _make_tables(engine)
+    except (IntegrityError, OperationalError):
+        _make_tables(engine)  # another kernel was making them: now they are there
+
+
+def _make_tables(engine: Engine) -> None:
+    tables.schema_versions.create(engine, checkfirst=True)
     with engine.begin() as database:
-        versions = [row.version for row in database.execute(select(models.schema_versions))]
+        versions = [row.version for row in database.execute(select(tables.schema_versions))]
         if not versions:
-            database.execute(insert(models.schema_versions).values(version=models.SCHEMA_VERSION))
-    if versions and max(versions) > models.SCHEMA_VERSION:
+            database.execute(insert(tables.schema_versions).values(version=tables.SCHEMA_VERSION))
+    if versions and max(versions) > tables.SCHEMA_VERSION:
         raise WorkspaceError(
             "The workspace was written by a newer version of ci-magics.",
             "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
             code="workspace_newer",
         )
-
-
-def _cannot_open(code: str) -> WorkspaceError:
-    return WorkspaceError(
-        "The workspace cannot be opened.",
-        "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL.",
-        code=code,
-    )
+    tables.metadata.create_all(engine)
 
 
 def _user() -> str:

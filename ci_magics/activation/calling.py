@@ -1,0 +1,102 @@
+"""Send hashes by single calls of up to a thousand, a few at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from ci_magics.activation.journal import APPLY, Journal
+from ci_magics.activation.progress import Reporter
+from ci_magics.activation.refusals import is_final
+from ci_magics.activation.services import Services
+from ci_magics.activation.spool import Reasons
+from ci_magics.errors import CiError, OutcomeUnknownError
+from ci_magics.matching.matched import Hashes
+from ci_magics.microsoft.advertising import Action, Applied
+from ci_magics.microsoft.clock import WaitStoppedError
+from ci_magics.workspace.models import StepRecord
+
+AT_A_TIME = 4
+
+_Calls = dict[Future[Applied], StepRecord]
+
+
+def send_calls(journal: Journal, services: Services, hashes: Hashes, report: Reporter) -> None:
+    """Send every open call of a push; after an error no further one is begun.
+
+    Raises
+    ------
+    CiError
+        The first error; what was answered until then is written down.
+    """
+    waiting = iter(journal.open_steps(APPLY))
+    running: _Calls = {}
+    errors: list[CiError] = []
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        try:
+            while True:
+                while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
+                    step = journal.sending(step)
+                    running[pool.submit(_call, services, journal.push.audience_id, step, hashes)] = step
+                if not running:
+                    break
+                errors += _collect(journal, running, report)
+        except BaseException:
+            services.conversation.clock.stop()
+            while running:  # answers that are on their way are facts: write them down
+                _collect(journal, running, report)
+            raise
+    if errors:
+        raise errors[0]
+
+
+def _call(services: Services, audience_id: str, step: StepRecord, hashes: Hashes) -> Applied:
+    texts = [row.tobytes().hex() for row in hashes[step.start : step.stop]]
+    return services.advertising.apply(audience_id, _action(step), texts, accept_terms=True)
+
+
+def _action(step: StepRecord) -> Action:
+    return "Remove" if step.action == "Remove" else "Add"
+
+
+def _collect(journal: Journal, running: _Calls, report: Reporter) -> list[CiError]:
+    """Write down the calls that were answered, and return what went wrong."""
+    done, _still_running = wait(running, return_when=FIRST_COMPLETED)
+    errors: list[CiError] = []
+    for future in done:
+        step = running.pop(future)
+        try:
+            applied = future.result()
+            journal.answered(step, _reasons(applied, step), applied.tracking_id)
+        except WaitStoppedError:
+            continue  # stopped while it waited: it is sent again when the run is resumed
+        except CiError as error:
+            if is_final(error):
+                journal.refused(step, error)
+            errors.append(error)
+    report(journal.progress())
+    return errors
+
+
+def _reasons(applied: Applied, step: StepRecord) -> Reasons:
+    """Return which of a call's hashes were refused.
+
+    Raises
+    ------
+    OutcomeUnknownError
+        An error names an item that the call did not have, so that it is not known which one was refused.
+    """
+    count = step.stop - step.start
+    reasons: Reasons = {}
+    for fault in applied.faults:
+        if fault.index is None:  # an error about the call itself: none of its items was taken
+            return dict.fromkeys(range(step.start, step.stop), (fault.code, fault.error_code))
+        if not 0 <= fault.index < count:
+            raise OutcomeUnknownError(
+                "Microsoft Advertising reported an error for an item that was not sent, so it is not known "
+                "which profiles were accepted.",
+                "Sending the same profiles again does no harm.",
+                code=fault.code,
+                tracking_id=applied.tracking_id,
+            )
+        reasons[step.start + fault.index] = (fault.code, fault.error_code)
+    return reasons

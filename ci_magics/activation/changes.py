@@ -1,0 +1,87 @@
+"""What an export changes in an audience: the hashes that go in and out, by mode."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ci_magics.activation.ledger import EMPTY, within, without
+from ci_magics.activation.order import Order
+from ci_magics.activation.target import NEVER, Target
+from ci_magics.matching.matched import Hashes
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is sent to one audience.
+
+    Parameters
+    ----------
+    adds, removes
+        Hashes to send, shape (n, 32).
+    unchanged
+        How many are there already and are not sent.
+    wanted
+        How many hashes the segment stands for.
+    leaving
+        How many known members are not in the audience afterwards.
+    full
+        Whether everything wanted is sent.
+    """
+
+    adds: Hashes = field(repr=False)
+    removes: Hashes = field(repr=False)
+    unchanged: int
+    wanted: int
+    leaving: int
+    full: bool = False
+
+    @property
+    def digest(self) -> str:
+        """A short mark of what is sent, to see whether it is still the same."""
+        mark = hashlib.blake2b(self.adds.tobytes(), digest_size=8)
+        mark.update(b"removes" + self.removes.tobytes())
+        return mark.hexdigest()
+
+
+def changes_for(wanted: Hashes, target: Target, order: Order, now: datetime) -> Changes:
+    """Work out what to send, so that the audience becomes what the mode promises.
+
+    ``mirror``: exactly the wanted hashes; those whose outcome is not known are sent again. ``add``: the wanted ones
+    besides what is there. ``remove``: without them. ``replace``: everything anew.
+    """
+    if order.mode == "mirror":
+        return _mirror(wanted, target, full=_is_due(target, now))
+    if order.mode == "add":
+        return _add(wanted, target)
+    if order.mode == "remove":
+        removes = within(wanted, target.known.all) if target.ours else wanted
+        leaving = len(within(target.known.members, wanted))
+        return Changes(EMPTY, removes, len(wanted) - len(removes), len(wanted), leaving)
+    gone = len(without(target.known.members, wanted))
+    return Changes(wanted, EMPTY, 0, len(wanted), gone, full=True)
+
+
+def _mirror(wanted: Hashes, target: Target, *, full: bool) -> Changes:
+    ledger = target.known
+    adds = wanted if full else without(wanted, ledger.members)
+    removes = without(ledger.all, wanted)
+    leaving = len(without(ledger.members, wanted))
+    return Changes(adds, removes, len(wanted) - len(adds), len(wanted), leaving, full=full or len(adds) == len(wanted))
+
+
+def _add(wanted: Hashes, target: Target) -> Changes:
+    """Add what is not there; where members lapse or others may have changed the list, add everything."""
+    lapses = target.remote is not None and target.remote.membership_days != NEVER
+    adds = wanted if lapses or not target.ours else without(wanted, target.known.members)
+    return Changes(adds, EMPTY, len(wanted) - len(adds), len(wanted), 0, full=len(adds) == len(wanted))
+
+
+def _is_due(target: Target, now: datetime) -> bool:
+    """Tell whether members would lapse: the last full send is older than half the membership."""
+    days = target.remote.membership_days if target.remote else None
+    if target.record is None or days is None or days == NEVER:
+        return False
+    sent = target.record.full_send_at
+    return sent is None or now - sent > timedelta(days=days) / 2

@@ -1,0 +1,190 @@
+"""The tables of the workspace's database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+#: Raised by one whenever a table changes.
+SCHEMA_VERSION = 2
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store a moment as UTC."""
+        del dialect
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return a moment with its time zone."""
+        del dialect
+        if value is None:
+            return None
+        moment: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+
+
+metadata = MetaData()
+
+schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True))
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("environment", String(20), nullable=False),
+    Column("customer_id", String(30), nullable=False),
+    Column("account_id", String(30), nullable=False),
+    Column("account_name", String(200), nullable=False),
+    Column("shared_with", JSON, nullable=False),
+    Column("flow", String(20)),
+    Column("client_id", String(100)),
+    Column("tenant", String(100), nullable=False),
+    Column("home_account_id", String(200)),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("connection_id", String(36), ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("text_version", String(20), nullable=False),
+    Column("given_by", String(200), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("withdrawn_by", String(200)),
+    Column("withdrawn_at", UtcDateTime),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("definition", JSON, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("domains", JSON, nullable=False),
+    Column("examples", JSON, nullable=False),
+    Column("unused_consent", JSON, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("environment", String(20), nullable=False),
+    Column("account_id", String(30), nullable=False),
+    Column("audience_id", String(30), nullable=False),
+    Column("directory", String(100), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("segment_name", String(200), nullable=False),
+    Column("normalization", String(20), nullable=False),
+    Column("membership_days", Integer, nullable=False),
+    Column("owned", Boolean, nullable=False),
+    Column("chosen", Boolean, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("full_send_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("environment", "account_id", "audience_id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("connection_id", String(36), nullable=False),
+    Column("connection_name", String(200), nullable=False),
+    Column("destination", String(300), nullable=False),
+    Column("status", String(30), nullable=False),
+    Column("results", JSON, nullable=False),
+    Column("started_by", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", String(50), primary_key=True),
+    Column("run_id", String(36), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("environment", String(20), nullable=False),
+    Column("account_id", String(30), nullable=False),
+    Column("customer_id", String(30), nullable=False),
+    Column("segment_name", String(200), nullable=False),
+    Column("audience_name", String(200), nullable=False),
+    Column("audience_id", String(30), nullable=False),
+    Column("audience_key", String(200), nullable=False),
+    Column("directory", String(100), nullable=False),
+    Column("chosen", Boolean, nullable=False),
+    Column("marker", String(40), nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("normalization", String(20), nullable=False),
+    Column("scope", String(20), nullable=False),
+    Column("membership_days", Integer, nullable=False),
+    Column("transport", String(20), nullable=False),
+    Column("adds", Integer, nullable=False),
+    Column("removes", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("full", Boolean, nullable=False),
+    Column("base_generation", Integer, nullable=False),
+    Column("finished", Boolean, nullable=False),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("push_id", String(50), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("action", String(10), nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("stop", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("maybe", Boolean, nullable=False),
+    Column("request_id", String(60), nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("code", String(30), nullable=False),
+    Column("error_name", String(100), nullable=False),
+    Column("tracking_ids", JSON, nullable=False),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", String(300), primary_key=True),
+    Column("run_id", String(36), nullable=False),
+    Column("holder", String(200), nullable=False),
+    Column("host", String(200), nullable=False),
+    Column("process", String(60), nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
