@@ -7,7 +7,8 @@ import re
 import traceback
 from collections.abc import Iterable
 
-_ADDRESS = re.compile(r"[^\s'\"<>()\[\]{},;:=]+@[^\s'\"<>()\[\]{},;:=]+")
+#: A quote may be part of an address, but more often it stands around one.
+_ADDRESS = re.compile(r"""(?:[^\s'"<>(),;:]+|(?<=['"]))@[^\s'"<>(),;:]+""")
 
 
 class CiError(Exception):

@@ -1,31 +1,14 @@
-"""One parser for the lines of all magics.
-
-Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system.
-"""
+"""One parser for the lines of all magics, and the help that fits it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from ci_magics.errors import ArgumentError, nearest_name
-
-
-@dataclass(frozen=True)
-class Word:
-    """One word of a line.
-
-    Parameters
-    ----------
-    text
-        The word without its quotes.
-    quoted
-        Whether it was in quotes: then it is always a name, never a variable.
-    """
-
-    text: str
-    quoted: bool = False
+from ci_magics.notebook.words import Word, split
 
 
 @dataclass(frozen=True)
@@ -47,6 +30,7 @@ class Option:
     value: str | None = None
     choices: tuple[str, ...] = ()
     whole_number: bool = False
+    variable: bool = False
     repeatable: bool = False
     kind: str = "text"
 
@@ -102,7 +86,7 @@ class Arguments:
 _INDENT = 24
 _HELP = ("--help", "-h")
 QUIET = Option("--quiet", "show nothing")
-OUTPUT = Option("-o", "keep the result in this variable", value="NAME")
+OUTPUT = Option("-o", "keep the result in this variable", value="NAME", variable=True)
 
 
 def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Arguments:
@@ -135,44 +119,10 @@ def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Argument
             continue
         name, equals, text = word.text.partition("=")
         option = _known(command, by_name, name)
-        given = Word(text, quoted=True) if equals else None
+        given = Word(text, quoted=word.held) if equals else None
         _set(command, options, option, _option_value(option, given, rest, variables))
     _check_count(command, found)
     return Arguments(tuple(found), options)
-
-
-def split(line: str) -> list[Word]:
-    """Split a line into words.
-
-    Raises
-    ------
-    ArgumentError
-        A quote is not closed.
-    """
-    words: list[Word] = []
-    letters: list[str] = []
-    quote = ""
-    quoted = started = False
-    for letter in line:
-        if quote:
-            if letter == quote:
-                quote = ""
-            else:
-                letters.append(letter)
-        elif letter in "'\"":
-            quote, quoted, started = letter, quoted or not letters, True
-        elif letter.isspace():
-            if started:
-                words.append(Word("".join(letters), quoted))
-            letters, quoted, started = [], False, False
-        else:
-            letters.append(letter)
-            started = True
-    if quote:
-        raise ArgumentError(f"A quote ({quote}) is not closed.", "Close it, or leave it out.", code="open_quote")
-    if started:
-        words.append(Word("".join(letters), quoted))
-    return words
 
 
 def _is_option(text: str) -> bool:
@@ -199,7 +149,15 @@ def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapp
     if word is None or (_is_option(word.text) and not word.quoted):
         raise ArgumentError(f"{option.name} needs a value.", f"Write {_shown(option)}.", code="value_missing")
     value = _value(word, variables)
-    return _checked(option, value) if isinstance(value, Word) else value
+    if isinstance(value, Word):
+        return _checked(option, value)
+    if option.kind == "connection":
+        return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return _checked(option, Word(str(value), quoted=True))
+    raise ArgumentError(
+        f"{option.name} cannot be a {type(value).__name__}.", f"Write {_shown(option)}.", code="no_text"
+    )
 
 
 def _checked(option: Option, word: Word) -> Any:
@@ -208,6 +166,12 @@ def _checked(option: Option, word: Word) -> Any:
         hint = f" Did you mean '{nearest}'?" if nearest else ""
         raise ArgumentError(
             f"{option.name} cannot be '{word.text}'.{hint}", f"Use {', '.join(option.choices)}.", code="unknown_choice"
+        )
+    if option.variable and not word.text.isidentifier():
+        raise ArgumentError(
+            f"{option.name} needs the name of a variable, not '{word.text}'.",
+            "Use letters, digits and underscores.",
+            code="not_a_variable",
         )
     if option.whole_number:
         try:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
-from ci_magics.notebook.arguments import Word
+from ci_magics.notebook.words import Word
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
-
-_PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 
 
 def segment_named(word: Any, workspace: Workspace, variables: Mapping[str, Any]) -> Any:
@@ -38,22 +34,39 @@ def segment_named(word: Any, workspace: Workspace, variables: Mapping[str, Any])
     if record is None:
         return variable
     if isinstance(variable, Segment) and variable.id != record.id:
-        raise ArgumentError(
-            f"Both a stored segment and a variable are named {word.text}, and they differ.",
-            f'Write "{word.text}" for the stored one, or ${word.text} for the variable.',
-            code="ambiguous_name",
-        )
+        raise _ambiguous("segment", word.text)
     return word.text
 
 
-def connection_named(word: Any, variables: Mapping[str, Any]) -> Any:
-    """Return what to hand to the public functions as a connection."""
+def connection_named(word: Any, workspace: Workspace, variables: Mapping[str, Any]) -> Any:
+    """Return what to hand to the public functions as a connection, by the same rule as a segment.
+
+    Raises
+    ------
+    ArgumentError
+        A connection and a variable have the same name and differ, or the value is no connection.
+    """
     from ci_magics.workspace.models import Connection
 
-    if not isinstance(word, Word):
+    if word is None or isinstance(word, Connection):
         return word
+    if not isinstance(word, Word):
+        raise ArgumentError(f"A {type(word).__name__} is not a connection.", "Write its name.", code="no_connection")
     variable = variables.get(word.text)
-    return variable.name if not word.quoted and isinstance(variable, Connection) else word.text
+    if word.quoted or not isinstance(variable, Connection):
+        return word.text
+    stored = workspace.connections.get(word.text)
+    if stored is not None and stored.id != variable.id:
+        raise _ambiguous("connection", word.text)
+    return variable.name
+
+
+def _ambiguous(kind: str, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"Both a stored {kind} and a variable are named {name}, and they differ.",
+        f'Write "{name}" for the stored one, or ${name} for the variable.',
+        code="ambiguous_name",
+    )
 
 
 def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
@@ -64,13 +77,11 @@ def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
     NotFoundError
         There is no such variable.
     """
-    from ci_magics.segmentation.sources import is_frame
-
     if not isinstance(word, Word):
         return word
     if word.text in variables:
         return variables[word.text]
-    frames = [name for name, value in variables.items() if not name.startswith("_") and is_frame(value)]
+    frames = frame_names(variables)
     nearest = nearest_name(word.text, frames)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     raise NotFoundError(
@@ -80,23 +91,50 @@ def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
     )
 
 
+def frame_names(variables: Mapping[str, Any]) -> list[str]:
+    """Return the names of the variables that hold frames."""
+    from ci_magics.segmentation.sources import is_frame
+
+    return [name for name, value in variables.items() if not name.startswith("_") and is_frame(value)]
+
+
 def frames_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the notebook's frames that a query reads, by name."""
+    """Return the notebook's frames that a query reads, by the names it uses.
+
+    Raises
+    ------
+    NotFoundError
+        A table's name is nearly the name of a frame.
+    """
     from ci_magics.segmentation.sources import is_frame, referenced_tables
 
-    named = {name: variables.get(name) for name in referenced_tables(sql)}
-    return {name: value for name, value in named.items() if is_frame(value)}
+    names = frame_names(variables)
+    by_folded = {name.casefold(): name for name in reversed(names)}  # SQL does not tell cases apart
+    found = {}
+    for table in referenced_tables(sql):
+        name = table if is_frame(variables.get(table)) else by_folded.get(table.casefold())
+        if name is not None:
+            found[table] = variables[name]
+        elif nearest := nearest_name(table, names):
+            raise NotFoundError(
+                f"There is no frame '{table}'. Did you mean '{nearest}'?",
+                f"Frames of this notebook: {', '.join(names)}.",
+                code="no_variable",
+            )
+    return found
 
 
 def parameters_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of ``$name`` in a query; those within quotes are text.
+    """Return the values of ``$name`` in a query; those within quotes and comments are text.
 
     Raises
     ------
     NotFoundError
         There is no such variable.
     """
-    names = dict.fromkeys(_PARAMETER.findall(_LITERAL.sub("", sql)))
+    from ci_magics.segmentation.sources import parameter_names
+
+    names = [name for name in parameter_names(sql) if name.isidentifier()]
     for name in names:
         if name not in variables:
             nearest = nearest_name(name, [each for each in variables if not each.startswith("_")])

@@ -21,12 +21,14 @@ from ci_magics.notebook.forms.pattern import (
     button,
     callback,
     checkbox,
+    choose,
     dropdown,
     in_background,
+    no_choice,
     offer,
     progress_bar,
 )
-from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.columns import in_quotes, quoted
 from ci_magics.workspace.store import Workspace
 
 _FIELDS = ("segment", "connection", "normalization", "consent")
@@ -61,10 +63,12 @@ class ExportForm(Form):
 
     @value.setter
     def value(self, choices: dict[str, Any]) -> None:
-        for name, choice in choices.items():
+        for name in choices:
             if name not in _FIELDS:
-                raise ArgumentError(f"The form has no field '{name}'.", f"Its fields are {', '.join(_FIELDS)}.")
-            getattr(self, name).value = choice
+                raise no_choice("The form has no field", name, _FIELDS)
+        for name in _FIELDS:  # in this order: the segment decides which consents there are
+            if name in choices:
+                choose(getattr(self, name), choices[name])
 
     def refresh(self) -> None:
         """Read segments and connections again."""
@@ -82,7 +86,16 @@ class ExportForm(Form):
         self._choices_changed()
 
     def plan(self) -> Plan:
-        """Make the plan and show it; nothing is sent."""
+        """Make the plan and show it; nothing is sent.
+
+        Raises
+        ------
+        ArgumentError
+            Segment or connection is not chosen yet.
+        """
+        self._forget_plan()
+        if not (self.segment.value and self.connection.value):
+            raise ArgumentError("Choose a segment and a connection first.", "Make them in a cell.", code="not_chosen")
         plan = ci.export(
             self.segment.value,
             to=self.connection.value,
@@ -124,7 +137,8 @@ class ExportForm(Form):
         if self.consent.options:
             option = f" --consent {quoted(column)}" if column else " --ignore-consent"
             argument = f", consent={column!r}" if column else ", ignore_consent=True"
-        magic = f'%ci_export "{chosen["segment"]}" --to "{chosen["connection"]}" --normalization {rule}{option}'
+        names = (in_quotes(chosen["segment"] or ""), in_quotes(chosen["connection"] or ""))
+        magic = f"%ci_export {names[0]} --to {names[1]} --normalization {rule}{option}"
         call = f"ci.export({chosen['segment']!r}, to={chosen['connection']!r}, normalization={rule!r}{argument})"
         return f"{magic}\n# the same in Python:\n{call}"
 
@@ -180,12 +194,17 @@ class ExportForm(Form):
 
     def _choices_changed(self) -> None:
         """Forget a plan that does not fit the choices any more."""
-        self._plan = None
-        self.plan_view.value = self.code_view.value = ""
-        self.confirm.value, self.confirm.disabled = False, True
+        self._forget_plan()
+        self.code_view.value = ""
         self.plan_button.disabled = not (self.segment.value and self.connection.value)
         self.code_button.disabled = self.plan_button.disabled
         self._show_destination()
+
+    def _forget_plan(self) -> None:
+        """Take a plan back: what a person confirms is the plan that is shown, no other."""
+        self._plan = None
+        self.plan_view.value = ""
+        self.confirm.value, self.confirm.disabled = False, True
         self._allow_push()
 
     def _show_destination(self) -> None:

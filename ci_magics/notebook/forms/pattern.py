@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import ipywidgets as widgets
 
-from ci_magics.errors import CiError
+from ci_magics.errors import ArgumentError, CiError, nearest_name
 
 _Form = TypeVar("_Form", bound="Form")
 _FIELD = widgets.Layout(width="100%", max_width="560px")
@@ -87,6 +87,28 @@ def offer(field: widgets.Dropdown, choices: Sequence[tuple[str, Any]]) -> None:
     field.options = list(choices)
     values = [value for _label, value in choices]
     field.value = chosen if chosen in values else next(iter(values), None)
+
+
+def choose(field: widgets.Dropdown, choice: Any) -> None:
+    """Choose from a list.
+
+    Raises
+    ------
+    ArgumentError
+        The list does not have it.
+    """
+    values = [each[1] if isinstance(each, tuple) else each for each in field.options]
+    if choice not in values and not (choice is None and not values):
+        raise no_choice(f"{field.description} cannot be", choice, values)
+    field.value = choice
+
+
+def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentError:
+    """Return the error for something that is not among the choices."""
+    known = [each for each in possible if isinstance(each, str) and each]
+    nearest = nearest_name(str(wrong), known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    return ArgumentError(f"{beginning} '{wrong}'.{hint}", f"Use {', '.join(known) or 'nothing yet'}.", code="no_choice")
 
 
 def checkbox(label: str, name: str) -> widgets.Checkbox:

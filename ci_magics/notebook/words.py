@@ -1,0 +1,90 @@
+"""A line as words.
+
+Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ci_magics.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Parameters
+    ----------
+    text
+        The word without its quotes.
+    quoted
+        Whether it began with a quote: then it is always a name, never an option or a variable.
+    held
+        Whether any part of it was in quotes: then the value behind ``--option=`` is no variable either.
+    """
+
+    text: str
+    quoted: bool = False
+    held: bool = False
+
+
+def split(line: str) -> list[Word]:
+    """Split a line into words.
+
+    Raises
+    ------
+    ArgumentError
+        A quote or a brace is not closed.
+    """
+    words = []
+    rest = line.lstrip()
+    while rest:
+        word, rest = _first_word(rest)
+        words.append(word)
+        rest = rest.lstrip()
+    return words
+
+
+def _first_word(line: str) -> tuple[Word, str]:
+    """Return the word that a line begins with, and what follows it."""
+    letters: list[str] = []
+    held = False
+    place = 0
+    while place < len(line) and not line[place].isspace():
+        if line[place] in "'\"":
+            end = _closing(line, place)
+            letters.append(line[place + 1 : end])
+            held = True
+        elif line[place] == "{" and (place == 0 or line[place - 1] == "="):
+            end = _end_of_expression(line, place)
+            letters.append(line[place : end + 1])
+        else:
+            end = place
+            letters.append(line[place])
+        place = end + 1
+    return Word("".join(letters), quoted=line[0] in "'\"", held=held), line[place:]
+
+
+def _closing(line: str, start: int) -> int:
+    """Return where the quote that opens at ``start`` is closed."""
+    quote = line[start]
+    end = line.find(quote, start + 1)
+    if end < 0:
+        raise ArgumentError(f"A quote ({quote}) is not closed.", "Close it, or leave it out.", code="open_quote")
+    return end
+
+
+def _end_of_expression(line: str, start: int) -> int:
+    """Return where the brace that opens at ``start`` is closed; blanks and quotes within belong to the expression."""
+    depth, place = 0, start
+    while place < len(line):
+        if line[place] in "'\"":
+            place = _closing(line, place)
+        depth += {"{": 1, "}": -1}.get(line[place], 0)
+        if depth == 0:
+            return place
+        place += 1
+    raise ArgumentError(
+        "A brace ({) is not closed.", "Close it, or quote the word when it is a name.", code="open_brace"
+    )

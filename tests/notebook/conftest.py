@@ -1,0 +1,64 @@
+"""A shell without a notebook: no history, nothing of the person's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from ci_magics.errors import CiError
+
+
+class Notebook:
+    """Runs cells as a notebook does."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return self.shell.user_ns
+
+    def run(self, cell: str) -> Any:
+        """Run a cell that must succeed, and return its value."""
+        result = self.shell.run_cell(cell)
+        result.raise_error()
+        return result.result
+
+    def fail(self, cell: str) -> CiError:
+        """Run a cell that must fail with an error of ours, and return it."""
+        error = self.shell.run_cell(cell).error_in_exec
+        assert isinstance(error, CiError), error
+        return error
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(config=config)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def notebook(shell: InteractiveShell, workspace: object) -> Notebook:
+    """A notebook in which the extension is loaded and a frame is at hand."""
+    assert workspace is not None
+    notebook = Notebook(shell)
+    notebook.run("%load_ext ci_magics")
+    notebook.variables["customers"] = pd.DataFrame(
+        {
+            "Id": [f"c{number}" for number in range(6)],
+            "EMail": ["jan@contoso.com", "eva@contoso.com", "bo@contoso.com", "bad", None, "JAN@contoso.com"],
+            "TotalSpend": [100, 200, 300, 400, 500, 600],
+        }
+    )
+    return notebook

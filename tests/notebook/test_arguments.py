@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import OUTPUT, Arguments, Command, Option, Positional, parse
+from ci_magics.notebook.words import Word
+from ci_magics.segmentation.columns import in_quotes
+
+COMMAND = Command(
+    "%try",
+    "Try it.",
+    '%try "Big spenders" --to x',
+    (Positional("NAME", "what to call it"), Positional("FRAME", "the frame")),
+    (
+        Option("--to", "where", value="NAME", kind="connection"),
+        Option("--email", "column", value="COL"),
+        Option("--rule", "which", value="RULE", choices=("basic", "enhanced")),
+        Option("--days", "how long", value="N", whole_number=True),
+        Option("--share", "with", value="ROLE", repeatable=True),
+        Option("--agree", "consent"),
+        OUTPUT,
+    ),
+    notes="Noted.",
+)
+MANY = Command("%many", "Many.", "%many a b", (Positional("SEGMENT", "which", several=True),))
+
+
+def read(line: str, **variables: Any) -> Arguments:
+    return parse(COMMAND, line, variables)
+
+
+def test_words_and_options_may_be_mixed() -> None:
+    arguments = read('"Big spenders" --agree customers --to "Contoso EU"')
+    assert [word.text for word in arguments.words] == ["Big spenders", "customers"]
+    assert (arguments.given("to"), arguments.switch("agree"), arguments.given("email")) == ("Contoso EU", True, None)
+
+
+@pytest.mark.parametrize(
+    "line", ["--email EMail", "--email=EMail", '--email "EMail"', "--email='EMail'", '"--x" --email EMail']
+)
+def test_a_value_stands_behind_a_blank_or_an_equals_sign(line: str) -> None:
+    assert read(line).given("email") == "EMail"
+
+
+def test_the_value_may_hold_equals_signs_and_be_empty() -> None:
+    assert read("--email=a=b=c").given("email") == "a=b=c"
+    assert read("--email=").given("email") == ""
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+def test_a_quoted_value_is_taken_as_it_is(text: str) -> None:
+    for line in (f"--email {in_quotes(text)}", f"--email={in_quotes(text)}"):
+        assert read(line).given("email") == text
+    assert read(in_quotes(text)).words == (Word(text, quoted=True, held=True),)
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "x --help --nonsense", "--days many -h"])
+def test_help_is_answered_before_anything_is_checked(line: str) -> None:
+    assert read(line).wants_help
+
+
+def test_help_in_quotes_is_a_name() -> None:
+    assert not read('"--help"').wants_help
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("--emial x", "unknown_option", "Did you mean --email?"),
+        ("--nonsense", "unknown_option", "%try has no option --nonsense."),
+        ("-x", "unknown_option", "%try has no option -x."),
+        ("--rule enhancd", "unknown_choice", "Did you mean 'enhanced'?"),
+        ("--email", "value_missing", "--email needs a value."),
+        ("--email --agree", "value_missing", "--email needs a value."),
+        ("--agree=yes", "no_value_taken", "--agree takes no value."),
+        ("--email a --email b", "option_twice", "--email is given twice."),
+        ("--days many", "not_a_number", "--days must be a whole number."),
+        ("--days 1.5", "not_a_number", "--days must be a whole number."),
+        ("a b c", "too_many_words", "%try takes no further word 'c'."),
+        ("-o my-result", "not_a_variable", "-o needs the name of a variable"),
+        ("$customrs", "no_variable", "Did you mean $customers?"),
+        ("--to {1 / 0}", "expression", "(ZeroDivisionError)"),
+        ("--email $frame", "no_text", "--email cannot be a DataFrame."),
+        ("--agree $frame --email {True}", "no_text", "--email cannot be a bool."),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(line: str, code: str, words: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        read(line, customers=1, frame=pd.DataFrame({"email": ["jan@contoso.com"]}))
+    assert refused.value.code == code
+    assert words in refused.value.sentence
+    assert refused.value.next_step
+    assert "contoso" not in str(refused.value)
+
+
+def test_an_expression_that_fails_does_not_repeat_what_it_said() -> None:
+    with pytest.raises(ArgumentError) as refused:
+        read("{int(secret)}", secret="jan@contoso.com")
+    assert "@" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("line", ["$thing", "{thing}", "{ [thing][0] }"])
+def test_a_dollar_or_braces_stand_for_one_whole_value(line: str) -> None:
+    thing = object()
+    assert read(line, thing=thing).words == (thing,)
+    assert read(f"--to {line}", thing=thing).given("to") is thing
+    assert read(f"--to={line}", thing=thing).given("to") is thing
+
+
+@pytest.mark.parametrize("line", ["'$thing'", '"{thing}"', "x$thing", "$thing.x", "{}", "$"])
+def test_anything_else_is_only_text(line: str) -> None:
+    assert read(line, thing=5).words[0].text == line.strip("'\"")
+    assert read(f"--email={line}", thing=5).given("email") == line.strip("'\"")
+
+
+def test_a_text_in_a_variable_is_a_name() -> None:
+    assert read("$name", name="--agree x").words == (Word("--agree x", quoted=True),)
+    assert read("--rule $rule", rule="enhanced").given("rule") == "enhanced"
+    with pytest.raises(ArgumentError, match="--rule cannot be 'none'"):
+        read("--rule $rule", rule="none")
+
+
+@pytest.mark.parametrize("number", [30, np.int64(30), "30"])
+def test_a_number_may_come_from_a_variable(number: object) -> None:
+    assert read("--days $n", n=number).given("days") == 30
+    assert read("--email {n}", n=number).given("email") == "30"
+
+
+def test_a_minus_before_a_digit_is_a_number() -> None:
+    assert read("--days -1").given("days") == -1
+    assert read("-1").words == (Word("-1"),)
+
+
+def test_an_option_may_be_repeated_where_that_has_a_meaning() -> None:
+    assert read("--share viewer --share contributor").all("share") == ["viewer", "contributor"]
+    assert read("").all("share") == []
+
+
+def test_several_words_where_that_has_a_meaning() -> None:
+    assert len(parse(MANY, "a b c d", {}).words) == 4
+
+
+def test_the_help_names_everything() -> None:
+    text = COMMAND.help()
+    assert text.startswith("Try it.\n\n%try [NAME] [FRAME] [OPTION]...\n")
+    assert "--rule basic|enhanced" in text
+    assert "--days N" in text
+    assert 'For example:\n  %try "Big spenders" --to x\n\nNoted.' in text

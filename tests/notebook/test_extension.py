@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.utils.capture import capture_output
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+HEAVY = ("pandas", "polars", "duckdb", "msal", "requests", "pyarrow", "sqlalchemy", "ipywidgets", "tornado")
+LOADING = """
+import sys
+from traitlets.config import Config
+from IPython.core.interactiveshell import InteractiveShell
+config = Config()
+config.HistoryManager.enabled = False
+shell = InteractiveShell.instance(config=config)
+before = set(sys.modules)
+shell.run_cell("%load_ext ci_magics").raise_error()
+import json
+print(json.dumps([sorted(set(sys.modules) - before), sorted(shell.magics_manager.magics["line"])]))
+"""
+
+
+def ours(shell: InteractiveShell) -> list[Any]:
+    return [each for each in shell.configurables if type(each).__name__ == "CiMagics"]
+
+
+def known(shell: InteractiveShell) -> dict[str, set[str]]:
+    return {kind: set(magics) for kind, magics in shell.magics_manager.magics.items()}
+
+
+def run(shell: InteractiveShell, cell: str) -> str:
+    with capture_output() as said:
+        shell.run_cell(cell).raise_error()
+    return str(said.stdout + said.stderr)
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    done = subprocess.run(  # noqa: S603 - the program is written above
+        [sys.executable, "-c", LOADING], capture_output=True, text=True, check=True
+    )
+    modules, magics = json.loads(done.stdout)
+    assert "ci_magics.notebook.magics" in modules
+    assert {"ci_connect", "ci_segment", "ci_preview", "ci_export", "ci_status"} <= set(magics)
+    assert [name for name in HEAVY if name in modules] == []
+
+
+@pytest.mark.parametrize("module", ["ci_magics", "ci_magics.errors", "ci_magics.cli"])
+def test_importing_imports_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run(  # noqa: S603 - the command is written above
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "\n"
+
+
+def test_loading_prints_nothing(shell: InteractiveShell) -> None:
+    assert run(shell, "%load_ext ci_magics") == ""
+    assert run(shell, "%reload_ext ci_magics") == ""
+    assert run(shell, "%unload_ext ci_magics") == ""
+
+
+def test_reloading_leaves_one_instance(shell: InteractiveShell) -> None:
+    run(shell, "%load_ext ci_magics")
+    for _ in range(3):
+        run(shell, "%reload_ext ci_magics")
+    (instance,) = ours(shell)
+    assert shell.find_line_magic("ci_export").__self__ is instance
+    assert shell.find_cell_magic("ci_segment").__self__ is instance
+    assert shell.magics_manager.registry["CiMagics"] is instance
+
+
+def test_loading_twice_is_once(shell: InteractiveShell) -> None:
+    run(shell, "%load_ext ci_magics")
+    run(shell, "import ci_magics; ci_magics.load_ipython_extension(get_ipython())")
+    assert len(ours(shell)) == 1
+
+
+def test_unloading_undoes_everything(shell: InteractiveShell) -> None:
+    run(shell, "%load_ext autoreload")  # the extension manager brings a magic of its own at its first use
+    before = known(shell)
+    run(shell, "%load_ext ci_magics")
+    assert known(shell) != before
+    run(shell, "%unload_ext ci_magics")
+    assert (known(shell), ours(shell)) == (before, [])
+    assert "CiMagics" not in shell.magics_manager.registry
+    run(shell, "%load_ext ci_magics")
+    assert len(ours(shell)) == 1
+
+
+def test_unloading_what_is_not_loaded_does_nothing(shell: InteractiveShell) -> None:
+    before = known(shell)
+    run(shell, "import ci_magics; ci_magics.unload_ipython_extension(get_ipython())")
+    assert known(shell) == before
+
+
+def test_somebody_elses_magic_of_the_same_name_survives(shell: InteractiveShell) -> None:
+    run(shell, "%load_ext ci_magics")
+    shell.register_magic_function(lambda _line: "theirs", "line", "ci_export")
+    run(shell, "%unload_ext ci_magics")
+    assert shell.run_line_magic("ci_export", "") == "theirs"

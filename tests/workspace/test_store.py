@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.store import open_workspace
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_only_the_owner_can_read(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        workspace = open_workspace(tmp_path / "new" / "workspace")
+        assert len(workspace.segments) == 0
+    finally:
+        os.umask(before)
+    everything = list(workspace.folder.rglob("*"))
+    assert {"workspace.sqlite", "segments", "ledgers", "spool"} <= {path.name for path in everything}
+    assert {mode(path) for path in [workspace.folder, *everything] if path.is_dir()} == {0o700}
+    assert {mode(path) for path in everything if path.is_file()} == {0o600}
+
+
+def test_the_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "named"))
+    assert open_workspace().folder == tmp_path / "named"
+    assert open_workspace(tmp_path / "argument").folder == tmp_path / "argument"
+
+
+def test_without_it_the_folder_for_data_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_MAGICS_WORKSPACE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tmp_path in open_workspace().folder.parents
+
+
+def test_a_tilde_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert open_workspace("~/workspace").folder == tmp_path / "workspace"
+
+
+def test_the_same_folder_is_the_same_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_workspace("here") is open_workspace(tmp_path / "here")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert open_workspace("here").folder == tmp_path / "elsewhere" / "here"
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "what?", "a#b", "ünïcode"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    open_workspace(tmp_path / name)
+    assert (tmp_path / name / "workspace.sqlite").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_user_is_the_one_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    assert open_workspace(tmp_path).user == "ada"
+    monkeypatch.setenv("JUPYTERHUB_USER", "bob")
+    assert open_workspace(tmp_path).user == "bob"
+
+
+def test_a_newer_workspace_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
+        database.execute("CREATE TABLE schema_versions (version INTEGER PRIMARY KEY)")
+        database.execute("INSERT INTO schema_versions VALUES (1000)")
+    with pytest.raises(WorkspaceError, match="newer version of ci-magics") as refused:
+        open_workspace(tmp_path)
+    assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
+    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("schema_versions",)]
+
+
+def _damaged(folder: Path) -> None:
+    (folder / "workspace.sqlite").write_bytes(b"not a database, jan@contoso.com" * 100)
+
+
+def _folder_in_its_place(folder: Path) -> None:
+    (folder / "workspace.sqlite").mkdir()
+
+
+def _dangling(folder: Path) -> None:
+    (folder / "workspace.sqlite").symlink_to(folder / "missing" / "workspace.sqlite")
+
+
+def _file_below(folder: Path) -> None:
+    (folder / "segments").touch()
+
+
+@pytest.mark.parametrize("spoil", [_damaged, _folder_in_its_place, _dangling, _file_below])
+def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(tmp_path)
+    with pytest.raises(WorkspaceError) as refused:
+        open_workspace(tmp_path)
+    assert refused.value.sentence.count(".") == 1
+    assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
+    assert refused.value.__suppress_context__
+    assert str(tmp_path) not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["nosuch://host/name", "sqlite:////no/such/folder/x.sqlite", "://"])
+def test_a_database_that_cannot_be_reached_is_one_sentence(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(WorkspaceError, match=r"^The workspace cannot be opened\. Set CI_MAGICS_WORKSPACE"):
+        open_workspace(url)
+
+
+def test_a_password_in_the_address_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(WorkspaceError) as refused:
+        open_workspace("nosuch://ada:hunter2@host/name")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    assert list(open_workspace("sqlite:///:memory:").segments) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_database_elsewhere_is_private_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    workspace = open_workspace(f"sqlite:///{tmp_path}/team.sqlite")
+    assert mode(tmp_path / "team.sqlite") == 0o600
+    assert (mode(workspace.folder), workspace.folder.parent) == (0o700, tmp_path / "data")
+
+
+def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.stdin.readline()\nfrom ci_magics import open_workspace\nprint(len(open_workspace().segments))"
+    )
+    kernels = [
+        subprocess.Popen(  # noqa: S603 - the command is written above
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"CI_MAGICS_WORKSPACE": str(tmp_path / "shared")},
+        )
+        for _ in range(4)
+    ]
+    for kernel in kernels:
+        assert kernel.stdin is not None
+        kernel.stdin.write(b"\n")
+        kernel.stdin.flush()
+    assert [kernel.communicate(timeout=60) for kernel in kernels] == [(b"0\n", b"")] * 4
+
+
+def test_its_picture_counts_in_words(tmp_path: Path) -> None:
+    assert repr(open_workspace(tmp_path)) == "Workspace: 0 connections; 0 segments; 0 runs"
