@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ci_magics import errors
 from ci_magics.errors import CiError
 
 DONE, FAILED = 0, 1
@@ -44,7 +45,7 @@ def _emulator(options: argparse.Namespace) -> int:
 
 def _notebook(options: argparse.Namespace) -> int:
     """Execute a notebook; the file itself is not changed."""
-    if not options.file.exists():
+    if not options.file.is_file():
         raise CiError(f"There is no notebook {options.file.name}.", "Check the path.", code="no_notebook")
     try:
         import nbformat
@@ -54,15 +55,32 @@ def _notebook(options: argparse.Namespace) -> int:
         raise CiError(
             "Executing a notebook needs Jupyter.", "Install it: pip install 'ci-magics[lab]'.", code="no_jupyter"
         ) from None
-    notebook = nbformat.read(options.file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    try:
+        notebook = nbformat.read(options.file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        nbformat.ValidationError,
+    ):  # each for another damage
+        raise CiError(f"{options.file.name} is not a notebook.", "Check the path.", code="no_notebook") from None
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": options.file.parent}})
     try:
         client.execute()
     except CellExecutionError as error:
         sys.stdout.write(_told(notebook))
-        raise CiError(f"A cell of {options.file.name} failed: {error.evalue}", "Open it in JupyterLab.") from None
+        raise CiError(
+            f"A cell of {options.file.name} failed: {_said(error)}", "Open it in JupyterLab.", code="cell_failed"
+        ) from None
     sys.stdout.write(_told(notebook))
     return DONE
+
+
+def _said(error: Any) -> str:
+    """Return what an error says when it is one of ours; the words of others may quote a value of the data."""
+    return str(error.evalue) if hasattr(errors, error.ename) else f"{error.ename}."
 
 
 def _told(notebook: Any) -> str:

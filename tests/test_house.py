@@ -1,0 +1,153 @@
+"""Rules of the house: who imports whom, what is public, and what no file may hold."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import ci_magics
+
+PACKAGE = Path(ci_magics.__file__).parent
+ROOT = PACKAGE.parent
+PARTS = {"activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "workspace"}
+LOWEST = ("segmentation", "workspace", "microsoft")
+FORBIDDEN = {
+    **{part: PARTS - {part} for part in LOWEST},
+    "matching": PARTS - {"matching", "segmentation"},
+    "activation": {"notebook", "cli", "emulator"},
+    "notebook": {"cli", "emulator"},
+    "cli": {"emulator"},
+    "sample": PARTS - {"sample"},
+    "errors": PARTS,
+}
+# Put together here, so that this file does not hold them itself.
+NEVER = {
+    "a path of somebody's machine": [f"/{folder}/" for folder in ("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")],
+    "a package index": ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "index" + "-url"],
+}
+
+
+def modules() -> list[str]:
+    names = [each.name for each in pkgutil.walk_packages([str(PACKAGE)], "ci_magics.")]
+    return [name for name in names if not name.endswith(".__main__")]  # that one starts a server
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full names of all that a file imports, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def parts_imported(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported(path)]
+    return {name[1] for name in names if name[0] == "ci_magics" and len(name) > 1}
+
+
+def sources(part: str) -> list[Path]:
+    file = PACKAGE / f"{part}.py"
+    return [file] if file.exists() else sorted((PACKAGE / part).rglob("*.py"))
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S607
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def shell_lines(heading: str) -> list[str]:
+    """Return the lines of the first code block under a heading of the README."""
+    section = (ROOT / "README.md").read_text("utf-8").split(f"\n## {heading}\n")[1]
+    block = re.search(r"```sh\n(.*?)\n```", section.split("\n## ")[0], re.DOTALL)
+    assert block is not None
+    return block.group(1).splitlines()
+
+
+def test_every_module_can_be_imported_and_hides_no_public_name() -> None:
+    before = {name: getattr(ci_magics, name) for name in ci_magics.__all__}
+    assert len(modules()) > 40
+    for name in modules():
+        importlib.import_module(name)
+    assert {name: getattr(ci_magics, name) for name in ci_magics.__all__} == before
+    assert not [name for name, value in before.items() if isinstance(value, ModuleType)]
+
+
+def test_no_module_bears_the_name_of_a_public_function() -> None:
+    top = {each.name for each in pkgutil.iter_modules([str(PACKAGE)])}
+    assert top >= PARTS
+    assert top & set(ci_magics.__all__) == set()
+
+
+def test_public_names_come_from_where_they_are_written() -> None:
+    for name in set(ci_magics.__all__) - {"__version__"}:
+        value = getattr(ci_magics, name)
+        assert value.__name__ == name
+        assert value.__module__.split(".")[0] == "ci_magics"
+        assert value.__doc__, name
+    assert set(dir(ci_magics)) == set(ci_magics.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ci_magics.nothing  # noqa: B018 - looking it up is the test
+
+
+@pytest.mark.parametrize("part", sorted(FORBIDDEN))
+def test_imports_go_one_way(part: str) -> None:
+    assert sources(part)
+    found = {path.name: parts_imported(path) & FORBIDDEN[part] for path in sources(part)}
+    assert {name: parts for name, parts in found.items() if parts} == {}
+
+
+def test_the_emulator_imports_only_itself() -> None:
+    assert len(sources("emulator")) > 5
+    assert {part for path in sources("emulator") for part in parts_imported(path)} == {"emulator"}
+
+
+def test_the_emulator_is_started_in_two_places_only() -> None:
+    naming = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "emulator" not in path.parts and '"ci_magics.emulator"' in path.read_text("utf-8")
+    }
+    assert naming == {"activation/emulation.py", "cli.py"}
+
+
+@pytest.mark.parametrize("what", NEVER)
+def test_no_file_holds(what: str) -> None:
+    files = tracked()
+    assert len(files) > 50
+    assert [
+        (str(file.relative_to(ROOT)), text)
+        for file in files
+        for text in NEVER[what]
+        if text.encode() in file.read_bytes()
+    ] == []
+
+
+def test_the_package_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(("heading", "does"), [("Try it", "ci-magics notebook notebooks/"), ("Test it", "-m pytest")])
+def test_the_readme_begins_with_one_line_of_shell(heading: str, does: str) -> None:
+    line = shell_lines(heading)[0]
+    assert line.startswith("python3 -m venv .venv && ")
+    assert does in line
+    assert not line.endswith("\\")
+    subprocess.run(["bash", "-n", "-c", line], check=True)  # noqa: S603, S607 - only its grammar is read
+
+
+def test_the_readme_names_files_that_exist() -> None:
+    words = " ".join(shell_lines("Try it")).split()
+    notebooks = {word for word in words if word.endswith(".ipynb")}
+    assert notebooks
+    assert all((ROOT / name).is_file() for name in notebooks)
