@@ -57,14 +57,7 @@ def _notebook(options: argparse.Namespace) -> int:
         ) from None
     try:
         notebook = nbformat.read(options.file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        nbformat.ValidationError,
-    ):  # each for another damage
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
         raise CiError(f"{options.file.name} is not a notebook.", "Check the path.", code="no_notebook") from None
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": options.file.parent}})
     try:

@@ -38,6 +38,12 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> pa.Ta
     """
     if where is None:
         return as_table(frame, columns)
+    for name in parameter_names(f"SELECT {where}"):
+        raise SegmentError(
+            f"A condition has no value for ${name}.",
+            f"Write the query in a cell of %%ci_segment: there ${name} is bound.",
+            code="no_parameter",
+        )
     with _sandbox() as database:
         try:
             _register(database, _PROFILES, frame)

@@ -69,6 +69,13 @@ def test_an_unknown_column_names_the_nearest() -> None:
     assert "Id, EMail, TotalSpend" in refused.value.next_step
 
 
+def test_a_variable_in_a_condition_leads_to_the_cell_magic() -> None:
+    with pytest.raises(SegmentError, match=r"no value for \$least") as refused:
+        build_segment("S", PEOPLE, where="TotalSpend > $least")
+    assert "%%ci_segment" in refused.value.next_step
+    assert build_segment("S", PEOPLE, where="Country <> '$least'").segment.rows == 4
+
+
 def test_a_mistake_in_the_grammar_is_located() -> None:
     with pytest.raises(SegmentError, match="a mistake in the grammar near 'AND'") as refused:
         build_segment("S", PEOPLE, where="TotalSpend > 5 AND")
