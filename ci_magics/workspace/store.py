@@ -11,7 +11,7 @@ from typing import Any
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import ArgumentError as UrlError
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace import tables
@@ -130,7 +130,7 @@ def _open(url: str | URL, folder: Path, user: str) -> Workspace:
     private_folder(folder)
     try:
         engine = _engine(url)
-        _prepare(engine)
+        _make_tables(engine)
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
             "The workspace cannot be opened.",
@@ -151,8 +151,8 @@ def _engine(url: str | URL) -> Engine:
 def _share_sqlite(connection: Any, _record: object) -> None:
     """Let several kernels work on one file."""
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
@@ -162,26 +162,21 @@ def _keep_private(database: str) -> None:
         Path(database).touch(mode=0o600)
 
 
-def _prepare(engine: Engine) -> None:
-    try:
-        _make_tables(engine)
-    except (IntegrityError, OperationalError):
-        _make_tables(engine)  # another kernel was making them: now they are there
-
-
 def _make_tables(engine: Engine) -> None:
-    tables.schema_versions.create(engine, checkfirst=True)
     with engine.begin() as database:
+        if engine.dialect.name == "sqlite":
+            database.exec_driver_sql("BEGIN IMMEDIATE")  # other kernels wait until the tables are there
+        tables.schema_versions.create(database, checkfirst=True)
         versions = [row.version for row in database.execute(select(tables.schema_versions))]
+        if versions and max(versions) > tables.SCHEMA_VERSION:
+            raise WorkspaceError(
+                "The workspace was written by a newer version of ci-magics.",
+                "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
+                code="workspace_newer",
+            )
         if not versions:
             database.execute(insert(tables.schema_versions).values(version=tables.SCHEMA_VERSION))
-    if versions and max(versions) > tables.SCHEMA_VERSION:
-        raise WorkspaceError(
-            "The workspace was written by a newer version of ci-magics.",
-            "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
-            code="workspace_newer",
-        )
-    tables.metadata.create_all(engine)
+        tables.metadata.create_all(database)
 
 
 def _user() -> str:

@@ -64,7 +64,7 @@ def test_a_moment_comes_back_in_utc(workspace: Workspace) -> None:
 def test_another_process_finds_it_again(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
     code = "import ci_magics as ci; print(*ci.open_workspace().segments.names(), sep=', ')"
-    found = subprocess.run(  # noqa: S603 - the command is written above
+    found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ.copy()
     )
     assert found.stdout == "Big spenders\n"

@@ -140,24 +140,25 @@ def test_a_database_elsewhere_is_private_too(tmp_path: Path, monkeypatch: pytest
 
 
 def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.stdin.readline()\nfrom ci_magics import open_workspace\nprint(len(open_workspace().segments))"
-    )
+    code = "import ci_magics as ci\nopen = ci.open_workspace\nprint('ready', flush=True)\ninput()\nprint(open())"
     kernels = [
         subprocess.Popen(  # noqa: S603 - the command is written above
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            text=True,
             env=os.environ | {"CI_MAGICS_WORKSPACE": str(tmp_path / "shared")},
         )
-        for _ in range(4)
+        for _ in range(6)
     ]
+    assert [kernel.stdout.readline() for kernel in kernels if kernel.stdout] == ["ready\n"] * 6
     for kernel in kernels:
         assert kernel.stdin is not None
-        kernel.stdin.write(b"\n")
+        kernel.stdin.write("\n")
         kernel.stdin.flush()
-    assert [kernel.communicate(timeout=60) for kernel in kernels] == [(b"0\n", b"")] * 4
+    opened = ("Workspace: 0 connections; 0 segments; 0 runs\n", "")
+    assert [kernel.communicate(timeout=60) for kernel in kernels] == [opened] * 6
 
 
 def test_its_picture_counts_in_words(tmp_path: Path) -> None:
