@@ -28,7 +28,7 @@ def written(folder: Path, *cells: str) -> Path:
 
 @contextmanager
 def emulator(*options: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [PROGRAM, "emulator", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
@@ -58,7 +58,7 @@ def test_help_is_status_0(arguments: list[str], capsys: pytest.CaptureFixture[st
 
 def test_the_program_is_installed_and_ends_with_the_status() -> None:
     for arguments, status in ((["--help"], 0), (["notebook", "no-such.ipynb"], 1), (["nonsense"], 2)):
-        done = subprocess.run([PROGRAM, *arguments], capture_output=True, check=False)  # noqa: S603 - our own program
+        done = subprocess.run([PROGRAM, *arguments], capture_output=True, check=False)
         assert done.returncode == status
 
 

@@ -41,9 +41,7 @@ def run(shell: InteractiveShell, cell: str) -> str:
 
 
 def test_loading_imports_nothing_heavy() -> None:
-    done = subprocess.run(  # noqa: S603 - the program is written above
-        [sys.executable, "-c", LOADING], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
     modules, magics = json.loads(done.stdout)
     assert "ci_magics.notebook.magics" in modules
     assert {"ci_connect", "ci_segment", "ci_preview", "ci_export", "ci_status"} <= set(magics)
@@ -53,9 +51,7 @@ def test_loading_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("module", ["ci_magics", "ci_magics.errors", "ci_magics.cli"])
 def test_importing_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*(set({HEAVY!r}) & set(sys.modules)))"
-    done = subprocess.run(  # noqa: S603 - the command is written above
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
 
 

@@ -142,7 +142,7 @@ def test_a_database_elsewhere_is_private_too(tmp_path: Path, monkeypatch: pytest
 def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
     code = "import ci_magics as ci\nopen = ci.open_workspace\nprint('ready', flush=True)\ninput()\nprint(open())"
     kernels = [
-        subprocess.Popen(  # noqa: S603 - the command is written above
+        subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
