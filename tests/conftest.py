@@ -17,7 +17,7 @@ import requests
 from ci_magics.workspace.store import Workspace, open_workspace
 
 
-@dataclass
+@dataclass(eq=False)
 class RunningEmulator:
     """A running emulator and its control calls."""
 
@@ -100,6 +100,14 @@ def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch)
     emulator_process.control("POST", "/reset")
     monkeypatch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
     return emulator_process
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were waited for; none of them passes."""
+    seconds: list[float] = []
+    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.sleep", lambda _clock, wait: seconds.append(wait))
+    return seconds
 
 
 @pytest.fixture

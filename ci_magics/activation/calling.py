@@ -13,9 +13,11 @@ from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.matching.matched import Hashes
 from ci_magics.microsoft.advertising import Action, Applied
 from ci_magics.microsoft.clock import WaitStoppedError
+from ci_magics.microsoft.faults import service_error
 from ci_magics.workspace.models import StepRecord
 
 AT_A_TIME = 4
+_OPERATION = "ApplyCustomerListUserData"
 
 _Calls = dict[Future[Applied], StepRecord]
 
@@ -82,14 +84,16 @@ def _reasons(applied: Applied, step: StepRecord) -> Reasons:
 
     Raises
     ------
+    ServiceError
+        The error is about the call itself: none of its items was taken.
     OutcomeUnknownError
         An error names an item that the call did not have, so that it is not known which one was refused.
     """
     count = step.stop - step.start
     reasons: Reasons = {}
     for fault in applied.faults:
-        if fault.index is None:  # an error about the call itself: none of its items was taken
-            return dict.fromkeys(range(step.start, step.stop), (fault.code, fault.error_code))
+        if fault.index is None:
+            raise service_error([fault], status=200, tracking_id=applied.tracking_id, operation=_OPERATION)
         if not 0 <= fault.index < count:
             raise OutcomeUnknownError(
                 "Microsoft Advertising reported an error for an item that was not sent, so it is not known "

@@ -174,7 +174,8 @@ def _about_membership(target: Target, order: Order) -> Iterator[Guard]:
 
 def _about_size(name: str, target: Target, order: Order, changes: Changes) -> Iterator[Guard]:
     before = len(target.known.members)
-    leaving = changes.leaving
+    rule_changes = target.record is not None and target.record.normalization != order.normalization
+    leaving = before - changes.wanted if rule_changes else changes.leaving  # every hash changes with the rule
     if order.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not order.allow_shrink:
         yield Guard(
             "shrinks",

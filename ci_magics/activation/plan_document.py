@@ -52,7 +52,7 @@ class AudiencePlan(BaseModel):
         ``apply``, ``bulk`` or ``none``, and the same in words.
     guards
         What was found; those that stop come first.
-    ledger_generation
+    ledger_version
         Version of what we know of the audience; None where we never sent to it.
     digest
         A short mark of what is sent.
@@ -70,7 +70,7 @@ class AudiencePlan(BaseModel):
     transport: str
     sends: str
     guards: tuple[FoundGuard, ...]
-    ledger_generation: int | None
+    ledger_version: str | None
     digest: str
 
     @property
@@ -101,7 +101,9 @@ class PlanDocument(BaseModel):
     audiences: tuple[AudiencePlan, ...]
 
 
-def document_of(connection: Connection, order: Order, works: tuple[Work, ...], now: datetime) -> PlanDocument:
+def document_of(
+    workspace: Workspace, connection: Connection, order: Order, works: tuple[Work, ...], now: datetime
+) -> PlanDocument:
     """Write a plan down."""
     return PlanDocument(
         code_version=__version__,
@@ -113,7 +115,7 @@ def document_of(connection: Connection, order: Order, works: tuple[Work, ...], n
         customer_id=order.customer_id or connection.customer_id,
         account_id=order.account_id or connection.account_id,
         order=order,
-        audiences=tuple(_audience_plan(connection, work, order) for work in works),
+        audiences=tuple(_audience_plan(workspace, work, order) for work in works),
     )
 
 
@@ -155,21 +157,24 @@ def _changed_audience(workspace: Workspace, planned: AudiencePlan, work: Work) -
         yield f"the segment '{planned.segment}' was made anew or deleted"
     elif planned.audience_id != (work.target.id or None):
         yield f"the audience '{planned.audience}' was made, deleted or exchanged"
-    elif planned.ledger_generation != _generation(workspace, work):
+    elif planned.ledger_version != _ledger_version(workspace, work):
         yield f"something was sent to the audience '{planned.audience}'"
     elif planned.digest != work.changes.digest:
         yield f"what would be sent to the audience '{planned.audience}' is not the same"
 
 
-def _generation(workspace: Workspace, work: Work) -> int | None:
+def _ledger_version(workspace: Workspace, work: Work) -> str | None:
     """Return the version of what we know of an audience, as the workspace has it at this moment."""
-    if work.target.record is not None:
-        known = workspace.audiences.where(id=work.target.record.id)
-        return known[0].generation if known else None
-    return None
+    if work.target.id:
+        known = workspace.audiences.where(environment=work.environment, audience_id=work.target.id)
+    else:
+        known = workspace.audiences.where(
+            environment=work.environment, account_id=work.account_id, segment_name=work.stored.record.name, chosen=False
+        )
+    return f"{known[-1].id[:8]}:{known[-1].generation}" if known else None
 
 
-def _audience_plan(connection: Connection, work: Work, order: Order) -> AudiencePlan:
+def _audience_plan(workspace: Workspace, work: Work, order: Order) -> AudiencePlan:
     target, changes = work.target, work.changes
     return AudiencePlan(
         segment=work.stored.record.name,
@@ -180,9 +185,9 @@ def _audience_plan(connection: Connection, work: Work, order: Order) -> Audience
         removes=changes.leaving if order.mode == "replace" else len(changes.removes),
         unchanged=changes.unchanged,
         transport=work.transport,
-        sends=_sends(connection, work, order),
+        sends=_sends(work, order),
         guards=tuple(_found(each) for each in work.guards),
-        ledger_generation=target.record.generation if target.record else None,
+        ledger_version=_ledger_version(workspace, work),
         digest=changes.digest,
     )
 
@@ -191,14 +196,14 @@ def _found(guard: Guard) -> FoundGuard:
     return FoundGuard(code=guard.code, sentence=guard.sentence, next_step=guard.next_step, stops=guard.stops)
 
 
-def _sends(connection: Connection, work: Work, order: Order) -> str:
+def _sends(work: Work, order: Order) -> str:
     """Say how it goes out."""
     adds, removes = len(work.changes.adds), len(work.changes.removes)
     if work.transport == "none":
         return "nothing"
     if work.transport == "apply":
         return _several(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
-    rows = rows_per_file(connection.environment)
+    rows = rows_per_file(work.environment)
     files = max(-(-adds // rows) + -(-removes // rows), 1)
     note = ", the list is short until the last is done" if order.mode == "replace" and files > 1 else ""
     return f"{_several(files, 'file')}{note}"

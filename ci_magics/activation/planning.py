@@ -42,6 +42,8 @@ class Work:
         ``apply``, ``bulk`` or ``none``.
     guards
         What was found.
+    environment, account_id
+        Where the audience is.
     locks
         Names of the audience's locks.
     """
@@ -51,6 +53,8 @@ class Work:
     changes: Changes
     transport: str
     guards: tuple[Guard, ...]
+    environment: str
+    account_id: str
     locks: tuple[str, ...]
 
 
@@ -63,6 +67,7 @@ def plan_work(
     now: datetime,
 ) -> Work:
     """Work out what one segment's audience needs."""
+    account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
     stored = _with_consent(stored, order)
     changes = changes_for(sendable_hashes(stored.matched.table, order.normalization), target, order, now)
@@ -72,7 +77,9 @@ def plan_work(
         changes=changes,
         transport=choose_transport(len(changes.adds) + len(changes.removes), order),
         guards=find_guards(stored, target, order, changes),
-        locks=lock_names(connection, services.conversation.caller.account_id, target),
+        environment=connection.environment,
+        account_id=account_id,
+        locks=lock_names(connection, account_id, target),
     )
 
 

@@ -47,11 +47,11 @@ def start_run(desk: Desk, document: PlanDocument, connection: Connection, works:
         stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
         if len(stopped) == len(works):
             raise next(iter(stopped.values())).refusal()
-        _refuse_unfinished(workspace, document)
-        require_current(workspace, document, connection, tuple(works))
         going = {number: work for number, work in enumerate(works) if number not in stopped}
         for work in going.values():
             require_disjoint(work.changes)
+        _refuse_unfinished(workspace, document)
+        require_current(workspace, document, connection, tuple(works))
         results = [_at_first(work, stopped.get(number)) for number, work in enumerate(works)]
         record = begin_run(
             workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now

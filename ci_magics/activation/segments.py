@@ -146,7 +146,7 @@ def _with_id(segment: Segment, identity: str) -> Segment:
 
 def _fingerprint(segment: Segment, table: pa.Table) -> str:
     """Return a hash of the definition and of every profile, to see whether anything changed."""
-    digest = hashlib.blake2b(digest_size=32)
+    digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((segment.name, segment.email, segment.key, segment.where)).encode())
     for column in table.columns:
         for chunk in column.chunks:

@@ -14,7 +14,7 @@ from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
 from ci_magics.matching.matched import Hashes
 from ci_magics.microsoft.advertising import Action
 from ci_magics.microsoft.bulk import UploadStatus
-from ci_magics.microsoft.faults import service_error
+from ci_magics.microsoft.faults import Fault, service_error
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.workspace.models import StepRecord
 
@@ -102,13 +102,22 @@ def _wait(services: Services, step: StepRecord, journal: Journal, report: Report
 
 
 def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons:
-    """Return which of a file's hashes were refused; an error about the list means that all of them were."""
+    """Return which of a file's hashes were refused.
+
+    Raises
+    ------
+    ServiceError
+        The error is about the list: none of the file's hashes was taken.
+    OutcomeUnknownError
+        A row names a hash that the file did not have.
+    """
     if status.status == "Completed":
         return {}
     reasons: Reasons = {}
     for error in services.bulk.errors(step.request_id, status):
         if error.about == "list":
-            return dict.fromkeys(range(step.start, step.stop), (error.code, error.error_code))
+            fault = Fault(error.code, error.error_code)
+            raise service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
         if error.position is None or not 0 <= error.position < step.stop - step.start:
             raise OutcomeUnknownError(
                 "The result file names a profile that was not sent, so it is not known which ones were accepted.",

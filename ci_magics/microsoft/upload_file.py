@@ -31,6 +31,7 @@ _FORMAT_VERSION = "Format Version,,,,6.0,,,,"
 _HEADING_ROWS = 2  # the Format Version and Customer List records
 _BLOCK = 50_000
 _BYTES_PER_ITEM = 64  # more than a deflated item ever takes
+_HELD_BACK = 131_072  # bytes that the compressor may not have handed out yet
 _CLIENT_ID_DIGITS = 9
 _HEX = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
 
@@ -58,6 +59,7 @@ def write_upload_files(
     """Write hashes into as few zip files as Microsoft's limits allow, one after the other.
 
     Each item's Client Id is its position in ``hashes``, so that an error in the result file finds its way back.
+    Nothing to replace a list with makes one file without items, which empties the list; otherwise no hashes, no file.
 
     Parameters
     ----------
@@ -73,10 +75,17 @@ def write_upload_files(
         Where the files go.
     max_rows, max_bytes
         Limits of one file, the zipped size in bytes (guide "Bulk download and upload").
+
+    Raises
+    ------
+    ValueError
+        The limits leave no room for a single item.
     """
+    if max_rows <= _HEADING_ROWS or max_bytes < _room_for(0, 1):
+        raise ValueError("the limits leave no room for an item")
     start = 0
     number = 0
-    while start < len(hashes):
+    while start < len(hashes) or (action == "Replace" and number == 0):
         now: Action = "Add" if action == "Replace" and number else action
         path = directory / f"upload-{number:04d}.zip"
         heading = _heading(audience_id, now, accept_terms)
@@ -85,7 +94,15 @@ def write_upload_files(
         start, number = stop, number + 1
 
 
-def write_upload_file(path: Path, hashes: Hashes, *, audience_id: str, action: Action, accept_terms: bool) -> None:
+def write_upload_file(
+    path: Path,
+    hashes: Hashes,
+    *,
+    audience_id: str,
+    action: Action,
+    accept_terms: bool,
+    max_rows: int = FILE_ROWS,
+) -> None:
     """Write hashes into one zip file; each item's Client Id is its position.
 
     Parameters
@@ -101,16 +118,22 @@ def write_upload_file(path: Path, hashes: Hashes, *, audience_id: str, action: A
     accept_terms
         Whether the Customer Match terms were accepted on the connection; written only when they were.
 
+    max_rows
+        The limit of the environment, headings not counted.
+
     Raises
     ------
     ValueError
         The hashes do not fit into one file.
     """
-    stop = _write_one(
-        path, _heading(audience_id, action, accept_terms), hashes, 0, audience_id, MAX_FILE_ROWS, MAX_FILE_BYTES
-    )
-    if stop != len(hashes):
+    if len(hashes) > max_rows:
         raise ValueError(f"{len(hashes):,} hashes do not fit into one file")
+    with SingleMemberZip(path, "upload.csv") as archive:
+        archive.write(_heading(audience_id, action, accept_terms))
+        for start in range(0, len(hashes), _BLOCK):
+            archive.write(_items(hashes[start : start + _BLOCK], start, audience_id))
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError(f"{len(hashes):,} hashes make a file above {MAX_FILE_BYTES:,} bytes")
 
 
 def rows_per_file(environment: str) -> int:
@@ -120,17 +143,18 @@ def rows_per_file(environment: str) -> int:
 
 def item_position(client_id: str) -> int | None:
     """Return the position of the hash that a result row is about, or None when it is about the list."""
-    return int(client_id) if client_id.isascii() and client_id.isdigit() else None
+    return int(client_id) if client_id.isascii() and client_id.isdigit() and len(client_id) < 19 else None
 
 
 def _write_one(
     path: Path, heading: bytes, hashes: Hashes, start: int, audience_id: str, room: int, max_bytes: int
 ) -> int:
     end = min(start + room, len(hashes))
+    block = max(min(_BLOCK, (max_bytes - _HELD_BACK) // _BYTES_PER_ITEM), 1)
     with SingleMemberZip(path, "upload.csv") as archive:
         archive.write(heading)
         while start < end:
-            stop = min(start + _BLOCK, end)
+            stop = min(start + block, end)
             if archive.compressed_bytes and archive.compressed_bytes + _room_for(start, stop) > max_bytes:
                 break
             archive.write(_items(hashes[start:stop], start, audience_id))
@@ -139,7 +163,7 @@ def _write_one(
 
 
 def _room_for(start: int, stop: int) -> int:
-    return (stop - start) * _BYTES_PER_ITEM + 65_536  # and what the compressor holds back
+    return (stop - start) * _BYTES_PER_ITEM + _HELD_BACK
 
 
 def _heading(audience_id: str, action: Action, accept_terms: bool) -> bytes:

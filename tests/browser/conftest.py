@@ -72,7 +72,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(  # noqa: S603 - the command is written below
+    server = subprocess.Popen(
         _command(folder, port), env=_environment(folder), start_new_session=True, stderr=subprocess.DEVNULL
     )
     try:

@@ -1,0 +1,44 @@
+"""The whole crash campaign: ``python tests/crash/campaign.py [--times 200] [--first 0]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from conftest import running_emulator
+from crashing import Trial, run_trial
+
+
+def main() -> int:
+    """Print what came of it; the exit status is 1 when a trial ended otherwise than an undisturbed run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
+    options = parser.parse_args()
+    with running_emulator() as emulator:
+        trials = [run_trial(emulator, seed) for seed in range(options.first, options.first + options.times)]
+    return report(trials)
+
+
+def report(trials: list[Trial]) -> int:
+    """Print the trials by kind."""
+    kinds = Counter(each.kind for each in trials)
+    print(f"{'kind':<18}{'trials':>8}{'kills':>8}{'faulty':>8}{'equal':>8}")
+    for kind, count in kinds.items():
+        mine = [each for each in trials if each.kind == kind]
+        kills, faults = sum(each.kills for each in mine), sum(each.faults for each in mine)
+        print(f"{kind:<18}{count:>8}{kills:>8}{faults:>8}{sum(each.equal for each in mine):>8}")
+    wrong = [each.seed for each in trials if not each.equal]
+    kills = sum(each.kills for each in trials)
+    print(f"{len(trials)} trials, {kills} processes killed, {len(trials) - len(wrong)} ended like an undisturbed run")
+    if wrong:
+        print(f"seeds that did not: {wrong}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from crashing import run_trial
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
+    trials = [run_trial(emulator, seed) for seed in range(20)]
+    assert [each.seed for each in trials if not each.equal] == []
+    assert sum(each.kills for each in trials) >= 15
+    emulator.control("POST", "/reset")

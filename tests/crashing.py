@@ -1,0 +1,173 @@
+"""Kill exports at random moments, finish them in fresh processes, and compare with undisturbed ones."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing as mp
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contoso import connect, export, segment
+
+import ci_magics as ci
+from ci_magics.activation.ledger import read_ledger
+from ci_magics.activation.run import Run
+from ci_magics.activation.runs import load_run
+from ci_magics.errors import CiError
+from ci_magics.microsoft.clock import SystemClock
+from ci_magics.workspace.store import open_workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+#: What is exported after what: mode, profiles before (none: a new audience), profiles now, first of them.
+KINDS: dict[str, tuple[str, int, int, int]] = {
+    "first by calls": ("mirror", 0, 7_500, 0),
+    "first by file": ("mirror", 0, 12_000, 0),
+    "mirror by calls": ("mirror", 6_000, 6_000, 2_500),
+    "mirror by files": ("mirror", 15_000, 15_000, 7_000),
+    "add": ("add", 3_000, 3_000, 2_000),
+    "remove": ("remove", 6_000, 2_500, 1_000),
+    "replace": ("replace", 4_000, 3_000, 2_000),
+}
+_COUNTED = ("status", "accepted", "added", "removed", "unchanged", "rejected", "unknown", "unsent", "members")
+_FAULT_RATE = 0.08
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is there when all is done: the emulator's members, the ledger, and the run's own counts."""
+
+    members: frozenset[bytes]
+    ledger: frozenset[bytes]
+    maybe: int
+    counts: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One export that is killed."""
+
+    seed: int
+    kind: str
+    faults: bool
+    kills: int
+    equal: bool
+
+
+def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
+    """Kill one export, once or twice, finish it, and compare."""
+    chance = random.Random(seed)
+    kind = list(KINDS)[seed % len(KINDS)]
+    undisturbed, seconds = undisturbed_ending(emulator, kind)
+    with_faults = chance.random() < 0.4
+    kills = 0
+    with _prepared(emulator, kind) as folder:
+        if with_faults:
+            emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
+        for _ in range(chance.choice([1, 1, 2])):
+            kills += _killed(emulator, kind, folder, chance.uniform(0, seconds))
+        counts, _seconds = _finished(emulator, kind, folder)
+        ending = _ending(emulator, folder, counts)
+    return Trial(seed, kind, with_faults, kills, ending == undisturbed)
+
+
+@functools.cache
+def undisturbed_ending(emulator: RunningEmulator, kind: str) -> tuple[Ending, float]:
+    """Return how an export ends when nothing happens to it, and how long it takes."""
+    with _prepared(emulator, kind) as folder:
+        counts, seconds = _finished(emulator, kind, folder)
+        return _ending(emulator, folder, counts), seconds
+
+
+@contextmanager
+def _prepared(emulator: RunningEmulator, kind: str) -> Iterator[Path]:
+    """Make a workspace, and fill the audience that the export finds."""
+    _mode, before, now, start = KINDS[kind]
+    emulator.control("POST", "/reset")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"CI_MAGICS_WORKSPACE": folder, "CI_MAGICS_EMULATOR": emulator.base_url}
+        connect()
+        if before:
+            export(segment(before))
+        segment(now, start)
+        yield Path(folder)
+
+
+def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float) -> int:
+    """Start the export in a process of its own and kill it after some time; tell whether it was still running."""
+    process, answer = _start(emulator, kind, folder)
+    if answer.poll(30) and answer.recv() == "ready":
+        process.join(seconds)
+    alive = process.is_alive()
+    process.kill()
+    process.join()
+    return int(alive)
+
+
+def _finished(emulator: RunningEmulator, kind: str, folder: Path) -> tuple[tuple[Any, ...], float]:
+    """Let a fresh process do what is left; returns the run's counts and the seconds it took."""
+    process, answer = _start(emulator, kind, folder)
+    assert answer.recv() == "ready"
+    started = time.monotonic()
+    counts: tuple[Any, ...] = answer.recv()
+    seconds = time.monotonic() - started
+    process.join()
+    return counts, seconds
+
+
+def _start(emulator: RunningEmulator, kind: str, folder: Path) -> tuple[Any, Connection]:
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["ci_magics.activation.exports", "ci_magics.activation.segments", "pandas"])
+    ours, theirs = context.Pipe(duplex=False)
+    mode, before, _now, _start_at = KINDS[kind]
+    process = context.Process(target=_work, args=(mode, int(before > 0), str(folder), emulator.base_url, theirs))
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _work(mode: str, earlier_runs: int, folder: str, url: str, answer: Connection) -> None:
+    """Do what is left of the export: begin it, resume it, or read what came of it."""
+    os.environ |= {"CI_MAGICS_WORKSPACE": folder, "CI_MAGICS_EMULATOR": url}
+    SystemClock.sleep = lambda _clock, seconds: time.sleep(min(seconds, 0.02))  # type: ignore[method-assign]
+    answer.send("ready")
+    for _ in range(_TRIES):
+        try:
+            run = _begun_or_resumed(mode, earlier_runs)
+        except CiError:
+            continue  # chance struck again and again: once more
+        answer.send(tuple(getattr(run.results[0], name) for name in _COUNTED))
+        return
+
+
+def _begun_or_resumed(mode: str, earlier_runs: int) -> Run:
+    workspace = open_workspace()
+    begun = list(workspace.runs)[earlier_runs:]
+    if not begun:
+        return export("All", mode=mode, allow_shrink=True, show=_unsaid)
+    record = begun[0]
+    run = load_run(workspace, record) if record.finished_at else ci.export(resume=record.id, show=_unsaid)
+    assert isinstance(run, Run)
+    return run
+
+
+def _unsaid(_sentence: str) -> None:
+    """Say nothing: a hundred killed exports have much to say."""
+
+
+def _ending(emulator: RunningEmulator, folder: Path, counts: tuple[Any, ...]) -> Ending:
+    workspace = open_workspace(folder)
+    (record,) = workspace.audiences
+    ledger = read_ledger(workspace, record)
+    members = frozenset(bytes.fromhex(member) for member in emulator.members("All"))
+    return Ending(members, frozenset(row.tobytes() for row in ledger.members), len(ledger.maybe), counts)
