@@ -118,7 +118,7 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
 def finish_push(
     workspace: Workspace, journal: Journal, record: AudienceRecord | None, error: CiError | None, now: datetime
 ) -> AudienceResult:
-    """Write ledger, record and refused keys of a push, and return its result.
+    """Write ledger, record and refused keys of a push, and return its result; whoever asks notes that it is finished.
 
     Parameters
     ----------
@@ -131,9 +131,7 @@ def finish_push(
     if record is not None:
         record = _keep_ledger(workspace, journal, record, outcome, now)
     journal.spool.keep_rejected(_rejected(journal, outcome))
-    result = result_of(journal.push, outcome, record.members if record else 0, error)
-    workspace.pushes.put(replace(journal.push, finished=True))
-    return result
+    return result_of(journal.push, outcome, record.members if record else 0, error)
 
 
 def result_of(push: PushRecord, outcome: Outcome, members: int, error: CiError | None) -> AudienceResult:

@@ -88,5 +88,7 @@ def read_rejected(workspace: Workspace, run_id: str, pushes: int) -> list[pa.Tab
 
 
 def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete keys of refused profiles that are older than thirty days."""
+    """Delete keys of refused profiles that are older than thirty days, and what finished runs have left behind."""
     workspace.spool.remove_before("rejected-", now - KEPT)
+    for push in workspace.pushes.where(finished=True):
+        Spool(workspace, push).clear()
