@@ -20,7 +20,17 @@ _CAMPAIGN = (
 _BULK = ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus", "GetResultFile")
 #: Where chance strikes when the setting ``fault_rate`` says so.
 BY_CHANCE = (*_CAMPAIGN, *_BULK)
-OPERATIONS = (*BY_CHANCE, "GetUser", "SearchAccounts", "Discovery", "Authorize", "DeviceCode", "Token", "*")
+OPERATIONS = (
+    *BY_CHANCE,
+    "GetUser",
+    "SearchAccounts",
+    "Discovery",
+    "InstanceDiscovery",
+    "Authorize",
+    "DeviceCode",
+    "Token",
+    "*",
+)
 
 STATUSES = (
     "PendingFileUpload",

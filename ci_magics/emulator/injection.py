@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics.emulator import oauth
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
+from ci_magics.emulator.oauth_replies import invalid_grant
 from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
 from ci_magics.emulator.state import World
 
@@ -139,7 +139,7 @@ def _expired_token(world: World, operation: str, _injected: Injected, _call: Cal
 
 
 def _invalid_grant(world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
-    return oauth.invalid_grant(world).reply
+    return invalid_grant(world).reply
 
 
 def _expired_result(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:

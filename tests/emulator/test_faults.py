@@ -143,8 +143,9 @@ def test_an_upload_is_cut_before_all_of_it_has_come(emulator: RunningEmulator, b
 
 def test_a_slow_answer_takes_its_time(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "slow", seconds=0.3)
-    assert apply(emulator, audience).elapsed.total_seconds() >= 0.3
-    assert apply(emulator, audience).elapsed.total_seconds() < 0.3
+    slow, usual = (apply(emulator, audience).elapsed.total_seconds() for _ in range(2))
+    assert slow >= 0.3
+    assert usual < slow
 
 
 def test_a_redirect_leads_to_where_it_would_be_noticed(emulator: RunningEmulator, audience: str) -> None:
