@@ -68,6 +68,7 @@ DETAILS: dict[str, Callable[[Any], bool]] = {
     "shape": lambda value: value in SHAPES,
     "as_string": lambda value: isinstance(value, bool),
     "preceded_by": lambda value: _is_whole(value) and value in NAMES,
+    "message": lambda value: isinstance(value, str),
     "reordered": lambda value: isinstance(value, bool),
     "seconds": lambda value: is_number(value) and 0 <= value <= 600,
     "bytes": lambda value: _is_whole(value) and 0 <= value <= 100_000_000,

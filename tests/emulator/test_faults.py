@@ -201,6 +201,14 @@ def test_codes_may_be_text_or_unheard_of(
     assert apply(emulator, audience).json()["PartialErrors"][0]["Code"] == code
 
 
+@pytest.mark.parametrize("fault", ["partial", "106", "4837"])
+def test_an_error_may_come_with_any_words(emulator: RunningEmulator, audience: str, fault: str) -> None:
+    plan(emulator, fault, message="ada@contoso.com is bad")
+    body = apply(emulator, audience).json()
+    (element,) = body.get("PartialErrors") or body.get("Errors") or body["OperationErrors"]
+    assert element["Message"] == (element.get("Details") or element["Detail"]) == "ada@contoso.com is bad"
+
+
 def test_a_code_may_be_missing(emulator: RunningEmulator, audience: str) -> None:
     plan(emulator, "partial", code=None)
     assert "Code" not in apply(emulator, audience).json()["PartialErrors"][0]
