@@ -12,7 +12,7 @@ from ci_magics.errors import ConnectionSetupError, OutcomeUnknownError, ServiceE
 from ci_magics.microsoft.bulk import UploadStatus
 from ci_magics.microsoft.http import Answer
 from ci_magics.microsoft.result_file import RowError
-from ci_magics.microsoft.upload_file import write_upload_files
+from ci_magics.microsoft.upload_file import write_upload_file
 
 HASHES = np.random.default_rng(3).integers(0, 256, (6, 32), dtype=np.uint8)
 TEXTS = [row.tobytes().hex() for row in HASHES]
@@ -24,9 +24,10 @@ def upload(client: Any, tmp_path: Path) -> Any:
     identity = client.new_list()
 
     def send(action: Any = "Add", hashes: Any = HASHES) -> Any:
-        (file,) = write_upload_files(hashes, audience_id=identity, action=action, accept_terms=True, directory=tmp_path)
+        path = tmp_path / "upload.zip"
+        write_upload_file(path, hashes, audience_id=identity, action=action, accept_terms=True)
         ticket = client.bulk.request_upload()
-        client.bulk.upload(ticket, file.path)
+        client.bulk.upload(ticket, path)
         return ticket.request_id
 
     return send
