@@ -10,7 +10,6 @@ from ci_magics.activation.refusals import is_final
 from ci_magics.activation.services import Services
 from ci_magics.activation.spool import Reasons
 from ci_magics.errors import CiError, OutcomeUnknownError
-from ci_magics.matching.matched import Hashes
 from ci_magics.microsoft.advertising import Action, Applied
 from ci_magics.microsoft.clock import WaitStoppedError
 from ci_magics.microsoft.faults import service_error
@@ -22,7 +21,7 @@ _OPERATION = "ApplyCustomerListUserData"
 _Calls = dict[Future[Applied], StepRecord]
 
 
-def send_calls(journal: Journal, services: Services, hashes: Hashes, report: Reporter) -> None:
+def send_calls(journal: Journal, services: Services, report: Reporter) -> None:
     """Send every open call of a push, first what goes in, then what goes out; after an error no further one is begun.
 
     Raises
@@ -34,14 +33,13 @@ def send_calls(journal: Journal, services: Services, hashes: Hashes, report: Rep
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for action in ("Add", "Remove"):
             steps = [step for step in open_steps if step.action == action]
-            _send_in_parallel(pool, journal, services, hashes, steps, report)
+            _send_in_parallel(pool, journal, services, steps, report)
 
 
 def _send_in_parallel(
     pool: ThreadPoolExecutor,
     journal: Journal,
     services: Services,
-    hashes: Hashes,
     steps: list[StepRecord],
     report: Reporter,
 ) -> None:
@@ -52,7 +50,7 @@ def _send_in_parallel(
         while True:
             while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
                 sent = journal.sending(step)
-                running[pool.submit(_call, services, journal.push.audience_id, sent, hashes)] = sent
+                running[pool.submit(_call, journal, services, sent)] = sent
             if not running:
                 break
             errors += _collect(journal, running)
@@ -66,9 +64,9 @@ def _send_in_parallel(
         raise errors[0]
 
 
-def _call(services: Services, audience_id: str, step: StepRecord, hashes: Hashes) -> Applied:
-    texts = [row.tobytes().hex() for row in hashes[step.start : step.stop]]
-    return services.advertising.apply(audience_id, _action(step), texts, accept_terms=True)
+def _call(journal: Journal, services: Services, step: StepRecord) -> Applied:
+    texts = [row.tobytes().hex() for row in journal.spool.read(step.start, step.stop)]
+    return services.advertising.apply(journal.push.audience_id, _action(step), texts, accept_terms=True)
 
 
 def _action(step: StepRecord) -> Action:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from ci_magics.activation.calling import send_calls
 from ci_magics.activation.creating import ensure_audience
-from ci_magics.activation.finishing import ensure_record, finish_push, read_outcome, result_of
+from ci_magics.activation.finishing import ensure_record, finish_push, result_of
 from ci_magics.activation.journal import Journal
+from ci_magics.activation.outcome import read_outcome
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.refusals import is_final
 from ci_magics.activation.run import FAILED, AudienceResult
@@ -79,9 +80,8 @@ def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) 
 def _send(desk: Desk, journal: Journal) -> None:
     ensure_audience(journal, desk.services, desk.report)
     ensure_record(desk.workspace, journal, desk.services.conversation.clock.now())
-    hashes = journal.spool.hashes()
     send = send_calls if journal.push.transport == "apply" else send_files
-    send(journal, desk.services, hashes, desk.report)
+    send(journal, desk.services, desk.report)
 
 
 def _settle(desk: Desk, journal: Journal, error: CiError | None) -> Pushed:
