@@ -14,8 +14,9 @@ from ci_magics.errors import ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched, match_batch, matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.columns import quoted
-from ci_magics.segmentation.segment import Profiles, Segment, build_segment, build_segment_from_sql
-from ci_magics.segmentation.sources import is_frame
+from ci_magics.segmentation.databases import Source
+from ci_magics.segmentation.segment import ROW_NUMBER, Profiles, Segment, build_segment, build_segment_from_sql
+from ci_magics.segmentation.sources import is_frame, referenced_tables
 from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.files import PrivateFiles
 from ci_magics.workspace.models import SegmentRecord
@@ -76,6 +77,7 @@ def segment(
     where: str | None = None,
     frames: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    database: Source | None = None,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
 ) -> Segment:
@@ -86,8 +88,9 @@ def segment(
     name
         What to call it; its audience gets the same name.
     frame
-        pandas, polars, pyarrow, a DuckDB relation, a path or pattern of CSV or Parquet files, or one SELECT in SQL
-        over ``frames``.
+        pandas, polars, pyarrow, a DuckDB relation, a path or pattern of CSV or Parquet files, an Excel file (with
+        the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments, which have
+        their key as only column.
     email
         The column with the addresses; found by its name when it is the only one named like one.
     key
@@ -98,6 +101,8 @@ def segment(
         Frames by the names that the SQL uses.
     parameters
         Values for ``$name`` in the SQL; bound, never pasted.
+    database
+        Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
     workspace
         Where to keep it; the default one unless given.
     show
@@ -112,10 +117,24 @@ def segment(
     if isinstance(frame, str) and not is_path(frame):
         if where is not None:
             raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
-        profiles = build_segment_from_sql(name, frame, frames=frames or {}, parameters=parameters, email=email, key=key)
+        tables = {} if database else {**_earlier_segments(workspace, frame), **(frames or {})}
+        profiles = build_segment_from_sql(
+            name, frame, frames=tables, parameters=parameters, database=database, email=email, key=key
+        )
     else:
         profiles = build_segment(name, frame, email=email, key=key, where=where)
     return _keep(workspace, profiles, show)
+
+
+def _earlier_segments(workspace: Workspace, sql: str) -> dict[str, pa.Table]:
+    """Return the segments that a query reads by their names, each as a table of its keys."""
+    tables: dict[str, pa.Table] = {}
+    for name in referenced_tables(sql):
+        record = workspace.segments.get(name)
+        if record is not None and record.definition["key"] != ROW_NUMBER:
+            keys = pa.Table.from_batches(workspace.snapshots.batches(record.id, ["key"]))
+            tables[name] = keys.rename_columns([record.definition["key"]])
+    return tables
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:

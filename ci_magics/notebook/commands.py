@@ -60,12 +60,13 @@ SEGMENT = Command(
 
 SEGMENT_CELL = Command(
     "%%ci_segment",
-    "Make a segment from one SELECT over the notebook's frames; $name is bound to the variable of that name.",
+    "Make a segment from one SELECT over frames, files, earlier segments or a database; $name is bound.",
     '%%ci_segment "Big spenders" --key CustomerId\nSELECT * FROM customers WHERE TotalSpend > $least',
     (Positional("NAME", "what to call the segment", kind="segment"),),
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        Option("--database", "address or engine of the database that runs the query", value="URL"),
         OUTPUT,
         QUIET,
     ),

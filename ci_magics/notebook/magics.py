@@ -145,11 +145,13 @@ class CiMagics(Magics):
     def _segment_from_sql(self, arguments: Arguments, variables: Variables, sql: str) -> Any:
         if not arguments.words:
             raise ArgumentError("A segment needs a name.", 'For example: %%ci_segment "Big spenders".', code="no_name")
+        database = arguments.given("database")
         return ci.segment(
             _text(arguments.words[0]),
             sql,
-            frames=frames_of(sql, variables),
-            parameters=parameters_of(sql, variables),
+            frames={} if database else frames_of(sql, variables, ci.open_workspace().segments.names()),
+            parameters=parameters_of(sql, variables, in_database=database is not None),
+            database=database,
             email=arguments.given("email"),
             key=arguments.given("key"),
             show=_sayer(arguments),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
@@ -98,8 +98,8 @@ def frame_names(variables: Mapping[str, Any]) -> list[str]:
     return [name for name, value in variables.items() if not name.startswith("_") and is_frame(value)]
 
 
-def frames_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the notebook's frames that a query reads, by the names it uses.
+def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the notebook's frames that a query reads, by the names it uses; files and segments are none of them.
 
     Raises
     ------
@@ -107,11 +107,14 @@ def frames_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         A table's name is nearly the name of a frame.
     """
     from ci_magics.segmentation.sources import is_frame, referenced_tables
+    from ci_magics.segmentation.streams import is_path
 
     names = frame_names(variables)
     by_folded = {name.casefold(): name for name in reversed(names)}  # SQL does not tell cases apart
     found = {}
     for table in referenced_tables(sql):
+        if table in segments or is_path(table):
+            continue
         name = table if is_frame(variables.get(table)) else by_folded.get(table.casefold())
         if name is not None:
             found[table] = variables[name]
@@ -124,7 +127,7 @@ def frames_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def parameters_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_of(sql: str, variables: Mapping[str, Any], *, in_database: bool = False) -> dict[str, Any]:
     """Return the values of ``$name`` in a query; those within quotes and comments are text.
 
     Raises
@@ -132,9 +135,10 @@ def parameters_of(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     NotFoundError
         There is no such variable.
     """
-    from ci_magics.segmentation.sources import parameter_names
+    from ci_magics.segmentation import databases, sources
 
-    names = [name for name in parameter_names(sql) if name.isidentifier()]
+    names_in = databases.parameter_names if in_database else sources.parameter_names
+    names = [name for name in names_in(sql) if name.isidentifier()]
     for name in names:
         if name not in variables:
             nearest = nearest_name(name, [each for each in variables if not each.startswith("_")])

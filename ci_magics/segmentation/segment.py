@@ -21,6 +21,7 @@ from ci_magics.segmentation.columns import (
     mentions,
     require_column,
 )
+from ci_magics.segmentation.databases import Source, query_database
 from ci_magics.segmentation.rows import Rows, repetition
 
 ROW_NUMBER = "row number"
@@ -125,18 +126,22 @@ def build_segment_from_sql(
     *,
     frames: Mapping[str, Any],
     parameters: Mapping[str, Any] | None = None,
+    database: Source | None = None,
     email: str | None = None,
     key: str | None = None,
 ) -> Profiles:
-    """Build a segment from one SELECT over named frames; see `build_segment` for the columns."""
+    """Build a segment from one SELECT over named frames and files, or in a database; see `build_segment`."""
     _require_name(name)
-    table = sources.query(sql, frames, parameters or {})
-    columns = list(table.schema.names)
+    if database is None:
+        rows = sources.query(sql, frames, parameters or {})
+    else:
+        rows = query_database(database, sql, parameters or {})
+    columns = list(rows.schema.names)
     any_frame.require_different(columns, "query")
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(sql, column)]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    return _profiles(name, Rows.of(table), columns, email_column, key, candidates, consents, sql.strip())
+    return _profiles(name, rows, columns, email_column, key, candidates, consents, sql.strip())
 
 
 def _profiles(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -12,12 +13,13 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.frames import as_table, column_names, fetched, require_different
+from ci_magics.segmentation.excel import is_excel, read_excel
+from ci_magics.segmentation.frames import as_table, column_names, fetched, plain_text, require_different
 from ci_magics.segmentation.frames import is_frame as is_frame
-from ci_magics.segmentation.rows import Rows
+from ci_magics.segmentation.rows import BATCH, Rows
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.sql_errors import condition_error, query_error
-from ci_magics.segmentation.streams import is_path, is_stream, open_stream
+from ci_magics.segmentation.streams import files_of, is_path, is_stream, open_stream, reader_of
 
 _PROFILES = "profiles"
 
@@ -78,8 +80,8 @@ def columns_of(frame: Any) -> list[str]:
     return column_names(frame)
 
 
-def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) -> pa.Table:
-    """Run one SELECT over named frames.
+def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) -> Rows:
+    """Run one SELECT over named frames and over files that it names itself, as in ``FROM 'part-*.parquet'``.
 
     Parameters
     ----------
@@ -95,16 +97,47 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
     SegmentError
         It is not one SELECT, or cannot be run.
     """
-    columns = [name for frame in frames.values() for name in column_names(frame)]
-    with sandbox() as database:
+    files = {name: files_of(name) for name in referenced_tables(sql) if is_path(name) and not is_excel(name)}
+    sheets = {name: read_excel(name) for name in referenced_tables(sql) if is_excel(name)}
+    tables = {**sheets, **frames}
+    if not files:
+        with _result(sql, tables, files, parameters) as relation:
+            return Rows.of(fetched(relation))
+    with _result(sql, tables, files, parameters) as relation:
+        schema = plain_text(relation.limit(0).to_arrow_table()).schema
+
+    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with _result(sql, tables, files, parameters) as relation:
+            chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
+            yield from map(plain_text, chosen.to_arrow_reader(BATCH))
+
+    return Rows(schema, read)
+
+
+@contextmanager
+def _result(
+    sql: str, tables: Mapping[str, Any], files: Mapping[str, list[str]], parameters: Mapping[str, Any]
+) -> Iterator[duckdb.DuckDBPyRelation]:
+    """Run a query in a database that holds its tables and may open its files, and nothing else."""
+    columns = [name for table in tables.values() for name in column_names(table)]
+    with sandbox([path for paths in files.values() for path in paths]) as database:
         try:
             wanted = _require_select(database, sql).named_parameters
             values = {name: _bindable(name, parameters) for name in wanted}
-            for name, frame in frames.items():
-                _register(database, name, frame)
-            return fetched(database.sql(sql, params=values or None))
+            for name, table in tables.items():
+                _register(database, name, table)
+            for name, paths in files.items():
+                database.execute(_view(name, paths))
+            yield database.sql(sql, params=values or None)
         except duckdb.Error as error:
-            raise query_error(error, sql, columns, list(frames)) from None
+            raise query_error(error, sql, columns, [*tables, *files]) from None
+
+
+def _view(name: str, paths: Sequence[str]) -> str:
+    """Return the statement that lets a query read files by the name that it uses for them."""
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    quoted = name.replace('"', '""')
+    return f'CREATE VIEW "{quoted}" AS FROM {reader_of(paths)}([{listed}])'
 
 
 def referenced_tables(sql: str) -> set[str]:

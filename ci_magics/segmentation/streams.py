@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.excel import is_excel, read_excel
 from ci_magics.segmentation.frames import plain_text
 from ci_magics.segmentation.rows import BATCH, Rows
 from ci_magics.segmentation.sandbox import sandbox
@@ -26,12 +27,39 @@ _PROFILES = "profiles"
 
 def is_path(value: Any) -> bool:
     """Tell whether a value names files that a segment can be built from."""
-    return isinstance(value, Path) or (isinstance(value, str) and _FILE.search(value.strip()) is not None)
+    if isinstance(value, Path):
+        return True
+    return isinstance(value, str) and (_FILE.search(value.strip()) is not None or is_excel(value.strip()))
 
 
 def is_stream(value: Any) -> bool:
     """Tell whether a value is read in batches rather than held in memory."""
     return is_path(value) or isinstance(value, pl.LazyFrame | ds.Dataset | duckdb.DuckDBPyRelation)
+
+
+def files_of(pattern: str) -> list[str]:
+    """Return the CSV or Parquet files that a path or pattern names.
+
+    Raises
+    ------
+    SegmentError
+        There is none.
+    """
+    paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns
+    paths = [path for path in paths if Path(path).is_file()]
+    if not paths:
+        raise SegmentError(
+            f"There is no file '{Path(pattern).name}'.",
+            "Check the path; patterns such as part-*.parquet work too.",
+            code="no_file",
+        )
+    return paths
+
+
+def reader_of(paths: Sequence[str]) -> str:
+    """Return the name of DuckDB's function that reads such files."""
+    found = _FILE.search(paths[0])
+    return _READERS[found.group(1).lower()] if found else "read_parquet"
 
 
 def open_stream(source: Any, where: str | None) -> Rows:
@@ -50,7 +78,8 @@ def open_stream(source: Any, where: str | None) -> Rows:
         There are no such files, they cannot be read, or the condition cannot be evaluated.
     """
     if is_path(source):
-        return _files(str(source).strip(), where)
+        name = str(source).strip()
+        return _table(read_excel(name), where) if is_excel(name) else _files(name, where)
     if isinstance(source, ds.Dataset):
         return _dataset(source, where)
     if isinstance(source, pl.LazyFrame):
@@ -59,21 +88,23 @@ def open_stream(source: Any, where: str | None) -> Rows:
 
 
 def _files(pattern: str, where: str | None) -> Rows:
-    paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns
-    paths = [path for path in paths if Path(path).is_file()]
-    if not paths:
-        raise SegmentError(
-            f"There is no file '{Path(pattern).name}'.",
-            "Check the path; patterns such as part-*.parquet work too.",
-            code="no_file",
-        )
-    found = _FILE.search(paths[0])
-    function = _READERS[found.group(1).lower()] if found else "read_parquet"
+    paths = files_of(pattern)
 
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        return database.sql(f"FROM {function}(?)", params=[paths])
+        return database.sql(f"FROM {reader_of(paths)}(?)", params=[paths])
 
     return _queried(open_in, where, paths, Path(pattern).name)
+
+
+def _table(table: pa.Table, where: str | None) -> Rows:
+    if where is None:
+        return Rows.of(plain_text(table))
+
+    def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        database.register(_PROFILES, table)
+        return database.table(_PROFILES)
+
+    return _queried(open_in, where, [], "the sheet")
 
 
 def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:

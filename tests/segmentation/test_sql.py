@@ -81,7 +81,6 @@ def test_anything_else_is_refused(sql: str, tmp_path: Path) -> None:
     "sql",
     [
         "SELECT * FROM read_csv('FILE')",
-        "SELECT * FROM 'FILE'",
         "SELECT content AS email FROM read_text('FILE')",
         "SELECT * FROM read_parquet('FILE')",
         "SELECT file AS email FROM glob('FOLDER/*')",
