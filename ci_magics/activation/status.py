@@ -93,14 +93,14 @@ class Status:
                 if each.destination == destination
             ]
         lines += [] if self.audiences else ["No audience was filled from here yet."]
-        lines += [f"  run {each.status} ({each.destination})" for each in self.runs]
+        lines += [f"  {_run_line(each)}" for each in self.runs]
         return "\n".join([*lines, self._kept()])
 
     def _repr_html_(self) -> str:
         heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
         rows = [(each.destination, each.audience, each.segment, each.members, each.matched) for each in self.audiences]
         shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
-        runs = table(("Last runs", "Where"), [(each.status, each.destination) for each in self.runs])
+        runs = table(("Last runs",), [(_run_line(each),) for each in self.runs])
         return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
 
     def _kept(self) -> str:
@@ -108,6 +108,12 @@ class Status:
             f"ci-magics {self.version}; {counted(self.stored_hashes)} hashes are kept in the workspace: "
             "they are personal data."
         )
+
+
+def _run_line(run: RunRecord) -> str:
+    """Say what came of a run, and how to finish one that was interrupted."""
+    line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}"
+    return line if run.finished_at else f"{line}, not finished: %ci_export --resume {run.name}"
 
 
 def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Status:

@@ -173,3 +173,16 @@ def test_a_plan_waits_for_the_run_before_it(emulator: RunningEmulator) -> None:
     with pytest.raises(ExportRefusedError, match="was not finished") as refused:
         planned("All").apply()
     assert refused.value.code == "unfinished_run"
+
+
+def test_status_says_how_to_finish_a_run(emulator: RunningEmulator) -> None:
+    connect()
+    fail(emulator, APPLY, *["lost_reply"] * 5)
+    with pytest.raises(OutcomeUnknownError):
+        export(segment(400))
+    (record,) = ci.open_workspace().runs
+    assert f"run {record.name} of " in repr(ci.status())
+    assert f"not finished: %ci_export --resume {record.name}" in repr(ci.status())
+    resumed(record.name)
+    assert "not finished" not in repr(ci.status())
+    assert record.name in ci.status()._repr_html_()
