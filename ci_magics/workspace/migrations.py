@@ -14,6 +14,10 @@ _ADDED = {
         "ALTER TABLE audiences ADD COLUMN full_send_at TIMESTAMP",
         "ALTER TABLE runs ADD COLUMN connection_name VARCHAR(200) NOT NULL DEFAULT ''",
     ),
+    3: (
+        "ALTER TABLE segments ADD COLUMN active BOOLEAN NOT NULL DEFAULT TRUE",
+        "ALTER TABLE segments ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
+    ),
 }
 
 

@@ -95,6 +95,28 @@ class SegmentRecord:
     unused_consent: tuple[str, ...]
     created_by: str
     created_at: datetime
+    active: bool = True
+    tags: tuple[str, ...] = ()
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether its definition can be evaluated again without the notebook that it was made in."""
+        return bool(self.definition.get("source"))
+
+
+@dataclass(frozen=True)
+class SegmentCount:
+    """How many profiles a segment had when it was made or refreshed."""
+
+    id: str
+    segment_name: str
+    rows: int
+    counted_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The segment's name."""
+        return self.segment_name
 
 
 @dataclass(frozen=True)

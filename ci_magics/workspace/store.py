@@ -24,6 +24,7 @@ from ci_magics.workspace.models import (
     Consent,
     PushRecord,
     RunRecord,
+    SegmentCount,
     SegmentRecord,
     StepRecord,
 )
@@ -57,6 +58,9 @@ class Workspace:
             SegmentRecord,
             word="segment",
             advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
+        )
+        self.counts = Shelf(
+            engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
         )
         self.audiences = Shelf(
             engine, tables.audiences, AudienceRecord, word="audience", advice="See %ci_status for those we filled."

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever a table changes.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,8 +90,19 @@ segments = Table(
     Column("domains", JSON, nullable=False),
     Column("examples", JSON, nullable=False),
     Column("unused_consent", JSON, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("tags", JSON, nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+segment_counts = Table(
+    "segment_counts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("segment_name", String(200), nullable=False, index=True),
+    Column("rows", Integer, nullable=False),
+    Column("counted_at", UtcDateTime, nullable=False),
 )
 
 audiences = Table(

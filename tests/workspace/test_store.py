@@ -94,6 +94,13 @@ CREATE TABLE audiences (
 );
 INSERT INTO audiences VALUES
   ('a', 'emulator', '111', '8', 'All', 'All', 'basic', -1, 1, 3, 2, '2026-11-01 10:00:00.000000');
+CREATE TABLE segments (
+  id VARCHAR(36) PRIMARY KEY, name VARCHAR(200) UNIQUE, definition JSON, fingerprint VARCHAR(64), rows INTEGER,
+  domains JSON, examples JSON, unused_consent JSON, created_by VARCHAR(200), created_at DATETIME
+);
+INSERT INTO segments VALUES
+  ('s', 'All', '{"email": "EMail", "key": "Id", "where": null}', 'f', 3, '{}', '{}', '[]', 'eva',
+   '2026-11-01 10:00:00.000000');
 CREATE TABLE runs (
   id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), destination VARCHAR(300), status VARCHAR(30), results JSON,
   started_by VARCHAR(200), started_at DATETIME, finished_at DATETIME
@@ -108,6 +115,8 @@ def test_a_workspace_of_the_first_version_is_brought_up_to_date(tmp_path: Path) 
     (audience,) = workspace.audiences
     assert (audience.name, audience.generation, audience.directory, audience.chosen) == ("All", 2, "", False)
     assert audience.updated_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    (segment,) = workspace.segments
+    assert (segment.name, segment.active, segment.tags) == ("All", True, ())
     assert list(workspace.runs) == []
     assert len(workspace.pushes) == 0
     with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
