@@ -1,0 +1,73 @@
+"""How a segment grew: counts over time, with a sparkline."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.html_table import table
+from ci_magics.matching.picture import Picture, as_image, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH, _HEIGHT = 240, 40
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class SegmentHistory:
+    """How many profiles a segment had, each time that it was made or refreshed.
+
+    Parameters
+    ----------
+    segment
+        Its name.
+    counts
+        Moment and number of profiles, earliest first.
+    """
+
+    segment: str
+    counts: tuple[tuple[datetime, int], ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each time it was counted."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.counts), columns=["counted_at", "profiles"])
+
+    @property
+    def sparkline(self) -> str:
+        """The counts as a row of blocks, from the least to the most."""
+        values = [count for _moment, count in self.counts[-_SHOWN:]]
+        span = max(max(values) - min(values), 1) if values else 1
+        return "".join(_BLOCKS[(value - min(values)) * (len(_BLOCKS) - 1) // span] for value in values)
+
+    def __repr__(self) -> str:
+        last = counted(self.counts[-1][1]) if self.counts else "no"
+        return f"Segment '{self.segment}': {last} profiles {self.sparkline}"
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{moment:%Y-%m-%d %H:%M}", count) for moment, count in self.counts[-_SHOWN:]]
+        return (
+            f"<b>{html.escape(self.segment)}</b>{as_image(self._picture())}{table(('Counted (UTC)', 'Profiles'), rows)}"
+        )
+
+    def _picture(self) -> Picture:
+        values = [count for _moment, count in self.counts[-_SHOWN:]] or [0]
+        low, span = min(values), max(max(values) - min(values), 1)
+        step = _WIDTH / max(len(values) - 1, 1)
+        points = " ".join(
+            f"{index * step:.1f},{_HEIGHT - 4 - (value - low) / span * (_HEIGHT - 8):.1f}"
+            for index, value in enumerate(values)
+        )
+        alt = f"{self.segment}: from {counted(values[0])} to {counted(values[-1])} profiles in {len(values)} counts."
+        svg = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
+            f'height="{_HEIGHT}" role="img"><title>{html.escape(alt)}</title>'
+            f'<polyline points="{points}" fill="none" stroke="#3b6ea8" stroke-width="2"/></svg>'
+        )
+        return Picture(svg, alt)

@@ -1,0 +1,168 @@
+"""What can be done with a segment that exists: rename, duplicate, delete, set aside, tag, look back, hand on its keys."""
+
+from __future__ import annotations
+
+import csv
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.history import SegmentHistory
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.workspace.models import SegmentCount, SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    pass
+
+MOST_TAGS = 20  # as in Customer Insights
+
+
+@dataclass(frozen=True)
+class SegmentUse:
+    """Where a segment is used: the audiences that were filled from it, and runs that are not finished."""
+
+    segment: str
+    audiences: tuple[str, ...]
+    unfinished_runs: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        audiences = ", ".join(f"'{name}'" for name in self.audiences) or "no audience"
+        runs = f"; unfinished runs: {', '.join(self.unfinished_runs)}" if self.unfinished_runs else ""
+        return f"Segment '{self.segment}' fills {audiences}{runs}"
+
+
+def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
+    """Give a segment another name; the audience that it fills keeps its own and stays in step.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    ArgumentError
+        The new name is empty, too long or taken.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    _require_free(workspace, new)
+    renamed = replace(record, name=new)
+    workspace.segments.put(renamed)
+    for audience in workspace.audiences.where(segment_name=name):
+        workspace.audiences.put(replace(audience, segment_name=new))
+    for count in workspace.counts.where(segment_name=name):
+        workspace.counts.put(replace(count, segment_name=new))
+    return renamed
+
+
+def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
+    """Make a second segment of the same profiles under another name; see `rename_segment` for what it raises."""
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    _require_free(workspace, new)
+    copy = replace(record, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=datetime.now(UTC))
+    workspace.snapshots.link(copy.id, workspace.snapshots, record.id)
+    workspace.segments.put(copy)
+    note_count(workspace, copy)
+    return copy
+
+
+def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
+    """Delete a segment with everything that is kept of its profiles; audiences stay as they are.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        A run that was not finished still needs it.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    use = usage(name, workspace=workspace)
+    if use.unfinished_runs:
+        raise SegmentError(
+            f"The segment '{name}' is used by a run that was not finished.",
+            f"Finish it first: %ci_export --resume {use.unfinished_runs[0]}.",
+            code="segment_in_use",
+        )
+    workspace.segments.remove(record.id)
+    workspace.snapshots.remove(record.id)
+    for count in workspace.counts.where(segment_name=name):
+        workspace.counts.remove(count.id)
+
+
+def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -> SegmentRecord:
+    """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
+    workspace = workspace or open_workspace()
+    record = replace(workspace.segments[name], active=active)
+    workspace.segments.put(record)
+    return record
+
+
+def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
+    """Give a segment its tags, in place of those it had.
+
+    Raises
+    ------
+    ArgumentError
+        There are more than twenty.
+    """
+    workspace = workspace or open_workspace()
+    wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+    if len(wanted) > MOST_TAGS:
+        raise ArgumentError(f"A segment has at most {MOST_TAGS} tags.", "Leave some out.", code="too_many_tags")
+    record = replace(workspace.segments[name], tags=wanted)
+    workspace.segments.put(record)
+    return record
+
+
+def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
+    """Return where a segment is used."""
+    workspace = workspace or open_workspace()
+    workspace.segments[name]  # there must be one
+    audiences = tuple(each.name for each in workspace.audiences.where(segment_name=name))
+    runs = (each.run_id[:8] for each in workspace.pushes.where(segment_name=name, finished=False))
+    return SegmentUse(name, audiences, tuple(dict.fromkeys(runs)))
+
+
+def history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
+    """Return how many profiles a segment had whenever it was made or refreshed."""
+    workspace = workspace or open_workspace()
+    workspace.segments[name]  # there must be one
+    counts = workspace.counts.where(segment_name=name)
+    return SegmentHistory(name, tuple((each.counted_at, each.rows) for each in counts))
+
+
+def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = None) -> Path:
+    """Write the keys of a segment's profiles to a CSV file that only its owner can read; returns the path.
+
+    A key that looked like an address is kept as its hash, and written as such.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    target = Path(path)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([record.definition["key"]])
+        for batch in workspace.snapshots.batches(record.id, ["key"]):
+            writer.writerows([key] for key in batch.column(0).to_pylist())
+    return target
+
+
+def note_count(workspace: Workspace, record: SegmentRecord) -> None:
+    """Write down how many profiles a segment has now."""
+    workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, datetime.now(UTC)))
+
+
+def _require_free(workspace: Workspace, name: str) -> None:
+    if not name.strip() or len(name) > 128:
+        raise ArgumentError("A segment's name has 1 to 128 characters.", "Choose another one.", code="segment_name")
+    if name in workspace.segments:
+        raise ArgumentError(
+            f"There is a segment '{name}' already.", "Choose another name, or delete that one first.", code="name_taken"
+        )
