@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from ci_magics.segmentation.rule_tree import (
     Not,
     Operator,
     Step,
+    walk,
 )
 
 TODAY = dt.date(2026, 3, 1)
@@ -71,15 +72,27 @@ _COMPARISONS = [
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> pa.Table:
-    """Draw a table with every kind of column, nulls, and a key that may repeat or be missing."""
+def tables(draw: st.DrawFn, columns: Collection[str]) -> pa.Table:
+    """Draw a table with some of the columns, nulls in all of them, and a key that may repeat or be missing."""
     count = draw(st.integers(0, 6))
-    rows = {
-        name: pa.array(draw(_column(values, count)), kind if not pa.types.is_dictionary(kind) else pa.string())
-        for name, (kind, values, _others) in COLUMNS.items()
-    }
-    table = pa.table({**rows, "key": pa.array(draw(_column(st.sampled_from(KEYS), count)), pa.string())})
-    return table.set_column(table.column_names.index('c"{0}'), 'c"{0}', table['c"{0}'].dictionary_encode())
+    rows = {name: _array(COLUMNS[name][0], draw(_column(COLUMNS[name][1], count))) for name in columns}
+    return pa.table({**rows, "key": pa.array(draw(_column(st.sampled_from(KEYS), count)), pa.string())})
+
+
+def _array(kind: pa.DataType, values: list[Any]) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode()
+    return pa.array(values, kind)
+
+
+def used(node: Node) -> list[str]:
+    """Return the columns that a rule uses, each once."""
+    return sorted({each.column for each in walk(node) if isinstance(each, Condition)})
+
+
+def with_tables(nodes: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, pa.Table]]:
+    """Draw rules, each with a table that has its columns."""
+    return nodes.flatmap(lambda node: st.tuples(st.just(node), tables(used(node))))
 
 
 def _column(values: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[Any]]:
@@ -100,9 +113,7 @@ def fitting_conditions(draw: st.DrawFn) -> Condition:
         operators += [Operator.WITHIN_LAST, Operator.MONTH]
     operator = draw(st.sampled_from(sorted(operators)))
     ignore_case = column in _TEXTS and operator in TEXTUAL and draw(st.booleans())
-    return Condition(
-        column=column, operator=operator, values=draw(_values(operator, values)), ignore_case=ignore_case
-    )
+    return Condition(column=column, operator=operator, values=draw(_values(operator, values)), ignore_case=ignore_case)
 
 
 def _values(operator: Operator, values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -212,7 +223,7 @@ def _comparable(condition: Condition, value: Any) -> tuple[Any, list[Any]]:
     if condition.column in _MOMENTS:
         return _moment(value, given)
     if condition.column == "single":
-        return value, [pa.scalar(each, pa.float32()).as_py() for each in given]
+        return value, [pa.scalar(float(each), pa.float32()).as_py() for each in given]
     whole = isinstance(value, int) and all(isinstance(each, int) for each in given)
     return (value, given) if whole or condition.column == "*" else (float(value), [float(each) for each in given])
 

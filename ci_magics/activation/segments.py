@@ -10,10 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.activation.ruling import circumstances, require_only_a_rule
 from ci_magics.errors import ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched, match_profiles
 from ci_magics.segmentation.columns import quoted
-from ci_magics.segmentation.segment import Profiles, Segment, build_segment, build_segment_from_sql
+from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.segment import (
+    Profiles,
+    Segment,
+    build_segment,
+    build_segment_from_rule,
+    build_segment_from_sql,
+)
 from ci_magics.segmentation.sources import is_frame
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -34,6 +42,7 @@ def segment(
     email: str | None = None,
     key: str | None = None,
     where: str | None = None,
+    rule: Rule | str | None = None,
     frames: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     workspace: Workspace | None = None,
@@ -53,6 +62,8 @@ def segment(
         The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
     where
         A condition in SQL over the frame's columns.
+    rule
+        Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
     frames
         Frames by the names that the SQL uses.
     parameters
@@ -68,7 +79,12 @@ def segment(
         The frame, a column, the condition or the query cannot be used.
     """
     workspace = workspace or open_workspace()
-    if isinstance(frame, str):
+    if rule is not None:
+        require_only_a_rule(frame, where)
+        ruled = as_rule(rule)
+        given = circumstances(workspace, frame, ruled, key)
+        profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
+    elif isinstance(frame, str):
         if where is not None:
             raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
         profiles = build_segment_from_sql(name, frame, frames=frames or {}, parameters=parameters, email=email, key=key)
@@ -118,7 +134,7 @@ def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None])
     record = SegmentRecord(
         id=segment.id,
         name=segment.name,
-        definition={"email": segment.email, "key": segment.key, "where": segment.where},
+        definition={"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule},
         fingerprint=_fingerprint(segment, matched.table),
         rows=segment.rows,
         domains=dict(matched.domains),
@@ -147,7 +163,7 @@ def _with_id(segment: Segment, identity: str) -> Segment:
 def _fingerprint(segment: Segment, table: pa.Table) -> str:
     """Return a hash of the definition and of every profile, to see whether anything changed."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((segment.name, segment.email, segment.key, segment.where)).encode())
+    digest.update(repr((segment.name, segment.email, segment.key, segment.where, segment.rule)).encode())
     for column in table.columns:
         for chunk in column.chunks:
             for buffer in chunk.buffers():

@@ -54,7 +54,7 @@ def match_profiles(profiles: pa.Table) -> Matched:
     """
     frame = pl.DataFrame(
         [
-            _key(profiles["key"]),
+            kept_keys(profiles["key"]),
             pl.Series("email", pl.from_arrow(text_column(profiles["email"]))),
             *(pl.Series(name, pl.from_arrow(profiles[name])) for name in profiles.column_names[2:]),
         ]
@@ -123,7 +123,8 @@ def _binary(column: str) -> pl.Expr:
     return pl.col(column).str.decode("hex")
 
 
-def _key(keys: pa.ChunkedArray) -> pl.Series:
+def kept_keys(keys: pa.ChunkedArray) -> pl.Series:
+    """Return keys as they are kept: those that look like an address as their hash."""
     column = pl.Series("key", pl.from_arrow(keys))
     if column.dtype != pl.String or not column.str.contains("@", literal=True).any():
         return column

@@ -10,11 +10,11 @@ import polars as pl
 import polars.selectors as cs
 
 from ci_magics.segmentation.rule_case import REPLACED, REPLACEMENTS
-from ci_magics.segmentation.rule_meaning import SIGNED, Test, View
+from ci_magics.segmentation.rule_meaning import GREATEST_SIGNED, Test, View
 from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
+from ci_magics.segmentation.rule_values import SMALLEST
 
 _TYPES: Mapping[View, Any] = {
-    View.WHOLE: pl.Int64,
     View.NUMBER: pl.Float64,
     View.TEXT: pl.String,
     View.FOLDED: pl.String,
@@ -112,8 +112,10 @@ def _tested(test: Test) -> pl.Expr:
 
 
 def _type(test: Test) -> Any:
-    needs_more = test.type.wide or any(value not in SIGNED for value in test.values)
-    return pl.Int128 if test.view is View.WHOLE and needs_more else _TYPES[test.view]
+    if test.view is not View.WHOLE:
+        return _TYPES[test.view]
+    signed = all(SMALLEST <= value <= GREATEST_SIGNED for value in test.values)
+    return pl.Int64 if signed and not test.type.wide else pl.Int128
 
 
 def _seen(test: Test) -> pl.Expr:

@@ -13,10 +13,11 @@ from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.rule_case import folded
 from ci_magics.segmentation.rule_tree import NULL_TESTS, Condition, Operator
 from ci_magics.segmentation.rule_types import ColumnType, Kind
+from ci_magics.segmentation.rule_values import SMALLEST
 
 _EPOCH = dt.datetime.fromisoformat("1970-01-01")  # without a zone, as the values of rules are
-#: Whole numbers of 64 bits with a sign.
-SIGNED = range(-(2**63), 2**63)
+#: Above it a whole number of 64 bits has no sign.
+GREATEST_SIGNED = 2**63 - 1
 
 
 class View(Enum):
@@ -126,7 +127,7 @@ def _moments(values: tuple[Any, ...], of: ColumnType) -> tuple[View, tuple[Any, 
 
 def _nanoseconds(time: dt.datetime) -> int:
     exact = (time - _EPOCH) // dt.timedelta(microseconds=1) * 1000
-    return min(max(exact, SIGNED.start), SIGNED.stop - 1)
+    return min(max(exact, SMALLEST), GREATEST_SIGNED)
 
 
 def _last_days(days: Any, today: dt.date | None) -> tuple[dt.date, dt.date]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ci_magics.segmentation.columns import key_candidates, no_column
+from ci_magics.segmentation.columns import key_candidates, no_column, require_column
 from ci_magics.segmentation.frames import as_table, column_names
 from ci_magics.segmentation.rules import Rule
 
@@ -25,6 +26,8 @@ class Circumstances:
 
     Parameters
     ----------
+    key
+        The column on which sets of profiles are joined; without one each row stands for itself.
     today
         The day on which the last days end.
     members
@@ -33,12 +36,13 @@ class Circumstances:
         How a frame's keys look where those of segments are kept.
     """
 
+    key: str | None = None
     today: dt.date | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
     as_kept: Callable[[pa.ChunkedArray], Any] = _as_they_are
 
 
-def read_rows(frame: Any, columns: Sequence[str], rule: Rule, *, key: str | None, given: Circumstances) -> pa.Table:
+def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> pa.Table:
     """Return some columns of the rows that fulfil a rule, in the frame's order.
 
     Parameters
@@ -49,10 +53,8 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, *, key: str | None
         The columns to read.
     rule
         The rule; only the columns that it uses are read beside those.
-    key
-        The column on which sets of profiles are joined; else the first that is named like a key.
     given
-        The day, and earlier segments.
+        The key, the day, and earlier segments.
 
     Raises
     ------
@@ -63,16 +65,37 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, *, key: str | None
     for name in rule.columns:
         if name not in names:
             raise no_column(names, name)
-    if key is None:
-        key = next(iter(key_candidates(names)), None)
-    needed = [*columns, *rule.columns, *([key] if key and rule.needs_key else [])]
+    needed = [*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]
     table = as_table(frame, list(dict.fromkeys(needed)))
-    return table.filter(fulfilled(table, rule, key=key if rule.needs_key else None, given=given)).select(columns)
+    return table.filter(fulfilled(table, rule, given)).select(columns)
 
 
-def fulfilled(table: pa.Table, rule: Rule, *, key: str | None, given: Circumstances) -> pa.Array:
+def joining_key(frame: Any, asked: str | None) -> str | None:
+    """Return the column on which sets of profiles are joined.
+
+    It is the one asked for, else the first that is named like a key and is different for each row, else none.
+
+    Raises
+    ------
+    SegmentError
+        The column asked for does not exist.
+    """
+    names = column_names(frame)
+    if asked is not None:
+        return require_column(names, asked)
+    return next((name for name in key_candidates(names) if _is_unique(as_table(frame, [name])[name])), None)
+
+
+def _is_unique(values: pa.ChunkedArray) -> bool:
+    try:
+        return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
+    except pa.ArrowException:
+        return False  # lists, say, identify nobody
+
+
+def fulfilled(table: pa.Table, rule: Rule, given: Circumstances) -> pa.Array:
     """Return for each row of a table whether it fulfils a rule; see `read_rows`."""
-    read = table.select(list(rule.columns))
+    read, key = table.select(list(rule.columns)), given.key if rule.needs_key else None
     if key is not None:
         kept = _unused(rule.columns)
         read, key = read.append_column(kept, _column(given.as_kept(table[key]))), kept
