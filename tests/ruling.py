@@ -34,7 +34,8 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 KEYS = "abcdefgh"
 MEMBERS = {"Big spenders": ["a", "b", "zz"], "O'Neil": ["b", "h"], "Nobody": []}
 
-_LETTERS = "aAbiIıİßẞsSσςΣK\u212akéÉ .%_*^$'\"\\\n\U00010d50\U00010d70\ua7cbɤ"
+_DOTLESS, _SIGMA, _FINAL_SIGMA = "\u0131", "\u03c3", "\u03c2"
+_LETTERS = f"aAbiI{_DOTLESS}İßẞsS{_SIGMA}{_FINAL_SIGMA}ΣK\u212akéÉ .%_*^$'\"\\\n\U00010d50\U00010d70\ua7cbɤ"
 texts = st.text(_LETTERS, max_size=4)
 numbers = st.sampled_from([0, 1, -1, 2, 3, 2**53, 2**53 + 1, -(2**62)])
 floats = st.sampled_from([0.0, 0.1, 1.0, -1.5, 2.0, 19.99, 1e300])
@@ -130,22 +131,19 @@ def _values(operator: Operator, values: st.SearchStrategy[Any]) -> st.SearchStra
     return st.tuples(values, values) if operator is Operator.BETWEEN else st.tuples(values)
 
 
-def trees(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Node]:
+@st.composite
+def trees(draw: st.DrawFn, leaves: st.SearchStrategy[Any], deep: int = 3) -> Node:
     """Draw any tree over some leaves."""
-    return st.recursive(
-        leaves,
-        lambda nodes: st.one_of(
-            st.builds(lambda rules: AllOf(rules=rules), st.lists(nodes, min_size=2, max_size=3).map(tuple)),
-            st.builds(lambda rules: AnyOf(rules=rules), st.lists(nodes, min_size=2, max_size=3).map(tuple)),
-            st.builds(lambda rule: Not(rule=rule), nodes),
-            st.builds(
-                lambda first, steps: Joined(first=first, steps=tuple(steps)),
-                nodes,
-                st.lists(st.builds(Step, join=st.sampled_from(Join), rule=nodes), min_size=1, max_size=2),
-            ),
-        ),
-        max_leaves=8,
-    )
+    kind = draw(st.sampled_from(["leaf", "all", "any", "not", "joined"])) if deep else "leaf"
+    if kind == "leaf":
+        leaf: Node = draw(leaves)
+        return leaf
+    count = 1 if kind == "not" else draw(st.integers(2, 3))
+    rules = tuple(draw(trees(leaves, deep - 1)) for _each in range(count))
+    if kind == "joined":
+        steps = tuple(Step(join=draw(st.sampled_from(Join)), rule=rule) for rule in rules[1:])
+        return Joined(first=rules[0], steps=steps)
+    return {"all": AllOf, "any": AnyOf}[kind](rules=rules) if count > 1 else Not(rule=rules[0])
 
 
 members = st.sampled_from(sorted(MEMBERS)).map(lambda name: Member(segment=name))
@@ -241,5 +239,5 @@ def _day(value: Any) -> dt.date:
 
 def _caseless(text: str) -> str:
     """Fold a text as the documentation says, without the tables of the product."""
-    letters = {"İ": "i", "Σ": "σ", "ς": "σ", "\U00010d50": "\U00010d70", "\ua7cb": "ɤ"}
+    letters = {"İ": "i", "Σ": _SIGMA, _FINAL_SIGMA: _SIGMA, "\U00010d50": "\U00010d70", "\ua7cb": "ɤ"}
     return "".join(letters.get(letter, letter.lower()) for letter in text)

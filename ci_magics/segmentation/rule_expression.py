@@ -62,7 +62,7 @@ class ExpressionWriter:
             case Condition():
                 return _tested(self.test(node))
             case Member():
-                return self._among(self.members[node.segment])
+                return self._among(self.members[node.segment].implode())
             case Not():
                 return ~self.write(node.rule)
             case AllOf():
@@ -94,6 +94,11 @@ class ExpressionWriter:
 def column(name: str) -> pl.Expr:
     """Return the column of exactly this name: to `polars.col` some names are patterns."""
     return cs.by_name(name).as_expr()
+
+
+def caseless(texts: pl.Expr) -> pl.Expr:
+    """Return texts as they are compared when case is ignored."""
+    return texts.str.replace_many(list(REPLACED), list(REPLACEMENTS)).str.to_lowercase()
 
 
 def _tested(test: Test) -> pl.Expr:
@@ -128,7 +133,7 @@ def _seen(test: Test) -> pl.Expr:
         case View.NUMBER:
             return raw.cast(pl.Float64).fill_nan(None)
         case View.FOLDED:
-            return raw.cast(pl.String).str.replace_many(list(REPLACED), list(REPLACEMENTS)).str.to_lowercase()
+            return caseless(raw.cast(pl.String))
         case View.MONTH:
             return wall.cast(pl.Date).dt.month()
         case View.NANOSECOND:

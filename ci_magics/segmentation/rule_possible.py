@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -30,6 +31,8 @@ _HOLDS: dict[Operator, Callable[..., bool]] = {
     Operator.ENDS: lambda value, part: value.endswith(part),
     Operator.ANY_OF: lambda value, *wanted: value in wanted,
 }
+#: Up to here floating point tells all whole numbers apart.
+_EXACT = 2**53
 _CHOICES = (Operator.EQUALS, Operator.ANY_OF)
 _LOWER = (Operator.GREATER, Operator.AT_LEAST, Operator.BETWEEN, Operator.EQUALS)
 _UPPER = (Operator.LESS, Operator.AT_MOST, Operator.BETWEEN, Operator.EQUALS)
@@ -79,20 +82,35 @@ def _require_consistent(together: Sequence[Node]) -> None:
 
 
 def _require_possible(conditions: Sequence[Condition], tests: Sequence[Test]) -> None:
-    if _excluded(tests):
-        raise _never(" and ".join(map(write, conditions)))
+    if len(tests) == 1 and conditions[0].operator is Operator.BETWEEN and _excluded(tests):
+        raise SegmentError(
+            f"The rule can never be true: {write(conditions[0])}, where the first value is above the second.",
+            "Exchange the two values.",
+            code="rule_never_true",
+        )
     for (one, test), (other, second) in combinations(zip(conditions, tests, strict=True), 2):
         if _excluded([test, second]):
             raise _never(f"{write(one)} and {write(other)}")
+    if _excluded(tests):
+        raise _never(" and ".join(map(write, conditions)))
 
 
 def _excluded(tests: Sequence[Test]) -> bool:
     """Tell whether no value fulfils all of some tests of one column."""
-    compared = [test for test in tests if test.operator not in (Operator.NULL, Operator.NOT_NULL)]
+    compared = _alike([test for test in tests if test.operator not in (Operator.NULL, Operator.NOT_NULL)])
     if any(test.operator is Operator.NULL for test in tests):
         return len({test.operator for test in tests}) > 1
     views = dict.fromkeys(test.view for test in compared)
     return any(_none_left([test for test in compared if test.view is view], compared) for view in views)
+
+
+def _alike(tests: Sequence[Test]) -> list[Test]:
+    """Return tests in which whole numbers are seen as the fractions are that they are compared with."""
+    whole = [test for test in tests if test.view is View.WHOLE]
+    mixed = any(test.view is View.NUMBER for test in tests)
+    if mixed and all(abs(value) <= _EXACT for test in whole for value in test.values):
+        return [replace(test, view=View.NUMBER) if test in whole else test for test in tests]
+    return list(tests)
 
 
 def _none_left(same: Sequence[Test], tests: Sequence[Test]) -> bool:
@@ -123,6 +141,9 @@ def _out_of_order(tests: Sequence[Test]) -> bool:
     """Tell whether the greatest lower bound is above the least upper one, or excludes it."""
     lower = [(test.values[0], test.operator is Operator.GREATER) for test in tests if test.operator in _LOWER]
     upper = [(test.values[-1], test.operator is Operator.LESS) for test in tests if test.operator in _UPPER]
+    if tests[0].view is View.WHOLE:  # above 4 is at least 5
+        lower = [(value + excluded, False) for value, excluded in lower]
+        upper = [(value - excluded, False) for value, excluded in upper]
     return any(low > high or (low == high and (no_low or no_high)) for low, no_low in lower for high, no_high in upper)
 
 

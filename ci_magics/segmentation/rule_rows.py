@@ -88,7 +88,7 @@ def joining_key(frame: Any, asked: str | None) -> str | None:
 
 def _is_unique(values: pa.ChunkedArray) -> bool:
     try:
-        return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
+        return bool(values.null_count == 0 and pc.count_distinct(values).as_py() == len(values))
     except pa.ArrowException:
         return False  # lists, say, identify nobody
 

@@ -143,7 +143,7 @@ class SqlWriter:
             case View.TEXT:
                 return f"CAST({raw} AS VARCHAR)"
             case View.FOLDED:
-                return f"lower(translate(CAST({raw} AS VARCHAR), '{REPLACED}', '{REPLACEMENTS}'))"
+                return caseless(f"CAST({raw} AS VARCHAR)")
             case View.DAY:
                 return f"CAST({wall} AS DATE)"
             case View.MONTH:
@@ -159,6 +159,11 @@ class SqlWriter:
 def identifier(name: str) -> str:
     """Return a name as SQL quotes it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def caseless(texts: str) -> str:
+    """Return SQL for texts as they are compared when case is ignored."""
+    return f"lower(translate({texts}, '{REPLACED}', '{REPLACEMENTS}'))"
 
 
 def _needs_zone(test: Test) -> bool:
