@@ -22,6 +22,7 @@ from ci_magics.activation.ledger import read_ledger
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs import load_run
 from ci_magics.errors import CiError
+from ci_magics.matching import hash_list
 from ci_magics.microsoft.clock import SystemClock
 from ci_magics.workspace.store import open_workspace
 
@@ -40,6 +41,7 @@ KINDS: dict[str, tuple[str, int, int, int]] = {
 }
 _COUNTED = ("status", "accepted", "added", "removed", "unchanged", "rejected", "unknown", "unsent", "members")
 _FAULT_RATE = 0.08
+_SHORT = 500
 _TRIES = 20
 
 
@@ -55,11 +57,12 @@ class Ending:
 
 @dataclass(frozen=True)
 class Trial:
-    """One export that is killed."""
+    """One export that is killed; its lists are short ones, or taken for long ones that are kept in parts."""
 
     seed: int
     kind: str
     faults: bool
+    long: bool
     kills: int
     equal: bool
 
@@ -69,23 +72,23 @@ def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
     chance = random.Random(seed)
     kind = list(KINDS)[seed % len(KINDS)]
     undisturbed, seconds = undisturbed_ending(emulator, kind)
-    with_faults = chance.random() < 0.4
+    with_faults, long = chance.random() < 0.4, chance.random() < 0.5
     kills = 0
     with _prepared(emulator, kind) as folder:
         if with_faults:
             emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
-            kills += _killed(emulator, kind, folder, chance.uniform(0, seconds))
-        counts, _seconds = _finished(emulator, kind, folder)
+            kills += _killed(emulator, kind, folder, chance.uniform(0, seconds), long=long)
+        counts, _seconds = _finished(emulator, kind, folder, long=long)
         ending = _ending(emulator, folder, counts)
-    return Trial(seed, kind, with_faults, kills, ending == undisturbed)
+    return Trial(seed, kind, with_faults, long, kills, ending == undisturbed)
 
 
 @functools.cache
 def undisturbed_ending(emulator: RunningEmulator, kind: str) -> tuple[Ending, float]:
     """Return how an export ends when nothing happens to it, and how long it takes."""
     with _prepared(emulator, kind) as folder:
-        counts, seconds = _finished(emulator, kind, folder)
+        counts, seconds = _finished(emulator, kind, folder, long=False)
         return _ending(emulator, folder, counts), seconds
 
 
@@ -103,9 +106,9 @@ def _prepared(emulator: RunningEmulator, kind: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float) -> int:
+def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float, *, long: bool) -> int:
     """Start the export in a process of its own and kill it after some time; tell whether it was still running."""
-    process, answer = _start(emulator, kind, folder)
+    process, answer = _start(emulator, kind, folder, long=long)
     if answer.poll(30) and answer.recv() == "ready":
         process.join(seconds)
     alive = process.is_alive()
@@ -114,9 +117,9 @@ def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float) 
     return int(alive)
 
 
-def _finished(emulator: RunningEmulator, kind: str, folder: Path) -> tuple[tuple[Any, ...], float]:
+def _finished(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[tuple[Any, ...], float]:
     """Let a fresh process do what is left; returns the run's counts and the seconds it took."""
-    process, answer = _start(emulator, kind, folder)
+    process, answer = _start(emulator, kind, folder, long=long)
     assert answer.recv() == "ready"
     started = time.monotonic()
     counts: tuple[Any, ...] = answer.recv()
@@ -125,20 +128,22 @@ def _finished(emulator: RunningEmulator, kind: str, folder: Path) -> tuple[tuple
     return counts, seconds
 
 
-def _start(emulator: RunningEmulator, kind: str, folder: Path) -> tuple[Any, Connection]:
+def _start(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(["ci_magics.activation.exports", "ci_magics.activation.segments", "pandas"])
     ours, theirs = context.Pipe(duplex=False)
     mode, before, _now, _start_at = KINDS[kind]
-    process = context.Process(target=_work, args=(mode, int(before > 0), str(folder), emulator.base_url, theirs))
+    place = (str(folder), emulator.base_url)
+    process = context.Process(target=_work, args=(mode, int(before > 0), place, long, theirs))
     process.start()
     theirs.close()
     return process, ours
 
 
-def _work(mode: str, earlier_runs: int, folder: str, url: str, answer: Connection) -> None:
+def _work(mode: str, earlier_runs: int, place: tuple[str, str], long: bool, answer: Connection) -> None:
     """Do what is left of the export: begin it, resume it, or read what came of it."""
-    os.environ |= {"CI_MAGICS_WORKSPACE": folder, "CI_MAGICS_EMULATOR": url}
+    os.environ |= {"CI_MAGICS_WORKSPACE": place[0], "CI_MAGICS_EMULATOR": place[1]}
+    hash_list.SHORT = _SHORT if long else hash_list.SHORT
     SystemClock.sleep = lambda _clock, seconds: time.sleep(min(seconds, 0.02))  # type: ignore[method-assign]
     answer.send("ready")
     for _ in range(_TRIES):
@@ -170,4 +175,4 @@ def _ending(emulator: RunningEmulator, folder: Path, counts: tuple[Any, ...]) ->
     (record,) = workspace.audiences
     ledger = read_ledger(workspace, record)
     members = frozenset(bytes.fromhex(member) for member in emulator.members("All"))
-    return Ending(members, frozenset(row.tobytes() for row in ledger.members), len(ledger.maybe), counts)
+    return Ending(members, frozenset(row.tobytes() for row in ledger.members.all()), len(ledger.maybe), counts)

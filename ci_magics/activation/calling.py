@@ -10,7 +10,6 @@ from ci_magics.activation.refusals import is_final
 from ci_magics.activation.services import Services
 from ci_magics.activation.spool import Reasons
 from ci_magics.errors import CiError, OutcomeUnknownError
-from ci_magics.matching.matched import Hashes
 from ci_magics.microsoft.advertising import Action, Applied
 from ci_magics.microsoft.clock import WaitStoppedError
 from ci_magics.microsoft.faults import service_error
@@ -22,45 +21,59 @@ _OPERATION = "ApplyCustomerListUserData"
 _Calls = dict[Future[Applied], StepRecord]
 
 
-def send_calls(journal: Journal, services: Services, hashes: Hashes, report: Reporter) -> None:
-    """Send every open call of a push; after an error no further one is begun.
+def send_calls(journal: Journal, services: Services, report: Reporter) -> None:
+    """Send every open call of a push, first what goes in, then what goes out; after an error no further one is begun.
 
     Raises
     ------
     CiError
         The first error; what was answered until then is written down.
     """
-    waiting = iter(journal.open_steps(APPLY))
+    open_steps = journal.open_steps(APPLY)
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for action in ("Add", "Remove"):
+            steps = [step for step in open_steps if step.action == action]
+            _send_in_parallel(pool, journal, services, steps, report)
+
+
+def _send_in_parallel(
+    pool: ThreadPoolExecutor,
+    journal: Journal,
+    services: Services,
+    steps: list[StepRecord],
+    report: Reporter,
+) -> None:
+    waiting = iter(steps)
     running: _Calls = {}
     errors: list[CiError] = []
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        try:
-            while True:
-                while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
-                    step = journal.sending(step)
-                    running[pool.submit(_call, services, journal.push.audience_id, step, hashes)] = step
-                if not running:
-                    break
-                errors += _collect(journal, running, report)
-        except BaseException:
-            services.conversation.clock.stop()
-            while running:  # answers that are on their way are facts: write them down
-                _collect(journal, running, report)
-            raise
+    try:
+        while True:
+            while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
+                sent = journal.sending(step)
+                running[pool.submit(_call, journal, services, sent)] = sent
+            if not running:
+                break
+            errors += _collect(journal, running)
+            report(journal.progress())
+    except BaseException:
+        services.conversation.clock.stop()
+        while running:  # answers that are on their way are facts: write them down
+            _collect(journal, running)
+        raise
     if errors:
         raise errors[0]
 
 
-def _call(services: Services, audience_id: str, step: StepRecord, hashes: Hashes) -> Applied:
-    texts = [row.tobytes().hex() for row in hashes[step.start : step.stop]]
-    return services.advertising.apply(audience_id, _action(step), texts, accept_terms=True)
+def _call(journal: Journal, services: Services, step: StepRecord) -> Applied:
+    texts = [row.tobytes().hex() for row in journal.spool.read(step.start, step.stop)]
+    return services.advertising.apply(journal.push.audience_id, _action(step), texts, accept_terms=True)
 
 
 def _action(step: StepRecord) -> Action:
     return "Remove" if step.action == "Remove" else "Add"
 
 
-def _collect(journal: Journal, running: _Calls, report: Reporter) -> list[CiError]:
+def _collect(journal: Journal, running: _Calls) -> list[CiError]:
     """Write down the calls that were answered, and return what went wrong."""
     done, _still_running = wait(running, return_when=FIRST_COMPLETED)
     errors: list[CiError] = []
@@ -75,7 +88,6 @@ def _collect(journal: Journal, running: _Calls, report: Reporter) -> list[CiErro
             if is_final(error):
                 journal.refused(step, error)
             errors.append(error)
-    report(journal.progress())
     return errors
 
 

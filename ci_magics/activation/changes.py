@@ -6,10 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ci_magics.activation.ledger import EMPTY, within, without
 from ci_magics.activation.order import Order
 from ci_magics.activation.target import NEVER, Target
-from ci_magics.matching.matched import Hashes
+from ci_magics.matching.hash_list import NOTHING, HashList, Scratch, combined, shared, within, without
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Changes:
     Parameters
     ----------
     adds, removes
-        Hashes to send, shape (n, 32).
+        Hashes to send.
     unchanged
         How many are there already and are not sent.
     wanted
@@ -30,8 +29,8 @@ class Changes:
         Whether everything wanted is sent.
     """
 
-    adds: Hashes = field(repr=False)
-    removes: Hashes = field(repr=False)
+    adds: HashList = field(repr=False)
+    removes: HashList = field(repr=False)
     unchanged: int
     wanted: int
     leaving: int
@@ -40,42 +39,44 @@ class Changes:
     @property
     def digest(self) -> str:
         """A short mark of what is sent, to see whether it is still the same."""
-        mark = hashlib.blake2b(self.adds.tobytes(), digest_size=8)
-        mark.update(b"removes" + self.removes.tobytes())
+        mark = hashlib.blake2b(digest_size=8)
+        for name, hashes in (("adds", self.adds), ("removes", self.removes)):
+            mark.update(name.encode())
+            for part in hashes.parts():
+                mark.update(part.tobytes())
         return mark.hexdigest()
 
 
-def changes_for(wanted: Hashes, target: Target, order: Order, now: datetime) -> Changes:
+def changes_for(wanted: HashList, target: Target, order: Order, now: datetime, scratch: Scratch) -> Changes:
     """Work out what to send, so that the audience becomes what the mode promises.
 
     ``mirror``: exactly the wanted hashes; those whose outcome is not known are sent again. ``add``: the wanted ones
     besides what is there. ``remove``: without them. ``replace``: everything anew.
     """
+    members = target.known.members
     if order.mode == "mirror":
-        return _mirror(wanted, target, full=_is_due(target, now))
+        return _mirror(wanted, target, scratch, full=_is_due(target, now))
     if order.mode == "add":
-        return _add(wanted, target)
+        return _add(wanted, target, scratch)
     if order.mode == "remove":
-        removes = within(wanted, target.known.all) if target.ours else wanted
-        leaving = len(within(target.known.members, wanted))
-        return Changes(EMPTY, removes, len(wanted) - len(removes), len(wanted), leaving)
-    gone = len(without(target.known.members, wanted))
-    return Changes(wanted, EMPTY, 0, len(wanted), gone, full=True)
+        removes = combined(wanted, target.known.all, within, scratch) if target.ours else wanted
+        return Changes(NOTHING, removes, len(wanted) - len(removes), len(wanted), shared(members, wanted))
+    return Changes(wanted, NOTHING, 0, len(wanted), len(members) - shared(members, wanted), full=True)
 
 
-def _mirror(wanted: Hashes, target: Target, *, full: bool) -> Changes:
+def _mirror(wanted: HashList, target: Target, scratch: Scratch, *, full: bool) -> Changes:
     ledger = target.known
-    adds = wanted if full else without(wanted, ledger.members)
-    removes = without(ledger.all, wanted)
-    leaving = len(without(ledger.members, wanted))
+    adds = wanted if full else combined(wanted, ledger.members, without, scratch)
+    removes = combined(ledger.all, wanted, without, scratch)
+    leaving = len(ledger.members) - shared(ledger.members, wanted)
     return Changes(adds, removes, len(wanted) - len(adds), len(wanted), leaving, full=full or len(adds) == len(wanted))
 
 
-def _add(wanted: Hashes, target: Target) -> Changes:
+def _add(wanted: HashList, target: Target, scratch: Scratch) -> Changes:
     """Add what is not there; where members lapse or others may have changed the list, add everything."""
     lapses = target.remote is not None and target.remote.membership_days != NEVER
-    adds = wanted if lapses or not target.ours else without(wanted, target.known.members)
-    return Changes(adds, EMPTY, len(wanted) - len(adds), len(wanted), 0, full=len(adds) == len(wanted))
+    adds = wanted if lapses or not target.ours else combined(wanted, target.known.members, without, scratch)
+    return Changes(adds, NOTHING, len(wanted) - len(adds), len(wanted), 0, full=len(adds) == len(wanted))
 
 
 def _is_due(target: Target, now: datetime) -> bool:

@@ -8,11 +8,24 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
 
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import loopback
 
 ADDRESS_VARIABLE = "CI_MAGICS_EMULATOR"
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class OwnEmulator:
+    """The emulator that this process has started."""
+
+    base_url: str
+    control_token: str = field(repr=False)
 
 
 def emulator_url() -> str:
@@ -26,11 +39,49 @@ def emulator_url() -> str:
         The named address is not on this machine, or the child did not start.
     """
     named = os.environ.get(ADDRESS_VARIABLE)
-    return loopback(named) if named else _own_emulator(os.getpid())
+    return loopback(named) if named else _own_emulator(os.getpid()).base_url
+
+
+def control_emulator(call: str, body: Any = None) -> Any:
+    """Look behind the curtain of the emulator that this process has started: for demonstrations.
+
+    Parameters
+    ----------
+    call
+        The control call, such as ``clock`` or ``faults``.
+    body
+        What to send; without it the call only asks.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The emulator does not know the call, or does not take what was sent.
+
+    Examples
+    --------
+    >>> control_emulator("clock", {"advance_hours": 48})  # doctest: +SKIP
+    """
+    own = _own_emulator(os.getpid())
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.request(
+            "GET" if body is None else "POST",
+            f"{own.base_url}/_emulator/{call}",
+            json=body,
+            headers={"X-Control-Token": own.control_token},
+            timeout=_SECONDS,
+        )
+    if not answer.ok:
+        raise ConnectionSetupError(
+            f"The emulator does not take the control call '{call}'.",
+            "GET /_emulator/schema describes all of them.",
+            code=f"HTTP {answer.status_code}",
+        )
+    return answer.text if answer.headers["Content-Type"].startswith("text/plain") else answer.json()
 
 
 @functools.lru_cache(maxsize=1)
-def _own_emulator(process_id: int) -> str:
+def _own_emulator(process_id: int) -> OwnEmulator:
     """Start the emulator once for this process; a forked process gets its own."""
     # The child's input is a pipe that nobody writes to: it closes when this process is gone, however it ended.
     child = subprocess.Popen(
@@ -43,7 +94,8 @@ def _own_emulator(process_id: int) -> str:
     atexit.register(_stop, child, process_id)
     line = child.stdout.readline() if child.stdout else b""
     try:
-        return str(json.loads(line)["base_url"])
+        ready = json.loads(line)
+        return OwnEmulator(ready["base_url"], ready["control_token"])
     except (ValueError, KeyError):
         _stop(child, process_id)
         raise ConnectionSetupError(

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ci_magics.activation.changes import Changes
-from ci_magics.activation.ledger import within
 from ci_magics.activation.order import Order
 from ci_magics.activation.segments import StoredSegment
 from ci_magics.activation.target import Target
 from ci_magics.errors import ExportRefusedError
-from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover
+from ci_magics.matching.counting import Counted
+from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
+from ci_magics.matching.hash_list import shared
 from ci_magics.matching.picture import counted
 from ci_magics.segmentation.columns import list_columns, quoted
 
@@ -43,10 +44,12 @@ class Guard:
         return ExportRefusedError(self.sentence, self.next_step, code=self.code)
 
 
-def find_guards(stored: StoredSegment, target: Target, order: Order, changes: Changes) -> tuple[Guard, ...]:
+def find_guards(
+    stored: StoredSegment, counted: Counted, target: Target, order: Order, changes: Changes
+) -> tuple[Guard, ...]:
     """Return what was found about one audience, what stops first."""
     name = stored.record.name
-    numbers = cover({name: stored.matched}, normalization=order.normalization).segments[0]
+    numbers = cover_one(name, stored.matched, counted)
     found = [
         *_about_consent(stored, order),
         *_about_segment(name, numbers, order),
@@ -64,7 +67,7 @@ def require_disjoint(changes: Changes) -> None:
     ExportRefusedError
         Some hash is in both.
     """
-    both = len(within(changes.adds, changes.removes))
+    both = shared(changes.adds, changes.removes)
     if both:
         raise ExportRefusedError(
             f"{both:,} hashes would be added and removed in the same run, so nothing was sent.",

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
 from ci_magics.activation.order import Order
 from ci_magics.activation.plan_document import PlanDocument
 from ci_magics.activation.planning import Work
@@ -126,8 +124,7 @@ def begin_run(
     )
     pushes = [_push(record, document, work, number, directory) for number, work in works.items()]
     for push, work in zip(pushes, works.values(), strict=True):
-        hashes = np.concatenate([work.changes.adds, work.changes.removes])
-        Spool(workspace, push).fill(hashes, work.stored.record.id)
+        Spool(workspace, push).fill(work.changes.adds, work.changes.removes, work.stored.record.id)
     workspace.record(record, *pushes, *(step for push in pushes for step in _steps(push)))
     return record
 
@@ -157,6 +154,8 @@ def _push(run: RunRecord, document: PlanDocument, work: Work, number: int, direc
         adds=len(changes.adds),
         removes=changes.leaving if order.mode == "replace" else len(changes.removes),
         unchanged=changes.unchanged,
+        add_parts=changes.adds.lengths,
+        remove_parts=changes.removes.lengths,
         full=changes.full,
         base_generation=target.record.generation if target.record and target.remote else 0,
     )

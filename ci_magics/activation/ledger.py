@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.matching.matched import Hashes, as_series
+from ci_magics.matching.hash_list import NOTHING, Hashes, HashList, as_column, of_column, without
 from ci_magics.workspace.models import AudienceRecord
 from ci_magics.workspace.store import Workspace
 
 _MEMBER = 1
 _MAYBE = 2
-EMPTY: Hashes = np.empty((0, 32), dtype=np.uint8)
+_SCHEMA = pa.schema([("hash", pa.binary(32)), ("state", pa.int8())])
+
+Part = tuple[Hashes, Hashes]
+"""Members, and hashes whose outcome is not known, of one prefix."""
 
 
 class LedgerLostError(WorkspaceError):
@@ -28,22 +32,27 @@ class Ledger:
     Parameters
     ----------
     members
-        Hashes that Microsoft accepted, shape (n, 32).
+        Hashes that Microsoft accepted.
     maybe
-        Hashes whose outcome is not known: sent, but no usable answer came back.
+        Hashes whose outcome is not known: sent, but no usable answer came back. In parts as the members are.
     """
 
-    members: Hashes = field(default_factory=lambda: EMPTY, repr=False)
-    maybe: Hashes = field(default_factory=lambda: EMPTY, repr=False)
+    members: HashList = field(default=NOTHING, repr=False)
+    maybe: HashList = field(default=NOTHING, repr=False)
 
     @property
-    def all(self) -> Hashes:
+    def all(self) -> HashList:
         """Everything that may be in the audience."""
-        return np.concatenate([self.members, self.maybe])
+        lengths = [sum(pair) for pair in zip(self.members.lengths, self.maybe.lengths, strict=True)]
+
+        def part(number: int) -> Callable[[], Hashes]:
+            return lambda: np.concatenate([self.members.part(number), self.maybe.part(number)])
+
+        return HashList([part(number) for number in range(len(lengths))], lengths)
 
 
 def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
-    """Return the ledger of an audience.
+    """Return the ledger of an audience; its hashes are read when they are asked for.
 
     Raises
     ------
@@ -51,57 +60,59 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
         It is missing, damaged, of another audience, or older than the workspace says.
     """
     try:
-        table = workspace.ledgers.read(record.id)
+        with workspace.ledgers.opened(record.id) as file:
+            notes = file.schema_arrow.metadata or {}
+            states = [file.read_row_group(group, ["state"])["state"].to_numpy() for group in range(file.num_row_groups)]
     except WorkspaceError:
         raise _lost(record) from None
-    notes = table.schema.metadata or {}
-    generation = notes.get(b"generation", b"-1")
     # A crash between file and row leaves the file one ahead; behind, it is an old copy.
-    if notes.get(b"normalization") != record.normalization.encode() or int(generation) < record.generation:
+    is_old = int(notes.get(b"generation", b"-1")) < record.generation
+    if is_old or notes.get(b"normalization") != record.normalization.encode():
         raise _lost(record)
-    states = table["state"].to_numpy()
-    packed = table["hash"].combine_chunks()
-    hashes = np.frombuffer(packed.buffers()[1] or b"", dtype=np.uint8).reshape(-1, 32)[: len(packed)]
-    return Ledger(hashes[states == _MEMBER], hashes[states == _MAYBE])
+
+    def part(group: int, state: int) -> Callable[[], Hashes]:
+        def read() -> Hashes:
+            with workspace.ledgers.opened(record.id) as file:
+                hashes = of_column(file.read_row_group(group, ["hash"])["hash"])
+            chosen: Hashes = hashes[states[group] == state]
+            return chosen
+
+        return read
+
+    lists = [
+        HashList([part(group, state) for group in range(len(states))], [int((each == state).sum()) for each in states])
+        for state in (_MEMBER, _MAYBE)
+    ]
+    return Ledger(*lists)
 
 
-def write_ledger(workspace: Workspace, record: AudienceRecord, ledger: Ledger) -> None:
-    """Replace the ledger of an audience as a whole; the record's generation and normalization are noted in it."""
-    hashes = np.ascontiguousarray(ledger.all)
-    states = np.repeat(np.array([_MEMBER, _MAYBE], np.int8), [len(ledger.members), len(ledger.maybe)])
-    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), len(hashes), [None, pa.py_buffer(hashes)])
+def write_ledger(workspace: Workspace, record: AudienceRecord, parts: Iterable[Part]) -> None:
+    """Replace the ledger of an audience as a whole; the record's generation and normalization are noted in it.
+
+    Parameters
+    ----------
+    parts
+        One part, or one for each prefix of the hashes.
+    """
     notes = {"generation": str(record.generation), "normalization": record.normalization}
-    workspace.ledgers.write(record.id, pa.table({"hash": column, "state": states}).replace_schema_metadata(notes))
+    workspace.ledgers.write_parts(record.id, _SCHEMA.with_metadata(notes), map(_table, parts))
 
 
-def without(hashes: Hashes, others: Hashes) -> Hashes:
-    """Return the hashes that are not among the others, in their order."""
-    if not len(hashes) or not len(others):
-        return hashes
-    return _joined(hashes, others, "anti")
-
-
-def within(hashes: Hashes, others: Hashes) -> Hashes:
-    """Return the hashes that are among the others, in their order."""
-    return _joined(hashes, others, "semi") if len(hashes) and len(others) else EMPTY
-
-
-def after(ledger: Ledger, *, added: Hashes, removed: Hashes, unknown: Hashes) -> Ledger:
-    """Return the ledger after a run: accepted hashes are in or out, those without an answer may be in.
+def after(before: Part, *, added: Hashes, removed: Hashes, unknown: Hashes) -> Part:
+    """Return a part of the ledger after a run: accepted hashes are in or out, those without an answer may be in.
 
     The same outcome twice gives the same ledger, so that it can be written again after a crash.
     """
     touched = np.concatenate([added, removed, unknown])
-    members = np.concatenate([without(ledger.members, touched), added])
-    maybe = np.concatenate([without(ledger.maybe, touched), unknown])
-    return Ledger(members, maybe)
+    members = np.concatenate([without(before[0], touched), added])
+    maybe = np.concatenate([without(before[1], touched), unknown])
+    return members, maybe
 
 
-def _joined(hashes: Hashes, others: Hashes, how: str) -> Hashes:
-    numbered = as_series(hashes).to_frame().with_row_index("position")
-    kept = numbered.join(as_series(others).to_frame(), on="hash", how=how)["position"].sort().to_numpy()  # type: ignore[arg-type]
-    remaining: Hashes = hashes[kept]
-    return remaining
+def _table(part: Part) -> pa.Table:
+    members, maybe = part
+    states = np.repeat(np.array([_MEMBER, _MAYBE], np.int8), [len(members), len(maybe)])
+    return pa.table({"hash": as_column(np.concatenate([members, maybe])), "state": states})
 
 
 def _lost(record: AudienceRecord) -> LedgerLostError:

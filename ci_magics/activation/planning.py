@@ -15,7 +15,8 @@ from ci_magics.activation.segments import StoredSegment
 from ci_magics.activation.services import Services
 from ci_magics.activation.target import Target, find_target, lock_names
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.matching.matched import sendable_hashes
+from ci_magics.matching.counting import count_profiles
+from ci_magics.matching.hash_list import Scratch
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.segmentation.columns import is_objection, list_columns
 from ci_magics.workspace.models import Connection
@@ -70,13 +71,15 @@ def plan_work(
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
     stored = _with_consent(stored, order)
-    changes = changes_for(sendable_hashes(stored.matched.table, order.normalization), target, order, now)
+    scratch = Scratch(workspace.spool.root)
+    counted = count_profiles(stored.matched.profiles, order.normalization, scratch)
+    changes = changes_for(counted.hashes, target, order, now, scratch)
     return Work(
         stored=stored,
         target=target,
         changes=changes,
         transport=choose_transport(len(changes.adds) + len(changes.removes), order),
-        guards=find_guards(stored, target, order, changes),
+        guards=find_guards(stored, counted, target, order, changes),
         environment=connection.environment,
         account_id=account_id,
         locks=lock_names(connection, account_id, target),
@@ -112,11 +115,11 @@ def _with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
             f"Its consent columns are: {list_columns(known) or 'none'}.",
             code="no_consent_column",
         )
-    table = stored.matched.table
-    return replace(stored, matched=replace(stored.matched, table=table.filter(_consented(table[column], column))))
+    profiles = replace(stored.profiles, keep=(column, lambda values: _consented(values, column)))
+    return replace(stored, matched=replace(stored.matched, profiles=profiles))
 
 
-def _consented(values: pa.ChunkedArray, column: str) -> pa.ChunkedArray:
+def _consented(values: pa.Array, column: str) -> pa.Array:
     """Return who may be contacted; who did not answer may not."""
     if not pa.types.is_boolean(values.type):
         raise SegmentError(

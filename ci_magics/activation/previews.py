@@ -6,7 +6,7 @@ from ci_magics.activation.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.segments import stored_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
-from ci_magics.matching.matched import Hashes
+from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -45,6 +45,7 @@ def preview(
     return cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
+        scratch=Scratch(workspace.spool.root),
         ledgers=ledgers,
         destination=connection.destination if connection else None,
     )
@@ -61,9 +62,9 @@ def find_connection(workspace: Workspace, wanted: Connection | str) -> Connectio
     return workspace.connections[wanted if isinstance(wanted, str) else wanted.name]
 
 
-def _ledgers(workspace: Workspace, connection: Connection, names: list[str]) -> dict[str, Hashes]:
+def _ledgers(workspace: Workspace, connection: Connection, names: list[str]) -> dict[str, HashList]:
     records = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
-    known: dict[str, Hashes] = {}
+    known: dict[str, HashList] = {}
     for record in records:
         if record.segment_name in names and not record.chosen:
             try:

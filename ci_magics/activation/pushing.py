@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from ci_magics.activation.calling import send_calls
 from ci_magics.activation.creating import ensure_audience
-from ci_magics.activation.finishing import ensure_record, finish_push, read_outcome, result_of
+from ci_magics.activation.finishing import ensure_record, finish_push, result_of
 from ci_magics.activation.journal import Journal
+from ci_magics.activation.outcome import read_outcome
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.refusals import is_final
 from ci_magics.activation.run import FAILED, AudienceResult
@@ -40,21 +41,34 @@ class Desk:
     report: Reporter
 
 
-def push_audience(desk: Desk, push: PushRecord) -> tuple[AudienceResult, CiError | None]:
-    """Do what is left of one audience; an error that may pass leaves it unfinished.
+@dataclass(frozen=True)
+class Pushed:
+    """How a push stands.
 
-    Returns
-    -------
-    tuple of AudienceResult and CiError or None
-        What came of it so far, and what stopped it.
+    Parameters
+    ----------
+    push
+        The push, marked as finished when nothing is left to do.
+    result
+        What came of it so far.
+    error
+        What stopped it, if anything.
     """
+
+    push: PushRecord
+    result: AudienceResult
+    error: CiError | None
+
+
+def push_audience(desk: Desk, push: PushRecord) -> Pushed:
+    """Do what is left of one audience; an error that may pass leaves it unfinished."""
     journal = Journal(desk.workspace, push)
     error: CiError | None = None
     try:
         _send(desk, journal)
     except CiError as caught:
         error = caught
-    return _settle(desk, journal, error), error
+    return _settle(desk, journal, error)
 
 
 def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) -> AudienceResult:
@@ -66,22 +80,20 @@ def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) 
 def _send(desk: Desk, journal: Journal) -> None:
     ensure_audience(journal, desk.services, desk.report)
     ensure_record(desk.workspace, journal, desk.services.conversation.clock.now())
-    hashes = journal.spool.hashes()
     send = send_calls if journal.push.transport == "apply" else send_files
-    send(journal, desk.services, hashes, desk.report)
+    send(journal, desk.services, desk.report)
 
 
-def _settle(desk: Desk, journal: Journal, error: CiError | None) -> AudienceResult:
+def _settle(desk: Desk, journal: Journal, error: CiError | None) -> Pushed:
     """Finish the push, unless what stopped it may pass."""
     workspace, push = desk.workspace, journal.push
     if isinstance(error, WorkspaceError) and error.code == "file_missing":
-        return _give_up(workspace, push, error)
+        return Pushed(replace(push, finished=True), _give_up(workspace, push, error), error)
     if error is not None and not is_final(error):
-        return result_of(push, read_outcome(journal), _members(workspace, push), error)
+        return Pushed(push, result_of(push, read_outcome(journal), _members(workspace, push), error), error)
     now = desk.services.conversation.clock.now()
     result = finish_push(workspace, journal, _record(workspace, push), error, now)
-    journal.spool.clear()
-    return result
+    return Pushed(replace(push, finished=True), result, error)
 
 
 def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> AudienceResult:
@@ -89,7 +101,6 @@ def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Audience
     record = _record(workspace, push)
     if record is not None:
         workspace.audiences.put(replace(record, owned=False))
-    workspace.pushes.put(replace(push, finished=True))
     return AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED, message=str(error))
 
 

@@ -10,19 +10,23 @@ from ci_magics.matching.matched import kept_keys
 from ci_magics.segmentation.rule_rows import Circumstances, joining_key
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
+from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.store import Workspace
 
 
-def circumstances(workspace: Workspace, frame: Any, rule: Rule, key: str | None) -> Circumstances:
+def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> Circumstances:
     """Return what a rule is evaluated with.
 
     Raises
     ------
+    ArgumentError
+        There is a condition or a query beside the rule.
     NotFoundError
         A segment that the rule names does not exist.
     SegmentError
         A segment has another key.
     """
+    _require_only_a_rule(frame, where)
     column = joining_key(frame, key) if rule.needs_key else key
     return Circumstances(
         key=column,
@@ -32,21 +36,14 @@ def circumstances(workspace: Workspace, frame: Any, rule: Rule, key: str | None)
     )
 
 
-def require_only_a_rule(frame: Any, where: str | None) -> None:
-    """Refuse a rule beside another definition.
-
-    Raises
-    ------
-    ArgumentError
-        There is a condition or a query too.
-    """
+def _require_only_a_rule(frame: Any, where: str | None) -> None:
     if where is not None:
         raise ArgumentError(
             "A segment is made with a rule or with a condition in SQL, not with both.",
             "Leave out --where, or --rule.",
             code="where_twice",
         )
-    if isinstance(frame, str):
+    if isinstance(frame, str) and not is_path(frame):
         raise ArgumentError(
             "A rule needs a frame, and this is a query.", "Write the condition into the query.", code="where_twice"
         )
@@ -67,4 +64,5 @@ def _keys(workspace: Workspace, name: str, column: str | None) -> Any:
             f"Make both with the same key column, for example --key {other}.",
             code="rule_other_key",
         )
-    return workspace.snapshots.read(record.id)["key"]
+    with workspace.snapshots.opened(record.id) as file:
+        return file.read(["key"])["key"]

@@ -77,7 +77,8 @@ class AudienceResult:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AudienceResult:
         """Read a result that was kept in the workspace."""
-        return cls(**{**document, "tracking_ids": tuple(document["tracking_ids"])})
+        known = {name: value for name, value in document.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, "tracking_ids": tuple(document["tracking_ids"])})
 
     def document(self) -> dict[str, Any]:
         """Return what is kept in the workspace."""

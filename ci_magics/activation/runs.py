@@ -17,7 +17,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing import Desk, push_audience, state_of
 from ci_magics.activation.run import CANCELED, SKIPPED, AudienceResult, Run, overall, rejected_table
 from ci_magics.activation.services import open_services
-from ci_magics.activation.spool import forget_old, read_rejected
+from ci_magics.activation.spool import Spool, forget_old, read_rejected
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.matching.picture import counted
@@ -145,11 +145,11 @@ def _carry_on(desk: Desk, record: RunRecord) -> Run:
         if push.finished:
             continue
         try:
-            result, error = push_audience(desk, push)
+            pushed = push_audience(desk, push)
         except KeyboardInterrupt:
             raise _stopped_by_person(workspace, record) from None
-        record = _note(workspace, record, push, result)
-        errors += [error] if error else []
+        record = _note(workspace, record, pushed.push, pushed.result)
+        errors += [pushed.error] if pushed.error else []
     record = _close(desk, record)
     if errors and len(errors) == len(pushes):
         raise _with_way_on(errors[0], record)
@@ -157,10 +157,13 @@ def _carry_on(desk: Desk, record: RunRecord) -> Run:
 
 
 def _note(workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult) -> RunRecord:
+    """Write down how an audience stands: the push and the run say it together or not at all."""
     results = [*record.results]
     results[push.number] = result.document()
     record = replace(record, results=results)
-    workspace.runs.put(record)
+    workspace.record(record, push)
+    if push.finished:
+        Spool(workspace, push).clear()
     return record
 
 

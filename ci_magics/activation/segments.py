@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.activation.ruling import circumstances, require_only_a_rule
+from ci_magics.activation.ruling import circumstances
 from ci_magics.errors import ArgumentError, NotFoundError
-from ci_magics.matching.matched import Matched, match_profiles
+from ci_magics.matching.matched import Matched, match_batch, matched_schema
+from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.rules import Rule, as_rule
 from ci_magics.segmentation.segment import (
@@ -23,8 +24,40 @@ from ci_magics.segmentation.segment import (
     build_segment_from_sql,
 )
 from ci_magics.segmentation.sources import is_frame
+from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.files import PrivateFiles
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
+
+
+@dataclass(frozen=True)
+class StoredProfiles:
+    """Matched profiles in the workspace, read batch by batch.
+
+    Parameters
+    ----------
+    files, name
+        Where they are.
+    rows
+        How many there are, those left out counted.
+    keep
+        Says of a batch which of its profiles count; None for all. The column that it needs.
+    """
+
+    files: PrivateFiles
+    name: str
+    rows: int
+    keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return some columns of those that count."""
+        if self.keep is None:
+            yield from self.files.batches(self.name, columns)
+            return
+        column, is_kept = self.keep
+        for batch in self.files.batches(self.name, [*columns, column]):
+            kept = batch.filter(is_kept(batch.column(batch.num_columns - 1)))
+            yield kept.select(list(columns))
 
 
 @dataclass(frozen=True)
@@ -33,6 +66,13 @@ class StoredSegment:
 
     record: SegmentRecord
     matched: Matched
+
+    @property
+    def profiles(self) -> StoredProfiles:
+        """The profiles in the workspace."""
+        if not isinstance(self.matched.profiles, StoredProfiles):
+            raise TypeError("a stored segment has stored profiles")
+        return self.matched.profiles
 
 
 def segment(
@@ -55,7 +95,8 @@ def segment(
     name
         What to call it; its audience gets the same name.
     frame
-        pandas, polars, pyarrow, a DuckDB relation, or one SELECT in SQL over ``frames``.
+        pandas, polars, pyarrow, a DuckDB relation, a path or pattern of CSV or Parquet files, or one SELECT in SQL
+        over ``frames``.
     email
         The column with the addresses; found by its name when it is the only one named like one.
     key
@@ -80,11 +121,10 @@ def segment(
     """
     workspace = workspace or open_workspace()
     if rule is not None:
-        require_only_a_rule(frame, where)
         ruled = as_rule(rule)
-        given = circumstances(workspace, frame, ruled, key)
+        given = circumstances(workspace, frame, where, ruled, key)
         profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
-    elif isinstance(frame, str):
+    elif isinstance(frame, str) and not is_path(frame):
         if where is not None:
             raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
         profiles = build_segment_from_sql(name, frame, frames=frames or {}, parameters=parameters, email=email, key=key)
@@ -114,7 +154,8 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
             "Make it a segment first: %ci_segment NAME df.",
             code="not_a_segment",
         )
-    return StoredSegment(record, Matched(workspace.snapshots.read(record.id), record.domains, record.examples))
+    profiles = StoredProfiles(workspace.snapshots, record.id, workspace.snapshots.rows(record.id))
+    return StoredSegment(record, Matched(profiles, record.domains, record.examples))
 
 
 def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
@@ -129,25 +170,29 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
 
 
 def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None]) -> Segment:
+    """Match the profiles, and keep what comes of it instead of the segment of the same name."""
     segment = profiles.segment
-    matched = match_profiles(profiles.table)
+    tally, seen = Tally(), _Seen(segment)
+    schema = matched_schema(profiles.rows.schema)
+    batches = (seen.noted(match_batch(batch, tally)) for batch in profiles.rows.read(schema.names))
+    workspace.snapshots.write_parts(segment.id, schema, batches)
+    segment = replace(segment, rows=seen.rows)
     record = SegmentRecord(
         id=segment.id,
         name=segment.name,
         definition={"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule},
-        fingerprint=_fingerprint(segment, matched.table),
+        fingerprint=seen.fingerprint,
         rows=segment.rows,
-        domains=dict(matched.domains),
-        examples=dict(matched.examples),
+        domains=tally.domains(),
+        examples=tally.examples(),
         unused_consent=segment.unused_consent,
         created_by=workspace.user,
         created_at=datetime.now(UTC),
     )
     earlier = workspace.segments.get(segment.name)
-    if earlier and earlier.fingerprint == record.fingerprint:
-        workspace.snapshots.write(earlier.id, matched.table)
-        return _with_id(segment, earlier.id)
-    workspace.snapshots.write(segment.id, matched.table)
+    if earlier and earlier.fingerprint == record.fingerprint and workspace.snapshots.exists(earlier.id):
+        workspace.snapshots.remove(segment.id)
+        return replace(segment, id=earlier.id)
     if earlier:
         workspace.segments.remove(earlier.id)
         workspace.snapshots.remove(earlier.id)
@@ -156,17 +201,23 @@ def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None])
     return segment
 
 
-def _with_id(segment: Segment, identity: str) -> Segment:
-    return Segment(**{**segment.__dict__, "id": identity})
+class _Seen:
+    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
 
+    def __init__(self, segment: Segment) -> None:
+        self.rows = 0
+        self._mark = hashlib.blake2b(
+            repr((segment.name, segment.email, segment.key, segment.where, segment.rule)).encode(), digest_size=16
+        )
 
-def _fingerprint(segment: Segment, table: pa.Table) -> str:
-    """Return a hash of the definition and of every profile, to see whether anything changed."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((segment.name, segment.email, segment.key, segment.where, segment.rule)).encode())
-    for column in table.columns:
-        for chunk in column.chunks:
-            for buffer in chunk.buffers():
+    @property
+    def fingerprint(self) -> str:
+        return self._mark.hexdigest()
+
+    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self.rows += batch.num_rows
+        for column in batch.columns:
+            for buffer in column.buffers():
                 if buffer is not None:
-                    digest.update(buffer)
-    return digest.hexdigest()
+                    self._mark.update(buffer)
+        return batch

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import chain
 
-import numpy as np
 import pyarrow as pa
 
-from ci_magics.matching.matched import Hashes
+from ci_magics.activation.segments import StoredProfiles
+from ci_magics.errors import WorkspaceError
+from ci_magics.matching.hash_list import EMPTY, Hashes, HashFile, HashList
 from ci_magics.workspace.models import PushRecord, StepRecord
 from ci_magics.workspace.store import Workspace
 
@@ -33,23 +35,35 @@ class Spool:
         self._files = workspace.spool
         self._snapshots = workspace.snapshots
         self._push = push
+        self._hashes = HashFile(workspace.spool.root / f"{push.id}-hashes.bin")
 
-    def fill(self, hashes: Hashes, segment_id: str) -> None:
+    def fill(self, adds: HashList, removes: HashList, segment_id: str) -> None:
         """Put aside what will be sent, and the keys it stands for."""
-        packed = np.ascontiguousarray(hashes)
-        column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), len(packed), [None, pa.py_buffer(packed)])
-        self._files.write(f"{self._push.id}-hashes", pa.table({"hash": column}))
+        self._hashes.write(chain(adds.parts(), removes.parts()))
         self._files.link(f"{self._push.id}-profiles", self._snapshots, segment_id)
 
-    def hashes(self) -> Hashes:
-        """Return what is sent: what goes in, then what goes out."""
-        column = self._files.read(f"{self._push.id}-hashes")["hash"].combine_chunks()
-        packed = np.frombuffer(column.buffers()[1] or b"", dtype=np.uint8)
-        return packed.reshape(-1, 32)[: len(column)]
+    def read(self, start: int, stop: int) -> Hashes:
+        """Return hashes by their position: what goes in comes before what goes out.
 
-    def profiles(self) -> pa.Table:
+        Raises
+        ------
+        WorkspaceError
+            The file is missing or damaged.
+        """
+        try:
+            hashes = self._hashes.read(start, stop)
+        except (OSError, ValueError):
+            hashes = EMPTY
+        if len(hashes) != stop - start:
+            raise WorkspaceError(
+                "A file of the workspace is missing or damaged.", "Export the segment again.", code="file_missing"
+            )
+        return hashes
+
+    def profiles(self) -> StoredProfiles:
         """Return the profiles as they were when the push was planned."""
-        return self._files.read(f"{self._push.id}-profiles")
+        name = f"{self._push.id}-profiles"
+        return StoredProfiles(self._files, name, self._files.rows(name))
 
     def keep_reasons(self, step: StepRecord, reasons: Reasons) -> None:
         """Write down which hashes of a step were refused."""
@@ -88,5 +102,7 @@ def read_rejected(workspace: Workspace, run_id: str, pushes: int) -> list[pa.Tab
 
 
 def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete keys of refused profiles that are older than thirty days."""
+    """Delete keys of refused profiles that are older than thirty days, and what finished runs have left behind."""
     workspace.spool.remove_before("rejected-", now - KEPT)
+    for push in workspace.pushes.where(finished=True):
+        Spool(workspace, push).clear()

@@ -11,7 +11,6 @@ from ci_magics.activation.refusals import is_final
 from ci_magics.activation.services import Services
 from ci_magics.activation.spool import Reasons
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
-from ci_magics.matching.matched import Hashes
 from ci_magics.microsoft.advertising import Action
 from ci_magics.microsoft.bulk import UploadStatus
 from ci_magics.microsoft.faults import Fault, service_error
@@ -22,7 +21,7 @@ _NOT_ARRIVED = "PendingFileUpload"
 _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}
 
 
-def send_files(journal: Journal, services: Services, hashes: Hashes, report: Reporter) -> None:
+def send_files(journal: Journal, services: Services, report: Reporter) -> None:
     """Send every open file of a push; a file begins when the one before it is done.
 
     Raises
@@ -32,7 +31,7 @@ def send_files(journal: Journal, services: Services, hashes: Hashes, report: Rep
     """
     for step in journal.open_steps(UPLOAD):
         try:
-            _finish_file(journal, services, hashes, step, report)
+            _finish_file(journal, services, step, report)
         except CiError as error:
             if is_final(error):
                 now = next(each for each in journal.steps(UPLOAD) if each.id == step.id)
@@ -41,11 +40,11 @@ def send_files(journal: Journal, services: Services, hashes: Hashes, report: Rep
         report(journal.progress())
 
 
-def _finish_file(journal: Journal, services: Services, hashes: Hashes, step: StepRecord, report: Reporter) -> None:
+def _finish_file(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> None:
     """Send a file unless Microsoft has it already, and read what came of it."""
     status = _ask(services, step, journal, report) if step.state == SENT and step.request_id else None
     if status is None or not status.readable:
-        step, status = _send_until_it_arrives(journal, services, hashes, step, report)
+        step, status = _send_until_it_arrives(journal, services, step, report)
     if not status.readable:
         raise _failed(status)
     reasons = _read(services, step, status)
@@ -53,25 +52,25 @@ def _finish_file(journal: Journal, services: Services, hashes: Hashes, step: Ste
 
 
 def _send_until_it_arrives(
-    journal: Journal, services: Services, hashes: Hashes, step: StepRecord, report: Reporter
+    journal: Journal, services: Services, step: StepRecord, report: Reporter
 ) -> tuple[StepRecord, UploadStatus]:
     """Send a file, and once more to a new address when it did not arrive; returns what became of it."""
     for _attempt in range(2):
-        step = _send(journal, services, hashes, step, report)
+        step = _send(journal, services, step, report)
         status = _wait(services, step, journal, report)
         if status.status != _NOT_ARRIVED:
             return step, status
     raise ServiceError("The upload did not arrive.", "Check the network and run it again.", code="upload_lost")
 
 
-def _send(journal: Journal, services: Services, hashes: Hashes, step: StepRecord, report: Reporter) -> StepRecord:
+def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
     push = journal.push
     with tempfile.TemporaryDirectory(prefix="ci-magics-") as folder:
         path = Path(folder) / "upload.zip"
         report(journal.progress("Writing the upload file"))
         write_upload_file(
             path,
-            hashes[step.start : step.stop],
+            journal.spool.read(step.start, step.stop),
             audience_id=push.audience_id,
             action=_ACTIONS[step.action],
             accept_terms=True,

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.resources import files
 from typing import Any
 
-from ci_magics.emulator import oauth
+from ci_magics.emulator import device
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import is_number, read_faults
 from ci_magics.emulator.people import People
@@ -128,7 +128,7 @@ def approve_device_code(world: World, call: Call) -> Reply:
     code, accept = body.get("user_code"), body.get("accept", True)
     if set(body) - {"user_code", "accept"} or not isinstance(code, str) or not isinstance(accept, bool):
         raise _bad("user_code must be a string, accept a boolean")
-    if not oauth.approve_device(world, code, accept):
+    if not device.approve(world, code, accept):
         raise Refusal(Reply({"error": "there is no such code"}, 404))
     return Reply({})
 

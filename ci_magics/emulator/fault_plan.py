@@ -20,7 +20,17 @@ _CAMPAIGN = (
 _BULK = ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus", "GetResultFile")
 #: Where chance strikes when the setting ``fault_rate`` says so.
 BY_CHANCE = (*_CAMPAIGN, *_BULK)
-OPERATIONS = (*BY_CHANCE, "GetUser", "SearchAccounts", "Discovery", "Authorize", "DeviceCode", "Token", "*")
+OPERATIONS = (
+    *BY_CHANCE,
+    "GetUser",
+    "SearchAccounts",
+    "Discovery",
+    "InstanceDiscovery",
+    "Authorize",
+    "DeviceCode",
+    "Token",
+    "*",
+)
 
 STATUSES = (
     "PendingFileUpload",
@@ -58,6 +68,7 @@ DETAILS: dict[str, Callable[[Any], bool]] = {
     "shape": lambda value: value in SHAPES,
     "as_string": lambda value: isinstance(value, bool),
     "preceded_by": lambda value: _is_whole(value) and value in NAMES,
+    "message": lambda value: isinstance(value, str),
     "reordered": lambda value: isinstance(value, bool),
     "seconds": lambda value: is_number(value) and 0 <= value <= 600,
     "bytes": lambda value: _is_whole(value) and 0 <= value <= 100_000_000,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics.emulator import oauth
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
+from ci_magics.emulator.oauth_replies import invalid_grant
 from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
 from ci_magics.emulator.state import World
 
@@ -99,7 +99,7 @@ def after(operation: str, injected: Injected, reply: Reply) -> Reply:
     if injected.status and operation == "GetBulkUploadStatus":
         code = injected.detail("code", None)
         reply.body |= {"RequestStatus": injected.status, "PercentComplete": 0, "ResultFileUrl": None}
-        reply.body["Errors"] = None if code is None else [operation_error(code)]
+        reply.body["Errors"] = None if code is None else [_reword(injected, operation_error(code))]
     return reply
 
 
@@ -109,11 +109,20 @@ def _code(_world: World, operation: str, injected: Injected, _call: Call) -> Rep
     for name in ("Errors", "OperationErrors"):
         if before is not None and name in reply.body:
             reply.body[name].insert(0, reply.body[name][0] | {"Code": before, "ErrorCode": None, "Message": None})
-    if injected.detail("as_string", False):
-        for element in [reply.body, *reply.body.get("Errors", []), *reply.body.get("OperationErrors", [])]:
-            if "Code" in element:
-                element["Code"] = str(element["Code"])
+    for element in [reply.body, *reply.body.get("Errors", []), *reply.body.get("OperationErrors", [])]:
+        if "Code" in element:
+            _reword(injected, element)
     return reply
+
+
+def _reword(injected: Injected, element: dict[str, Any]) -> dict[str, Any]:
+    """Write an element's code as text, or put other words into it, where the fault says so."""
+    if injected.detail("as_string", False) and "Code" in element:
+        element["Code"] = str(element["Code"])
+    if injected.detail("message", None) is not None:
+        words = dict.fromkeys(("Message", "Detail", "Details"), injected.detail("message", None))
+        element |= {name: text for name, text in words.items() if name in element}
+    return element
 
 
 def _bare(_world: World, _operation: str, injected: Injected, _call: Call) -> Reply:
@@ -139,7 +148,7 @@ def _expired_token(world: World, operation: str, _injected: Injected, _call: Cal
 
 
 def _invalid_grant(world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
-    return oauth.invalid_grant(world).reply
+    return invalid_grant(world).reply
 
 
 def _expired_result(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
@@ -160,10 +169,8 @@ _INSTEAD: dict[str, Callable[[World, str, Injected, Call], Reply]] = {
 def _make_partial(injected: Injected, body: dict[str, Any]) -> None:
     indexes = injected.detail("indexes", [0])
     code = injected.detail("code", 8004)
-    if injected.detail("as_string", False) and code is not None:
-        code = str(code)
     genuine = [each for each in body.get("PartialErrors") or [] if each["Index"] not in indexes]
-    errors = [*genuine, *(batch_error(code, index) for index in indexes)]
+    errors = [*genuine, *(_reword(injected, batch_error(code, index)) for index in indexes)]
     shapes: dict[str, Any] = {"list": errors, "object": {"0": errors}, "string": "8004", "number": 1, "null": None}
     shape = injected.detail("shape", "list")
     if shape == "missing":

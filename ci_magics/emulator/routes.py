@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ci_magics.emulator import advertising, bulk, control, customers, oauth, user_data
+from ci_magics.emulator import advertising, bulk, control, customers, device, oauth, user_data
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
@@ -46,11 +46,12 @@ SERVICES = (
     _route("GetBulkUploadStatus", "POST", f"{_BULK}/BulkUploadStatus/Query", bulk.get_upload_status),
     _route("GetResultFile", "GET", f"{_BULK}/ResultFile/{{request_id}}/{{token}}.zip", bulk.get_result_file),
     _route("Discovery", "GET", "/{tenant}/v2.0/.well-known/openid-configuration", oauth.discovery),
+    _route("InstanceDiscovery", "GET", "/{tenant}/discovery/instance", oauth.instance_discovery),
     _route("Authorize", "GET", "/{tenant}/oauth2/v2.0/authorize", oauth.authorize),
-    _route("DeviceCode", "POST", "/{tenant}/oauth2/v2.0/devicecode", oauth.device_code),
+    _route("DeviceCode", "POST", "/{tenant}/oauth2/v2.0/devicecode", device.start),
     _route("Token", "POST", "/{tenant}/oauth2/v2.0/token", oauth.token),
-    _route("DeviceLogin", "GET", "/devicelogin", oauth.device_page),
-    _route("DeviceLogin", "POST", "/devicelogin", oauth.device_approval),
+    _route("DeviceLogin", "GET", "/devicelogin", device.show_page),
+    _route("DeviceLogin", "POST", "/devicelogin", device.take_answer),
 )
 CONTROL = (
     _route("", "GET", "/_emulator/audiences", control.audiences),

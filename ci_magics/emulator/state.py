@@ -177,8 +177,8 @@ class World:
         }
         self.access_tokens: dict[str, Token] = {}
         self.refresh_tokens: dict[str, Token] = {}
-        # Ids of another process must never fit: clients remember them.
-        self._next_id = 800_000_000_000 + secrets.randbelow(100_000_000_000)
+        # Ids of another process must never fit, since clients remember them; and no id fits into a floating number.
+        self._next_id = 2**60 + secrets.randbelow(2**60)
         self.reset()
 
     def reset(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-import polars as pl
-import pyarrow as pa
-
-from ci_magics.matching.matched import Hashes, Matched, as_series, sendable_hashes
-from ci_magics.matching.normalize import INVALID, require_normalization, rules_of
+from ci_magics.matching.counting import Counted, count_profiles
+from ci_magics.matching.hash_list import HashList, Scratch, shared
+from ci_magics.matching.matched import Matched
+from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import Bar, as_image, counted, draw_funnel, draw_overlap, funnel_text
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ def cover(
     matched: Mapping[str, Matched],
     *,
     normalization: str = "basic",
-    ledgers: Mapping[str, Hashes] | None = None,
+    scratch: Scratch | None = None,
+    ledgers: Mapping[str, HashList] | None = None,
     destination: str | None = None,
 ) -> Coverage:
     """Count what can be matched.
@@ -205,6 +206,8 @@ def cover(
         Matched profiles by segment name.
     normalization
         The rule that decides.
+    scratch
+        Where long lists of hashes go for the moment.
     ledgers
         Hashes that the audience of a segment holds already, by segment name.
     destination
@@ -216,35 +219,26 @@ def cover(
         The normalization is unknown.
     """
     require_normalization(normalization)
-    hashes = {name: sendable_hashes(each.table, normalization) for name, each in matched.items()}
-    segments = tuple(
-        _cover_one(name, each, normalization, hashes[name], (ledgers or {}).get(name)) for name, each in matched.items()
-    )
-    return Coverage(segments, normalization, _overlaps(hashes), destination)
+    scratch = scratch or Scratch()
+    counted = {name: count_profiles(each.profiles, normalization, scratch) for name, each in matched.items()}
+    segments = tuple(cover_one(name, each, counted[name], (ledgers or {}).get(name)) for name, each in matched.items())
+    return Coverage(segments, normalization, _overlaps(counted), destination)
 
 
-def _cover_one(
-    name: str, matched: Matched, normalization: str, hashes: Hashes, ledger: Hashes | None
-) -> SegmentCoverage:
-    frame = _judged(matched.table, normalization)
-    rows = frame.height
-    counts = dict(frame.select(pl.col("reason").drop_nulls().value_counts()).unnest("reason").iter_rows())
-    valid = rows - sum(counts.values())
-    unique = frame.filter(pl.col("reason").is_null()).select(pl.col("identity").n_unique()).item() if valid else 0
-    reasons = {reason: counts.get(reason, 0) for reason in INVALID}
-    reasons |= {"duplicate": valid - unique, "suppressed": 0}
-    new, gone, unchanged = _against(hashes, ledger)
+def cover_one(name: str, matched: Matched, counted: Counted, ledger: HashList | None = None) -> SegmentCoverage:
+    """Return the numbers of one segment that was counted already."""
+    new, gone, unchanged = _against(counted.hashes, ledger)
     return SegmentCoverage(
         name=name,
-        rows=rows,
-        with_email=rows - reasons["missing"],
-        valid=valid,
-        unique=unique,
-        sendable=unique,
-        hashes=len(hashes),
-        prehashed=int(frame.select((pl.col("prehashed") & pl.col("reason").is_null()).sum()).item() or 0),
-        reasons=reasons,
-        differs=int(frame["differs"].sum() or 0),
+        rows=counted.rows,
+        with_email=counted.rows - counted.reasons["missing"],
+        valid=counted.valid,
+        unique=counted.unique,
+        sendable=counted.unique,
+        hashes=len(counted.hashes),
+        prehashed=counted.prehashed,
+        reasons={**counted.reasons, "duplicate": counted.valid - counted.unique, "suppressed": 0},
+        differs=counted.differs,
         new=new,
         gone=gone,
         unchanged=unchanged,
@@ -253,47 +247,18 @@ def _cover_one(
     )
 
 
-def _judged(table: pa.Table, normalization: str) -> pl.DataFrame:
-    """Return each profile's reason under a normalization, what identifies its address, and whether rules differ."""
-    wanted = ["prehashed", *[f"{part}_{rule}" for rule in ("basic", "enhanced") for part in ("reason", "sha256")]]
-    frame = pl.DataFrame({name: pl.Series(name, pl.from_arrow(_plain(table[name]))) for name in wanted})
-    rules = rules_of(normalization)
-    reason = pl.col(f"reason_{rules[0]}")
-    if normalization == "both":
-        reason = pl.when(pl.col("sha256_basic").is_null() & pl.col("sha256_enhanced").is_null()).then(reason)
-    identity = pl.struct([f"sha256_{rule}" for rule in rules]) if len(rules) > 1 else pl.col(f"sha256_{rules[0]}")
-    return frame.select(
-        reason.alias("reason"),
-        identity.alias("identity"),
-        "prehashed",
-        (pl.col("sha256_basic").ne_missing(pl.col("sha256_enhanced")) & ~pl.col("prehashed")).alias("differs"),
-    )
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        return column.cast(pa.string())
-    return column.cast(pa.large_binary()) if pa.types.is_fixed_size_binary(column.type) else column
-
-
-def _against(hashes: Hashes, ledger: Hashes | None) -> tuple[int | None, int | None, int | None]:
+def _against(hashes: HashList, ledger: HashList | None) -> tuple[int | None, int | None, int | None]:
     if ledger is None:
         return None, None, None
-    unchanged = _shared(hashes, ledger)
+    unchanged = shared(hashes, ledger)
     return len(hashes) - unchanged, len(ledger) - unchanged, unchanged
 
 
-def _overlaps(hashes: Mapping[str, Hashes]) -> dict[tuple[str, str], int]:
-    names = list(hashes)
+def _overlaps(counted: Mapping[str, Counted]) -> dict[tuple[str, str], int]:
     return {
-        (first, second): _shared(hashes[first], hashes[second])
-        for index, first in enumerate(names)
-        for second in names[index + 1 :]
+        (first, second): shared(counted[first].hashes, counted[second].hashes)
+        for first, second in combinations(counted, 2)
     }
-
-
-def _shared(one: Hashes, other: Hashes) -> int:
-    return as_series(one).to_frame().join(as_series(other).to_frame(), on="hash", how="semi").height
 
 
 def _measures(each: SegmentCoverage) -> list[tuple[str, str, int]]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ci_magics.errors import OutcomeUnknownError
-from ci_magics.microsoft.faults import Fault, read_errors, service_error
+from ci_magics.microsoft.faults import Fault, whole
 from ci_magics.microsoft.http import Answer, Conversation
+from ci_magics.microsoft.partial import partial_errors, raise_partial, understood
+from ci_magics.microsoft.retries import outcome_unknown
 
 CAMPAIGN = "/CampaignManagement/v13"
 CUSTOMER = "/CustomerManagement/v13"
@@ -71,14 +73,14 @@ class Advertising:
 
     def get_user(self) -> User:
         """Return the signed-in user (GetUser)."""
-        body = self._call("GetUser", "POST", f"{self._customer}/User/Query", {"UserId": None}).body
-        user = body.get("User") or {}
-        roles = body.get("CustomerRoles") or []
-        return User(
-            id=str(user.get("Id", "")),
-            customer_id=str(user.get("CustomerId", "")),
-            role_ids=tuple(int(role["RoleId"]) for role in roles),
-        )
+        answer = self._call("GetUser", "POST", f"{self._customer}/User/Query", {"UserId": None})
+        with understood("GetUser", answer):
+            user = answer.body["User"]
+            return User(
+                id=str(user["Id"]),
+                customer_id=str(user.get("CustomerId") or ""),
+                role_ids=tuple(int(role["RoleId"]) for role in answer.body.get("CustomerRoles") or []),
+            )
 
     def search_accounts(self, user_id: str) -> list[Account]:
         """Return the accounts a user may see (SearchAccounts), all pages."""
@@ -88,9 +90,10 @@ class Advertising:
                 "Predicates": [{"Field": "UserId", "Operator": "Equals", "Value": user_id}],
                 "PageInfo": {"Index": page, "Size": 100},
             }
-            body = self._call("SearchAccounts", "POST", f"{self._customer}/Accounts/Search", request).body
-            found = body.get("Accounts") or []
-            accounts += [_account(item) for item in found]
+            answer = self._call("SearchAccounts", "POST", f"{self._customer}/Accounts/Search", request)
+            with understood("SearchAccounts", answer):
+                found = [_account(item) for item in answer.body.get("Accounts") or []]
+            accounts += found
             if len(found) < 100:
                 break
         return accounts
@@ -123,15 +126,10 @@ class Advertising:
         answer = self._call(
             "AddAudiences", "POST", f"{self._campaign}/Audiences", {"Audiences": [audience]}, repeatable=False
         )
-        _raise_partial(answer, "AddAudiences")
-        ids = answer.body.get("AudienceIds") or []
-        if not ids or ids[0] is None:
-            raise OutcomeUnknownError(
-                "Microsoft Advertising answered without the new audience's id.",
-                "Look at %ci_status before you run it again.",
-                code="outcome_unknown",
-                tracking_id=answer.tracking_id,
-            )
+        raise_partial(answer, "AddAudiences")
+        ids = answer.body.get("AudienceIds")
+        if not isinstance(ids, list) or len(ids) != 1 or not str(ids[0]).isdecimal():
+            raise outcome_unknown("AddAudiences", answer.tracking_id)
         return str(ids[0]), answer.tracking_id
 
     def audiences(self, ids: Sequence[str] | None = None) -> list[Audience]:
@@ -146,10 +144,36 @@ class Advertising:
             found += self._query_audiences(list(ids[start : start + 100]))
         return found
 
+    def update_audience(
+        self,
+        audience_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        membership_days: int | None = None,
+    ) -> None:
+        """Change what is given of a list (UpdateAudiences).
+
+        Raises
+        ------
+        ServiceError
+            Microsoft refused, for example because the name is taken.
+        """
+        changes = {"Name": name, "Description": description, "MembershipDuration": membership_days}
+        item: dict[str, Any] = {"Type": "CustomerList", "Id": audience_id}
+        item |= {field: value for field, value in changes.items() if value is not None}
+        answer = self._call("UpdateAudiences", "PUT", f"{self._campaign}/Audiences", {"Audiences": [item]})
+        raise_partial(answer, "UpdateAudiences")
+
     def delete_audience(self, audience_id: str) -> None:
-        """Delete a list (DeleteAudiences)."""
-        answer = self._call("DeleteAudiences", "DELETE", f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]})
-        _raise_partial(answer, "DeleteAudiences")
+        """Delete a list (DeleteAudiences); a lost answer is settled by looking whether the list is still there."""
+        url, body = f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]}
+        try:
+            answer = self._call("DeleteAudiences", "DELETE", url, body, repeatable=False)
+            raise_partial(answer, "DeleteAudiences")
+        except OutcomeUnknownError:
+            if self.audiences([audience_id]):
+                raise
 
     def apply(self, audience_id: str, action: Action, hashes: Sequence[str], *, accept_terms: bool) -> Applied:
         """Add, remove or replace up to 1,000 members (ApplyCustomerListUserData).
@@ -164,7 +188,16 @@ class Advertising:
             1 to 1,000 lower-case hexadecimal SHA-256 values.
         accept_terms
             Whether the Customer Match terms were accepted on the connection; sent only when they were.
+
+        Raises
+        ------
+        ValueError
+            There are no hashes, or too many; nothing was sent.
+        OutcomeUnknownError
+            No usable answer came back.
         """
+        if not 1 <= len(hashes) <= MAX_ITEMS:
+            raise ValueError(f"one call takes 1 to {MAX_ITEMS:,} hashes")
         data: dict[str, Any] = {
             "AudienceId": audience_id,
             "ActionType": action,
@@ -180,7 +213,7 @@ class Advertising:
             {"CustomerListUserData": data},
             repeatable=action != "Replace",
         )
-        return Applied(tuple(read_errors(answer.body.get("PartialErrors"))), answer.tracking_id)
+        return Applied(tuple(partial_errors(answer, "ApplyCustomerListUserData")), answer.tracking_id)
 
     def _query_audiences(self, ids: list[str] | None) -> list[Audience]:
         answer = self._call(
@@ -189,16 +222,11 @@ class Advertising:
             f"{self._campaign}/Audiences/QueryByIds",
             {"AudienceIds": ids, "Type": "CustomerList"},
         )
-        return [_audience(item) for item in answer.body.get("Audiences") or [] if item is not None]
+        with understood("GetAudiencesByIds", answer):
+            return [_audience(item) for item in answer.body["Audiences"] if item is not None]
 
     def _call(self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Answer:
         return self._conversation.call(operation, verb, url, body, repeatable=repeatable)
-
-
-def _raise_partial(answer: Answer, operation: str) -> None:
-    faults = read_errors(answer.body.get("PartialErrors"))
-    if faults:
-        raise service_error(faults, status=200, tracking_id=answer.tracking_id, operation=operation)
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
@@ -208,9 +236,9 @@ def _audience(item: Mapping[str, Any]) -> Audience:
         description=str(item.get("Description") or ""),
         scope=str(item.get("Scope") or ""),
         parent_id=str(item.get("ParentId") or ""),
-        membership_days=_whole(item.get("MembershipDuration")),
-        search_size=_whole(item.get("SearchSize")),
-        audience_network_size=_whole(item.get("AudienceNetworkSize")),
+        membership_days=whole(item.get("MembershipDuration")),
+        search_size=whole(item.get("SearchSize")),
+        audience_network_size=whole(item.get("AudienceNetworkSize")),
     )
 
 
@@ -221,7 +249,3 @@ def _account(item: Mapping[str, Any]) -> Account:
         number=str(item.get("Number") or ""),
         customer_id=str(item.get("ParentCustomerId") or ""),
     )
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)

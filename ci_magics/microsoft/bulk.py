@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import requests
 
-from ci_magics.errors import CiError, ConnectionSetupError, OutcomeUnknownError
-from ci_magics.microsoft.faults import Fault, read_errors, read_faults, service_error
-from ci_magics.microsoft.http import Conversation, json_object, tracking_id_of
+from ci_magics.errors import ConnectionSetupError, OutcomeUnknownError, ServiceError
+from ci_magics.microsoft.faults import Fault, read_errors, symbol, whole
+from ci_magics.microsoft.http import Conversation
 from ci_magics.microsoft.result_file import MAX_RESULT_BYTES, RowError, read_result
 
 BULK = "/Bulk/v13"
@@ -88,28 +88,39 @@ class Bulk:
     def upload(self, ticket: UploadTicket, path: Path) -> str | None:
         """Send a file and return the TrackingId.
 
-        A lost answer is no error here: `status` tells whether the file arrived.
+        A lost answer is no error here: `status` tells whether the file arrived. What only asks to wait or to sign in
+        anew is sent again, since the address is used up by a file that was taken and by nothing else.
 
         Raises
         ------
         ServiceError
             Microsoft refused the file.
         """
+        try:
+            return self._conversation.exchange(
+                "the upload", lambda: self._post(ticket.upload_url, path), repeatable=False, needs_json=False
+            ).tracking_id
+        except OutcomeUnknownError as unknown:
+            return unknown.tracking_id
+        except ServiceError as error:
+            if error.code != _ALREADY_USED:
+                raise
+            return error.tracking_id
+
+    def _post(self, url: str, path: Path) -> requests.Response:
+        """Send a file once, signed in by both forms that Microsoft's documents and its SDK use."""
         headers = self._conversation.headers()
         headers["AccountId"] = headers["CustomerAccountId"]
         headers["AuthenticationToken"] = headers["Authorization"].removeprefix("Bearer ")
         with path.open("rb") as content:
-            try:
-                response = self._conversation.session.post(
-                    ticket.upload_url,
-                    headers=headers,
-                    files={"file": (path.name, content)},
-                    timeout=_UPLOAD_TIMEOUT,
-                    allow_redirects=False,
-                )
-            except requests.RequestException:
-                return None  # whether it arrived is asked for by `status`
-        return _read_upload_answer(response)
+            return self._conversation.session.post(
+                url,
+                headers=headers,
+                files={"file": (path.name, content)},
+                timeout=_UPLOAD_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            )
 
     def status(self, request_id: str) -> UploadStatus:
         """Ask how far an upload is (GetBulkUploadStatus)."""
@@ -121,9 +132,9 @@ class Bulk:
         )
         body = answer.body
         return UploadStatus(
-            status=str(body.get("RequestStatus") or ""),
-            percent=int(body.get("PercentComplete") or 0),
-            result_url=body.get("ResultFileUrl") or None,
+            status=symbol(body.get("RequestStatus")),
+            percent=whole(body.get("PercentComplete")) or 0,
+            result_url=str(body.get("ResultFileUrl") or "") or None,
             faults=tuple(read_errors(body.get("Errors"))),
             tracking_id=answer.tracking_id,
         )
@@ -159,12 +170,13 @@ class Bulk:
                 address = url or self.status(request_id).result_url
                 if address and self._download(address, result):
                     result.seek(0)
-                    yield from read_result(result)
+                    yield from _errors_of(status, result)
                     return
         raise OutcomeUnknownError(
             "The result file of the upload cannot be fetched, so it is not known which rows were accepted.",
             "Run the export again: sending the same rows twice does no harm.",
             code="result_missing",
+            tracking_id=status.tracking_id,
         )
 
     def _download(self, url: str, target: BinaryIO) -> bool:
@@ -190,12 +202,16 @@ def _copy(response: requests.Response, target: BinaryIO) -> bool:
     return True
 
 
-def _read_upload_answer(response: requests.Response) -> str | None:
-    body = json_object(response)
-    tracking_id = tracking_id_of(response, body)
-    faults = read_faults(body or {}) if not response.ok else []
-    used = any(fault.code == _ALREADY_USED for fault in faults)
-    if response.ok or used or response.status_code >= 500:
-        return tracking_id
-    error: CiError = service_error(faults, status=response.status_code, tracking_id=tracking_id, operation="the upload")
-    raise error
+def _errors_of(status: UploadStatus, result: BinaryIO) -> Iterator[RowError]:
+    """Read the errors; a result that has some by its status and names none is no answer."""
+    named = False
+    for error in read_result(result):
+        named = True
+        yield error
+    if status.status == "CompletedWithErrors" and not named:
+        raise OutcomeUnknownError(
+            "Microsoft Advertising refused some rows of the upload without naming them.",
+            "Run the export again: sending the same rows twice does no harm.",
+            code="errors_unnamed",
+            tracking_id=status.tracking_id,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ci_magics.errors import ConnectionSetupError
 
@@ -48,11 +48,14 @@ class Endpoints:
 
     def allows_upload_to(self, url: str) -> bool:
         """Tell whether credentials and a file may be sent to an upload URL that the bulk service handed out."""
-        parts = urlsplit(url)
+        parts = _parts(url)
+        if parts is None:
+            return False
         if self.is_emulator:
             return (parts.scheme, parts.netloc) == urlsplit(self.bulk)[:2]
         host = parts.hostname or ""
-        return parts.scheme == "https" and (host == "bingads.microsoft.com" or host.endswith(".bingads.microsoft.com"))
+        ours = host == "bingads.microsoft.com" or host.endswith(".bingads.microsoft.com")
+        return ours and parts.scheme == "https" and parts.port in (None, 443) and not parts.username
 
 
 def endpoints_of(environment: str, emulator_url: str | None = None) -> Endpoints:
@@ -92,14 +95,26 @@ def loopback(url: str) -> str:
     ConnectionSetupError
         The address is not ``http://`` on a loopback host.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.username or parts.password:
+    parts = _parts(url)
+    if parts is None or parts.scheme != "http" or parts.hostname not in _LOOPBACK or "@" in parts.netloc:
         raise ConnectionSetupError(
             "The emulator's address must be on this machine.",
             "Set CI_MAGICS_EMULATOR to an address such as http://127.0.0.1:8765, or unset it.",
             code="emulator_not_loopback",
         )
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Split an address, but for one that readers of addresses understand differently."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
+        return None
+    try:
+        parts = urlsplit(url)
+        readable = parts.port != 0
+    except ValueError:
+        return None
+    return parts if readable else None
 
 
 def _microsoft(environment: Environment, infix: str, scope: str) -> Endpoints:

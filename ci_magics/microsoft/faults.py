@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,8 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     ),
     8004: ("A value was not accepted as a hashed e-mail.", "Please report this as a bug of ci-magics."),
 }
+_SYMBOL = re.compile("[A-Za-z][A-Za-z0-9]{0,99}")
+_WHOLE = re.compile("-?[0-9]{1,18}")
 _SIGN_IN_CODES = frozenset({105, 108, 109, 120, 122, 123, 124, 125, 126})
 
 
@@ -150,20 +153,25 @@ def sentence_of(code: int | None, *, status: int, operation: str, name: str = ""
         return _SENTENCES[105]
     if code is None and status == 429:
         return _SENTENCES[117]
-    symbol = f" ({name})" if name.isidentifier() else ""
-    return f"Microsoft Advertising refused {operation}{symbol}.", _SUPPORT
+    named = f" ({name})" if symbol(name) else ""
+    return f"Microsoft Advertising refused {operation}{named}.", _SUPPORT
 
 
 def _fault(element: Mapping[str, Any]) -> Fault:
     return Fault(
-        code=_whole(element.get("Code")),
-        error_code=str(element.get("ErrorCode") or ""),
-        index=_whole(element.get("Index")),
+        code=whole(element.get("Code")),
+        error_code=symbol(element.get("ErrorCode")),
+        index=whole(element.get("Index")),
     )
 
 
-def _whole(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
+def symbol(value: Any) -> str:
+    """Return a symbolic name as it came, or nothing where it is no name: other words may quote what was sent."""
+    return value if isinstance(value, str) and _SYMBOL.fullmatch(value) else ""
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number that came as a number or as text, or None where it is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,17 +11,15 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from ci_magics import __version__
-from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
+from ci_magics.errors import CiError
+from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.microsoft.endpoints import Endpoints
-from ci_magics.microsoft.faults import Fault, read_faults, service_error
+from ci_magics.microsoft.faults import read_faults, service_error
+from ci_magics.microsoft.retries import RENEW, PassingError, lost, passing_or_final, redirected, seconds_to_wait
 
 _ATTEMPTS = 5
 _JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, to wait for a byte of the answer
-_RENEW = frozenset({105, 109})
-_INTERNAL = frozenset({0, 1010, 1011})
-_RATE = 117
-_BULK_RATE = frozenset({3227, 4204})
 
 
 class AccessTokens(Protocol):
@@ -41,7 +39,7 @@ class Answer:
     """A successful answer: its JSON object and the TrackingId that support asks for."""
 
     body: dict[str, Any]
-    tracking_id: str | None
+    tracking_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,23 +53,19 @@ class Caller:
     developer_token: str = field(repr=False)
 
 
-class _PassingError(Exception):
-    """A failure that may pass: what to raise when it does not, and how long to wait before trying again."""
-
-    def __init__(self, error: CiError, wait: float | None = None) -> None:
-        super().__init__()
-        self.error = error
-        self.wait = wait
-
-
 def open_session(endpoints: Endpoints) -> requests.Session:
     """Return a session that keeps its connections open; towards the emulator it ignores proxies of the machine."""
     session = requests.Session()
     session.trust_env = not endpoints.is_emulator
+    session.auth = _as_it_is  # else a .netrc of the machine would replace the bearer token
     session.headers["User-Agent"] = f"ci-magics/{__version__}"
     session.mount("https://", HTTPAdapter(pool_maxsize=8))
     session.mount("http://", HTTPAdapter(pool_maxsize=8))
     return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 class Conversation:
@@ -120,14 +114,53 @@ class Conversation:
         OutcomeUnknownError
             The request went out, no usable answer came back, and it must not be sent again blindly.
         """
+
+        def send() -> requests.Response:
+            return self.session.request(
+                verb,
+                url,
+                json=body,
+                headers=self.headers(),
+                timeout=_JSON_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            )
+
+        return self.exchange(operation, send, repeatable=repeatable)
+
+    def exchange(
+        self, operation: str, send: Callable[[], requests.Response], *, repeatable: bool, needs_json: bool = True
+    ) -> Answer:
+        """Send a request, again where that helps, and return its answer.
+
+        Parameters
+        ----------
+        operation
+            Its name, for messages.
+        send
+            Sends it once, with ``stream=True`` and following no redirect.
+        repeatable
+            Whether sending it twice does no harm.
+        needs_json
+            Whether success without a JSON object is no usable answer.
+
+        Raises
+        ------
+        CiError
+            As `call` does.
+        """
         renewals = iter((self.caller.tokens.renew,))
 
         def once() -> Answer:
-            return self._once(operation, verb, url, body, repeatable, renewals)
+            try:
+                received = receive(send(), self.clock.now())
+            except requests.RequestException as error:
+                raise lost(operation, error, repeatable) from None
+            return _read(operation, received, repeatable, needs_json, renewals)
 
         try:
             return self._retrying()(once)
-        except _PassingError as passing:
+        except PassingError as passing:
             raise passing.error from None
 
     def headers(self) -> dict[str, str]:
@@ -143,9 +176,9 @@ class Conversation:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            retry=retry_if_exception_type(_PassingError),
+            retry=retry_if_exception_type(PassingError),
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=_seconds_to_wait,
+            wait=seconds_to_wait,
             sleep=self.clock.sleep,
             before_sleep=self._tell,
             reraise=True,
@@ -154,108 +187,29 @@ class Conversation:
     def _tell(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
         error = state.outcome.exception() if state.outcome else None
-        if seconds >= 1 and isinstance(error, _PassingError):
+        if seconds >= 1 and isinstance(error, PassingError):
             self._on_wait(f"{error.error.sentence} Trying again in {seconds:.0f} s.")
 
-    def _once(
-        self,
-        operation: str,
-        verb: str,
-        url: str,
-        body: Mapping[str, Any],
-        repeatable: bool,
-        renewals: Any,
-    ) -> Answer:
-        try:
-            response = self.session.request(
-                verb, url, json=body, headers=self.headers(), timeout=_JSON_TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise _lost(operation, error, repeatable) from None
-        return self._read(operation, response, repeatable, renewals)
 
-    def _read(self, operation: str, response: requests.Response, repeatable: bool, renewals: Any) -> Answer:
-        body = json_object(response)
-        tracking_id = tracking_id_of(response, body)
-        if response.ok and body is not None:
-            return Answer(body, tracking_id)
-        faults = read_faults(body or {})
-        codes = {fault.code for fault in faults}
-        error = service_error(faults, status=response.status_code, tracking_id=tracking_id, operation=operation)
-        if codes & _RENEW or (not faults and response.status_code == 401):
-            renew = next(renewals, None)
-            if renew is None:
-                raise error
-            renew()
-            raise _PassingError(error, 0)
-        raise _passing_or_final(error, faults, response, operation, repeatable)
-
-
-def json_object(response: requests.Response) -> dict[str, Any] | None:
-    """Return the answer's JSON object, or None when it holds none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def tracking_id_of(response: requests.Response, body: Mapping[str, Any] | None) -> str | None:
-    """Return the TrackingId of an answer: a header of every answer, and in the body of faults."""
-    found = response.headers.get("TrackingId") or (body or {}).get("TrackingId")
-    return str(found) if found else None
-
-
-def _passing_or_final(
-    error: CiError, faults: list[Fault], response: requests.Response, operation: str, repeatable: bool
-) -> Exception:
-    """Decide by code, not by status, whether waiting helps."""
-    codes = {fault.code for fault in faults}
-    if _RATE in codes or (not faults and response.status_code == 429):
-        return _PassingError(error, _retry_after(response) or 60.0)
-    if codes & _BULK_RATE:
-        return _PassingError(error, _retry_after(response) or 225.0)  # five tries within the documented 15 min
-    if codes & _INTERNAL or (not faults and (response.ok or response.status_code >= 500)):
-        unknown = _unknown(operation, tracking_id_of(response, None))
-        return _PassingError(error if faults else unknown) if repeatable else unknown
-    return error
-
-
-def _lost(operation: str, error: requests.RequestException, repeatable: bool) -> Exception:
-    if _never_left(error):
-        return _PassingError(
-            ServiceError(
-                "Microsoft Advertising cannot be reached.",
-                "Check the network and run it again.",
-                code="unreachable",
-            )
-        )
-    unknown = _unknown(operation, None)
-    return _PassingError(unknown) if repeatable else unknown
-
-
-def _never_left(error: requests.RequestException) -> bool:
-    """Tell whether the connection was never made, so that nothing can have arrived."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
-
-
-def _unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownError:
-    return OutcomeUnknownError(
-        f"Microsoft Advertising gave no usable answer to {operation}: it may or may not have been carried out.",
-        "Look at %ci_status before you run it again.",
-        code="outcome_unknown",
-        tracking_id=tracking_id,
+def _read(
+    operation: str,
+    received: Received,
+    repeatable: bool,
+    needs_json: bool,
+    renewals: Iterator[Callable[[], object]],
+) -> Answer:
+    if received.ok and (received.body is not None or not needs_json):
+        return Answer(received.body or {}, received.tracking_id)
+    if received.is_redirect:
+        raise redirected(operation, received)
+    faults = read_faults(received.body or {})
+    error: CiError = service_error(
+        faults, status=received.status, tracking_id=received.tracking_id, operation=operation
     )
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), 3600.0) if value.isdigit() else None
-
-
-def _seconds_to_wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, _PassingError) else None
-    return float(2 ** (state.attempt_number - 1)) if asked is None else asked
+    if {fault.code for fault in faults} & RENEW or (not faults and received.status == 401):
+        renew = next(renewals, None)
+        if renew is None:
+            raise error
+        renew()
+        raise PassingError(error, 0)
+    raise passing_or_final(error, faults, received, operation, repeatable)

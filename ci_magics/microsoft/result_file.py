@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from ci_magics.errors import OutcomeUnknownError
+from ci_magics.microsoft.faults import symbol, whole
 from ci_magics.microsoft.upload_file import item_position
 
 MAX_RESULT_BYTES = 512 * 1024 * 1024
@@ -49,7 +51,7 @@ def read_result(archive: BinaryIO) -> Iterator[RowError]:
     try:
         with _open_member(archive) as member:
             yield from _row_errors(member)
-    except (zipfile.BadZipFile, UnicodeDecodeError, csv.Error, EOFError):
+    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, csv.Error, EOFError, RuntimeError, ValueError, OSError):
         raise _unreadable() from None
 
 
@@ -67,19 +69,18 @@ def _open_member(archive: BinaryIO) -> BinaryIO:
 
 def _row_errors(member: BinaryIO) -> Iterator[RowError]:
     text = io.TextIOWrapper(member, encoding="utf-8-sig", newline="")
-    for row in csv.DictReader(text):
+    rows = csv.DictReader(text)
+    if "Type" not in (rows.fieldnames or []):
+        raise _unreadable()
+    for row in rows:
         kind = row.get("Type") or ""
         if kind.endswith(" Error"):
             yield RowError(
                 about="item" if kind.startswith("Customer List Item") else "list",
                 position=item_position(row.get("Client Id") or ""),
-                code=_whole(row.get("Error Number")),
-                error_code=row.get("Error") or "",
+                code=whole(row.get("Error Number")),
+                error_code=symbol(row.get("Error")),
             )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.strip().isdigit() else None
 
 
 def _unreadable() -> OutcomeUnknownError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from html.parser import HTMLParser
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 import msal
 import requests
-from requests.adapters import HTTPAdapter
 
 from ci_magics.errors import CiError, SignInError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
+from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields
 from ci_magics.microsoft.http import open_session
 
 Flow = Literal["device", "browser", "env"]
@@ -23,7 +22,6 @@ FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
 EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 _LOOPBACK_REDIRECT = "http://localhost"
 _BROWSER_SECONDS = 300
-_TIMEOUT = (10.0, 60.0)
 
 #: What the person should do for each error of Microsoft Entra (guide "Get tokens", "Handle service errors").
 _REMEDIES = {
@@ -80,44 +78,11 @@ class MsalTokens:
         return "<MsalTokens>"
 
     def _silently(self, *, force_refresh: bool) -> str:
-        answer = self._app.acquire_token_silent_with_error(
-            [self._scope], account=self._account, force_refresh=force_refresh
-        )
+        with _reachable():
+            answer = self._app.acquire_token_silent_with_error(
+                [self._scope], account=self._account, force_refresh=force_refresh
+            )
         return str(_checked(answer)["access_token"])
-
-
-class _Rerouted(HTTPAdapter):
-    """Send what is addressed to Microsoft's sign-in to the emulator instead."""
-
-    def __init__(self, base: str) -> None:
-        self._base = urlsplit(base)
-        super().__init__()
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts = urlsplit(request.url or "")
-        request.url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
-        return super().send(request, *args, **kwargs)
-
-
-#: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
-_ROUTING_HINT = "X-AnchorMailbox"
-
-
-class _SparingSession:
-    """What MSAL needs of a session: a time limit on every request, and no hint that names the person."""
-
-    def __init__(self, session: requests.Session) -> None:
-        self._session = session
-
-    def get(self, url: str, **options: Any) -> requests.Response:
-        return self._session.get(url, **{"timeout": _TIMEOUT, **options})
-
-    def post(self, url: str, **options: Any) -> requests.Response:
-        headers = {name: value for name, value in (options.pop("headers", None) or {}).items() if name != _ROUTING_HINT}
-        return self._session.post(url, **{"timeout": _TIMEOUT, "headers": headers, **options})
-
-    def close(self) -> None:
-        self._session.close()
 
 
 def open_application(
@@ -140,22 +105,13 @@ def open_application(
     cache
         Where tokens are kept; in memory unless given.
     """
-    session = open_session(endpoints)
-    if endpoints.login:
-        session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login))
-    try:
+    with _reachable():
         return msal.PublicClientApplication(
             client_id,
             authority=f"{LOGIN_HOST}/{tenant}",
-            http_client=_SparingSession(session),
+            http_client=EntraSession(endpoints),
             token_cache=cache,
         )
-    except (ValueError, requests.RequestException):
-        raise SignInError(
-            "Microsoft's sign-in cannot be reached, or does not know the tenant.",
-            "Check the network and the tenant of the connection.",
-            code="sign_in_unreachable",
-        ) from None
 
 
 def open_cache(path: Path, on_notice: Callable[[str], None]) -> msal.TokenCache:
@@ -180,7 +136,8 @@ def open_cache(path: Path, on_notice: Callable[[str], None]) -> msal.TokenCache:
 
 def known_sign_in(app: msal.PublicClientApplication, scope: str, home_account_id: str | None) -> MsalTokens | None:
     """Return the tokens of somebody who signed in earlier, or None."""
-    accounts = app.get_accounts()
+    with _reachable():
+        accounts = app.get_accounts()
     account = next((each for each in accounts if each["home_account_id"] == home_account_id), None)
     if account is None and home_account_id is None and len(accounts) == 1:
         account = accounts[0]
@@ -189,20 +146,24 @@ def known_sign_in(app: msal.PublicClientApplication, scope: str, home_account_id
 
 def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
     """Show a link and a code, and wait until the person has signed in; can be interrupted."""
-    flow = app.initiate_device_flow([scope])
+    with _reachable():
+        flow = app.initiate_device_flow([scope])
     if "user_code" not in flow:
         _checked(flow)
     show(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
-    return _tokens(app, scope, app.acquire_token_by_device_flow(flow))
+    with _reachable():
+        answer = app.acquire_token_by_device_flow(flow)
+    return _tokens(app, scope, answer)
 
 
 def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
     """Open the browser of this machine, and wait until the person has signed in."""
     show("Sign in with the browser window that opens now.")
     try:
-        answer = app.acquire_token_interactive(
-            [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
-        )
+        with _reachable():
+            answer = app.acquire_token_interactive(
+                [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
+            )
     except (RuntimeError, OSError):
         raise SignInError(
             "Nobody signed in within five minutes.", "Run it again, or use --flow device.", code="sign_in_timeout"
@@ -212,7 +173,9 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
 
 def sign_in_by_refresh_token(app: msal.PublicClientApplication, scope: str, refresh_token: str) -> MsalTokens:
     """Sign in unattended with a refresh token; the new one is in the cache before it is used."""
-    return _tokens(app, scope, app.acquire_token_by_refresh_token(refresh_token, [scope]))
+    with _reachable():
+        answer = app.acquire_token_by_refresh_token(refresh_token, [scope])
+    return _tokens(app, scope, answer)
 
 
 def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints) -> MsalTokens:
@@ -220,37 +183,42 @@ def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints)
 
     The emulator's own user has nobody to ask, so that a first notebook runs without an account.
     """
-    flow = app.initiate_auth_code_flow([endpoints.scope], redirect_uri=_LOOPBACK_REDIRECT, response_mode="form_post")
+    with _reachable():
+        flow = app.initiate_auth_code_flow(
+            [endpoints.scope], redirect_uri=_LOOPBACK_REDIRECT, response_mode="form_post"
+        )
     with open_session(endpoints) as browser:
         try:
-            page = browser.get(flow["auth_uri"], timeout=_TIMEOUT)
+            page = browser.get(flow["auth_uri"], timeout=TIMEOUT)
         except requests.RequestException:
             raise SignInError(
                 "The emulator cannot be reached.",
                 "Start it again: python -m ci_magics.emulator, or unset CI_MAGICS_EMULATOR.",
                 code="emulator_unreachable",
             ) from None
-    form = _HiddenFields(page.text).fields
-    return _tokens(app, endpoints.scope, app.acquire_token_by_auth_code_flow(flow, form))
+    form = hidden_fields(page.text)
+    with _reachable():
+        answer = app.acquire_token_by_auth_code_flow(flow, form)
+    return _tokens(app, endpoints.scope, answer)
 
 
-class _HiddenFields(HTMLParser):
-    """The hidden inputs of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.fields: dict[str, str] = {}
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "input" and values.get("type") == "hidden" and values.get("name"):
-            self.fields[str(values["name"])] = values.get("value") or ""
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Turn every way in which Microsoft's sign-in may fail to answer into one error."""
+    try:
+        yield
+    except (ValueError, requests.RequestException, msal.exceptions.MsalError):
+        raise SignInError(
+            "Microsoft's sign-in cannot be reached, or does not know the tenant.",
+            "Check the network and the tenant of the connection.",
+            code="sign_in_unreachable",
+        ) from None
 
 
 def _tokens(app: msal.PublicClientApplication, scope: str, answer: Mapping[str, Any] | None) -> MsalTokens:
     claims = _checked(answer).get("id_token_claims") or {}
-    accounts = app.get_accounts()
+    with _reachable():
+        accounts = app.get_accounts()
     username = claims.get("preferred_username")
     account = next((each for each in accounts if each.get("username") == username), accounts[0] if accounts else None)
     if account is None:

@@ -6,8 +6,6 @@ Record" of the bulk file schema 6.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,9 @@ from ci_magics.microsoft.zip_file import SingleMemberZip
 Hashes = npt.NDArray[np.uint8]
 """SHA-256 values, shape (n, 32)."""
 
-MAX_FILE_ROWS = 4_000_000
+#: Limit of a zipped file in bytes (guide "Bulk download and upload"); its 4,000,000 rows are never reached before it.
 MAX_FILE_BYTES = 100_000_000
-#: Rows that always stay below the size limit: a deflated item takes 40 bytes, and never 50.
+#: Rows that always stay below it: a deflated item takes 40 bytes, and never 50.
 FILE_ROWS = 2_000_000
 #: Microsoft's sandbox takes fewer (guide "Sandbox").
 SANDBOX_FILE_ROWS = 20_000
@@ -30,68 +28,8 @@ _COLUMNS = "Type,Id,Parent Id,Client Id,Name,Action Type,Accept Customer Match T
 _FORMAT_VERSION = "Format Version,,,,6.0,,,,"
 _HEADING_ROWS = 2  # the Format Version and Customer List records
 _BLOCK = 50_000
-_BYTES_PER_ITEM = 64  # more than a deflated item ever takes
-_HELD_BACK = 131_072  # bytes that the compressor may not have handed out yet
 _CLIENT_ID_DIGITS = 9
 _HEX = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], dtype=np.uint8)
-
-
-@dataclass(frozen=True)
-class UploadFile:
-    """One file to upload: the items ``start`` up to ``stop`` of the hashes it was made from."""
-
-    path: Path
-    action: Action
-    start: int
-    stop: int
-
-
-def write_upload_files(
-    hashes: Hashes,
-    *,
-    audience_id: str,
-    action: Action,
-    accept_terms: bool,
-    directory: Path,
-    max_rows: int = MAX_FILE_ROWS,
-    max_bytes: int = MAX_FILE_BYTES,
-) -> Iterator[UploadFile]:
-    """Write hashes into as few zip files as Microsoft's limits allow, one after the other.
-
-    Each item's Client Id is its position in ``hashes``, so that an error in the result file finds its way back.
-    Nothing to replace a list with makes one file without items, which empties the list; otherwise no hashes, no file.
-
-    Parameters
-    ----------
-    hashes
-        What to send, shape (n, 32).
-    audience_id
-        The list that exists already.
-    action
-        What to do with the items. ``Replace`` goes into the first file only, ``Add`` into the others.
-    accept_terms
-        Whether the Customer Match terms were accepted on the connection; written only when they were.
-    directory
-        Where the files go.
-    max_rows, max_bytes
-        Limits of one file, the zipped size in bytes (guide "Bulk download and upload").
-
-    Raises
-    ------
-    ValueError
-        The limits leave no room for a single item.
-    """
-    if max_rows <= _HEADING_ROWS or max_bytes < _room_for(0, 1):
-        raise ValueError("the limits leave no room for an item")
-    start = 0
-    number = 0
-    while start < len(hashes) or (action == "Replace" and number == 0):
-        now: Action = "Add" if action == "Replace" and number else action
-        path = directory / f"upload-{number:04d}.zip"
-        heading = _heading(audience_id, now, accept_terms)
-        stop = _write_one(path, heading, hashes, start, audience_id, max_rows - _HEADING_ROWS, max_bytes)
-        yield UploadFile(path, now, start, stop)
-        start, number = stop, number + 1
 
 
 def write_upload_file(
@@ -117,7 +55,6 @@ def write_upload_file(
         What to do with the items.
     accept_terms
         Whether the Customer Match terms were accepted on the connection; written only when they were.
-
     max_rows
         The limit of the environment, headings not counted.
 
@@ -144,26 +81,6 @@ def rows_per_file(environment: str) -> int:
 def item_position(client_id: str) -> int | None:
     """Return the position of the hash that a result row is about, or None when it is about the list."""
     return int(client_id) if client_id.isascii() and client_id.isdigit() and len(client_id) < 19 else None
-
-
-def _write_one(
-    path: Path, heading: bytes, hashes: Hashes, start: int, audience_id: str, room: int, max_bytes: int
-) -> int:
-    end = min(start + room, len(hashes))
-    block = max(min(_BLOCK, (max_bytes - _HELD_BACK) // _BYTES_PER_ITEM), 1)
-    with SingleMemberZip(path, "upload.csv") as archive:
-        archive.write(heading)
-        while start < end:
-            stop = min(start + block, end)
-            if archive.compressed_bytes and archive.compressed_bytes + _room_for(start, stop) > max_bytes:
-                break
-            archive.write(_items(hashes[start:stop], start, audience_id))
-            start = stop
-    return start
-
-
-def _room_for(start: int, stop: int) -> int:
-    return (stop - start) * _BYTES_PER_ITEM + _HELD_BACK
 
 
 def _heading(audience_id: str, action: Action, accept_terms: bool) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -63,7 +63,7 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
         if type(frame).__module__.startswith("pandas"):
             return pa.table({name: _pandas_column(frame[name]) for name in wanted})
         chosen = frame.select(wanted)
-        return _without_views(pa.table(chosen.collect() if hasattr(chosen, "collect") else chosen))
+        return plain_text(pa.table(chosen.collect() if hasattr(chosen, "collect") else chosen))
     except (pa.ArrowException, duckdb.Error, TypeError, ValueError):
         raise SegmentError(
             "A column of the frame mixes kinds of values that cannot stand together.",
@@ -75,7 +75,7 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
 def fetched(relation: duckdb.DuckDBPyRelation) -> pa.Table:
     """Return what a relation holds."""
     result = relation.arrow()
-    return _without_views(result.read_all() if isinstance(result, pa.RecordBatchReader) else result)
+    return plain_text(result.read_all() if isinstance(result, pa.RecordBatchReader) else result)
 
 
 def _names(frame: Any) -> list[str]:
@@ -117,16 +117,32 @@ def _as_text(value: Any) -> str | None:
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _without_views(table: pa.Table) -> pa.Table:
+_Arrow = TypeVar("_Arrow", pa.Table, pa.RecordBatch)
+
+
+def plain_text(table: _Arrow) -> _Arrow:
     """Give text in views a plain layout: few of Arrow's functions know views."""
-    for index, column in enumerate(table.schema):
-        kind = column.type
-        if pa.types.is_string_view(kind):
-            table = table.set_column(index, column.name, table.column(index).cast(pa.large_string()))
-        elif pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type):
-            chunks = [_plain_dictionary(chunk) for chunk in table.column(index).chunks]
-            table = table.set_column(index, column.name, pa.chunked_array(chunks, _dictionary(kind)))
-    return table
+    kinds = [_plain_kind(column.type) for column in table.schema]
+    if kinds == [column.type for column in table.schema]:
+        return table
+    columns = [_as_plain(table.column(index), kind) for index, kind in enumerate(kinds)]
+    return type(table).from_arrays(columns, names=table.schema.names)
+
+
+def _plain_kind(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return _dictionary(kind) if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type) else kind
+
+
+def _as_plain(column: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if column.type == kind:
+        return column
+    if not pa.types.is_dictionary(kind):
+        return column.cast(kind)
+    if isinstance(column, pa.ChunkedArray):
+        return pa.chunked_array([_plain_dictionary(chunk) for chunk in column.chunks], kind)
+    return _plain_dictionary(column)
 
 
 def _plain_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:

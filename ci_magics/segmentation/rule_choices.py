@@ -8,8 +8,9 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.frames import as_table, column_names
+from ci_magics.segmentation.rows import Rows
 from ci_magics.segmentation.rule_types import Kind, types_of
+from ci_magics.segmentation.sources import columns_of, read_columns
 
 #: As in Customer Insights: values are offered when there are fewer of them than this among the first rows.
 MOST_VALUES = 200
@@ -23,7 +24,7 @@ def value_choices(frame: Any, column: str) -> list[Any]:
     Parameters
     ----------
     frame
-        pandas, polars, pyarrow or a DuckDB relation; its first 10,000 rows are looked at.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files; its first 10,000 rows are looked at.
     column
         The column.
 
@@ -32,8 +33,8 @@ def value_choices(frame: Any, column: str) -> list[Any]:
     SegmentError
         The column does not exist.
     """
-    name = require_column(column_names(frame), column)
-    first = as_table(_first_rows(frame), [name]).slice(0, FIRST_ROWS)
+    name = require_column(columns_of(frame), column)
+    first = _first_rows(read_columns(_head(frame), [name], None), name)
     if types_of(first.schema)[name].kind not in _OFFERED:
         return []
     values = pl.Series(pl.from_arrow(first[name])).drop_nulls()
@@ -42,7 +43,16 @@ def value_choices(frame: Any, column: str) -> list[Any]:
     return distinct.sort().to_list() if len(distinct) < MOST_VALUES else []
 
 
-def _first_rows(frame: Any) -> Any:
-    if isinstance(frame, pa.Table | pa.RecordBatch):
-        return frame.slice(0, FIRST_ROWS)
-    return frame.limit(FIRST_ROWS) if not hasattr(frame, "head") else frame.head(FIRST_ROWS)
+def _head(frame: Any) -> Any:
+    """Return the first rows of a frame that is in memory; others are not read further than needed."""
+    return frame.head(FIRST_ROWS) if type(frame).__module__.startswith("pandas") else frame
+
+
+def _first_rows(rows: Rows, column: str) -> pa.Table:
+    batches, count = [], 0
+    for batch in rows.read([column]):
+        batches.append(batch)
+        count += batch.num_rows
+        if count >= FIRST_ROWS:
+            break
+    return pa.Table.from_batches(batches, pa.schema([rows.schema.field(column)])).slice(0, FIRST_ROWS)

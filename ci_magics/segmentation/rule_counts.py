@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.segmentation.frames import as_table
+from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.rule_rows import Circumstances, fulfilled
 from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.sources import columns_of, read_columns
 
 _FIRST = "all profiles"
 
@@ -77,7 +78,7 @@ def inspect_rules(
     Parameters
     ----------
     frame
-        pandas, polars, pyarrow or a DuckDB relation.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
     rules
         A rule, of which each part is counted: those joined by and, or, union, intersect, except. Several rules are
         counted as if they were intersected.
@@ -92,8 +93,12 @@ def inspect_rules(
     given = given or Circumstances()
     whole = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
     rule = as_rule(whole)
-    rule.check(frame, today=given.today)
-    table = as_table(frame, list(dict.fromkeys([*rule.columns, *([given.key] if given.key else [])])))
+    names = columns_of(frame)
+    used = [require_column(names, name) for name in (*rule.columns, *([given.key] if given.key else []))]
+    used = list(dict.fromkeys(used or names[:1]))
+    rows = read_columns(frame, used, None)
+    table = pa.Table.from_batches(rows.read(used), pa.schema([rows.schema.field(name) for name in used]))
+    rule.check(table.schema, today=given.today)
     parts = _parts(rule.root)
     counts = []
     for number, (word, part) in enumerate(parts, start=1):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ci_magics.segmentation.columns import key_candidates, no_column, require_column
-from ci_magics.segmentation.frames import as_table, column_names
+from ci_magics.segmentation.columns import key_candidates, require_column
+from ci_magics.segmentation.rows import Rows, repetition
+from ci_magics.segmentation.rule_types import Kind, types_of
 from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.sources import columns_of, read_columns
 
 
-def _as_they_are(keys: pa.ChunkedArray) -> Any:
+def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
     return keys
 
 
@@ -39,16 +40,16 @@ class Circumstances:
     key: str | None = None
     today: dt.date | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
-    as_kept: Callable[[pa.ChunkedArray], Any] = _as_they_are
+    as_kept: Callable[[pa.Array | pa.ChunkedArray], Any] = _as_they_are
 
 
-def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> pa.Table:
+def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> Rows:
     """Return some columns of the rows that fulfil a rule, in the frame's order.
 
     Parameters
     ----------
     frame
-        pandas, polars, pyarrow or a DuckDB relation.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
     columns
         The columns to read.
     rule
@@ -61,13 +62,31 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstanc
     SegmentError
         The rule does not fit the frame.
     """
-    names = column_names(frame)
+    rows, needed = _source(frame, columns, rule, given)
+    if _needs_all_at_once(rule, rows, given):
+        table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
+        return Rows.of(table.filter(fulfilled(table, rule, given)).select(columns))
+    fulfilled(rows.schema.empty_table(), rule, given)  # whatever is wrong with the rule is said before reading
+
+    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in rows.read(needed):
+            yield batch.filter(fulfilled(batch, rule, given)).select(list(wanted))
+
+    return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
+
+
+def _source(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> tuple[Rows, list[str]]:
+    """Return a frame's rows, and the columns to read of them."""
+    names = columns_of(frame)
     for name in rule.columns:
-        if name not in names:
-            raise no_column(names, name)
-    needed = [*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]
-    table = as_table(frame, list(dict.fromkeys(needed)))
-    return table.filter(fulfilled(table, rule, given)).select(columns)
+        require_column(names, name)
+    needed = list(dict.fromkeys([*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]))
+    return read_columns(frame, needed, None), needed
+
+
+def _needs_all_at_once(rule: Rule, rows: Rows, given: Circumstances) -> bool:
+    """Tell whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
+    return rule.joins_sets and given.key is not None and repetition(rows, given.key) != (0, 0)
 
 
 def joining_key(frame: Any, asked: str | None) -> str | None:
@@ -80,32 +99,27 @@ def joining_key(frame: Any, asked: str | None) -> str | None:
     SegmentError
         The column asked for does not exist.
     """
-    names = column_names(frame)
+    names = columns_of(frame)
     if asked is not None:
         return require_column(names, asked)
-    return next((name for name in key_candidates(names) if _is_unique(as_table(frame, [name])[name])), None)
+    candidates = key_candidates(names)
+    if not candidates:
+        return None
+    rows = read_columns(frame, candidates, None)
+    types = types_of(rows.schema, candidates)
+    fitting = [name for name in candidates if types[name].kind not in (Kind.TRUTH, Kind.OTHER)]
+    return next((name for name in fitting if repetition(rows, name) == (0, 0)), None)
 
 
-def _is_unique(values: pa.ChunkedArray) -> bool:
-    try:
-        return bool(values.null_count == 0 and pc.count_distinct(values).as_py() == len(values))
-    except pa.ArrowException:
-        return False  # lists, say, identify nobody
-
-
-def fulfilled(table: pa.Table, rule: Rule, given: Circumstances) -> pa.Array:
+def fulfilled(table: pa.Table | pa.RecordBatch, rule: Rule, given: Circumstances) -> pa.Array:
     """Return for each row of a table whether it fulfils a rule; see `read_rows`."""
     read, key = table.select(list(rule.columns)), given.key if rule.needs_key else None
     if key is not None:
         kept = _unused(rule.columns)
-        read, key = read.append_column(kept, _column(given.as_kept(table[key]))), kept
+        read, key = read.append_column(kept, given.as_kept(table.column(key))), kept
     chosen = rule.to_expression(read.schema, today=given.today, key=key, members=given.members)
-    rows = pl.DataFrame(read) if read.num_columns else pl.DataFrame({"": range(table.num_rows)})
+    rows = pl.DataFrame(pl.from_arrow(read)) if read.num_columns else pl.DataFrame({"": range(table.num_rows)})
     return rows.select(chosen.alias("chosen"))["chosen"].to_arrow()
-
-
-def _column(values: Any) -> pa.Array | pa.ChunkedArray:
-    return values.to_arrow(compat_level=pl.CompatLevel.oldest()) if isinstance(values, pl.Series) else values
 
 
 def _unused(columns: Sequence[str]) -> str:

@@ -105,6 +105,11 @@ class Rule(BaseModel):
         """Whether it joins sets of profiles, which is done on the key."""
         return any(isinstance(each, Member | Joined) for each in walk(self.root))
 
+    @property
+    def joins_sets(self) -> bool:
+        """Whether a profile may be chosen for what another row of the same key says."""
+        return any(isinstance(each, Joined) for each in walk(self.root))
+
     def to_expression(
         self,
         source: Any,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import html
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation import frames as any_frame
@@ -22,6 +21,7 @@ from ci_magics.segmentation.columns import (
     mentions,
     require_column,
 )
+from ci_magics.segmentation.rows import Rows, repetition
 from ci_magics.segmentation.rule_rows import Circumstances, read_rows
 from ci_magics.segmentation.rules import Rule
 
@@ -81,18 +81,18 @@ class Segment:
 
 @dataclass(frozen=True)
 class Profiles:
-    """A segment with what is known of its profiles while it is in memory.
+    """A segment with its profiles, which are read batch by batch.
 
     Parameters
     ----------
     segment
-        What they belong to.
-    table
+        What they belong to; its number of rows is not known before they are read.
+    rows
         Columns ``key`` and ``email``, and each unused consent column under its own name, one row per profile.
     """
 
     segment: Segment
-    table: pa.Table = field(repr=False)
+    rows: Rows = field(repr=False)
 
 
 def build_segment(
@@ -105,7 +105,7 @@ def build_segment(
     name
         What to call it.
     frame
-        pandas, polars, pyarrow or a DuckDB relation.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path or pattern of CSV or Parquet files.
     email, key
         Columns; found by their names when not given. Without a key column profiles are known by row number.
     where
@@ -117,13 +117,13 @@ def build_segment(
         The frame, a column or the condition cannot be used.
     """
     _require_name(name)
-    columns = any_frame.column_names(frame)
+    columns = sources.columns_of(frame)
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(where, column)]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
     wanted = list(dict.fromkeys([email_column, *candidates, *consents]))
-    table = sources.read_columns(frame, wanted, where)
-    return _profiles(name, table, columns, email_column, key, candidates, consents, where)
+    rows = sources.read_columns(frame, wanted, where)
+    return _profiles(name, rows, columns, email_column, key, candidates, consents, where)
 
 
 def build_segment_from_rule(
@@ -137,12 +137,12 @@ def build_segment_from_rule(
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
     _require_name(name)
-    columns = any_frame.column_names(frame)
+    columns = sources.columns_of(frame)
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if column not in rule.columns]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    table = read_rows(frame, list(dict.fromkeys([email_column, *candidates, *consents])), rule, given)
-    profiles = _profiles(name, table, columns, email_column, key, candidates, consents, None)
+    rows = read_rows(frame, list(dict.fromkeys([email_column, *candidates, *consents])), rule, given)
+    profiles = _profiles(name, rows, columns, email_column, key, candidates, consents, None)
     return replace(profiles, segment=replace(profiles.segment, rule=rule.text))
 
 
@@ -163,12 +163,12 @@ def build_segment_from_sql(
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(sql, column)]
     candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    return _profiles(name, table, columns, email_column, key, candidates, consents, sql.strip())
+    return _profiles(name, Rows.of(table), columns, email_column, key, candidates, consents, sql.strip())
 
 
 def _profiles(
     name: str,
-    table: pa.Table,
+    rows: Rows,
     columns: list[str],
     email: str,
     key: str | None,
@@ -176,29 +176,39 @@ def _profiles(
     consents: list[str],
     where: str | None,
 ) -> Profiles:
-    addresses = _text(table[email], email, columns)
-    keys = {column: _as_key(table[column]) for column in candidates}
-    key_column = _choose_key(keys, key)
+    _require_text(rows, email, columns)
+    key_column = _choose_key(rows, candidates, key)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
-        rows=table.num_rows,
+        rows=0,
         email=email,
         key=key_column or ROW_NUMBER,
         where=where,
         columns=tuple(columns),
         unused_consent=tuple(consents),
     )
-    rows = pa.array(range(1, table.num_rows + 1), pa.int64())
-    parts = {"key": keys[key_column] if key_column else rows, "email": addresses}
-    parts |= {column: table[column] for column in consents}
-    return Profiles(segment, pa.table(parts))
+    key_type = _key_type(rows.schema.field(key_column).type) if key_column else pa.int64()
+    schema = pa.schema(
+        [("key", key_type), ("email", pa.large_string()), *((each, rows.schema.field(each).type) for each in consents)]
+    )
+
+    def read(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        first = 1
+        for batch in rows.read(list(dict.fromkeys([email, *([key_column] if key_column else []), *consents]))):
+            numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
+            keys = _as_key(batch.column(key_column)) if key_column else numbers
+            parts = [keys, _as_text(batch.column(email)), *(batch.column(each) for each in consents)]
+            yield pa.RecordBatch.from_arrays(parts, schema=schema)
+            first += batch.num_rows
+
+    return Profiles(segment, Rows(schema, read))
 
 
-def _choose_key(keys: Mapping[str, pa.ChunkedArray | None], asked: str | None) -> str | None:
+def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> str | None:
     """Return the key column: the one asked for, which must be unique, else the first candidate that is."""
-    for column, values in keys.items():
-        wrong = _not_unique(values)
+    for column in candidates:
+        wrong = _not_unique(rows, column)
         if wrong is None:
             return column
         if asked is not None:
@@ -210,28 +220,31 @@ def _choose_key(keys: Mapping[str, pa.ChunkedArray | None], asked: str | None) -
     return None
 
 
-def _not_unique(values: pa.ChunkedArray | None) -> str | None:
-    if values is None:
+def _not_unique(rows: Rows, column: str) -> str | None:
+    if _key_type(rows.schema.field(column).type) is None:
         return "holds values that identify nobody"
-    empty = values.null_count
-    repeated = len(values) - empty - pc.count_distinct(values).as_py()
+    empty, repeated = repetition(rows, column)
     return f"has {empty:,} empty and {repeated:,} repeated values" if empty or repeated else None
 
 
-def _as_key(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return a column of plain texts, numbers or times; None when it holds something else.
+def _key_type(kind: pa.DataType) -> pa.DataType | None:
+    """Return what a column of plain texts, numbers or times is kept as; None when it holds something else.
 
     A text must be seen as one: further on, a key that looks like an address is kept as its hash.
     """
-    kind = values.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if _is_text(kind):
-        return values.cast(pa.large_string())
-    if isinstance(kind, pa.UuidType):
-        return pa.chunked_array([pa.array([each and str(each) for each in values.to_pylist()], pa.large_string())])
+    if _is_text(kind) or isinstance(kind, pa.UuidType):
+        return pa.large_string()
     plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal, pa.types.is_decimal128)
-    return values if any(is_plain(kind) for is_plain in plain) else None
+    return kind if any(is_plain(kind) for is_plain in plain) else None
+
+
+def _as_key(values: pa.Array) -> pa.Array:
+    if isinstance(values.type, pa.UuidType):
+        return pa.array([each and str(each) for each in values.to_pylist()], pa.large_string())
+    kind = _key_type(values.type)
+    return values if values.type == kind else values.cast(kind)
 
 
 def _require_name(name: str) -> None:
@@ -247,18 +260,24 @@ def _require_name(name: str) -> None:
         )
 
 
-def _text(values: pa.ChunkedArray, email: str, columns: list[str]) -> pa.ChunkedArray:
-    """Return the addresses when they are texts, or when there are none at all."""
-    kind = values.type
-    if values.null_count == len(values):
-        return pa.chunked_array([pa.nulls(len(values), pa.large_string())])
-    if _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
-        return values
+def _require_text(rows: Rows, email: str, columns: list[str]) -> None:
+    """Require that the addresses are texts, or that there are none at all."""
+    kind = rows.schema.field(email).type
+    if pa.types.is_null(kind) or _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+        return
+    if all(batch.column(0).null_count == batch.num_rows for batch in rows.read([email])):
+        return
     raise SegmentError(
         f"The column {email} holds {kind} values, not e-mail addresses.",
         f"Name the right one with --email COLUMN; the columns are {list_columns(columns)}.",
         code="email_not_text",
     )
+
+
+def _as_text(values: pa.Array) -> pa.Array:
+    if values.null_count == len(values):
+        return pa.nulls(len(values), pa.large_string())
+    return values.cast(pa.large_string())
 
 
 def _is_text(kind: pa.DataType) -> bool:

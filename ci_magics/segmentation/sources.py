@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.frames import as_table, column_names, fetched
+from ci_magics.segmentation.frames import as_table, column_names, fetched, require_different
 from ci_magics.segmentation.frames import is_frame as is_frame
+from ci_magics.segmentation.rows import Rows
+from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.sql_errors import condition_error, query_error
+from ci_magics.segmentation.streams import is_path, is_stream, open_stream
 
 _PROFILES = "profiles"
 
 
-def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> pa.Table:
+def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
     """Return some columns of the rows that fulfil a condition, in the frame's order.
 
     Parameters
     ----------
     frame
-        pandas, polars, pyarrow or a DuckDB relation.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
     columns
         The columns to read.
     where
@@ -36,21 +39,43 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> pa.Ta
     SegmentError
         The condition cannot be evaluated.
     """
+    if is_stream(frame) and (where is None or not isinstance(frame, duckdb.DuckDBPyRelation | pl.LazyFrame)):
+        _refuse_parameters(where)
+        return open_stream(frame, where)
     if where is None:
-        return as_table(frame, columns)
-    for name in parameter_names(f"SELECT {where}"):
+        return Rows.of(as_table(frame, columns))
+    _refuse_parameters(where)
+    with sandbox() as database:
+        try:
+            _register(database, _PROFILES, frame)
+            kept = database.table(_PROFILES).filter(where)
+            return Rows.of(fetched(kept.select(*[duckdb.ColumnExpression(name) for name in columns])))
+        except duckdb.Error as error:
+            raise condition_error(error, where, column_names(frame)) from None
+
+
+def _refuse_parameters(where: str | None) -> None:
+    for name in parameter_names(f"SELECT {where}") if where else ():
         raise SegmentError(
             f"A condition has no value for ${name}.",
             f"Write the query in a cell of %%ci_segment: there ${name} is bound.",
             code="no_parameter",
         )
-    with _sandbox() as database:
-        try:
-            _register(database, _PROFILES, frame)
-            kept = database.table(_PROFILES).filter(where)
-            return fetched(kept.select(*[duckdb.ColumnExpression(name) for name in columns]))
-        except duckdb.Error as error:
-            raise condition_error(error, where, column_names(frame)) from None
+
+
+def columns_of(frame: Any) -> list[str]:
+    """Return the names of a source's columns.
+
+    Raises
+    ------
+    SegmentError
+        It is not a frame, two columns share a name, or a name is not text.
+    """
+    if is_path(frame) or (not is_frame(frame) and is_stream(frame)):
+        names = list(open_stream(frame, None).schema.names)
+        require_different(names, "file")
+        return names
+    return column_names(frame)
 
 
 def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) -> pa.Table:
@@ -71,7 +96,7 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         It is not one SELECT, or cannot be run.
     """
     columns = [name for frame in frames.values() for name in column_names(frame)]
-    with _sandbox() as database:
+    with sandbox() as database:
         try:
             wanted = _require_select(database, sql).named_parameters
             values = {name: _bindable(name, parameters) for name in wanted}
@@ -84,7 +109,7 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
 
 def referenced_tables(sql: str) -> set[str]:
     """Return the names of the tables that a query reads; empty when it cannot be parsed."""
-    with _sandbox() as database:
+    with sandbox() as database:
         try:
             row = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
         except duckdb.Error:
@@ -103,30 +128,11 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def parameter_names(sql: str) -> list[str]:
     """Return the names of the ``$name`` in a query, in order; empty when it cannot be parsed."""
-    with _sandbox() as database:
+    with sandbox() as database:
         try:
             return sorted({name for each in database.extract_statements(sql) for name in each.named_parameters})
         except duckdb.Error:
             return []  # running it will say what is wrong
-
-
-@contextmanager
-def _sandbox() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database that reads nothing but what is registered in it."""
-    database = duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": "false",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
-            "lock_configuration": "true",
-        },
-    )
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _register(database: duckdb.DuckDBPyConnection, name: str, frame: Any) -> None:

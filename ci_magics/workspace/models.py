@@ -164,6 +164,8 @@ class PushRecord:
         Whether somebody named the list.
     marker
         Random text in a new audience's description, by which it is found when the answer was lost.
+    add_parts, remove_parts
+        How many hashes of each prefix go in and go out, in the order in which they are spooled.
     full
         Whether everything wanted is sent, not only what changed.
     base_generation
@@ -193,6 +195,8 @@ class PushRecord:
     adds: int
     removes: int
     unchanged: int
+    add_parts: tuple[int, ...]
+    remove_parts: tuple[int, ...]
     full: bool
     base_generation: int
     finished: bool = False

@@ -17,6 +17,7 @@ from ci_magics.errors import WorkspaceError
 from ci_magics.workspace import tables
 from ci_magics.workspace.files import PrivateFiles, private_folder
 from ci_magics.workspace.locks import Locks
+from ci_magics.workspace.migrations import bring_up_to_date
 from ci_magics.workspace.models import (
     AudienceRecord,
     Connection,
@@ -174,7 +175,9 @@ def _make_tables(engine: Engine) -> None:
                 "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
                 code="workspace_newer",
             )
-        if not versions:
+        if versions:
+            bring_up_to_date(database, max(versions))
+        else:
             database.execute(insert(tables.schema_versions).values(version=tables.SCHEMA_VERSION))
         tables.metadata.create_all(database)
 

@@ -47,8 +47,16 @@ class Promised:
         return True
 
 
-@pytest.mark.usefixtures("waits")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(params=["short", "long"])
+def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Lists of a few people, kept as short ones or as long ones."""
+    if request.param == "long":
+        monkeypatch.setattr("ci_magics.matching.hash_list.SHORT", 3)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("waits", "length")
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, foreign=st.booleans())
 def test_members_are_what_the_modes_promise(
     emulator: RunningEmulator,

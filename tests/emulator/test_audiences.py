@@ -37,6 +37,7 @@ def test_a_new_list_can_be_read_back(emulator: RunningEmulator) -> None:
     assert (audience["MembershipDuration"], audience["ParentId"], audience["Scope"]) == (-1, "111", "Account")
     assert audience["SearchSize"] is None
     assert isinstance(audience["Id"], str)
+    assert int(audience["Id"]) > 2**53  # a client that reads it as a floating number gets another
 
 
 def test_duration_is_thirty_days_unless_told(emulator: RunningEmulator) -> None:

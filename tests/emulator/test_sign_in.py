@@ -72,6 +72,13 @@ def test_discovery_names_microsofts_endpoints_and_a_local_page(emulator: Running
     assert body["authorization_endpoint"] == f"{emulator.base_url}/common/oauth2/v2.0/authorize"
 
 
+def test_the_names_of_the_sign_in_host_are_known(emulator: RunningEmulator) -> None:
+    body = emulator.session.get(f"{emulator.base_url}/common/discovery/instance", params={"api-version": "1.1"}).json()
+    (group,) = body["metadata"]
+    assert group["preferred_network"] == "login.microsoftonline.com"
+    assert {"login.microsoftonline.com", "login.windows.net"} <= set(group["aliases"])
+
+
 def test_code_and_verifier_give_tokens_that_work(emulator: RunningEmulator) -> None:
     code, verifier = code_with_pkce(emulator)
     answer = token(

@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import Coverage, cover
-from ci_magics.matching.matched import Matched, as_array, as_series, keys_of, match_profiles, sendable_hashes
+from ci_magics.matching.hash_list import HashList, Scratch, as_array, as_series
+from ci_magics.matching.keys import keys_of
+from ci_magics.matching.matched import InMemory, Matched, match_profiles
 from ci_magics.sample import customers
 
 EMAILS = ["a@contoso.com", "A@contoso.com", "b@contoso.com", "b+x@contoso.com", None, "bad", "x y@z.com", "ab" * 32]
@@ -17,6 +20,15 @@ EMAILS = ["a@contoso.com", "A@contoso.com", "b@contoso.com", "b+x@contoso.com", 
 
 def matched(emails: list[str | None]) -> Matched:
     return match_profiles(pa.table({"key": [f"k{number}" for number in range(len(emails))], "email": emails}))
+
+
+def rows(result: Matched) -> pa.Table:
+    assert isinstance(result.profiles, InMemory)
+    return result.profiles.table
+
+
+def hashes_of(result: Matched) -> HashList:
+    return count_profiles(result.profiles, "basic", Scratch()).hashes
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +66,7 @@ def test_the_sample_has_every_reason(sample: Coverage) -> None:
 
 def test_the_ledger_tells_new_from_gone() -> None:
     before, now = matched(["a@x.com", "b@x.com"]), matched(["b@x.com", "c@x.com", "d@x.com"])
-    (numbers,) = cover({"s": now}, ledgers={"s": sendable_hashes(before.table, "basic")}).segments
+    (numbers,) = cover({"s": now}, ledgers={"s": hashes_of(before)}).segments
     assert (numbers.new, numbers.gone, numbers.unchanged) == (2, 1, 1)
 
 
@@ -109,18 +121,18 @@ def test_a_frame_says_the_same() -> None:
 
 def test_hashes_find_their_keys_again() -> None:
     result = matched(["a@x.com", "A@x.com", "b@x.com"])
-    keys = keys_of(result.table, "basic", sendable_hashes(result.table, "basic"))
+    keys = keys_of(result.profiles, "basic", hashes_of(result).all())
     assert sorted(keys.rows()) == [(0, "k0"), (0, "k1"), (1, "k2")]
 
 
 def test_a_key_that_looks_like_an_address_is_kept_as_its_hash() -> None:
-    table = match_profiles(pa.table({"key": ["A@x.com", "k2"], "email": ["a@x.com", "b@x.com"]})).table
+    table = rows(match_profiles(pa.table({"key": ["A@x.com", "k2"], "email": ["a@x.com", "b@x.com"]})))
     assert table["key"].to_pylist()[1] == "k2"
     assert "@" not in table["key"].to_pylist()[0]
 
 
 def test_no_address_is_kept() -> None:
-    table = matched(EMAILS).table
+    table = rows(matched(EMAILS))
     texts = [value for row in table.to_pylist() for value in row.values() if isinstance(value, str)]
     assert texts
     assert not any("@" in text for text in texts)

@@ -25,7 +25,7 @@ from openapi_client.models.customer import GetUserRequest, Paging, Predicate, Se
 
 from ci_magics.activation.connections import connect
 from ci_magics.activation.services import Services, open_services
-from ci_magics.microsoft.upload_file import write_upload_files
+from ci_magics.microsoft.upload_file import write_upload_file
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -144,12 +144,13 @@ def test_bulk_upload(emulator: RunningEmulator, ours: Services, tmp_path: Path) 
         "One", description="", scope="Account", parent_id="111", membership_days=-1
     )
     hashes = np.frombuffer(bytes.fromhex(HASH), dtype=np.uint8).reshape(1, 32)
-    (file,) = write_upload_files(hashes, audience_id=audience_id, action="Add", accept_terms=True, directory=tmp_path)
+    path = tmp_path / "upload.zip"
+    write_upload_file(path, hashes, audience_id=audience_id, action="Add", accept_terms=True)
     copy = tmp_path / "copy.csv"
-    with zipfile.ZipFile(file.path) as archive:
+    with zipfile.ZipFile(path) as archive:
         copy.write_bytes(archive.read("upload.csv"))
     ticket = ours.bulk.request_upload()
-    ours.bulk.upload(ticket, file.path)
+    ours.bulk.upload(ticket, path)
     assert ours.bulk.wait(ticket.request_id).status == "Completed"
     mine = [last(emulator, name) for name in ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus")]
     manager = BulkServiceManager(

@@ -87,4 +87,4 @@ def test_a_consent_that_the_condition_uses_is_not_reported() -> None:
     frame = pd.DataFrame({"email": ["a@contoso.com"], "MarketingConsent": [True], "OptIn": [True]})
     profiles = build_segment("S", frame, where="MarketingConsent")
     assert profiles.segment.unused_consent == ("OptIn",)
-    assert profiles.table.column_names == ["key", "email", "OptIn"]
+    assert profiles.rows.schema.names == ["key", "email", "OptIn"]

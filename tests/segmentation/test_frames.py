@@ -43,7 +43,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
 
 
 def kept(frame: Any, **how: Any) -> list[dict[str, Any]]:
-    return list(match_profiles(build_segment("S", frame, **how).table).table.to_pylist())
+    return list(match_profiles(build_segment("S", frame, **how).rows.table()).profiles.table.to_pylist())
 
 
 @pytest.mark.parametrize("kind", FRAMES)
@@ -58,7 +58,7 @@ def test_every_kind_of_frame_gives_the_same_table(kind: str, where: str | None) 
 def test_every_kind_of_frame_can_be_queried(kind: str) -> None:
     sql = "SELECT * FROM people WHERE OptIn ORDER BY Id DESC"
     profiles = build_segment_from_sql("S", sql, frames={"people": FRAMES[kind]()})
-    assert profiles.table["key"].to_pylist() == ["d", "a"]
+    assert profiles.rows.table()["key"].to_pylist() == ["d", "a"]
 
 
 ODD: dict[str, list[Any]] = {
@@ -80,18 +80,18 @@ ODD: dict[str, list[Any]] = {
 def test_an_odd_column_does_not_spoil_the_others(name: str, where: str | None) -> None:
     frame = pd.DataFrame({"EMail": ["a@contoso.com", "b@contoso.com", "c@contoso.com"], "n": [1, 2, 3]})
     frame["odd"] = pd.Series(ODD[name], dtype=object)
-    assert build_segment("S", frame, where=where).segment.rows == (3 if where is None else 2)
+    assert build_segment("S", frame, where=where).rows.table().num_rows == (3 if where is None else 2)
 
 
 def test_an_email_column_of_texts_and_numbers_keeps_its_texts() -> None:
     frame = pd.DataFrame({"email": pd.Series(["a@contoso.com", 5, None, float("nan"), pd.NA, pd.NaT], dtype=object)})
-    assert build_segment("S", frame).table["email"].to_pylist() == ["a@contoso.com", "5", None, None, None, None]
+    assert build_segment("S", frame).rows.table()["email"].to_pylist() == ["a@contoso.com", "5", None, None, None, None]
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [float("nan"), float("nan")]])
 def test_a_column_without_any_value_is_an_email_column_too(values: list[Any]) -> None:
     profiles = build_segment("S", pd.DataFrame({"email": values}))
-    assert profiles.table["email"].to_pylist() == [None] * len(values)
+    assert profiles.rows.table()["email"].to_pylist() == [None] * len(values)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,6 @@ def test_what_is_no_frame_is_refused_by_its_kind(value: Any) -> None:
 
 def test_a_frame_that_sql_cannot_hold_says_so_in_a_sentence() -> None:
     frame = TABLE.append_column("half", pa.array(np.arange(4, dtype=np.float16)))
-    assert build_segment("S", frame).segment.rows == 4
+    assert build_segment("S", frame).rows.table().num_rows == 4
     with pytest.raises(SegmentError, match="The condition cannot be used"):
         build_segment("S", frame, where="Spend > 1")

@@ -23,7 +23,7 @@ def frame(**columns: list[Any]) -> pd.DataFrame:
 def test_a_unique_column_with_a_usual_name_is_the_key() -> None:
     profiles = build_segment("S", frame(CustomerId=["x", "y"], Id=[1, 2]))
     assert profiles.segment.key == "CustomerId"
-    assert profiles.table["key"].to_pylist() == ["x", "y"]
+    assert profiles.rows.table()["key"].to_pylist() == ["x", "y"]
 
 
 @pytest.mark.parametrize("values", [["x", "x"], ["x", None], [["x"], ["y"]]])
@@ -34,7 +34,7 @@ def test_a_column_that_identifies_nobody_is_passed_over(values: list[Any]) -> No
 
 def test_without_a_key_profiles_are_known_by_row_number() -> None:
     profiles = build_segment("S", frame(Name=["x", "y", "z"]))
-    assert (profiles.segment.key, profiles.table["key"].to_pylist()) == (ROW_NUMBER, [1, 2, 3])
+    assert (profiles.segment.key, profiles.rows.table()["key"].to_pylist()) == (ROW_NUMBER, [1, 2, 3])
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 5)), min_size=1, max_size=8))
@@ -81,14 +81,14 @@ def test_a_key_is_a_text_a_number_or_a_time(values: list[Any]) -> None:
 def test_a_text_is_a_text_however_it_is_laid_out(column: Any) -> None:
     table = pa.table({"EMail": ["a@contoso.com", "b@contoso.com"], "Code": pa.array(column)})
     profiles = build_segment("S", table, key="Code")
-    assert profiles.table["key"].type == pa.large_string()
-    assert profiles.table["key"].to_pylist() == ["x", "y"]
+    assert profiles.rows.table()["key"].type == pa.large_string()
+    assert profiles.rows.table()["key"].to_pylist() == ["x", "y"]
 
 
 @pytest.mark.parametrize("kind", ["object", "category", "string"])
 def test_a_key_that_is_an_address_is_never_kept(kind: str) -> None:
     people = frame(Id=pd.Series(["jan@contoso.com", "c2"], dtype=kind))
-    kept = match_profiles(build_segment("S", people).table).table["key"].to_pylist()
+    kept = match_profiles(build_segment("S", people).rows.table()).profiles.table["key"].to_pylist()
     assert kept[1] == "c2"
     assert "@" not in kept[0]
 
@@ -98,7 +98,7 @@ def test_a_uuid_is_a_key() -> None:
     table = pa.table(
         {"EMail": ["a@contoso.com", "b@contoso.com"], "Id": pa.array([each.bytes for each in numbers], pa.uuid())}
     )
-    assert build_segment("S", table).table["key"].to_pylist() == [str(each) for each in numbers]
+    assert build_segment("S", table).rows.table()["key"].to_pylist() == [str(each) for each in numbers]
 
 
 def test_a_query_is_held_to_the_same_rules() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -121,3 +122,13 @@ def test_nested_and_missing_columns_offer_nothing() -> None:
     assert value_choices(pa.table({"n": pa.nulls(3)}), "n") == []
     with pytest.raises(SegmentError, match="Did you mean 'Country'"):
         value_choices(PEOPLE, "Contry")
+
+
+def test_files_are_counted_and_offer_values_too(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    PEOPLE.to_csv(path, index=False)
+    assert counts("TotalSpend > 5 and not Country = BE", str(path)) == [
+        ("", "TotalSpend > 5", 2, 2),
+        ("and", "not Country equals BE", 3, 1),
+    ]
+    assert value_choices(path, "Country") == ["BE", "DE", "NL"]

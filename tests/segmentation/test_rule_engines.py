@@ -159,7 +159,7 @@ def test_a_rule_fits_every_kind_of_frame(kind: str) -> None:
     table = pa.table({"Id": ["a", "b", "c"], "Country": ["NL", None, "BE"], "Spend": [1, 2, None]})
     rule = Rule.parse("Country is any of NL, BE and not Spend > 1")
     kept = read_rows(FRAMES[kind](table), ["Id"], rule, Circumstances())
-    assert kept.to_pydict() == {"Id": ["a", "c"]}
+    assert kept.table().to_pydict() == {"Id": ["a", "c"]}
     assert rule.to_sql(FRAMES[kind](table)).parameters == ("NL", "BE", 1)
     with pytest.raises(SegmentError, match=r"Spend is a number, 'x' is not\."):
         Rule.parse("Spend = x").check(FRAMES[kind](table))

@@ -29,7 +29,7 @@ def run(sql: str, **parameters: Any) -> Profiles:
 
 
 def keys(sql: str, **parameters: Any) -> list[Any]:
-    return list(run(sql, **parameters).table["key"].to_pylist())
+    return list(run(sql, **parameters).rows.table()["key"].to_pylist())
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def keys(sql: str, **parameters: Any) -> list[Any]:
 )
 def test_a_segment_is_one_select(sql: str, kept: list[Any]) -> None:
     profiles = run(sql)
-    assert profiles.table["key"].to_pylist() == kept
+    assert profiles.rows.table()["key"].to_pylist() == kept
     assert profiles.segment.where == sql
 
 

@@ -27,7 +27,7 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, "=": operator.eq, "<>": operat
 
 
 def keys(profiles: Profiles) -> list[str]:
-    return [str(key) for key in profiles.table["key"].to_pylist()]
+    return [str(key) for key in profiles.rows.table()["key"].to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def keys(profiles: Profiles) -> list[str]:
 def test_a_condition_chooses_rows(where: str, kept: list[str]) -> None:
     profiles = build_segment("S", PEOPLE, where=where)
     assert keys(profiles) == kept
-    assert (profiles.segment.rows, profiles.segment.where) == (len(kept), where)
+    assert (profiles.rows.table().num_rows, profiles.segment.where) == (len(kept), where)
 
 
 @given(st.lists(st.integers(-5, 5)), st.sampled_from(sorted(OPERATORS)), st.integers(-5, 5))
@@ -53,13 +53,13 @@ def test_a_condition_chooses_what_a_loop_would(values: list[int], sign: str, lim
     kept = build_segment("S", frame, key="n", where=f"n {sign} {limit}") if len(set(values)) == len(values) else None
     compare: Callable[[int, int], bool] = OPERATORS[sign]
     expected = [value for value in values if compare(value, limit)]
-    assert build_segment("S", frame, where=f"n {sign} {limit}").segment.rows == len(expected)
-    assert kept is None or kept.table["key"].to_pylist() == expected
+    assert build_segment("S", frame, where=f"n {sign} {limit}").rows.table().num_rows == len(expected)
+    assert kept is None or kept.rows.table()["key"].to_pylist() == expected
 
 
 def test_the_order_of_the_frame_is_kept() -> None:
     frame = pd.DataFrame({"Id": range(300_000), "EMail": "a@contoso.com"})
-    kept = build_segment("S", frame, where="Id % 3 = 0").table["key"].to_pylist()
+    kept = build_segment("S", frame, where="Id % 3 = 0").rows.table()["key"].to_pylist()
     assert kept == list(range(0, 300_000, 3))
 
 
@@ -73,7 +73,7 @@ def test_a_variable_in_a_condition_leads_to_the_cell_magic() -> None:
     with pytest.raises(SegmentError, match=r"no value for \$least") as refused:
         build_segment("S", PEOPLE, where="TotalSpend > $least")
     assert "%%ci_segment" in refused.value.next_step
-    assert build_segment("S", PEOPLE, where="Country <> '$least'").segment.rows == 4
+    assert build_segment("S", PEOPLE, where="Country <> '$least'").rows.table().num_rows == 4
 
 
 def test_a_mistake_in_the_grammar_is_located() -> None:
@@ -138,6 +138,6 @@ def test_a_condition_sees_no_variable_of_python() -> None:
 
 def test_columns_that_differ_only_in_case_are_refused_where_sql_decides() -> None:
     frame = pd.DataFrame({"Email": ["a@contoso.com"], "email": ["b@contoso.com"]})
-    assert build_segment("S", frame, email="email").table["email"].to_pylist() == ["b@contoso.com"]
+    assert build_segment("S", frame, email="email").rows.table()["email"].to_pylist() == ["b@contoso.com"]
     with pytest.raises(SegmentError, match="cannot tell the columns Email and email apart"):
         build_segment("S", frame, email="email", where="true")

@@ -1,0 +1,131 @@
+"""Count matched profiles under a normalization, and collect their hashes, in one pass of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ci_magics.matching.hash_list import EMPTY, Hashes, HashList, Scratch, distinct, of_column
+from ci_magics.matching.matched import Profiles
+from ci_magics.matching.normalize import INVALID, rules_of
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The numbers of a segment under one normalization.
+
+    Parameters
+    ----------
+    rows, valid, unique
+        Profiles: all, those with a hash, those with a different address.
+    reasons
+        Profiles without a hash, by reason.
+    prehashed
+        Profiles whose value was a hash already.
+    differs
+        Profiles whose hash depends on the normalization.
+    hashes
+        What would be sent, each hash once.
+    """
+
+    rows: int
+    valid: int
+    unique: int
+    reasons: dict[str, int]
+    prehashed: int
+    differs: int
+    hashes: HashList = field(repr=False)
+
+
+class _Counts:
+    """Sums over batches."""
+
+    def __init__(self) -> None:
+        self.rows = self.prehashed = self.differs = 0
+        self.reasons = dict.fromkeys(INVALID, 0)
+
+    @property
+    def valid(self) -> int:
+        return self.rows - sum(self.reasons.values())
+
+
+def count_profiles(profiles: Profiles, normalization: str, scratch: Scratch) -> Counted:
+    """Count profiles, and collect their hashes."""
+    counts = _Counts()
+    rules = rules_of(normalization)
+    most = profiles.rows * len(rules)
+    hashes = distinct(_counted_hashes(profiles, rules, counts), most, scratch)
+    unique = len(hashes) if len(rules) == 1 else len(distinct(_identities(profiles), profiles.rows, scratch))
+    return Counted(
+        rows=counts.rows,
+        valid=counts.valid,
+        unique=unique,
+        reasons=counts.reasons,
+        prehashed=counts.prehashed,
+        differs=counts.differs,
+        hashes=hashes,
+    )
+
+
+def _counted_hashes(profiles: Profiles, rules: tuple[str, ...], counts: _Counts) -> Iterator[Hashes]:
+    columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules)]
+    for batch in profiles.batches(columns):
+        _count(batch, rules, counts)
+        if len(rules) == 1:
+            yield _present(batch.column(f"sha256_{rules[0]}"))
+        else:
+            yield _interleaved(batch)
+
+
+def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> None:
+    frame = pl.DataFrame({name: _series(batch.column(name)) for name in batch.schema.names})
+    reason = pl.col(f"reason_{rules[0]}")
+    if len(rules) > 1:
+        reason = pl.when(pl.col("sha256_basic").is_null() & pl.col("sha256_enhanced").is_null()).then(reason)
+    differs = pl.col("sha256_basic").ne_missing(pl.col("sha256_enhanced")) & ~pl.col("prehashed")
+    sums = frame.select(
+        reason.alias("reason"), differs.alias("differs"), (pl.col("prehashed") & reason.is_null()).alias("prehashed")
+    )
+    counts.rows += batch.num_rows
+    counts.differs += int(sums["differs"].sum())
+    counts.prehashed += int(sums["prehashed"].sum())
+    for name, count in sums["reason"].drop_nulls().value_counts().iter_rows():
+        counts.reasons[name] += count
+
+
+def _identities(profiles: Profiles) -> Iterator[Hashes]:
+    """Return one hash for each address: the basic one, the enhanced one where there is no other."""
+    for batch in profiles.batches(["sha256_basic", "sha256_enhanced"]):
+        basic, enhanced = batch.column("sha256_basic"), batch.column("sha256_enhanced")
+        yield _present(pc.coalesce(basic, enhanced))
+
+
+def _interleaved(batch: pa.RecordBatch) -> Hashes:
+    """Return the two hashes of each profile next to each other, so that their order is that of the profiles."""
+    columns = [batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced")]
+    present = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1).reshape(-1)
+    pairs = np.stack([_rows(column) for column in columns], axis=1).reshape(-1, 32)
+    chosen: Hashes = pairs[present]
+    return chosen
+
+
+def _present(column: pa.Array) -> Hashes:
+    return of_column(column.drop_null()) if len(column) else EMPTY
+
+
+def _rows(column: pa.Array) -> Hashes:
+    """Return all values as rows of bytes; what stands where there is none does not matter."""
+    return of_column(column) if len(column) else EMPTY
+
+
+def _series(column: pa.Array) -> pl.Series:
+    if pa.types.is_dictionary(column.type):
+        return pl.Series(pl.from_arrow(column.cast(pa.string())))
+    if pa.types.is_fixed_size_binary(column.type):
+        column = column.cast(pa.large_binary())
+    return pl.Series(pl.from_arrow(column))

@@ -1,0 +1,114 @@
+"""The requests that MSAL makes to Microsoft's sign-in, sparing with what goes out and what is let in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from ci_magics.microsoft.answers import MAX_ERROR_BYTES, read_up_to
+from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
+from ci_magics.microsoft.http import open_session
+
+TIMEOUT = (10.0, 60.0)
+#: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
+_ROUTING_HINT = "X-AnchorMailbox"
+
+
+@dataclass(frozen=True, repr=False)
+class _EntraAnswer:
+    """What MSAL reads of an answer."""
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+    def raise_for_status(self) -> None:
+        if self.status_code >= 400:
+            raise requests.HTTPError(f"refused, status {self.status_code}")
+
+
+class EntraSession:
+    """What MSAL needs of a session.
+
+    Every request has a time limit, none is redirected, none names the person by a hint. MSAL logs an answer that is no
+    JSON word for word, and takes one of any length: neither gets through to it.
+
+    Parameters
+    ----------
+    endpoints
+        Where Microsoft's sign-in is really asked.
+    """
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._session = open_session(endpoints)
+        if endpoints.login:
+            self._session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login))
+
+    def get(self, url: str, **options: Any) -> _EntraAnswer:
+        """Send a GET request."""
+        return self._ask("GET", url, options)
+
+    def post(self, url: str, **options: Any) -> _EntraAnswer:
+        """Send a POST request."""
+        return self._ask("POST", url, options)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def _ask(self, verb: str, url: str, options: dict[str, Any]) -> _EntraAnswer:
+        given = options.pop("headers", None) or {}
+        headers = {name: value for name, value in given.items() if name != _ROUTING_HINT}
+        fixed = {"headers": headers, "allow_redirects": False, "stream": True}
+        with self._session.request(verb, url, **{"timeout": TIMEOUT, **options, **fixed}) as response:
+            text = read_up_to(response, MAX_ERROR_BYTES)
+        status = response.status_code
+        if text is None or not _is_json_object(text) or 300 <= status < 400 or status >= 500:
+            raise requests.HTTPError(f"no usable answer, status {status}")
+        return _EntraAnswer(response.status_code, text.decode(), response.headers)
+
+
+class _Rerouted(HTTPAdapter):
+    """Send what is addressed to Microsoft's sign-in to the emulator instead."""
+
+    def __init__(self, base: str) -> None:
+        self._base = urlsplit(base)
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        request.url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
+        return super().send(request, *args, **kwargs)
+
+
+def _is_json_object(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """Return the hidden inputs of a page: what Microsoft's sign-in lets the browser post on."""
+    return _HiddenFields(page).fields
+
+
+class _HiddenFields(HTMLParser):
+    """The hidden inputs of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "input" and values.get("type") == "hidden" and values.get("name"):
+            self.fields[str(values["name"])] = values.get("value") or ""

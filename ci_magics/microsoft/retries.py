@@ -1,0 +1,85 @@
+"""What may pass when one waits, and for how long (guides "Handle service errors", "Services protocol")."""
+
+from __future__ import annotations
+
+import requests
+from tenacity import RetryCallState
+
+from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
+from ci_magics.microsoft.answers import Received
+from ci_magics.microsoft.faults import Fault
+
+#: A new access token may help.
+RENEW = frozenset({105, 109})
+_INTERNAL = frozenset({0, 1011})
+_READ_ONLY = 1010
+_RATE = 117
+_BULK_RATE = frozenset({3227, 4204})
+_RATE_SECONDS = 60.0
+_BULK_RATE_SECONDS = 225.0  # five tries within the documented 15 minutes
+_NEVER_LEFT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED")
+
+
+class PassingError(Exception):
+    """A failure that may pass: what to raise when it does not, and how long to wait before trying again."""
+
+    def __init__(self, error: CiError, wait: float | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.wait = wait
+
+
+def passing_or_final(
+    error: CiError, faults: list[Fault], received: Received, operation: str, repeatable: bool
+) -> Exception:
+    """Decide by code, not by status, whether waiting helps."""
+    codes = {fault.code for fault in faults}
+    asked = received.retry_after
+    if _RATE in codes or (not faults and received.status == 429):
+        return PassingError(error, _RATE_SECONDS if asked is None else asked)
+    if codes & _BULK_RATE:
+        return PassingError(error, _BULK_RATE_SECONDS if asked is None else asked)
+    if _READ_ONLY in codes:
+        return PassingError(error, asked)
+    if codes & _INTERNAL or (not faults and (received.ok or received.status >= 500)):
+        unknown = outcome_unknown(operation, received.tracking_id)
+        return PassingError(error if faults else unknown, asked) if repeatable else unknown
+    return error
+
+
+def lost(operation: str, error: requests.RequestException, repeatable: bool) -> Exception:
+    """Decide what a broken connection means: only one that was never made is known to have done nothing."""
+    if isinstance(error, requests.ConnectTimeout) or any(sign in repr(error) for sign in _NEVER_LEFT):
+        unreachable = ServiceError(
+            "Microsoft Advertising cannot be reached.", "Check the network and run it again.", code="unreachable"
+        )
+        return PassingError(unreachable)
+    unknown = outcome_unknown(operation, None)
+    return PassingError(unknown) if repeatable else unknown
+
+
+def redirected(operation: str, received: Received) -> ServiceError:
+    """Build the error for an answer that sends us elsewhere: credentials are never taken there."""
+    return ServiceError(
+        f"Microsoft Advertising answered {operation} with a redirect, which is not followed.",
+        "Check the network for a proxy or sign-in page in between.",
+        code=f"HTTP {received.status}",
+        tracking_id=received.tracking_id,
+    )
+
+
+def outcome_unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownError:
+    """Build the error for a request that went out and of which nobody knows what it did."""
+    return OutcomeUnknownError(
+        f"Microsoft Advertising gave no usable answer to {operation}: it may or may not have been carried out.",
+        "Look at %ci_status before you run it again.",
+        code="outcome_unknown",
+        tracking_id=tracking_id,
+    )
+
+
+def seconds_to_wait(state: RetryCallState) -> float:
+    """Return how long to wait before the next try: what was asked for, else 1, 2, 4, 8 seconds."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait if isinstance(error, PassingError) else None
+    return float(2 ** (state.attempt_number - 1)) if asked is None else asked

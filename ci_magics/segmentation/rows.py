@@ -1,0 +1,60 @@
+"""Rows of a source: in memory, or streaming by in batches, with no more of them in memory than one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+#: Rows of one batch: enough to keep the kernel busy, and little memory.
+BATCH = 262_144
+
+Reader = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns that can be read, as often as needed and always in the same order.
+
+    Parameters
+    ----------
+    schema
+        The columns.
+    read
+        Returns some of them, batch by batch.
+    """
+
+    schema: pa.Schema
+    read: Reader = field(repr=False)
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Rows:
+        """Return the rows of a table."""
+
+        def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            yield from table.select(list(columns)).to_batches(max_chunksize=BATCH)
+
+        return cls(table.schema, read)
+
+    def table(self) -> pa.Table:
+        """Return all rows at once; for sources that fit into memory."""
+        return pa.Table.from_batches(self.read(self.schema.names), self.schema)
+
+
+def repetition(rows: Rows, column: str) -> tuple[int, int]:
+    """Return how many values of a column are empty, and how many repeat an earlier one.
+
+    Values are told apart by 64 bits of a hash: among fifty million, two different ones look the same once in ten
+    thousand times.
+    """
+    empty, marks = 0, [np.empty(0, np.uint64)]
+    for batch in rows.read([column]):
+        values = pl.Series(pl.from_arrow(batch.column(0)))
+        empty += values.null_count()
+        marks.append(values.drop_nulls().hash(seed=7).to_numpy())
+    joined = np.concatenate(marks)
+    joined.sort()
+    return empty, int((joined[1:] == joined[:-1]).sum())

@@ -1,0 +1,34 @@
+"""A DuckDB that reads nothing but what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+
+
+@contextmanager
+def sandbox(paths: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that reads what is registered in it, and the files of some paths.
+
+    Parameters
+    ----------
+    paths
+        Files that may be read; no other, and nothing may be written.
+    """
+    database = duckdb.connect(":memory:", config=_CONFIG)
+    try:
+        if paths:
+            database.execute("SET allowed_paths = ?", [list(paths)])
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import gc
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ci_magics.matching import hash_list
+from ci_magics.matching.hash_list import (
+    EMPTY,
+    Hashes,
+    HashList,
+    Scratch,
+    combined,
+    distinct,
+    paired,
+    shared,
+    split,
+    unique,
+    within,
+    without,
+)
+
+FEW = st.lists(st.integers(0, 40), max_size=60)
+
+
+def some(numbers: list[int]) -> Hashes:
+    """Different hashes for different numbers, spread over all prefixes."""
+    rows = [np.random.default_rng(number).integers(0, 256, 32, dtype=np.uint8) for number in numbers]
+    return np.stack(rows) if rows else EMPTY
+
+
+def as_set(hashes: HashList) -> set[bytes]:
+    return {row.tobytes() for part in hashes.parts() for row in part}
+
+
+@pytest.fixture(params=["short", "long"])
+def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Lists of a few hashes, taken for short ones or for long ones."""
+    if request.param == "long":
+        monkeypatch.setattr(hash_list, "SHORT", 3)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("length")
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FEW, FEW)
+def test_lists_are_sets_whatever_their_length(tmp_path: Path, one: list[int], other: list[int]) -> None:
+    scratch = Scratch(tmp_path)
+    first, second = (distinct(iter([some(each), some(each[:2])]), 2 * len(each), scratch) for each in (one, other))
+    ones, others = as_set(first), as_set(second)
+    assert (len(first), len(ones)) == (len(set(one)), len(set(one)))
+    assert shared(first, second) == len(ones & others)
+    assert as_set(combined(first, second, without, scratch)) == ones - others
+    assert as_set(combined(first, second, within, scratch)) == ones & others
+    assert as_set(HashList.of(first.all())) == ones
+    assert [sum(len(part) for part in each) for each in zip(*paired(first, second), strict=True)] == [
+        len(ones),
+        len(others),
+    ]
+
+
+def test_a_long_list_lies_in_files_that_only_the_owner_reads_and_that_go_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hash_list, "SHORT", 3)
+    hashes: Any = distinct([some(list(range(100)))], 100, Scratch(tmp_path))
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert hashes.bits == 6
+    assert len(as_set(hashes)) == 100
+    del hashes
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(FEW, st.integers(0, 8))
+def test_parts_keep_their_order_and_lose_nothing(numbers: list[int], bits: int) -> None:
+    hashes = some(numbers)
+    parts = list(split(hashes, bits))
+    assert len(parts) == 2**bits
+    assert sorted(row.tobytes() for part in parts for row in part) == sorted(row.tobytes() for row in hashes)
+    for prefix, part in enumerate(parts):
+        assert bits == 0 or set((part[:, 0] >> (8 - bits)).tolist()) <= {prefix}
+
+
+@given(FEW)
+def test_each_hash_stays_where_it_first_stands(numbers: list[int]) -> None:
+    assert (unique(some(numbers)) == some(list(dict.fromkeys(numbers)))).all()

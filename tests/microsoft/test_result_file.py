@@ -1,0 +1,106 @@
+"""Result files in every form they may come in."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_magics.errors import OutcomeUnknownError
+from ci_magics.microsoft.result_file import RowError, read_result
+
+PLAIN = (
+    "Type,Status,Id,Parent Id,Client Id,Name,Error,Error Number\r\n"
+    "Format Version,,,,,6.0,,\r\n"
+    "Customer List,,5,,list,,,\r\n"
+    "Customer List Item Error,,,5,000000007,,EmailMustBeHashed,8004\r\n"
+)
+ITEM = RowError("item", 7, 8004, "EmailMustBeHashed")
+
+
+def read(text: str | bytes, *, zipped: bool = True) -> list[RowError]:
+    content = text if isinstance(text, bytes) else text.encode()
+    return list(read_result(io.BytesIO(archive(content) if zipped else content)))
+
+
+def archive(content: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("result.csv", content)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_zipped_or_plain_with_and_without_a_mark(zipped: bool, mark: str) -> None:
+    assert read(mark + PLAIN, zipped=zipped) == [ITEM]
+
+
+@given(st.permutations(["Type", "Client Id", "Error", "Error Number", *(f"Column {n}" for n in range(200))]))
+def test_columns_are_found_by_their_heading(columns: list[str]) -> None:
+    known = {"Type": "Customer List Item Error", "Client Id": "7", "Error": "EmailMustBeHashed", "Error Number": "8004"}
+    text = f"\ufeff{','.join(columns)}\r\n{','.join(known.get(name, '') for name in columns)}\r\n"
+    assert read(text) == [ITEM]
+
+
+def test_an_error_of_the_list_alone_is_found() -> None:
+    text = "Type,Client Id,Error,Error Number\r\nCustomer List Error,list,InvalidAudienceId,4835\r\n"
+    assert read(text) == [RowError("list", None, 4835, "InvalidAudienceId")]
+
+
+def test_an_error_of_another_record_counts_against_the_list() -> None:
+    assert read("Type,Client Id\r\nUnknown Error,5\r\n")[0].about == "list"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [("", None), ("x", None), (" 8004 ", 8004), ("\u00b2", None), ("9" * 5000, None)]
+)
+def test_a_number_may_be_missing_or_odd(number: str, code: int | None) -> None:
+    text = f"Type,Client Id,Error Number\r\nCustomer List Item Error,7,{number}\r\n"
+    assert read(text) == [RowError("item", 7, code, "")]
+
+
+def test_words_of_the_provider_are_left_out() -> None:
+    text = "Type,Client Id,Error\r\nCustomer List Item Error,7,ada@contoso.com is bad\r\n"
+    assert read(text)[0].error_code == ""
+
+
+def test_a_row_of_several_lines_is_one_row() -> None:
+    text = 'Type,Client Id,Error\r\n"Customer List Item Error",7,"a\r\nb"\r\nCustomer List Item Error,8,\r\n'
+    assert [error.position for error in read(text)] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"<html>502</html>", b"Kind,Error\r\nx,y\r\n", b"PK\3\4half"]
+)
+def test_what_is_no_result_file_leaves_the_outcome_unknown(content: bytes) -> None:
+    for zipped in (True, False):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            read(content, zipped=zipped)
+        assert caught.value.code == "result_unreadable"
+
+
+def test_an_archive_without_a_member_leaves_the_outcome_unknown() -> None:
+    target = io.BytesIO()
+    zipfile.ZipFile(target, "w").close()
+    with pytest.raises(OutcomeUnknownError):
+        read(target.getvalue(), zipped=False)
+
+
+def test_an_archive_that_expands_beyond_reason_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_magics.microsoft.result_file.MAX_EXPANDED_BYTES", 100)
+    with pytest.raises(OutcomeUnknownError):
+        read(PLAIN)
+
+
+@given(st.integers(0, len(archive(PLAIN.encode())) - 1), st.integers(1, 255))
+def test_damage_is_noticed_or_does_no_harm(place: int, change: int) -> None:
+    damaged = bytearray(archive(PLAIN.encode()))
+    damaged[place] ^= change
+    try:
+        assert list(read_result(io.BytesIO(bytes(damaged)))) == [ITEM]
+    except OutcomeUnknownError as error:
+        assert error.code == "result_unreadable"  # noqa: PT017 - either outcome is right

@@ -1,0 +1,273 @@
+"""Signing in through MSAL, against the emulator's sign-in pages and its control calls."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import stat
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from ci_magics.errors import SignInError
+from ci_magics.microsoft import signin
+from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+
+@pytest.fixture
+def endpoints(emulator: RunningEmulator) -> Endpoints:
+    return endpoints_of("emulator", emulator.base_url)
+
+
+def application(endpoints: Endpoints, cache: Any = None) -> Any:
+    return signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID, cache=cache)
+
+
+@pytest.fixture
+def app(endpoints: Endpoints) -> Any:
+    return application(endpoints)
+
+
+def works(emulator: RunningEmulator, token: str) -> bool:
+    path = "/CustomerManagement/v13/User/Query"
+    return emulator.call("POST", path, {"UserId": None}, Authorization=f"Bearer {token}").ok
+
+
+def answer_code(emulator: RunningEmulator, sentence: str, *, accept: bool) -> None:
+    (code,) = re.findall(r"the code ([0-9A-F]{8})", sentence)
+    emulator.control("POST", "/devicecode", {"user_code": code, "accept": accept})
+
+
+def grants(emulator: RunningEmulator) -> list[dict[str, str]]:
+    lines = [each for each in emulator.control("GET", "/requests") if each["operation"] == "Token"]
+    return [dict(part.split("=", 1) for part in each["body"].split("&")) for each in lines]
+
+
+def test_a_device_code_signs_in_who_enters_it(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    shown: list[str] = []
+
+    def enter(sentence: str) -> None:
+        shown.append(sentence)
+        answer_code(emulator, sentence, accept=True)
+
+    tokens = signin.sign_in_by_device_code(app, endpoints.scope, enter)
+    assert works(emulator, tokens.token())
+    assert tokens.username == "analyst"
+    assert shown[0].startswith(f"To sign in, open {emulator.base_url}/devicelogin and enter the code ")
+
+
+def test_a_declined_device_code_says_so(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    with pytest.raises(SignInError, match="declined") as caught:
+        signin.sign_in_by_device_code(
+            app, endpoints.scope, lambda sentence: answer_code(emulator, sentence, accept=False)
+        )
+    assert caught.value.code == "AADSTS70019"
+    assert caught.value.tracking_id
+
+
+def test_a_device_code_that_nobody_enters_expires(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    with pytest.raises(SignInError, match="before the code expired"):
+        signin.sign_in_by_device_code(
+            app, endpoints.scope, lambda _sentence: emulator.control("POST", "/clock", {"advance_hours": 1})
+        )
+
+
+def test_a_device_code_may_not_be_handed_out(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    emulator.control("POST", "/faults", [{"operation": "DeviceCode", "call": 1, "fault": "invalid_grant"}])
+    with pytest.raises(SignInError) as caught:
+        signin.sign_in_by_device_code(app, endpoints.scope, lambda _sentence: pytest.fail("there is no code"))
+    assert caught.value.code == "AADSTS70000"
+
+
+def test_waiting_for_a_person_can_be_interrupted(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("msal.oauth2cli.oauth2.time.sleep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        signin.sign_in_by_device_code(app, endpoints.scope, lambda _sentence: None)
+    assert emulator.operations()[-1] == "Token"
+
+
+def test_the_emulators_own_user_needs_nobody(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    tokens = signin.sign_in_to_emulator(app, endpoints)
+    assert works(emulator, tokens.token())
+    (form,) = grants(emulator)
+    assert form["grant_type"] == "authorization_code"
+    assert form["code_verifier"]
+
+
+def test_a_browser_goes_through_the_page_that_posts_itself(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def browse(uri: str, **_options: Any) -> bool:
+        page = requests.get(uri, timeout=10).text
+        (action,) = re.findall(r'action="([^"]+)"', page)
+        form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+        threading.Thread(target=requests.post, args=(action, form), kwargs={"timeout": 10}, daemon=True).start()
+        return True
+
+    monkeypatch.setattr("msal.oauth2cli.authcode._browse", browse)
+    monkeypatch.setattr(signin, "_BROWSER_SECONDS", 20)
+    tokens = signin.sign_in_by_browser(app, endpoints.scope, lambda _sentence: None)
+    assert works(emulator, tokens.token())
+
+
+def test_a_refresh_token_signs_in_unattended(emulator: RunningEmulator, endpoints: Endpoints, app: Any) -> None:
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    assert works(emulator, tokens.token())
+
+
+def test_a_dead_refresh_token_asks_for_a_new_sign_in_and_is_not_tried_again(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any
+) -> None:
+    with pytest.raises(SignInError, match="not valid any more") as caught:
+        signin.sign_in_by_refresh_token(app, endpoints.scope, "gone")
+    assert caught.value.code == "AADSTS70000"
+    assert emulator.operations().count("Token") == 1
+
+
+def test_a_token_is_taken_from_memory_until_it_is_refused(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any
+) -> None:
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    first = tokens.token()
+    assert tokens.token() == first
+    assert emulator.operations().count("Token") == 1
+    renewed = tokens.renew()
+    assert renewed != first
+    assert tokens.token() == renewed
+    assert works(emulator, renewed)
+
+
+def test_each_renewal_uses_the_refresh_token_of_the_one_before(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any
+) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    for _ in range(3):
+        tokens.renew()
+    used = [form["refresh_token"] for form in grants(emulator)]
+    assert len(set(used)) == 4
+    assert used[0] == emulator.refresh_token
+
+
+def test_a_new_refresh_token_is_saved_before_the_access_token_is_given(
+    emulator: RunningEmulator, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
+    path = tmp_path / "cache.bin"
+    notices: list[str] = []
+    app = application(endpoints, signin.open_cache(path, notices.append))
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    before = saved(path)
+    access = tokens.renew()
+    assert saved(path) != before
+    assert access in path.read_text("utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert notices == [
+        "This machine offers no encryption for tokens: they are kept in cache.bin, readable by you only."
+    ]
+
+
+def saved(path: Path) -> str:
+    (entry,) = json.loads(path.read_text("utf-8"))["RefreshToken"].values()
+    return str(entry["secret"])
+
+
+def unavailable(_path: str) -> Any:
+    raise ImportError
+
+
+def test_another_process_finds_who_signed_in(
+    emulator: RunningEmulator, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
+    path = tmp_path / "cache.bin"
+    first = application(endpoints, signin.open_cache(path, print))
+    signin.sign_in_by_refresh_token(first, endpoints.scope, emulator.refresh_token)
+    second = application(endpoints, signin.open_cache(path, print))
+    known = signin.known_sign_in(second, endpoints.scope, None)
+    assert known is not None
+    assert works(emulator, known.token())
+    assert emulator.operations().count("Token") == 1
+    assert signin.known_sign_in(second, endpoints.scope, "somebody.else") is None
+
+
+def test_nobody_is_known_at_first(endpoints: Endpoints, app: Any) -> None:
+    assert signin.known_sign_in(app, endpoints.scope, None) is None
+
+
+@pytest.mark.parametrize(
+    "fault", ["http_502_html", "empty_body", "lost_reply", "lost_request", "redirect", "huge_body", "http_500"]
+)
+@pytest.mark.parametrize("when", ["at first", "later"])
+def test_a_sign_in_that_does_not_answer_is_one_error_and_says_nothing_of_it(
+    emulator: RunningEmulator,
+    endpoints: Endpoints,
+    app: Any,
+    fault: str,
+    when: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token) if when == "later" else None
+    emulator.control("POST", "/faults", [{"operation": "Token", "call": 1, "fault": fault}])
+    with pytest.raises(SignInError) as caught:  # noqa: PT012 - one or the other
+        if tokens:
+            tokens.renew()
+        else:
+            signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    assert caught.value.code == "sign_in_unreachable"
+    assert not re.search("<html|Gateway|xxxx", caplog.text + str(caught.value))
+    assert "/elsewhere" not in [each["path"] for each in emulator.control("GET", "/requests")]
+
+
+@pytest.mark.parametrize("operation", ["Discovery", "Authorize"])
+@pytest.mark.parametrize("fault", ["http_502_html", "lost_reply", "empty_body"])
+def test_no_page_of_the_sign_in_fails_in_another_way(
+    emulator: RunningEmulator, endpoints: Endpoints, operation: str, fault: str
+) -> None:
+    emulator.control("POST", "/faults", [{"operation": operation, "call": 1, "fault": fault}])
+    with pytest.raises(SignInError) as caught:
+        signin.sign_in_to_emulator(application(endpoints), endpoints)
+    assert caught.value.code in ("sign_in_unreachable", "emulator_unreachable")
+
+
+def test_nothing_that_can_be_shown_holds_a_token(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    secrets = [tokens.token(), emulator.refresh_token, tokens.renew()]
+    shown = f"{tokens!r} {tokens} {app!r} {endpoints!r} {caplog.text}"
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_no_request_names_the_person_or_goes_without_a_time_limit(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts: list[Any] = []
+    real = requests.Session.send
+
+    def noted(session: requests.Session, request: Any, **options: Any) -> requests.Response:
+        timeouts.append(options.get("timeout"))
+        return real(session, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", noted)
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token).renew()
+    assert (10.0, 60.0) in timeouts
+    tokens = [each for each in emulator.control("GET", "/requests") if each["operation"] == "Token"]
+    assert len(tokens) == 2
+    assert not [each for each in tokens if "X-Anchormailbox" in each["headers"]]

@@ -1,0 +1,60 @@
+"""Our archives against the standard library's reader."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ci_magics.microsoft.zip_file import SingleMemberZip
+
+
+def write(path: Path, *blocks: bytes) -> None:
+    with SingleMemberZip(path, "upload.csv") as archive:
+        for block in blocks:
+            archive.write(block)
+
+
+@given(st.lists(st.binary(max_size=2_000)))
+@settings(deadline=None)
+def test_blocks_come_back_as_one_member(blocks: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.zip"
+        write(path, *blocks)
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            (member,) = archive.infolist()
+            assert (member.filename, member.file_size) == ("upload.csv", sum(map(len, blocks)))
+            assert archive.read("upload.csv") == b"".join(blocks)
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 3_000_000])
+@pytest.mark.parametrize("random", [True, False])
+def test_members_longer_than_two_bytes_can_count(tmp_path: Path, size: int, random: bool) -> None:
+    data = np.random.default_rng(2).bytes(size) if random else bytes(size)
+    write(tmp_path / "x.zip", data[: size // 2], data[size // 2 :])
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("upload.csv") == data
+        assert (archive.infolist()[0].compress_size < size) is not random
+
+
+def test_the_size_so_far_is_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with SingleMemberZip(path, "upload.csv") as archive:
+        assert archive.compressed_bytes == 0
+        archive.write(np.random.default_rng(2).bytes(1_000_000))
+        assert 800_000 < archive.compressed_bytes <= 1_010_000
+    assert path.stat().st_size - archive.compressed_bytes < 200
+
+
+def test_a_failure_leaves_no_archive_that_looks_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with pytest.raises(TypeError):
+        write(path, b"half", None)  # type: ignore[arg-type]  # the second block cannot be written
+    assert not zipfile.is_zipfile(path)

@@ -1,0 +1,68 @@
+"""A PostgreSQL server of our own, on a socket in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+
+def _programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    assert found, "PostgreSQL is not installed: apt-get install postgresql"
+    return found[-1]
+
+
+def _as_postgres() -> dict[str, int]:
+    """Give up being root, which the server refuses."""
+    if os.geteuid():
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid}
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Engine]:
+    programs, rights = _programs(), _as_postgres()
+    folder = Path(tempfile.mkdtemp(prefix="ci-magics-pg-"))
+    if rights:
+        os.chown(folder, rights["user"], rights["group"])
+    data = folder / "data"
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, env=environment, cwd=folder, stdout=subprocess.DEVNULL, **rights)  # type: ignore[call-overload]  # rights are user and group
+
+    run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8")
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    run("pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    engine = create_engine(f"postgresql+psycopg://postgres@/postgres?host={folder}")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def people(postgresql: Engine) -> Iterator[Engine]:
+    """A server with a table of people."""
+    with postgresql.begin() as database:
+        database.execute(text('CREATE TABLE people ("Id" int PRIMARY KEY, "EMail" text, spend numeric(10,2), at date)'))
+        for number in range(1, 6):
+            database.execute(
+                text("INSERT INTO people VALUES (:n, :mail, :spend, :at)"),
+                {"n": number, "mail": f"p{number}@contoso.com", "spend": number * 100, "at": f"2026-01-0{number}"},
+            )
+        database.execute(text("INSERT INTO people VALUES (6, NULL, NULL, NULL)"))
+    yield postgresql
+    with postgresql.begin() as database:
+        database.execute(text("DROP TABLE people"))
