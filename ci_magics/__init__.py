@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
+    from ci_magics.segmentation.rules import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
     from ci_magics.workspace.models import Connection as Connection
     from ci_magics.workspace.store import open_workspace as open_workspace
@@ -32,6 +33,7 @@ _HOMES = {
     "Connection": "workspace.models",
     "Coverage": "matching.coverage",
     "Plan": "activation.plan",
+    "Rule": "segmentation.rules",
     "Run": "activation.run",
     "Segment": "segmentation.segment",
     "connect": "activation.connections",

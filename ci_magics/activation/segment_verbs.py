@@ -1,4 +1,4 @@
-"""What can be done with a segment that exists: rename, duplicate, delete, set aside, tag, look back, hand on its keys."""
+"""What can be done with a segment that exists: rename, duplicate, delete, set aside, tag, look back, write its keys."""
 
 from __future__ import annotations
 

@@ -10,12 +10,21 @@ from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.activation.ruling import circumstances
 from ci_magics.errors import ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched, match_batch, matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.databases import Source
-from ci_magics.segmentation.segment import ROW_NUMBER, Profiles, Segment, build_segment, build_segment_from_sql
+from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.segment import (
+    ROW_NUMBER,
+    Profiles,
+    Segment,
+    build_segment,
+    build_segment_from_rule,
+    build_segment_from_sql,
+)
 from ci_magics.segmentation.sources import is_frame, referenced_tables
 from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.files import PrivateFiles
@@ -75,6 +84,7 @@ def segment(
     email: str | None = None,
     key: str | None = None,
     where: str | None = None,
+    rule: Rule | str | None = None,
     frames: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     database: Source | None = None,
@@ -97,6 +107,8 @@ def segment(
         The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
     where
         A condition in SQL over the frame's columns.
+    rule
+        Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
     frames
         Frames by the names that the SQL uses.
     parameters
@@ -114,7 +126,11 @@ def segment(
         The frame, a column, the condition or the query cannot be used.
     """
     workspace = workspace or open_workspace()
-    if isinstance(frame, str) and not is_path(frame):
+    if rule is not None:
+        ruled = as_rule(rule)
+        given = circumstances(workspace, frame, where, ruled, key)
+        profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
+    elif isinstance(frame, str) and not is_path(frame):
         if where is not None:
             raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
         tables = {} if database else {**_earlier_segments(workspace, frame), **(frames or {})}
@@ -184,7 +200,7 @@ def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None])
     record = SegmentRecord(
         id=segment.id,
         name=segment.name,
-        definition={"email": segment.email, "key": segment.key, "where": segment.where},
+        definition={"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule},
         fingerprint=seen.fingerprint,
         rows=segment.rows,
         domains=tally.domains(),
@@ -211,7 +227,7 @@ class _Seen:
     def __init__(self, segment: Segment) -> None:
         self.rows = 0
         self._mark = hashlib.blake2b(
-            repr((segment.name, segment.email, segment.key, segment.where)).encode(), digest_size=16
+            repr((segment.name, segment.email, segment.key, segment.where, segment.rule)).encode(), digest_size=16
         )
 
     @property

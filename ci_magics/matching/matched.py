@@ -92,7 +92,7 @@ def match_batch(profiles: pa.RecordBatch, tally: Tally | None = None) -> pa.Reco
     matched = hashed(pl.DataFrame([email, email.alias("_raw")]), _RULES).collect()
     if tally is not None:
         tally.add(matched)
-    columns = [_key(profiles.column("key")), matched["prehashed"].to_arrow()]
+    columns = [kept_keys(profiles.column("key")), matched["prehashed"].to_arrow()]
     for rule in _RULES:
         digest = matched[f"sha256_{rule}"].str.decode("hex")
         columns += [matched[f"reason_{rule}"].cast(pl.String).to_arrow(), digest.to_arrow()]
@@ -122,7 +122,8 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _key(keys: pa.Array) -> pa.Array:
+def kept_keys(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return keys as they are kept: those that look like an address as their hash."""
     if not _is_text(keys.type):
         return keys
     column = pl.Series("key", pl.from_arrow(keys))

@@ -53,6 +53,7 @@ SEGMENT = Command(
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         Option("--where", "condition in SQL over the columns", value="SQL"),
+        Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT"),
         QUIET,
     ),
     notes="As a cell magic, %%ci_segment NAME, it takes one SELECT over the notebook's frames.",

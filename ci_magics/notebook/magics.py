@@ -139,6 +139,7 @@ class CiMagics(Magics):
             email=arguments.given("email"),
             key=arguments.given("key"),
             where=arguments.given("where"),
+            rule=arguments.given("rule"),
             show=_sayer(arguments),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,8 @@ from ci_magics.segmentation.columns import (
 )
 from ci_magics.segmentation.databases import Source, query_database
 from ci_magics.segmentation.rows import Rows, repetition
+from ci_magics.segmentation.rule_rows import Circumstances, read_rows
+from ci_magics.segmentation.rules import Rule
 
 ROW_NUMBER = "row number"
 
@@ -47,6 +49,8 @@ class Segment:
         All columns of the source.
     unused_consent
         Columns that look like a consent and that neither the condition nor the query uses.
+    rule
+        The text of the rule it was made with, if any.
     """
 
     id: str
@@ -57,15 +61,18 @@ class Segment:
     where: str | None
     columns: tuple[str, ...] = field(repr=False)
     unused_consent: tuple[str, ...] = ()
+    rule: str | None = None
 
     def __repr__(self) -> str:
-        condition = f", where {self.where}" if self.where else ""
+        condition = f", where {self.where or self.rule}" if self.where or self.rule else ""
         return f"Segment '{self.name}': {self.rows:,} profiles, e-mail in {self.email}, key in {self.key}{condition}"
 
     def _repr_html_(self) -> str:
         rows = {"Profiles": f"{self.rows:,}".replace(",", "\u2009"), "E-mail": self.email, "Key": self.key}
         if self.where:
             rows["Where"] = self.where
+        if self.rule:
+            rows["Rule"] = self.rule
         cells = "".join(
             f"<tr><th style='text-align:left'>{title}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
             for title, value in rows.items()
@@ -118,6 +125,26 @@ def build_segment(
     wanted = list(dict.fromkeys([email_column, *candidates, *consents]))
     rows = sources.read_columns(frame, wanted, where)
     return _profiles(name, rows, columns, email_column, key, candidates, consents, where)
+
+
+def build_segment_from_rule(
+    name: str,
+    frame: Any,
+    rule: Rule,
+    given: Circumstances,
+    *,
+    email: str | None = None,
+    key: str | None = None,
+) -> Profiles:
+    """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
+    _require_name(name)
+    columns = sources.columns_of(frame)
+    email_column = find_email_column(columns, email)
+    consents = [column for column in consent_columns(columns) if column not in rule.columns]
+    candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
+    rows = read_rows(frame, list(dict.fromkeys([email_column, *candidates, *consents])), rule, given)
+    profiles = _profiles(name, rows, columns, email_column, key, candidates, consents, None)
+    return replace(profiles, segment=replace(profiles.segment, rule=rule.text))
 
 
 def build_segment_from_sql(

@@ -198,3 +198,15 @@ def test_no_output_holds_an_address(notebook: Notebook) -> None:
     assert "A" in said.stdout
     assert "jan" not in said.stdout
     assert "eva" not in said.stdout
+
+
+def test_a_rule_makes_a_segment_and_may_name_another(notebook: Notebook) -> None:
+    notebook.run("%ci_segment Some customers --rule \"Id is any of c0, c1 and EMail contains '@'\"")
+    made = notebook.run("%ci_segment Others customers --rule \"not 'Some'\"")
+    assert isinstance(made, Segment)
+    assert (made.rows, made.rule) == (4, "not 'Some'")
+
+
+def test_a_rule_that_cannot_be_read_is_pointed_to(notebook: Notebook) -> None:
+    error = notebook.fail('%ci_segment Some customers --rule "Id equals"')
+    assert error.sentence.endswith(".\n\n    Id equals\n             ^\n")

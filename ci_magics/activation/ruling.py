@@ -1,0 +1,68 @@
+"""What a rule is evaluated with: the day, and the keys of the earlier segments that it names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.matching.matched import kept_keys
+from ci_magics.segmentation.rule_rows import Circumstances, joining_key
+from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.segment import ROW_NUMBER
+from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.store import Workspace
+
+
+def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> Circumstances:
+    """Return what a rule is evaluated with.
+
+    Raises
+    ------
+    ArgumentError
+        There is a condition or a query beside the rule.
+    NotFoundError
+        A segment that the rule names does not exist.
+    SegmentError
+        A segment has another key.
+    """
+    _require_only_a_rule(frame, where)
+    column = joining_key(frame, key) if rule.needs_key else key
+    return Circumstances(
+        key=column,
+        today=datetime.now(UTC).astimezone().date(),
+        members={name: _keys(workspace, name, column) for name in rule.segments},
+        as_kept=kept_keys,
+    )
+
+
+def _require_only_a_rule(frame: Any, where: str | None) -> None:
+    if where is not None:
+        raise ArgumentError(
+            "A segment is made with a rule or with a condition in SQL, not with both.",
+            "Leave out --where, or --rule.",
+            code="where_twice",
+        )
+    if isinstance(frame, str) and not is_path(frame):
+        raise ArgumentError(
+            "A rule needs a frame, and this is a query.", "Write the condition into the query.", code="where_twice"
+        )
+
+
+def _keys(workspace: Workspace, name: str, column: str | None) -> Any:
+    record = workspace.segments[name]
+    other = record.definition["key"]
+    if other == ROW_NUMBER:
+        raise SegmentError(
+            f"The segment '{name}' has no key, so nobody can be found in it.",
+            "Make it again with a key column: --key COLUMN.",
+            code="rule_without_key",
+        )
+    if column is not None and other != column:
+        raise SegmentError(
+            f"The key of the segment '{name}' is {other}, and here it is {column}.",
+            f"Make both with the same key column, for example --key {other}.",
+            code="rule_other_key",
+        )
+    with workspace.snapshots.opened(record.id) as file:
+        return file.read(["key"])["key"]

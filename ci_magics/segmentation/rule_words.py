@@ -1,0 +1,130 @@
+"""The words of a rule's text, and where they stand."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from ci_magics.errors import SegmentError
+
+#: Words that end a value or a name unless they are quoted.
+STRUCTURE = frozenset({"and", "or", "not", "union", "intersect", "except", "ignoring", "null"})
+_PHRASES = (
+    "is any of, between, contains, ends with, starts with, within the last day days, does equal equals, is greater "
+    "less than equal to, month of, ignoring case, true, false"
+)
+#: Words that are quoted when they are a name or a value, so that nobody misreads them.
+RESERVED = STRUCTURE | set(_PHRASES.replace(",", "").split())
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?=[\s(),]|$)")
+_WORD = re.compile(r"""[^\s"'(),=<>!][^\s"(),=<>!]*""")
+_SYMBOL = re.compile(r"<>|!=|>=|<=|==|[=<>(),]")
+_BLANKS = re.compile(r"\s*")
+_CURLY = "“”„«»\u2018\u2019\u201a"
+_AROUND = 60
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word of a rule's text.
+
+    Parameters
+    ----------
+    kind
+        ``word``, ``quoted``, ``symbol`` or ``end``.
+    text
+        What it says, without quotes.
+    start
+        Where it begins in the rule's text.
+    """
+
+    kind: str
+    text: str
+    start: int
+
+    def says(self, word: str) -> bool:
+        """Tell whether this is a word of the grammar."""
+        return self.kind in ("word", "symbol") and self.text.lower() == word
+
+    def __str__(self) -> str:
+        return "the end" if self.kind == "end" else f"'{self.text}'"
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Split a rule's text; the last token is the end.
+
+    Raises
+    ------
+    SegmentError
+        A quote is not closed, or a character has no meaning.
+    """
+    _require_characters(text)
+    found, place = [], _skip(text, 0)
+    while place < len(text):
+        token, place = _next(text, place)
+        found.append(token)
+        place = _skip(text, place)
+    return [*found, Token("end", "", len(text))]
+
+
+def unreadable(text: str, place: int, problem: str, next_step: str) -> SegmentError:
+    """Return the error for a text that is no rule, with a line that points to the place."""
+    before = f"{text[:place]}^".splitlines()
+    line, column = f"{text} ".splitlines()[len(before) - 1], len(before[-1]) - 1
+    several = len(text.splitlines()) > 1
+    where = f"line {len(before)}, position {column + 1}" if several else f"position {column + 1}"
+    start = max(0, column - _AROUND)
+    shown = _masked(line)[start : column + _AROUND].rstrip()
+    pointer = " " * sum(_width(letter) for letter in shown[: column - start].ljust(column - start)) + "^"
+    return SegmentError(
+        f"The rule cannot be read at {where}: {problem}.\n\n    {shown}\n    {pointer}\n",
+        next_step,
+        code="rule_unreadable",
+    )
+
+
+def _next(text: str, place: int) -> tuple[Token, int]:
+    if text[place] in "'\"":
+        return _quoted(text, place)
+    if text[place] in _CURLY:
+        raise unreadable(text, place, "curly quotes hold nothing together", "Use straight quotes, \" or '.")
+    for kind, pattern in (("symbol", _SYMBOL), ("word", _TIME), ("word", _WORD)):
+        if found := pattern.match(text, place):
+            return Token(kind, found.group(), place), found.end()
+    raise unreadable(text, place, f"'{text[place]}' means nothing here", "Leave it out, or put the value in quotes.")
+
+
+def _quoted(text: str, start: int) -> tuple[Token, int]:
+    """Return a text in quotes; the same quote within is written twice."""
+    quote, letters, place = text[start], "", start + 1
+    while (end := text.find(quote, place)) >= 0:
+        letters += text[place:end]
+        if text[end + 1 : end + 2] != quote:
+            return Token("quoted", letters, start), end + 1
+        letters, place = letters + quote, end + 2
+    raise unreadable(text, start, f"the quote {quote} is not closed", "Close it, or leave it out.")
+
+
+def _require_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        whole = text.encode(errors="replace").decode()
+        raise unreadable(whole, error.start, "half of a character stands here", "Leave it out.") from None
+
+
+def _skip(text: str, place: int) -> int:
+    blanks = _BLANKS.match(text, place)
+    return blanks.end() if blanks else place
+
+
+def _masked(line: str) -> str:
+    """Return a line of the same length without addresses, and with every blank as wide as one."""
+    hidden = re.sub(r"\S+@\S*", lambda found: "•" * len(found.group()), line)
+    return re.sub(r"\s", " ", hidden)
+
+
+def _width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
