@@ -31,7 +31,7 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
     return Circumstances(
         key=column,
         today=datetime.now(UTC).astimezone().date(),
-        members={name: _keys(workspace, name, column) for name in rule.segments},
+        members={name: keys_of_segment(workspace, name, column) for name in rule.segments},
         as_kept=kept_keys,
     )
 
@@ -49,7 +49,16 @@ def _require_only_a_rule(frame: Any, where: str | None) -> None:
         )
 
 
-def _keys(workspace: Workspace, name: str, column: str | None) -> Any:
+def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:
+    """Return the keys of a stored segment, which must be those of a column where one is named.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        It has no key, or another one.
+    """
     record = workspace.segments[name]
     other = record.definition["key"]
     if other == ROW_NUMBER:

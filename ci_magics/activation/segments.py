@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
 from ci_magics.activation.ruling import circumstances
+from ci_magics.activation.segment_verbs import note_count
 from ci_magics.errors import ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched, match_batch, matched_schema
 from ci_magics.matching.tally import Tally
@@ -79,7 +81,7 @@ class StoredSegment:
 
 def segment(
     name: str,
-    frame: Any,
+    frame: Any = None,
     *,
     email: str | None = None,
     key: str | None = None,
@@ -100,7 +102,7 @@ def segment(
     frame
         pandas, polars, pyarrow, a DuckDB relation, a path or pattern of CSV or Parquet files, an Excel file (with
         the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments, which have
-        their key as only column.
+        their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
     email
         The column with the addresses; found by its name when it is the only one named like one.
     key
@@ -126,6 +128,12 @@ def segment(
         The frame, a column, the condition or the query cannot be used.
     """
     workspace = workspace or open_workspace()
+    if isinstance(frame, Rule):
+        frame, rule = None, frame
+    if rule is not None and frame is None:
+        ruled = as_rule(rule)
+        made, schema = segment_of_segments(workspace, name, ruled)
+        return keep_matched(workspace, made, schema, profiles_of_segments(workspace, ruled, schema), Tally(), show)
     if rule is not None:
         ruled = as_rule(rule)
         given = circumstances(workspace, frame, where, ruled, key)
@@ -191,11 +199,22 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
 
 def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None]) -> Segment:
     """Match the profiles, and keep what comes of it instead of the segment of the same name."""
-    segment = profiles.segment
-    tally, seen = Tally(), _Seen(segment)
-    schema = matched_schema(profiles.rows.schema)
-    batches = (seen.noted(match_batch(batch, tally)) for batch in profiles.rows.read(schema.names))
-    workspace.snapshots.write_parts(segment.id, schema, batches)
+    tally = Tally()
+    batches = (match_batch(batch, tally) for batch in profiles.rows.read(profiles.rows.schema.names))
+    return keep_matched(workspace, profiles.segment, matched_schema(profiles.rows.schema), batches, tally, show)
+
+
+def keep_matched(
+    workspace: Workspace,
+    segment: Segment,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    tally: Tally,
+    show: Callable[[str], None],
+) -> Segment:
+    """Keep matched profiles instead of the segment of the same name; nothing changes when they are the same."""
+    seen = _Seen(segment)
+    workspace.snapshots.write_parts(segment.id, schema, map(seen.noted, batches))
     segment = replace(segment, rows=seen.rows)
     record = SegmentRecord(
         id=segment.id,
@@ -214,10 +233,12 @@ def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None])
         workspace.snapshots.remove(segment.id)
         return replace(segment, id=earlier.id)
     if earlier:
+        record = replace(record, active=earlier.active, tags=earlier.tags)
         workspace.segments.remove(earlier.id)
         workspace.snapshots.remove(earlier.id)
         show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
     workspace.segments.put(record)
+    note_count(workspace, record)
     return segment
 
 
@@ -226,18 +247,14 @@ class _Seen:
 
     def __init__(self, segment: Segment) -> None:
         self.rows = 0
-        self._mark = hashlib.blake2b(
-            repr((segment.name, segment.email, segment.key, segment.where, segment.rule)).encode(), digest_size=16
-        )
+        definition = (segment.name, segment.email, segment.key, segment.where, segment.rule)
+        self._mark = hashlib.sha256(repr(definition).encode())
 
     @property
     def fingerprint(self) -> str:
-        return self._mark.hexdigest()
+        return self._mark.hexdigest()[:32]  # short, so that nobody takes it for an address's hash
 
     def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         self.rows += batch.num_rows
-        for column in batch.columns:
-            for buffer in column.buffers():
-                if buffer is not None:
-                    self._mark.update(buffer)
+        self._mark.update(batch.serialize())
         return batch

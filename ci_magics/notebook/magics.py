@@ -129,13 +129,15 @@ class CiMagics(Magics):
     def _segment(self, arguments: Arguments, variables: Variables) -> Any:
         if not arguments.words:
             return ci.open_workspace().segments
-        if len(arguments.words) == 1:
+        if len(arguments.words) == 1 and "rule" not in arguments.options:
             raise ArgumentError(
-                "A segment needs a frame.", "For example: " + commands.SEGMENT.example + ".", code="frame_missing"
+                "A segment needs a frame, or a rule over earlier segments.",
+                "For example: " + commands.SEGMENT.example + ".",
+                code="frame_missing",
             )
         return ci.segment(
             _text(arguments.words[0]),
-            frame_named(arguments.words[1], variables),
+            frame_named(arguments.words[1], variables) if len(arguments.words) > 1 else None,
             email=arguments.given("email"),
             key=arguments.given("key"),
             where=arguments.given("where"),

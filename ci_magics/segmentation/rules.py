@@ -23,9 +23,10 @@ from ci_magics.segmentation.rule_sql import RuleSql, SqlWriter
 from ci_magics.segmentation.rule_tree import MOST_DEPTH, Condition, Joined, Member, Node, depth, walk
 from ci_magics.segmentation.rule_types import types_of
 from ci_magics.segmentation.rule_writer import write
+from ci_magics.segmentation.set_algebra import Joinable
 
 
-class Rule(BaseModel):
+class Rule(Joinable, BaseModel):
     """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
 
     An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;
@@ -52,6 +53,10 @@ class Rule(BaseModel):
                 f"Rules are nested more than {MOST_DEPTH} deep.", "Make it a few segments.", code="rule_too_deep"
             )
         return self
+
+    def as_node(self) -> Node:
+        """Return the tree."""
+        return self.root
 
     @classmethod
     def parse(cls, text: str) -> Rule:

@@ -24,14 +24,16 @@ from ci_magics.segmentation.columns import (
 from ci_magics.segmentation.databases import Source, query_database
 from ci_magics.segmentation.rows import Rows, repetition
 from ci_magics.segmentation.rule_rows import Circumstances, read_rows
+from ci_magics.segmentation.rule_tree import Node
 from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.set_algebra import Joinable, member
 
 ROW_NUMBER = "row number"
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A named set of profiles.
+class Segment(Joinable):
+    """A named set of profiles; ``&``, ``|`` and ``-`` make rules of segments, for `ci.segment`.
 
     Parameters
     ----------
@@ -62,6 +64,10 @@ class Segment:
     columns: tuple[str, ...] = field(repr=False)
     unused_consent: tuple[str, ...] = ()
     rule: str | None = None
+
+    def as_node(self) -> Node:
+        """Return what the segment is in a rule: being a member of it."""
+        return member(self.name)
 
     def __repr__(self) -> str:
         condition = f", where {self.where or self.rule}" if self.where or self.rule else ""

@@ -76,6 +76,15 @@ class PrivateFiles:
         with self.opened(name) as file:
             return int(file.metadata.num_rows)
 
+    def schema(self, name: str) -> pa.Schema:
+        """Return a table's columns; see `read`."""
+        with self.opened(name) as file:
+            return file.schema_arrow
+
+    def columns(self, name: str) -> list[str]:
+        """Return the names of a table's columns; see `read`."""
+        return list(self.schema(name).names)
+
     def batches(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Return some columns of a table, batch by batch; see `read`."""
         with self.opened(name) as file:
