@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.definitions import Definition, define
 from ci_magics.activation.ruling import circumstances
 from ci_magics.activation.segment_verbs import note_count
-from ci_magics.errors import ArgumentError, NotFoundError
+from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched, match_batch, matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.columns import quoted
@@ -130,12 +131,26 @@ def segment(
     workspace = workspace or open_workspace()
     if isinstance(frame, Rule):
         frame, rule = None, frame
-    if rule is not None and frame is None:
-        ruled = as_rule(rule)
+    ruled = None if rule is None else as_rule(rule)
+    definition = define(
+        frame,
+        email=email,
+        key=key,
+        where=where,
+        rule=ruled.text if ruled else None,
+        frames=frames or {},
+        parameters=parameters or {},
+        database=database,
+    )
+    if frame is None:
+        if ruled is None:
+            raise ArgumentError(
+                "A segment needs a frame, or a rule over earlier segments.", "Name one.", code="frame_missing"
+            )
         made, schema = segment_of_segments(workspace, name, ruled)
-        return keep_matched(workspace, made, schema, profiles_of_segments(workspace, ruled, schema), Tally(), show)
-    if rule is not None:
-        ruled = as_rule(rule)
+        batches = profiles_of_segments(workspace, ruled, schema)
+        return keep_matched(workspace, made, schema, batches, Tally(), definition, show)
+    if ruled is not None:
         given = circumstances(workspace, frame, where, ruled, key)
         profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
     elif isinstance(frame, str) and not is_path(frame):
@@ -147,7 +162,46 @@ def segment(
         )
     else:
         profiles = build_segment(name, frame, email=email, key=key, where=where)
-    return _keep(workspace, profiles, show)
+    return _keep(workspace, profiles, definition, show)
+
+
+def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
+    """Evaluate a dynamic segment again.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        It is static, set aside, or what it reads is not there any more.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    if not record.active:
+        raise SegmentError(
+            f"The segment '{name}' is set aside, so it is not refreshed.",
+            f"Use it again with %ci_segment {quoted(name)} --activate.",
+            code="segment_inactive",
+        )
+    if not record.is_dynamic:
+        raise SegmentError(
+            f"The segment '{name}' is static: {record.definition.get('static_because') or 'it has no definition'}.",
+            "Make it again in its notebook, or make it from files, a database or earlier segments.",
+            code="segment_static",
+        )
+    kept = Definition.model_validate(record.definition["source"])
+    return segment(
+        name,
+        kept.source,
+        email=kept.email,
+        key=kept.key,
+        where=kept.where,
+        rule=kept.rule,
+        parameters=kept.parameters,
+        database=kept.database,
+        workspace=workspace,
+        show=show,
+    )
 
 
 def _earlier_segments(workspace: Workspace, sql: str) -> dict[str, pa.Table]:
@@ -197,11 +251,14 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
     return record
 
 
-def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None]) -> Segment:
+def _keep(
+    workspace: Workspace, profiles: Profiles, definition: Definition | str, show: Callable[[str], None]
+) -> Segment:
     """Match the profiles, and keep what comes of it instead of the segment of the same name."""
     tally = Tally()
     batches = (match_batch(batch, tally) for batch in profiles.rows.read(profiles.rows.schema.names))
-    return keep_matched(workspace, profiles.segment, matched_schema(profiles.rows.schema), batches, tally, show)
+    schema = matched_schema(profiles.rows.schema)
+    return keep_matched(workspace, profiles.segment, schema, batches, tally, definition, show)
 
 
 def keep_matched(
@@ -210,6 +267,7 @@ def keep_matched(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
     tally: Tally,
+    definition: Definition | str,
     show: Callable[[str], None],
 ) -> Segment:
     """Keep matched profiles instead of the segment of the same name; nothing changes when they are the same."""
@@ -219,7 +277,7 @@ def keep_matched(
     record = SegmentRecord(
         id=segment.id,
         name=segment.name,
-        definition={"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule},
+        definition=_written(segment, definition),
         fingerprint=seen.fingerprint,
         rows=segment.rows,
         domains=tally.domains(),
@@ -231,6 +289,8 @@ def keep_matched(
     earlier = workspace.segments.get(segment.name)
     if earlier and earlier.fingerprint == record.fingerprint and workspace.snapshots.exists(earlier.id):
         workspace.snapshots.remove(segment.id)
+        workspace.segments.put(replace(earlier, definition=record.definition))
+        note_count(workspace, record)
         return replace(segment, id=earlier.id)
     if earlier:
         record = replace(record, active=earlier.active, tags=earlier.tags)
@@ -240,6 +300,14 @@ def keep_matched(
     workspace.segments.put(record)
     note_count(workspace, record)
     return segment
+
+
+def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
+    """Return what is kept of how a segment was made."""
+    made = {"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule}
+    if isinstance(definition, str):
+        return {**made, "source": None, "static_because": definition}
+    return {**made, "source": definition.model_dump(mode="json")}
 
 
 class _Seen:

@@ -89,8 +89,7 @@ def _sqlalchemy(engine: Engine, sql: str, parameters: Mapping[str, Any]) -> _Str
     statement = text(_renamed(sql, lambda name: f":{name}", escape=True))
 
     def stream() -> Iterator[pa.RecordBatch]:
-        with _said(), engine.connect() as connection:
-            _forbid_changes(connection)
+        with _said(), engine.connect() as connection, _unchanging(connection):
             result = connection.execution_options(stream_results=True, max_row_buffer=BATCH).execute(
                 statement, dict(parameters)
             )
@@ -136,10 +135,17 @@ def _renamed(sql: str, name: Callable[[str], str], *, escape: bool) -> str:
     return _PARAMETER.sub(one, escaped)
 
 
-def _forbid_changes(connection: Connection) -> None:
-    statement = _READ_ONLY.get(connection.dialect.name)
-    if statement:
-        connection.execute(text(statement))
+@contextmanager
+def _unchanging(connection: Connection) -> Iterator[None]:
+    """Let nothing be changed through a connection, until it goes back to its pool."""
+    name = connection.dialect.name
+    if name in _READ_ONLY:
+        connection.execute(text(_READ_ONLY[name]))
+    try:
+        yield
+    finally:
+        if name == "sqlite":
+            connection.execute(text("PRAGMA query_only = OFF"))
 
 
 def _first_schema(stream: _Stream) -> pa.Schema:

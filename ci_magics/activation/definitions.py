@@ -1,0 +1,95 @@
+"""Definitions of dynamic segments: what is kept so that a refresh can evaluate them again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from ci_magics.segmentation.sources import referenced_tables
+from ci_magics.segmentation.streams import is_path
+
+Kind = Literal["files", "sql", "database", "segments"]
+Value = bool | int | float | dt.datetime | dt.date | str | None
+
+
+class Definition(BaseModel):
+    """How a dynamic segment is made, without the notebook that it was made in.
+
+    Parameters
+    ----------
+    kind
+        What is read: ``files``, a query over files and earlier segments (``sql``), a ``database``, or earlier
+        ``segments`` alone.
+    source
+        The path, the query, or nothing.
+    email, key, where, rule
+        As they were asked for.
+    parameters
+        Values of ``$name`` in the query.
+    database
+        Its address, without the password.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    source: str | None = None
+    email: str | None = None
+    key: str | None = None
+    where: str | None = None
+    rule: str | None = None
+    parameters: dict[str, Value] = {}
+    database: str | None = None
+
+
+def define(
+    frame: Any,
+    *,
+    email: str | None,
+    key: str | None,
+    where: str | None,
+    rule: str | None,
+    frames: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    database: Any,
+) -> Definition | str:
+    """Return a segment's definition, or in words why it cannot be evaluated again."""
+    asked: dict[str, Any] = {"email": email, "key": key, "where": where, "rule": rule}
+    if frame is None:
+        return Definition(kind="segments", **asked)
+    if is_path(frame):
+        return Definition(kind="files", source=str(Path(str(frame)).absolute()), **asked)
+    if not isinstance(frame, str):
+        return "it reads a frame of a notebook"
+    used = sorted(frames)
+    if used:
+        return f"it reads {', '.join(used)} of a notebook"
+    values = {name: _plain(value) for name, value in parameters.items()}
+    odd = next((name for name, value in values.items() if not isinstance(value, Value)), None)
+    if odd is not None:
+        return f"the value of ${odd} cannot be kept"
+    if database is not None:
+        return Definition(kind="database", source=frame, parameters=values, database=_address(database), **asked)
+    return Definition(kind="sql", source=frame, parameters=values, **asked)
+
+
+def segments_used(definition: Definition) -> set[str]:
+    """Return the names of tables that a query reads and that are no files: earlier segments."""
+    if definition.kind != "sql" or definition.source is None:
+        return set()
+    return {name for name in referenced_tables(definition.source) if not is_path(name)}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _address(database: str | Engine) -> str:
+    url = database.url if isinstance(database, Engine) else make_url(database)
+    return url.set(password=None).render_as_string(hide_password=False)
