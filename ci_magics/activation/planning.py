@@ -13,6 +13,7 @@ from ci_magics.activation.guards import Guard, find_guards
 from ci_magics.activation.order import Order
 from ci_magics.activation.segments import StoredSegment
 from ci_magics.activation.services import Services
+from ci_magics.activation.suppressing import all_held_back, suppression_for
 from ci_magics.activation.target import Target, find_target, lock_names
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.counting import count_profiles
@@ -72,8 +73,10 @@ def plan_work(
     target = find_target(workspace, services, connection, stored.record.name, order)
     stored = _with_consent(stored, order)
     scratch = Scratch(workspace.spool.root)
-    counted = count_profiles(stored.matched.profiles, order.normalization, scratch)
-    changes = changes_for(counted.hashes, target, order, now, scratch)
+    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
+    counted = count_profiles(stored.matched.profiles, order.normalization, scratch, suppression)
+    held_back = all_held_back(suppression, counted)
+    changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
     return Work(
         stored=stored,
         target=target,

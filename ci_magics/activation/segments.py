@@ -293,7 +293,7 @@ def keep_matched(
         note_count(workspace, record)
         return replace(segment, id=earlier.id)
     if earlier:
-        record = replace(record, active=earlier.active, tags=earlier.tags)
+        record = replace(record, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
         workspace.segments.remove(earlier.id)
         workspace.snapshots.remove(earlier.id)
         show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
