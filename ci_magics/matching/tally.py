@@ -74,6 +74,8 @@ def _starts(matched: pl.DataFrame, reason: str, count: int) -> list[tuple[str, s
 
 
 def _mask(first: str, domain: str | None, domains: dict[str, int]) -> str:
+    if first == "@" or not first.isprintable():
+        first = ""
     if domain is None:
         return f"{first}•••"
     return f"{first}•••@{domain if domain in domains and domain != OTHER else OTHER}"
