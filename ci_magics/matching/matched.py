@@ -18,6 +18,14 @@ _REASON = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")
 
 
+class Listener(Protocol):
+    """Is told what a batch was made of; a `Tally` is one."""
+
+    def add(self, matched: pl.DataFrame) -> None:
+        """Take a batch into account: normalized text, reasons, and ``_raw`` as it was."""
+        ...
+
+
 class Profiles(Protocol):
     """Matched profiles, wherever they are kept, in batches."""
 
@@ -76,7 +84,7 @@ def matched_schema(profiles: pa.Schema) -> pa.Schema:
     return pa.schema(columns + [(each.name, each.type) for each in profiles if each.name not in ("key", "email")])
 
 
-def match_batch(profiles: pa.RecordBatch, tally: Tally | None = None) -> pa.RecordBatch:
+def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.RecordBatch:
     """Match profiles under both rules: Arrow in, Arrow out, the same in every engine.
 
     Parameters

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError
+from ci_magics.segmentation.values import is_text, readable
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
@@ -32,10 +33,10 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
     kind = array.type
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return array
     if pa.types.is_string_view(kind) or pa.types.is_null(kind):
-        return array.cast(pa.large_string())
+        array, kind = array.cast(pa.large_string()), pa.large_string()
+    if is_text(kind):
+        return readable(array)
     return pa.array([_text(value) for value in array.to_pylist()], pa.large_string())
 
 
