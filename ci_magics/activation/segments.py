@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError, NotFoundError
-from ci_magics.matching.matched import Matched, match_batch, matched_schema
+from ci_magics.matching.matched import Matched, match_batches, matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.databases import Source
@@ -177,9 +177,9 @@ def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None])
     """Match the profiles, and keep what comes of it instead of the segment of the same name."""
     segment = profiles.segment
     tally, seen = Tally(), _Seen(segment)
-    schema = matched_schema(profiles.rows.schema)
-    batches = (seen.noted(match_batch(batch, tally)) for batch in profiles.rows.read(schema.names))
-    workspace.snapshots.write_parts(segment.id, schema, batches)
+    schema = profiles.rows.schema
+    batches = match_batches(profiles.rows.read(schema.names), tally)
+    workspace.snapshots.write_parts(segment.id, matched_schema(schema), map(seen.noted, batches))
     segment = replace(segment, rows=seen.rows)
     record = SegmentRecord(
         id=segment.id,

@@ -6,7 +6,8 @@ from collections import Counter
 
 import polars as pl
 
-from ci_magics.matching.normalize import INVALID
+from ci_magics.matching.careful import INVALID, split_at
+from ci_magics.matching.kernel import Hashed
 
 #: Domains of fewer profiles than this are never named.
 SMALLEST_DOMAIN = 10
@@ -26,17 +27,22 @@ class Tally:
         self._forgotten = 0
         self._examples: dict[str, list[tuple[str, str | None]]] = {}
 
-    def add(self, matched: pl.DataFrame) -> None:
-        """Take a batch into account: normalized text, reasons, and ``_raw`` as it was."""
-        domain = pl.coalesce("text_basic", "text_enhanced").str.splitn("@", 2).struct.field("field_1")
-        counts = matched.select(domain.alias("domain").drop_nulls().value_counts()).unnest("domain")
+    def add(self, addresses: Hashed) -> None:
+        """Take a batch of addresses, hashed under both rules, into account."""
+        domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls()
+        counts = domains.value_counts()
         self._domains.update(dict(zip(counts["domain"].to_list(), counts["count"].to_list(), strict=True)))
-        if len(self._domains) > _REMEMBERED:
-            self._forget_rare()
+        self._forget_rare()
         for reason in _SHOWN_REASONS:
-            known = self._examples.setdefault(reason, [])
-            if len(known) < _EXAMPLES:
-                known += _starts(matched, reason, _EXAMPLES - len(known))
+            self._examples[reason] = _starts(addresses.others, reason)
+
+    def merge(self, later: Tally) -> None:
+        """Take into account what somebody else has remembered of later batches."""
+        self._domains.update(later._domains)
+        self._forgotten += later._forgotten
+        self._forget_rare()
+        for reason, starts in later._examples.items():
+            self._examples[reason] = [*self._examples.get(reason, ()), *starts][:_EXAMPLES]
 
     def domains(self) -> dict[str, int]:
         """Return profiles by domain, most first; rare ones are together under ``other``."""
@@ -55,21 +61,20 @@ class Tally:
         }
 
     def _forget_rare(self) -> None:
-        """Forget the domains seen once: so many are never named anyway."""
+        """Forget the domains seen once when there are very many: those are never named anyway."""
+        if len(self._domains) <= _REMEMBERED:
+            return
         rare = [name for name, count in self._domains.items() if count == 1]
         self._forgotten += len(rare)
         for name in rare:
             del self._domains[name]
 
 
-def _starts(matched: pl.DataFrame, reason: str, count: int) -> list[tuple[str, str | None]]:
+def _starts(others: pl.DataFrame, reason: str) -> list[tuple[str, str | None]]:
     """Return the first character and what stands behind the @, of some values."""
-    text = pl.col("_raw").str.strip_chars().str.to_lowercase()
-    rows = matched.filter(pl.col("reason_basic") == reason).head(count)
+    rows = others.filter(pl.col("reason_basic") == reason).head(_EXAMPLES)
     return list(
-        rows.select(
-            text.str.slice(0, 1).fill_null(""), text.str.splitn("@", 2).struct.field("field_1").alias("domain")
-        ).iter_rows()
+        rows.select(pl.col("trimmed").str.slice(0, 1), split_at(pl.col("trimmed"))[1].alias("domain")).iter_rows()
     )
 
 

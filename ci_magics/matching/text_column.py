@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError
+
+
+#: Values of one piece: few enough to stay in the processor's cache, enough for a call to be worth its while.
+PIECE = 131_072
+
+
+def text_pieces(values: Any) -> Iterator[pa.Array]:
+    """Return values as text piece by piece; see `text_column`.
+
+    Python's own values are converted when their turn comes, while others work on the pieces before.
+    """
+    objects = _objects(values)
+    if objects is None:
+        column = text_column(values)
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            yield from (chunk.slice(start, PIECE) for start in range(0, len(chunk), PIECE))
+    else:
+        yield from (text_column(objects[start : start + PIECE]) for start in range(0, len(objects), PIECE))
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
@@ -37,6 +57,15 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_string_view(kind) or pa.types.is_null(kind):
         return array.cast(pa.large_string())
     return pa.array([_text(value) for value in array.to_pylist()], pa.large_string())
+
+
+def _objects(values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray[Any, Any] | None:
+    """Return a sequence of Python's own values, if that is what it is."""
+    if isinstance(values, list | tuple):
+        return values
+    if getattr(values, "dtype", None) != object:
+        return None
+    return np.asarray(values)
 
 
 def _arrow(values: Any) -> pa.Array | pa.ChunkedArray:
