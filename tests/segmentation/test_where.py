@@ -126,7 +126,7 @@ def test_no_error_quotes_a_value(where: str) -> None:
 def test_a_condition_reads_no_file(function: str, *, as_relation: bool) -> None:
     frame = duckdb.from_df(PEOPLE) if as_relation else PEOPLE
     with pytest.raises(SegmentError, match="only the frames of the notebook"):
-        build_segment("S", frame, where=f"0 < (SELECT count(*) FROM {function}('{__file__}'))")  # noqa: S608
+        build_segment("S", frame, where=f"0 < (SELECT count(*) FROM {function}('{__file__}'))")
 
 
 def test_a_condition_sees_no_variable_of_python() -> None:
