@@ -70,7 +70,7 @@ def plan_work(
     """Work out what one segment's audience needs."""
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
-    stored = _with_consent(stored, order)
+    stored = with_consent(stored, order)
     scratch = Scratch(workspace.spool.root)
     counted = count_profiles(stored.matched.profiles, order.normalization, scratch)
     changes = changes_for(counted.hashes, target, order, now, scratch)
@@ -95,8 +95,8 @@ def choose_transport(hashes: int, order: Order) -> str:
     return "apply" if hashes <= APPLY_AT_MOST else "bulk"
 
 
-def _with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
-    """Keep the profiles that consented.
+def with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
+    """Return a segment with only the profiles that consented.
 
     Raises
     ------

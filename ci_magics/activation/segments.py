@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.activation.keeping import keep_matched
 from ci_magics.errors import ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched, match_batches, matched_schema
 from ci_magics.matching.tally import Tally
@@ -174,53 +173,7 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
 
 
 def _keep(workspace: Workspace, profiles: Profiles, show: Callable[[str], None]) -> Segment:
-    """Match the profiles, and keep what comes of it instead of the segment of the same name."""
-    segment = profiles.segment
-    tally, seen = Tally(), _Seen(segment)
-    schema = profiles.rows.schema
+    """Match the profiles, and keep what comes of it."""
+    tally, schema = Tally(), profiles.rows.schema
     batches = match_batches(profiles.rows.read(schema.names), tally)
-    workspace.snapshots.write_parts(segment.id, matched_schema(schema), map(seen.noted, batches))
-    segment = replace(segment, rows=seen.rows)
-    record = SegmentRecord(
-        id=segment.id,
-        name=segment.name,
-        definition={"email": segment.email, "key": segment.key, "where": segment.where},
-        fingerprint=seen.fingerprint,
-        rows=segment.rows,
-        domains=tally.domains(),
-        examples=tally.examples(),
-        unused_consent=segment.unused_consent,
-        created_by=workspace.user,
-        created_at=datetime.now(UTC),
-    )
-    earlier = workspace.segments.get(segment.name)
-    if earlier and earlier.fingerprint == record.fingerprint and workspace.snapshots.exists(earlier.id):
-        workspace.snapshots.remove(segment.id)
-        return replace(segment, id=earlier.id)
-    if earlier:
-        workspace.segments.remove(earlier.id)
-        workspace.snapshots.remove(earlier.id)
-        show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
-    workspace.segments.put(record)
-    return segment
-
-
-class _Seen:
-    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
-
-    def __init__(self, segment: Segment) -> None:
-        self.rows = 0
-        # Processors have instructions for SHA-256, which make it the quickest for so many bytes.
-        self._mark = hashlib.sha256(repr((segment.name, segment.email, segment.key, segment.where)).encode())
-
-    @property
-    def fingerprint(self) -> str:
-        return self._mark.hexdigest()
-
-    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        self.rows += batch.num_rows
-        for column in batch.columns:
-            for buffer in column.buffers():
-                if buffer is not None:
-                    self._mark.update(buffer)
-        return batch
+    return keep_matched(workspace, profiles.segment, matched_schema(schema), batches, tally, show)
