@@ -133,11 +133,17 @@ class Comparison:
         """What is known now, and what to do next, in words."""
         if self.interval is None:
             return self._not_yet()
-        low, high = (f"{each * 100:+.1f}" for each in self.interval)
-        spread = f"the matched share under enhanced is {low} to {high} percentage points bigger (95% interval)"
+        low, high = (each * 100 for each in self.interval)
         if self.better is None:
-            return f"The sizes do not tell which rule is matched better: {spread}. A bigger segment may tell."
-        return f"Microsoft matches {self.better} better here: {spread}. Export with normalization {self.better}."
+            return (
+                f"The sizes do not tell which rule is matched better: the difference is between {low:+.1f} and "
+                f"{high:+.1f} percentage points (95% interval). A bigger segment may tell."
+            )
+        fewest, most = (low, high) if self.better == "enhanced" else (-high, -low)
+        return (
+            f"Microsoft matches {self.better} better here: it finds {fewest:.1f} to {most:.1f} percentage points more "
+            f"of the people by it (95% interval). Export with normalization {self.better}."
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per audience."""
