@@ -71,7 +71,7 @@ def plan_work(
     """Work out what one segment's audience needs."""
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
-    stored = _with_consent(stored, order)
+    stored = with_consent(stored, order)
     scratch = Scratch(workspace.spool.root)
     suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
     counted = count_profiles(stored.matched.profiles, order.normalization, scratch, suppression)
@@ -98,8 +98,8 @@ def choose_transport(hashes: int, order: Order) -> str:
     return "apply" if hashes <= APPLY_AT_MOST else "bulk"
 
 
-def _with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
-    """Keep the profiles that consented.
+def with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
+    """Return a segment with only the profiles that consented.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.matching.kernel import Hashed
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import domain_counts, example_values
 from ci_magics.segmentation.recipe import Recipe
@@ -31,8 +32,8 @@ class _Noted:
     def __init__(self) -> None:
         self.domains = self.examples = pl.DataFrame()
 
-    def add(self, matched: pl.DataFrame) -> None:
-        self.domains, self.examples = domain_counts(matched), example_values(matched)
+    def add(self, addresses: Hashed) -> None:
+        self.domains, self.examples = domain_counts(addresses), example_values(addresses)
 
 
 def pack(recipe: Recipe, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ci_magics.matching.matched import match_batch, matched_schema
+from ci_magics.matching.matched import match_batches, matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.segmentation.rows import Rows
 
@@ -56,8 +56,7 @@ class PassingHere:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Match the profiles."""
-        for batch in self._rows.read(self._rows.schema.names):
-            yield match_batch(batch, self._tally)
+        yield from match_batches(self._rows.read(self._rows.schema.names), self._tally)
 
     def domains(self) -> dict[str, int]:
         """Return profiles by domain."""

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 import polars_hash as plh
 
-from ci_magics.matching.normalize import INVALID
+from ci_magics.matching.careful import INVALID, split_at
+from ci_magics.matching.kernel import Hashed
 
 #: Domains of fewer profiles than this are never named.
 SMALLEST_DOMAIN = 10
@@ -32,13 +33,19 @@ class Tally:
         self._forgotten = 0
         self._examples = pl.DataFrame(schema=dict.fromkeys(("reason", "mark", "first", "domain"), pl.String))
 
-    def add(self, matched: pl.DataFrame) -> None:
-        """Take a batch into account: normalized text, reasons, and ``_raw`` as it was."""
-        counts = domain_counts(matched)
+    def add(self, addresses: Hashed) -> None:
+        """Take a batch of addresses, hashed under both rules, into account."""
+        counts = domain_counts(addresses)
         self._domains.update(dict(zip(counts["domain"].to_list(), counts["profiles"].to_list(), strict=True)))
-        if len(self._domains) > _REMEMBERED:
-            self._forget_rare()
-        self._examples = _chosen(pl.concat([self._examples, example_values(matched)]))
+        self._examples = _chosen(pl.concat([self._examples, example_values(addresses)]))
+        self._forget_rare()
+
+    def merge(self, other: Tally) -> None:
+        """Take into account what somebody else has remembered of other batches."""
+        self._domains.update(other._domains)
+        self._forgotten += other._forgotten
+        self._examples = _chosen(pl.concat([self._examples, other._examples]))
+        self._forget_rare()
 
     def domains(self) -> dict[str, int]:
         """Return profiles by domain, most first; rare ones are together under ``other``."""
@@ -49,21 +56,22 @@ class Tally:
         return masked(self._examples.select("reason", "first", "domain").iter_rows(), self.domains())
 
     def _forget_rare(self) -> None:
-        """Forget the domains seen once: so many are never named anyway."""
+        """Forget the domains seen once when there are very many: those are never named anyway."""
+        if len(self._domains) <= _REMEMBERED:
+            return
         rare = [name for name, count in self._domains.items() if count == 1]
         self._forgotten += len(rare)
         for name in rare:
             del self._domains[name]
 
 
-def domain_counts(matched: pl.DataFrame) -> pl.DataFrame:
+def domain_counts(addresses: Hashed) -> pl.DataFrame:
     """Return how many profiles of a batch have each ``domain``, as ``profiles``."""
-    domain = pl.coalesce("text_basic", "text_enhanced").str.splitn("@", 2).struct.field("field_1")
-    counts = matched.select(domain.alias("domain").drop_nulls().value_counts(name="profiles")).unnest("domain")
-    return counts.cast({"profiles": pl.Int64})
+    domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls()
+    return domains.value_counts(name="profiles").cast({"profiles": pl.Int64})
 
 
-def example_values(matched: pl.DataFrame) -> pl.DataFrame:
+def example_values(addresses: Hashed) -> pl.DataFrame:
     """Return a few invalid values of each reason, as much of them as may be shown.
 
     Returns
@@ -72,13 +80,12 @@ def example_values(matched: pl.DataFrame) -> pl.DataFrame:
         ``reason``; ``mark``, by which they are put in order, a hash of the value; ``first``, its first character;
         ``domain``, what stands behind the @ where a valid address could have that, else empty, and null without @.
     """
-    text = pl.col("_raw").str.strip_chars().str.to_lowercase()
-    domain = text.str.splitn("@", 2).struct.field("field_1")
-    invalid = matched.lazy().filter(pl.col("reason_basic").is_in(_SHOWN_REASONS))
+    domain = split_at(pl.col("trimmed"))[1]
+    invalid = addresses.others.lazy().filter(pl.col("reason_basic").cast(pl.String).is_in(_SHOWN_REASONS))
     marked = invalid.select(
         reason=pl.col("reason_basic").cast(pl.String),
-        mark=plh.col("_raw").chash.sha2_256().str.slice(0, 16),
-        first=text.str.slice(0, 1).fill_null(""),
+        mark=plh.col("trimmed").chash.sha2_256().str.slice(0, 16),
+        first=pl.col("trimmed").str.slice(0, 1).fill_null(""),
         domain=pl.when(domain.str.contains(r"^[^\s@]+\.[^\s@]+$")).then(domain).otherwise(domain.str.slice(0, 0)),
     )
     return _chosen(marked.collect())

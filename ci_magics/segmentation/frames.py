@@ -147,6 +147,8 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value != value:  # NaN is not equal to itself
         return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
