@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ci_magics.matching.html_table import table
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.proportions import Interval, difference_interval
 from ci_magics.activation.run import COMPLETED, Run
 from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
 
 if TYPE_CHECKING:
