@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ _LEFT = 130
 _BAR = 300
 _STEP = 34
 _SHADES = ("#3b6ea8", "#4a8ac4", "#5fa6d8", "#2e9e6b")
+_PARTS = ("#3b6ea8", "#8a6bb8", "#2e9e6b")
 _INK = "#1f2933"
 _FAINT = "#5b6773"
 _PANEL = "#fbfcfd"
@@ -67,6 +69,26 @@ def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, st
     )
 
 
+def draw_parts(title: str, bars: Sequence[Bar]) -> Picture:
+    """Draw how a whole is divided into parts."""
+    whole = max(sum(bar.count for bar in bars), 1)
+    rows = [
+        _bar(56 + index * _STEP, Bar(_short(bar.label, 38), bar.count), bar.count / whole, shade, left=290, length=180)
+        for index, (bar, shade) in enumerate(zip(bars, itertools.cycle(_PARTS), strict=False))
+    ]
+    numbers = ", ".join(f"{bar.label} {counted(bar.count)} ({bar.count / whole:.1%})" for bar in bars)
+    return _picture(title, rows, 56 + len(bars) * _STEP, f"{title}: {numbers}.")
+
+
+def draw_pairs(title: str, names: tuple[str, str], pairs: Sequence[tuple[str, float, float]]) -> Picture:
+    """Draw two shares beside each other for each label."""
+    rows = [_legend(names)]
+    rows += [_pair(84 + index * _STEP, _short(label, 46), shares) for index, (label, *shares) in enumerate(pairs)]
+    numbers = "; ".join(f"{label} {one:.1%} and {two:.1%}" for label, one, two in pairs)
+    words = f"{title}, {names[0]} and {names[1]}: {numbers or 'none'}."
+    return _picture(title, rows, 84 + len(pairs) * _STEP, words)
+
+
 def as_image(picture: Picture) -> str:
     """Return a picture as an ``<img>`` that needs no trust and says its numbers to a screen reader."""
     data = base64.b64encode(picture.svg.encode()).decode()
@@ -108,6 +130,24 @@ def _bar(top: int, bar: Bar, share: float, shade: str, *, left: int = _LEFT, len
         f'<text x="{left + length + 14}" y="{middle}" fill="{_INK}" font-weight="600">{counted(bar.count)}'
         f'<tspan fill="{_FAINT}" font-weight="400" dx="8">{share:.1%}</tspan></text>'
     )
+
+
+def _legend(names: tuple[str, str]) -> str:
+    return "".join(
+        f'<rect x="{left}" y="50" width="12" height="12" rx="3" fill="{shade}"/>'
+        f'<text x="{left + 18}" y="61" fill="{_INK}">{html.escape(_short(name, 18))}</text>'
+        for left, name, shade in zip((340, 490), names, _PARTS[::2], strict=True)
+    )
+
+
+def _pair(top: int, label: str, shares: Sequence[float]) -> str:
+    bars = "".join(
+        f'<rect x="340" y="{top + 13 * place}" width="{max(round(200 * share, 1), 1)}" height="11" rx="3" '
+        f'fill="{shade}"/><text x="{348 + round(200 * share)}" y="{top + 10 + 13 * place}" font-size="11" '
+        f'fill="{_FAINT}">{share:.1%}</text>'
+        for place, (share, shade) in enumerate(zip(shares, _PARTS[::2], strict=True))
+    )
+    return f'<text x="330" y="{top + 17}" text-anchor="end" fill="{_INK}">{html.escape(label)}</text>{bars}'
 
 
 def _short(text: str, length: int) -> str:
