@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.exports import export as export
@@ -40,6 +41,7 @@ _HOMES = {
     "Rule": "segmentation.rules",
     "Run": "activation.run",
     "Segment": "segmentation.segment",
+    "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
     "differentiators": "activation.differentiating",
     "export": "activation.exports",

@@ -13,8 +13,13 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import settings
 
 from ci_magics.workspace.store import Workspace, open_workspace
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass(eq=False)

@@ -47,17 +47,20 @@ class Changes:
         return mark.hexdigest()
 
 
-def changes_for(wanted: HashList, target: Target, order: Order, now: datetime, scratch: Scratch) -> Changes:
+def changes_for(
+    wanted: HashList, held_back: HashList, target: Target, order: Order, now: datetime, scratch: Scratch
+) -> Changes:
     """Work out what to send, so that the audience becomes what the mode promises.
 
     ``mirror``: exactly the wanted hashes; those whose outcome is not known are sent again. ``add``: the wanted ones
-    besides what is there. ``remove``: without them. ``replace``: everything anew.
+    besides what is there, without those that must not be sent. ``remove``: without the wanted ones. ``replace``:
+    everything anew.
     """
     members = target.known.members
     if order.mode == "mirror":
         return _mirror(wanted, target, scratch, full=_is_due(target, now))
     if order.mode == "add":
-        return _add(wanted, target, scratch)
+        return _add(wanted, held_back, target, scratch)
     if order.mode == "remove":
         removes = combined(wanted, target.known.all, within, scratch) if target.ours else wanted
         return Changes(NOTHING, removes, len(wanted) - len(removes), len(wanted), shared(members, wanted))
@@ -72,11 +75,13 @@ def _mirror(wanted: HashList, target: Target, scratch: Scratch, *, full: bool) -
     return Changes(adds, removes, len(wanted) - len(adds), len(wanted), leaving, full=full or len(adds) == len(wanted))
 
 
-def _add(wanted: HashList, target: Target, scratch: Scratch) -> Changes:
+def _add(wanted: HashList, held_back: HashList, target: Target, scratch: Scratch) -> Changes:
     """Add what is not there; where members lapse or others may have changed the list, add everything."""
+    removes = combined(target.known.all, held_back, within, scratch)
     lapses = target.remote is not None and target.remote.membership_days != NEVER
     adds = wanted if lapses or not target.ours else combined(wanted, target.known.members, without, scratch)
-    return Changes(adds, NOTHING, len(wanted) - len(adds), len(wanted), 0, full=len(adds) == len(wanted))
+    full = len(adds) == len(wanted)
+    return Changes(adds, removes, len(wanted) - len(adds), len(wanted), shared(target.known.members, held_back), full)
 
 
 def _is_due(target: Target, now: datetime) -> bool:

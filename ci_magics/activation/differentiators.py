@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.html_table import table
-from ci_magics.matching.picture import Picture, as_image, counted, draw_pairs
+from ci_magics.matching.html_table import table
+from ci_magics.matching.picture import Picture, Share, as_image, counted
+from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.shown import text_table
 
@@ -100,7 +101,7 @@ class Differentiators:
         return pd.DataFrame(rows, columns=[*names, "rule"])
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n{text_table(self._heads(), self._rows())}\n{self._note()}"
+        return f"{self._title()}\n{text_table(self._heads(), self._texts())}\n{self._note()}"
 
     def _repr_html_(self) -> str:
         title = f"<b>{html.escape(self._title())}</b>"
@@ -112,18 +113,17 @@ class Differentiators:
     def _heads(self) -> tuple[str, ...]:
         return ("Column", "Value", f"in {self.first}", f"in {self.second}", "Ratio", "Difference")
 
-    def _rows(self) -> list[tuple[str, str, str, str, str, str]]:
+    def _rows(self) -> list[tuple[str, str, Share, Share, str, str]]:
         return [
-            (
-                each.column,
-                each.value,
-                f"{counted(each.first)} ({each.first_share:.1%})",
-                f"{counted(each.second)} ({each.second_share:.1%})",
-                each.words,
-                f"{each.difference * 100:+.1f} points",
-            )
+            (each.column, each.value, *self._shares(each), each.words, f"{each.difference * 100:+.1f} points")
             for each in self.lines[:_SHOWN]
         ]
+
+    def _texts(self) -> list[tuple[str, ...]]:
+        return [tuple(map(str, row)) for row in self._rows()]
+
+    def _shares(self, line: Differentiator) -> tuple[Share, Share]:
+        return Share(line.first, self.first_found), Share(line.second, self.second_found)
 
     def _note(self) -> str:
         parts = ["Ordered by the difference of the two shares."]
@@ -138,5 +138,5 @@ class Differentiators:
         return " ".join(parts)
 
     def _picture(self) -> Picture:
-        pairs = [(f"{each.column}: {each.value}", each.first_share, each.second_share) for each in self.lines[:_DRAWN]]
+        pairs = [(f"{each.column}: {each.value}", *self._shares(each)) for each in self.lines[:_DRAWN]]
         return draw_pairs(_TITLE, (self.first, self.second), pairs)

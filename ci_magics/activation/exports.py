@@ -34,6 +34,7 @@ def export(
     membership_days: int | None = None,
     consent: str | None = None,
     ignore_consent: bool = False,
+    exclude: Sequence[Segment | str] = (),
     allow_empty: bool = False,
     allow_shrink: bool = False,
     allow_mixed: bool = False,
@@ -75,6 +76,9 @@ def export(
         A column that says whether somebody may be advertised to: only those are sent.
     ignore_consent
         Send although a column looks like a consent and was not used.
+    exclude
+        Segments whose people are not sent, by key and by hash; those who are in the audience already leave it. The
+        workspace's suppression segment is always excluded.
     allow_empty
         Go on with a segment that has nobody to send.
     allow_shrink
@@ -127,6 +131,7 @@ def export(
         account_id=account_id,
         consent=consent,
         ignore_consent=ignore_consent,
+        exclude=[stored_segment(workspace, each).record.name for each in exclude],
         allow_empty=allow_empty,
         allow_shrink=allow_shrink,
         allow_mixed=allow_mixed,

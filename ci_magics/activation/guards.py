@@ -51,6 +51,7 @@ def find_guards(
     name = stored.record.name
     numbers = cover_one(name, stored.matched, counted)
     found = [
+        *_about_state(stored),
         *_about_consent(stored, order),
         *_about_segment(name, numbers, order),
         *_about_target(target, order),
@@ -73,6 +74,22 @@ def require_disjoint(changes: Changes) -> None:
             f"{both:,} hashes would be added and removed in the same run, so nothing was sent.",
             "Plan it again; if it stays, please report it.",
             code="add_and_remove",
+        )
+
+
+def _about_state(stored: StoredSegment) -> Iterator[Guard]:
+    name = stored.record.name
+    if not stored.record.active:
+        yield Guard(
+            "segment_inactive",
+            f"The segment '{name}' is set aside, so nothing was sent.",
+            f"Use it again: %ci_segment {quoted(name)} --activate.",
+        )
+    if stored.record.suppresses:
+        yield Guard(
+            "suppression_segment",
+            f"The segment '{name}' is the one whose people are excluded from every export.",
+            "Export another segment.",
         )
 
 

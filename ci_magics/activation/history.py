@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.html_table import table
+from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import Picture, as_image, counted
 
 if TYPE_CHECKING:
@@ -70,4 +70,4 @@ class SegmentHistory:
             f'height="{_HEIGHT}" role="img"><title>{html.escape(alt)}</title>'
             f'<polyline points="{points}" fill="none" stroke="#3b6ea8" stroke-width="2"/></svg>'
         )
-        return Picture(svg, alt)
+        return Picture(svg, alt, _WIDTH, _HEIGHT)

@@ -52,9 +52,14 @@ class KeySet:
         SegmentError
             They are of another type than the segment's.
         """
-        series = pl.Series(pl.from_arrow(kept_keys(_plain(keys))))
-        if series.dtype != self.kind and series.null_count() < len(series):
+        kept = kept_keys(_plain(keys))
+        if pl.Series(pl.from_arrow(kept)).dtype != self.kind and kept.null_count < len(kept):
             raise _other_type(f"the segment '{self.segment}'", "the frame")
+        return self.among_kept(kept)
+
+    def among_kept(self, keys: pa.Array) -> pl.Series:
+        """Tell for each key of a stored segment whether it is in the set."""
+        series = pl.Series(pl.from_arrow(keys))
         marks = series.hash(seed=_SEED).to_numpy()
         places = np.searchsorted(self.marks, marks)
         found = np.zeros(len(marks), bool)

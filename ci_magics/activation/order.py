@@ -37,6 +37,8 @@ class Order(BaseModel):
         Instead of the connection's.
     consent, ignore_consent
         The column that decides who is sent, or that none does.
+    exclude
+        Segments whose people are not sent.
     allow_empty, allow_shrink, allow_mixed
         Guards that are set aside.
     """
@@ -52,6 +54,7 @@ class Order(BaseModel):
     account_id: str | None = None
     consent: str | None = None
     ignore_consent: bool = False
+    exclude: tuple[str, ...] = ()
     allow_empty: bool = False
     allow_shrink: bool = False
     allow_mixed: bool = False
@@ -69,6 +72,7 @@ def make_order(
     account_id: str | None,
     consent: str | None,
     ignore_consent: bool,
+    exclude: Sequence[str],
     allow_empty: bool,
     allow_shrink: bool,
     allow_mixed: bool,
@@ -101,6 +105,7 @@ def make_order(
         account_id=ids.account,
         consent=consent,
         ignore_consent=ignore_consent,
+        exclude=tuple(exclude),
         allow_empty=allow_empty,
         allow_shrink=allow_shrink,
         allow_mixed=allow_mixed,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.html_table import table
 from ci_magics.activation.key_set import key_sets
 from ci_magics.activation.segments import stored_segment
-from ci_magics.matching.picture import Bar, Picture, as_image, counted, draw_parts
+from ci_magics.matching.html_table import table
+from ci_magics.matching.picture import Picture, Share, as_image, counted
+from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -60,26 +61,26 @@ class Overlap:
         """Return one row for each part: profiles, and the share of all that are in either."""
         import pandas as pd
 
-        rows = [(bar.label, bar.count, bar.count / max(self.either, 1)) for bar in self._parts()]
+        rows = [(label, count, count / max(self.either, 1)) for label, count in self._parts()]
         return pd.DataFrame(rows, columns=["part", "profiles", "share"])
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{counted(bar.count)} {bar.label}" for bar in self._parts())
+        parts = ", ".join(f"{counted(count)} {label}" for label, count in self._parts())
         return f"Overlap of '{self.first}' and '{self.second}': {parts}; Jaccard {self.jaccard:.3f}"
 
     def _repr_html_(self) -> str:
-        rows = [(bar.label, bar.count, f"{bar.count / max(self.either, 1):.1%}") for bar in self._parts()]
+        parts = [(label, Share(count, self.either)) for label, count in self._parts()]
         sizes = [(self.first, self.first_size), (self.second, self.second_size)]
-        return f"{as_image(self._picture())}{table(_SIZES, sizes)}{table(_HEADS, rows)}{self._index()}"
+        return f"{as_image(self._picture())}{table(_SIZES, sizes)}{table(_PARTS, parts)}{self._index()}"
 
     def _index(self) -> str:
         return f"<div>Jaccard index (shared part of all in either): {self.jaccard:.3f}</div>"
 
-    def _parts(self) -> tuple[Bar, Bar, Bar]:
+    def _parts(self) -> tuple[tuple[str, int], ...]:
         return (
-            Bar(f"only in {self.first}", self.only_first),
-            Bar("in both", self.shared),
-            Bar(f"only in {self.second}", self.only_second),
+            (f"only in {self.first}", self.only_first),
+            ("in both", self.shared),
+            (f"only in {self.second}", self.only_second),
         )
 
     def _picture(self) -> Picture:
@@ -87,7 +88,7 @@ class Overlap:
 
 
 _SIZES = ("Segment", "Profiles")
-_HEADS = ("Part", "Profiles", "Share of either")
+_PARTS = ("Part", "Profiles of either")
 
 
 def overlap(first: Segment | str, second: Segment | str, *, workspace: Workspace | None = None) -> Overlap:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ci_magics.activation.html_table import table
 from ci_magics.activation.order import Order
 from ci_magics.activation.plan_document import AudiencePlan, PlanDocument, document_of
 from ci_magics.activation.planning import Work, plan_work
@@ -21,6 +20,7 @@ from ci_magics.activation.runs import start_run
 from ci_magics.activation.segments import StoredSegment, stored_segment
 from ci_magics.activation.services import Services, open_services
 from ci_magics.errors import ExportRefusedError, NotFoundError
+from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -13,6 +13,7 @@ from ci_magics.activation.guards import Guard, find_guards
 from ci_magics.activation.order import Order
 from ci_magics.activation.segments import StoredSegment
 from ci_magics.activation.services import Services
+from ci_magics.activation.suppressing import all_held_back, suppression_for
 from ci_magics.activation.target import Target, find_target, lock_names
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.counting import count_profiles
@@ -70,10 +71,12 @@ def plan_work(
     """Work out what one segment's audience needs."""
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
-    stored = _with_consent(stored, order)
+    stored = with_consent(stored, order)
     scratch = Scratch(workspace.spool.root)
-    counted = count_profiles(stored.matched.profiles, order.normalization, scratch)
-    changes = changes_for(counted.hashes, target, order, now, scratch)
+    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
+    counted = count_profiles(stored.matched.profiles, order.normalization, scratch, suppression)
+    held_back = all_held_back(suppression, counted)
+    changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
     return Work(
         stored=stored,
         target=target,
@@ -95,8 +98,8 @@ def choose_transport(hashes: int, order: Order) -> str:
     return "apply" if hashes <= APPLY_AT_MOST else "bulk"
 
 
-def _with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
-    """Keep the profiles that consented.
+def with_consent(stored: StoredSegment, order: Order) -> StoredSegment:
+    """Return a segment with only the profiles that consented.
 
     Raises
     ------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ci_magics.activation.account_view import AccountView, view_account
 from ci_magics.activation.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.segments import stored_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
-from ci_magics.matching.hash_list import HashList, Scratch
+from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -25,7 +26,7 @@ def preview(
     segments
         Segments or their names; with several, what they share is counted too.
     to
-        A connection or its name: also count what is new against the audience.
+        A connection or its name: also count what is new against the audience, and tell what size it may reach.
     normalization
         ``basic``, ``enhanced`` or ``both``.
     workspace
@@ -41,12 +42,15 @@ def preview(
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to) if to is not None else None
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
-    ledgers = _ledgers(workspace, connection, list(stored)) if connection else {}
+    account = view_account(workspace, connection) if connection else None
+    held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
     return cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
         scratch=Scratch(workspace.spool.root),
-        ledgers=ledgers,
+        ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
+        earlier=account.reached(normalization) if account else (),
+        remarks={name: remark for name, (_ledger, remark) in held.items()},
         destination=connection.destination if connection else None,
     )
 
@@ -62,13 +66,17 @@ def find_connection(workspace: Workspace, wanted: Connection | str) -> Connectio
     return workspace.connections[wanted if isinstance(wanted, str) else wanted.name]
 
 
-def _ledgers(workspace: Workspace, connection: Connection, names: list[str]) -> dict[str, HashList]:
-    records = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
-    known: dict[str, HashList] = {}
-    for record in records:
-        if record.segment_name in names and not record.chosen:
-            try:
-                known[record.segment_name] = read_ledger(workspace, record).all
-            except LedgerLostError:
-                continue  # what the audience holds is not known: nothing is new or gone
-    return known
+def _held(workspace: Workspace, account: AccountView, name: str, normalization: str) -> tuple[HashList | None, str]:
+    """Return what the audience of a segment holds, or None and why that cannot be compared."""
+    record = account.of_segment(name)
+    if record is None:
+        return NOTHING, ""
+    if record.normalization != normalization:
+        return None, (
+            f"{name}: its audience was filled with the normalization {record.normalization}, so what is new under "
+            f"{normalization} cannot be told."
+        )
+    try:
+        return read_ledger(workspace, record).all, ""
+    except LedgerLostError:
+        return None, f"{name}: what its audience holds is not known any more, so what is new cannot be told."

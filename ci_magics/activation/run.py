@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ci_magics.activation.html_table import table
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
 
 if TYPE_CHECKING:

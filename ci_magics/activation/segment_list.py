@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.html_table import table
+from ci_magics.matching.html_table import table
 from ci_magics.segmentation.shown import text_table
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -103,6 +103,22 @@ def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -
     return record
 
 
+def suppress(name: str | None, *, workspace: Workspace | None = None) -> None:
+    """Exclude a segment's people from every export, in place of the one that was until now; None excludes nobody.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    """
+    workspace = workspace or open_workspace()
+    chosen = workspace.segments[name] if name is not None else None
+    for record in workspace.segments.where(suppresses=True):
+        workspace.segments.put(replace(record, suppresses=False))
+    if chosen is not None:
+        workspace.segments.put(replace(chosen, suppresses=True))
+
+
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
     """Give a segment its tags, in place of those it had.
 

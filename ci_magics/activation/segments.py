@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,23 +11,25 @@ import pyarrow as pa
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
 from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
+from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.ruling import circumstances
-from ci_magics.activation.segment_verbs import note_count
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
-from ci_magics.matching.matched import Matched, match_batch, matched_schema
-from ci_magics.matching.tally import Tally
+from ci_magics.matching.matched import Matched
+from ci_magics.matching.passing import MatchedBefore, PassingHere
+from ci_magics.matching.spark import matched_on_spark
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.databases import Source
+from ci_magics.segmentation.frames import is_spark
 from ci_magics.segmentation.rules import Rule, as_rule
 from ci_magics.segmentation.segment import (
     ROW_NUMBER,
-    Profiles,
     Segment,
     build_segment,
     build_segment_from_rule,
     build_segment_from_sql,
 )
 from ci_magics.segmentation.sources import is_frame, referenced_tables
+from ci_magics.segmentation.spark import build_spark_segment
 from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.files import PrivateFiles
 from ci_magics.workspace.models import SegmentRecord
@@ -102,15 +102,17 @@ def segment(
     name
         What to call it; its audience gets the same name.
     frame
-        pandas, polars, pyarrow, a DuckDB relation, a path or pattern of CSV or Parquet files, an Excel file (with
-        the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments, which have
-        their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
+        pandas, polars, pyarrow, a DuckDB relation, a Spark DataFrame, a path or pattern of CSV or Parquet files, an
+        Excel file (with the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments,
+        which have their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
+        A Spark DataFrame is matched by its executors; only keys and hashes come here, and it needs a key.
     email
         The column with the addresses; found by its name when it is the only one named like one.
     key
         The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
     where
-        A condition in SQL over the frame's columns.
+        A condition in SQL over the frame's columns: DuckDB's SQL, for a Spark DataFrame too. What should spare Spark
+        from reading partitions is better written as a filter of the frame itself.
     rule
         Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
     frames
@@ -152,8 +154,9 @@ def segment(
             )
         made, schema = segment_of_segments(workspace, name, ruled)
         batches = profiles_of_segments(workspace, ruled, schema)
-        return keep_matched(workspace, made, schema, batches, Tally(), definition, show)
+        return keep_segment(workspace, made, MatchedBefore(schema, batches), definition, show)
     if ruled is not None:
+        _refuse_spark(frame)
         given = circumstances(workspace, frame, where, ruled, key)
         profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
     elif isinstance(frame, str) and not is_path(frame):
@@ -163,9 +166,22 @@ def segment(
         profiles = build_segment_from_sql(
             name, frame, frames=tables, parameters=parameters, database=database, email=email, key=key
         )
+    elif is_spark(frame):
+        on_spark = build_spark_segment(name, frame, email=email, key=key, where=where)
+        with matched_on_spark(on_spark) as passing:
+            return keep_segment(workspace, on_spark.segment, passing, definition, show)
     else:
         profiles = build_segment(name, frame, email=email, key=key, where=where)
-    return _keep(workspace, profiles, definition, show)
+    return keep_segment(workspace, profiles.segment, PassingHere(profiles.rows), definition, show)
+
+
+def _refuse_spark(frame: Any) -> None:
+    if is_spark(frame):
+        raise SegmentError(
+            "A rule cannot be evaluated on a Spark frame.",
+            "Write it as a condition in SQL (--where), or filter the frame with Spark.",
+            code="rule_on_spark",
+        )
 
 
 def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
@@ -252,80 +268,3 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
             code="segment_replaced",
         )
     return record
-
-
-def _keep(
-    workspace: Workspace, profiles: Profiles, definition: Definition | str, show: Callable[[str], None]
-) -> Segment:
-    """Match the profiles, and keep what comes of it instead of the segment of the same name."""
-    tally = Tally()
-    batches = (match_batch(batch, tally) for batch in profiles.rows.read(profiles.rows.schema.names))
-    schema = matched_schema(profiles.rows.schema)
-    return keep_matched(workspace, profiles.segment, schema, batches, tally, definition, show)
-
-
-def keep_matched(
-    workspace: Workspace,
-    segment: Segment,
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-    tally: Tally,
-    definition: Definition | str,
-    show: Callable[[str], None],
-) -> Segment:
-    """Keep matched profiles instead of the segment of the same name; nothing changes when they are the same."""
-    seen = _Seen(segment)
-    workspace.snapshots.write_parts(segment.id, schema, map(seen.noted, batches))
-    segment = replace(segment, rows=seen.rows)
-    record = SegmentRecord(
-        id=segment.id,
-        name=segment.name,
-        definition=_written(segment, definition),
-        fingerprint=seen.fingerprint,
-        rows=segment.rows,
-        domains=tally.domains(),
-        examples=tally.examples(),
-        unused_consent=segment.unused_consent,
-        created_by=workspace.user,
-        created_at=datetime.now(UTC),
-    )
-    earlier = workspace.segments.get(segment.name)
-    if earlier and earlier.fingerprint == record.fingerprint and workspace.snapshots.exists(earlier.id):
-        workspace.snapshots.remove(segment.id)
-        workspace.segments.put(replace(earlier, definition=record.definition))
-        note_count(workspace, record)
-        return replace(segment, id=earlier.id)
-    if earlier:
-        record = replace(record, active=earlier.active, tags=earlier.tags)
-        workspace.segments.remove(earlier.id)
-        workspace.snapshots.remove(earlier.id)
-        show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
-    workspace.segments.put(record)
-    note_count(workspace, record)
-    return segment
-
-
-def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
-    """Return what is kept of how a segment was made."""
-    made = {"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule}
-    if isinstance(definition, str):
-        return {**made, "source": None, "static_because": definition}
-    return {**made, "source": definition.model_dump(mode="json")}
-
-
-class _Seen:
-    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
-
-    def __init__(self, segment: Segment) -> None:
-        self.rows = 0
-        definition = (segment.name, segment.email, segment.key, segment.where, segment.rule)
-        self._mark = hashlib.sha256(repr(definition).encode())
-
-    @property
-    def fingerprint(self) -> str:
-        return self._mark.hexdigest()[:32]  # short, so that nobody takes it for an address's hash
-
-    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        self.rows += batch.num_rows
-        self._mark.update(batch.serialize())
-        return batch

@@ -54,6 +54,7 @@ def open_services(
     *,
     show: Callable[[str], None],
     clock: Clock | None = None,
+    ask: bool = True,
     account_id: str | None = None,
     customer_id: str | None = None,
 ) -> Services:
@@ -69,6 +70,8 @@ def open_services(
         Called with each sentence that the person must see: a sign-in code, a wait.
     clock
         Where waits are spent.
+    ask
+        Whether a person who is there may be asked to sign in.
     account_id, customer_id
         Instead of the connection's.
 
@@ -79,13 +82,13 @@ def open_services(
     """
     emulated = emulator_url() if connection.environment == "emulator" else None
     endpoints = endpoints_of(connection.environment, emulated)
-    tokens = _sign_in(workspace, connection, endpoints, show)
+    tokens = _sign_in(workspace, connection, endpoints, show, ask=ask)
     caller = Caller(
         endpoints=endpoints,
         tokens=tokens,
         customer_id=customer_id or connection.customer_id,
         account_id=account_id or connection.account_id,
-        developer_token=_developer_token(connection),
+        developer_token=_developer_token(connection, ask=ask),
     )
     conversation = Conversation(caller, clock=clock, on_wait=show)
     return Services(conversation, Advertising(conversation), Bulk(conversation), tokens.directory)
@@ -105,7 +108,7 @@ def _shell() -> object | None:
 
 
 def _sign_in(
-    workspace: Workspace, connection: Connection, endpoints: Endpoints, show: Callable[[str], None]
+    workspace: Workspace, connection: Connection, endpoints: Endpoints, show: Callable[[str], None], *, ask: bool
 ) -> signin.MsalTokens:
     if endpoints.is_emulator:
         app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
@@ -121,16 +124,18 @@ def _sign_in(
     tenant = connection.tenant or os.environ.get("CI_MAGICS_TENANT") or "common"
     app = signin.open_application(endpoints, client_id=client_id, tenant=tenant, cache=cache)
     known = signin.known_sign_in(app, endpoints.scope, connection.home_account_id)
-    return known or _ask(app, connection, endpoints, show)
+    return known or _ask(app, connection, endpoints, show, ask=ask)
 
 
-def _ask(app: object, connection: Connection, endpoints: Endpoints, show: Callable[[str], None]) -> signin.MsalTokens:
+def _ask(
+    app: object, connection: Connection, endpoints: Endpoints, show: Callable[[str], None], *, ask: bool
+) -> signin.MsalTokens:
     refresh_token = os.environ.get("CI_MAGICS_REFRESH_TOKEN")
     if connection.flow == "env" or (connection.flow is None and refresh_token):
         if not refresh_token:
             raise SignInError("CI_MAGICS_REFRESH_TOKEN is not set.", _WAYS, code="no_refresh_token")
         return signin.sign_in_by_refresh_token(app, endpoints.scope, refresh_token)
-    if not can_ask():
+    if not (ask and can_ask()):
         raise SignInError(
             f"Nobody is signed in to '{connection.name}', and nobody can be asked here.", _WAYS, code="sign_in_needed"
         )
@@ -139,13 +144,13 @@ def _ask(app: object, connection: Connection, endpoints: Endpoints, show: Callab
     return signin.sign_in_by_device_code(app, endpoints.scope, show)
 
 
-def _developer_token(connection: Connection) -> str:
+def _developer_token(connection: Connection, *, ask: bool) -> str:
     if connection.environment != "production":
         return UNIVERSAL_DEVELOPER_TOKEN
     found = os.environ.get("CI_MAGICS_DEVELOPER_TOKEN") or _remembered_token(connection)
     if found:
         return found
-    if not can_ask():
+    if not (ask and can_ask()):
         raise SignInError(
             "The developer token is missing.", "Set CI_MAGICS_DEVELOPER_TOKEN.", code="no_developer_token"
         )

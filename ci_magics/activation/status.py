@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci_magics import __version__
-from ci_magics.activation.html_table import table
 from ci_magics.activation.services import open_services
 from ci_magics.errors import CiError, not_found
+from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord

@@ -10,9 +10,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.matching.hash_list import EMPTY, Hashes, HashList, Scratch, distinct, of_column
+from ci_magics.matching.hash_list import EMPTY, Hashes, HashList, Scratch, combined, distinct, of_column, without
+from ci_magics.matching.hash_list import unique as unique_hashes
 from ci_magics.matching.matched import Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
+from ci_magics.matching.suppression import Suppression
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Counted:
     ----------
     rows, valid, unique
         Profiles: all, those with a hash, those with a different address.
+    suppressed
+        Profiles with a different address that must not be sent.
     reasons
         Profiles without a hash, by reason.
     prehashed
@@ -31,15 +35,19 @@ class Counted:
         Profiles whose hash depends on the normalization.
     hashes
         What would be sent, each hash once.
+    held_back
+        Hashes of those that must not be sent, under both rules.
     """
 
     rows: int
     valid: int
     unique: int
+    suppressed: int
     reasons: dict[str, int]
     prehashed: int
     differs: int
     hashes: HashList = field(repr=False)
+    held_back: Hashes = field(repr=False)
 
 
 class _Counts:
@@ -48,38 +56,83 @@ class _Counts:
     def __init__(self) -> None:
         self.rows = self.prehashed = self.differs = 0
         self.reasons = dict.fromkeys(INVALID, 0)
+        self.held_back: list[Hashes] = []
+        self.held_back_identities: list[Hashes] = []
 
     @property
     def valid(self) -> int:
         return self.rows - sum(self.reasons.values())
 
 
-def count_profiles(profiles: Profiles, normalization: str, scratch: Scratch) -> Counted:
-    """Count profiles, and collect their hashes."""
+def count_profiles(
+    profiles: Profiles, normalization: str, scratch: Scratch, suppression: Suppression | None = None
+) -> Counted:
+    """Count profiles, and collect their hashes.
+
+    Parameters
+    ----------
+    suppression
+        Who must not be sent; such a profile counts as suppressed unless it is a duplicate.
+    """
     counts = _Counts()
     rules = rules_of(normalization)
     most = profiles.rows * len(rules)
-    hashes = distinct(_counted_hashes(profiles, rules, counts), most, scratch)
-    unique = len(hashes) if len(rules) == 1 else len(distinct(_identities(profiles), profiles.rows, scratch))
+    hashes = distinct(_counted_hashes(profiles, rules, counts, suppression), most, scratch)
+    held_back, suppressed = unique_of(counts.held_back), unique_of(counts.held_back_identities)
+    hashes = _without(hashes, held_back, scratch)
+    unique = len(hashes)
+    if len(rules) > 1:
+        identities = distinct(_identities(profiles, suppression), profiles.rows, scratch)
+        unique = len(_without(identities, suppressed, scratch))
     return Counted(
         rows=counts.rows,
         valid=counts.valid,
-        unique=unique,
+        unique=unique + len(suppressed),
+        suppressed=len(suppressed),
         reasons=counts.reasons,
         prehashed=counts.prehashed,
         differs=counts.differs,
         hashes=hashes,
+        held_back=held_back,
     )
 
 
-def _counted_hashes(profiles: Profiles, rules: tuple[str, ...], counts: _Counts) -> Iterator[Hashes]:
+def _without(hashes: HashList, others: Hashes, scratch: Scratch) -> HashList:
+    """Leave out an address that somebody else shares who must not be sent."""
+    return combined(hashes, HashList.of(others), without, scratch) if len(others) else hashes
+
+
+def unique_of(parts: list[Hashes]) -> Hashes:
+    """Return each hash of some parts once."""
+    return unique_hashes(np.concatenate([EMPTY, *parts]))
+
+
+def _counted_hashes(
+    profiles: Profiles, rules: tuple[str, ...], counts: _Counts, suppression: Suppression | None
+) -> Iterator[Hashes]:
     columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules)]
-    for batch in profiles.batches(columns):
-        _count(batch, rules, counts)
+    for whole in profiles.batches(_with_keys(columns, suppression)):
+        _count(whole.select(columns), rules, counts)
+        batch, left_out = _divided(whole, suppression)
+        if left_out is not None:
+            counts.held_back += [_present(left_out.column(f"sha256_{rule}")) for rule in ("basic", "enhanced")]
+            counts.held_back_identities.append(_present(_identity(left_out, rules)))
         if len(rules) == 1:
             yield _present(batch.column(f"sha256_{rules[0]}"))
         else:
             yield _interleaved(batch)
+
+
+def _with_keys(columns: list[str], suppression: Suppression | None) -> list[str]:
+    return columns if suppression is None else list(dict.fromkeys([*columns, *suppression.columns()]))
+
+
+def _divided(batch: pa.RecordBatch, suppression: Suppression | None) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
+    """Return the profiles that may be sent, and those that may not."""
+    if suppression is None:
+        return batch, None
+    held = pa.array(suppression.holds(batch))
+    return batch.filter(pc.invert(held)), batch.filter(held)
 
 
 def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> None:
@@ -98,11 +151,15 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> No
         counts.reasons[name] += count
 
 
-def _identities(profiles: Profiles) -> Iterator[Hashes]:
+def _identities(profiles: Profiles, suppression: Suppression | None) -> Iterator[Hashes]:
+    """Return one hash for each address that may be sent."""
+    for batch in profiles.batches(_with_keys(["sha256_basic", "sha256_enhanced"], suppression)):
+        yield _present(_identity(_divided(batch, suppression)[0], ("basic", "enhanced")))
+
+
+def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:
     """Return one hash for each address: the basic one, the enhanced one where there is no other."""
-    for batch in profiles.batches(["sha256_basic", "sha256_enhanced"]):
-        basic, enhanced = batch.column("sha256_basic"), batch.column("sha256_enhanced")
-        yield _present(pc.coalesce(basic, enhanced))
+    return pc.coalesce(*(batch.column(f"sha256_{rule}") for rule in rules))
 
 
 def _interleaved(batch: pa.RecordBatch) -> Hashes:

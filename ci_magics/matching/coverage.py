@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ci_magics.matching.counting import Counted, count_profiles
+from ci_magics.matching.coverage_html import coverage_html, coverage_pictures
+from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
+from ci_magics.matching.coverage_text import coverage_text, expected_sentence
+from ci_magics.matching.expected import Expected, Reached, expect
+from ci_magics.matching.funnel import Bar, Changes
 from ci_magics.matching.hash_list import HashList, Scratch, shared
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
-from ci_magics.matching.picture import Bar, as_image, counted, draw_funnel, draw_overlap, funnel_text
+from ci_magics.matching.picture import counted, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,18 +24,9 @@ if TYPE_CHECKING:
 REASONS = (*INVALID, "duplicate", "suppressed")
 SMALLEST_SERVING = 300
 LARGEST_ORIGINAL = 500_000
-
-_EXPLAINED = {
-    "missing": "no address",
-    "poison_hash": "the hash of an empty value",
-    "no_at": "no @",
-    "many_at": "more than one @",
-    "inner_space": "a blank inside",
-    "bad_local": "not legal before the @",
-    "bad_domain": "not a domain after the @",
-    "duplicate": "same address as another profile",
-    "suppressed": "on the suppression list",
-}
+#: The summary has a type of its own: JupyterLab would show ``application/json`` instead of the picture.
+SUMMARY_TYPE = "application/vnd.ci-magics.coverage+json"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,10 @@ class SegmentCoverage:
         Hashes against what the audience holds; None where no audience is known.
     domains, examples
         Profiles by domain, and masked values by reason.
+    expected
+        How many people Microsoft may match; None where that cannot be known.
+    remark
+        What else a person should know of the audience; empty where there is nothing.
     """
 
     name: str
@@ -73,30 +72,40 @@ class SegmentCoverage:
     unchanged: int | None
     domains: Mapping[str, int] = field(repr=False)
     examples: Mapping[str, Sequence[str]] = field(repr=False)
+    expected: Expected | None = None
+    remark: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before sending."""
-        found = []
+        found = [self.remark] if self.remark else []
         if self.sendable < SMALLEST_SERVING:
             found.append(
                 f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only when "
                 f"{SMALLEST_SERVING} people are matched."
             )
         if self.rows > LARGEST_ORIGINAL:
-            found.append(f"{self.name}: more than 500,000 profiles: fine here, too many for Customer Insights.")
+            found.append(
+                f"{self.name}: more than {counted(LARGEST_ORIGINAL)} profiles: fine here, "
+                "too many for Customer Insights."
+            )
         if 0 < self.prehashed < self.valid:
             found.append(f"{self.name}: plain addresses and hashes are mixed; pushing it needs --allow-mixed.")
         return tuple(found)
 
+    @property
+    def changes(self) -> Changes | None:
+        """What an export would change in the audience; None where that is not known."""
+        if self.new is None or self.gone is None or self.unchanged is None:
+            return None
+        return Changes(unchanged=self.unchanged, new=self.new, gone=self.gone)
+
     def bars(self) -> list[Bar]:
         """Return the steps of the funnel."""
-        return [
-            Bar("Profiles", self.rows),
-            Bar("With e-mail", self.with_email),
-            Bar("Valid", self.valid),
-            Bar("Sendable", self.sendable),
-        ]
+        steps = [("Profiles", self.rows), ("With e-mail", self.with_email), ("Valid", self.valid)]
+        if self.unique != self.sendable:
+            steps.append(("Unique", self.unique))
+        return [Bar(label, count) for label, count in [*steps, ("Sendable", self.sendable)]]
 
 
 @dataclass(frozen=True)
@@ -132,62 +141,38 @@ class Coverage:
 
     @property
     def expected_match(self) -> str:
-        """What is known of the size that the audience will reach."""
-        return "How many of them Microsoft can match is not known before an audience of this account has its size."
+        """What is known of the size that the audiences will reach, in words."""
+        return " ".join(dict.fromkeys(expected_sentence(self, each) for each in self.segments))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per segment and measure: profiles, and their share of the segment."""
+        """Return one row per segment and measure.
+
+        Columns are ``segment``, ``measure``, ``kind``, ``profiles`` and ``share``. The kind says what is counted:
+        ``count`` and ``reason`` are profiles, and their share is of the segment; ``domain`` is of its valid profiles;
+        ``hashes`` and ``overlap`` are hashes, and their share is of what would be sent, for ``gone`` of what the
+        audience holds; ``people`` is the expected match, and its share is of the segment.
+        """
         import pandas as pd
 
-        rows = [
-            (each.name, measure, kind, count, count / each.rows if each.rows else 0.0)
-            for each in self.segments
-            for measure, kind, count in _measures(each)
-        ]
+        rows = [(*row[:4], row[3] / row[4] if row[4] else 0.0) for row in coverage_rows(self)]
         return pd.DataFrame(rows, columns=["segment", "measure", "kind", "profiles", "share"])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as they are in a notebook's output for other programs to read."""
+        return coverage_document(self)
+
     def __repr__(self) -> str:
-        lines = [self.destination] if self.destination else []
-        for each in self.segments:
-            lines += [f"Coverage of '{each.name}' ({self.normalization})", funnel_text(each.bars())]
-            lines += [
-                f"  {counted(count):>9}  {reason}: {_EXPLAINED[reason]}"
-                for reason, count in each.reasons.items()
-                if count
-            ]
-        lines += self.warnings
-        return "\n".join(lines)
+        return coverage_text(self)
 
-    def _repr_mimebundle_(self, **_options: object) -> dict[str, str]:
-        pictures = [draw_funnel(each.name, each.bars()) for each in self.segments]
-        if len(self.segments) > 1:
-            pictures.append(draw_overlap([(each.name, each.hashes) for each in self.segments], self.overlap))
-        images = "".join(as_image(picture) for picture in pictures)
-        return {
-            "text/html": f"{_line(self.destination)}{images}{self._table()}{''.join(map(_line, self._notes()))}",
-            "image/svg+xml": pictures[0].svg,
+    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython takes away itself what it does not want
+        summary = self.to_dict()
+        bundle = {
+            "text/html": coverage_html(self),
+            "image/svg+xml": stacked(coverage_pictures(self)).svg,
             "text/plain": repr(self),
+            SUMMARY_TYPE: summary,
         }
-
-    def _notes(self) -> list[str]:
-        differs = sum(each.differs for each in self.segments)
-        notes = [f"Normalization: {self.normalization}. The hashes of {counted(differs)} profiles depend on it."]
-        return [*notes, *self.warnings, self.expected_match]
-
-    def _table(self) -> str:
-        rows = [
-            f"<tr><td style='text-align:left'>{html.escape(each.name)}</td>"
-            f"<td style='text-align:left'>{_EXPLAINED[reason]}</td>"
-            f"<td>{counted(count)}</td><td>{count / each.rows:.1%}</td>"
-            f"<td style='text-align:left'>{html.escape(', '.join(each.examples.get(reason, ())))}</td></tr>"
-            for each in self.segments
-            for reason, count in _given(each.reasons)
-        ]
-        if not rows:
-            return ""
-        heads = ("Segment", "Why not", "Profiles", "Share", "For example")
-        head = "".join(f"<th style='text-align:left'>{each}</th>" for each in heads)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return bundle | ({_JSON: summary} if include and _JSON in include else {})
 
 
 def cover(
@@ -196,6 +181,8 @@ def cover(
     normalization: str = "basic",
     scratch: Scratch | None = None,
     ledgers: Mapping[str, HashList] | None = None,
+    earlier: Sequence[Reached] = (),
+    remarks: Mapping[str, str] | None = None,
     destination: str | None = None,
 ) -> Coverage:
     """Count what can be matched.
@@ -210,6 +197,10 @@ def cover(
         Where long lists of hashes go for the moment.
     ledgers
         Hashes that the audience of a segment holds already, by segment name.
+    earlier
+        What earlier audiences of the account reached under the same normalization.
+    remarks
+        What else a person should know of a segment's audience, by segment name.
     destination
         Where an export would go.
 
@@ -221,11 +212,29 @@ def cover(
     require_normalization(normalization)
     scratch = scratch or Scratch()
     counted = {name: count_profiles(each.profiles, normalization, scratch) for name, each in matched.items()}
-    segments = tuple(cover_one(name, each, counted[name], (ledgers or {}).get(name)) for name, each in matched.items())
+    segments = tuple(
+        cover_one(
+            name,
+            each,
+            counted[name],
+            (ledgers or {}).get(name),
+            expected=expect(len(counted[name].hashes), earlier),
+            remark=(remarks or {}).get(name, ""),
+        )
+        for name, each in matched.items()
+    )
     return Coverage(segments, normalization, _overlaps(counted), destination)
 
 
-def cover_one(name: str, matched: Matched, counted: Counted, ledger: HashList | None = None) -> SegmentCoverage:
+def cover_one(
+    name: str,
+    matched: Matched,
+    counted: Counted,
+    ledger: HashList | None = None,
+    *,
+    expected: Expected | None = None,
+    remark: str = "",
+) -> SegmentCoverage:
     """Return the numbers of one segment that was counted already."""
     new, gone, unchanged = _against(counted.hashes, ledger)
     return SegmentCoverage(
@@ -234,16 +243,18 @@ def cover_one(name: str, matched: Matched, counted: Counted, ledger: HashList | 
         with_email=counted.rows - counted.reasons["missing"],
         valid=counted.valid,
         unique=counted.unique,
-        sendable=counted.unique,
+        sendable=counted.unique - counted.suppressed,
         hashes=len(counted.hashes),
         prehashed=counted.prehashed,
-        reasons={**counted.reasons, "duplicate": counted.valid - counted.unique, "suppressed": 0},
+        reasons={**counted.reasons, "duplicate": counted.valid - counted.unique, "suppressed": counted.suppressed},
         differs=counted.differs,
         new=new,
         gone=gone,
         unchanged=unchanged,
         domains=matched.domains,
         examples=matched.examples,
+        expected=expected,
+        remark=remark,
     )
 
 
@@ -259,23 +270,3 @@ def _overlaps(counted: Mapping[str, Counted]) -> dict[tuple[str, str], int]:
         (first, second): shared(counted[first].hashes, counted[second].hashes)
         for first, second in combinations(counted, 2)
     }
-
-
-def _measures(each: SegmentCoverage) -> list[tuple[str, str, int]]:
-    funnel = [("rows", each.rows), ("with_email", each.with_email), ("valid", each.valid)]
-    funnel += [("unique", each.unique), ("sendable", each.sendable), ("prehashed", each.prehashed)]
-    funnel += [("differs", each.differs)]
-    against = [("new", each.new), ("gone", each.gone), ("unchanged", each.unchanged)]
-    return [
-        *[(name, "count", count) for name, count in funnel],
-        *[(name, "reason", count) for name, count in each.reasons.items()],
-        *[(name, "hashes", count) for name, count in against if count is not None],
-    ]
-
-
-def _given(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(reason, count) for reason, count in reasons.items() if count]
-
-
-def _line(text: str | None) -> str:
-    return f"<div>{html.escape(text)}</div>" if text else ""

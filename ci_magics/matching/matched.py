@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ci_magics.matching.normalize import INVALID, hashed, rules_of
+from ci_magics.matching.careful import INVALID
+from ci_magics.matching.digests import digests_of
+from ci_magics.matching.kernel import Hashed, hashed
+from ci_magics.matching.normalize import rules_of
+from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
-from ci_magics.matching.text_column import text_column
+from ci_magics.matching.text_column import PIECE, text_column
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")
+
+
+class Listener(Protocol):
+    """Is told what a batch was made of; a `Tally` is one."""
+
+    def add(self, addresses: Hashed) -> None:
+        """Take a batch of addresses, hashed under both rules, into account."""
+        ...
 
 
 class Profiles(Protocol):
@@ -76,7 +87,7 @@ def matched_schema(profiles: pa.Schema) -> pa.Schema:
     return pa.schema(columns + [(each.name, each.type) for each in profiles if each.name not in ("key", "email")])
 
 
-def match_batch(profiles: pa.RecordBatch, tally: Tally | None = None) -> pa.RecordBatch:
+def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.RecordBatch:
     """Match profiles under both rules: Arrow in, Arrow out, the same in every engine.
 
     Parameters
@@ -88,23 +99,34 @@ def match_batch(profiles: pa.RecordBatch, tally: Tally | None = None) -> pa.Reco
         Told about domains and examples.
     """
     schema = matched_schema(profiles.schema)
-    email = pl.Series("email", pl.from_arrow(text_column(profiles.column("email"))))
-    matched = hashed(pl.DataFrame([email, email.alias("_raw")]), _RULES).collect()
+    addresses = hashed(text_column(profiles.column("email")), _RULES)
     if tally is not None:
-        tally.add(matched)
-    columns = [kept_keys(profiles.column("key")), matched["prehashed"].to_arrow()]
+        tally.add(addresses)
+    said = addresses.columns("prehashed", *(pl.col(f"reason_{rule}").to_physical() for rule in _RULES))
+    columns = [kept_keys(profiles.column("key")), said["prehashed"].to_arrow()]
     for rule in _RULES:
-        digest = matched[f"sha256_{rule}"].str.decode("hex")
-        columns += [matched[f"reason_{rule}"].cast(pl.String).to_arrow(), digest.to_arrow()]
+        columns += [said[f"reason_{rule}"].to_arrow(), digests_of(addresses, rule)]
     columns += [profiles.column(each.name) for each in profiles.schema if each.name not in ("key", "email")]
     arrays = [_typed(column, each.type) for column, each in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def match_batches(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
+    """Match batches of profiles on all processors; they come out in the order in which they go in."""
+
+    def matched(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Tally]:
+        own = Tally()
+        return match_batch(batch, own), own
+
+    for batch, own in in_parallel(matched, batches):
+        tally.merge(own)
+        yield batch
+
+
 def match_profiles(profiles: pa.Table) -> Matched:
     """Match profiles that are in memory, and keep them there."""
     tally = Tally()
-    batches = [match_batch(batch, tally) for batch in profiles.combine_chunks().to_batches()]
+    batches = list(match_batches(profiles.to_batches(max_chunksize=PIECE), tally))
     table = pa.Table.from_batches(batches, matched_schema(profiles.schema))
     return Matched(InMemory(table), tally.domains(), tally.examples())
 
@@ -112,9 +134,8 @@ def match_profiles(profiles: pa.Table) -> Matched:
 def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if pa.types.is_dictionary(kind):
-        words = pa.array(INVALID)
-        return pa.DictionaryArray.from_arrays(pc.index_in(column, words).cast(pa.int8()), words)
+    if kind == _REASON:
+        return pa.DictionaryArray.from_arrays(column.cast(pa.int8()), pa.array(INVALID))
     return column if column.type == kind else column.cast(kind)
 
 

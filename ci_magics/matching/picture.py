@@ -1,42 +1,71 @@
-"""Pictures of coverage, drawn as SVG by hand: no library, and an untrusted notebook still shows them."""
+"""What the pictures of coverage share: numbers in words, names that fit, and the panel that they are drawn on.
+
+They are SVG made by hand: no library, and as an ``<img>`` an untrusted notebook still shows them. Each picture has a
+panel of its own, so that it reads the same on a light and on a dark page.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
-import itertools
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 THIN_SPACE = "\u2009"
+MINUS = "\u2212"
+DASH = "\u2013"
 
-_WIDTH = 640
-_LEFT = 130
-_BAR = 300
-_STEP = 34
-_SHADES = ("#3b6ea8", "#4a8ac4", "#5fa6d8", "#2e9e6b")
-_PARTS = ("#3b6ea8", "#8a6bb8", "#2e9e6b")
-_INK = "#1f2933"
-_FAINT = "#5b6773"
-_PANEL = "#fbfcfd"
-_EDGE = "#d5dbe1"
-_BLOCKS = 20
+PANEL = "#fbfcfd"
+EDGE = "#d5dbe1"
+TRACK = "#e9edf1"
+INK = "#1f2933"
+FAINT = "#55616d"
+LOSS = "#a23b17"
+GREEN = "#2b8a5e"
+PALE_GREEN = "#a5d6bd"
 
-
-@dataclass(frozen=True)
-class Bar:
-    """One step of a funnel."""
-
-    label: str
-    count: int
+_FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
+_GAP = 8
+_LEAST_SHARE = 0.0005
+#: What XML does not take, and marks that turn the direction of the text behind them.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+#: Widths in parts of the font's size, a little more than those of a wide font such as DejaVu Sans.
+_WIDE, _CAPITAL, _NARROW, _USUAL = 1.05, 0.78, 0.36, 0.63
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG document and the sentence that says the same in words."""
+    """An SVG document, its size in pixels, and the sentences that say the same in words."""
 
     svg: str
     alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """A number and the whole that it is a part of: never one without the other."""
+
+    count: int
+    whole: int
+
+    @property
+    def percent(self) -> str:
+        """The share alone, empty without a whole; what is not all never rounds to all, nor something to none."""
+        if not self.whole:
+            return ""
+        share = self.count / self.whole
+        if 0 < share < _LEAST_SHARE:
+            return "<0.1%"
+        if 1 - _LEAST_SHARE < share < 1:
+            return ">99.9%"
+        return f"{share:.1%}"
+
+    def __str__(self) -> str:
+        return f"{counted(self.count)} ({self.percent})" if self.whole else counted(self.count)
 
 
 def counted(number: int) -> str:
@@ -44,111 +73,93 @@ def counted(number: int) -> str:
     return f"{number:,}".replace(",", THIN_SPACE)
 
 
-def draw_funnel(title: str, bars: Sequence[Bar]) -> Picture:
-    """Draw how many profiles are left after each step."""
-    whole = max(bars[0].count, 1)
-    rows = [
-        _bar(56 + index * _STEP, bar, bar.count / whole, _SHADES[min(index, len(_SHADES) - 1)])
-        for index, bar in enumerate(bars)
-    ]
-    numbers = ", ".join(f"{bar.label.lower()} {counted(bar.count)} ({bar.count / whole:.1%})" for bar in bars)
-    return _picture(title, rows, 56 + len(bars) * _STEP, f"Coverage of {title}: {numbers}.")
+def clean(name: str) -> str:
+    """Return a name without characters that no document takes or that would turn the text around it."""
+    return _UNFIT.sub("�", name)
 
 
-def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, str], int]) -> Picture:
-    """Draw, for each pair of segments, what they share."""
-    by_name = dict(sizes)
-    rows = []
-    for index, ((first, second), count) in enumerate(shared.items()):
-        smaller = max(min(by_name[first], by_name[second]), 1)
-        label = f"{_short(first, 17)} ∩ {_short(second, 17)}"
-        rows.append(_bar(56 + index * _STEP, Bar(label, count), count / smaller, "#8a6bb8", left=290, length=180))
-    numbers = "; ".join(f"{first} and {second} share {counted(count)}" for (first, second), count in shared.items())
-    return _picture(
-        "Overlap (share of the smaller segment)", rows, 56 + len(rows) * _STEP, f"Overlap of segments: {numbers}."
+def cut(name: str, width: float, size: float = 13) -> str:
+    """Return a clean name that is at most so many pixels wide in a font of that size."""
+    name = clean(name)
+    room = width / size
+    if sum(map(_width, name)) <= room:
+        return name
+    room -= _width("…")
+    kept = ""
+    for character in name:
+        room -= _width(character)
+        if room < 0:
+            break
+        kept += character
+    return f"{kept.rstrip()}…"
+
+
+def numbered(place: int, name: str) -> str:
+    """Return a name with its number among several: cut short, two names may look the same."""
+    return f"{place + 1} {name}"
+
+
+def text(
+    x: float, y: float, content: str, *, anchor: str = "start", fill: str = INK, bold: bool = False, size: float = 13
+) -> str:
+    """Return a line of text; `anchor` says which end of it `x` is."""
+    weight = ' font-weight="600"' if bold else ""
+    return (
+        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{fill}" font-size="{size:g}"{weight}>'
+        f"{html.escape(content)}</text>"
     )
 
 
-def draw_parts(title: str, bars: Sequence[Bar]) -> Picture:
-    """Draw how a whole is divided into parts."""
-    whole = max(sum(bar.count for bar in bars), 1)
-    rows = [
-        _bar(56 + index * _STEP, Bar(_short(bar.label, 38), bar.count), bar.count / whole, shade, left=290, length=180)
-        for index, (bar, shade) in enumerate(zip(bars, itertools.cycle(_PARTS), strict=False))
-    ]
-    numbers = ", ".join(f"{bar.label} {counted(bar.count)} ({bar.count / whole:.1%})" for bar in bars)
-    return _picture(title, rows, 56 + len(bars) * _STEP, f"{title}: {numbers}.")
+def block(x: float, y: float, width: float, height: float, fill: str, *, radius: float = 4) -> str:
+    """Return a filled rectangle."""
+    size = f'width="{width:g}" height="{height:g}"'
+    return f'<rect x="{x:g}" y="{y:g}" {size} rx="{min(radius, width / 2):g}" fill="{fill}"/>'
 
 
-def draw_pairs(title: str, names: tuple[str, str], pairs: Sequence[tuple[str, float, float]]) -> Picture:
-    """Draw two shares beside each other for each label."""
-    rows = [_legend(names)]
-    rows += [_pair(84 + index * _STEP, _short(label, 46), shares) for index, (label, *shares) in enumerate(pairs)]
-    numbers = "; ".join(f"{label} {one:.1%} and {two:.1%}" for label, one, two in pairs)
-    words = f"{title}, {names[0]} and {names[1]}: {numbers or 'none'}."
-    return _picture(title, rows, 84 + len(pairs) * _STEP, words)
+def length(count: int, whole: int, most: float) -> float:
+    """Return how long a bar is: never longer than `most`, and seen where there is anything at all."""
+    return max(round(most * min(count / max(whole, 1), 1.0), 1), 2 if count else 0)
+
+
+def panel(title: str, parts: Iterable[str], width: int, height: int, alt: str) -> Picture:
+    """Return a picture of some parts, under a title."""
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" font-family="{_FONT}"><title>{html.escape(alt)}</title>'
+        f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8" fill="{PANEL}" stroke="{EDGE}"/>'
+        f"{text(18, 31, cut(title, width - 36, 16), bold=True, size=15)}{''.join(parts)}</svg>"
+    )
+    return Picture(svg, alt, width, height)
+
+
+def stacked(pictures: Sequence[Picture]) -> Picture:
+    """Return one picture of several, one below the other."""
+    if len(pictures) == 1:
+        return pictures[0]
+    parts, top = [], 0
+    for each in pictures:
+        parts.append(each.svg.replace("<svg ", f'<svg y="{top}" ', 1))
+        top += each.height + _GAP
+    width, height = max(each.width for each in pictures), top - _GAP
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(parts)}</svg>'
+    return Picture(svg, " ".join(each.alt for each in pictures), width, height)
 
 
 def as_image(picture: Picture) -> str:
     """Return a picture as an ``<img>`` that needs no trust and says its numbers to a screen reader."""
     data = base64.b64encode(picture.svg.encode()).decode()
     return (
-        f'<img alt="{html.escape(picture.alt)}" style="max-width:100%;display:block;margin:4px 0" '
-        f'src="data:image/svg+xml;base64,{data}">'
+        f'<img alt="{html.escape(picture.alt)}" width="{picture.width}" '
+        f'style="max-width:100%;height:auto;display:block;margin:6px 0" src="data:image/svg+xml;base64,{data}">'
     )
 
 
-def funnel_text(bars: Sequence[Bar]) -> str:
-    """Return a funnel as lines of text."""
-    whole = max(bars[0].count, 1)
-    return "\n".join(
-        f"  {counted(bar.count):>9}  {'█' * round(bar.count / whole * _BLOCKS):<{_BLOCKS}} {bar.label} "
-        f"({bar.count / whole:.1%})"
-        for bar in bars
-    )
-
-
-def _picture(title: str, rows: Sequence[str], height: int, alt: str) -> Picture:
-    bottom = height + 12
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {bottom}" width="{_WIDTH}" height="{bottom}" '
-        f'role="img" font-family="system-ui, sans-serif" font-size="13"><title>{html.escape(alt)}</title>'
-        f'<rect x="0.5" y="0.5" width="{_WIDTH - 1}" height="{bottom - 1}" rx="8" fill="{_PANEL}" stroke="{_EDGE}"/>'
-        f'<text x="18" y="32" font-size="15" font-weight="600" fill="{_INK}">{html.escape(_short(title, 70))}</text>'
-        f"{''.join(rows)}</svg>"
-    )
-    return Picture(svg, alt)
-
-
-def _bar(top: int, bar: Bar, share: float, shade: str, *, left: int = _LEFT, length: int = _BAR) -> str:
-    width = max(round(length * min(share, 1.0), 1), 2 if bar.count else 0)
-    middle = top + 15
-    return (
-        f'<text x="{left - 10}" y="{middle}" text-anchor="end" fill="{_INK}">{html.escape(bar.label)}</text>'
-        f'<rect x="{left}" y="{top}" width="{length}" height="22" rx="4" fill="{_EDGE}" opacity="0.45"/>'
-        f'<rect x="{left}" y="{top}" width="{width}" height="22" rx="4" fill="{shade}"/>'
-        f'<text x="{left + length + 14}" y="{middle}" fill="{_INK}" font-weight="600">{counted(bar.count)}'
-        f'<tspan fill="{_FAINT}" font-weight="400" dx="8">{share:.1%}</tspan></text>'
-    )
-
-
-def _legend(names: tuple[str, str]) -> str:
-    return "".join(
-        f'<rect x="{left}" y="50" width="12" height="12" rx="3" fill="{shade}"/>'
-        f'<text x="{left + 18}" y="61" fill="{_INK}">{html.escape(_short(name, 18))}</text>'
-        for left, name, shade in zip((340, 490), names, _PARTS[::2], strict=True)
-    )
-
-
-def _pair(top: int, label: str, shares: Sequence[float]) -> str:
-    bars = "".join(
-        f'<rect x="340" y="{top + 13 * place}" width="{max(round(200 * share, 1), 1)}" height="11" rx="3" '
-        f'fill="{shade}"/><text x="{348 + round(200 * share)}" y="{top + 10 + 13 * place}" font-size="11" '
-        f'fill="{_FAINT}">{share:.1%}</text>'
-        for place, (share, shade) in enumerate(zip(shares, _PARTS[::2], strict=True))
-    )
-    return f'<text x="330" y="{top + 17}" text-anchor="end" fill="{_INK}">{html.escape(label)}</text>{bars}'
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _width(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0
+    if unicodedata.east_asian_width(character) in "WF" or character in "mwMW@%":
+        return _WIDE
+    if character in "iljIt.,:;'|! ()[]":
+        return _NARROW
+    return _CAPITAL if character.isupper() else _USUAL

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError
+from ci_magics.segmentation.values import is_text, readable
+
+#: Values of one piece: few enough to stay in the processor's cache, enough for a call to be worth its while.
+PIECE = 131_072
+
+
+def text_pieces(values: Any) -> Iterator[pa.Array]:
+    """Return values as text piece by piece; see `text_column`.
+
+    Python's own values are converted when their turn comes, while others work on the pieces before.
+    """
+    objects = _objects(values)
+    if objects is None:
+        column = text_column(values)
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            yield from (chunk.slice(start, PIECE) for start in range(0, len(chunk), PIECE))
+    else:
+        yield from (text_column(objects[start : start + PIECE]) for start in range(0, len(objects), PIECE))
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
@@ -15,46 +36,78 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
     Parameters
     ----------
     values
-        A list, a pandas or polars Series, a numpy array, or an Arrow array of any kind of text.
+        A list, a pandas or polars Series, a numpy array, an Arrow array of any kind of text, or a frame of one column.
 
     Raises
     ------
     ArgumentError
         It is not a column at all.
     """
+    array = _arrow(_column(values))
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        array, kind = array.cast(kind.value_type), kind.value_type
+    if pa.types.is_string_view(kind) or pa.types.is_null(kind):
+        array, kind = array.cast(pa.large_string()), pa.large_string()
+    if is_text(kind):
+        return readable(array)
+    return pa.array([_text(value) for value in array.to_pylist()], pa.large_string())
+
+
+def _column(values: Any) -> Any:
+    """Return the column that is meant."""
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         raise ArgumentError(
             f"A {type(values).__name__} is not a column of e-mail addresses.",
             "Give a list, a Series or an Arrow column.",
             code="not_a_column",
         )
-    array = _arrow(values)
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        array, kind = array.cast(kind.value_type), kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return array
-    if pa.types.is_string_view(kind) or pa.types.is_null(kind):
-        return array.cast(pa.large_string())
-    return pa.array([_text(value) for value in array.to_pylist()], pa.large_string())
+    if isinstance(values, pa.Table):
+        names = values.column_names
+    elif hasattr(values, "__arrow_c_stream__") and hasattr(values, "columns"):
+        names = list(values.columns)
+    else:
+        return values
+    if len(names) != 1:
+        raise ArgumentError(
+            f"The {type(values).__name__} has {len(names)} columns, and one is wanted.",
+            'Name it, for example frame["EMail"].',
+            code="not_a_column",
+        )
+    return pa.table(values).column(0)
+
+
+def _objects(values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray[Any, Any] | None:
+    """Return a sequence of Python's own values, if that is what it is."""
+    if isinstance(values, list | tuple):
+        return values
+    dtype = getattr(values, "dtype", None)
+    return np.asarray(values) if dtype == np.dtype(object) or dtype == pl.Object else None
 
 
 def _arrow(values: Any) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
-    if hasattr(values, "to_arrow"):  # polars
+    if isinstance(values, pl.Series) and values.dtype != pl.Object:
         return values.to_arrow()
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, UnicodeEncodeError, TypeError, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - any object may be among them, and fail in its own way
         return pa.array([_text(value) for value in values], pa.large_string())
 
 
 def _text(value: Any) -> str | None:
-    """Return one value as text; NaN, NaT and NA are nothing."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
+    """Return one value as text; a time that is none, and what has no text, is nothing.
+
+    NaN and NA need no care: their texts count as missing.
+    """
+    if value is None:
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - see above
+        return None
     # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
-    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    return None if text == "NaT" else text.encode("utf-8", "backslashreplace").decode("utf-8")

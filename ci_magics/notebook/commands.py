@@ -104,6 +104,13 @@ EXPORT = Command(
         Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
         Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
         Option("--ignore-consent", "send although a consent column was not used"),
+        Option(
+            "--exclude",
+            "segment whose people are not sent; may be repeated",
+            value="SEGMENT",
+            repeatable=True,
+            kind="segment",
+        ),
         Option("--allow-empty", "go on with a segment that has nobody to send"),
         Option("--allow-shrink", "go on although more than half of the members would leave"),
         Option("--allow-mixed", "send a column that mixes addresses and hashes"),

@@ -188,10 +188,13 @@ class CiMagics(Magics):
         options: dict[str, Any] = {name: arguments.given(name) for name in texts}
         options |= {name: arguments.given(name) or default for name, default in defaults.items()}
         options |= {name: arguments.switch(name) for name in switches}
+        workspace = ci.open_workspace()
+        exclude = [segment_named(word, workspace, variables) for word in arguments.options.get("exclude", [])]
         to = arguments.options.get("to")
         return ci.export(
             *self._segments(arguments, variables),
-            to=None if to is None else connection_named(to, ci.open_workspace(), variables),
+            to=None if to is None else connection_named(to, workspace, variables),
+            exclude=exclude,
             **options,
             progress=ProgressLine(live=can_ask() and not arguments.switch("quiet")),
         )

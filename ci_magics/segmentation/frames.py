@@ -15,8 +15,16 @@ from ci_magics.errors import SegmentError
 def is_frame(value: Any) -> bool:
     """Tell whether a value is a frame that a segment can be built from."""
     return isinstance(value, pa.Table | pa.RecordBatch) or (
-        hasattr(value, "collect_schema") or (hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"))
+        is_spark(value)
+        or hasattr(value, "collect_schema")
+        or (hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"))
     )
+
+
+def is_spark(value: Any) -> bool:
+    """Tell whether a value is a Spark DataFrame, of a session in this process or behind Spark Connect."""
+    kind = type(value)  # asking the value itself does not help: Spark Connect has a column of every name
+    return kind.__module__.startswith("pyspark.sql.") and kind.__name__ == "DataFrame"
 
 
 def column_names(frame: Any) -> list[str]:
@@ -47,6 +55,25 @@ def require_different(names: Sequence[str], what: str) -> None:
         )
 
 
+def require_different_in_sql(names: Sequence[str]) -> None:
+    """Refuse columns whose names differ in case only: SQL would take one for the other.
+
+    Raises
+    ------
+    SegmentError
+        There are two of them.
+    """
+    by_folded: dict[str, str] = {}
+    for column in names:
+        other = by_folded.setdefault(column.casefold(), column)
+        if other != column:
+            raise SegmentError(
+                f"SQL cannot tell the columns {other} and {column} apart.",
+                "Rename one of them.",
+                code="repeated_column",
+            )
+
+
 def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
     """Return some columns of a frame, or all, as Arrow.
 
@@ -55,6 +82,12 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
     SegmentError
         A column cannot be brought into one type.
     """
+    if is_spark(frame):
+        raise SegmentError(
+            "A query cannot read a Spark frame: all its rows would come into this notebook.",
+            "Query it with Spark, then make the segment of what comes out: %ci_segment NAME FRAME.",
+            code="spark_in_query",
+        )
     wanted = column_names(frame) if columns is None else list(columns)
     if isinstance(frame, pa.RecordBatch):
         frame = pa.Table.from_batches([frame])
@@ -83,7 +116,8 @@ def _names(frame: Any) -> list[str]:
     if isinstance(frame, pa.Table | pa.RecordBatch):
         names = list(frame.schema.names)
     elif is_frame(frame):
-        names = list(frame.collect_schema().names() if hasattr(frame, "collect_schema") else frame.columns)
+        lazy = not is_spark(frame) and hasattr(frame, "collect_schema")
+        names = list(frame.collect_schema().names() if lazy else frame.columns)
     else:
         raise SegmentError(
             f"A {type(frame).__name__} is not a frame.",
@@ -114,6 +148,8 @@ def _as_text(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value != value:  # NaN is not equal to itself
         return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 

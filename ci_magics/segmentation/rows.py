@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 #: Rows of one batch: enough to keep the kernel busy, and little memory.
-BATCH = 262_144
+BATCH = 131_072
 
 Reader = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 

@@ -15,18 +15,22 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 @contextmanager
-def sandbox(paths: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+def sandbox(paths: Sequence[str] = (), time_zone: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database that reads what is registered in it, and the files of some paths.
 
     Parameters
     ----------
     paths
         Files that may be read; no other, and nothing may be written.
+    time_zone
+        What moments are read and written in; the machine's own unless given.
     """
     database = duckdb.connect(":memory:", config=_CONFIG)
     try:
         if paths:
             database.execute("SET allowed_paths = ?", [list(paths)])
+        if time_zone:
+            database.execute("SET TimeZone = ?", [time_zone])
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         yield database

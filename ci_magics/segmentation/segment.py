@@ -22,13 +22,16 @@ from ci_magics.segmentation.columns import (
     require_column,
 )
 from ci_magics.segmentation.databases import Source, query_database
+from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rows import Rows, repetition
 from ci_magics.segmentation.rule_rows import Circumstances, read_rows
 from ci_magics.segmentation.rule_tree import Node
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.set_algebra import Joinable, member
+from ci_magics.segmentation.values import is_text, key_type
 
 ROW_NUMBER = "row number"
+NO_KEY = "holds values that identify nobody"
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def build_segment(
     SegmentError
         The frame, a column or the condition cannot be used.
     """
-    _require_name(name)
+    require_name(name)
     columns = sources.columns_of(frame)
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if not mentions(where, column)]
@@ -143,7 +146,7 @@ def build_segment_from_rule(
     key: str | None = None,
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
-    _require_name(name)
+    require_name(name)
     columns = sources.columns_of(frame)
     email_column = find_email_column(columns, email)
     consents = [column for column in consent_columns(columns) if column not in rule.columns]
@@ -164,7 +167,7 @@ def build_segment_from_sql(
     key: str | None = None,
 ) -> Profiles:
     """Build a segment from one SELECT over named frames and files, or in a database; see `build_segment`."""
-    _require_name(name)
+    require_name(name)
     if database is None:
         rows = sources.query(sql, frames, parameters or {})
     else:
@@ -199,21 +202,15 @@ def _profiles(
         columns=tuple(columns),
         unused_consent=tuple(consents),
     )
-    key_type = _key_type(rows.schema.field(key_column).type) if key_column else pa.int64()
-    schema = pa.schema(
-        [("key", key_type), ("email", pa.large_string()), *((each, rows.schema.field(each).type) for each in consents)]
-    )
+    taken = ProfileColumns.of(rows.schema, email, key_column, consents)
 
     def read(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         first = 1
-        for batch in rows.read(list(dict.fromkeys([email, *([key_column] if key_column else []), *consents]))):
-            numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-            keys = _as_key(batch.column(key_column)) if key_column else numbers
-            parts = [keys, _as_text(batch.column(email)), *(batch.column(each) for each in consents)]
-            yield pa.RecordBatch.from_arrays(parts, schema=schema)
+        for batch in rows.read(taken.needed):
+            yield taken.profiles(batch, first)
             first += batch.num_rows
 
-    return Profiles(segment, Rows(schema, read))
+    return Profiles(segment, Rows(taken.schema, read))
 
 
 def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> str | None:
@@ -232,33 +229,24 @@ def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> str
 
 
 def _not_unique(rows: Rows, column: str) -> str | None:
-    if _key_type(rows.schema.field(column).type) is None:
-        return "holds values that identify nobody"
-    empty, repeated = repetition(rows, column)
+    if key_type(rows.schema.field(column).type) is None:
+        return NO_KEY
+    return repeats(*repetition(rows, column))
+
+
+def repeats(empty: int, repeated: int) -> str | None:
+    """Return why a column of so many empty and repeated values is no key; None when it is one."""
     return f"has {empty:,} empty and {repeated:,} repeated values" if empty or repeated else None
 
 
-def _key_type(kind: pa.DataType) -> pa.DataType | None:
-    """Return what a column of plain texts, numbers or times is kept as; None when it holds something else.
+def require_name(name: str) -> None:
+    """Require that an audience can have this name.
 
-    A text must be seen as one: further on, a key that looks like an address is kept as its hash.
+    Raises
+    ------
+    SegmentError
+        It is blank or too long.
     """
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if _is_text(kind) or isinstance(kind, pa.UuidType):
-        return pa.large_string()
-    plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal, pa.types.is_decimal128)
-    return kind if any(is_plain(kind) for is_plain in plain) else None
-
-
-def _as_key(values: pa.Array) -> pa.Array:
-    if isinstance(values.type, pa.UuidType):
-        return pa.array([each and str(each) for each in values.to_pylist()], pa.large_string())
-    kind = _key_type(values.type)
-    return values if values.type == kind else values.cast(kind)
-
-
-def _require_name(name: str) -> None:
     if not name.strip():
         raise SegmentError(
             "A segment needs a name.", 'For example: %ci_segment "Big spenders" customers.', code="no_name"
@@ -274,22 +262,17 @@ def _require_name(name: str) -> None:
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:
     """Require that the addresses are texts, or that there are none at all."""
     kind = rows.schema.field(email).type
-    if pa.types.is_null(kind) or _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+    if pa.types.is_null(kind) or is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
         return
     if all(batch.column(0).null_count == batch.num_rows for batch in rows.read([email])):
         return
-    raise SegmentError(
+    raise no_addresses(email, kind, columns)
+
+
+def no_addresses(email: str, kind: pa.DataType, columns: Sequence[str]) -> SegmentError:
+    """Return the error for a column of addresses that holds something else."""
+    return SegmentError(
         f"The column {email} holds {kind} values, not e-mail addresses.",
         f"Name the right one with --email COLUMN; the columns are {list_columns(columns)}.",
         code="email_not_text",
     )
-
-
-def _as_text(values: pa.Array) -> pa.Array:
-    if values.null_count == len(values):
-        return pa.nulls(len(values), pa.large_string())
-    return values.cast(pa.large_string())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return any(is_text(kind) for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))

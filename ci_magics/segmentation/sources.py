@@ -14,7 +14,14 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.excel import is_excel, read_excel
-from ci_magics.segmentation.frames import as_table, column_names, fetched, plain_text, require_different
+from ci_magics.segmentation.frames import (
+    as_table,
+    column_names,
+    fetched,
+    plain_text,
+    require_different,
+    require_different_in_sql,
+)
 from ci_magics.segmentation.frames import is_frame as is_frame
 from ci_magics.segmentation.reading import FAILURES, require_files, unreadable
 from ci_magics.segmentation.rows import BATCH, Rows
@@ -43,11 +50,11 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
         The condition cannot be evaluated.
     """
     if is_stream(frame) and (where is None or not isinstance(frame, duckdb.DuckDBPyRelation | pl.LazyFrame)):
-        _refuse_parameters(where)
+        refuse_parameters(where)
         return open_stream(frame, where)
     if where is None:
         return Rows.of(as_table(frame, columns))
-    _refuse_parameters(where)
+    refuse_parameters(where)
     with sandbox() as database:
         try:
             _register(database, _PROFILES, frame)
@@ -57,7 +64,14 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
             raise condition_error(error, where, column_names(frame)) from None
 
 
-def _refuse_parameters(where: str | None) -> None:
+def refuse_parameters(where: str | None) -> None:
+    """Refuse ``$name`` in a condition: nothing is bound there.
+
+    Raises
+    ------
+    SegmentError
+        There is one.
+    """
     for name in parameter_names(f"SELECT {where}") if where else ():
         raise SegmentError(
             f"A condition has no value for ${name}.",
@@ -175,15 +189,7 @@ def parameter_names(sql: str) -> list[str]:
 def _register(database: duckdb.DuckDBPyConnection, name: str, frame: Any) -> None:
     """Let the database read a frame. A relation is fetched first: its own database has no such limits."""
     table = as_table(frame)
-    by_folded: dict[str, str] = {}
-    for column in table.schema.names:
-        other = by_folded.setdefault(column.casefold(), column)
-        if other != column:
-            raise SegmentError(
-                f"SQL cannot tell the columns {other} and {column} apart.",
-                "Rename one of them.",
-                code="repeated_column",
-            )
+    require_different_in_sql(table.schema.names)
     database.register(name, table)
 
 

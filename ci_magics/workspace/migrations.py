@@ -16,6 +16,7 @@ _ADDED = {
     ),
     3: (
         "ALTER TABLE segments ADD COLUMN active BOOLEAN NOT NULL DEFAULT TRUE",
+        "ALTER TABLE segments ADD COLUMN suppresses BOOLEAN NOT NULL DEFAULT FALSE",
         "ALTER TABLE segments ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
     ),
 }

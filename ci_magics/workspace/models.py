@@ -83,7 +83,15 @@ class Connection:
 
 @dataclass(frozen=True)
 class SegmentRecord:
-    """A segment as it was when it was made: its definition and counts; keys and hashes are in a file."""
+    """A segment as it was when it was made: its definition and counts; keys and hashes are in a file.
+
+    Parameters
+    ----------
+    active
+        Whether it is refreshed and exported.
+    suppresses
+        Whether its people are excluded from every export.
+    """
 
     id: str
     name: str
@@ -96,6 +104,7 @@ class SegmentRecord:
     created_by: str
     created_at: datetime
     active: bool = True
+    suppresses: bool = False
     tags: tuple[str, ...] = ()
 
     @property

@@ -91,6 +91,7 @@ segments = Table(
     Column("examples", JSON, nullable=False),
     Column("unused_consent", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("suppresses", Boolean, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -123,7 +123,7 @@ def test_differentiators_are_shown_as_text_table_frame_and_picture() -> None:
     assert "In the frame are 50 of 50 and 50 of 70 profiles." in repr(found)
     assert found.to_frame()["ratio"].max() == math.inf
     (picture,) = pictures(found)
-    assert "TotalSpend: less than 10 20.0% and 0.0%" in picture
+    assert "TotalSpend: less than 10 10 (20.0%) and 0 (0.0%)" in picture
     assert "<b>" not in picture
     assert "Rich <b>" not in found._repr_html_()
 

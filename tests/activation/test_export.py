@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from contoso import connect, export, hash_of, people
 
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
@@ -21,28 +21,6 @@ if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 pytestmark = pytest.mark.usefixtures("emulator", "workspace")
-
-
-def hash_of(email: str) -> str:
-    return hashlib.sha256(email.encode()).hexdigest()
-
-
-def people(count: int, start: int = 0) -> pd.DataFrame:
-    numbers = range(start, start + count)
-    return pd.DataFrame(
-        {"Id": [f"k{number}" for number in numbers], "EMail": [f"p{number}@contoso.com" for number in numbers]}
-    )
-
-
-def connect(**changes: Any) -> Any:
-    options = {"customer_id": "222", "account_id": "111", "agree": True, "accept_terms": True} | changes
-    return ci.connect("Contoso EU", **options)
-
-
-def export(segment: Any, **options: Any) -> Run:
-    run = ci.export(segment, to="Contoso EU", **options)
-    assert isinstance(run, Run)
-    return run
 
 
 @pytest.mark.parametrize("count", [400, 12_000])

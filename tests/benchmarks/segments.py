@@ -53,16 +53,13 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         small, big = Path(folder) / "contacts.csv", Path(folder) / "contacts.parquet"
-        contacts(5_000).write_csv(small)
-        with pq.ParquetWriter(big, table(0, 1).schema) as writer:
-            for start in range(0, options.profiles, GROUP):
-                writer.write_table(table(start, min(GROUP, options.profiles - start)))
+        in_its_own_process(write, small, big, options.profiles)
         for path, count in ((small, 5_000), (big, options.profiles)):
             os.environ["CI_MAGICS_WORKSPACE"] = str(Path(folder) / f"workspace-{count}")
             print(f"\n{count:,} contacts, {path.suffix[1:]}, {path.stat().st_size / 1e6:,.0f} MB")
             print(f"{'':<22}{'seconds':>9}{'peak MB':>10}")
             for name in STEPS:
-                seconds, megabytes = in_its_own_process(name, str(path))
+                seconds, megabytes = in_its_own_process(measure, name, str(path))
                 print(f"{name:<22}{seconds:9.2f}{megabytes:10,.0f}", flush=True)
     return 0
 
@@ -72,23 +69,28 @@ def table(start: int, count: int) -> pa.Table:
     return contacts(count, start).to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def in_its_own_process(step: str, file: str) -> tuple[float, float]:
-    """Do a step and return its seconds and megabytes."""
-    context = mp.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=measure, args=(step, file, theirs))
-    process.start()
-    measured: tuple[float, float] = ours.recv()
-    process.join()
-    return measured
+def in_its_own_process(work: Callable[..., tuple[float, float]], *what: Any) -> tuple[float, float]:
+    """Do a piece of work and return its seconds and megabytes; a process begins with the peak of the one before it."""
+    with mp.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, what)
 
 
-def measure(step: str, file: str, answer: "mp.connection.Connection") -> None:  # noqa: UP037 - only for readers
-    """Do a step and say what it took."""
+def write(small: Path, big: Path, profiles: int) -> tuple[float, float]:
+    """Write both files."""
+    began = time.perf_counter()
+    contacts(5_000).write_csv(small)
+    with pq.ParquetWriter(big, table(0, 1).schema) as writer:
+        for start in range(0, profiles, GROUP):
+            writer.write_table(table(start, min(GROUP, profiles - start)))
+    return time.perf_counter() - began, peak()
+
+
+def measure(step: str, file: str) -> tuple[float, float]:
+    """Do a step and return what it took."""
     ci.segment("Warm", contacts(10), show=silent)  # imports are no part of it
     before, began = peak(), time.perf_counter()
     STEPS[step](file)
-    answer.send((time.perf_counter() - began, peak() - before))
+    return time.perf_counter() - began, peak() - before
 
 
 def silent(_sentence: str) -> None:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ci_magics.matching.counting import count_profiles
-from ci_magics.matching.coverage import Coverage, cover
+from ci_magics.matching.coverage import SUMMARY_TYPE, Coverage, cover
+from ci_magics.matching.expected import Reached
 from ci_magics.matching.hash_list import HashList, Scratch, as_array, as_series
 from ci_magics.matching.keys import keys_of
 from ci_magics.matching.matched import InMemory, Matched, match_profiles
@@ -83,7 +88,7 @@ def test_few_profiles_and_mixed_values_are_warned_about() -> None:
 
 def test_no_address_is_in_any_output(sample: Coverage) -> None:
     frame = customers(2_000)
-    shown = " ".join([repr(sample), *sample._repr_mimebundle_().values(), sample.to_frame().to_string()])
+    shown = " ".join([*map(str, sample._repr_mimebundle_().values()), sample.to_frame().to_string()])
     for email in frame["EMail"]:
         if isinstance(email, str) and "@" in email:
             assert email.strip() not in shown
@@ -113,10 +118,149 @@ def test_the_picture_is_an_image_with_words() -> None:
     assert bundle["text/plain"].startswith("EMULATOR: nothing left this machine")
 
 
+def test_a_name_is_text_whatever_it_holds() -> None:
+    name = "<script>alert(1)</script>"
+    bundle = cover({name: matched(EMAILS), "b\x00\n": matched(EMAILS)})._repr_mimebundle_()
+    assert "<script" not in bundle["text/html"]
+    assert "\x00" not in bundle["text/html"] + bundle["text/plain"] + bundle["image/svg+xml"]
+    ElementTree.fromstring(bundle["image/svg+xml"])  # noqa: S314 - our own picture
+
+
+def test_words_tell_all_that_is_known() -> None:
+    more = [f"p{number}@contoso.com" for number in range(20)]
+    now, before = matched([*EMAILS, *more]), matched(["a@contoso.com", "z@x.com"])
+    shown = repr(
+        cover(
+            {"Big": now, "Small": before},
+            ledgers={"Big": hashes_of(before)},
+            earlier=[Reached(1_000, 500), Reached(1_000, 600)],
+            remarks={"Small": "Small: something to know."},
+            destination="EMULATOR: nothing left this machine",
+        )
+    ).replace("\u2009", " ")
+    for words in (
+        "EMULATOR: nothing left this machine\nCoverage of 'Big' (basic)",
+        "28  ████████████████████  Profiles (100.0%)",
+        "1  no_at: no @ (b•••)",
+        "With another hash under enhanced than under basic: 2 (7.1%).",
+        "Hashed already, by an unknown rule: 1 (3.6%).",
+        "Domains: contoso.com 24 (96.0%), other 1 (4.0%).",
+        "Against the audience: unchanged 1 (4.2%), new 23 (95.8%), gone 1 (50.0%).",
+        "'Big' and 'Small' share 1 hash (4.2% of 'Big' and 50.0% of 'Small').",
+        "! Small: something to know.",
+        "! Big: plain addresses and hashes are mixed; pushing it needs --allow-mixed.",
+        "Expected match of 'Big': 12 (42.9%) to 14 (50.0%), judged by 2 earlier audiences of this account.",
+    ):
+        assert words in shown
+
+
+def test_what_cannot_be_known_is_said() -> None:
+    without_account = cover({"s": matched(EMAILS)})
+    assert "not known without an account" in without_account.expected_match
+    without_sizes = cover({"s": matched(EMAILS)}, destination="x", normalization="both")
+    assert "not known before an audience of this account" in without_sizes.expected_match
+    assert without_sizes.segments[0].expected is None
+
+
+@pytest.mark.parametrize(
+    ("earlier", "low", "high"),
+    [([(100, 50)], 5, 5), ([(100, 50), (10, 20)], 5, 10), ([(100, 0)], 0, 0), ([(0, 0), (10, 7)], 7, 7)],
+)
+def test_earlier_audiences_give_a_range(earlier: list[tuple[int, int]], low: int, high: int) -> None:
+    ten = matched([f"p{number}@contoso.com" for number in range(10)])
+    (numbers,) = cover({"s": ten}, earlier=[Reached(*each) for each in earlier]).segments
+    assert numbers.expected is not None
+    assert (numbers.expected.low, numbers.expected.high) == (low, high)
+    assert numbers.expected.audiences == sum(sent > 0 for sent, _reached in earlier)
+
+
+def test_many_profiles_are_fine_here() -> None:
+    numbers = cover({"s": matched(EMAILS)}).segments[0]
+    (warning,) = replace(numbers, rows=500_001, sendable=400_000, prehashed=0).warnings
+    assert warning == "s: more than 500\u2009000 profiles: fine here, too many for Customer Insights."
+    assert replace(numbers, rows=500_000, sendable=300, prehashed=0).warnings == ()
+
+
+def test_the_summary_is_for_other_programs() -> None:
+    coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)}, earlier=[Reached(10, 5)])
+    bundle = coverage._repr_mimebundle_()
+    assert "application/json" not in bundle  # JupyterLab would show it instead of the picture
+    assert json.loads(json.dumps(bundle[SUMMARY_TYPE])) == coverage.to_dict()
+    assert coverage._repr_mimebundle_(include={"application/json"})["application/json"] == coverage.to_dict()
+    first = coverage.to_dict()["segments"][0]
+    assert first["rows"] == first["sendable"] + sum(first["reasons"].values())
+    assert first["expected"] == {"low": 2, "high": 2, "audiences": 1}
+    assert coverage.to_dict()["overlap"] == [{"segments": ["one", "two"], "hashes": 4}]
+
+
+def test_the_same_segment_is_shown_the_same_way() -> None:
+    first, second = (cover({"a": matched(EMAILS), "b": matched(EMAILS[:3])}) for _ in range(2))
+    assert first._repr_mimebundle_() == second._repr_mimebundle_()
+
+
+def test_the_page_has_no_color_that_a_theme_could_swallow(sample: Coverage) -> None:
+    page = re.sub("<img[^>]*>", "", sample._repr_mimebundle_()["text/html"])
+    assert not re.search(r"(?<![\w-])(?:background-)?color:", page)
+    assert "border" in page
+    assert all("var(--jp-" in declared for declared in re.findall("border-(?:bottom|left):[^;']*", page))
+
+
+def test_a_picture_comes_first_and_several_segments_are_compared() -> None:
+    one = cover({"a": matched(EMAILS)}, destination="x")._repr_mimebundle_()["text/html"]
+    assert one.startswith("<div><b>x</b></div><img ")
+    assert one.count("<img ") == 1
+    three = cover({name: matched(EMAILS) for name in "abc"})._repr_mimebundle_()["text/html"]
+    assert three.startswith("<img ")
+    assert three.count("<img ") == 2
+
+
+LOCAL = st.text(alphabet="жшщюяЖШ", min_size=2, max_size=8)
+VALUES = st.one_of(
+    LOCAL,
+    st.text(alphabet="жшщюяЖШ@@ +;\t", min_size=2, max_size=12),  # without a period no domain is legal
+    st.builds("{}@{}".format, LOCAL, st.sampled_from(["contoso.com", "fabrikam", "@contoso.com", "con toso.com", ""])),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=40))
+def test_never_more_than_one_character_of_a_person_is_shown(values: list[str]) -> None:
+    coverage = cover({"one": matched(list(values)), "two": matched(list(values[:3]))}, normalization="both")
+    bundle = coverage._repr_mimebundle_()
+    shown = [base64.b64decode(each).decode() for each in re.findall('base64,([^"]+)', bundle["text/html"])]
+    shown += [*map(str, bundle.values()), json.dumps(coverage.to_dict(), ensure_ascii=False)]
+    shown += [coverage.to_frame().to_string(), coverage.expected_match, " ".join(coverage.warnings)]
+    assert len(shown) == 10
+    assert not re.search("[\u0410-\u044f]{2}", " ".join(shown))  # Cyrillic stands in no word of ours
+
+
+def test_a_value_without_a_beginning_shows_nothing() -> None:
+    result = matched(["@contoso.com", "\u202eab cd", *(f"p{number}@contoso.com" for number in range(10))])
+    assert result.examples == {"no_at": ["•••"], "bad_local": ["•••@contoso.com"]}
+
+
 def test_a_frame_says_the_same() -> None:
     frame = cover({"s": matched(EMAILS)}).to_frame().set_index("measure")
     assert frame.loc["sendable", "profiles"] == 4
     assert frame.loc["sendable", "share"] == 0.5
+
+
+def test_a_frame_has_every_measure() -> None:
+    coverage = cover(
+        {"one": matched(EMAILS), "two": matched(EMAILS[:3])},
+        ledgers={"one": hashes_of(matched(EMAILS[:2]))},
+        earlier=[Reached(10, 5)],
+    )
+    frame = coverage.to_frame()
+    assert frame["segment"].unique().tolist() == ["one", "two"]
+    assert set(frame["kind"]) == {"count", "reason", "hashes", "people", "domain", "overlap"}
+    assert frame["share"].between(0, 1).all()
+    one = frame[frame["segment"] == "one"].set_index(["kind", "measure"])
+    assert one.loc["reason", "profiles"].sum() + one.loc[("count", "sendable"), "profiles"] == len(EMAILS)
+    assert one.loc[("hashes", "unchanged"), "profiles"] == 1
+    assert one.loc[("overlap", "two"), "profiles"] == 2
+    assert one.loc[("overlap", "two"), "share"] == 0.5
+    assert one.loc[("people", "expected_low"), "profiles"] == 2
 
 
 def test_hashes_find_their_keys_again() -> None:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import re
-import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,62 +15,32 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matching.scalar import POISON, Judged, scalar
+from matching.values import values
 
 from ci_magics.errors import ArgumentError
-from ci_magics.matching.normalize import STRIP, normalize
+from ci_magics.matching import text_column
+from ci_magics.matching.careful import STRIP
+from ci_magics.matching.matched import match_profiles
+from ci_magics.matching.normalize import normalize
+from ci_magics.segmentation.segment import build_segment
 
 CASES = list(csv.DictReader((Path(__file__).parent / "email_cases.csv").open(encoding="utf-8", newline="")))
-MISSING = {"", "none", "null", "nan", "<na>", "n/a", "undefined"}
-POISON = {hashlib.sha256(word.encode()).hexdigest() for word in ("", "nan", "none", "null")}
+RULES = ("basic", "enhanced")
 
 
-def one(value: Any, normalization: str = "basic") -> tuple[Any, Any, Any]:
-    row = normalize([value], normalization=normalization).to_pylist()[0]
-    return row["normalized"], row["sha256"], row["reason"]
+def judged(column: Any, normalization: str = "basic") -> list[Judged]:
+    rows = normalize(column, normalization=normalization).to_pylist()
+    return [(row["normalized"], row["sha256"], row["reason"]) for row in rows]
 
 
-def row_by_row(value: str | None, rule: str) -> tuple[str | None, str | None, str | None]:
-    """The rules once more, one value at a time, in plain Python."""
-    if value is None or value.strip(STRIP).lower() in MISSING:
-        return None, None, "missing"
-    text = value.strip(STRIP).lower()
-    if re.fullmatch("[0-9a-f]{64}", text):
-        return (None, None, "poison_hash") if text in POISON else (None, text, None)
-    if rule == "enhanced":
-        text = _enhanced(text)
-    reason = _reason(text, rule)
-    return (None, None, reason) if reason else (text, hashlib.sha256(text.encode()).hexdigest(), None)
+def one(value: Any, normalization: str = "basic") -> Judged:
+    return judged([value], normalization)[0]
 
 
-def _enhanced(text: str) -> str:
-    text = "".join(letter for letter in text if letter not in STRIP)
-    local, at, domain = text.partition("@")
-    if not at:
-        return text
-    if not local.isascii():
-        marks = unicodedata.normalize("NFKD", local)
-        local = "".join(letter for letter in marks if not unicodedata.category(letter).startswith("M")).lower()
-    return local.split("+")[0].replace(".", "") + at + domain
-
-
-def _reason(text: str, rule: str) -> str | None:
-    if text.count("@") != 1:
-        return "many_at" if "@" in text else "no_at"
-    if rule == "basic" and any(letter in STRIP for letter in text):
-        return "inner_space"
-    local, _, domain = text.partition("@")
-    if not 1 <= len(local) <= 64 or any(letter in '()<>[]",;:\\' + STRIP for letter in local):
-        return "bad_local"
-    labels = domain.split(".")
-    legal = all(
-        label and all(letter in "abcdefghijklmnopqrstuvwxyz0123456789-_" or _is_letter(letter) for letter in label)
-        for label in labels
-    )
-    return None if legal and len(labels) > 1 and len(text) <= 254 else "bad_domain"
-
-
-def _is_letter(letter: str) -> bool:
-    return not letter.isascii() and unicodedata.category(letter).startswith("L")
+def readable(value: str | None) -> str | None:
+    """What half of a surrogate pair has no UTF-8 for is written out with a backslash."""
+    return value if value is None else value.encode("utf-8", "backslashreplace").decode()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[str(number) for number in range(len(CASES))])
@@ -78,20 +49,37 @@ def test_known_cases(case: dict[str, str]) -> None:
     assert one(case["input"], case["normalization"]) == expected
 
 
-letters = st.sampled_from(
-    list("abZ09._-+@@@")
-    + list(STRIP[:6])
-    + list('()<>[]",;:\\ ÀéßİΣς漢\uff20\uff0b\uff0e…\uff41\u0301\u200b\ufeff\u00a0\u2028ﬁ²')
-)
+@given(st.lists(st.one_of(values, values, st.none()), max_size=12))
+@settings(max_examples=500, deadline=None)
+def test_the_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]) -> None:
+    basic, enhanced = ([scalar(text, rule) for text in texts] for rule in RULES)
+    assert judged(pa.array(texts, pa.string())) == basic
+    assert judged(pa.array(texts, pa.string()), "enhanced") == enhanced
+    both = normalize(pa.array(texts, pa.string()), normalization="both").to_pylist()
+    assert [row["normalized"] for row in both] == [each[0] for each in basic]
+    assert [(row["sha256"], row["sha256_enhanced"]) for row in both] == [
+        (each[1], other[1]) for each, other in zip(basic, enhanced, strict=True)
+    ]
+    assert [row["reason"] for row in both] == [
+        None if other[1] else each[2] for each, other in zip(basic, enhanced, strict=True)
+    ]
 
 
-@given(st.lists(st.one_of(st.text(letters, max_size=24), st.text(max_size=12), st.none()), max_size=20))
-@settings(max_examples=300, deadline=None)
-def test_the_kernel_agrees_with_plain_python(values: list[str | None]) -> None:
-    for rule in ("basic", "enhanced"):
-        rows = normalize(pa.array(values, pa.string()), normalization=rule).to_pylist()
-        got = [(row["normalized"], row["sha256"], row["reason"]) for row in rows]
-        assert got == [row_by_row(value, rule) for value in values]
+@given(st.lists(values, min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_what_is_kept_of_a_segment_are_the_same_hashes_and_reasons(texts: list[str]) -> None:
+    kept = match_profiles(pa.table({"key": pa.array(range(len(texts))), "email": texts})).profiles.table.to_pylist()  # type: ignore[attr-defined]
+    for rule in RULES:
+        expected = [scalar(text, rule) for text in texts]
+        assert [row[f"sha256_{rule}"] and row[f"sha256_{rule}"].hex() for row in kept] == [each[1] for each in expected]
+        assert [row[f"reason_{rule}"] for row in kept] == [each[2] for each in expected]
+
+
+@given(st.lists(st.one_of(values, st.text(max_size=9).map(lambda text: f"a\ud800{text}@b.com")), max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_python_texts_that_no_encoding_can_hold_are_judged_like_others(texts: list[str]) -> None:
+    for rule in RULES:
+        assert judged(pd.Series(texts, dtype=object), rule) == [scalar(readable(text), rule) for text in texts]
 
 
 @pytest.mark.parametrize("character", list(STRIP), ids=[f"U+{ord(each):04X}" for each in STRIP])
@@ -131,6 +119,31 @@ def test_what_is_legal_is_valid(value: str) -> None:
     assert one(value)[2] is None
 
 
+@pytest.mark.parametrize(
+    ("value", "normalized"),
+    [
+        ("İ@b.com", "i@b.com"),  # the dot above is a mark
+        ("\u0131@b.com", "\u0131@b.com"),  # dotless i
+        ("ΑΣ@b.com", "ας@b.com"),
+        ("ẞ@b.com", "ß@b.com"),
+        ("\u212a@b.com", "k@b.com"),
+        ("\uff21.\uff22\uff0bshop@b.com", "ab@b.com"),
+        ("e\u0301@b.com", "e@b.com"),
+        ("é@b.com", "e@b.com"),
+        ("a@bé.com", "a@bé.com"),
+    ],
+)
+def test_letters_that_engines_disagree_on(value: str, normalized: str) -> None:
+    assert one(value, "enhanced")[0] == normalized
+
+
+def test_compatibility_forms_that_become_signs_are_judged_afterwards() -> None:
+    assert one("a\uff20b@c.com", "enhanced")[2] == "many_at"
+    assert one("\u2026@c.com", "enhanced")[2] == "bad_local"
+    assert one("+shop@c.com", "enhanced")[2] == "bad_local"
+    assert one("a\uff1bb@c.com", "enhanced")[2] == "bad_local"
+
+
 def test_both_gives_two_hashes_and_a_reason_only_where_neither_rule_fits() -> None:
     table = normalize(["J.ö+x@b.com", "a b@c.com", "+x@c.com", "none"], normalization="both")
     rows = table.to_pylist()
@@ -141,44 +154,93 @@ def test_both_gives_two_hashes_and_a_reason_only_where_neither_rule_fits() -> No
     assert rows[2]["sha256_enhanced"] is None
 
 
-SOME = ["A@b.com", None, " x@y.org ", "no", "Ü@z.de"]
+def test_a_hash_passes_through_in_small_letters_and_is_never_hashed_again() -> None:
+    digest = hashlib.sha256(b"a@b.com").hexdigest()
+    for rule in RULES:
+        assert judged([f" {digest.upper()}\n", "a@b.com"], rule) == [(None, digest, None), ("a@b.com", digest, None)]
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        SOME,
-        tuple(SOME),
-        np.array(SOME, dtype=object),
-        pd.Series(SOME, dtype=object),
-        pd.Series(SOME, dtype="str"),
-        pd.Series(SOME, dtype="string"),
-        pd.Series(SOME, dtype=pd.ArrowDtype(pa.large_string())),
-        pd.Series(SOME, dtype="category"),
-        pd.Series(["x", *SOME], dtype=object)[1:],
-        pl.Series(SOME),
-        pl.Series(SOME, dtype=pl.Categorical),
-        pa.array(SOME),
-        pa.array(SOME, pa.large_string()),
-        pa.array(SOME, pa.string_view()),
-        pa.array(SOME).dictionary_encode(),
-        pa.chunked_array([SOME[:2], [], SOME[2:]], pa.string()),
-    ],
-    ids=range(16),
-)
-def test_every_kind_of_column_gives_the_same(column: Any) -> None:
-    assert normalize(column).to_pylist() == normalize(pa.array(SOME)).to_pylist()
+SOME: list[Any] = [
+    *["A@b.com", None, " x@y.org ", "no", "Ü@z.de", "a@@b.com", "a b@c.com", "a.b+c@d.com", "a;b@c.com", "a@b", "nan"],
+    *[hashlib.sha256(b"a@b.com").hexdigest(), sorted(POISON)[1], "\ufeffE\u0301@b.com", "İ@ß.de", "漢@漢.com"],
+]
+PIECES: list[tuple[str, Callable[[], Any]]] = [
+    ("list", lambda: SOME),
+    ("tuple", lambda: tuple(SOME)),
+    ("numpy object", lambda: np.array(SOME, dtype=object)),
+    ("pandas object", lambda: pd.Series(SOME, dtype=object)),
+    ("pandas object, other index", lambda: pd.Series(["x", *SOME], dtype=object)[1:]),
+    ("pandas object, reversed twice", lambda: pd.Series(SOME[::-1], dtype=object)[::-1]),
+    ("pandas str", lambda: pd.Series(SOME, dtype="str")),
+    ("pandas string", lambda: pd.Series(SOME, dtype="string")),
+    ("pandas python string", lambda: pd.Series(SOME, dtype="string[python]")),
+    ("pandas arrow", lambda: pd.Series(SOME, dtype=pd.ArrowDtype(pa.large_string()))),
+    ("pandas category", lambda: pd.Series(SOME, dtype="category")),
+    ("pandas index", lambda: pd.Index(SOME, dtype=object)),
+    ("polars", lambda: pl.Series(SOME)),
+    ("polars categorical", lambda: pl.Series(SOME, dtype=pl.Categorical)),
+    ("polars object", lambda: pl.Series(SOME, dtype=pl.Object)),
+    ("polars in two chunks", lambda: pl.concat([pl.Series(SOME[:5]), pl.Series(SOME[5:])], rechunk=False)),
+    ("arrow", lambda: pa.array(SOME)),
+    ("arrow large", lambda: pa.array(SOME, pa.large_string())),
+    ("arrow view", lambda: pa.array(SOME, pa.string_view())),
+    ("arrow dictionary", lambda: pa.array(SOME).dictionary_encode()),
+    ("arrow dictionary of large", lambda: pa.array(SOME, pa.large_string()).dictionary_encode()),
+    ("arrow chunks", lambda: pa.chunked_array([SOME[:2], [], SOME[2:]], pa.string())),
+    ("arrow dictionary chunks", lambda: pa.chunked_array([SOME[:4], SOME[4:]], pa.string()).dictionary_encode()),
+    ("arrow slice", lambda: pa.array(["x", *SOME, "y"]).slice(1, len(SOME))),
+    ("arrow bytes", lambda: pa.array([each and each.encode() for each in SOME], pa.binary())),
+    ("arrow run ends", lambda: pa.RunEndEncodedArray.from_arrays(range(1, len(SOME) + 1), pa.array(SOME))),
+    ("duckdb", lambda: duckdb.from_arrow(pa.table({"EMail": SOME}))),
+    ("arrow table", lambda: pa.table({"EMail": SOME})),
+    ("polars frame", lambda: pl.DataFrame({"EMail": SOME})),
+    ("pandas frame", lambda: pd.DataFrame({"EMail": pd.Series(SOME, dtype=object)})),
+]
+
+
+@pytest.fixture(params=[1_000, 3])
+def _pieces_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_column, "PIECE", request.param)
+
+
+@pytest.mark.usefixtures("_pieces_of")
+@pytest.mark.parametrize(("kind", "column"), PIECES, ids=[kind for kind, _column in PIECES])
+def test_every_kind_of_column_gives_the_same(kind: str, column: Callable[[], Any]) -> None:
+    for rule in RULES:
+        assert judged(column(), rule) == [scalar(value, rule) for value in SOME], kind
+
+
+class Unreadable:
+    def __ne__(self, other: object) -> Any:
+        return np.array([True, False])
+
+    def __str__(self) -> str:
+        raise RuntimeError
 
 
 def test_other_values_are_reasons() -> None:
-    values = [1, 2.5, float("nan"), pd.NA, pd.NaT, b"a@b.com", "lone \ud800 surrogate@b.com", None]
-    reasons = normalize(values).column("reason").to_pylist()
-    assert reasons == ["no_at", "no_at", "missing", "missing", "missing", None, "inner_space", "missing"]
+    nothing = [float("nan"), np.float32("nan"), Decimal("NaN"), pd.NA, pd.NaT, np.datetime64("NaT"), None]
+    assert {reason for _text, _hash, reason in judged(nothing)} == {"missing"}
+    numbers = [1, 2.5, True, Decimal("1.5"), 10**30, np.int8(3), pd.Timestamp("2026-11-24"), [1], np.array([1, 2])]
+    assert {reason for _text, _hash, reason in judged([*numbers, "x"])} == {"no_at"}
+    assert judged([1, 2]) == judged([1.5, None])[:1] * 2
+    mixed = [b"a@b.com", b"\xff@b.com", "lone \ud800 surrogate@b.com", Unreadable(), "a@b.com"]
+    assert [reason for _text, _hash, reason in judged(mixed)] == [None, "bad_local", "inner_space", "missing", None]
+
+
+def test_a_segment_of_mixed_values_is_judged_like_a_column_of_them() -> None:
+    values = ["A@b.com", b"a@b.com", 1, 2.5, float("nan"), pd.NA, None, "a\ud800@b.com"]
+    rows = build_segment("S", pd.DataFrame({"EMail": pd.Series(values, dtype=object)})).rows.table()
+    kept = match_profiles(rows).profiles.table.to_pylist()  # type: ignore[attr-defined]
+    assert [row["reason_basic"] for row in kept] == [reason for _text, _hash, reason in judged(values)]
+    assert [row["sha256_basic"] for row in kept[:2]] == [hashlib.sha256(b"a@b.com").digest()] * 2
 
 
 @pytest.mark.parametrize("empty", [[], pd.Series([], dtype=object), pa.array([], pa.null()), pa.array([None])])
 def test_nothing_is_no_problem(empty: Any) -> None:
-    assert normalize(empty).column("sha256").null_count == len(empty)
+    table = normalize(empty, normalization="both")
+    assert table.column("sha256").null_count == len(empty)
+    assert table.column_names == ["normalized", "sha256", "reason", "sha256_enhanced"]
 
 
 def test_an_unknown_rule_gets_the_nearest() -> None:
@@ -186,6 +248,13 @@ def test_an_unknown_rule_gets_the_nearest() -> None:
         normalize([], normalization="enhancd")
 
 
-def test_one_text_is_not_a_column() -> None:
+@pytest.mark.parametrize("value", ["a@b.com", b"a@b.com", 1, iter([])])
+def test_what_is_no_column_is_said(value: Any) -> None:
     with pytest.raises(ArgumentError, match="not a column"):
-        normalize("a@b.com")
+        normalize(value)
+
+
+@pytest.mark.parametrize("kind", [pa.table, pl.DataFrame, pd.DataFrame])
+def test_of_a_frame_with_several_columns_one_must_be_named(kind: Callable[[Any], Any]) -> None:
+    with pytest.raises(ArgumentError, match="2 columns"):
+        normalize(kind({"Id": [1], "EMail": ["a@b.com"]}))

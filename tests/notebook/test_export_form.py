@@ -6,6 +6,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.commands import EXPORT
@@ -218,3 +219,12 @@ def test_without_a_kernel_the_receipt_remains(form: ExportForm) -> None:
     assert form.receipt.value in bundle["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "contoso.com" not in str(form.get_state())
+
+
+def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
+    moments = iter([0.0, 0.0, 30.0])
+    form = ExportForm(workspace, monotonic=lambda: next(moments, 30.0))
+    form.show_progress(Progress("Sending", 1_000, 4_000))
+    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%)"
+    form.show_progress(Progress("Sending", 1_000, 4_000))
+    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), about 90 s left"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -43,14 +45,18 @@ class ExportForm(Form):
     ----------
     workspace
         Where segments and connections are; the default one unless given.
+    monotonic
+        Seconds that only grow, to say how long a push will take.
     """
 
-    def __init__(self, workspace: Workspace | None = None) -> None:
+    def __init__(self, workspace: Workspace | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__("Export a segment to Microsoft Advertising")
         self._workspace = workspace or ci.open_workspace()
         self._plan: Plan | None = None
         self._run: Run | None = None
         self._thread: threading.Thread | None = None
+        self._monotonic = monotonic
+        self._began = monotonic()
         self._make_fields()
         self._make_actions()
         self._lay_out()
@@ -124,7 +130,8 @@ class ExportForm(Form):
         """
         if self._plan is None:
             raise ArgumentError("There is no plan yet.", "Show the plan first.", code="no_plan")
-        self._run = self._plan.apply(progress=self._show_progress)
+        self._began = self._monotonic()
+        self._run = self._plan.apply(progress=self.show_progress)
         self._finish(self._run)
         return self._run
 
@@ -222,15 +229,16 @@ class ExportForm(Form):
     def _allow_push(self) -> None:
         self.push_button.disabled = self._plan is None or not self.confirm.value
 
-    def _show_progress(self, progress: Progress) -> None:
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far a push is, and about how long it will take."""
         self.progress.layout.visibility = "visible"
         self.bar.value = progress.share
-        self.bar_text.value = progress_text(progress, 0.0)
+        self.bar_text.value = progress_text(progress, self._monotonic() - self._began)
 
     def _finish(self, run: Run) -> None:
         self._plan = None
         self.confirm.value, self.confirm.disabled = False, True
-        self._show_progress(Progress(run.status, run.accepted, run.accepted + run.rejected + run.unknown))
+        self.show_progress(Progress(run.status, run.accepted, run.accepted + run.rejected + run.unknown))
         self.receipt.value = run._repr_html_()
         self.say(f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected.", "done")
 

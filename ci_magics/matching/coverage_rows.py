@@ -1,0 +1,64 @@
+"""Coverage as rows and as a document: for frames and for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ci_magics.matching.coverage import Coverage, SegmentCoverage
+
+Row = tuple[str, str, str, int, int]
+"""Segment, measure, kind, number, and the whole that it is a part of."""
+
+_COUNTS = ("rows", "with_email", "valid", "unique", "sendable", "prehashed", "differs")
+_PLAIN = ("name", "rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs")
+_AGAINST = ("new", "gone", "unchanged")
+
+
+def coverage_rows(coverage: Coverage) -> Iterator[Row]:
+    """Yield one row per segment and measure."""
+    for each in coverage.segments:
+        yield from _segment_rows(each)
+        for (first, second), count in coverage.overlap.items():
+            if each.name in (first, second):
+                yield each.name, second if each.name == first else first, "overlap", count, each.hashes
+
+
+def coverage_document(coverage: Coverage) -> dict[str, Any]:
+    """Return all numbers, without any address."""
+    return {
+        "destination": coverage.destination,
+        "normalization": coverage.normalization,
+        "segments": [_segment_document(each) for each in coverage.segments],
+        "overlap": [{"segments": list(pair), "hashes": count} for pair, count in coverage.overlap.items()],
+    }
+
+
+def _segment_rows(each: SegmentCoverage) -> Iterator[Row]:
+    for name in _COUNTS:
+        yield each.name, name, "count", getattr(each, name), each.rows
+    for reason, count in each.reasons.items():
+        yield each.name, reason, "reason", count, each.rows
+    if each.changes is not None:
+        shares = dict(each.changes.parts)
+        for name in _AGAINST:
+            yield each.name, name, "hashes", shares[name].count, shares[name].whole
+    if each.expected is not None:
+        yield each.name, "expected_low", "people", each.expected.low, each.rows
+        yield each.name, "expected_high", "people", each.expected.high, each.rows
+    for domain, count in each.domains.items():
+        yield each.name, domain, "domain", count, sum(each.domains.values())
+
+
+def _segment_document(each: SegmentCoverage) -> dict[str, Any]:
+    expected = each.expected
+    return {
+        **{name: getattr(each, name) for name in _PLAIN},
+        "reasons": dict(each.reasons),
+        "examples": {reason: list(examples) for reason, examples in each.examples.items()},
+        **{name: getattr(each, name) for name in _AGAINST},
+        "expected": expected and {"low": expected.low, "high": expected.high, "audiences": expected.audiences},
+        "domains": dict(each.domains),
+        "warnings": list(each.warnings),
+    }

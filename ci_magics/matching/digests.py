@@ -1,0 +1,33 @@
+"""SHA-256 values as 32 bytes each, from the hexadecimal text in which they are computed."""
+
+from __future__ import annotations
+
+import binascii
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.matching.hash_list import Hashes, as_column
+from ci_magics.matching.kernel import Hashed
+
+_WIDTH = 32
+
+
+def digests_of(addresses: Hashed, rule: str) -> pa.FixedSizeBinaryArray:
+    """Return the hash of each address under a rule, null where it has none."""
+    digests = np.zeros((len(addresses.is_plain), _WIDTH), dtype=np.uint8)
+    present = addresses.is_plain.copy()
+    digests[present] = _packed(addresses.plain[f"sha256_{rule}"])
+    others = addresses.others[f"sha256_{rule}"]
+    places = np.flatnonzero(~present)[others.is_not_null().to_numpy()]
+    digests[places] = _packed(others)
+    present[places] = True
+    return as_column(digests, present)
+
+
+def _packed(hexadecimal: pl.Series) -> Hashes:
+    """Return hexadecimal hashes as rows of bytes, without those that are null."""
+    text = hexadecimal.drop_nulls().to_arrow(compat_level=pl.CompatLevel.oldest())
+    packed: Hashes = np.frombuffer(binascii.unhexlify(text.buffers()[2] or b""), dtype=np.uint8)
+    return packed.reshape(-1, _WIDTH)

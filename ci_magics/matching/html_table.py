@@ -1,0 +1,63 @@
+"""Tables of results that any notebook can show, trusted or not, on a light or a dark page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from ci_magics.matching.picture import DASH, Share, clean, counted
+
+Cell = str | int | Share | None
+"""Text, a whole number, a number with its share, or what is not known."""
+
+_SPACE = "padding:3px 14px 3px 0;vertical-align:top"
+_SIDE = {"left": "text-align:left", "right": "text-align:right"}
+_WHOLE = "white-space:nowrap"
+_LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
+_CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
+_PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
+    """Return an HTML table of escaped texts; numbers get thin separators and stand on the right.
+
+    It has no color of its own but that of the page's text, so that it can be read on any theme.
+
+    Parameters
+    ----------
+    heads
+        What stands above each column.
+    rows
+        The cells of each row.
+    caption
+        What the table is about.
+    """
+    columns = list(zip(*rows, strict=True)) or [()] * len(heads)
+    sides = ["right" if column and not any(isinstance(cell, str) for cell in column) else "left" for column in columns]
+    head = "".join(_cell("th", each, f"{_SIDE[side]};{_LINE}") for each, side in zip(heads, sides, strict=True))
+    body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
+    title = f"<caption style='{_CAPTION}'>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table style='border-collapse:collapse'>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
+    """Return the cells of a row; what it is about, at its beginning, is not broken, nor are numbers."""
+    first, *others = (_SIDE[side] for side in sides)
+    styles = [f"{first};{_WHOLE}", *(f"{each};{_WHOLE}" if each == _SIDE["right"] else each for each in others)]
+    return "".join(_cell("td", cell, style) for cell, style in zip(row, styles, strict=True))
+
+
+def _cell(tag: str, content: Cell, style: str) -> str:
+    scope = " scope='col'" if tag == "th" else ""
+    return f"<{tag}{scope} style='{_SPACE};{style}'>{_content(content)}</{tag}>"
+
+
+def _content(content: Cell) -> str:
+    if content is None:
+        return DASH
+    if isinstance(content, Share):
+        share = f"({html.escape(content.percent)})" if content.whole else ""
+        return f"{counted(content.count)} <span style='{_PERCENT}'>{share}</span>"
+    if isinstance(content, int):
+        return counted(content)
+    return html.escape(clean(content))

@@ -1,0 +1,33 @@
+"""The same work on one thing after the other, on all processors, its results in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import polars as pl
+
+_Thing = TypeVar("_Thing")
+_Result = TypeVar("_Result")
+
+
+def in_parallel(work: Callable[[_Thing], _Result], things: Iterable[_Thing]) -> Iterator[_Result]:
+    """Return the result of each thing, in their order; only a few are worked on or wait at any time.
+
+    As many threads work as Polars uses (``POLARS_MAX_THREADS`` limits both). It pays where the work is done outside
+    of Python, as it is in Arrow and Polars.
+    """
+    threads = pl.thread_pool_size()
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[_Result]] = deque()
+    try:
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

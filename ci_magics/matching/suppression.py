@@ -1,0 +1,44 @@
+"""Who must not be sent: profiles whose key, basic hash or enhanced hash is on a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.matching.hash_list import Hashes, as_series
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """A list of people who must not be sent.
+
+    Parameters
+    ----------
+    hashes
+        Their hashes, under both rules.
+    keys
+        Their keys; None where the segment that is looked at has other keys.
+    """
+
+    hashes: Hashes = field(repr=False)
+    keys: pa.Array | None = field(default=None, repr=False)
+
+    def columns(self) -> list[str]:
+        """Return the columns that deciding needs."""
+        return ["sha256_basic", "sha256_enhanced", *(["key"] if self.keys is not None else [])]
+
+    def holds(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Tell for each profile of a batch whether it must not be sent."""
+        listed = as_series(self.hashes)
+        found = np.zeros(batch.num_rows, dtype=np.bool_)
+        for name in ("sha256_basic", "sha256_enhanced"):
+            values = pl.Series(pl.from_arrow(batch.column(name).cast(pa.large_binary())))
+            found |= values.is_in(listed.implode()).fill_null(value=False).to_numpy()
+        if self.keys is not None:
+            keys = pl.Series(pl.from_arrow(self.keys))
+            values = pl.Series(pl.from_arrow(batch.column("key")))
+            found |= values.is_in(keys.implode()).fill_null(value=False).to_numpy()
+        return found

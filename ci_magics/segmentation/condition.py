@@ -1,0 +1,82 @@
+"""A condition that is evaluated where the rows are, batch by batch, in the SQL of every other condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from ci_magics.segmentation.columns import mentions
+from ci_magics.segmentation.sandbox import sandbox
+from ci_magics.segmentation.sql_errors import condition_error
+
+_PROFILES = "profiles"
+_POSITION = "position in the batch"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a row must fulfil; small, so that it can travel to where the rows are.
+
+    Parameters
+    ----------
+    text
+        A condition in DuckDB's SQL that looks at one row at a time.
+    time_zone
+        What moments are compared in.
+    """
+
+    text: str
+    time_zone: str | None = None
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that it may use: those whose names it mentions, or all where it can mean all."""
+        if any(mentions(self.text, word) for word in ("COLUMNS", _PROFILES)):
+            return list(names)
+        return [name for name in names if '"' in name or mentions(self.text, name)]
+
+    def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
+        """Require that it can be evaluated.
+
+        Parameters
+        ----------
+        schema
+            The columns that it uses.
+        names
+            All columns there are, for the error.
+
+        Raises
+        ------
+        SegmentError
+            A name, a type or the grammar is wrong.
+        """
+        with sandbox(time_zone=self.time_zone) as database:
+            try:
+                self._positions(database, pa.RecordBatch.from_pylist([], schema))
+            except duckdb.Error as error:
+                raise condition_error(error, self.text, names) from None
+
+    def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return the rows that fulfil it, in their order.
+
+        Raises
+        ------
+        SegmentError
+            A value cannot be compared; the error does not say which.
+        """
+        with sandbox(time_zone=self.time_zone) as database:
+            for batch in batches:
+                try:
+                    positions = self._positions(database, batch)
+                except duckdb.Error as error:
+                    raise condition_error(error, self.text, batch.schema.names) from None
+                yield batch.take(positions)
+
+    def _positions(self, database: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> pa.Array:
+        numbers = pa.array(range(batch.num_rows), pa.int64())
+        columns = [*batch.columns, numbers]
+        database.register(_PROFILES, pa.table(columns, names=[*batch.schema.names, _POSITION]))
+        kept = database.table(_PROFILES).filter(self.text).select(duckdb.ColumnExpression(_POSITION))
+        return kept.to_arrow_table().column(0).combine_chunks()

@@ -1,0 +1,57 @@
+"""How the rows of a distributed frame become profiles: all that its workers have to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ci_magics.segmentation.condition import Condition
+from ci_magics.segmentation.profile_columns import ProfileColumns
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Which rows of a frame count; small, so that it can travel to where they are.
+
+    Parameters
+    ----------
+    names
+        The columns of the frame, in its order.
+    condition
+        What a row must fulfil; None for all.
+    """
+
+    names: tuple[str, ...]
+    condition: Condition | None
+
+    def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return the rows that count, all columns."""
+        named = (pa.RecordBatch.from_arrays(batch.columns, names=list(self.names)) for batch in batches)
+        return named if self.condition is None else self.condition.kept(named)
+
+    def values(self, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return one column of the rows that count, as ``value``."""
+        for batch in self.rows(batches):
+            yield pa.RecordBatch.from_arrays([batch.column(column)], names=["value"])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done with the rows of a frame; small, so that it can travel to where they are.
+
+    Parameters
+    ----------
+    counting
+        Which of them count.
+    columns
+        What of them makes a profile.
+    """
+
+    counting: Counting
+    columns: ProfileColumns
+
+    def profiles(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return ``key``, ``email`` and the other columns that are kept."""
+        return map(self.columns.profiles, self.counting.rows(batches))

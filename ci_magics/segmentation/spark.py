@@ -1,0 +1,230 @@
+"""A Spark DataFrame as a segment: what is decided here, before Spark reads a row for us."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import consent_columns, find_email_column, key_candidates, mentions, require_column
+from ci_magics.segmentation.condition import Condition
+from ci_magics.segmentation.frames import column_names, require_different_in_sql
+from ci_magics.segmentation.profile_columns import ProfileColumns
+from ci_magics.segmentation.recipe import Counting, Recipe
+from ci_magics.segmentation.sandbox import sandbox
+from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeats, require_name
+from ci_magics.segmentation.sources import referenced_tables, refuse_parameters
+from ci_magics.segmentation.values import is_text, key_type
+
+#: What our own code on an executor said; it quotes no value.
+_OURS = re.compile(r"SegmentError: (The condition cannot be used: [^.\n]*\.)")
+
+
+@dataclass(frozen=True)
+class SparkProfiles:
+    """A segment with its profiles, which stay in Spark.
+
+    Parameters
+    ----------
+    segment
+        What they belong to; its number of rows is the one that was seen when the key was chosen.
+    frame
+        The columns that are needed, by numbers for names: Spark has rules of its own for names.
+    recipe
+        What its executors make of them.
+    """
+
+    segment: Segment
+    frame: Any = field(repr=False)
+    recipe: Recipe
+
+
+def build_spark_segment(
+    name: str, frame: Any, *, email: str | None = None, key: str | None = None, where: str | None = None
+) -> SparkProfiles:
+    """Build a segment from a Spark DataFrame; no row of it comes here.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    frame
+        A Spark DataFrame.
+    email, key
+        Columns; found by their names when not given. A key is needed: the rows have no order to number them by.
+    where
+        A condition in DuckDB's SQL, as for every other frame; the executors evaluate it, batch by batch.
+
+    Raises
+    ------
+    SegmentError
+        A column or the condition cannot be used, nothing identifies the profiles, or Spark fails.
+    """
+    require_name(name)
+    names = column_names(frame)
+    email_column = find_email_column(names, email)
+    consents = [column for column in consent_columns(names) if not mentions(where, column)]
+    candidates = [require_column(names, key)] if key is not None else key_candidates(names)
+    with spark_errors():
+        source = _Source(frame, tuple(names), _condition(frame, where, names))
+        schema = source.schema([email_column, *candidates, *consents])
+        _require_text(schema, email_column, names)
+        if source.condition:
+            source.condition.check(schema, names)
+        key_column, rows = _choose_key(source, schema, candidates, asked=key is not None)
+        segment = Segment(
+            id=str(uuid.uuid4()),
+            name=name,
+            rows=rows,
+            email=email_column,
+            key=key_column,
+            where=where,
+            columns=tuple(names),
+            unused_consent=tuple(consents),
+        )
+        taken = ProfileColumns.of(schema, email_column, key_column, consents)
+        used = source.used(taken.needed)
+        return SparkProfiles(segment, source.numbered(used), Recipe(Counting(used, source.condition), taken))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A Spark frame, its columns, and which of its rows count."""
+
+    frame: Any
+    names: tuple[str, ...]
+    condition: Condition | None
+
+    def used(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Return some columns and those that the condition needs, each once."""
+        return tuple(dict.fromkeys([*wanted, *(self.condition.columns(self.names) if self.condition else ())]))
+
+    def numbered(self, columns: Sequence[str]) -> Any:
+        """Return some columns of the frame, whatever signs their names hold."""
+        numbers = self.frame.toDF(*[f"c{number}" for number in range(len(self.names))])
+        return numbers.select(*[f"c{self.names.index(column)}" for column in columns])
+
+    def schema(self, wanted: Sequence[str]) -> pa.Schema:
+        """Return as what the executors will see some columns, and those that the condition needs."""
+        columns = self.used(wanted)
+        return pa.schema(list(zip(columns, self.numbered(columns).limit(0).toArrow().schema.types, strict=True)))
+
+    def repetition(self, column: str) -> tuple[int, int, int]:
+        """Return how many rows count, and how many values of a column are empty or repeat another; Spark counts."""
+        from pyspark.sql import functions as on_spark
+
+        values = self.numbered([column]).toDF("value")
+        if self.condition:
+            used = self.used([column])
+            chosen = partial(Counting(used, self.condition).values, column)
+            values = self.numbered(used).mapInArrow(chosen, values.schema)
+        value = on_spark.col("value")
+        rows, present, different = values.agg(
+            on_spark.count(on_spark.lit(1)), on_spark.count(value), on_spark.count_distinct(value)
+        ).first()
+        return rows, rows - present, present - different
+
+
+@contextmanager
+def spark_errors() -> Iterator[None]:
+    """Say in a sentence what Spark could not do; its own words may quote a value.
+
+    Raises
+    ------
+    SegmentError
+        Spark failed.
+    """
+    try:
+        yield
+    except _failures() as error:
+        raise _spark_error(error) from None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from pyspark.errors import PySparkException
+
+    kinds: list[type[Exception]] = [PySparkException, pa.ArrowException]
+    if find_spec("py4j"):  # a client of Spark Connect has none
+        from py4j.protocol import Py4JError
+
+        kinds.append(Py4JError)
+    return tuple(kinds)
+
+
+def _spark_error(error: Exception) -> SegmentError:
+    ours = _OURS.search(str(error))
+    if ours:
+        return SegmentError(
+            ours.group(1),
+            "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
+            code="condition_on_spark",
+        )
+    said = getattr(error, "getCondition", lambda: None)()  # PySpark's name for the kind of an error
+    return SegmentError(
+        "Spark could not read or match the frame.",
+        "See whether the frame can be counted, for example with df.count(), and that ci-magics is installed where "
+        "Spark's executors run.",
+        code=said or type(error).__name__,
+    )
+
+
+def _condition(frame: Any, where: str | None, names: list[str]) -> Condition | None:
+    if where is None:
+        return None
+    refuse_parameters(where)
+    require_different_in_sql(names)
+    if referenced_tables(f"SELECT 1 WHERE {where}"):
+        raise SegmentError(
+            "A condition on a Spark frame looks at one profile at a time and cannot read a table.",
+            "Filter the frame with Spark first, then make the segment of what comes out.",
+            code="query_in_condition",
+        )
+    return Condition(where, _time_zone(frame))
+
+
+def _time_zone(frame: Any) -> str:
+    zone = str(frame.sparkSession.conf.get("spark.sql.session.timeZone"))
+    try:
+        with sandbox(time_zone=zone):
+            return zone
+    except duckdb.Error:
+        raise SegmentError(
+            "A condition cannot be evaluated in the time zone of this Spark session.",
+            "Give it a name: spark.conf.set('spark.sql.session.timeZone', 'Europe/Amsterdam').",
+            code="time_zone",
+        ) from None
+
+
+def _require_text(schema: pa.Schema, email: str, names: list[str]) -> None:
+    kind = schema.field(email).type
+    if not (is_text(kind) or pa.types.is_null(kind)):
+        raise no_addresses(email, kind, names)
+
+
+def _choose_key(source: _Source, schema: pa.Schema, candidates: Sequence[str], *, asked: bool) -> tuple[str, int]:
+    """Return the first candidate that is unique among the rows that count, and how many these are."""
+    found = []
+    for column in candidates:
+        wrong: str | None = NO_KEY
+        if key_type(schema.field(column).type) is not None:
+            rows, *repeated = source.repetition(column)
+            wrong = repeats(*repeated)
+        if wrong is None:
+            return column, rows
+        found.append(f"{column} {wrong}")
+    reasons = f": {', '.join(found)}" if found else ""
+    raise SegmentError(
+        f"The key column {found[0]}." if asked else f"No column identifies the profiles{reasons}.",
+        "Name a column that is different for each profile: --key COLUMN. "
+        "The rows of a Spark frame have no fixed order, so that their numbers would identify nobody.",
+        code="key_not_unique" if asked else "no_key_on_spark",
+    )

@@ -1,0 +1,107 @@
+"""Coverage as a person sees it: on a light and on a dark page, and in a notebook that nobody trusts."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+SETUP = """%load_ext ci_magics
+from ci_magics.activation.emulation import control_emulator
+from ci_magics.sample import customers as sample
+customers = sample(8_000)
+%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms
+%ci_segment "Loyal customers" customers --where "TotalSpend > 100" --quiet
+run = %ci_export "Loyal customers" --to "Contoso EU" --ignore-consent
+control_emulator("clock", {"advance_hours": 48})
+%ci_segment "Loyal customers" customers --where "TotalSpend > 110" --quiet
+%ci_segment "Bought twice in the Netherlands" customers --where "Country = 'NL' AND Orders >= 2" --quiet
+%ci_segment "Lapsed" customers --where "LastPurchase < DATE '2025-06-01'" --quiet"""
+ONE = '%ci_preview "Loyal customers" --to "Contoso EU"'
+THREE = '%ci_preview "Loyal customers" "Bought twice in the Netherlands" "Lapsed" --to "Contoso EU"'
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+_LOADED = "each => each.complete && each.naturalWidth > 0"
+_OUTPUT = ".jp-OutputArea-output img"
+
+
+@pytest.fixture(scope="module")
+def opened(lab: Lab) -> Iterator[Page]:
+    page = lab.open("coverage", SETUP, ONE, THREE)
+    page.set_viewport_size({"width": 1200, "height": 2600})
+    lab.run_all(page)
+    expect(page.locator(_OUTPUT)).to_have_count(3, timeout=60_000)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    yield page
+    show(page, THEMES[0])
+    page.close()
+
+
+def show(page: Page, theme: str) -> None:
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+
+
+def is_shown(image: Locator, words: str) -> None:
+    image.scroll_into_view_if_needed()
+    expect(image).to_be_visible()
+    expect(image).to_have_attribute("alt", re.compile(words))
+    assert image.evaluate(_LOADED)
+    width, height = image.evaluate("each => [each.naturalWidth, each.naturalHeight]")
+    box = image.bounding_box()
+    assert box is not None
+    assert box["width"] <= width
+    assert abs(box["width"] / box["height"] - width / height) < 0.05
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_pictures_and_words_are_seen(opened: Page, theme: str, screenshots: Path) -> None:
+    show(opened, theme)
+    one, comparison, overlap = opened.locator(_OUTPUT).all()
+    for image, words in (
+        (one, "^Coverage of Loyal customers: profiles .* Expected match: .* Against the audience: unchanged"),
+        (comparison, "^Coverage by segment. Loyal customers: profiles"),
+        (overlap, "^Overlap of segments. .*'Loyal customers' and 'Lapsed' share [0-9\u2009]+ hashes"),
+    ):
+        is_shown(image, words)
+    for name, image in (("one", one), ("three", comparison)):
+        output = image.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]")
+        output.screenshot(path=screenshots / f"coverage-{name}-{theme.split()[-1].lower()}.png")
+    opened.screenshot(path=screenshots / f"coverage-page-{theme.split()[-1].lower()}.png")
+    assert opened.problems == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_nothing_is_pale_or_without_a_name(opened: Page, theme: str) -> None:
+    show(opened, theme)
+    violations = Axe().run(opened, context=".jp-RenderedHTML").response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []
+
+
+def test_a_notebook_that_nobody_trusts_shows_it_too(opened: Page, lab: Lab, screenshots: Path) -> None:
+    written = lab.folder / "coverage.ipynb"
+    opened.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    assert "image/svg+xml" in written.read_text("utf-8")
+    copy = lab.folder / "copied.ipynb"
+    shutil.copy(written, copy)
+    document = json.loads(copy.read_text("utf-8"))
+    document["cells"][0]["source"] += "\n# changed by somebody else"  # another text has no signature
+    copy.write_text(json.dumps(document), "utf-8")
+    page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.goto(f"{lab.base_url}/lab/tree/copied.ipynb?reset")
+    expect(page.locator(_OUTPUT)).to_have_count(3, timeout=60_000)
+    trusted = "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(cell => cell.model.trusted)"
+    assert not any(page.evaluate(trusted))
+    is_shown(page.locator(_OUTPUT).first, "^Coverage of Loyal customers: profiles")
+    expect(page.locator("table").first).to_contain_text("no address")
+    page.screenshot(path=screenshots / "coverage-untrusted.png")
+    page.close()
