@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
+    from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.exports import export as export
+    from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
     from ci_magics.activation.run import Run as Run
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
+    from ci_magics.segmentation.quick import quick_segments as quick_segments
+    from ci_magics.segmentation.rule_counts import inspect_rules as inspect_rules
     from ci_magics.segmentation.rules import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
     from ci_magics.workspace.models import Connection as Connection
@@ -39,10 +43,14 @@ _HOMES = {
     "Segment": "segmentation.segment",
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
+    "differentiators": "activation.differentiating",
     "export": "activation.exports",
+    "inspect_rules": "segmentation.rule_counts",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",
+    "overlap": "activation.overlap",
     "preview": "activation.previews",
+    "quick_segments": "segmentation.quick",
     "segment": "activation.segments",
     "status": "activation.status",
 }

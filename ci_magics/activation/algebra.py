@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ci_magics.activation.ruling import keys_of_segment
+from ci_magics.activation.key_set import key_sets
+from ci_magics.activation.ruling import require_key
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rule_rows import Circumstances, fulfilled
+from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import SegmentRecord
@@ -36,6 +38,7 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
         )
     records = _records(workspace, rule)
     schema = _schema(workspace, records)
+    rule.check(schema)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
@@ -53,28 +56,48 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
 def profiles_of_segments(workspace: Workspace, rule: Rule, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Return the profiles that fulfil a rule; one that is in several segments comes from the first of them."""
     records = _records(workspace, rule)
-    members = {each.name: keys_of_segment(workspace, each.name, None) for each in records}
-    given = Circumstances(key="key", members=members)
+    sets = {each.segment: each for each in key_sets(workspace, records)}
     for number, record in enumerate(records):
-        earlier = [members[each.name] for each in records[:number]]
         for batch in workspace.snapshots.batches(record.id, workspace.snapshots.columns(record.id)):
-            chosen = _chosen(batch, rule, given, earlier)
-            yield _shaped(batch.filter(chosen), schema)
+            inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
+            chosen = _fulfilled(rule.root, inside)
+            for earlier in records[:number]:
+                chosen &= ~inside[earlier.name]
+            yield _shaped(batch.filter(chosen.to_arrow()), schema)
 
 
 def _records(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
     """Return the segments that a rule uses; all must have the same key."""
     records = [workspace.segments[name] for name in rule.segments]
     for record in records:
-        keys_of_segment(workspace, record.name, records[0].definition["key"])
+        require_key(record, records[0].definition["key"])
     return records
 
 
-def _chosen(batch: pa.RecordBatch, rule: Rule, given: Circumstances, earlier: Sequence[Any]) -> pa.Array:
-    chosen = fulfilled(batch.select(["key"]), rule, given)
-    for keys in earlier:
-        chosen = pc.and_(chosen, pc.invert(pc.is_in(batch.column("key"), value_set=keys.combine_chunks())))
-    return chosen
+def _fulfilled(node: Node, inside: Mapping[str, pl.Series]) -> pl.Series:
+    """Return which profiles fulfil a rule, given which are in each segment."""
+    match node:
+        case Member():
+            return inside[node.segment]
+        case Not():
+            return ~_fulfilled(node.rule, inside)
+        case AllOf() | AnyOf():
+            join = operator.and_ if isinstance(node, AllOf) else operator.or_
+            return functools.reduce(join, (_fulfilled(rule, inside) for rule in node.rules))
+        case Joined():
+            found = _fulfilled(node.first, inside)
+            for step in node.steps:
+                found = _JOINS[step.join](found, _fulfilled(step.rule, inside))
+            return found
+        case _:
+            raise TypeError("a rule over segments has no conditions")
+
+
+_JOINS: Mapping[Join, Callable[[pl.Series, pl.Series], pl.Series]] = {
+    Join.UNION: operator.or_,
+    Join.INTERSECT: operator.and_,
+    Join.EXCEPT: lambda found, other: found & ~other,
+}
 
 
 def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema:

@@ -11,6 +11,7 @@ from ci_magics.segmentation.rule_rows import Circumstances, joining_key
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
@@ -60,18 +61,29 @@ def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:
         It has no key, or another one.
     """
     record = workspace.segments[name]
+    require_key(record, column)
+    with workspace.snapshots.opened(record.id) as file:
+        return file.read(["key"])["key"]
+
+
+def require_key(record: SegmentRecord, column: str | None) -> None:
+    """Require that a segment has a key, and the one of a column where one is named.
+
+    Raises
+    ------
+    SegmentError
+        It has none, or another one.
+    """
     other = record.definition["key"]
     if other == ROW_NUMBER:
         raise SegmentError(
-            f"The segment '{name}' has no key, so nobody can be found in it.",
+            f"The segment '{record.name}' has no key, so nobody can be found in it.",
             "Make it again with a key column: --key COLUMN.",
             code="rule_without_key",
         )
     if column is not None and other != column:
         raise SegmentError(
-            f"The key of the segment '{name}' is {other}, and here it is {column}.",
+            f"The key of the segment '{record.name}' is {other}, and here it is {column}.",
             f"Make both with the same key column, for example --key {other}.",
             code="rule_other_key",
         )
-    with workspace.snapshots.opened(record.id) as file:
-        return file.read(["key"])["key"]

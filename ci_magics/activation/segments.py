@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
 from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.ruling import circumstances
@@ -134,6 +135,8 @@ def segment(
     if isinstance(frame, Rule):
         frame, rule = None, frame
     ruled = None if rule is None else as_rule(rule)
+    if database is None:
+        require_no_cycle(workspace, name, ruled, frame, frames or {})
     definition = define(
         frame,
         email=email,

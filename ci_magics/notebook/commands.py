@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ci_magics.notebook.arguments import OUTPUT, QUIET, Command, Option, Positional
+from ci_magics.notebook.segment_verbs import VERBS
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
 MODES = ("mirror", "add", "remove", "replace")
@@ -43,7 +44,7 @@ CONNECT = Command(
 
 SEGMENT = Command(
     "%ci_segment",
-    "Make a segment from a frame of the notebook; without a name, list them.",
+    "Make a segment from a frame of the notebook, or change one that exists; without a name, list them.",
     '%ci_segment "Big spenders" customers --where "TotalSpend > 500"',
     (
         Positional("NAME", "what to call the segment", kind="segment"),
@@ -54,6 +55,7 @@ SEGMENT = Command(
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         Option("--where", "condition in SQL over the columns", value="SQL"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT"),
+        *VERBS,
         QUIET,
     ),
     notes="As a cell magic, %%ci_segment NAME, it takes one SELECT over the notebook's frames.",

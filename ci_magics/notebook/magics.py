@@ -14,6 +14,7 @@ from ci_magics.notebook import commands
 from ci_magics.notebook.arguments import Arguments, Command, parse
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, frame_named, frames_of, parameters_of, segment_named
+from ci_magics.notebook.segment_verbs import carry_out, verb_of
 from ci_magics.notebook.words import Word
 
 if TYPE_CHECKING:
@@ -127,8 +128,13 @@ class CiMagics(Magics):
         )
 
     def _segment(self, arguments: Arguments, variables: Variables) -> Any:
+        verb = verb_of(arguments)
+        if verb is not None:
+            return carry_out(verb, _text(arguments.words[0]), arguments)
         if not arguments.words:
-            return ci.open_workspace().segments
+            from ci_magics.activation.segment_list import list_segments
+
+            return list_segments()
         if len(arguments.words) == 1 and "rule" not in arguments.options:
             raise ArgumentError(
                 "A segment needs a frame, or a rule over earlier segments.",
@@ -148,11 +154,13 @@ class CiMagics(Magics):
     def _segment_from_sql(self, arguments: Arguments, variables: Variables, sql: str) -> Any:
         if not arguments.words:
             raise ArgumentError("A segment needs a name.", 'For example: %%ci_segment "Big spenders".', code="no_name")
-        database = arguments.given("database")
+        name, database = _text(arguments.words[0]), arguments.given("database")
+        # A frame of the segment's own name stays that frame when the cell is run again.
+        earlier = [each for each in ci.open_workspace().segments.names() if each != name]
         return ci.segment(
-            _text(arguments.words[0]),
+            name,
             sql,
-            frames={} if database else frames_of(sql, variables, ci.open_workspace().segments.names()),
+            frames={} if database else frames_of(sql, variables, earlier),
             parameters=parameters_of(sql, variables, in_database=database is not None),
             database=database,
             email=arguments.given("email"),

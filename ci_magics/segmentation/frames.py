@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -47,7 +48,7 @@ def require_different(names: Sequence[str], what: str) -> None:
     SegmentError
         Two columns share a name.
     """
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise SegmentError(
             f"Two columns of the {what} are named '{twice}'.", "Rename one of them.", code="repeated_column"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,10 @@ from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.rule_rows import Circumstances, fulfilled
 from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.shown import html_table, text_table
 from ci_magics.segmentation.sources import columns_of, read_columns
 
-_FIRST = "all profiles"
+_HEADS = ("", "Rule", "Profiles", "Cumulative")
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,14 @@ class Inspection:
         return pd.DataFrame([vars(each) for each in self.counts])
 
     def __repr__(self) -> str:
-        rows = [("", _FIRST, f"{self.total:,}", f"{self.total:,}"), *map(_row, self.counts)]
-        rows.insert(0, ("", "Rule", "Profiles", "Cumulative"))
-        widths = [max(len(row[place]) for row in rows) for place in range(4)]
-        return "\n".join(
-            f"{joined:<{widths[0]}}  {rule:<{widths[1]}}  {profiles:>{widths[2]}}  {cumulative:>{widths[3]}}"
-            for joined, rule, profiles, cumulative in rows
-        )
+        return text_table(_HEADS, self._rows())
 
     def _repr_html_(self) -> str:
-        rows = [("", _FIRST, f"{self.total:,}", f"{self.total:,}"), *map(_row, self.counts)]
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-        heads = "".join(f"<th scope='col'>{head}</th>" for head in ("", "Rule", "Profiles", "Cumulative"))
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(_HEADS, self._rows())
+
+    def _rows(self) -> list[tuple[str, str, int, int]]:
+        parts = [(each.joined, each.rule, each.profiles, each.cumulative) for each in self.counts]
+        return [("", "all profiles", self.total, self.total), *parts]
 
 
 def inspect_rules(
@@ -144,11 +139,3 @@ def _count(table: pa.Table, rule: Rule, given: Circumstances) -> int:
 
 def _profiles(table: pa.Table, key: str | None) -> int:
     return table.num_rows if key is None else int(pc.count_distinct(table[key]).as_py())
-
-
-def _row(count: RuleCount) -> tuple[str, str, str, str]:
-    return count.joined, count.rule, f"{count.profiles:,}", f"{count.cumulative:,}"
-
-
-def _cell(text: str) -> str:
-    return f"<td>{html.escape(text)}</td>"

@@ -23,6 +23,7 @@ from ci_magics.segmentation.frames import (
     require_different_in_sql,
 )
 from ci_magics.segmentation.frames import is_frame as is_frame
+from ci_magics.segmentation.reading import FAILURES, require_files, unreadable
 from ci_magics.segmentation.rows import BATCH, Rows
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.sql_errors import condition_error, query_error
@@ -143,7 +144,10 @@ def _result(
             for name, paths in files.items():
                 database.execute(_view(name, paths))
             yield database.sql(sql, params=values or None)
-        except duckdb.Error as error:
+        except FAILURES as error:
+            require_files([path for paths in files.values() for path in paths])
+            if not isinstance(error, duckdb.Error):
+                raise unreadable("a file of the query", error) from None
             raise query_error(error, sql, columns, [*tables, *files]) from None
 
 

@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.excel import is_excel, read_excel
 from ci_magics.segmentation.frames import plain_text
+from ci_magics.segmentation.reading import reading
 from ci_magics.segmentation.rows import BATCH, Rows
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.sql_errors import condition_error
@@ -93,7 +94,7 @@ def _files(pattern: str, where: str | None) -> Rows:
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         return database.sql(f"FROM {reader_of(paths)}(?)", params=[paths])
 
-    return _queried(open_in, where, paths, Path(pattern).name)
+    return _queried(open_in, where, paths, f"the file {Path(pattern).name}")
 
 
 def _table(table: pa.Table, where: str | None) -> Rows:
@@ -111,7 +112,8 @@ def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
     if where is None:
 
         def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-            yield from map(plain_text, dataset.to_batches(columns=list(columns), batch_size=BATCH))
+            with reading("the dataset"):
+                yield from map(plain_text, dataset.to_batches(columns=list(columns), batch_size=BATCH))
 
         return Rows(plain_text(pa.RecordBatch.from_pylist([], dataset.schema)).schema, read)
 
@@ -126,29 +128,30 @@ def _queried(open_in: Any, where: str | None, paths: list[str], name: str) -> Ro
     """Return rows that DuckDB reads; it opens the declared paths and nothing else."""
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with sandbox(paths) as database:
+        with reading(name, paths, where), sandbox(paths) as database:
             chosen = _kept(open_in(database), where).select(*[duckdb.ColumnExpression(each) for each in columns])
             yield from map(plain_text, chosen.to_arrow_reader(BATCH))
 
     with sandbox(paths) as database:
-        names = _opened(open_in, database, name)
+        relation = _opened(open_in, database, name)
         try:
-            empty = _kept(open_in(database), where).limit(0).to_arrow_table()
+            empty = _kept(relation, where).limit(0).to_arrow_table()
         except duckdb.Error as error:
-            raise condition_error(error, where or "", names) from None
+            raise condition_error(error, where or "", list(relation.columns)) from None
     return Rows(plain_text(empty).schema, read)
 
 
-def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> list[str]:
-    """Return the columns of a source, or say that it cannot be read; DuckDB's own words may quote its content."""
+def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> duckdb.DuckDBPyRelation:
+    """Return a source, or say that it cannot be read; DuckDB's own words may quote its content."""
     try:
-        return list(open_in(database).columns)
+        relation: duckdb.DuckDBPyRelation = open_in(database)
     except duckdb.Error as error:
         raise SegmentError(
-            f"The file {name} cannot be read ({type(error).__name__}).",
+            f"{name[0].upper()}{name[1:]} cannot be read ({type(error).__name__}).",
             "Is it CSV or Parquet, and whole?",
             code="unreadable_file",
         ) from None
+    return relation
 
 
 def _kept(relation: duckdb.DuckDBPyRelation, where: str | None) -> duckdb.DuckDBPyRelation:
@@ -157,17 +160,22 @@ def _kept(relation: duckdb.DuckDBPyRelation, where: str | None) -> duckdb.DuckDB
 
 def _lazy(frame: pl.LazyFrame) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for part in frame.select(list(columns)).collect_batches(chunk_size=BATCH, maintain_order=True):
-            for batch in part.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=BATCH):
-                yield plain_text(batch)
+        with reading("the frame"):
+            for part in frame.select(list(columns)).collect_batches(chunk_size=BATCH, maintain_order=True):
+                for batch in part.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=BATCH):
+                    yield plain_text(batch)
 
-    empty = frame.head(0).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+    with reading("the frame"):
+        empty = frame.head(0).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
     return Rows(plain_text(empty).schema, read)
 
 
 def _relation(relation: duckdb.DuckDBPyRelation) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
-        yield from map(plain_text, chosen.to_arrow_reader(BATCH))
+        with reading("the relation"):
+            chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
+            yield from map(plain_text, chosen.to_arrow_reader(BATCH))
 
-    return Rows(plain_text(relation.limit(0).to_arrow_table()).schema, read)
+    with reading("the relation"):
+        empty = relation.limit(0).to_arrow_table()
+    return Rows(plain_text(empty).schema, read)

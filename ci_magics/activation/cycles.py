@@ -1,0 +1,61 @@
+"""Segments that would be made of themselves, straight or by way of others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.sources import referenced_tables
+from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+
+def require_no_cycle(
+    workspace: Workspace, name: str, rule: Rule | None, source: Any, frames: Collection[str] = ()
+) -> None:
+    """Refuse a segment whose rule or query uses itself, or a segment that is made of it.
+
+    Raises
+    ------
+    SegmentError
+        It would be made of itself; the error names the way round.
+    """
+    way = _way(workspace, name, [name], _used(rule, source, frames))
+    if way is None:
+        return
+    through = "" if len(way) == 2 else f", by way of {' and '.join(repr(each) for each in way[1:-1])}"
+    raise SegmentError(
+        f"The segment '{name}' would be made of itself{through}.",
+        "Give the new segment another name, or name those that it was made of.",
+        code="segment_cycle",
+    )
+
+
+def _way(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
+    """Return the segments that lead from a segment back to it."""
+    for each in used:
+        if each == name:
+            return [*so_far, name]
+        record = workspace.segments.get(each)
+        if record is None or each in so_far:
+            continue
+        way = _way(workspace, name, [*so_far, each], _used_by(record))
+        if way is not None:
+            return way
+    return None
+
+
+def _used(rule: Rule | None, source: Any, frames: Collection[str]) -> list[str]:
+    if rule is not None:
+        return list(rule.segments)
+    if not isinstance(source, str) or is_path(source):
+        return []
+    return sorted(referenced_tables(source) - set(frames))
+
+
+def _used_by(record: SegmentRecord) -> list[str]:
+    rule = record.definition["rule"]
+    return _used(Rule.parse(rule) if rule else None, record.definition["where"], ())

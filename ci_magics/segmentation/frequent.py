@@ -1,0 +1,40 @@
+"""The most frequent values of a column that streams by, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+#: How many different values are counted at a time.
+CAPACITY = 50_000
+
+
+class Frequent:
+    """Counts values; exactly, as long as there are not more different ones than its capacity.
+
+    Beyond that, all counts are lowered by the same number whenever there are too many, and what falls to nothing is
+    forgotten (Misra and Gries, "Finding repeated elements", 1982). No count is then too low by more than the share
+    ``1 / capacity`` of all values, so that a value more frequent than that is never missed.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._counts = pl.DataFrame()
+
+    def add(self, values: pl.Series) -> None:
+        """Count further values; empty ones do not count."""
+        found = values.drop_nulls().alias("value").value_counts(name="count").cast({"count": pl.Int64})
+        if self._counts.width:
+            found = pl.concat([self._counts, found]).group_by("value").agg(pl.col("count").sum())
+        if found.height > self._capacity:
+            surplus = found["count"].sort(descending=True).to_list()[self._capacity]
+            found = found.with_columns(pl.col("count") - surplus).filter(pl.col("count") > 0)
+        self._counts = found
+
+    def most(self, number: int) -> list[Any]:
+        """Return the most frequent values, those of equal counts in order."""
+        if not self._counts.height:
+            return []
+        ranked = self._counts.sort(["count", "value"], descending=[True, False])
+        return list(ranked["value"].head(number))

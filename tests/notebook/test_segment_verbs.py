@@ -1,0 +1,158 @@
+"""What ``%ci_segment NAME --VERB`` does with a segment that exists, and the list of all."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contoso import connect, export
+
+import ci_magics as ci
+from ci_magics.activation.history import SegmentHistory
+from ci_magics.activation.segment_list import SegmentLine, list_segments
+from ci_magics.activation.segment_verbs import SegmentUse
+from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
+from ci_magics.notebook.segment_verbs import VERBS
+
+if TYPE_CHECKING:
+    from conftest import Notebook, RunningEmulator
+
+
+@pytest.fixture
+def stored(notebook: Notebook) -> Notebook:
+    """A notebook with two segments."""
+    notebook.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 250' --quiet")
+    notebook.run("%ci_segment Other customers --quiet")
+    return notebook
+
+
+def line(name: str) -> SegmentLine:
+    (found,) = list_segments(name)
+    return found
+
+
+CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
+    "--rename": ("--rename Rich", lambda: list_segments().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
+    "--duplicate": ("--duplicate 'Rich too'", lambda: line("Rich too").profiles == line("Big spenders").profiles == 4),
+    "--delete": ("--delete", lambda: list_segments().names() == ["Other"]),
+    "--deactivate": (
+        "--deactivate",
+        lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active"),
+    ),
+    "--activate": ("--activate", lambda: line("Big spenders").state == "active"),
+    "--tag": ("--tag vip --tag=spring --tag 'vip'", lambda: line("Big spenders").tags == ("vip", "spring")),
+}
+LOOKS: dict[str, type] = {"--history": SegmentHistory, "--usage": SegmentUse}
+
+
+def test_every_verb_is_tested_here() -> None:
+    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download"}
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+def test_a_verb_changes_the_segment_and_shows_it_in_the_list(stored: Notebook, verb: str) -> None:
+    words, changed = CHANGES[verb]
+    if verb == "--activate":
+        stored.run("%ci_segment 'Big spenders' --deactivate --quiet")
+        assert not changed()
+    shown = stored.run(f"%ci_segment 'Big spenders' {words}")
+    assert changed()
+    assert set(shown.names()) <= set(list_segments().names())
+
+
+@pytest.mark.parametrize("verb", LOOKS)
+def test_a_verb_that_looks_changes_nothing(stored: Notebook, verb: str) -> None:
+    before = list_segments()
+    assert isinstance(stored.run(f"%ci_segment 'Big spenders' {verb}"), LOOKS[verb])
+    assert list_segments() == before
+
+
+def test_tags_replace_those_there_were(stored: Notebook) -> None:
+    stored.run("%ci_segment Other --tag a --tag b")
+    stored.run("%ci_segment Other --tag c")
+    assert line("Other").tags == ("c",)
+    stored.run("%ci_segment Other --tag ''")
+    assert line("Other").tags == ()
+    error = stored.fail("%ci_segment Other " + " ".join(f"--tag t{number}" for number in range(21)))
+    assert "at most 20 tags" in error.sentence
+
+
+def test_a_download_holds_keys_and_is_private(stored: Notebook, tmp_path: Path) -> None:
+    path = tmp_path / "keys.csv"
+    stored.variables["path"] = str(path)
+    assert stored.run("%ci_segment 'Big spenders' --download $path") == path
+    assert path.read_text("utf-8").split() == ["Id", "c2", "c3", "c4", "c5"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_history_counts_each_time_that_the_segment_was_made(stored: Notebook) -> None:
+    stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
+    assert [count for _moment, count in stored.run("%ci_segment 'Big spenders' --history").counts] == [4, 3]
+    stored.run("%ci_segment 'Big spenders' --rename Rich --quiet")
+    assert len(stored.run("%ci_segment Rich --history").counts) == 2
+
+
+@pytest.mark.parametrize("verb", [each.name for each in VERBS])
+def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> None:
+    option = next(each for each in VERBS if each.name == verb)
+    words = f"{verb} x" if option.value else verb
+    error = stored.fail(f"%ci_segment 'Big spender' {words}")
+    assert isinstance(error, NotFoundError)
+    assert "Did you mean 'Big spenders'?" in error.sentence
+    assert "needs the name of a segment" in stored.fail(f"%ci_segment {words}").sentence
+
+
+@pytest.mark.parametrize("other", ["--delete", "customers", "--where 'TotalSpend > 5'", "--rule 'Id = c1'", "--key Id"])
+def test_a_verb_stands_alone(stored: Notebook, other: str) -> None:
+    before = list_segments()
+    error = stored.fail(f"%ci_segment Other {other} --rename New")
+    assert isinstance(error, ArgumentError)
+    assert " stands alone, and here is " in error.sentence
+    assert list_segments() == before
+
+
+@pytest.mark.parametrize(
+    "words", ["--rename 'Big spenders'", "--duplicate Other", "--rename ' '", f"--rename {'x' * 129}"]
+)
+def test_a_new_name_must_be_free_and_a_name(stored: Notebook, words: str) -> None:
+    assert isinstance(stored.fail(f"%ci_segment Other {words}"), ArgumentError)
+    assert list_segments().names() == ["Big spenders", "Other"]
+
+
+def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulator: RunningEmulator) -> None:
+    assert emulator.audiences() == {}
+    connect()
+
+    def stop(_progress: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(ci.CiError):
+        ci.export("Other", to="Contoso EU", progress=stop)
+    error = stored.fail("%ci_segment Other --delete")
+    assert isinstance(error, SegmentError)
+    assert error.next_step.startswith("Finish it first: %ci_export --resume ")
+    assert "Other" in list_segments().names()
+
+
+def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emulator: RunningEmulator) -> None:
+    assert emulator.audiences() == {}
+    connect()
+    export("Other", consent=None)
+    stored.run("%ci_segment Some --rule \"'Other' and not 'Big spenders'\" --quiet")
+    stored.run("%ci_segment 'Big spenders' --tag '<b>' --quiet")
+    found = stored.run("%ci_segment")
+    frame = found.to_frame().set_index("name")
+    assert list(frame.columns) == ["type", "state", "profiles", "tags", "last_made", "fills"]
+    assert frame["type"].to_dict() == {"Big spenders": "static", "Other": "static", "Some": "dynamic"}
+    assert frame["fills"].to_dict() == {"Big spenders": (), "Other": ("Other",), "Some": ()}
+    assert frame["profiles"].to_dict() == {"Big spenders": 4, "Other": 6, "Some": 2}
+    assert len(repr(found).splitlines()) == 4
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert len(found) == 3
+
+
+def test_an_empty_list_says_how_to_begin(notebook: Notebook) -> None:
+    assert repr(notebook.run("%ci_segment")) == "No segment yet. Make one: %ci_segment NAME FRAME."

@@ -1,0 +1,179 @@
+"""Bad input of segments: too many columns, circles, files that vanish or break off, keys that repeat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow.dataset as ds
+import pytest
+
+import ci_magics as ci
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources import query, read_columns
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+PEOPLE = pd.DataFrame({"Id": ["a", "b", "c"], "EMail": [f"{name}@contoso.com" for name in "abc"], "n": [1, 2, 3]})
+#: Seconds of work. Each takes far less than one; looking for repeated names by comparing all with all takes more.
+QUICK = 3.0
+
+
+@pytest.fixture(scope="module")
+def wide() -> pd.DataFrame:
+    values = pd.DataFrame(np.zeros((3, 10_000)), columns=[f"column_{number}" for number in range(10_000)])
+    return pd.concat([PEOPLE, values], axis=1)
+
+
+USES: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "frame": lambda frame: ci.segment("S", frame).rows,
+    "rule": lambda frame: ci.segment("S", frame, rule="column_9999 = 0").rows,
+    "differentiators": lambda frame: (
+        len(
+            ci.differentiators(ci.segment("S", frame), ci.segment("T", frame.head(2), show=print), frame, columns=["n"])
+            .lines[0]
+            .column
+        )
+        + 2
+    ),
+    "quick segments": lambda frame: ci.quick_segments(frame, "column_9999").profiles,
+    "counts": lambda frame: ci.inspect_rules(frame, "column_9999 = 0").total,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_ten_thousand_columns_are_no_burden(wide: pd.DataFrame, use: str) -> None:
+    ci.segment("Warm", PEOPLE)
+    began = time.process_time()
+    assert USES[use](wide) == 3
+    assert time.process_time() - began < QUICK
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rule": "colum_17 = 0"}, {"where": "colum_17 = 0"}, {"email": "colum_17"}, {"key": "colum_17"}],
+)
+def test_of_ten_thousand_columns_only_some_are_listed(wide: pd.DataFrame, options: dict[str, str]) -> None:
+    with pytest.raises(SegmentError, match=r"no column 'colum_17'\. Did you mean 'column_17'\?") as refused:
+        ci.segment("S", wide, **options)  # type: ignore[arg-type]
+    assert refused.value.next_step.endswith("column_26 and 9973 more.")
+    assert len(str(refused.value)) < 500
+
+
+CIRCLES: dict[str, dict[str, Any]] = {
+    "rule": {"rule": "'A' and n > 1"},
+    "rule without frame": {"frame": None, "rule": "'A' or 'B'"},
+    "query": {"frame": "SELECT people.* FROM people SEMI JOIN A USING (Id)", "frames": {"people": PEOPLE}},
+    "by way of a rule": {"rule": "'B' and n > 1"},
+    "by way of a query": {"frame": None, "rule": "'C'"},
+    "by way of two": {"frame": None, "rule": "'D'"},
+}
+
+
+@pytest.mark.parametrize("circle", CIRCLES)
+def test_a_segment_is_never_made_of_itself(circle: str) -> None:
+    before = ci.segment("A", PEOPLE)
+    ci.segment("B", PEOPLE, rule="'A'")
+    ci.segment("C", "SELECT people.* FROM people SEMI JOIN A USING (Id)", frames={"people": PEOPLE})
+    ci.segment("D", rule="'B' and 'C'")
+    with pytest.raises(SegmentError, match="The segment 'A' would be made of itself") as refused:
+        ci.segment("A", **{"frame": PEOPLE} | CIRCLES[circle])
+    assert ("by way of" in circle) == ("by way of" in refused.value.sentence)
+    assert ci.open_workspace().segments["A"].id == before.id
+
+
+def test_segments_may_use_one_another_in_one_direction() -> None:
+    a, b = ci.segment("A", PEOPLE), ci.segment("B", PEOPLE, where="n > 1")
+    ci.segment("C", a & b)
+    assert ci.segment("D", rule="'C' or 'A'").rows == 3
+    assert ci.segment("D", rule="'C' and 'B'", show=lambda _sentence: None).rows == 2
+
+
+def test_a_frame_of_the_segments_own_name_is_no_circle() -> None:
+    for _again in range(2):
+        assert ci.segment("people", "SELECT * FROM people WHERE n > 1", frames={"people": PEOPLE}).rows == 2
+
+
+def many(folder: Path) -> None:
+    frame = pl.DataFrame({"Id": range(30_000), "EMail": ["jan@contoso.com"] * 30_000})
+    frame.write_csv(folder / "people.csv")
+    frame.write_parquet(folder / "people.parquet")
+
+
+OPENED: dict[str, Callable[[Path], Any]] = {
+    "csv": lambda folder: read_columns(str(folder / "people.csv"), ["EMail"], None),
+    "csv with a condition": lambda folder: read_columns(str(folder / "people.csv"), ["EMail"], "Id < 29000"),
+    "parquet": lambda folder: read_columns(str(folder / "people.parquet"), ["EMail"], None),
+    "pattern": lambda folder: read_columns(str(folder / "p*.parquet"), ["EMail"], "Id > 3"),
+    "query": lambda folder: query(f"SELECT * FROM '{folder}/people.parquet' WHERE Id > 3", {}, {}),
+    "lazy": lambda folder: read_columns(pl.scan_parquet(folder / "people.parquet"), ["EMail"], None),
+    "dataset": lambda folder: read_columns(ds.dataset(folder / "people.parquet"), ["EMail"], None),
+}
+
+
+@pytest.mark.parametrize("kind", OPENED)
+def test_a_file_that_vanishes_is_named(kind: str, tmp_path: Path) -> None:
+    many(tmp_path)
+    rows = OPENED[kind](tmp_path)
+    for path in tmp_path.glob("people.*"):
+        path.unlink()
+    with pytest.raises(SegmentError, match=r"[Ff]ile .* is not there any more\.") as refused:
+        list(rows.read(["EMail"]))
+    assert str(tmp_path) not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "query", "dataset"])
+def test_a_file_that_becomes_something_else_is_a_sentence_without_its_content(kind: str, tmp_path: Path) -> None:
+    many(tmp_path)
+    rows = OPENED[kind](tmp_path)
+    for path in tmp_path.glob("people.*"):
+        path.write_text('Id,EMail\n"jan@contoso.com')
+    with pytest.raises(SegmentError) as refused:
+        list(rows.read(["EMail"]))
+    assert "jan" not in str(refused.value)
+
+
+def test_a_line_that_breaks_the_file_far_down_is_not_quoted(tmp_path: Path) -> None:
+    many(tmp_path)
+    with (tmp_path / "people.csv").open("a") as file:
+        file.write("eva@contoso.com,jan@contoso.com,one too many\n")
+    for options in ({}, {"where": "Id > 3"}, {"rule": "Id > 3"}):
+        with pytest.raises(SegmentError, match=r"people\.csv cannot be read") as refused:
+            ci.segment("S", str(tmp_path / "people.csv"), **options)
+        assert "@" not in str(refused.value)
+        assert ci.open_workspace().segments.names() == []
+
+
+def test_a_value_that_a_condition_cannot_compare_is_its_own_fault(tmp_path: Path) -> None:
+    many(tmp_path)
+    with pytest.raises(SegmentError, match="The condition cannot be used: a value cannot be compared"):
+        ci.segment("S", str(tmp_path / "people.parquet"), where="EMail::INTEGER > 3")
+
+
+def test_a_relation_whose_file_is_gone_is_a_sentence(tmp_path: Path) -> None:
+    many(tmp_path)
+    relation = duckdb.sql(f"FROM '{tmp_path}/people.parquet'")
+    (tmp_path / "people.parquet").unlink()
+    with pytest.raises(SegmentError, match="cannot be read to the end"):
+        ci.segment("S", relation)
+
+
+@pytest.mark.parametrize("source", ["frame", "query", "file", "rule"])
+def test_a_key_that_repeats_is_counted_named_and_a_way_out_is_offered(source: str, tmp_path: Path) -> None:
+    people = PEOPLE.assign(Code=["x", "x", None])
+    people.to_parquet(tmp_path / "people.parquet")
+    options: dict[str, dict[str, Any]] = {
+        "frame": {"frame": people},
+        "query": {"frame": "SELECT * FROM people", "frames": {"people": people}},
+        "file": {"frame": str(tmp_path / "people.parquet")},
+        "rule": {"frame": people, "rule": "n > 0"},
+    }
+    with pytest.raises(SegmentError, match="The key column Code has 1 empty and 1 repeated values") as refused:
+        ci.segment("S", key="Code", **options[source])
+    assert "leave out --key" in refused.value.next_step
