@@ -40,8 +40,7 @@ _POISON = [
 ]
 _HASH = "^[0-9a-f]{64}$"
 _ILLEGAL_LOCAL = r'[()<>\[\]",;:\\' + STRIP + "]"
-_ASCII_DOMAIN = r"^(?:[a-z0-9_-]+\.)+[a-z0-9_-]+$"
-_ANY_DOMAIN = r"^(?:[a-z0-9_\p{L}-]+\.)+[a-z0-9_\p{L}-]+$"
+_DOMAIN = r"^(?:[a-z0-9_\p{L}-]+\.)+[a-z0-9_\p{L}-]+$"
 LONGEST = 254
 _LONGEST_LOCAL = 64
 
@@ -89,7 +88,7 @@ def _judged(frame: pl.LazyFrame, rule: str) -> pl.LazyFrame:
     frame = frame.with_columns(_text=pl.col("trimmed")) if rule == "basic" else _enhanced(frame)
     local, domain = split_at(pl.col("_text"))
     frame = frame.with_columns(_local=local, _domain=domain)
-    frame = frame.with_columns(_reason(rule).cast(REASON).alias(f"reason_{rule}"))
+    frame = frame.with_columns(_reason(rule).alias(f"reason_{rule}"))
     is_valid = pl.col(f"reason_{rule}").is_null()
     text = pl.when(is_valid & ~pl.col("prehashed")).then(pl.col("_text"))
     known = pl.when(is_valid & pl.col("prehashed")).then(pl.col("trimmed"))
@@ -109,28 +108,24 @@ def _enhanced(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _reason(rule: str) -> pl.Expr:
+    """Return the first reason that fits."""
     text, local, domain = pl.col("_text"), pl.col("_local"), pl.col("_domain")
-    first_fitting = [
-        ("missing", pl.col("_missing")),
-        ("poison_hash", pl.col("_poison")),
-        (None, pl.col("prehashed")),
-        ("no_at", domain.is_null()),
-        ("many_at", domain.str.contains("@", literal=True)),
-        *([("inner_space", text.str.contains(_BLANKS))] if rule == "basic" else []),
-        ("bad_local", _bad_local(local)),
-        ("bad_domain", _bad_domain(text, domain)),
-    ]
-    reason: pl.Expr = pl.lit(None, pl.String)
-    for name, fits in reversed(first_fitting):
-        reason = pl.when(fits).then(pl.lit(name, pl.String)).otherwise(reason)
+    first_fitting = {
+        "missing": pl.col("_missing"),
+        "poison_hash": pl.col("_poison"),
+        "": pl.col("prehashed"),
+        "no_at": domain.is_null(),
+        "many_at": domain.str.contains("@", literal=True),
+        **({"inner_space": text.str.contains(_BLANKS)} if rule == "basic" else {}),
+        "bad_local": _bad_local(local),
+        "bad_domain": ~domain.str.contains(_DOMAIN) | (text.str.len_chars() > LONGEST),
+    }
+    reason: pl.Expr = pl.lit(None, REASON)
+    for name, fits in reversed(first_fitting.items()):
+        reason = pl.when(fits).then(pl.lit(name or None, REASON)).otherwise(reason)
     return reason
 
 
 def _bad_local(local: pl.Expr) -> pl.Expr:
     characters = local.str.len_chars()
     return (characters == 0) | (characters > _LONGEST_LOCAL) | local.str.contains(_ILLEGAL_LOCAL)
-
-
-def _bad_domain(text: pl.Expr, domain: pl.Expr) -> pl.Expr:
-    legal = domain.str.contains(_ASCII_DOMAIN) | domain.str.contains(_ANY_DOMAIN)
-    return ~legal | (text.str.len_chars() > LONGEST)

@@ -1,0 +1,107 @@
+"""Four ways from a pandas column of addresses to reasons and different hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
+
+import ci_magics as ci
+
+Way = Callable[[], int]
+"""Does the work, and returns how many different hashes came of it."""
+
+_SQL = """
+CREATE OR REPLACE TEMP TABLE judged AS
+WITH trimmed AS MATERIALIZED (SELECT lower(trim(EMail, $strip)) AS text FROM emails),
+     split AS MATERIALIZED (SELECT text, len(text) - len(replace(text, '@', '')) AS ats FROM trimmed),
+     reasoned AS MATERIALIZED (
+         SELECT text, CASE
+             WHEN text IS NULL OR text IN ('', 'none', 'null', 'nan', '<na>', 'n/a', 'undefined') THEN 'missing'
+             WHEN len(text) = 64 AND regexp_full_match(text, '[0-9a-f]{64}') THEN 'hash'
+             WHEN ats = 0 THEN 'no_at'
+             WHEN ats > 1 THEN 'many_at'
+             WHEN contains(text, ' ') THEN 'inner_space'
+             WHEN NOT regexp_full_match(text, $legal) THEN 'bad_domain'
+         END AS reason FROM split)
+SELECT CASE WHEN reason <> 'hash' THEN reason END AS reason,
+       CASE WHEN reason IS NULL THEN sha256(text) WHEN reason = 'hash' THEN text END AS hash
+FROM reasoned
+"""
+
+
+def load(path: Path) -> pd.Series:
+    """Return the addresses as pandas usually has them: a column of objects."""
+    return pq.read_table(path)["EMail"].to_pandas().astype(object)
+
+
+def series_apply(path: Path) -> Way:
+    """pandas Series.apply and hashlib."""
+    emails = load(path)
+
+    def work() -> int:
+        judged = emails.apply(row_by_row)
+        return len({digest for _reason, digest in judged if digest is not None})
+
+    return work
+
+
+def python_loop(path: Path) -> Way:
+    """Tuned loop in Python."""
+    emails = load(path)
+
+    def work() -> int:
+        sha256, is_hex, is_legal = hashlib.sha256, HEX.match, LEGAL.match
+        reasons: list[str | None] = []
+        digests: list[str | None] = []
+        for value in emails.tolist():
+            digest = None
+            if not isinstance(value, str) or (text := value.strip(STRIP).lower()) in NULL:
+                reason: str | None = "missing"
+            elif is_legal(text):  # nearly all of them
+                reason, digest = None, sha256(text.encode()).hexdigest()
+            elif len(text) == 64 and is_hex(text):
+                reason, digest = None, text
+            elif "@" not in text:
+                reason = "no_at"
+            elif text.count("@") > 1:
+                reason = "many_at"
+            else:
+                reason = "inner_space" if " " in text else "bad_domain"
+            reasons.append(reason)
+            digests.append(digest)
+        return len(set(digests) - {None})
+
+    return work
+
+
+def duckdb_sql(path: Path) -> Way:
+    """DuckDB SQL, each step materialized."""
+    frame = load(path).to_frame()
+
+    def work() -> int:
+        with duckdb.connect() as database:
+            database.register("emails", frame)
+            database.execute(_SQL, {"strip": STRIP, "legal": LEGAL.pattern.removesuffix(r"\Z")})
+            database.execute("SELECT count(DISTINCT hash) FROM judged")
+            ((different,),) = database.fetchall()
+        return int(different)
+
+    return work
+
+
+def kernel(path: Path) -> Way:
+    """ci-magics."""
+    emails = load(path)
+
+    def work() -> int:
+        table = ci.normalize(emails)
+        return len(pl.Series(pl.from_arrow(table["sha256"])).drop_nulls().unique())
+
+    return work
