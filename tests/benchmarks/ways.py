@@ -87,6 +87,7 @@ def duckdb_sql(path: Path) -> Way:
 
     def work() -> int:
         with duckdb.connect() as database:
+            database.execute("SET enable_progress_bar = false")
             database.register("emails", frame)
             database.execute(_SQL, {"strip": STRIP, "legal": LEGAL.pattern.removesuffix(r"\Z")})
             database.execute("SELECT count(DISTINCT hash) FROM judged")

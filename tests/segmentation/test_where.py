@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_magics.errors import SegmentError
@@ -47,6 +47,7 @@ def test_a_condition_chooses_rows(where: str, kept: list[str]) -> None:
     assert (profiles.rows.table().num_rows, profiles.segment.where) == (len(kept), where)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-5, 5)), st.sampled_from(sorted(OPERATORS)), st.integers(-5, 5))
 def test_a_condition_chooses_what_a_loop_would(values: list[int], sign: str, limit: int) -> None:
     frame = pa.table({"EMail": pa.array(["x"] * len(values), pa.string()), "n": pa.array(values, pa.int64())})
