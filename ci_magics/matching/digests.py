@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ci_magics.matching.hash_list import Hashes, as_column
 from ci_magics.matching.kernel import Hashed
+from ci_magics.matching.text_column import as_text
 
 _WIDTH = 32
 
@@ -28,6 +29,8 @@ def digests_of(addresses: Hashed, rule: str) -> pa.FixedSizeBinaryArray:
 
 def _packed(hexadecimal: pl.Series) -> Hashes:
     """Return hexadecimal hashes as rows of bytes, without those that are null."""
-    text = hexadecimal.drop_nulls().to_arrow(compat_level=pl.CompatLevel.oldest())
-    packed: Hashes = np.frombuffer(binascii.unhexlify(text.buffers()[2] or b""), dtype=np.uint8)
-    return packed.reshape(-1, _WIDTH)
+    text = as_text(hexadecimal.drop_nulls())
+    # Arrow may have reserved more than the text takes.
+    letters = memoryview(text.buffers()[2] or b"")[: 2 * _WIDTH * len(text)]
+    rows: Hashes = np.frombuffer(binascii.unhexlify(letters), dtype=np.uint8)
+    return rows.reshape(-1, _WIDTH)

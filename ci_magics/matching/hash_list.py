@@ -214,12 +214,21 @@ def by_prefix(hashes: Hashes, bits: int) -> Iterator[npt.NDArray[np.intp]]:
 def unique(hashes: Hashes) -> Hashes:
     """Return each hash once, where it first stands.
 
-    A hash counts as a repeated one when both its first and its second 64 bits have been seen before. That this happens
-    to a new one, among fifty million, is expected once in ten thousand million million lists.
+    Sorting 64 bits is many times quicker than looking up hashes one by one. As many of the bits as the position needs
+    give way to it; hashes whose remaining bits are alike are then compared in full.
     """
-    words = np.ascontiguousarray(hashes).view(np.uint64)
-    is_new = [pl.Series(words[:, place]).is_first_distinct() for place in (0, 1)]
-    remaining: Hashes = hashes[(is_new[0] | is_new[1]).to_numpy()]
+    bits = np.uint64(len(hashes).bit_length())
+    marks = np.ascontiguousarray(hashes[:, :8]).view(np.uint64).reshape(-1) >> bits << bits
+    marks |= np.arange(len(hashes), dtype=np.uint64)
+    marks.sort()
+    alike = np.flatnonzero((marks[1:] ^ marks[:-1]) >> bits == 0)
+    if not len(alike):
+        return hashes
+    doubtful = marks[np.union1d(alike, alike + 1)] & ((np.uint64(1) << bits) - np.uint64(1))
+    doubtful.sort()
+    kept = np.ones(len(hashes), dtype=np.bool_)
+    kept[doubtful] = as_series(hashes[doubtful]).is_first_distinct().to_numpy()
+    remaining: Hashes = hashes[kept]
     return remaining
 
 

@@ -15,7 +15,8 @@ from ci_magics.matching.kernel import Hashed, hashed
 from ci_magics.matching.normalize import rules_of
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
-from ci_magics.matching.text_column import PIECE, text_column
+from ci_magics.matching.text_column import text_column
+from ci_magics.segmentation.rows import BATCH
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")
@@ -126,7 +127,7 @@ def match_batches(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[p
 def match_profiles(profiles: pa.Table) -> Matched:
     """Match profiles that are in memory, and keep them there."""
     tally = Tally()
-    batches = list(match_batches(profiles.to_batches(max_chunksize=PIECE), tally))
+    batches = list(match_batches(profiles.to_batches(max_chunksize=BATCH), tally))
     table = pa.Table.from_batches(batches, matched_schema(profiles.schema))
     return Matched(InMemory(table), tally.domains(), tally.examples())
 

@@ -18,7 +18,7 @@ from ci_magics.matching.careful import INVALID as INVALID
 from ci_magics.matching.careful import STRIP as STRIP
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
-from ci_magics.matching.text_column import text_pieces
+from ci_magics.matching.text_column import as_text, text_pieces
 
 Normalization = Literal["basic", "enhanced", "both"]
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
@@ -84,6 +84,5 @@ def _normalized(emails: pa.Array, normalization: str) -> pa.Table:
         columns += [pl.when(pl.col("sha256_enhanced").is_null()).then(reason), pl.col("sha256_enhanced")]
     else:
         columns += [reason]
-    # Arrow makes plain text of Polars' quicker than Polars does, and lets other threads work meanwhile.
-    table = hashed(emails, rules).columns(*columns).to_arrow(compat_level=pl.CompatLevel.newest())
-    return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+    frame = hashed(emails, rules).columns(*columns)
+    return pa.table({column.name: as_text(column) for column in frame})

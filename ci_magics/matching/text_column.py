@@ -12,12 +12,12 @@ import pyarrow as pa
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
 
-#: Values of one piece: few enough to stay in the processor's cache, enough for a call to be worth its while.
-PIECE = 131_072
+#: Values of one piece, at most: enough for a call to be worth its while, few enough to spare memory.
+PIECE = 262_144
 
 
 def text_pieces(values: Any) -> Iterator[pa.Array]:
-    """Return values as text piece by piece; see `text_column`.
+    """Return values as text in pieces of about the same length, as many for each processor; see `text_column`.
 
     Python's own values are converted when their turn comes, while others work on the pieces before.
     """
@@ -25,9 +25,22 @@ def text_pieces(values: Any) -> Iterator[pa.Array]:
     if objects is None:
         column = text_column(values)
         for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-            yield from (chunk.slice(start, PIECE) for start in range(0, len(chunk), PIECE))
+            size = _size(len(chunk))
+            yield from (chunk.slice(start, size) for start in range(0, len(chunk), size))
     else:
-        yield from (text_column(objects[start : start + PIECE]) for start in range(0, len(objects), PIECE))
+        size = _size(len(objects))
+        yield from (text_column(objects[start : start + size]) for start in range(0, len(objects), size))
+
+
+def _size(count: int) -> int:
+    processors = pl.thread_pool_size()
+    rounds = -(-count // (PIECE * processors))
+    return max(-(-count // max(rounds * processors, 1)), 1)
+
+
+def as_text(words: pl.Series) -> pa.StringArray:
+    """Return a Polars column as plain Arrow text: Arrow makes it quicker, and lets other threads work meanwhile."""
+    return words.to_arrow(compat_level=pl.CompatLevel.newest()).cast(pa.string())
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:

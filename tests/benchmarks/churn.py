@@ -9,9 +9,7 @@ begins, the frame included, is taken off.
 from __future__ import annotations
 
 import argparse
-import multiprocessing as mp
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from measuring import in_its_own_process, peak
 
 import ci_magics as ci
 from ci_magics.activation.emulation import emulator_url
@@ -47,8 +46,8 @@ def main() -> int:
         os.environ["CI_MAGICS_WORKSPACE"] = str(Path(folder) / "workspace")
         os.environ["CI_MAGICS_EMULATOR"] = emulator_url()
         ci.connect("Contoso EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
-        first = in_its_own_process(options.profiles, 0)
-        second = in_its_own_process(options.profiles, changed)
+        first = in_its_own_process(measure, options.profiles, 0)
+        second = in_its_own_process(measure, options.profiles, changed)
     print(f"{options.profiles:,} profiles, {changed:,} leave and {changed:,} come")
     print(f"{'':<14}{'segment s':>10}{'export s':>10}{'peak MB':>10}{'added':>12}{'removed':>10}")
     for name, each in (("first export", first), ("mirror", second)):
@@ -60,19 +59,8 @@ def main() -> int:
     return 0
 
 
-def in_its_own_process(profiles: int, start: int) -> Measured:
-    """Export and return what it took."""
-    context = mp.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=measure, args=(profiles, start, theirs))
-    process.start()
-    measured: Measured = ours.recv()
-    process.join()
-    return measured
-
-
-def measure(profiles: int, start: int, answer: "mp.connection.Connection") -> None:  # noqa: UP037 - only for readers
-    """Make the segment of some profiles and export it."""
+def measure(profiles: int, start: int) -> Measured:
+    """Make the segment of some profiles, export it, and return what that took."""
     frame = people(profiles, start)
     before = peak()
     began = time.perf_counter()
@@ -83,18 +71,13 @@ def measure(profiles: int, start: int, answer: "mp.connection.Connection") -> No
     if not isinstance(run, Run) or run.status != "Completed":
         raise SystemExit(f"The export ended with {run!r}.")
     (result,) = run.results
-    answer.send(Measured(made - began, done - made, peak() - before, result.added, result.removed))
+    return Measured(made - began, done - made, peak() - before, result.added, result.removed)
 
 
 def people(count: int, start: int) -> pl.DataFrame:
     """Return people by number; those of neighboring starts are mostly the same."""
     ids = pl.Series("Id", range(start, start + count), pl.Int64)
     return ids.to_frame().with_columns(pl.format("person{}@contoso.com", pl.col("Id")).alias("EMail"))
-
-
-def peak() -> float:
-    """Return the most memory that this process has taken so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import sys
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 
 import polars as pl
-import psutil
+from measuring import memory, peak
 
 import ci_magics as ci
 from ci_magics.activation.emulation import emulator_url
@@ -55,7 +54,7 @@ def export(folder: Path) -> None:
     if not isinstance(run, Run) or run.status != "Completed":
         raise SystemExit(f"The export ended with {run!r}.")
     print(run)
-    print(f"highest of all: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    print(f"highest of all: {peak():,.0f} MB")
 
 
 def write_profiles(folder: Path, profiles: int) -> int:
@@ -92,11 +91,6 @@ class watched:  # noqa: N801 - used like a function
     def _watch(self) -> None:
         while not self._done.wait(0.05):
             self._highest = max(self._highest, memory())
-
-
-def memory() -> float:
-    """Return what this process takes now, in megabytes."""
-    return psutil.Process().memory_info().rss / 1e6
 
 
 if __name__ == "__main__":

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from measuring import median, peak, seconds
 
 import ci_magics as ci
 from ci_magics.activation.run import Run
@@ -54,9 +52,7 @@ def one_export(frame: pd.DataFrame, name: str) -> Times:
 
 def timed(times: Times, step: str, work: Callable[[], Any]) -> Any:
     """Note how long a step takes."""
-    started = time.perf_counter()
-    result = work()
-    times[step] = time.perf_counter() - started
+    times[step], result = seconds(work)
     return result
 
 
@@ -66,9 +62,8 @@ def report(profiles: int, measured: list[Times]) -> None:
     print(f"{'step':<20}{'min':>8}{'median':>8}{'max':>8}")
     for step in measured[0]:
         values = [each[step] for each in measured]
-        print(f"{step:<20}{min(values):8.2f}{statistics.median(values):8.2f}{max(values):8.2f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process {peak:,.0f} MB")
+        print(f"{step:<20}{min(values):8.2f}{median(values):8.2f}{max(values):8.2f}")
+    print(f"peak memory of this process {peak():,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from measuring import Lane, machine, median
 
 from ci_magics.sample import customers
 
-_WAYS = (ways.series_apply, ways.python_loop, ways.duckdb_sql, ways.kernel)
+_WAYS = (ways.series_apply, ways.python_loop, ways.duckdb_sql, ways.normalized, ways.kernel)
 _HEAD = f"{'':<44}{'seconds':>9}{'min':>8}{'max':>8}{'times':>8}{'peak MB':>9}"
 
 
@@ -56,8 +56,9 @@ def emails(folder: Path, size: int, runs: int) -> None:
     """Normalize, give reasons, hash and deduplicate."""
     path = folder / "emails.parquet"
     pq.write_table(pa.table({"EMail": pa.array(customers(size)["EMail"], from_pandas=True)}), path)
-    title = f"{size:,} addresses from pandas to reasons and different hashes"
-    compare(title, [(str(way.__doc__).rstrip("."), way, (path,)) for way in _WAYS], runs)
+    for kind in ("object", "str"):
+        title = f"{size:,} addresses from pandas ({kind}) to reasons and different hashes"
+        compare(title, [(str(way.__doc__).rstrip("."), way, (path, kind)) for way in _WAYS], runs)
 
 
 def files(items: int, runs: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import contoso
 from conftest import RunningEmulator, running_emulator
+from measuring import median
 
 from ci_magics.activation import planning
 
@@ -60,7 +60,7 @@ def seconds(emulator: RunningEmulator, size: int, delay: int, folder: Path, *, a
         plan.apply()
         times.append(time.perf_counter() - started)
         emulator.control("POST", "/settings", {"delay_ms": 0})
-    return statistics.median(times)
+    return median(times)
 
 
 if __name__ == "__main__":

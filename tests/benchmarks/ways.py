@@ -1,4 +1,4 @@
-"""Four ways from a pandas column of addresses to reasons and different hashes."""
+"""Five ways from a pandas column of addresses to reasons and different hashes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 
 import ci_magics as ci
+from ci_magics.matching.digests import digests_of
+from ci_magics.matching.hash_list import Hashes, of_column, unique
+from ci_magics.matching.kernel import hashed
+from ci_magics.matching.parallel import in_parallel
+from ci_magics.matching.text_column import text_pieces
 
 Way = Callable[[], int]
 """Does the work, and returns how many different hashes came of it."""
@@ -36,14 +43,14 @@ FROM reasoned
 """
 
 
-def load(path: Path) -> pd.Series:
-    """Return the addresses as pandas usually has them: a column of objects."""
-    return pq.read_table(path)["EMail"].to_pandas().astype(object)
+def load(path: Path, kind: str) -> pd.Series:
+    """Return the addresses as a column of ``object``, or of ``str`` as pandas 3 makes it."""
+    return pq.read_table(path)["EMail"].to_pandas().astype(object).astype(kind)
 
 
-def series_apply(path: Path) -> Way:
+def series_apply(path: Path, kind: str) -> Way:
     """pandas Series.apply and hashlib."""
-    emails = load(path)
+    emails = load(path, kind)
 
     def work() -> int:
         judged = emails.apply(row_by_row)
@@ -52,9 +59,9 @@ def series_apply(path: Path) -> Way:
     return work
 
 
-def python_loop(path: Path) -> Way:
+def python_loop(path: Path, kind: str) -> Way:
     """Tuned loop in Python."""
-    emails = load(path)
+    emails = load(path, kind)
 
     def work() -> int:
         sha256, is_hex, is_legal = hashlib.sha256, HEX.match, LEGAL.match
@@ -81,9 +88,9 @@ def python_loop(path: Path) -> Way:
     return work
 
 
-def duckdb_sql(path: Path) -> Way:
+def duckdb_sql(path: Path, kind: str) -> Way:
     """DuckDB SQL, each step materialized."""
-    frame = load(path).to_frame()
+    frame = load(path, kind).to_frame()
 
     def work() -> int:
         with duckdb.connect() as database:
@@ -97,12 +104,28 @@ def duckdb_sql(path: Path) -> Way:
     return work
 
 
-def kernel(path: Path) -> Way:
-    """ci-magics."""
-    emails = load(path)
+def normalized(path: Path, kind: str) -> Way:
+    """ci.normalize, then unique."""
+    emails = load(path, kind)
 
     def work() -> int:
         table = ci.normalize(emails)
         return len(pl.Series(pl.from_arrow(table["sha256"])).drop_nulls().unique())
 
     return work
+
+
+def kernel(path: Path, kind: str) -> Way:
+    """ci-magics, as a segment is counted."""
+    emails = load(path, kind)
+
+    def work() -> int:
+        pieces = list(in_parallel(_hashed, text_pieces(emails)))
+        return len(unique(np.concatenate([digests for _reasons, digests in pieces])))
+
+    return work
+
+
+def _hashed(emails: pa.Array) -> tuple[pl.DataFrame, Hashes]:
+    addresses = hashed(emails, ("basic",))
+    return addresses.columns("reason_basic"), of_column(digests_of(addresses, "basic").drop_null())
