@@ -10,7 +10,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.matching.hash_list import EMPTY, Hashes, HashList, Scratch, combined, distinct, of_column, without
+from ci_magics.matching.hash_list import (
+    EMPTY,
+    Hashes,
+    HashList,
+    Scratch,
+    chosen,
+    combined,
+    distinct,
+    of_column,
+    present_in,
+    without,
+)
 from ci_magics.matching.hash_list import unique as unique_hashes
 from ci_magics.matching.matched import Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
@@ -115,10 +126,10 @@ def _counted_hashes(
         _count(whole.select(columns), rules, counts)
         batch, left_out = _divided(whole, suppression)
         if left_out is not None:
-            counts.held_back += [_present(left_out.column(f"sha256_{rule}")) for rule in ("basic", "enhanced")]
-            counts.held_back_identities.append(_present(_identity(left_out, rules)))
+            counts.held_back += [present_in(left_out.column(f"sha256_{rule}")) for rule in ("basic", "enhanced")]
+            counts.held_back_identities.append(present_in(_identity(left_out, rules)))
         if len(rules) == 1:
-            yield _present(batch.column(f"sha256_{rules[0]}"))
+            yield present_in(batch.column(f"sha256_{rules[0]}"))
         else:
             yield _interleaved(batch)
 
@@ -154,7 +165,7 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> No
 def _identities(profiles: Profiles, suppression: Suppression | None) -> Iterator[Hashes]:
     """Return one hash for each address that may be sent."""
     for batch in profiles.batches(_with_keys(["sha256_basic", "sha256_enhanced"], suppression)):
-        yield _present(_identity(_divided(batch, suppression)[0], ("basic", "enhanced")))
+        yield present_in(_identity(_divided(batch, suppression)[0], ("basic", "enhanced")))
 
 
 def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:
@@ -167,12 +178,7 @@ def _interleaved(batch: pa.RecordBatch) -> Hashes:
     columns = [batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced")]
     present = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1).reshape(-1)
     pairs = np.stack([_rows(column) for column in columns], axis=1).reshape(-1, 32)
-    chosen: Hashes = pairs[present]
-    return chosen
-
-
-def _present(column: pa.Array) -> Hashes:
-    return of_column(column.drop_null()) if len(column) else EMPTY
+    return chosen(pairs, present)
 
 
 def _rows(column: pa.Array) -> Hashes:

@@ -16,7 +16,7 @@ from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 
 import ci_magics as ci
 from ci_magics.matching.digests import digests_of
-from ci_magics.matching.hash_list import Hashes, of_column, unique
+from ci_magics.matching.hash_list import Hashes, present_in, unique
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import text_pieces
@@ -128,4 +128,4 @@ def kernel(path: Path, kind: str) -> Way:
 
 def _hashed(emails: pa.Array) -> tuple[pl.DataFrame, Hashes]:
     addresses = hashed(emails, ("basic",))
-    return addresses.columns("reason_basic"), of_column(digests_of(addresses, "basic").drop_null())
+    return addresses.columns("reason_basic"), present_in(digests_of(addresses, "basic"))

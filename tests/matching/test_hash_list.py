@@ -93,3 +93,11 @@ def test_parts_keep_their_order_and_lose_nothing(numbers: list[int], bits: int) 
 @given(FEW)
 def test_each_hash_stays_where_it_first_stands(numbers: list[int]) -> None:
     assert (unique(some(numbers)) == some(list(dict.fromkeys(numbers)))).all()
+
+
+@given(FEW, st.integers(0, 32))
+def test_hashes_that_begin_alike_are_told_apart(numbers: list[int], alike: int) -> None:
+    hashes = some(numbers)
+    hashes[:, :alike] = 0
+    first = {row.tobytes(): None for row in hashes}
+    assert [row.tobytes() for row in unique(hashes)] == list(first)
