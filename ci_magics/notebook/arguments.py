@@ -85,8 +85,6 @@ class Arguments:
 
 _INDENT = 24
 _HELP = ("--help", "-h")
-QUIET = Option("--quiet", "show nothing")
-OUTPUT = Option("-o", "keep the result in this variable", value="NAME", variable=True)
 
 
 def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Arguments:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import OUTPUT, Arguments, Command, Option, Positional, parse
+from ci_magics.notebook.arguments import Arguments, Command, Option, Positional, parse
+from ci_magics.notebook.shared_options import OUTPUT
 from ci_magics.notebook.words import Word
 from ci_magics.segmentation.columns import in_quotes
 

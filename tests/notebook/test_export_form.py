@@ -9,7 +9,7 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import parse
-from ci_magics.notebook.commands import EXPORT
+from ci_magics.notebook.export_magic import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.pattern import callback
 from ci_magics.sample import customers
@@ -136,7 +136,7 @@ def test_only_those_who_consented_are_sent(form: ExportForm) -> None:
 def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, str]) -> None:
     form.value = choices | {"normalization": "both"}
     magic, _comment, call = form.code.splitlines()
-    arguments = parse(EXPORT, magic.removeprefix("%ci_export "), {})
+    arguments = parse(COMMAND, magic.removeprefix("%ci_export "), {})
     assert [word.text for word in arguments.words] == [choices["segment"]]
     assert (arguments.given("to"), arguments.given("normalization")) == ("Contoso EU", "both")
     assert (arguments.given("consent") or "") == (form.value["consent"] or "")
@@ -150,7 +150,7 @@ def test_the_code_quotes_any_name(form: ExportForm, name: str) -> None:
     form.refresh()
     form.value = {"segment": name}
     magic = form.code.splitlines()[0]
-    assert parse(EXPORT, magic.removeprefix("%ci_export "), {}).words[0].text == name
+    assert parse(COMMAND, magic.removeprefix("%ci_export "), {}).words[0].text == name
 
 
 def test_the_code_is_shown_to_be_copied(form: ExportForm) -> None:

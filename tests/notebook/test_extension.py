@@ -66,8 +66,8 @@ def test_reloading_leaves_one_instance(shell: InteractiveShell) -> None:
     for _ in range(3):
         run(shell, "%reload_ext ci_magics")
     (instance,) = ours(shell)
-    assert shell.find_line_magic("ci_export").__self__ is instance
-    assert shell.find_cell_magic("ci_segment").__self__ is instance
+    assert shell.find_line_magic("ci_export") is instance.magics["line"]["ci_export"]
+    assert shell.find_cell_magic("ci_segment") is instance.magics["cell"]["ci_segment"]
     assert shell.magics_manager.registry["CiMagics"] is instance
 
 

@@ -25,7 +25,7 @@ from ci_magics.errors import (
     ServiceError,
 )
 from ci_magics.microsoft.upload_file import rows_per_file, write_upload_file
-from ci_magics.notebook import commands
+from ci_magics.notebook import export_magic
 from ci_magics.notebook.arguments import parse
 
 if TYPE_CHECKING:
@@ -273,8 +273,8 @@ def test_38_impossible_memberships_are_refused(days: int) -> None:
 
 def test_38_a_membership_is_a_whole_number_with_blanks_around_it_or_not() -> None:
     with pytest.raises(ArgumentError, match="whole number"):
-        parse(commands.EXPORT, "All --membership-days forever", {})
-    assert parse(commands.EXPORT, 'All --membership-days " -1 "', {}).given("membership_days") == -1
+        parse(export_magic.COMMAND, "All --membership-days forever", {})
+    assert parse(export_magic.COMMAND, 'All --membership-days " -1 "', {}).given("membership_days") == -1
 
 
 def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: RunningEmulator) -> None:

@@ -1,0 +1,84 @@
+"""A magic, and one use of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Arguments, Command
+from ci_magics.notebook.names import connection_named, segment_named
+from ci_magics.notebook.words import Word
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a magic: what its line says, the variables it may name, and the cell below it."""
+
+    arguments: Arguments
+    variables: Mapping[str, Any]
+    cell: str = ""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is to be shown."""
+        return self.arguments.switch("quiet")
+
+    def say(self, sentence: str) -> None:
+        """Tell the person something beside the result."""
+        if not self.quiet:
+            print(sentence)  # noqa: T201 - a magic speaks by printing
+
+    def segments(self) -> list[Any]:
+        """Return what the words name, to hand to the public functions as segments."""
+        workspace = ci.open_workspace()
+        return [segment_named(word, workspace, self.variables) for word in self.arguments.words]
+
+    def connection(self, option: str) -> Any:
+        """Return what an option names, to hand to the public functions as a connection; None if it is not there."""
+        word = self.arguments.options.get(option)
+        return None if word is None else connection_named(word, ci.open_workspace(), self.variables)
+
+
+@dataclass(frozen=True)
+class Magic:
+    """A magic: what it takes, and the function that does it by calling the public one of the same job.
+
+    Parameters
+    ----------
+    command
+        Source of the parser, the help and the completion. A name that begins with ``%%`` is a cell magic.
+    work
+        Does it, and returns what the cell shows.
+    """
+
+    command: Command
+    work: Callable[[Call], Any]
+
+    @property
+    def kind(self) -> str:
+        """``line`` or ``cell``."""
+        return "cell" if self.command.name.startswith("%%") else "line"
+
+    @property
+    def name(self) -> str:
+        """The name without percent signs."""
+        return self.command.name.lstrip("%")
+
+
+def text_of(word: Any) -> str:
+    """Return the name that a word says, or that the object has which stood in its place.
+
+    Raises
+    ------
+    ArgumentError
+        The object has no name.
+    """
+    if isinstance(word, Word):
+        return word.text
+    name = word if isinstance(word, str) else getattr(word, "name", None)
+    if isinstance(name, str):
+        return name
+    raise ArgumentError(f"This is a {type(word).__name__}, not a name.", "Write the name itself.", code="not_a_name")

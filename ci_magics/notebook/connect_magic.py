@@ -1,0 +1,56 @@
+"""``%ci_connect``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.shared_options import ACCOUNT, QUIET
+from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
+
+COMMAND = Command(
+    "%ci_connect",
+    "Make or open a connection to a Microsoft Advertising account; without a name, list them.",
+    '%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms',
+    (Positional("NAME", "what to call the connection", kind="connection"),),
+    (
+        Option("--environment", "where it goes (emulator)", value="E", choices=("emulator", "sandbox", "production")),
+        *ACCOUNT,
+        Option("--agree", "consent to data privacy and compliance (1)"),
+        Option("--accept-terms", "accept the Customer Match terms (2)"),
+        Option(
+            "--share",
+            "role that may use it too; may be repeated",
+            value="ROLE",
+            choices=("administrator", "contributor", "viewer"),
+            repeatable=True,
+        ),
+        Option("--flow", "how to sign in", value="FLOW", choices=("device", "browser", "env")),
+        Option("--client-id", "application in Microsoft Entra", value="ID"),
+        Option("--tenant", "tenant in Microsoft Entra", value="T"),
+        Option("--withdraw", "take both consents back: nothing is sent any more"),
+        QUIET,
+    ),
+    notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",
+)
+_TEXTS = ("environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant")
+
+
+def connect(call: Call) -> Any:
+    """Make or open a connection, or list them."""
+    arguments = call.arguments
+    if not arguments.words:
+        return ci.open_workspace().connections
+    return ci.connect(
+        text_of(arguments.words[0]),
+        **{name: arguments.given(name) for name in _TEXTS},
+        agree=arguments.switch("agree"),
+        accept_terms=arguments.switch("accept_terms"),
+        share=arguments.all("share"),
+        withdraw=arguments.switch("withdraw"),
+    )
+
+
+MAGIC = Magic(COMMAND, connect)

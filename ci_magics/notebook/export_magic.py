@@ -1,0 +1,79 @@
+"""``%ci_export``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic
+from ci_magics.notebook.display import ProgressLine
+from ci_magics.notebook.names import segment_named
+from ci_magics.notebook.shared_options import ACCOUNT, NORMALIZATION, QUIET
+
+MODES = ("mirror", "add", "remove", "replace")
+COMMAND = Command(
+    "%ci_export",
+    "Send segments to Microsoft Advertising, each to the audience of its name; without arguments, show the form.",
+    '%ci_export "Big spenders" --to "Contoso EU" --dry-run\n%ci_export "Big spenders" --to "Contoso EU"',
+    (Positional("SEGMENT", "segment, by name or variable", several=True, kind="segment"),),
+    (
+        Option("--to", "connection", value="NAME", kind="connection"),
+        Option("--email", "column with the addresses, to make sure", value="COL", kind="column"),
+        *ACCOUNT,
+        Option("--mode", "what becomes of the audience (mirror)", value="M", choices=MODES),
+        Option(
+            "--audience",
+            "name or number of an existing list, instead of the segment's",
+            value="NAME_OR_ID",
+            kind="audience",
+        ),
+        Option("--scope", "who can use a new audience (account)", value="S", choices=("account", "customer")),
+        Option("--dry-run", "show the plan and send nothing"),
+        NORMALIZATION,
+        Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
+        Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
+        Option("--ignore-consent", "send although a consent column was not used"),
+        Option(
+            "--exclude",
+            "segment whose people are not sent; may be repeated",
+            value="SEGMENT",
+            repeatable=True,
+            kind="segment",
+        ),
+        Option("--allow-empty", "go on with a segment that has nobody to send"),
+        Option("--allow-shrink", "go on although more than half of the members would leave"),
+        Option("--allow-mixed", "send a column that mixes addresses and hashes"),
+        Option("--resume", "finish a run that was interrupted; nothing else is given then", value="RUN", kind="run"),
+        QUIET,
+    ),
+)
+_TEXTS = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days", "resume")
+_DEFAULTS = {"mode": "mirror", "scope": "account", "normalization": "basic"}
+_SWITCHES = ("dry_run", "ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+
+
+def export(call: Call) -> Any:
+    """Plan and push segments, finish a run, or show the form."""
+    arguments = call.arguments
+    if not arguments.words and not arguments.options:
+        from ci_magics.notebook.forms.export import ExportForm
+
+        return ExportForm()
+    from ci_magics.activation.services import can_ask
+
+    options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
+    options |= {name: arguments.given(name) or default for name, default in _DEFAULTS.items()}
+    options |= {name: arguments.switch(name) for name in _SWITCHES}
+    workspace = ci.open_workspace()
+    exclude = [segment_named(word, workspace, call.variables) for word in arguments.options.get("exclude", [])]
+    return ci.export(
+        *call.segments(),
+        to=call.connection("to"),
+        exclude=exclude,
+        **options,
+        progress=ProgressLine(live=can_ask() and not call.quiet),
+    )
+
+
+MAGIC = Magic(COMMAND, export)

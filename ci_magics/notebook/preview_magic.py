@@ -1,0 +1,32 @@
+"""``%ci_preview``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic
+from ci_magics.notebook.shared_options import NORMALIZATION, QUIET
+
+COMMAND = Command(
+    "%ci_preview",
+    "Show how many profiles can be matched, and why the others cannot.",
+    '%ci_preview "Big spenders" --to "Contoso EU"',
+    (Positional("SEGMENT", "segment, by name or variable", several=True, kind="segment"),),
+    (
+        Option("--to", "connection: count also what is new there", value="NAME", kind="connection"),
+        NORMALIZATION,
+        QUIET,
+    ),
+)
+
+
+def preview(call: Call) -> Any:
+    """Count what of each segment can be matched."""
+    return ci.preview(
+        *call.segments(), to=call.connection("to"), normalization=call.arguments.given("normalization") or "basic"
+    )
+
+
+MAGIC = Magic(COMMAND, preview)

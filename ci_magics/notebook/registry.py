@@ -1,0 +1,22 @@
+"""All magics. A new one is a file with a ``MAGIC`` and a line here; help, completion and the tests follow from that."""
+
+from __future__ import annotations
+
+from ci_magics.notebook import (
+    connect_magic,
+    export_magic,
+    preview_magic,
+    segment_cell_magic,
+    segment_magic,
+    status_magic,
+)
+from ci_magics.notebook.call import Magic
+
+MAGICS: tuple[Magic, ...] = (
+    connect_magic.MAGIC,
+    segment_magic.MAGIC,
+    segment_cell_magic.MAGIC,
+    preview_magic.MAGIC,
+    export_magic.MAGIC,
+    status_magic.MAGIC,
+)

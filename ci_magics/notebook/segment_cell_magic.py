@@ -1,0 +1,49 @@
+"""``%%ci_segment``: a segment from one SELECT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.names import frames_of, parameters_of
+from ci_magics.notebook.shared_options import OUTPUT, QUIET
+
+COMMAND = Command(
+    "%%ci_segment",
+    "Make a segment from one SELECT over frames, files, earlier segments or a database; $name is bound.",
+    '%%ci_segment "Big spenders" --key CustomerId\nSELECT * FROM customers WHERE TotalSpend > $least',
+    (Positional("NAME", "what to call the segment", kind="segment"),),
+    (
+        Option("--email", "column with the addresses", value="COL", kind="column"),
+        Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        Option("--database", "address or engine of the database that runs the query", value="URL"),
+        OUTPUT,
+        QUIET,
+    ),
+)
+
+
+def segment_from_sql(call: Call) -> Any:
+    """Make a segment of what the cell selects."""
+    arguments = call.arguments
+    if not arguments.words:
+        raise ArgumentError("A segment needs a name.", 'For example: %%ci_segment "Big spenders".', code="no_name")
+    name, database = text_of(arguments.words[0]), arguments.given("database")
+    # A frame of the segment's own name stays that frame when the cell is run again.
+    earlier = [each for each in ci.open_workspace().segments.names() if each != name]
+    return ci.segment(
+        name,
+        call.cell,
+        frames={} if database else frames_of(call.cell, call.variables, earlier),
+        parameters=parameters_of(call.cell, call.variables, in_database=database is not None),
+        database=database,
+        email=arguments.given("email"),
+        key=arguments.given("key"),
+        show=call.say,
+    )
+
+
+MAGIC = Magic(COMMAND, segment_from_sql)

@@ -1,0 +1,62 @@
+"""``%ci_segment``: a segment from a frame or a rule, and what is done with one that exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.names import frame_named
+from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
+from ci_magics.notebook.shared_options import QUIET
+
+COMMAND = Command(
+    "%ci_segment",
+    "Make a segment from a frame of the notebook, or change one that exists; without a name, list them.",
+    '%ci_segment "Big spenders" customers --where "TotalSpend > 500"',
+    (
+        Positional("NAME", "what to call the segment", kind="segment"),
+        Positional("FRAME", "variable that holds the frame", kind="frame"),
+    ),
+    (
+        Option("--email", "column with the addresses", value="COL", kind="column"),
+        Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        Option("--where", "condition in SQL over the columns", value="SQL"),
+        Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT"),
+        *VERBS,
+        QUIET,
+    ),
+    notes="As a cell magic, %%ci_segment NAME, it takes one SELECT over the notebook's frames.",
+)
+
+
+def segment(call: Call) -> Any:
+    """Make a segment, carry out a verb on one, or list them."""
+    arguments = call.arguments
+    verb = verb_of(arguments)
+    if verb is not None:
+        return carry_out(verb, text_of(arguments.words[0]), arguments)
+    if not arguments.words:
+        from ci_magics.activation.segment_list import list_segments
+
+        return list_segments()
+    if len(arguments.words) == 1 and "rule" not in arguments.options:
+        raise ArgumentError(
+            "A segment needs a frame, or a rule over earlier segments.",
+            f"For example: {COMMAND.example}.",
+            code="frame_missing",
+        )
+    return ci.segment(
+        text_of(arguments.words[0]),
+        frame_named(arguments.words[1], call.variables) if len(arguments.words) > 1 else None,
+        email=arguments.given("email"),
+        key=arguments.given("key"),
+        where=arguments.given("where"),
+        rule=arguments.given("rule"),
+        show=call.say,
+    )
+
+
+MAGIC = Magic(COMMAND, segment)

@@ -1,0 +1,16 @@
+"""Options that several magics take."""
+
+from __future__ import annotations
+
+from ci_magics.notebook.arguments import Option
+
+QUIET = Option("--quiet", "show nothing")
+OUTPUT = Option("-o", "keep the result in this variable", value="NAME", variable=True)
+NORMALIZATION = Option(
+    "--normalization", "rule that is hashed (basic)", value="RULE", choices=("basic", "enhanced", "both")
+)
+ACCOUNT = (
+    Option("--url", "address bar of Microsoft Advertising, instead of the two ids", value="ADDRESS"),
+    Option("--customer-id", "number after cid= in the address bar", value="N"),
+    Option("--account-id", "number after aid= in the address bar", value="N"),
+)
