@@ -80,6 +80,10 @@ class ConnectionSetupError(CiError):
     """A connection is incomplete, contradicts itself or belongs to somebody else."""
 
 
+class AccessError(CiError):
+    """Somebody may not do this, or not through this connection."""
+
+
 class SignInError(CiError):
     """Signing in to Microsoft failed or is needed first."""
 
@@ -102,6 +106,11 @@ class OutcomeUnknownError(ServiceError):
 
 class WorkspaceError(CiError):
     """The workspace cannot be read or written."""
+
+
+def quoted_list(names: Iterable[str]) -> str:
+    """Return names as a list within a sentence."""
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def without_addresses(text: str) -> str:

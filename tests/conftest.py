@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import requests
 from hypothesis import settings
 
+from ci_magics.workspace.models import UserRole
 from ci_magics.workspace.store import Workspace, open_workspace
 
 # How long an example takes says more about the machine's other work than about the code.
@@ -120,3 +122,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """An empty workspace, which is also the default one."""
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "workspace"))
     return open_workspace()
+
+
+@pytest.fixture
+def as_user(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Workspace]:
+    """Go on as somebody else, in a role that an administrator gives; returns the workspace as that person sees it."""
+
+    def become(user: str, role: str | None = None) -> Workspace:
+        if role is not None:
+            workspace.roles.put(UserRole(user, role, workspace.user, datetime.now(UTC)))
+        monkeypatch.setenv("JUPYTERHUB_USER", user)
+        return open_workspace()
+
+    return become

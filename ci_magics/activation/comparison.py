@@ -20,6 +20,7 @@ from ci_magics.activation.verdict import Comparison, Side
 from ci_magics.errors import SegmentError
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -73,6 +74,7 @@ def compare_normalizations(
     """
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to)
+    require(workspace, Verb.PLAN_EXPORT if dry_run else Verb.RUN_EXPORT, connection)
     stored = stored_segment(workspace, segment)
     halves = halves_of(with_consent(stored, Order(consent=consent)))
     _require_enough(stored, halves)

@@ -13,6 +13,7 @@ from ci_magics.errors import ConnectionSetupError, ConsentError, nearest_name
 from ci_magics.microsoft.advertising import Account
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
+from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -82,17 +83,28 @@ def connect(
     ids = read_ids(url, customer_id, account_id)
     existing = workspace.connections.get(name)
     if existing is None:
+        if name in workspace.all_connections:
+            raise not_shared(name)
+        require(workspace, Verb.CREATE_CONNECTION)
         connection = _new(workspace, name, environment or "emulator", ids, share, flow, client_id, tenant)
     else:
+        require(workspace, Verb.OPEN_CONNECTION, existing)
         connection = _require_same(existing, environment, ids, client_id, tenant)
     if withdraw:
         return _withdraw(workspace, connection)
     newly = _consents_to_record(workspace, connection, agree, accept_terms)
+    if newly:
+        require(workspace, Verb.GIVE_CONSENT, connection)
     if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
         connection = _verified(workspace, connection, show)
     workspace.connections.put(connection)
+    if existing is None:
+        workspace.audit.note(
+            Verb.CREATE_CONNECTION, name, environment=connection.environment, account=connection.account_id
+        )
     for consent in newly:
         workspace.connections.consents.put(consent)
+        workspace.audit.note(Verb.GIVE_CONSENT, name, consent=consent.kind, text=consent.text_version)
     return workspace.connections[name]
 
 
@@ -197,11 +209,13 @@ def _consents_to_record(workspace: Workspace, connection: Connection, agree: boo
 
 
 def _withdraw(workspace: Workspace, connection: Connection) -> Connection:
+    require(workspace, Verb.WITHDRAW_CONSENT, connection)
     for consent in connection.consents:
         if consent.stands:
             workspace.connections.consents.put(
                 replace(consent, withdrawn_by=workspace.user, withdrawn_at=datetime.now(UTC))
             )
+            workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
     return workspace.connections[connection.name]
 
 

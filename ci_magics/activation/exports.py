@@ -15,6 +15,7 @@ from ci_magics.activation.segments import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -138,6 +139,7 @@ def export(
     )
     stored = _segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
+    require(workspace, Verb.PLAN_EXPORT if dry_run else Verb.RUN_EXPORT, connection)
     if not dry_run:
         require_consents(connection)
     services = open_order(workspace, connection, order, show)

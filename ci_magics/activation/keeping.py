@@ -15,6 +15,7 @@ from ci_magics.activation.segment_verbs import note_count
 from ci_magics.matching.passing import Passing
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -67,6 +68,7 @@ def keep_segment(
         show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
     workspace.segments.put(record)
     note_count(workspace, record)
+    workspace.audit.note(Verb.MAKE_SEGMENT, segment.name, profiles=segment.rows, replaced=earlier is not None)
     return segment
 
 

@@ -22,6 +22,7 @@ from ci_magics.activation.services import Services, open_services
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -91,6 +92,7 @@ class Plan:
             A consent is missing; nothing was sent.
         """
         connection = self._connection()
+        require(self._workspace, Verb.RUN_EXPORT, connection)
         services = self._services or open_order(self._workspace, connection, self.order, self._show)
         works = self._works or self._works_again(connection, services)
         return start_run(Desk(self._workspace, services, progress), self.document, connection, works)
@@ -165,7 +167,7 @@ class Plan:
         ExportRefusedError
             It was removed.
         """
-        found = self._workspace.connections.where(id=self.document.connection_id)
+        found = self._workspace.all_connections.where(id=self.document.connection_id)
         if not found:
             raise _outdated(f"the connection '{self.document.connection}' was removed.")
         return found[0]

@@ -9,6 +9,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -41,6 +42,7 @@ def preview(
         raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to) if to is not None else None
+    require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
     account = view_account(workspace, connection) if connection else None
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}

@@ -21,9 +21,13 @@ from ci_magics.activation.spool import Spool, forget_old, read_rejected
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.matching.picture import counted
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
 from ci_magics.workspace.store import Workspace
+
+#: Guards that a person may override; who did is written down.
+_OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
 def start_run(desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work]) -> Run:
@@ -39,6 +43,7 @@ def start_run(desk: Desk, document: PlanDocument, connection: Connection, works:
         No audience was completed; where some were, the run tells about the others.
     """
     workspace = desk.workspace
+    require(workspace, Verb.RUN_EXPORT, connection)
     require_consents(workspace.connections[connection.name])
     now = desk.services.conversation.clock.now()
     forget_old(workspace, now)
@@ -56,6 +61,7 @@ def start_run(desk: Desk, document: PlanDocument, connection: Connection, works:
         record = begin_run(
             workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
         )
+        _note_start(workspace, document, record)
         return _carry_on(desk, record)
     finally:
         workspace.locks.release(run_id)
@@ -82,6 +88,7 @@ def resume_run(
     if record.finished_at is not None:
         return load_run(workspace, record)
     connection = _connection_of(workspace, record)
+    require(workspace, Verb.RESUME_RUN, connection)
     require_consents(connection)
     pushes = workspace.pushes.where(run_id=record.id)
     try:
@@ -90,6 +97,7 @@ def resume_run(
         services = open_services(
             workspace, connection, show=show, account_id=pushes[0].account_id, customer_id=pushes[0].customer_id
         )
+        workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
         return _carry_on(Desk(workspace, services, report), record)
     finally:
         workspace.locks.release(record.id)
@@ -204,6 +212,22 @@ def _progress(record: RunRecord) -> str:
     return f"{counted(accepted)} of {counted(whole)} hashes were accepted"
 
 
+def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
+    order = document.order
+    overridden = [name for name in _OVERRIDES if getattr(order, name)]
+    workspace.audit.note(
+        Verb.RUN_EXPORT,
+        document.connection,
+        run=record.id,
+        account=document.account_id,
+        mode=order.mode,
+        segments=[each.segment for each in document.audiences],
+        adds=sum(each.adds for each in document.audiences),
+        removes=sum(each.removes for each in document.audiences),
+        overridden=overridden,
+    )
+
+
 def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
     names = (work.stored.record.name, work.target.name, work.target.id)
     if guard is not None:
@@ -253,7 +277,7 @@ def _concurrent(audience: str, holder: Holder) -> Guard:
 
 
 def _connection_of(workspace: Workspace, record: RunRecord) -> Connection:
-    found = workspace.connections.where(id=record.connection_id)
+    found = workspace.all_connections.where(id=record.connection_id)
     if not found:
         raise ExportRefusedError(
             f"The connection '{record.connection_name}' of the run does not exist any more.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.matching.html_table import table
 from ci_magics.segmentation.shown import text_table
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -102,6 +103,7 @@ def list_segments(*names: str, workspace: Workspace | None = None) -> SegmentLis
         There is no segment of a name.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_SEGMENTS)
     records = [workspace.segments[name] for name in names] or list(workspace.segments)
     return SegmentList(tuple(_line(workspace, record) for record in records))
 

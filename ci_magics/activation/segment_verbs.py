@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.history import SegmentHistory
 from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -47,6 +48,7 @@ def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -
         The new name is empty, too long or taken.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.CHANGE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
     renamed = replace(record, name=new)
@@ -55,18 +57,21 @@ def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -
         workspace.audiences.put(replace(audience, segment_name=new))
     for count in workspace.counts.where(segment_name=name):
         workspace.counts.put(replace(count, segment_name=new))
+    workspace.audit.note(Verb.CHANGE_SEGMENT, name, renamed=new)
     return renamed
 
 
 def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
     """Make a second segment of the same profiles under another name; see `rename_segment` for what it raises."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.MAKE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
     copy = replace(record, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=datetime.now(UTC))
     workspace.snapshots.link(copy.id, workspace.snapshots, record.id)
     workspace.segments.put(copy)
     note_count(workspace, copy)
+    workspace.audit.note(Verb.MAKE_SEGMENT, new, profiles=copy.rows, duplicated=name)
     return copy
 
 
@@ -81,6 +86,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
         A run that was not finished still needs it.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.DELETE_SEGMENT)
     record = workspace.segments[name]
     use = usage(name, workspace=workspace)
     if use.unfinished_runs:
@@ -93,13 +99,16 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     workspace.snapshots.remove(record.id)
     for count in workspace.counts.where(segment_name=name):
         workspace.counts.remove(count.id)
+    workspace.audit.note(Verb.DELETE_SEGMENT, name, profiles=record.rows)
 
 
 def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -> SegmentRecord:
     """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.CHANGE_SEGMENT)
     record = replace(workspace.segments[name], active=active)
     workspace.segments.put(record)
+    workspace.audit.note(Verb.CHANGE_SEGMENT, name, active=active)
     return record
 
 
@@ -112,11 +121,13 @@ def suppress(name: str | None, *, workspace: Workspace | None = None) -> None:
         There is no such segment.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.SUPPRESS)
     chosen = workspace.segments[name] if name is not None else None
     for record in workspace.segments.where(suppresses=True):
         workspace.segments.put(replace(record, suppresses=False))
     if chosen is not None:
         workspace.segments.put(replace(chosen, suppresses=True))
+    workspace.audit.note(Verb.SUPPRESS, name or "nobody")
 
 
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
@@ -128,17 +139,20 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
         There are more than twenty.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.CHANGE_SEGMENT)
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     if len(wanted) > MOST_TAGS:
         raise ArgumentError(f"A segment has at most {MOST_TAGS} tags.", "Leave some out.", code="too_many_tags")
     record = replace(workspace.segments[name], tags=wanted)
     workspace.segments.put(record)
+    workspace.audit.note(Verb.CHANGE_SEGMENT, name, tags=wanted)
     return record
 
 
 def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     """Return where a segment is used."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_SEGMENTS)
     workspace.segments[name]  # there must be one
     audiences = tuple(each.name for each in workspace.audiences.where(segment_name=name))
     runs = (each.run_id[:8] for each in workspace.pushes.where(segment_name=name, finished=False))
@@ -148,6 +162,7 @@ def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
 def history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
     """Return how many profiles a segment had whenever it was made or refreshed."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_SEGMENTS)
     workspace.segments[name]  # there must be one
     counts = workspace.counts.where(segment_name=name)
     return SegmentHistory(name, tuple((each.counted_at, each.rows) for each in counts))
@@ -159,6 +174,7 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
     A key that looked like an address is kept as its hash, and written as such.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.DOWNLOAD_KEYS)
     record = workspace.segments[name]
     target = Path(path)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -167,6 +183,7 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
         writer.writerow([record.definition["key"]])
         for batch in workspace.snapshots.batches(record.id, ["key"]):
             writer.writerows([key] for key in batch.column(0).to_pylist())
+    workspace.audit.note(Verb.DOWNLOAD_KEYS, name, profiles=record.rows)
     return target
 
 

@@ -31,6 +31,7 @@ from ci_magics.segmentation.segment import (
 from ci_magics.segmentation.sources import is_frame, referenced_tables
 from ci_magics.segmentation.spark import build_spark_segment
 from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import PrivateFiles
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -132,6 +133,7 @@ def segment(
         The frame, a column, the condition or the query cannot be used.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.MAKE_SEGMENT)
     if isinstance(frame, Rule):
         frame, rule = None, frame
     ruled = None if rule is None else as_rule(rule)
@@ -196,6 +198,7 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
     """
     workspace = workspace or open_workspace()
     record = workspace.segments[name]
+    require(workspace, Verb.REFRESH_SEGMENT)
     if not record.active:
         raise SegmentError(
             f"The segment '{name}' is set aside, so it is not refreshed.",

@@ -13,6 +13,7 @@ from ci_magics.errors import CiError, not_found
 from ci_magics.matching.html_table import table
 from ci_magics.matching.picture import counted
 from ci_magics.microsoft.advertising import Audience
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -134,6 +135,7 @@ def status(*names: str, workspace: Workspace | None = None, show: Callable[[str]
         There is no audience or segment of a name.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.SHOW_STATUS)
     records = _chosen(workspace, names)
     audiences: list[AudienceStatus] = []
     for connection in workspace.connections:

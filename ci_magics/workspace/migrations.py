@@ -19,6 +19,7 @@ _ADDED = {
         "ALTER TABLE segments ADD COLUMN suppresses BOOLEAN NOT NULL DEFAULT FALSE",
         "ALTER TABLE segments ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
     ),
+    4: (),
 }
 
 

@@ -31,7 +31,15 @@ class Consent:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where to push to, as whom, and with which consents. Ids are strings everywhere."""
+    """Where to push to, as whom, and with which consents. Ids are strings everywhere.
+
+    Parameters
+    ----------
+    shared_with
+        Roles and users that may use it; administrators always may.
+    details_hidden
+        Whether it is seen by somebody with whom it is only shared.
+    """
 
     id: str
     name: str
@@ -47,6 +55,7 @@ class Connection:
     created_by: str
     created_at: datetime
     consents: tuple[Consent, ...] = ()
+    details_hidden: bool = False
 
     @property
     def destination(self) -> str:
@@ -69,16 +78,43 @@ class Connection:
         """Whether somebody accepted the Customer Match terms."""
         return self.consent(CUSTOMER_MATCH_TERMS) is not None
 
+    @property
+    def type(self) -> str:
+        """What it leads to; with the name, all that is seen of a connection that is only shared."""
+        return f"Microsoft Advertising ({self.environment})"
+
     def __repr__(self) -> str:
+        if self.details_hidden:
+            where = self.destination if self.environment == "emulator" else f"{self.environment.upper()}: {self.name}"
+            return f"{where}\nConnection '{self.name}': {self.type}, shared with you"
         return (
             f"{self.destination}\n"
             f"Connection '{self.name}': customer {self.customer_id}, account {self.account_id}, "
             f"data privacy {_given(self.agreed)}, Customer Match terms {_given(self.terms_accepted)}"
         )
 
+    def without_details(self) -> Connection:
+        """Return the same connection as those see it with whom it is shared: by its name and type."""
+        return replace(self, details_hidden=True)
+
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
         """Return the same connection with other consents."""
         return replace(self, consents=consents)
+
+
+@dataclass(frozen=True)
+class UserRole:
+    """What somebody is in the workspace; the id is the user's name."""
+
+    id: str
+    role: str
+    given_by: str
+    given_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        return self.id
 
 
 @dataclass(frozen=True)

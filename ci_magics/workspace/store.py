@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ci_magics.errors import WorkspaceError
+from ci_magics.errors import WorkspaceError, not_found
 from ci_magics.workspace import tables
+from ci_magics.workspace.access import (
+    Role,
+    Verb,
+    is_shared_with,
+    not_shared,
+    nothing_shared,
+    require,
+    role_of,
+    who_am_i,
+)
+from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.files import PrivateFiles, private_folder
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.migrations import bring_up_to_date
@@ -27,8 +39,12 @@ from ci_magics.workspace.models import (
     SegmentCount,
     SegmentRecord,
     StepRecord,
+    UserRole,
 )
 from ci_magics.workspace.shelf import Shelf, counted_in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Workspace:
@@ -42,6 +58,13 @@ class Workspace:
         Where the private files are.
     user
         Who is working: the JupyterHub user, else the operating system's.
+
+    Attributes
+    ----------
+    connections
+        Those that whoever works here may see, as that person may see them.
+    all_connections
+        All of them, to look one up for something that was made with it; never to be shown.
     """
 
     def __init__(self, engine: Engine, folder: Path, user: str) -> None:
@@ -51,7 +74,12 @@ class Workspace:
         self.snapshots = PrivateFiles(folder / "segments")
         self.ledgers = PrivateFiles(folder / "ledgers")
         self.spool = PrivateFiles(folder / "spool")
-        self.connections = ConnectionShelf(engine)
+        self.roles = Shelf(
+            engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
+        )
+        self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
+        self.connections = ConnectionShelf(engine, self._sees)
+        self.all_connections = ConnectionShelf(engine)
         self.segments = Shelf(
             engine,
             tables.segments,
@@ -84,29 +112,70 @@ class Workspace:
             for value in values:
                 shelves[type(value)].put_in(database, value)
 
+    def _sees(self, connection: Connection) -> Connection | None:
+        """Return a connection as whoever works here may see it; None where it is not shared with that person."""
+        role = role_of(self)
+        if role is Role.ADMINISTRATOR:
+            return connection
+        return connection.without_details() if is_shared_with(connection, self.user, role) else None
+
     def __repr__(self) -> str:
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
-class ConnectionShelf(Shelf[Connection]):
-    """The connections with their consents."""
+_ADVICE = "Make one with %ci_connect NAME; %ci_connect lists them."
 
-    def __init__(self, engine: Engine) -> None:
+
+def _all(connection: Connection) -> Connection:
+    return connection
+
+
+class ConnectionShelf(Shelf[Connection]):
+    """The connections with their consents.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    seen
+        Returns a connection as the person may see it, or None; everything is seen unless given.
+    """
+
+    def __init__(self, engine: Engine, seen: Callable[[Connection], Connection | None] = _all) -> None:
+        self._seen = seen
         super().__init__(
             engine,
             tables.connections,
             Connection,
             word="connection",
-            advice="Make one with %ci_connect NAME; %ci_connect lists them.",
+            advice=_ADVICE,
         )
         self.consents = Shelf(
             engine, tables.consents, Consent, word="consent", advice="See %ci_connect.", order="given_at"
         )
 
+    def __getitem__(self, name: str) -> Connection:
+        found = self.get(name)
+        if found is not None:
+            return found
+        if name in (unseen := {each.name for each in super()._select()} - set(self.names())):
+            raise not_shared(name)
+        raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
+
     def _select(self, **values: Any) -> list[Connection]:
-        return [
+        whole = (
             each.with_consents(tuple(self.consents.where(connection_id=each.id))) for each in super()._select(**values)
-        ]
+        )
+        return [seen for each in whole if (seen := self._seen(each)) is not None]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of all, one row each; of those that are only shared, name and type."""
+        import pandas as pd
+
+        found = list(self)
+        if any(each.details_hidden for each in found):
+            return pd.DataFrame([(each.name, each.type) for each in found], columns=["name", "type"])
+        return super().to_frame().drop(columns="home_account_id")
 
 
 def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
@@ -125,9 +194,9 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     """
     place = str(location or os.environ.get("CI_MAGICS_WORKSPACE") or platformdirs.user_data_path("ci-magics"))
     if "://" in place:
-        return _open(place, platformdirs.user_data_path("ci-magics"), _user())
+        return _open(place, platformdirs.user_data_path("ci-magics"), who_am_i())
     folder = Path(place).expanduser().absolute()  # a notebook may change its folder, and the workspace stays
-    return _open(URL.create("sqlite", database=str(folder / "workspace.sqlite")), folder, _user())
+    return _open(URL.create("sqlite", database=str(folder / "workspace.sqlite")), folder, who_am_i())
 
 
 @functools.lru_cache(maxsize=8)
@@ -135,7 +204,7 @@ def _open(url: str | URL, folder: Path, user: str) -> Workspace:
     private_folder(folder)
     try:
         engine = _engine(url)
-        _make_tables(engine)
+        _make_tables(engine, user)
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
             "The workspace cannot be opened.",
@@ -167,7 +236,7 @@ def _keep_private(database: str) -> None:
         Path(database).touch(mode=0o600)
 
 
-def _make_tables(engine: Engine) -> None:
+def _make_tables(engine: Engine, user: str) -> None:
     with engine.begin() as database:
         if engine.dialect.name == "sqlite":
             database.exec_driver_sql("BEGIN IMMEDIATE")  # other kernels wait until the tables are there
@@ -184,7 +253,6 @@ def _make_tables(engine: Engine) -> None:
         else:
             database.execute(insert(tables.schema_versions).values(version=tables.SCHEMA_VERSION))
         tables.metadata.create_all(database)
-
-
-def _user() -> str:
-    return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        if database.execute(select(tables.user_roles.c.id)).first() is None:
+            first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": datetime.now(UTC)}
+            database.execute(insert(tables.user_roles).values(first))

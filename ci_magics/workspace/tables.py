@@ -20,8 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from ci_magics.workspace.append_only import refuse_changes
+
 #: Raised by one whenever a table changes.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -202,3 +204,25 @@ locks = Table(
     Column("taken_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
 )
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("given_by", String(200), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("user", String(200), nullable=False),
+    Column("verb", String(40), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+refuse_changes(audit_entries)

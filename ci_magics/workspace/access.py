@@ -1,0 +1,166 @@
+"""Who may do what: three roles, every verb of the product, and with whom a connection is shared."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+from ci_magics.errors import AccessError, quoted_list
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.models import Connection
+    from ci_magics.workspace.store import Workspace
+
+#: As the original says it to somebody with whom nothing is shared.
+NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
+
+
+class Role(StrEnum):
+    """What somebody is in a workspace; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    CONTRIBUTOR = "contributor"
+    ADMINISTRATOR = "administrator"
+
+    def includes(self, other: Role) -> bool:
+        """Tell whether this role may do all that another one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Verb(Enum):
+    """All that can be done in a workspace, the least role that may do it, and how a sentence calls it."""
+
+    LIST_CONNECTIONS = (Role.VIEWER, "see the connections")
+    LIST_SEGMENTS = (Role.VIEWER, "see the segments")
+    PREVIEW = (Role.VIEWER, "preview a segment")
+    SHOW_STATUS = (Role.VIEWER, "see runs and audiences")
+    LIST_EXPORTS = (Role.VIEWER, "see the exports")
+    LIST_AUDIENCES = (Role.VIEWER, "see the lists of an account")
+
+    OPEN_CONNECTION = (Role.CONTRIBUTOR, "use a connection")
+    MAKE_SEGMENT = (Role.CONTRIBUTOR, "make a segment")
+    CHANGE_SEGMENT = (Role.CONTRIBUTOR, "change a segment")
+    REFRESH_SEGMENT = (Role.CONTRIBUTOR, "refresh a segment")
+    DELETE_SEGMENT = (Role.CONTRIBUTOR, "delete a segment")
+    DOWNLOAD_KEYS = (Role.CONTRIBUTOR, "download the keys of a segment")
+    PLAN_EXPORT = (Role.CONTRIBUTOR, "plan an export")
+    RUN_EXPORT = (Role.CONTRIBUTOR, "run an export")
+    RESUME_RUN = (Role.CONTRIBUTOR, "finish a run")
+    SAVE_EXPORT = (Role.CONTRIBUTOR, "save an export")
+    EDIT_EXPORT = (Role.CONTRIBUTOR, "edit an export")
+    DUPLICATE_EXPORT = (Role.CONTRIBUTOR, "duplicate an export")
+    DETACH_EXPORT = (Role.CONTRIBUTOR, "detach an export")
+    REMOVE_EXPORT = (Role.CONTRIBUTOR, "remove an export")
+    SCHEDULE_EXPORT = (Role.CONTRIBUTOR, "schedule an export")
+    REFRESH_ALL = (Role.CONTRIBUTOR, "refresh the workspace")
+    RENAME_AUDIENCE = (Role.CONTRIBUTOR, "rename an audience")
+
+    CREATE_CONNECTION = (Role.ADMINISTRATOR, "make a connection")
+    EDIT_CONNECTION = (Role.ADMINISTRATOR, "change a connection")
+    SHARE_CONNECTION = (Role.ADMINISTRATOR, "share a connection")
+    GIVE_CONSENT = (Role.ADMINISTRATOR, "give a consent")
+    WITHDRAW_CONSENT = (Role.ADMINISTRATOR, "withdraw a consent")
+    REMOVE_CONNECTION = (Role.ADMINISTRATOR, "remove a connection")
+    EMPTY_AUDIENCE = (Role.ADMINISTRATOR, "empty an audience")
+    DELETE_AUDIENCE = (Role.ADMINISTRATOR, "delete an audience")
+    SUPPRESS = (Role.ADMINISTRATOR, "choose the suppression segment")
+    SET_SYSTEM_SCHEDULE = (Role.ADMINISTRATOR, "change the schedule of the system refresh")
+    SET_NOTIFICATIONS = (Role.ADMINISTRATOR, "change the notifications")
+    FORGET_PERSON = (Role.ADMINISTRATOR, "forget a person")
+    PURGE = (Role.ADMINISTRATOR, "delete what is kept too long")
+    READ_AUDIT = (Role.ADMINISTRATOR, "read the audit log")
+    GIVE_ROLE = (Role.ADMINISTRATOR, "give somebody a role")
+
+    def __init__(self, least: Role, doing: str) -> None:
+        self.least = least
+        self.doing = doing
+
+
+def who_am_i() -> str:
+    """Return who works here: the JupyterHub user, else the operating system's."""
+    return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+
+
+def role_of(workspace: Workspace, user: str | None = None) -> Role:
+    """Return what somebody is; whoever has not been told is a viewer.
+
+    Parameters
+    ----------
+    workspace
+        Where.
+    user
+        Whose role; who works here unless given.
+    """
+    known = workspace.roles.get(user or workspace.user)
+    return Role(known.role) if known else Role.VIEWER
+
+
+def is_shared_with(connection: Connection, user: str, role: Role) -> bool:
+    """Tell whether somebody may use a connection: administrators, the roles and the persons it is shared with."""
+    if role is Role.ADMINISTRATOR or user in connection.shared_with:
+        return True
+    return any(each in list(Role) and role.includes(Role(each)) for each in connection.shared_with)
+
+
+def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> bool:
+    """Tell whether whoever works here may do something; see `require`."""
+    return _refusal(workspace, verb, connection) is None
+
+
+def require(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> None:
+    """Refuse what whoever works here may not do.
+
+    Parameters
+    ----------
+    workspace
+        Where.
+    verb
+        What is about to be done.
+    connection
+        Through which connection, where there is one: it must be shared with the person as well.
+
+    Raises
+    ------
+    AccessError
+        The role is not enough, or the connection is not shared with the person.
+    """
+    refusal = _refusal(workspace, verb, connection)
+    if refusal is not None:
+        raise refusal
+
+
+def nothing_shared() -> AccessError:
+    """Return the error for somebody with whom no connection is shared."""
+    return AccessError(NOTHING_SHARED, code="nothing_shared")
+
+
+def not_shared(name: str) -> AccessError:
+    """Return the error for somebody with whom a connection is not shared."""
+    return AccessError(
+        f"The connection '{name}' is not shared with you.", "Ask an administrator to share it.", code="not_shared"
+    )
+
+
+def _refusal(workspace: Workspace, verb: Verb, connection: Connection | None) -> AccessError | None:
+    role = role_of(workspace)
+    if not role.includes(verb.least):
+        return AccessError(
+            f"You ({workspace.user}) are a {role} of this workspace, and only {_plural(verb.least)} may {verb.doing}.",
+            f"Ask an administrator ({_administrators(workspace)}) to run: "
+            f"ci-magics roles --give {verb.least} --to {workspace.user}.",
+            code="role_too_low",
+        )
+    if connection is not None and not is_shared_with(connection, workspace.user, role):
+        return not_shared(connection.name)
+    return None
+
+
+def _plural(role: Role) -> str:
+    return f"{role}s" if role is Role.ADMINISTRATOR else f"{role}s and administrators"
+
+
+def _administrators(workspace: Workspace) -> str:
+    return quoted_list([each.name for each in workspace.roles.where(role=Role.ADMINISTRATOR.value)]) or "none yet"

@@ -1,0 +1,30 @@
+"""Tables that are only ever added to: the database itself refuses to change or delete a row, whoever asks."""
+
+from __future__ import annotations
+
+from sqlalchemy import DDL, Table, event
+
+_SQLITE = (
+    "CREATE TRIGGER IF NOT EXISTS {table}_{what} BEFORE {what} ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'only ever added to'); END"
+)
+_POSTGRESQL_FUNCTION = (
+    "CREATE OR REPLACE FUNCTION {table}_{what}() RETURNS trigger AS "
+    "$$ BEGIN RAISE EXCEPTION 'only ever added to'; END $$ LANGUAGE plpgsql"
+)
+_POSTGRESQL_TRIGGER = (
+    "CREATE OR REPLACE TRIGGER {table}_{what} BEFORE {what} ON {table} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_{what}()"
+)
+
+
+def refuse_changes(table: Table) -> None:
+    """Let the database refuse to change or delete rows, from when the table is made."""
+    for dialect, statement in (
+        ("sqlite", _SQLITE),
+        ("postgresql", _POSTGRESQL_FUNCTION),
+        ("postgresql", _POSTGRESQL_TRIGGER),
+    ):
+        for what in ("UPDATE", "DELETE"):
+            written = statement.format(table=table.name, what=what)
+            event.listen(table, "after_create", DDL(written).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]  # SQLAlchemy's

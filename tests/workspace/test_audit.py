@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import contoso
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ci_magics.errors import AccessError
+from ci_magics.workspace.access import Verb
+from ci_magics.workspace.store import Workspace
+
+
+def test_it_says_who_did_what_when(workspace: Workspace) -> None:
+    before = datetime.now(UTC)
+    workspace.audit.note(Verb.MAKE_SEGMENT, "Big spenders", profiles=3)
+    (entry,) = workspace.audit
+    assert (entry.user, entry.verb, entry.subject) == (workspace.user, "make_segment", "Big spenders")
+    assert entry.facts == {"profiles": 3}
+    assert before <= entry.at <= datetime.now(UTC)
+    assert list(workspace.audit.to_frame()["verb"]) == ["make_segment"]
+    assert workspace.audit.since(datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+@pytest.mark.parametrize("personal", ["jane@contoso.com", contoso.hash_of("jane@contoso.com")])
+def test_addresses_and_hashes_never_get_into_it(workspace: Workspace, personal: str) -> None:
+    workspace.audit.note(Verb.MAKE_SEGMENT, f"of {personal}", name=personal, names=[personal, "plain"])
+    (entry,) = workspace.audit
+    assert personal not in repr(entry)
+    assert "plain" in repr(entry)
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entries SET subject = 'x'", "DELETE FROM audit_entries"])
+def test_the_database_refuses_to_change_what_was_written(workspace: Workspace, change: str) -> None:
+    workspace.audit.note(Verb.SUPPRESS, "Opted out")
+    engine = create_engine(f"sqlite:///{workspace.folder / 'workspace.sqlite'}")
+    with engine.connect() as database, pytest.raises(DBAPIError, match="only ever added to"):
+        database.execute(text(change))
+    assert len(workspace.audit) == 1
+
+
+def test_only_administrators_read_it(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
+    workspace.audit.note(Verb.SUPPRESS, "Opted out")
+    with pytest.raises(AccessError, match="only administrators may read the audit log"):
+        as_user("ann", "contributor").audit.to_frame()
+
+
+def test_what_is_done_leaves_its_trace(workspace: Workspace, emulator: Any) -> None:
+    contoso.connect()
+    run = contoso.export(contoso.segment(3), allow_shrink=True)
+    done = {each.verb: each for each in workspace.audit}
+    assert set(done) == {"create_connection", "give_consent", "make_segment", "run_export"}
+    assert done["run_export"].facts["run"] == run.id
+    assert done["run_export"].facts["adds"] == 3
+    assert done["run_export"].facts["overridden"] == ["allow_shrink"]
+    del emulator
