@@ -18,7 +18,7 @@ from ci_magics.matching.careful import INVALID as INVALID
 from ci_magics.matching.careful import STRIP as STRIP
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
-from ci_magics.matching.text_column import as_text, text_pieces
+from ci_magics.matching.text_column import kept_text, pieces, text_column
 
 Normalization = Literal["basic", "enhanced", "both"]
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
@@ -47,8 +47,8 @@ def normalize(emails: Any, *, normalization: str = "basic") -> pa.Table:
         The normalization is unknown, or the values are not a column of text.
     """
     require_normalization(normalization)
-    pieces = in_parallel(lambda piece: _normalized(piece, normalization), text_pieces(emails))
-    return pa.concat_tables([_normalized(pa.array([], pa.large_string()), normalization), *pieces])
+    done = in_parallel(lambda piece: _normalized(text_column(piece), normalization), pieces(emails))
+    return pa.concat_tables([_normalized(pa.array([], pa.large_string()), normalization), *done])
 
 
 def require_normalization(normalization: str) -> None:
@@ -85,4 +85,4 @@ def _normalized(emails: pa.Array, normalization: str) -> pa.Table:
     else:
         columns += [reason]
     frame = hashed(emails, rules).columns(*columns)
-    return pa.table({column.name: as_text(column) for column in frame})
+    return pa.table({column.name: kept_text(column) for column in frame})

@@ -16,20 +16,22 @@ from ci_magics.segmentation.values import is_text, readable
 PIECE = 262_144
 
 
-def text_pieces(values: Any) -> Iterator[pa.Array]:
-    """Return values as text in pieces of about the same length, as many for each processor; see `text_column`.
+def pieces(values: Any) -> Iterator[Any]:
+    """Return a column in pieces of about the same length, as many for each processor; each is for `text_column`.
 
-    Python's own values are converted when their turn comes, while others work on the pieces before.
+    They are no text yet: whoever works on a piece converts it, so that all processors do.
+
+    Raises
+    ------
+    ArgumentError
+        It is not a column at all.
     """
-    objects = _objects(values)
-    if objects is None:
-        column = text_column(values)
-        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-            size = _size(len(chunk))
-            yield from (chunk.slice(start, size) for start in range(0, len(chunk), size))
-    else:
-        size = _size(len(objects))
-        yield from (text_column(objects[start : start + size]) for start in range(0, len(objects), size))
+    column = _column(values)
+    objects = _objects(column)
+    whole = _arrow(column) if objects is None else objects
+    for chunk in whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]:
+        size = _size(len(chunk))
+        yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
 
 
 def _size(count: int) -> int:
@@ -39,8 +41,19 @@ def _size(count: int) -> int:
 
 
 def as_text(words: pl.Series) -> pa.StringArray:
-    """Return a Polars column as plain Arrow text: Arrow makes it quicker, and lets other threads work meanwhile."""
+    """Return a Polars column as plain Arrow text: Arrow makes it quicker, and lets other threads work meanwhile.
+
+    To be used at once: it may hold on to the whole of the Polars column; see `kept_text`.
+    """
     return words.to_arrow(compat_level=pl.CompatLevel.newest()).cast(pa.string())
+
+
+def kept_text(words: pl.Series) -> pa.StringArray:
+    """Return a Polars column as plain Arrow text to be kept: no byte more than it takes.
+
+    Arrow's own conversion shares one buffer with the Polars column, which keeps all of it in memory.
+    """
+    return pa.concat_arrays([as_text(words), pa.array([], pa.string())])
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:

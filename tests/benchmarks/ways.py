@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 
@@ -19,7 +19,7 @@ from ci_magics.matching.digests import digests_of
 from ci_magics.matching.hash_list import Hashes, present_in, unique
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
-from ci_magics.matching.text_column import text_pieces
+from ci_magics.matching.text_column import pieces, text_column
 
 Way = Callable[[], int]
 """Does the work, and returns how many different hashes came of it."""
@@ -120,12 +120,12 @@ def kernel(path: Path, kind: str) -> Way:
     emails = load(path, kind)
 
     def work() -> int:
-        pieces = list(in_parallel(_hashed, text_pieces(emails)))
-        return len(unique(np.concatenate([digests for _reasons, digests in pieces])))
+        done = list(in_parallel(_hashed, pieces(emails)))
+        return len(unique(np.concatenate([digests for _reasons, digests in done])))
 
     return work
 
 
-def _hashed(emails: pa.Array) -> tuple[pl.DataFrame, Hashes]:
-    addresses = hashed(emails, ("basic",))
+def _hashed(piece: Any) -> tuple[pl.DataFrame, Hashes]:
+    addresses = hashed(text_column(piece), ("basic",))
     return addresses.columns("reason_basic"), present_in(digests_of(addresses, "basic"))
