@@ -13,12 +13,13 @@ from ci_magics.notebook.words import Word, split
 
 @dataclass(frozen=True)
 class Positional:
-    """A word that is known by its place; ``kind`` says what it names, for completion."""
+    """A word that is known by its place; for completion, ``kind`` says what it names, ``choices`` what it may be."""
 
     name: str
     help: str
     several: bool = False
     kind: str = "text"
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from traitlets import Bool
 from ci_magics.errors import CiError
 from ci_magics.notebook.arguments import Command, parse
 from ci_magics.notebook.call import Call, Magic
+from ci_magics.notebook.completion import add_matcher, remove_matcher
 from ci_magics.notebook.registry import MAGICS
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class CiMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell, parent=shell)
         self._variables = shell.user_ns
+        self.matcher: Any = None
         for magic in MAGICS:
             self.magics[magic.kind][magic.name] = _function(self, magic)
 
@@ -72,7 +74,9 @@ def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
 def load(shell: InteractiveShell) -> None:
     """Register the magics; a second time changes nothing."""
     if CiMagics.__name__ not in shell.magics_manager.registry:
-        shell.register_magics(CiMagics(shell))
+        magics = CiMagics(shell)
+        shell.register_magics(magics)
+        magics.matcher = add_matcher(shell)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -84,6 +88,7 @@ def unload(shell: InteractiveShell) -> None:
         known = shell.magics_manager.magics[kind]
         for name in [name for name, function in ours.items() if known.get(name) is function]:
             del known[name]
+    remove_matcher(shell, instance.matcher)
     if instance in shell.configurables:
         shell.configurables.remove(instance)
 

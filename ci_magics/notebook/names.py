@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
 from ci_magics.notebook.words import Word
+from ci_magics.segmentation.frame_kinds import is_frame
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
@@ -23,7 +24,6 @@ def segment_named(word: Any, workspace: Workspace, variables: Mapping[str, Any])
         A segment and a variable have the same name and differ.
     """
     from ci_magics.segmentation.segment import Segment
-    from ci_magics.segmentation.sources import is_frame
 
     if not isinstance(word, Word):
         return word
@@ -93,8 +93,6 @@ def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
 
 def frame_names(variables: Mapping[str, Any]) -> list[str]:
     """Return the names of the variables that hold frames."""
-    from ci_magics.segmentation.sources import is_frame
-
     return [name for name, value in variables.items() if not name.startswith("_") and is_frame(value)]
 
 
@@ -106,7 +104,7 @@ def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = 
     NotFoundError
         A table's name is nearly the name of a frame.
     """
-    from ci_magics.segmentation.sources import is_frame, referenced_tables
+    from ci_magics.segmentation.sources import referenced_tables
     from ci_magics.segmentation.streams import is_path
 
     names = frame_names(variables)

@@ -23,8 +23,8 @@ COMMAND = Command(
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
-        Option("--where", "condition in SQL over the columns", value="SQL"),
-        Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT"),
+        Option("--where", "condition in SQL over the columns", value="SQL", kind="condition"),
+        Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *VERBS,
         QUIET,
     ),

@@ -16,7 +16,7 @@ VERBS = (
     Option("--tag", "its tags, in place of those it had; may be repeated", value="TAG", repeatable=True),
     Option("--history", "show how many profiles it had, each time it was made"),
     Option("--usage", "show the audiences that it fills"),
-    Option("--download", "write the keys of its profiles to a CSV file", value="FILE"),
+    Option("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
 )
 
 

@@ -46,6 +46,22 @@ def split(line: str) -> list[Word]:
     return words
 
 
+def begun(line: str) -> tuple[list[Word], str]:
+    """Split a line that is still being written: its whole words, and the one that its end touches, as it stands."""
+    words = []
+    rest = line.lstrip()
+    while rest:
+        try:
+            word, after = _first_word(rest)
+        except ArgumentError:
+            break  # a quote or a brace is still open
+        if not after:
+            break
+        words.append(word)
+        rest = after.lstrip()
+    return words, rest
+
+
 def _first_word(line: str) -> tuple[Word, str]:
     """Return the word that a line begins with, and what follows it."""
     letters: list[str] = []

@@ -10,21 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-
-
-def is_frame(value: Any) -> bool:
-    """Tell whether a value is a frame that a segment can be built from."""
-    return isinstance(value, pa.Table | pa.RecordBatch) or (
-        is_spark(value)
-        or hasattr(value, "collect_schema")
-        or (hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"))
-    )
-
-
-def is_spark(value: Any) -> bool:
-    """Tell whether a value is a Spark DataFrame, of a session in this process or behind Spark Connect."""
-    kind = type(value)  # asking the value itself does not help: Spark Connect has a column of every name
-    return kind.__module__.startswith("pyspark.sql.") and kind.__name__ == "DataFrame"
+from ci_magics.segmentation.frame_kinds import is_frame as is_frame
+from ci_magics.segmentation.frame_kinds import is_spark as is_spark
 
 
 def column_names(frame: Any) -> list[str]:

@@ -1,0 +1,158 @@
+"""What there is to name, for each kind of word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ci_magics as ci
+from ci_magics.notebook.place import Place
+from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.frame_kinds import is_frame, known_columns
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
+
+_TAIL = re.compile(r"[\w.]*$")
+_WORDS = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Names of one kind.
+
+    Parameters
+    ----------
+    kind
+        What is shown beside each.
+    names
+        The names.
+    tail
+        The end of the value that a name stands instead of; None where it is the whole.
+    """
+
+    kind: str
+    names: Iterable[str]
+    tail: str | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where names are looked for."""
+
+    variables: Mapping[str, Any]
+
+    @property
+    def workspace(self) -> Workspace:
+        """The default workspace."""
+        return ci.open_workspace()
+
+    def instances(self, module: str, kind: str) -> list[str]:
+        """Return the variables that hold a value of a type, known by name so that nothing is imported for it."""
+        return [
+            name
+            for name, value in self.variables.items()
+            if not name.startswith("_") and (type(value).__module__, type(value).__name__) == (module, kind)
+        ]
+
+    def frames(self) -> list[str]:
+        """Return the variables that hold frames."""
+        return [name for name, value in self.variables.items() if not name.startswith("_") and is_frame(value)]
+
+
+def variables_of(variables: Mapping[str, Any]) -> list[str]:
+    """Return the names of the person's own variables."""
+    hidden = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+    return [name for name in variables if not name.startswith("_") and name not in hidden]
+
+
+def _segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("segment", around.workspace.segments.names())
+    yield Candidates("variable", around.instances("ci_magics.segmentation.segment", "Segment"))
+
+
+def _connections(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("connection", around.workspace.connections.names())
+    yield Candidates("variable", around.instances("ci_magics.workspace.models", "Connection"))
+
+
+def _audiences(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("audience", [each.name for each in around.workspace.audiences])
+
+
+def _runs(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    """Return the runs that are not finished, the last one first."""
+    yield Candidates("run", [each.name for each in reversed(list(around.workspace.runs)) if each.finished_at is None])
+
+
+def _frames(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("frame", around.frames())
+
+
+def _columns(place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("column", _columns_at(place, around))
+
+
+def _columns_at(place: Place, around: Surroundings) -> list[str]:
+    """Return the columns of the frames that the line or the cell names; else what is known of the segments it names."""
+    named = [word.text for word in place.named("frame")] or _WORDS.findall(place.body)
+    columns = [column for name in dict.fromkeys(named) for column in known_columns(around.variables.get(name))]
+    if columns:
+        return columns
+    found = []
+    for word in place.named("segment"):
+        record = around.workspace.segments.get(word.text)
+        if record is not None:
+            found += [record.definition.get("email"), record.definition.get("key"), *record.unused_consent]
+    return [column for column in found if column]
+
+
+def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
+    """Return the columns for the word that a condition ends with."""
+    found = _TAIL.search(place.text)
+    names = [name for name in map(quoted, _columns_at(place, around)) if not place.quote or place.quote not in name]
+    yield Candidates("column", names, found.group() if found else "")
+
+
+def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
+    """Return the columns for the word that a rule ends with; behind a quote, the segments."""
+    before, quote, name = place.text.rpartition("'")
+    if place.quote == '"' and quote and before.count("'") % 2 == 0:
+        yield Candidates("segment", [f"{each}'" for each in around.workspace.segments.names()], name)
+    else:
+        yield from _condition(place, around)
+
+
+def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
+    """Return the files and folders that begin so."""
+    head, slash, tail = place.text.rpartition("/")
+    folder = Path(f"{head}{slash}").expanduser() if head or slash else Path()
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return  # there is no such folder, or nobody may look into it
+    hidden = tail.startswith(".")
+    yield Candidates(
+        "file",
+        [
+            f"{head}{slash}{each.name}{'/' if each.is_dir() else ''}"
+            for each in entries
+            if hidden or not each.name.startswith(".")
+        ],
+    )
+
+
+KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
+    "audience": _audiences,
+    "column": _columns,
+    "condition": _condition,
+    "connection": _connections,
+    "file": _files,
+    "frame": _frames,
+    "rule": _rule,
+    "run": _runs,
+    "segment": _segments,
+}

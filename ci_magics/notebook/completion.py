@@ -1,0 +1,123 @@
+"""Completion by Tab in the line of a magic: its options, and the names of what there is.
+
+What can be completed follows from the ``kind`` of each `Option` and `Positional`, so that a new magic needs nothing
+here. Only what is at hand is looked at, the notebook's variables and the workspace: never an account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+
+from ci_magics.errors import CiError
+from ci_magics.notebook.candidates import KINDS, Candidates, Surroundings, variables_of
+from ci_magics.notebook.place import Place, place_in
+from ci_magics.notebook.registry import MAGICS
+from ci_magics.segmentation.columns import in_quotes, quoted
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+IDENTIFIER = "ci_magics.names"
+_BY_NAME = {magic.command.name: magic for magic in MAGICS}
+_BREAKS = re.compile(r"[\s'\"]")
+
+
+class _Nothing(list[SimpleCompletion]):
+    """No completion, which is an answer too: what others would offer in our line is Python."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def matcher_for(variables: Mapping[str, Any]) -> Any:
+    """Return the function that IPython asks what may stand at the cursor."""
+
+    @context_matcher(identifier=IDENTIFIER, priority=100)  # type: ignore[untyped-decorator]  # IPython's
+    def match(context: CompletionContext) -> dict[str, Any]:
+        lines = context.full_text.split("\n")
+        before = "\n".join([*lines[: context.cursor_line], lines[context.cursor_line][: context.cursor_position]])
+        place = place_in(_BY_NAME, before, context.full_text[len(before) :])
+        if place is None or (place.raw.startswith("{") and not place.quote):
+            return {"completions": [], "suppress": False}
+        replaced, found = _completions(place, variables)
+        return {"completions": found or _Nothing(), "suppress": True, "matched_fragment": replaced, "ordered": True}
+
+    return match
+
+
+def add_matcher(shell: InteractiveShell) -> Any:
+    """Let Tab complete our magics in a shell; returns what `remove_matcher` takes away."""
+    completer = getattr(shell, "Completer", None)
+    if completer is None:
+        return None
+    match = matcher_for(shell.user_ns)
+    completer.custom_matchers.append(match)
+    return match
+
+
+def remove_matcher(shell: InteractiveShell, match: Any) -> None:
+    """Take away what `add_matcher` has added."""
+    matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", [])
+    if match in matchers:
+        matchers.remove(match)
+
+
+def _completions(place: Place, variables: Mapping[str, Any]) -> tuple[str, list[SimpleCompletion]]:
+    """Return what may stand at the cursor, and what it would stand instead of."""
+    if not place.quote and place.raw.startswith("$"):
+        names = [f"${name}" for name in variables_of(variables)]
+        return place.raw, [SimpleCompletion(name, type="variable") for name in _fitting(names, place.raw)]
+    if place.awaited is None and not place.quote and place.raw.startswith("-"):
+        return place.raw, _options(place)
+    found = list(_candidates(place, Surroundings(variables)))
+    tail = next((each.tail for each in found if each.tail is not None), None)
+    if tail is not None:
+        return tail, [SimpleCompletion(name, type=each.kind) for each in found for name in _fitting(each.names, tail)]
+    completions = [
+        SimpleCompletion(_written(place, each.kind, name), type=each.kind)
+        for each in found
+        for name in _fitting(each.names, place.text)
+    ]
+    options = _options(place) if place.awaited is None and not place.raw else []
+    return place.raw, [*completions, *options]
+
+
+def _options(place: Place) -> list[SimpleCompletion]:
+    """Return the options that may still be given."""
+    names = [each.name for each in place.command.options if each.repeatable or each.name not in place.options]
+    return [SimpleCompletion(name, type="option") for name in _fitting([*names, "--help"], place.raw)]
+
+
+def _candidates(place: Place, around: Surroundings) -> Iterator[Candidates]:
+    wanted = place.awaited or place.positional
+    if wanted is None:
+        return
+    if wanted.choices:
+        yield Candidates("choice", wanted.choices)
+    if wanted.kind in KINDS:
+        try:
+            yield from KINDS[wanted.kind](place, around)
+        except CiError:
+            return  # the workspace cannot be read, which the magic itself will say
+
+
+def _written(place: Place, kind: str, name: str) -> str:
+    """Return a name as it is to be written here: in quotes where it needs them or has one already."""
+    if not place.quote:
+        plain = kind == "variable" or (kind == "file" and not _BREAKS.search(name))
+        return name if plain else quoted(name)
+    if place.quote in name:
+        return in_quotes(name)
+    return f"{place.quote}{name}{'' if place.after.startswith(place.quote) else place.quote}"
+
+
+def _fitting(names: Iterable[str], begun: str) -> list[str]:
+    """Return the names that begin so, in any case; where none does, those that hold it."""
+    folded, every = begun.casefold(), list(dict.fromkeys(names))
+    return [name for name in every if name.casefold().startswith(folded)] or [
+        name for name in every if folded in name.casefold()
+    ]

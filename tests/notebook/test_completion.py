@@ -1,0 +1,191 @@
+"""What Tab offers in the line of a magic."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from contoso import connect
+from IPython.core.completer import Completion, provisionalcompleter
+
+import ci_magics as ci
+from ci_magics.notebook.arguments import Option
+from ci_magics.notebook.candidates import KINDS
+from ci_magics.notebook.registry import MAGICS
+
+if TYPE_CHECKING:
+    from conftest import Notebook, RunningEmulator
+
+CURSOR = "|"
+BARE = {"text", "verb"}
+
+
+def offered(notebook: Notebook, cell: str) -> list[str]:
+    """Return the cells that come of each completion at the cursor; at the end unless marked."""
+    before, _, after = cell.partition(CURSOR)
+    found = completions(notebook, before + after, len(before))
+    return [(before + after)[: each.start] + each.text + (before + after)[each.end :] for each in found]
+
+
+def words(notebook: Notebook, cell: str) -> list[str]:
+    before, _, after = cell.partition(CURSOR)
+    return [each.text for each in completions(notebook, before + after, len(before))]
+
+
+def completions(notebook: Notebook, cell: str, place: int) -> list[Completion]:
+    with provisionalcompleter():
+        return list(notebook.shell.Completer.completions(cell, place))
+
+
+@pytest.fixture
+def filled(notebook: Notebook) -> Notebook:
+    """A notebook with two segments, a variable of each kind, and a frame of each kind."""
+    notebook.run("big = %ci_segment 'Big spenders' customers --where 'TotalSpend > 250'")
+    notebook.run("%ci_segment lapsed customers --quiet")
+    notebook.variables["people"] = pl.DataFrame({"EMail": ["jan@contoso.com"], "First name": ["Jan"]})
+    notebook.variables["number"] = 5
+    return notebook
+
+
+@pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
+def test_every_option_of_every_magic_is_offered_once(notebook: Notebook, magic: Any) -> None:
+    names = [option.name for option in magic.command.options]
+    assert words(notebook, f"{magic.command.name} -") == [*names, "--help"]
+    given = next(option for option in magic.command.options if option.value is None and not option.repeatable)
+    assert given.name not in words(notebook, f"{magic.command.name} {given.name} -")
+
+
+@pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
+def test_every_choice_of_every_option_is_offered(notebook: Notebook, magic: Any) -> None:
+    for option in magic.command.options:
+        if option.choices:
+            assert words(notebook, f"{magic.command.name} {option.name} ") == list(option.choices)
+            assert words(notebook, f"{magic.command.name} {option.name}={option.choices[-1][:2]}") == [
+                each for each in option.choices if each.startswith(option.choices[-1][:2])
+            ]
+
+
+@pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
+def test_every_kind_of_word_is_known(magic: Any) -> None:
+    kinds = {each.kind for each in (*magic.command.options, *magic.command.positionals)}
+    assert kinds <= set(KINDS) | BARE
+
+
+@pytest.mark.parametrize(
+    "form", ["%ci_preview ", "x = %ci_preview ", "if True:\n    found = %ci_preview ", "  %ci_preview "]
+)
+def test_names_are_offered_wherever_a_magic_stands(filled: Notebook, form: str) -> None:
+    assert words(filled, form)[:3] == ['"Big spenders"', "lapsed", "big"]
+    assert words(filled, f"{form}Big") == ['"Big spenders"', "big"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "becomes"),
+    [
+        ('%ci_preview "Big', '%ci_preview "Big spenders"'),
+        ("%ci_preview 'Big sp", "%ci_preview 'Big spenders'"),
+        ('%ci_preview "Big sp|"', '%ci_preview "Big spenders"'),
+        ("%ci_preview spend", '%ci_preview "Big spenders"'),
+        ("%ci_preview lapsed Big|", '%ci_preview lapsed "Big spenders"'),
+        ("%ci_export lapsed --exclude=Big|", '%ci_export lapsed --exclude="Big spenders"'),
+        ('%ci_export lapsed --exclude="Big|', '%ci_export lapsed --exclude="Big spenders"'),
+        ("%ci_export lapsed --dry|", "%ci_export lapsed --dry-run"),
+        ("%ci_export \\\n   --mode mir", "%ci_export \\\n   --mode mirror"),
+        ("%ci_export lap| --dry-run", "%ci_export lapsed --dry-run"),
+        ("%ci_segment New peop", "%ci_segment New people"),
+        ("%ci_segment New people --email EM", "%ci_segment New people --email EMail"),
+        ("%ci_segment New people --email=EM", "%ci_segment New people --email=EMail"),
+        ("%ci_segment New people --key Fi", '%ci_segment New people --key "First name"'),
+        ('%ci_segment A customers --where "Id > 5 AND Tot', '%ci_segment A customers --where "Id > 5 AND TotalSpend'),
+        ("%ci_segment New customers --rule \"not 'Big|", "%ci_segment New customers --rule \"not 'Big spenders'"),
+        ("%ci_segment New customers --rule \"Tot|", "%ci_segment New customers --rule \"TotalSpend"),
+        ("%%ci_segment A --key Tot|\nFROM customers", "%%ci_segment A --key TotalSpend\nFROM customers"),
+        ("%ci_preview $num", "%ci_preview $number"),
+        ("%ci_export 'Big spenders' --email E", "%ci_export 'Big spenders' --email EMail"),
+    ],
+)  # fmt: skip
+def test_a_word_is_completed_as_it_must_be_written(filled: Notebook, cell: str, becomes: str) -> None:
+    assert becomes in offered(filled, cell)
+    assert len(offered(filled, cell)) <= 2
+
+
+def test_what_is_completed_is_understood(filled: Notebook) -> None:
+    (cell,) = offered(filled, "%ci_preview spend")
+    assert filled.run(cell).segments[0].name == "Big spenders"
+
+
+@pytest.mark.parametrize("name", ["It's", 'a "b" c', "Zwölf", "-x", "a=b", "{x}", "$y"])
+def test_any_name_is_written_so_that_it_is_read_again(notebook: Notebook, name: str) -> None:
+    ci.segment(name, notebook.variables["customers"])
+    for begun in ("%ci_preview ", '%ci_preview "', "%ci_preview '"):
+        cells = [cell for cell in offered(notebook, begun) if "--" not in cell]
+        assert [each.name for each in notebook.run(cells[0]).segments] == [name]
+
+
+def test_columns_of_a_frame_that_must_ask_are_not_asked_for(notebook: Notebook) -> None:
+    notebook.variables["far"] = pl.scan_csv("there-is-no-such-file.csv")
+    assert "far" in words(notebook, "%ci_segment A ")
+    assert not [each for each in words(notebook, "%ci_segment A far --email ") if each.startswith("EM")]
+
+
+def test_a_column_without_a_name_is_left_out(notebook: Notebook) -> None:
+    notebook.variables["odd"] = pd.DataFrame({5: [1], "EMail": ["jan@contoso.com"]})
+    assert words(notebook, "%ci_segment A odd --key ") == ["EMail"]
+
+
+def test_files_are_offered(notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys of mine").mkdir()
+    (tmp_path / "keys.csv").touch()
+    (tmp_path / "keys of mine" / "one.csv").touch()
+    assert words(notebook, "%ci_segment A --download key") == ['"keys of mine/"', "keys.csv"]
+    assert words(notebook, '%ci_segment A --download "keys of mine/o') == ['"keys of mine/one.csv"']
+
+
+def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: RunningEmulator) -> None:
+    assert emulator.audiences() == {}
+    connect()
+    filled.run("%ci_export 'Big spenders' --to 'Contoso EU' --quiet")
+    assert words(filled, "%ci_export lapsed --to ") == ['"Contoso EU"']
+    assert words(filled, "%ci_export lapsed --audience B") == ['"Big spenders"']
+    assert words(filled, "%ci_export --resume ") == []
+
+
+def test_where_nothing_is_known_nothing_is_offered(filled: Notebook) -> None:
+    for cell in ("%ci_connect A --tenant ", "%ci_export --resume ", "%ci_segment lapsed --rename num"):
+        assert words(filled, cell) == []
+
+
+def test_an_expression_is_completed_as_python(filled: Notebook) -> None:
+    assert "number" in " ".join(words(filled, "%ci_preview {num"))
+
+
+def test_elsewhere_nothing_changes(filled: Notebook) -> None:
+    for cell in ("numb", "%ci_pre", "# %ci_preview Big", "print('%ci_preview Big", "%time numb", "%ci_nothing Big"):
+        assert '"Big spenders"' not in words(filled, cell), cell
+    assert "number" in words(filled, "numb")
+    assert words(filled, "%ci_pre") == ["%ci_preview"]
+
+
+def test_completing_asks_nobody(filled: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for magic in MAGICS:
+        for part in (*magic.command.options, *magic.command.positionals):
+            option = f"{part.name} " if isinstance(part, Option) and part.value else ""
+            words(filled, f"{magic.command.name} {option}")
+
+
+def test_a_workspace_that_cannot_be_read_offers_nothing(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", "nonsense://there")
+    assert all(word.startswith("--") for word in words(notebook, "%ci_preview "))
+    assert capfd.readouterr().err == ""
