@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +30,6 @@ from ci_magics.workspace.access import (
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.files import PrivateFiles, private_folder
 from ci_magics.workspace.locks import Locks
-from ci_magics.workspace.migrations import bring_up_to_date
 from ci_magics.workspace.models import (
     AudienceRecord,
     Connection,
@@ -41,6 +41,7 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
+from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf, counted_in_words
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _open(url: str | URL, folder: Path, user: str) -> Workspace:
     private_folder(folder)
     try:
         engine = _engine(url)
-        _make_tables(engine, user)
+        bring_up_to_date(engine, then=functools.partial(_first_user, user=user))
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
             "The workspace cannot be opened.",
@@ -236,23 +237,8 @@ def _keep_private(database: str) -> None:
         Path(database).touch(mode=0o600)
 
 
-def _make_tables(engine: Engine, user: str) -> None:
-    with engine.begin() as database:
-        if engine.dialect.name == "sqlite":
-            database.exec_driver_sql("BEGIN IMMEDIATE")  # other kernels wait until the tables are there
-        tables.schema_versions.create(database, checkfirst=True)
-        versions = [row.version for row in database.execute(select(tables.schema_versions))]
-        if versions and max(versions) > tables.SCHEMA_VERSION:
-            raise WorkspaceError(
-                "The workspace was written by a newer version of ci-magics.",
-                "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
-                code="workspace_newer",
-            )
-        if versions:
-            bring_up_to_date(database, max(versions))
-        else:
-            database.execute(insert(tables.schema_versions).values(version=tables.SCHEMA_VERSION))
-        tables.metadata.create_all(database)
-        if database.execute(select(tables.user_roles.c.id)).first() is None:
-            first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": datetime.now(UTC)}
-            database.execute(insert(tables.user_roles).values(first))
+def _first_user(database: SqlConnection, *, user: str) -> None:
+    """Let whoever makes a workspace administer it."""
+    if database.execute(select(tables.user_roles.c.id)).first() is None:
+        first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": datetime.now(UTC)}
+        database.execute(insert(tables.user_roles).values(first))

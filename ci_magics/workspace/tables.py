@@ -1,4 +1,4 @@
-"""The tables of the workspace's database."""
+"""The tables of the workspace's database; how to change one is said in `schema`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ from sqlalchemy import (
 )
 
 from ci_magics.workspace.append_only import refuse_changes
-
-#: Raised by one whenever a table changes.
-SCHEMA_VERSION = 4
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -48,6 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
+#: Where programs from before Alembic look.
 schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True))
 
 connections = Table(

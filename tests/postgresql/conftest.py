@@ -7,11 +7,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
+
+pytest.register_assert_rewrite("workspace")  # its tests run here too
 
 
 def _programs() -> Path:
@@ -50,6 +53,16 @@ def postgresql() -> Iterator[Engine]:
         engine.dispose()
         run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_url(postgresql: Engine) -> Iterator[URL]:
+    """An empty database."""
+    name = f"empty_{uuid.uuid4().hex}"
+    with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        server.execute(text(f"CREATE DATABASE {name}"))
+        yield postgresql.url.set(database=name)
+        server.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.store import open_workspace
-from ci_magics.workspace.tables import SCHEMA_VERSION
 
 
 def mode(path: Path) -> int:
@@ -71,56 +68,6 @@ def test_the_user_is_the_one_of_the_hub(tmp_path: Path, monkeypatch: pytest.Monk
     assert open_workspace(tmp_path).user == "ada"
     monkeypatch.setenv("JUPYTERHUB_USER", "bob")
     assert open_workspace(tmp_path).user == "bob"
-
-
-def test_a_newer_workspace_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
-        database.execute("CREATE TABLE schema_versions (version INTEGER PRIMARY KEY)")
-        database.execute("INSERT INTO schema_versions VALUES (1000)")
-    with pytest.raises(WorkspaceError, match="newer version of ci-magics") as refused:
-        open_workspace(tmp_path)
-    assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
-    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
-        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("schema_versions",)]
-
-
-_FIRST_VERSION = """
-CREATE TABLE schema_versions (version INTEGER PRIMARY KEY);
-INSERT INTO schema_versions VALUES (1);
-CREATE TABLE audiences (
-  id VARCHAR(36) PRIMARY KEY, environment VARCHAR(20), account_id VARCHAR(30), audience_id VARCHAR(30),
-  name VARCHAR(200), segment_name VARCHAR(200), normalization VARCHAR(20), membership_days INTEGER, owned BOOLEAN,
-  members INTEGER, generation INTEGER, updated_at DATETIME
-);
-INSERT INTO audiences VALUES
-  ('a', 'emulator', '111', '8', 'All', 'All', 'basic', -1, 1, 3, 2, '2026-11-01 10:00:00.000000');
-CREATE TABLE segments (
-  id VARCHAR(36) PRIMARY KEY, name VARCHAR(200) UNIQUE, definition JSON, fingerprint VARCHAR(64), rows INTEGER,
-  domains JSON, examples JSON, unused_consent JSON, created_by VARCHAR(200), created_at DATETIME
-);
-INSERT INTO segments VALUES
-  ('s', 'All', '{"email": "EMail", "key": "Id", "where": null}', 'f', 3, '{}', '{}', '[]', 'eva',
-   '2026-11-01 10:00:00.000000');
-CREATE TABLE runs (
-  id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), destination VARCHAR(300), status VARCHAR(30), results JSON,
-  started_by VARCHAR(200), started_at DATETIME, finished_at DATETIME
-);
-"""
-
-
-def test_a_workspace_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
-        database.executescript(_FIRST_VERSION)
-    workspace = open_workspace(tmp_path)
-    (audience,) = workspace.audiences
-    assert (audience.name, audience.generation, audience.directory, audience.chosen) == ("All", 2, "", False)
-    assert audience.updated_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
-    (segment,) = workspace.segments
-    assert (segment.name, segment.active, segment.tags) == ("All", True, ())
-    assert list(workspace.runs) == []
-    assert len(workspace.pushes) == 0
-    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
-        assert database.execute("SELECT max(version) FROM schema_versions").fetchone() == (SCHEMA_VERSION,)
 
 
 def _damaged(folder: Path) -> None:

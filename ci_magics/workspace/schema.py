@@ -1,0 +1,122 @@
+"""Bring a workspace's database to the schema of this version.
+
+How to change a table: change it in ``tables.py``, and add a file to ``migrations/versions`` that does the same to the
+tables of those who have a workspace already. Its name is its number and a few words, ``0012_runs_have_a_cost.py``; it
+holds ``revision = "0012"``, ``down_revision = "0011"`` and ``upgrade()`` with Alembic's operations, for SQLite
+(``op.batch_alter_table`` for anything but a new column) and PostgreSQL alike. A new column that may not be null needs a
+``server_default`` for the rows that exist. There is no way back: a workspace is never brought to an older version.
+Nothing else names the number; ``tests/workspace/test_schema.py`` says when tables and revisions differ, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, func, insert, inspect, select
+
+from ci_magics.errors import WorkspaceError
+from ci_magics.workspace import tables
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+#: Alembic's own table: which revision the database is at.
+_at = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+#: Before Alembic there were versions 1 to 4, in a table of their own; 5 tells their programs to keep off.
+_ALEMBIC = 5
+
+
+def revisions() -> list[str]:
+    """Return the revisions that this version knows, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
+
+
+def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None:
+    """Make the tables, or change those of an earlier version, so that they are as `tables` says.
+
+    Alembic is only imported when something has to be changed.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    then
+        What else is done in the transaction that made or changed the tables.
+
+    Raises
+    ------
+    WorkspaceError
+        The database was written by a newer version.
+    """
+    with engine.connect() as database:
+        if _revision(database) == revisions()[-1]:
+            return
+    with engine.begin() as database:
+        _one_at_a_time(database)
+        found = _revision(database)
+        if found is None:
+            _make(database)
+        elif found not in revisions():
+            raise WorkspaceError(
+                "The workspace was written by a newer version of ci-magics.",
+                "Install that version, or set CI_MAGICS_WORKSPACE to another folder.",
+                code="workspace_newer",
+            )
+        elif found != revisions()[-1]:
+            upgrade(database, found)
+        then(database)
+
+
+def upgrade(database: Connection, found: str | None = None, *, to: str = "head") -> None:
+    """Run the revisions that a database has not seen yet, in the transaction that is open.
+
+    Parameters
+    ----------
+    database
+        The database, in a transaction.
+    found
+        The revision it is at; None for one without tables.
+    to
+        The revision to stop at.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    _note(database, found)
+    config = Config(attributes={"database": database})
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, to)
+
+
+def _one_at_a_time(database: Connection) -> None:
+    """Let other kernels wait until the tables are there."""
+    if database.dialect.name == "sqlite":
+        database.exec_driver_sql("BEGIN IMMEDIATE")
+    elif database.dialect.name == "postgresql":
+        database.execute(select(func.pg_advisory_xact_lock(0x63695F6D61676963)))
+
+
+def _revision(database: Connection) -> str | None:
+    """Return the revision that a database is at; None when it holds no workspace."""
+    there = inspect(database)
+    if there.has_table(_at.name):
+        return database.execute(select(_at.c.version_num)).scalar()
+    if not there.has_table(tables.schema_versions.name):
+        return None
+    version = database.execute(select(func.max(tables.schema_versions.c.version))).scalar()
+    return None if version is None else f"{version:04}"
+
+
+def _make(database: Connection) -> None:
+    """Make all tables at once, as the revisions would."""
+    tables.metadata.create_all(database)
+    database.execute(insert(tables.schema_versions).values(version=_ALEMBIC))
+    _note(database, revisions()[-1])
+
+
+def _note(database: Connection, revision: str | None) -> None:
+    _at.create(database, checkfirst=True)
+    if revision and not database.execute(select(_at)).first():
+        database.execute(insert(_at).values(version_num=revision))

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.schema import bring_up_to_date, revisions, upgrade
+from ci_magics.workspace.store import open_workspace
+from ci_magics.workspace.tables import metadata
+
+# What a workspace of the first version holds, and how its tables were made then.
+FIRST_VERSION = """
+CREATE TABLE schema_versions (version INTEGER PRIMARY KEY);
+INSERT INTO schema_versions VALUES (1);
+CREATE TABLE audiences (
+  id VARCHAR(36) PRIMARY KEY, environment VARCHAR(20), account_id VARCHAR(30), audience_id VARCHAR(30),
+  name VARCHAR(200), segment_name VARCHAR(200), normalization VARCHAR(20), membership_days INTEGER, owned BOOLEAN,
+  members INTEGER, generation INTEGER, updated_at TIMESTAMP
+);
+INSERT INTO audiences VALUES
+  ('a', 'emulator', '111', '8', 'All', 'All', 'basic', -1, true, 3, 2, '2026-11-01 10:00:00.000000');
+CREATE TABLE segments (
+  id VARCHAR(36) PRIMARY KEY, name VARCHAR(200) UNIQUE, definition JSON, fingerprint VARCHAR(64), rows INTEGER,
+  domains JSON, examples JSON, unused_consent JSON, created_by VARCHAR(200), created_at TIMESTAMP
+);
+INSERT INTO segments VALUES
+  ('s', 'All', '{"email": "EMail", "key": "Id", "where": null}', 'f', 3, '{}', '{}', '[]', 'eva',
+   '2026-11-01 10:00:00.000000');
+CREATE TABLE runs (
+  id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), destination VARCHAR(300), status VARCHAR(30), results JSON,
+  started_by VARCHAR(200), started_at TIMESTAMP, finished_at TIMESTAMP
+);
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return create_engine(f"sqlite:///{tmp_path}/workspace.sqlite")
+
+
+def execute(engine: Engine, statements: str) -> None:
+    with engine.begin() as database:
+        for statement in statements.split(";\n"):
+            database.execute(text(statement))
+
+
+def opened(engine: Engine) -> None:
+    bring_up_to_date(engine, then=lambda database: None)  # noqa: ARG005
+
+
+def migrated(engine: Engine) -> None:
+    with engine.begin() as database:
+        upgrade(database)
+
+
+def differences(engine: Engine) -> list[object]:
+    with engine.connect() as database:
+        return list(compare_metadata(MigrationContext.configure(database), metadata))
+
+
+def revision(engine: Engine) -> object:
+    with engine.connect() as database:
+        return database.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+
+
+def test_the_revisions_make_the_tables(engine: Engine) -> None:
+    migrated(engine)
+    assert differences(engine) == []
+    assert revision(engine) == [revisions()[-1]]
+
+
+def test_a_new_workspace_has_the_tables_and_the_last_revision(engine: Engine) -> None:
+    opened(engine)
+    assert differences(engine) == []
+    assert revision(engine) == [revisions()[-1]]
+
+
+def test_a_difference_would_be_seen(engine: Engine) -> None:
+    opened(engine)
+    execute(engine, "ALTER TABLE runs ADD COLUMN mood VARCHAR(10);\nDROP TABLE locks")
+    assert len(differences(engine)) == 2
+
+
+def test_revisions_are_numbered_without_gaps() -> None:
+    assert revisions() == [f"{number:04}" for number in range(1, len(revisions()) + 1)]
+
+
+def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
+        database.executescript(FIRST_VERSION)
+    workspace = open_workspace(tmp_path)
+    (audience,) = workspace.audiences
+    assert (audience.name, audience.generation, audience.directory, audience.chosen) == ("All", 2, "", False)
+    assert audience.updated_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    (segment,) = workspace.segments
+    assert (segment.name, segment.active, segment.tags) == ("All", True, ())
+    assert list(workspace.runs) == []
+    assert len(workspace.pushes) == 0
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_workspace_from_before_alembic_goes_on_where_it_was(engine: Engine, version: int) -> None:
+    with engine.begin() as database:
+        upgrade(database, to=f"{version:04}")
+        database.execute(text("DROP TABLE alembic_version"))
+        for earlier in range(1, version + 1):
+            database.execute(text("INSERT INTO schema_versions VALUES (:version)"), {"version": earlier})
+    opened(engine)
+    assert differences(engine) == []
+
+
+@pytest.mark.parametrize("make", [opened, migrated])
+def test_the_audit_log_refuses_changes_however_it_was_made(engine: Engine, make: Callable[[Engine], None]) -> None:
+    make(engine)
+    execute(engine, "INSERT INTO audit_entries VALUES (1, 'a', '2026-11-01 10:00:00', 'eva', 'forget', 'x', '{}')")
+    with pytest.raises(DBAPIError, match="only ever added to"):
+        execute(engine, "DELETE FROM audit_entries")
+
+
+def test_what_comes_with_new_or_changed_tables_comes_once(engine: Engine) -> None:
+    times: list[SqlConnection] = []
+    bring_up_to_date(engine, then=times.append)
+    bring_up_to_date(engine, then=times.append)
+    assert len(times) == 1
+
+
+def test_programs_from_before_alembic_are_told_of_a_newer_version(engine: Engine) -> None:
+    opened(engine)
+    with engine.connect() as database:
+        assert database.execute(text("SELECT max(version) FROM schema_versions")).scalar() == 5
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        "CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('9999')",
+        "CREATE TABLE schema_versions (version INTEGER PRIMARY KEY);\nINSERT INTO schema_versions VALUES (1000)",
+    ],
+)
+def test_a_newer_workspace_is_refused_and_left_as_it_is(engine: Engine, newer: str) -> None:
+    execute(engine, newer)
+    before = inspect(engine).get_table_names()
+    with pytest.raises(WorkspaceError, match="newer version of ci-magics") as refused:
+        opened(engine)
+    assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
+    assert inspect(engine).get_table_names() == before
+
+
+def test_a_migration_that_fails_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    execute(engine, FIRST_VERSION.strip().removesuffix(";"))
+    before = {name: inspect(engine).get_columns(name) for name in inspect(engine).get_table_names()}
+    monkeypatch.setattr("alembic.op.create_table", fails)
+    with pytest.raises(KeyboardInterrupt):
+        opened(engine)
+    after = {name: inspect(engine).get_columns(name) for name in inspect(engine).get_table_names()}
+    assert {name: len(columns) for name, columns in after.items()} == {name: len(c) for name, c in before.items()}
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    code = "import sys, ci_magics as ci; ci.open_workspace(sys.argv[1]); print('alembic' in sys.modules)"
+    for folder in (tmp_path / "new", tmp_path / "workspace"):
+        command = [sys.executable, "-c", code, str(folder)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
