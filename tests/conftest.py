@@ -35,6 +35,9 @@ class RunningEmulator:
     customer_id: str
     account_id: str
     control_token: str
+    insights_token: str
+    subscription_key: str
+    instance_id: str
     session: requests.Session = field(default_factory=requests.Session)
 
     def headers(self, **changes: str | None) -> dict[str, str]:
@@ -60,6 +63,12 @@ class RunningEmulator:
         )
         assert answer.status_code == 200, answer.text
         return answer.text if path.endswith("/members") else answer.json()
+
+    def insights(self, path: str, method: str = "GET", **options: Any) -> requests.Response:
+        """Ask Customer Insights for something below the instance, or an address that it handed out."""
+        url = path if path.startswith("http") else f"{self.base_url}/v1/instances/{self.instance_id}{path}"
+        headers = {"Authorization": f"Bearer {self.insights_token}", "Ocp-Apim-Subscription-Key": self.subscription_key}
+        return self.session.request(method, url, headers=headers | options.pop("headers", {}), **options)
 
     def audiences(self) -> dict[str, dict[str, Any]]:
         return {each["Name"]: each for each in self.control("GET", "/audiences") if not each["deleted"]}

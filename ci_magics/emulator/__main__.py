@@ -13,6 +13,8 @@ import threading
 from ci_magics.emulator.server import ready_credentials, start
 from ci_magics.emulator.state import World
 
+_SLOW = ("ingest", "data_pages")  # imported while the first clients find their way here
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; the first line of output is a JSON object with address and credentials."""
@@ -41,9 +43,9 @@ async def _serve(port: int, *, until_stdin_closes: bool) -> None:
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
     sys.stdout.write(json.dumps(ready_credentials(world, actual_port)) + "\n")
     sys.stdout.flush()
-    warm = loop.run_in_executor(None, importlib.import_module, "ci_magics.emulator.ingest")
+    warm = [loop.run_in_executor(None, importlib.import_module, f"ci_magics.emulator.{name}") for name in _SLOW]
     await stop.wait()
-    await warm
+    await asyncio.gather(*warm)
     server.stop()
 
 

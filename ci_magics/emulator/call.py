@@ -34,6 +34,10 @@ class Call:
         Named parts of the path.
     refused
         Items that an injected fault refuses, by their index.
+    raw_query
+        The query as it stands in the address.
+    fault, fault_details
+        What an injected fault makes of the answer, where the operation itself must know.
     """
 
     method: str
@@ -49,6 +53,9 @@ class Call:
     customer_id: str = ""
     account_id: str = ""
     refused: frozenset[int] = frozenset()
+    raw_query: str = ""
+    fault: str = ""
+    fault_details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

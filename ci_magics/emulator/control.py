@@ -25,6 +25,17 @@ _RULES: dict[str, Any] = {
     "record_bodies": lambda value: isinstance(value, bool),
     "fault_rate": lambda value: is_number(value) and 0 <= value <= 1,
     "fault_seed": lambda value: type(value) is int,
+    "customers": lambda value: type(value) is int and 0 <= value <= 100_000_000,
+    "next_link": lambda value: value in ("skip", "skiptoken", "none"),
+    "enum_case": lambda value: value in ("mixed", "camel", "pascal"),
+    "odata_count": lambda value: isinstance(value, bool),
+    "omit_nulls": lambda value: isinstance(value, bool),
+    "partitions": lambda value: type(value) is int and 1 <= value <= 1_000,
+    "refresh_seconds": lambda value: is_number(value) and 0 <= value <= 86_400,
+    "calls_per_minute": lambda value: type(value) is int and 0 <= value <= 1_000_000,
+    "dataverse_page_size": lambda value: type(value) is int and 1 <= value <= 5_000,
+    "dataverse_requests": lambda value: type(value) is int and 1 <= value <= 1_000_000,
+    "profiles_lag": lambda value: type(value) is int and 0 <= value <= 100_000_000,
 }
 
 
@@ -108,6 +119,7 @@ def settings(world: World, call: Call) -> Reply:
         if not _RULES[name](value):
             raise _bad(f"wrong value of {name}")
     world.settings = replace(world.settings, **body)
+    world.insights.changed()
     return Reply(asdict(world.settings))
 
 

@@ -7,6 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ci_magics.emulator.codes import NAMES
+from ci_magics.emulator.insights_faults import (
+    DATAVERSE_OPERATIONS,
+    INSIGHTS_FAULTS,
+    INSIGHTS_OPERATIONS,
+    is_insights,
+)
 from ci_magics.emulator.state import PlannedFault
 
 _CAMPAIGN = (
@@ -29,6 +35,8 @@ OPERATIONS = (
     "Authorize",
     "DeviceCode",
     "Token",
+    *INSIGHTS_OPERATIONS,
+    *DATAVERSE_OPERATIONS,
     "*",
 )
 
@@ -59,6 +67,7 @@ FAULTS: dict[str, frozenset[str]] = {
     "foreign_upload_url": frozenset({"GetBulkUploadUrl", "*"}),
     **dict.fromkeys((f"status_{each}" for each in STATUSES), frozenset({"UploadFile", "GetBulkUploadStatus", "*"})),
     **dict.fromkeys(("result_expired", "damaged_result"), frozenset({"GetResultFile", "*"})),
+    **INSIGHTS_FAULTS,
 }
 DETAILS: dict[str, Callable[[Any], bool]] = {
     "retry_after": lambda value: _is_whole(value) and value >= 0,
@@ -71,6 +80,7 @@ DETAILS: dict[str, Callable[[Any], bool]] = {
     "message": lambda value: isinstance(value, str),
     "reordered": lambda value: isinstance(value, bool),
     "seconds": lambda value: is_number(value) and 0 <= value <= 600,
+    "times": lambda value: _is_whole(value) and 1 <= value <= 1_000_000,
     "bytes": lambda value: _is_whole(value) and 0 <= value <= 100_000_000,
 }
 
@@ -107,7 +117,7 @@ def _problem(item: Any) -> str | None:
         return "call must be a whole number from 1"
     if not isinstance(fault, str) or not (fault in FAULTS or _is_code(fault)):
         return "unknown fault"
-    if operation not in FAULTS.get(fault, _ANYWHERE):
+    if operation not in FAULTS.get(fault, _ANYWHERE) or (_is_code(fault) and is_insights(operation)):
         return f"{fault} does not happen to {operation}"
     wrong = [name for name, fits in DETAILS.items() if name in item and not fits(item[name])]
     return f"wrong value of {wrong[0]}" if wrong else None

@@ -9,6 +9,8 @@ from typing import Any
 
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
+from ci_magics.emulator.insights_faults import cut, is_insights, service_fault
+from ci_magics.emulator.insights_replies import storage_error
 from ci_magics.emulator.oauth_replies import invalid_grant
 from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
 from ci_magics.emulator.state import World
@@ -50,7 +52,8 @@ def cuts_upload(world: World, operation: str) -> bool:
 
 def _fault_of(world: World, operation: str, calls: dict[str, int]) -> Injected:
     for planned in world.faults:
-        if planned.operation in (operation, "*") and calls[planned.operation] == planned.call:
+        since = calls.get(planned.operation, 0) - planned.call
+        if planned.operation in (operation, "*") and 0 <= since < planned.details.get("times", 1):
             return Injected(planned.fault, planned.details)
     return _by_chance(world, operation, calls[operation])
 
@@ -65,7 +68,8 @@ def _by_chance(world: World, operation: str, number: int) -> Injected:
 
 
 def prepare(operation: str, injected: Injected, call: Call) -> None:
-    """Tell a call which of its items are refused, so that they are not carried out either."""
+    """Tell a call what goes wrong with it: items that are refused are not carried out either."""
+    call.fault, call.fault_details = injected.fault, injected.details or {}
     if injected.fault == "partial" and operation != "UploadFile" and injected.detail("shape", "list") == "list":
         call.refused = frozenset(index for index in injected.detail("indexes", [0]) if index >= 0)
 
@@ -90,6 +94,8 @@ def after(operation: str, injected: Injected, reply: Reply) -> Reply:
         return Reply(b"", injected.detail("status", reply.status), reply.headers, "text/plain")
     if injected.fault == "damaged_result" and isinstance(reply.body, bytes):
         reply.body = reply.body[: len(reply.body) // 2]
+    if injected.fault in ("truncated_body", "broken_off"):
+        return cut(reply, hang_up=injected.fault == "broken_off")
     if not isinstance(reply.body, dict) or reply.status >= 400:
         return reply
     if injected.fault == "partial" and operation != "UploadFile":
@@ -125,8 +131,9 @@ def _reword(injected: Injected, element: dict[str, Any]) -> dict[str, Any]:
     return element
 
 
-def _bare(_world: World, _operation: str, injected: Injected, _call: Call) -> Reply:
-    return Reply({"Message": "Refused."}, HTTP_STATUSES[injected.fault])
+def _bare(_world: World, operation: str, injected: Injected, _call: Call) -> Reply:
+    status = HTTP_STATUSES[injected.fault]
+    return service_fault(operation, status).reply if is_insights(operation) else Reply({"Message": "Refused."}, status)
 
 
 def _html(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
@@ -144,6 +151,8 @@ def _redirect(_world: World, _operation: str, _injected: Injected, call: Call) -
 
 def _expired_token(world: World, operation: str, _injected: Injected, _call: Call) -> Reply:
     world.expire_access_tokens()
+    if is_insights(operation):
+        return service_fault(operation, 401).reply
     return fault_for(operation, 109).reply
 
 
@@ -155,6 +164,10 @@ def _expired_result(_world: World, _operation: str, _injected: Injected, _call: 
     return Reply({"Message": "The address has expired."}, 403)
 
 
+def _expired_partition(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
+    return storage_error(403, "AuthenticationFailed").reply
+
+
 _INSTEAD: dict[str, Callable[[World, str, Injected, Call], Reply]] = {
     "http": _bare,
     "http_502_html": _html,
@@ -163,6 +176,7 @@ _INSTEAD: dict[str, Callable[[World, str, Injected, Call], Reply]] = {
     "token_expired": _expired_token,
     "invalid_grant": _invalid_grant,
     "result_expired": _expired_result,
+    "partition_expired": _expired_partition,
 }
 
 

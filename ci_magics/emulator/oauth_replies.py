@@ -6,8 +6,9 @@ import html
 import uuid
 from datetime import UTC, datetime
 
+from ci_magics.emulator.audience_check import service_of
 from ci_magics.emulator.replies import Refusal, Reply
-from ci_magics.emulator.state import ADVERTISING, SANDBOX_ADVERTISING, World
+from ci_magics.emulator.state import World
 
 _ALWAYS = {"openid", "profile", "offline_access", "email"}
 
@@ -35,7 +36,7 @@ def refuse(world: World, error: str, number: int, description: str) -> Refusal:
 def wanted_scope(scope: str) -> str | None:
     """Return the service's scope out of a list; the old ``ads.manage`` and ``bingads.manage`` are refused."""
     services = [each for each in scope.split() if each not in _ALWAYS]
-    return services[0] if len(services) == 1 and services[0] in (ADVERTISING, SANDBOX_ADVERTISING) else None
+    return services[0] if len(services) == 1 and service_of(services[0]) else None
 
 
 def scope_of(world: World, scope: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +15,19 @@ _FORBIDDEN = frozenset({106, 108, 120, 122, 123, 124, 125, 126, 1001})
 
 @dataclass
 class Reply:
-    """An answer: a JSON value, text, or bytes."""
+    """An answer: a JSON value, text, bytes, or pieces of bytes that are made while it is sent."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/json; charset=utf-8"
+    breaks_off: bool = False  # the connection breaks where the body ends, as if more had been to come
+
+    def encoded(self) -> bytes | Iterator[bytes]:
+        """Return the body as it is sent."""
+        if isinstance(self.body, Iterator | bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the program

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from ci_magics.emulator import advertising, bulk, control, customers, device, oauth, user_data
-from ci_magics.emulator.call import Call
-from ci_magics.emulator.replies import Reply
-from ci_magics.emulator.state import World
-
-Handler = Callable[[World, Call], Reply]
-
-
-@dataclass(frozen=True)
-class Route:
-    """An operation of Microsoft's, its verb and its path."""
-
-    operation: str
-    method: str
-    path: re.Pattern[str]
-    handler: Handler | None  # None: the server takes it itself
-
-
-def _route(operation: str, method: str, path: str, handler: Handler | None) -> Route:
-    return Route(operation, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + r"\Z"), handler)
-
+from ci_magics.emulator import advertising, bulk, control, customers, device, insights_routes, oauth, user_data
+from ci_magics.emulator.route import Route
+from ci_magics.emulator.route import route as _route
 
 _CAMPAIGN = "/CampaignManagement/v13"
 _CUSTOMER = "/CustomerManagement/v13"
@@ -52,6 +30,7 @@ SERVICES = (
     _route("Token", "POST", "/{tenant}/oauth2/v2.0/token", oauth.token),
     _route("DeviceLogin", "GET", "/devicelogin", device.show_page),
     _route("DeviceLogin", "POST", "/devicelogin", device.take_answer),
+    *insights_routes.ROUTES,
 )
 CONTROL = (
     _route("", "GET", "/_emulator/audiences", control.audiences),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import tornado.httpserver
 import tornado.httputil
@@ -20,9 +20,10 @@ from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault
-from ci_magics.emulator.routes import Route, find_route
+from ci_magics.emulator.route import Route
+from ci_magics.emulator.routes import find_route
 from ci_magics.emulator.severing import Severing
-from ci_magics.emulator.state import ADVERTISING, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
+from ci_magics.emulator.state import ADVERTISING, DATAVERSE, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
 
 HOST = "127.0.0.1"
 MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that the refusal is Microsoft's
@@ -47,12 +48,14 @@ class Front(tornado.web.RequestHandler):
         tracking_id = str(uuid.uuid4())
         found = find_route(self.request.method or "", self.request.path)
         if isinstance(found, int):
-            self._send(Reply({"Message": "There is no such operation."}, found), "", tracking_id)
+            await self._send(Reply({"Message": "There is no such operation."}, found), "", tracking_id)
             return
         route, arguments = found
         call = _call(self.request, arguments)
         if self.request.path.startswith("/_emulator/"):
-            self._send_unrecorded(self._control(route, call))
+            reply = self._control(route, call)
+            self._begin(reply, None)
+            await self._write(reply)
             return
         injected = injection.next_fault(self.world, route.operation)
         reply = await self._service(route, call, injected)
@@ -60,7 +63,7 @@ class Front(tornado.web.RequestHandler):
             self._record(route.operation, 0, tracking_id)
             self._hang_up()
             return
-        self._send(reply, route.operation, tracking_id)
+        await self._send(reply, route.operation, tracking_id)
 
     get = post = put = delete = patch = handle
 
@@ -98,20 +101,37 @@ class Front(tornado.web.RequestHandler):
         except Refusal as refusal:
             return refusal.reply
 
-    def _send(self, reply: Reply, operation: str, tracking_id: str) -> None:
+    async def _send(self, reply: Reply, operation: str, tracking_id: str) -> None:
         if isinstance(reply.body, dict) and "TrackingId" in reply.body:
             reply.body["TrackingId"] = tracking_id
-        self.set_header("TrackingId", tracking_id)
         self._record(operation, reply.status, tracking_id)
-        self._send_unrecorded(reply)
+        self._begin(reply, tracking_id)
+        await self._write(reply)
 
-    def _send_unrecorded(self, reply: Reply) -> None:
+    def _begin(self, reply: Reply, tracking_id: str | None) -> None:
         self.set_status(reply.status)
+        if tracking_id:
+            self.set_header("TrackingId", tracking_id)
         self.set_header("Content-Type", reply.content_type)
         self.set_header("Cache-Control", "no-store")
         for name, value in reply.headers.items():
             self.set_header(name, value)
-        self.finish(reply.body if isinstance(reply.body, str | bytes) else json.dumps(reply.body))
+
+    async def _write(self, reply: Reply) -> None:
+        """Send a body; one that is made piece by piece as the client takes it."""
+        body = reply.encoded()
+        if not isinstance(body, bytes):
+            for piece in body:
+                self.write(piece)
+                await self.flush()
+            self.finish()
+        elif reply.breaks_off:
+            self.set_header("Content-Length", len(body) * 2 + 1)
+            self.write(body)
+            await self.flush()
+            self._hang_up()
+        else:
+            self.finish(body)
 
     def _hang_up(self) -> None:
         """Close the connection without a word."""
@@ -142,7 +162,10 @@ class Front(tornado.web.RequestHandler):
         """Answer a failure of the emulator itself as Microsoft would one of its own."""
         reply = ad_api_fault(0).reply
         reply.status = status_code
-        self._send(reply, "", str(uuid.uuid4()))
+        tracking_id = str(uuid.uuid4())
+        self._record("", status_code, tracking_id)
+        self._begin(reply, tracking_id)
+        self.finish(json.dumps(reply.body))
 
     def log_exception(self, *error: Any) -> None:
         """Leave data out of the log: the type says enough to find the place."""
@@ -172,7 +195,7 @@ def ready_credentials(world: World, port: int) -> dict[str, str]:
         "developer_token": UNIVERSAL_DEVELOPER_TOKEN,
         "customer_id": world.user.customer_id,
         "account_id": "111",
-        "insights_token": world.issue_access_token(INSIGHTS, seconds),
+        "insights_token": world.issue_access_token(f"{INSIGHTS} {DATAVERSE}", seconds),
         "subscription_key": world.subscription_key,
         "instance_id": world.instance_id,
         "control_token": world.control_token,
@@ -189,7 +212,8 @@ def _call(request: tornado.httputil.HTTPServerRequest, arguments: dict[str, str]
         headers=request.headers,
         body=request.body,
         host=request.host,
-        arguments=arguments,
+        arguments={name: unquote(value) for name, value in arguments.items()},
+        raw_query=request.query,
         form=form,
         files=files,
     )

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from ci_magics.emulator.insights_state import Insights
 from ci_magics.emulator.members import Members
 from ci_magics.emulator.people import People
 
 UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - Microsoft publishes it for its sandbox
 ADVERTISING = "https://ads.microsoft.com/msads.manage"
 SANDBOX_ADVERTISING = "https://si.ads.microsoft.com/msads.manage"
-INSIGHTS = "https://api.ci.ai.dynamics.com/.default"
+INSIGHTS = "https://api.ci.ai.microsoft.com/.default"
+DATAVERSE = "https://contoso.crm.dynamics.com/.default"
 HOUR = 3600.0
 TOKEN_SECONDS = HOUR
 KEPT_REQUESTS = 200_000
@@ -53,6 +55,17 @@ class Settings:
     record_bodies: bool = False
     fault_rate: float = 0.0
     fault_seed: int = 0
+    customers: int = 5_000
+    next_link: str = "skip"
+    enum_case: str = "mixed"
+    odata_count: bool = True
+    omit_nulls: bool = False
+    partitions: int = 4
+    refresh_seconds: float = 2.0
+    calls_per_minute: int = 0
+    dataverse_page_size: int = 5_000
+    dataverse_requests: int = 6_000
+    profiles_lag: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,6 +198,7 @@ class World:
         """Return to the start; tokens stay valid, ids are never given twice."""
         self.clock.reset()
         self.settings = Settings()
+        self.insights = Insights(self.instance_id, self.clock.now())
         self.people: People | None = None
         self.audiences: dict[str, Audience] = {}
         self.uploads: dict[str, Upload] = {}

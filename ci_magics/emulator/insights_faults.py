@@ -1,0 +1,57 @@
+"""What can go wrong with Customer Insights and Dataverse on demand, in their own words."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ci_magics.emulator.insights_replies import api_error, dataverse_error, gateway_error
+from ci_magics.emulator.replies import Refusal, Reply
+
+INSIGHTS_OPERATIONS = (
+    "GetAllInstances",
+    "GetInstance",
+    "GetAllSegments",
+    "GetData",
+    "GetPartition",
+)
+DATAVERSE_OPERATIONS: tuple[str, ...] = ()
+_PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseSet", "*"})
+#: Each fault by name, and the operations that it can befall.
+INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
+    # The link leads to the page itself; to another host; a page without rows, but with a link.
+    **dict.fromkeys(("repeated_page", "foreign_next_link", "empty_page"), _PAGES),
+    # Rows without the e-mail attribute; the segment that is asked for is deleted, and gone from then on.
+    **dict.fromkeys(("no_email", "segment_deleted"), _PAGES),
+    # Half of the body as if it were all of it; half of the body, and then the connection breaks.
+    **dict.fromkeys(("truncated_body", "broken_off"), frozenset({*INSIGHTS_OPERATIONS, *_PAGES})),
+    "partition_expired": frozenset({"GetPartition", "*"}),
+}
+_WORDS = {401: "The token has expired.", 403: "Not allowed.", 429: "Too many calls.", 500: "Failed.", 503: "Busy."}
+#: Dataverse has a code for each of its budgets; this one is of the number of requests.
+_TOO_MANY = "0x80072322"
+
+
+def is_insights(operation: str) -> bool:
+    """Tell whether an operation is of Customer Insights or Dataverse."""
+    return operation in INSIGHTS_OPERATIONS or operation in DATAVERSE_OPERATIONS
+
+
+def service_fault(operation: str, status: int) -> Refusal:
+    """Build a refusal in the shape of the service."""
+    words = _WORDS[status]
+    if operation in DATAVERSE_OPERATIONS:
+        return dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
+    return gateway_error(status, words) if status == 429 else api_error(status, words)
+
+
+def cut(reply: Reply, *, hang_up: bool) -> Reply:
+    """Leave the second half of a body away; say that it was longer where the connection is to break."""
+    whole = reply.encoded()
+    if isinstance(whole, bytes):
+        half = whole[: len(whole) // 2]
+    else:
+        first = next(islice(whole, 1), b"")
+        half = first[: len(first) // 2]
+    reply.body = half
+    reply.breaks_off = hang_up
+    return reply

@@ -1,0 +1,81 @@
+"""Answers of Customer Insights: its errors, its moments, and the spelling of its words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ci_magics.emulator.replies import Refusal, Reply
+
+_NAMES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable"}
+
+
+def api_error(status: int, message: str) -> Refusal:
+    """Build an ApiErrorResult, the shape of all but the data operations."""
+    body: dict[str, Any] = {
+        "exception": None,
+        "httpStatusCode": str(status),
+        "exceptionCulprit": "user" if status < 500 else "system",
+        "errorCode": _NAMES.get(status, "InternalServerError"),
+        "resultSeverity": "error",
+        "message": message,
+        "name": None,
+        "params": {},
+        "ciResults": [],
+    }
+    return Refusal(Reply(body, status))
+
+
+def odata_error(status: int, message: str, target: str | None = None) -> Refusal:
+    """Build an ODataError, the shape of the data operations."""
+    body: dict[str, Any] = {
+        "errorCode": _NAMES.get(status, "InternalServerError"),
+        "message": message,
+        "target": target,
+        "details": [],
+        "innerError": None,
+        "instanceAnnotations": [],
+        "typeAnnotation": None,
+    }
+    return Refusal(Reply(body, status))
+
+
+def gateway_error(status: int, message: str, headers: dict[str, str] | None = None) -> Refusal:
+    """Build an error of the gateway before the service: keys and rates."""
+    return Refusal(Reply({"statusCode": status, "message": message}, status, headers or {}))
+
+
+def dataverse_error(status: int, code: str, message: str) -> Refusal:
+    """Build an error of the Dataverse Web API."""
+    return Refusal(Reply({"error": {"code": code, "message": message}}, status, {"OData-Version": "4.0"}))
+
+
+def storage_error(status: int, code: str) -> Refusal:
+    """Build an error of Azure Storage, where partitions are."""
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
+    return Refusal(Reply(body, status, {"x-ms-error-code": code}, "application/xml"))
+
+
+def moment(seconds: float | None) -> str | None:
+    """Write a moment."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def spelled(word: str, spelling: str) -> str:
+    """Write a word of an enumeration: the Swagger says ``camelCase``, live answers were seen in ``PascalCase``."""
+    first = word[:1].lower() if spelling == "camel" else word[:1].upper()
+    return first + word[1:]
+
+
+def recased(value: Any, keys: frozenset[str], spelling: str) -> Any:
+    """Write the values of some keys in one spelling, wherever they stand."""
+    if isinstance(value, list):
+        return [recased(each, keys, spelling) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: spelled(each, spelling) if key in keys and isinstance(each, str) else recased(each, keys, spelling)
+        for key, each in value.items()
+    }

@@ -1,0 +1,61 @@
+"""Pages: where the next one is, and what a page looks like as bytes."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+from ci_magics.emulator.call import Call
+
+FOREIGN = "https://pages.example.com"
+_SIGNED = 12
+
+
+def token_for(secret: str, scope: str, offset: int) -> str:
+    """Return an opaque token for the page that begins at ``offset`` of what ``scope`` names."""
+    text = f"{offset}:{_signature(secret, scope, offset)}"
+    return base64.b64encode(text.encode()).decode()
+
+
+def offset_of(secret: str, scope: str, token: str) -> int | None:
+    """Return where the page of a token begins, or None where the token is not one of ours for this question."""
+    try:
+        number, _, signature = base64.b64decode(token, validate=True).decode("ascii").partition(":")
+        offset = int(number)
+    except ValueError:
+        return None
+    return offset if hmac.compare_digest(signature, _signature(secret, scope, offset)) else None
+
+
+def address(call: Call, name: str, value: str) -> str:
+    """Return the address of this request with one option replaced; the others stay as they were written."""
+    dropped = ("$skip=", "$skiptoken=", "%24skip=", "%24skiptoken=")
+    kept = [part for part in call.raw_query.split("&") if part and not part.startswith(dropped)]
+    query = "&".join([*kept, f"{name}={quote(value, safe='')}"])
+    return f"{call.origin}{call.path}?{query}"
+
+
+def encoded(frame: pl.DataFrame, before: dict[str, Any], next_link: str | None, *, omit_nulls: bool) -> bytes:
+    """Return a page: rows as JSON objects between what comes before and after them."""
+    rows = frame.write_json().encode() if frame.height else b"[]"
+    if omit_nulls:
+        rows = _without_nulls(rows, frame)
+    head = json.dumps(before)[:-1] + ("," if before else "")
+    tail = "" if next_link is None else f',"@odata.nextLink":{json.dumps(next_link)}'
+    return b"".join([head.encode(), b'"value":', rows, tail.encode(), b"}"])
+
+
+def _without_nulls(rows: bytes, frame: pl.DataFrame) -> bytes:
+    for name in [each for each in frame.columns if frame[each].null_count()]:
+        empty = f'"{name}":null'.encode()
+        rows = rows.replace(b"," + empty, b"").replace(b"{" + empty + b",", b"{").replace(b"{" + empty + b"}", b"{}")
+    return rows
+
+
+def _signature(secret: str, scope: str, offset: int) -> str:
+    return hmac.new(secret.encode(), f"{scope}:{offset}".encode(), "sha256").hexdigest()[:_SIGNED]
