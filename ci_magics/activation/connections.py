@@ -162,7 +162,6 @@ def _new(
         flow=flow,
         client_id=client_id,
         tenant=tenant or "",
-        home_account_id=None,
         created_by=workspace.user,
         created_at=datetime.now(UTC),
     )

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import msal
 import requests
 
-from ci_magics.errors import CiError, SignInError
+from ci_magics.errors import SignInError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields
 from ci_magics.microsoft.http import open_session
+from ci_magics.microsoft.sign_in_errors import sign_in_error
 
 Flow = Literal["device", "browser", "env"]
 FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
 
 #: The emulator knows one application; real ones are registered in Microsoft Entra.
 EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
+_UNDOCUMENTED = "Microsoft Advertising does not document signing in by a code: if it stays, use --flow browser."
 _LOOPBACK_REDIRECT = "http://localhost"
 _BROWSER_SECONDS = 300
-
-#: What the person should do for each error of Microsoft Entra (guide "Get tokens", "Handle service errors").
-_REMEDIES = {
-    "invalid_grant": ("The sign-in is not valid any more.", "Sign in again: %ci_connect NAME --flow device."),
-    "access_denied": ("The sign-in was declined.", "Sign in again and accept what is asked."),
-    "authorization_declined": ("The sign-in was declined.", "Sign in again and accept what is asked."),
-    "expired_token": ("Nobody signed in before the code expired.", "Run it again and enter the new code in time."),
-    "invalid_client": ("Microsoft does not know this application.", "Check the client id of the connection."),
-    "unauthorized_client": (
-        "This application may not sign in this way.",
-        "Allow public client flows for it in Microsoft Entra, or use another --flow.",
-    ),
-    "invalid_scope": ("This application may not use Microsoft Advertising.", "Check its permissions in Entra."),
-}
 
 
 class MsalTokens:
@@ -62,9 +51,14 @@ class MsalTokens:
         return str(self._account.get("username") or "")
 
     @property
+    def home_account_id(self) -> str:
+        """What Microsoft calls the person: no name, and the same for every application."""
+        return str(self._account.get("home_account_id") or "")
+
+    @property
     def directory(self) -> str:
         """The directory (tenant) that the person belongs to."""
-        return str(self._account.get("home_account_id") or "").partition(".")[2]
+        return self.home_account_id.partition(".")[2]
 
     def token(self) -> str:
         """Return a valid access token."""
@@ -122,38 +116,67 @@ def open_cache(path: Path, on_notice: Callable[[str], None]) -> msal.TokenCache:
     path
         The cache file; its folder must exist and be private.
     on_notice
-        Called with a sentence when the tokens can only be kept in a plain file (mode 0600).
+        Called with a sentence when a new cache can only be a plain file (mode 0600).
     """
     import msal_extensions
 
     try:
         persistence = msal_extensions.build_encrypted_persistence(str(path))
     except Exception:  # noqa: BLE001 - whatever the platform lacks, a private file is the documented fallback
-        on_notice(f"This machine offers no encryption for tokens: they are kept in {path.name}, readable by you only.")
+        if not path.exists():
+            on_notice(
+                f"This machine offers no encryption for tokens: they are kept in {path.name}, readable by you only."
+            )
         persistence = msal_extensions.FilePersistence(str(path))
     return msal_extensions.PersistedTokenCache(persistence)
 
 
-def known_sign_in(app: msal.PublicClientApplication, scope: str, home_account_id: str | None) -> MsalTokens | None:
+@dataclass(frozen=True)
+class SignedIn:
+    """Somebody who signed in on this machine earlier."""
+
+    home_account_id: str
+    username: str = field(repr=False)
+
+
+def signed_in(app: msal.PublicClientApplication) -> list[SignedIn]:
+    """Return everybody whose tokens are kept."""
+    with _reachable():
+        accounts = app.get_accounts()
+    return [SignedIn(str(each["home_account_id"]), str(each.get("username") or "")) for each in accounts]
+
+
+def tokens_of(app: msal.PublicClientApplication, scope: str, home_account_id: str) -> MsalTokens | None:
     """Return the tokens of somebody who signed in earlier, or None."""
     with _reachable():
         accounts = app.get_accounts()
     account = next((each for each in accounts if each["home_account_id"] == home_account_id), None)
-    if account is None and home_account_id is None and len(accounts) == 1:
-        account = accounts[0]
     return MsalTokens(app, account, scope) if account else None
+
+
+def sign_out(app: msal.PublicClientApplication, home_account_id: str) -> None:
+    """Forget the tokens of somebody on this machine; Microsoft is not asked."""
+    with _reachable():
+        accounts = app.get_accounts()
+    for account in accounts:
+        if account["home_account_id"] == home_account_id:
+            app.remove_account(account)
 
 
 def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
     """Show a link and a code, and wait until the person has signed in; can be interrupted."""
     with _reachable():
         flow = app.initiate_device_flow([scope])
-    if "user_code" not in flow:
-        _checked(flow)
-    show(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
-    with _reachable():
-        answer = app.acquire_token_by_device_flow(flow)
-    return _tokens(app, scope, answer)
+    try:
+        if "user_code" not in flow:
+            _checked(flow)
+        show(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
+        with _reachable():
+            answer = app.acquire_token_by_device_flow(flow)
+        return _tokens(app, scope, answer)
+    except SignInError as error:
+        error.next_step = f"{error.next_step} {_UNDOCUMENTED}"
+        raise
 
 
 def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
@@ -232,14 +255,4 @@ def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return an answer that holds a token, or raise what went wrong without repeating the provider's words."""
     if answer and "access_token" in answer:
         return answer
-    raise _sign_in_error(str((answer or {}).get("error") or "invalid_grant"), answer or {})
-
-
-def _sign_in_error(error: str, answer: Mapping[str, Any]) -> CiError:
-    sentence, next_step = _REMEDIES.get(
-        error, ("Signing in to Microsoft failed.", "Run it again; if it stays, show the code to your administrator.")
-    )
-    codes = answer.get("error_codes") or []
-    code = f"AADSTS{codes[0]}" if codes else error
-    correlation = answer.get("correlation_id")
-    return SignInError(sentence, next_step, code=code, tracking_id=str(correlation) if correlation else None)
+    raise sign_in_error(answer or {})

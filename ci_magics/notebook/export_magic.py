@@ -60,7 +60,7 @@ def export(call: Call) -> Any:
         from ci_magics.notebook.forms.export import ExportForm
 
         return ExportForm()
-    from ci_magics.activation.services import can_ask
+    from ci_magics.activation.signing_in import can_ask
 
     options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
     options |= {name: arguments.given(name) or default for name, default in _DEFAULTS.items()}

@@ -51,7 +51,6 @@ class Connection:
     flow: str | None
     client_id: str | None
     tenant: str
-    home_account_id: str | None = field(repr=False)
     created_by: str
     created_at: datetime
     consents: tuple[Consent, ...] = ()
@@ -100,6 +99,22 @@ class Connection:
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
         """Return the same connection with other consents."""
         return replace(self, consents=consents)
+
+
+@dataclass(frozen=True)
+class SignInRecord:
+    """Which of the accounts of a person is taken for a connection or source; it names nobody."""
+
+    id: str
+    user: str
+    subject_id: str
+    home_account_id: str = field(repr=False)
+    signed_in_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The word by which it is listed."""
+        return self.id
 
 
 @dataclass(frozen=True)

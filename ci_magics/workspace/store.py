@@ -38,6 +38,7 @@ from ci_magics.workspace.models import (
     RunRecord,
     SegmentCount,
     SegmentRecord,
+    SignInRecord,
     StepRecord,
     UserRole,
 )
@@ -77,6 +78,9 @@ class Workspace:
         self.spool = PrivateFiles(folder / "spool")
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
+        )
+        self.sign_ins = Shelf(
+            engine, tables.sign_ins, SignInRecord, word="sign-in", advice="See %ci_connect.", order="signed_in_at"
         )
         self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
         self.connections = ConnectionShelf(engine, self._sees)
@@ -176,7 +180,7 @@ class ConnectionShelf(Shelf[Connection]):
         found = list(self)
         if any(each.details_hidden for each in found):
             return pd.DataFrame([(each.name, each.type) for each in found], columns=["name", "type"])
-        return super().to_frame().drop(columns="home_account_id")
+        return super().to_frame()
 
 
 def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:

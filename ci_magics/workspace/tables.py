@@ -61,7 +61,6 @@ connections = Table(
     Column("flow", String(20)),
     Column("client_id", String(100)),
     Column("tenant", String(100), nullable=False),
-    Column("home_account_id", String(200)),
     Column("created_by", String(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -210,6 +209,16 @@ user_roles = Table(
     Column("role", String(20), nullable=False),
     Column("given_by", String(200), nullable=False),
     Column("given_at", UtcDateTime, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", String(250), primary_key=True),
+    Column("user", String(200), nullable=False),
+    Column("subject_id", String(36), nullable=False, index=True),
+    Column("home_account_id", String(200), nullable=False),
+    Column("signed_in_at", UtcDateTime, nullable=False),
 )
 
 audit_entries = Table(

@@ -197,15 +197,28 @@ def test_another_process_finds_who_signed_in(
     first = application(endpoints, signin.open_cache(path, print))
     signin.sign_in_by_refresh_token(first, endpoints.scope, emulator.refresh_token)
     second = application(endpoints, signin.open_cache(path, print))
-    known = signin.known_sign_in(second, endpoints.scope, None)
+    (person,) = signin.signed_in(second)
+    known = signin.tokens_of(second, endpoints.scope, person.home_account_id)
     assert known is not None
     assert works(emulator, known.token())
     assert emulator.operations().count("Token") == 1
-    assert signin.known_sign_in(second, endpoints.scope, "somebody.else") is None
+    assert signin.tokens_of(second, endpoints.scope, "somebody.else") is None
+
+
+def test_signing_out_forgets_the_tokens_on_this_machine(
+    emulator: RunningEmulator, endpoints: Endpoints, app: Any
+) -> None:
+    tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    (person,) = signin.signed_in(app)
+    assert person.home_account_id == tokens.home_account_id
+    assert person.username not in repr(person)
+    signin.sign_out(app, person.home_account_id)
+    assert signin.signed_in(app) == []
 
 
 def test_nobody_is_known_at_first(endpoints: Endpoints, app: Any) -> None:
-    assert signin.known_sign_in(app, endpoints.scope, None) is None
+    assert signin.signed_in(app) == []
+    assert signin.tokens_of(app, endpoints.scope, "anybody") is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ def shared(*with_whom: str) -> Connection:
         flow=None,
         client_id=None,
         tenant="",
-        home_account_id=None,
         created_by="carl",
         created_at=datetime.now(UTC),
     )

@@ -37,6 +37,14 @@ CREATE TABLE segments (
 INSERT INTO segments VALUES
   ('s', 'All', '{"email": "EMail", "key": "Id", "where": null}', 'f', 3, '{}', '{}', '[]', 'eva',
    '2026-11-01 10:00:00.000000');
+CREATE TABLE connections (
+  id VARCHAR(36) PRIMARY KEY, name VARCHAR(200) UNIQUE, environment VARCHAR(20), customer_id VARCHAR(30),
+  account_id VARCHAR(30), account_name VARCHAR(200), shared_with JSON, flow VARCHAR(20), client_id VARCHAR(100),
+  tenant VARCHAR(100), home_account_id VARCHAR(200), created_by VARCHAR(200), created_at TIMESTAMP
+);
+INSERT INTO connections VALUES
+  ('c', 'C', 'emulator', '222', '111', '', '["administrator"]', NULL, NULL, '', 'oid.tid', 'eva',
+   '2026-11-01 10:00:00.000000');
 CREATE TABLE runs (
   id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), destination VARCHAR(300), status VARCHAR(30), results JSON,
   started_by VARCHAR(200), started_at TIMESTAMP, finished_at TIMESTAMP
@@ -105,6 +113,7 @@ def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     assert audience.updated_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
     (segment,) = workspace.segments
     assert (segment.name, segment.active, segment.tags) == ("All", True, ())
+    assert workspace.all_connections["C"].customer_id == "222"
     assert list(workspace.runs) == []
     assert len(workspace.pushes) == 0
 

@@ -38,7 +38,6 @@ CONNECTION = Connection(
     flow=None,
     client_id=None,
     tenant="",
-    home_account_id="somebody",
     created_by="ada",
     created_at=NOW,
 )
