@@ -45,6 +45,10 @@ CREATE TABLE connections (
 INSERT INTO connections VALUES
   ('c', 'C', 'emulator', '222', '111', '', '["administrator"]', NULL, NULL, '', 'oid.tid', 'eva',
    '2026-11-01 10:00:00.000000');
+CREATE TABLE consents (
+  id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), kind VARCHAR(40), text_version VARCHAR(20),
+  given_by VARCHAR(200), given_at TIMESTAMP, withdrawn_by VARCHAR(200), withdrawn_at TIMESTAMP
+);
 CREATE TABLE runs (
   id VARCHAR(36) PRIMARY KEY, connection_id VARCHAR(36), destination VARCHAR(300), status VARCHAR(30), results JSON,
   started_by VARCHAR(200), started_at TIMESTAMP, finished_at TIMESTAMP
