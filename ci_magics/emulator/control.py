@@ -27,6 +27,7 @@ _RULES: dict[str, Any] = {
     "fault_seed": lambda value: type(value) is int,
     "customers": lambda value: type(value) is int and 0 <= value <= 100_000_000,
     "next_link": lambda value: value in ("skip", "skiptoken", "none"),
+    "email_semantic_type": lambda value: value in ("IdentityServiceEmail", "Identity.Service.Email", ""),
     "enum_case": lambda value: value in ("mixed", "camel", "pascal"),
     "odata_count": lambda value: isinstance(value, bool),
     "omit_nulls": lambda value: isinstance(value, bool),

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from ci_magics.emulator import jobs
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.insights_checks import check_insights
-from ci_magics.emulator.insights_replies import api_error, moment, recased
+from ci_magics.emulator.insights_reading import at_home, begin, flag, shown, whole
+from ci_magics.emulator.insights_replies import moment
 from ci_magics.emulator.insights_state import Instance, Segment
 from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
 
-_NAME = re.compile(r"[A-Za-z]\w*")
-_ENUMS = frozenset(
-    ("instanceType", "provisioningState", "kind", "state", "jobStatus", "type", "rowsetOperation", "comparisonOperator")
-)
 _HISTORIC_DAYS = 10
 
 
 def get_all_instances(world: World, call: Call) -> Reply:
     """List the instances; the older address says more of each."""
-    check_insights(world, call)
+    begin(world, call)
     old = call.path.startswith("/api/")
-    shown = [_instance(world, call, each, old=old) for each in world.insights.instances.values()]
-    return Reply(_spelled(world, shown))
+    found = [_instance(world, call, each, old=old) for each in world.insights.instances.values()]
+    return Reply(shown(world, found))
 
 
 def get_instance(world: World, call: Call) -> Reply:
     """Answer the metadata of an instance."""
-    check_insights(world, call)
+    begin(world, call)
     instance = world.insights.instances[call.arguments["instance"]]
     body = {
         "isB2B": instance.is_b2b,
@@ -47,29 +43,29 @@ def get_instance(world: World, call: Call) -> Reply:
         "createdUtc": moment(world.insights.created),
         "instanceId": instance.id,
     }
-    return Reply(_spelled(world, body))
+    return Reply(shown(world, body))
 
 
 def get_all_segments(world: World, call: Call) -> Reply:
     """List the segments of an instance: a bare array."""
-    check_insights(world, call)
-    _check_query(call, "includeHistoricStats", "historicStatsDays", "numberOfSegments")
-    if call.arguments["instance"] != world.insights.home:
+    begin(world, call, "includeHistoricStats", "historicStatsDays", "numberOfSegments")
+    if not at_home(world, call):
         return Reply([])
-    with_history = call.query.get("includeHistoricStats", "false").lower() == "true"
-    days = _whole(call, "historicStatsDays", _HISTORIC_DAYS)
-    number = _whole(call, "numberOfSegments", len(world.insights.segments))
+    with_history = flag(call, "includeHistoricStats")
+    days = whole(call, "historicStatsDays", _HISTORIC_DAYS)
+    number = whole(call, "numberOfSegments", len(world.insights.segments))
+    jobs.settle(world)
     some = list(world.insights.segments.values())[:number]
-    return Reply(_spelled(world, [_segment(world, each, days if with_history else 0) for each in some]))
+    return Reply(shown(world, [segment_body(world, each, days if with_history else 0) for each in some]))
 
 
 def _instance(world: World, call: Call, instance: Instance, *, old: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {"instanceId": instance.id, "name": instance.name, "instanceType": instance.kind}
+    common: dict[str, Any] = {"instanceId": instance.id, "name": instance.name, "instanceType": instance.kind}
     if old:
         own = {"tenantId": world.user.tenant_id, "tenantName": "Contoso", "region": "westeurope"}
-        return {**shown, **own, "scaleUnitUri": call.origin}
+        return {**common, **own, "scaleUnitUri": call.origin}
     return {
-        **shown,
+        **common,
         "expiryTimeUtc": None,
         "maxTrialExtensionsAllowed": 0,
         "trialExtensionHistory": None,
@@ -85,9 +81,10 @@ def _refresh_schedule(world: World) -> dict[str, Any]:
     return {name: schedule.get(name) for name in names}
 
 
-def _segment(world: World, segment: Segment, days: int) -> dict[str, Any]:
+def segment_body(world: World, segment: Segment, days: int = 0) -> dict[str, Any]:
+    """Return a segment as Customer Insights shows it, with the history of some days."""
     count = _count(world, segment)
-    shown = segment.history[-days:] if days else []
+    history = segment.history[-days:] if days else []
     return {
         "kind": segment.kind,
         "name": segment.name,
@@ -98,7 +95,7 @@ def _segment(world: World, segment: Segment, days: int) -> dict[str, Any]:
         "errorDescription": segment.error,
         "endDate": None,
         "evaluationStatus": {
-            "jobStatus": segment.status,
+            "jobStatus": jobs.status_of(world, segment),
             "evaluationDate": moment(segment.history[-1].at) if segment.history else None,
             "entityCount": count,
             "error": _error(segment.error),
@@ -112,7 +109,7 @@ def _segment(world: World, segment: Segment, days: int) -> dict[str, Any]:
                 "jobStatus": each.status,
                 "error": _error(each.error),
             }
-            for each in shown
+            for each in history
         ],
         "segmentQueryStats": None,
         "version": segment.version,
@@ -134,21 +131,3 @@ def _count(world: World, segment: Segment) -> int | None:
 
 def _error(text: str | None) -> dict[str, Any] | None:
     return None if text is None else {"value": text, "key": "segmentEvaluationFailed", "args": []}
-
-
-def _spelled(world: World, body: Any) -> Any:
-    spelling = world.settings.enum_case
-    return body if spelling == "mixed" else recased(body, _ENUMS, spelling)
-
-
-def _check_query(call: Call, *known: str) -> None:
-    unknown = sorted(set(call.query) - set(known))
-    if unknown:
-        raise api_error(400, f"The query parameter {unknown[0]} is not known.")
-
-
-def _whole(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise api_error(400, f"{name} must be a whole number from 0.")
-    return int(text)

@@ -80,6 +80,7 @@ DETAILS: dict[str, Callable[[Any], bool]] = {
     "message": lambda value: isinstance(value, str),
     "reordered": lambda value: isinstance(value, bool),
     "seconds": lambda value: is_number(value) and 0 <= value <= 600,
+    "outcome": lambda value: value in ("failed", "timedOut", "aborted", "skipped"),
     "times": lambda value: _is_whole(value) and 1 <= value <= 1_000_000,
     "bytes": lambda value: _is_whole(value) and 0 <= value <= 100_000_000,
 }

@@ -77,7 +77,7 @@ class Insights:
             trial: Instance(trial, "Contoso trial", "trial", is_b2b=True),
         }
         self.home = instance_id
-        self.created = now - CREATED
+        self.began, self.created = now, now - CREATED
         self.segments: dict[str, Segment] = {}
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, dict[str, Any]] = {}

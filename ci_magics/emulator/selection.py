@@ -137,3 +137,12 @@ def _ordered(rows: Rows, order: tuple[str, bool] | None) -> Rows:
     places = pl.concat(values).to_series().arg_sort(descending=descending, nulls_last=descending)
     found: Rows = rows[places.to_numpy()]
     return found
+
+
+def problem(query: dict[str, Any], now: float) -> str | None:
+    """Return what keeps a segment's definition from being evaluated."""
+    try:
+        rowsets.expression(query, now)
+    except rowsets.RuleError as error:
+        return f"{error} is not understood."
+    return None

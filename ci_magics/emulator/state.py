@@ -57,6 +57,7 @@ class Settings:
     fault_seed: int = 0
     customers: int = 5_000
     next_link: str = "skip"
+    email_semantic_type: str = "IdentityServiceEmail"
     enum_case: str = "mixed"
     odata_count: bool = True
     omit_nulls: bool = False
