@@ -53,6 +53,15 @@ class CiError(Exception):
         parts = [self.sentence, self.next_step, f"({', '.join(marks)})" if marks else ""]
         return " ".join(part for part in parts if part)
 
+    def document(self) -> dict[str, str | None]:
+        """Return the error as a document, for programs."""
+        return {
+            "error": self.sentence,
+            "next_step": self.next_step or None,
+            "code": None if self.code is None else str(self.code),
+            "tracking_id": self.tracking_id,
+        }
+
     def _render_traceback_(self) -> list[str]:
         """Show one line in a notebook instead of a stack (IPython's hook for exceptions)."""
         if self.short and not _asked_for_all():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
-from ci_magics.errors import AccessError, quoted_list
+from ci_magics.errors import AccessError, ArgumentError, nearest_name, quoted_list
+from ci_magics.workspace.models import UserRole
 
 if TYPE_CHECKING:
     from ci_magics.workspace.models import Connection
@@ -130,6 +132,58 @@ def require(workspace: Workspace, verb: Verb, connection: Connection | None = No
     refusal = _refusal(workspace, verb, connection)
     if refusal is not None:
         raise refusal
+
+
+def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
+    """Tell a workspace what somebody is.
+
+    Parameters
+    ----------
+    workspace
+        Where.
+    user
+        The JupyterHub user, else the operating system's.
+    role
+        ``administrator``, ``contributor`` or ``viewer``.
+
+    Raises
+    ------
+    AccessError
+        Whoever works here is no administrator, or the last one would be gone.
+    ArgumentError
+        There is no such role, or the user has no name.
+    """
+    require(workspace, Verb.GIVE_ROLE)
+    if role not in list(Role):
+        nearest = nearest_name(role, list(Role))
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        raise ArgumentError(f"There is no role '{role}'.{hint}", f"Use one of: {', '.join(Role)}.", code="unknown_role")
+    if not user.strip():
+        raise ArgumentError("Whose role is it?", "Name the user.", code="no_user")
+    _require_another_administrator(workspace, user, Role(role))
+    given = UserRole(user, role, workspace.user, datetime.now(UTC))
+    workspace.roles.put(given)
+    workspace.audit.note(Verb.GIVE_ROLE, user, role=role)
+    return given
+
+
+def take_role(workspace: Workspace, user: str) -> None:
+    """Make somebody a viewer again, as everybody is who has not been told; see `give_role`."""
+    require(workspace, Verb.GIVE_ROLE)
+    known = workspace.roles[user]
+    _require_another_administrator(workspace, user, Role.VIEWER)
+    workspace.roles.remove(known.id)
+    workspace.audit.note(Verb.GIVE_ROLE, user, role=Role.VIEWER.value)
+
+
+def _require_another_administrator(workspace: Workspace, user: str, role: Role) -> None:
+    others = [each.name for each in workspace.roles.where(role=Role.ADMINISTRATOR.value) if each.name != user]
+    if role is not Role.ADMINISTRATOR and not others:
+        raise AccessError(
+            f"'{user}' is the only administrator of this workspace.",
+            "Make somebody else one first: ci-magics roles --give administrator --to USER.",
+            code="last_administrator",
+        )
 
 
 def nothing_shared() -> AccessError:

@@ -1,4 +1,4 @@
-"""The command line: ``ci-magics``."""
+"""``ci-magics notebook``: execute a notebook and print what its cells say."""
 
 from __future__ import annotations
 
@@ -8,42 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics import errors
+from ci_magics.cli.command import DONE, Commands
 from ci_magics.errors import CiError
 
-DONE, FAILED = 0, 1
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit status is 0 when it is done, 1 when it failed, 2 when it was not understood."""
-    options = _parser().parse_args(arguments)
-    try:
-        return int(options.work(options))
-    except CiError as error:
-        sys.stderr.write(f"{error}\n")
-        return FAILED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ci-magics", description="Customer Match audiences from notebooks.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add(commands: Commands) -> None:
+    """Add the command."""
     notebook = commands.add_parser("notebook", help="execute a notebook and print what its cells say")
     notebook.add_argument("file", type=Path)
-    notebook.set_defaults(work=_notebook)
-    emulator = commands.add_parser("emulator", help="run Microsoft's endpoints on this machine")
-    emulator.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default)")
-    emulator.set_defaults(work=_emulator)
-    return parser
+    notebook.set_defaults(work=_execute)
 
 
-def _emulator(options: argparse.Namespace) -> int:
-    import runpy
-
-    sys.argv = ["ci-magics emulator", "--port", str(options.port)]
-    runpy.run_module("ci_magics.emulator", run_name="__main__")
-    return DONE
-
-
-def _notebook(options: argparse.Namespace) -> int:
+def _execute(options: argparse.Namespace) -> int:
     """Execute a notebook; the file itself is not changed."""
     if not options.file.is_file():
         raise CiError(f"There is no notebook {options.file.name}.", "Check the path.", code="no_notebook")
@@ -90,7 +66,3 @@ def _text(output: Any) -> str:
     if output.output_type == "stream":
         return str(output.text).rstrip()
     return str(output.get("data", {}).get("text/plain", ""))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The command line: ``ci-magics``. A new command is a file with an ``add`` and a line here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from ci_magics.cli import audit, emulator, notebook, roles
+from ci_magics.cli.command import FAILED
+from ci_magics.errors import CiError
+
+COMMANDS = (notebook, emulator, roles, audit)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    int
+        The exit status: 0 when it is done, 1 when it failed, 2 when it was not understood, 3 when a part was refused.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.work(options))
+    except CiError as error:
+        if getattr(options, "json", False):
+            sys.stdout.write(f"{json.dumps(error.document(), indent=2)}\n")
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ci-magics", description="Customer Match audiences from notebooks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

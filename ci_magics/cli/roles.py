@@ -1,0 +1,32 @@
+"""``ci-magics roles``: who is what in the workspace, and to give or take a role."""
+
+from __future__ import annotations
+
+import argparse
+
+from ci_magics.cli.command import DONE, Commands, add_command, answer
+from ci_magics.workspace.access import Role, give_role, take_role
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    roles = add_command(commands, "roles", "list who is what in the workspace, or give and take a role")
+    roles.add_argument("--give", choices=[role.value for role in Role], help="the role to give")
+    roles.add_argument("--to", metavar="USER", help="who gets it")
+    roles.add_argument("--take-from", metavar="USER", help="who becomes a viewer again")
+    roles.set_defaults(work=_roles, parser=roles)
+
+
+def _roles(options: argparse.Namespace) -> int:
+    if (options.give is None) != (options.to is None):
+        options.parser.error("--give ROLE and --to USER go together")
+    from ci_magics.workspace.store import open_workspace
+
+    workspace = open_workspace()
+    if options.take_from:
+        take_role(workspace, options.take_from)
+    if options.give:
+        give_role(workspace, options.to, options.give)
+    found = [{"user": each.name, "role": each.role, "given_by": each.given_by} for each in workspace.roles]
+    answer(options, found, "\n".join(f"{each['user']}: {each['role']}" for each in found))
+    return DONE

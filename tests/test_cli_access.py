@@ -1,0 +1,76 @@
+"""``ci-magics roles`` and ``ci-magics audit``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ci_magics.cli import main
+from ci_magics.workspace.access import Verb, role_of
+from ci_magics.workspace.store import Workspace
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main([*arguments]) == status
+    return capsys.readouterr().out
+
+
+def test_an_administrator_gives_and_takes_roles(
+    workspace: Workspace, as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = json.loads(said(capsys, "roles", "--give", "contributor", "--to", "ann", "--json"))
+    assert {each["user"]: each["role"] for each in listed} == {"ann": "contributor", workspace.user: "administrator"}
+    assert role_of(workspace, "ann") == "contributor"
+    assert "ann" not in said(capsys, "roles", "--take-from", "ann")
+    assert role_of(workspace, "ann") == "viewer"
+    as_user("ann")
+    refused = json.loads(said(capsys, "roles", "--give", "administrator", "--to", "ann", "--json", status=1))
+    assert "only administrators may give somebody a role" in refused["error"]
+    assert refused["code"] == "role_too_low"
+
+
+def test_somebody_stays_administrator(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--take-from", workspace.user], ["--give", "viewer", "--to", workspace.user]):
+        assert main(["roles", *arguments]) == 1
+        assert "is the only administrator" in capsys.readouterr().err
+    main(["roles", "--give", "administrator", "--to", "ann"])
+    assert main(["roles", "--give", "viewer", "--to", workspace.user]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["--give", "viewer"], ["--to", "ann"], ["--give", "king", "--to", "ann"]])
+@pytest.mark.usefixtures("workspace")
+def test_half_a_role_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["roles", *arguments])
+    assert ended.value.code == 2
+    assert "usage: ci-magics roles" in capsys.readouterr().err
+
+
+def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "audit") == "Nothing was done yet.\n"
+    workspace.audit.note(Verb.MAKE_SEGMENT, "Big, spenders", profiles=3)
+    assert "make_segment 'Big, spenders' (profiles 3)" in said(capsys, "audit")
+    (entry,) = json.loads(said(capsys, "audit", "--json"))
+    assert (entry["verb"], entry["facts"]) == ("make_segment", {"profiles": 3})
+    (row,) = csv.DictReader(io.StringIO(said(capsys, "audit", "--csv")))
+    assert (row["subject"], json.loads(row["facts"])) == ("Big, spenders", {"profiles": 3})
+    assert said(capsys, "audit", "--since", "2999-01-01") == "Nothing was done yet.\n"
+
+
+def test_a_day_that_is_none_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "--since", "yesterday"])
+    assert ended.value.code == 2
+    assert "--since" in capsys.readouterr().err
+
+
+def test_the_audit_log_is_for_administrators(
+    as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_user("ann", "contributor")
+    assert main(["audit"]) == 1
+    assert "only administrators may read the audit log" in capsys.readouterr().err
