@@ -17,13 +17,17 @@ import ci_magics
 
 PACKAGE = Path(ci_magics.__file__).parent
 ROOT = PACKAGE.parent
-PARTS = {"activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "workspace"}
+PARTS = {
+    "activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "server_extension",
+    "workspace",
+}  # fmt: skip
 LOWEST = ("segmentation", "workspace", "microsoft")
 FORBIDDEN = {
     **{part: PARTS - {part} for part in LOWEST},
     "matching": PARTS - {"matching", "segmentation"},
-    "activation": {"notebook", "cli", "emulator"},
-    "notebook": {"cli", "emulator"},
+    "activation": {"notebook", "cli", "emulator", "server_extension"},
+    "notebook": {"cli", "emulator", "server_extension"},
+    "server_extension": {"notebook", "cli", "emulator"},
     "cli": {"emulator"},
     "sample": PARTS - {"sample"},
     "errors": PARTS,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ci_magics.workspace.tables import locks
@@ -78,9 +78,16 @@ class Locks:
 
     def holder(self, name: str) -> Holder | None:
         """Return who holds a lock, dead or alive."""
+        return self._holder(locks.c.name == name)
+
+    def of_run(self, run_id: str) -> Holder | None:
+        """Return who carries a run out, dead or alive; None when nobody does."""
+        return self._holder(locks.c.run_id == run_id)
+
+    def _holder(self, condition: ColumnElement[bool]) -> Holder | None:
         columns = [locks.c[field] for field in Holder.__dataclass_fields__]
         with self._engine.connect() as database:
-            row = database.execute(select(*columns).where(locks.c.name == name)).mappings().first()
+            row = database.execute(select(*columns).where(condition)).mappings().first()
         return Holder(**row) if row else None
 
     def _take_over(self, name: str, row: dict[str, Any]) -> Holder | None:

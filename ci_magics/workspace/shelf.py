@@ -70,6 +70,12 @@ class Shelf(Generic[T]):
         """Return those whose columns hold the given values."""
         return self._select(**values)
 
+    def latest(self, count: int) -> list[T]:
+        """Return the last ones in the shelf's order, the very last first."""
+        query = select(self._table).order_by(self._table.c[self._order].desc()).limit(count)
+        with self._engine.connect() as database:
+            return [self._value(dict(row)) for row in database.execute(query).mappings()]
+
     def names(self) -> list[str]:
         """Return all names, in order."""
         return [each.name for each in self]  # type: ignore[attr-defined]  # every kind has a name

@@ -1,0 +1,10 @@
+import { LabIcon } from "./jupyterlab.js";
+
+/** Where the icon is: people, one of whom is matched. */
+export const iconUrl = new URL("icon.svg", import.meta.url).href;
+
+/** The icon in the colors of the theme. */
+export const icon = new LabIcon({
+  name: "ci-magics:customer-match",
+  svgstr: await (await fetch(iconUrl)).text(),
+});

@@ -1,0 +1,47 @@
+/* What happens in notebooks: a new one from the template, and cells in the one that is open. */
+
+import { NotebookActions } from "./jupyterlab.js";
+
+const LOAD = "%load_ext ci_magics";
+const TEMPLATE = new URL("customer_match.ipynb", import.meta.url);
+
+/** Make a notebook from the template in a folder, open it, and return its widget. */
+export async function newNotebook(app, folder) {
+  const { contents, kernelspecs } = app.serviceManager;
+  const template = await (await fetch(TEMPLATE)).json();
+  await kernelspecs.ready;
+  template.metadata.kernelspec = pythonKernel(kernelspecs.specs) ?? template.metadata.kernelspec;
+  const file = await contents.newUntitled({ path: folder, type: "notebook" });
+  await contents.save(file.path, { type: "notebook", format: "json", content: template });
+  return app.commands.execute("docmanager:open", { path: file.path });
+}
+
+/** Insert a cell below the active one, make it the active one, and return whether there was a notebook. */
+export function insertCell(panel, source) {
+  if (panel === null) {
+    return false;
+  }
+  const notebook = panel.content;
+  const empty =
+    notebook.activeCell?.model.type === "code" && notebook.activeCell.model.sharedModel.source.trim() === "";
+  if (!empty) {
+    NotebookActions.insertBelow(notebook);
+  }
+  notebook.activeCell.model.sharedModel.setSource(loads(notebook) ? source : `${LOAD}\n${source}`);
+  notebook.mode = "edit";
+  NotebookActions.focusActiveCell?.(notebook);
+  return true;
+}
+
+function loads(notebook) {
+  return notebook.widgets.some(cell => /^\s*%(re)?load_ext\s+ci_magics/m.test(cell.model.sharedModel.source));
+}
+
+/** The server's kernel, or the first one that speaks Python where the server's does not. */
+function pythonKernel(specs) {
+  const all = Object.values(specs?.kernelspecs ?? {});
+  const found = [specs?.kernelspecs[specs.default], ...all].find(
+    each => each?.language.toLowerCase() === "python",
+  );
+  return found && { name: found.name, display_name: found.display_name, language: found.language };
+}

@@ -1,0 +1,79 @@
+/* What the side panel shows: a line of news, what to do first, and the lists. */
+
+import { React, addIcon, refreshIcon } from "./jupyterlab.js";
+import { Action, Empty, List, h } from "./parts.js";
+import { RunItem } from "./runs.js";
+
+const HALF_A_MINUTE = 30_000;
+
+export function View({ model, actions }) {
+  useEvery(HALF_A_MINUTE);
+  const { overview, error, news } = model;
+  return h(
+    React.Fragment,
+    null,
+    h(Header, { actions }),
+    h(
+      "div",
+      { role: "status", "aria-live": "polite", className: error ? "ci-magics-error" : "" },
+      error || news,
+    ),
+    overview !== null && h(Lists, { overview, actions }),
+    overview === null && !error && h("p", null, "Reading the workspace …"),
+  );
+}
+
+function Header({ actions }) {
+  return h(
+    "header",
+    { className: "ci-magics-header" },
+    h("h2", null, "Customer Match"),
+    h(Action, { icon: addIcon, label: "New notebook", onClick: actions.newNotebook }),
+    h(Action, { icon: refreshIcon, label: "Refresh", onClick: actions.refresh }),
+  );
+}
+
+function Lists({ overview, actions }) {
+  const { runs } = overview;
+  return h(
+    React.Fragment,
+    null,
+    h(FirstStep, { overview, actions }),
+    h(
+      List,
+      { id: "ci-magics-runs", title: "Runs", empty: h("p", null, "Nothing was exported yet.") },
+      runs.map(run => h(RunItem, { key: run.name, run, actions })),
+    ),
+  );
+}
+
+/** What is needed before anything can be exported, one step at a time. */
+function FirstStep({ overview, actions }) {
+  if (overview.advice) {
+    return h("p", null, overview.advice);
+  }
+  if (overview.connections === 0) {
+    return h(Empty, {
+      text: "First, a connection to Microsoft Advertising.",
+      label: "Insert a connection cell",
+      onClick: () => actions.insert("connect"),
+    });
+  }
+  if (overview.segments === 0) {
+    return h(Empty, {
+      text: "Next, a segment: a named set of profiles.",
+      label: "Insert a segment cell",
+      onClick: () => actions.insert("segment"),
+    });
+  }
+  return null;
+}
+
+/** Draw again every so often: "2 minutes ago" grows old. */
+function useEvery(milliseconds) {
+  const [, draw] = React.useReducer(count => count + 1, 0);
+  React.useEffect(() => {
+    const timer = setInterval(draw, milliseconds);
+    return () => clearInterval(timer);
+  }, [milliseconds]);
+}

@@ -1,0 +1,57 @@
+"""What the side panel asks the server, behind Jupyter's authentication, authorization and origin checks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from sqlalchemy.exc import SQLAlchemyError
+from tornado.web import authenticated
+
+from ci_magics.errors import CiError, WorkspaceError, without_addresses
+from ci_magics.server_extension.overview import overview
+from ci_magics.workspace.store import open_workspace
+
+_UNAVAILABLE = 503
+
+
+class OverviewHandler(APIHandler):
+    """``GET ci-magics/overview``: exports and runs of the workspace. There is nothing to change here."""
+
+    auth_resource = "ci-magics"
+    _track_activity = False  # an open panel must not keep an idle server from being stopped
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with `Overview` as JSON, or with one sentence where it cannot be read."""
+        self.check_xsrf_cookie()  # which Jupyter asks for by itself only where something is changed
+        try:
+            body = await asyncio.to_thread(_read)
+        except CiError as error:
+            self.set_status(_UNAVAILABLE)
+            body = {"message": str(error)}
+        await self.finish(body)
+
+
+def _read() -> dict[str, Any]:
+    """Read the workspace, in a thread: a database may let one wait."""
+    try:
+        seen: dict[str, Any] = _masked(asdict(overview(open_workspace())))
+    except SQLAlchemyError as error:
+        raise WorkspaceError(
+            "The workspace cannot be read.", "It is tried again by itself.", code=type(error).__name__
+        ) from None
+    return seen
+
+
+def _masked(value: Any) -> Any:
+    """Return a document without addresses: somebody may have written one into a name."""
+    if isinstance(value, str):
+        return without_addresses(value)
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,106 @@
+"""What the side panel is told, and by whom it may be seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+
+import ci_magics as ci
+from ci_magics.errors import OutcomeUnknownError
+from ci_magics.server_extension.overview import overview
+from ci_magics.workspace.access import NOTHING_SHARED
+from ci_magics.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+Becoming = Callable[..., Workspace]
+
+
+def test_an_empty_workspace_says_what_there_is_not(workspace: Workspace) -> None:
+    seen = overview(workspace)
+    assert (seen.connections, seen.segments, seen.runs, seen.advice) == (0, 0, (), "")
+    assert (seen.version, seen.user, seen.role) == (ci.__version__, workspace.user, "administrator")
+
+
+@pytest.mark.usefixtures("emulator")
+def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
+    contoso.connect()
+    first = contoso.export(contoso.segment(5))
+    second = contoso.export(contoso.segment(7), contoso.segment(2, name="Few"))
+    seen = overview(workspace)
+    assert (seen.connections, seen.segments) == (1, 2)
+    assert [each.name for each in seen.runs] == [second.name, first.name]
+    run = seen.runs[0]
+    assert (run.status, run.accepted, run.rejected, run.unknown) == ("Completed", 4, 0, 0)
+    assert run.finished_at is not None
+    assert (run.interrupted, run.done, run.planned) == (False, None, None)
+    assert [(each.segment, each.added, each.unchanged) for each in run.audiences] == [("All", 2, 5), ("Few", 2, 0)]
+    assert run.destination == "EMULATOR: nothing left this machine"
+
+
+@pytest.mark.usefixtures("waits")
+def test_a_run_that_was_interrupted_can_be_told_from_one_that_goes_on(
+    workspace: Workspace, emulator: RunningEmulator
+) -> None:
+    contoso.connect()
+    segment = contoso.segment(400)
+    contoso.fail(emulator, "ApplyCustomerListUserData", *["lost_reply"] * 5)
+    with pytest.raises(OutcomeUnknownError):
+        contoso.export(segment)
+    run = overview(workspace).runs[0]
+    assert run.interrupted
+    assert (run.finished_at, run.done) == (None, None)
+
+    record = workspace.runs.latest(1)[0]
+    workspace.runs.put(replace(record, status="Running"))
+    workspace.locks.take("audience", record.id)
+    going_on = overview(workspace).runs[0]
+    assert not going_on.interrupted
+    assert (going_on.done, going_on.planned) == (0, 400)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_only_the_last_runs_are_told(workspace: Workspace) -> None:
+    contoso.connect()
+    contoso.export(contoso.segment(1))
+    record = workspace.runs.latest(1)[0]
+    for number in range(30):
+        workspace.runs.put(replace(record, id=f"{number:08}"))
+    assert len(overview(workspace).runs) == 20
+
+
+@pytest.mark.usefixtures("emulator")
+class TestWhoSees:
+    """Details of a connection are for administrators."""
+
+    def test_a_contributor_reads_environment_and_name(self, workspace: Workspace, as_user: Becoming) -> None:
+        contoso.connect(share=["contributor"])
+        contoso.export(contoso.segment(1))
+        record = workspace.runs.latest(1)[0]
+        workspace.runs.put(replace(record, id="abcdefgh", destination="PRODUCTION: Contoso Ltd (111)"))
+        workspace.runs.remove(record.id)
+        assert overview(workspace).runs[0].destination == "PRODUCTION: Contoso Ltd (111)"
+        seen = overview(as_user("ann", "contributor"))
+        assert (seen.role, seen.connections, seen.runs[0].destination) == ("contributor", 1, "PRODUCTION: Contoso EU")
+        assert "111" not in json.dumps(asdict(seen))
+
+    def test_whoever_has_no_connection_is_told_whom_to_ask(self, as_user: Becoming) -> None:
+        contoso.connect()
+        assert overview(as_user("ann", "contributor")).advice == NOTHING_SHARED
+
+
+@pytest.mark.usefixtures("emulator")
+def test_no_hash_and_no_address_is_told(workspace: Workspace) -> None:
+    contoso.connect()
+    contoso.export(contoso.segment(20))
+    told = json.dumps(asdict(overview(workspace)))
+    assert "@" not in told
+    assert re.search(r"[0-9a-f]{64}", told) is None
+    assert not [each for each in contoso.hashes(20) if each in told]
