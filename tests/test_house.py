@@ -19,12 +19,13 @@ PACKAGE = Path(ci_magics.__file__).parent
 ROOT = PACKAGE.parent
 PARTS = {
     "activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "server_extension",
-    "workspace",
+    "showing", "workspace",
 }  # fmt: skip
 LOWEST = ("segmentation", "workspace", "microsoft")
 FORBIDDEN = {
-    **{part: PARTS - {part} for part in LOWEST},
-    "matching": PARTS - {"matching", "segmentation"},
+    **{part: PARTS - {part, "showing"} for part in LOWEST},
+    "showing": PARTS - {"showing"},
+    "matching": PARTS - {"matching", "segmentation", "showing"},
     "activation": {"notebook", "cli", "emulator", "server_extension"},
     "notebook": {"cli", "emulator", "server_extension"},
     "server_extension": {"notebook", "cli", "emulator"},

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import Picture, as_image, counted
+from ci_magics.matching.picture import Picture, as_image
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,7 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True)
-class SegmentHistory:
+class SegmentHistory(Shown):
     """How many profiles a segment had, each time that it was made or refreshed.
 
     Parameters

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.key_set import key_sets
 from ci_magics.activation.segments import stored_segment
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import Picture, Share, as_image, counted
+from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import Share, counted
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Overlap:
+class Overlap(Shown):
     """What two segments share.
 
     Parameters

@@ -20,8 +20,9 @@ from ci_magics.activation.runs import start_run
 from ci_magics.activation.segments import StoredSegment, stored_segment
 from ci_magics.activation.services import Services, open_services
 from ci_magics.errors import ExportRefusedError, NotFoundError
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import counted
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -33,7 +34,7 @@ Show = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Shown):
     """What an export would do.
 
     Parameters

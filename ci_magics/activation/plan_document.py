@@ -12,9 +12,9 @@ from ci_magics.activation.guards import Guard
 from ci_magics.activation.order import Order
 from ci_magics.activation.planning import Work
 from ci_magics.errors import ExportRefusedError
-from ci_magics.matching.picture import counted
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import counted
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ class AudienceResult:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """One execution of an export.
 
     Parameters

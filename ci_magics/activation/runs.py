@@ -20,7 +20,7 @@ from ci_magics.activation.services import open_services
 from ci_magics.activation.spool import Spool, forget_old, read_rejected
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
-from ci_magics.matching.picture import counted
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.history import SegmentHistory
 from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -24,7 +25,7 @@ MOST_TAGS = 20  # as in Customer Insights
 
 
 @dataclass(frozen=True)
-class SegmentUse:
+class SegmentUse(Shown):
     """Where a segment is used: the audiences that were filled from it, and runs that are not finished."""
 
     segment: str

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ci_magics import __version__
 from ci_magics.activation.services import open_services
 from ci_magics.errors import CiError, not_found
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import counted
 from ci_magics.microsoft.advertising import Audience
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -68,7 +69,7 @@ class AudienceStatus:
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Shown):
     """Audiences, the last runs, and what is kept on this machine."""
 
     audiences: tuple[AudienceStatus, ...]

@@ -11,8 +11,9 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.proportions import Interval, difference_interval
 from ci_magics.activation.run import COMPLETED, Run
 from ci_magics.matching.coverage import SMALLEST_SERVING
-from ci_magics.matching.html_table import table
-from ci_magics.matching.picture import counted
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """Two audiences of one segment, each filled under a rule of its own, and what their sizes say.
 
     Parameters

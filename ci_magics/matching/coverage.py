@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from ci_magics.matching.funnel import Bar, Changes
 from ci_magics.matching.hash_list import HashList, Scratch, shared
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
-from ci_magics.matching.picture import counted, stacked
+from ci_magics.matching.picture import stacked
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +27,6 @@ REASONS = (*INVALID, "duplicate", "suppressed")
 SMALLEST_SERVING = 300
 LARGEST_ORIGINAL = 500_000
 #: The summary has a type of its own: JupyterLab would show ``application/json`` instead of the picture.
-SUMMARY_TYPE = "application/vnd.ci-magics.coverage+json"
-_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class SegmentCoverage:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Shown):
     """The preview of one or several segments.
 
     Parameters
@@ -164,15 +164,11 @@ class Coverage:
     def __repr__(self) -> str:
         return coverage_text(self)
 
-    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython takes away itself what it does not want
-        summary = self.to_dict()
-        bundle = {
-            "text/html": coverage_html(self),
-            "image/svg+xml": stacked(coverage_pictures(self)).svg,
-            "text/plain": repr(self),
-            SUMMARY_TYPE: summary,
-        }
-        return bundle | ({_JSON: summary} if include and _JSON in include else {})
+    def _repr_html_(self) -> str:
+        return coverage_html(self)
+
+    def _repr_svg_parts(self) -> dict[str, str]:
+        return {"image/svg+xml": stacked(coverage_pictures(self)).svg}
 
 
 def cover(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ci_magics.matching.funnel import expected_words, funnel_text
 from ci_magics.matching.overlap import overlap_words
-from ci_magics.matching.picture import Share, clean, counted
 from ci_magics.matching.tally import OTHER
+from ci_magics.showing.numbers import Share, clean, counted
 
 if TYPE_CHECKING:
     from ci_magics.matching.coverage import Coverage, SegmentCoverage

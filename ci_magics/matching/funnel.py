@@ -15,14 +15,12 @@ from ci_magics.matching.picture import (
     PALE_GREEN,
     TRACK,
     Picture,
-    Share,
     block,
-    clean,
-    counted,
     length,
     panel,
     text,
 )
+from ci_magics.showing.numbers import Share, clean, counted
 
 _WIDTH = 720
 _TOP, _STEP = 54, 32

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import html
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-THIN_SPACE = "\u2009"
+from ci_magics.showing.numbers import clean
+
 MINUS = "\u2212"
-DASH = "\u2013"
 
 PANEL = "#fbfcfd"
 EDGE = "#d5dbe1"
@@ -28,9 +27,6 @@ PALE_GREEN = "#a5d6bd"
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _GAP = 8
-_LEAST_SHARE = 0.0005
-#: What XML does not take, and marks that turn the direction of the text behind them.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 #: Widths in parts of the font's size, a little more than those of a wide font such as DejaVu Sans.
 _WIDE, _CAPITAL, _NARROW, _USUAL = 1.05, 0.78, 0.36, 0.63
 
@@ -43,39 +39,6 @@ class Picture:
     alt: str
     width: int
     height: int
-
-
-@dataclass(frozen=True)
-class Share:
-    """A number and the whole that it is a part of: never one without the other."""
-
-    count: int
-    whole: int
-
-    @property
-    def percent(self) -> str:
-        """The share alone, empty without a whole; what is not all never rounds to all, nor something to none."""
-        if not self.whole:
-            return ""
-        share = self.count / self.whole
-        if 0 < share < _LEAST_SHARE:
-            return "<0.1%"
-        if 1 - _LEAST_SHARE < share < 1:
-            return ">99.9%"
-        return f"{share:.1%}"
-
-    def __str__(self) -> str:
-        return f"{counted(self.count)} ({self.percent})" if self.whole else counted(self.count)
-
-
-def counted(number: int) -> str:
-    """Return a whole number with thin spaces between the thousands."""
-    return f"{number:,}".replace(",", THIN_SPACE)
-
-
-def clean(name: str) -> str:
-    """Return a name without characters that no document takes or that would turn the text around it."""
-    return _UNFIT.sub("�", name)
 
 
 def cut(name: str, width: float, size: float = 13) -> str:

@@ -45,7 +45,7 @@ class ProgressLine:
 
 def progress_text(progress: Progress, elapsed: float) -> str:
     """Return a moment as a line: what is done, how much of it, and how long it will take."""
-    from ci_magics.matching.picture import counted
+    from ci_magics.showing.numbers import counted
 
     if not progress.total:
         return f"{progress.step} …"

@@ -17,8 +17,11 @@ from ci_magics.segmentation.rows import Rows
 from ci_magics.segmentation.rule_tree import Condition, Operator
 from ci_magics.segmentation.rule_types import ColumnType, types_of
 from ci_magics.segmentation.rules import Rule
-from ci_magics.segmentation.shown import counted, html_table, text_table
 from ci_magics.segmentation.sources import columns_of, read_columns
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
 
 _HEADS = ("", "Value", "Profiles", "Share", "Rule")
 
@@ -46,7 +49,7 @@ class QuickSegment:
 
 
 @dataclass(frozen=True)
-class QuickSegments:
+class QuickSegments(Shown):
     """The values or ranges of a column, each with its size and its rule; ``quick[0]`` is the rule of the first.
 
     Parameters
@@ -99,7 +102,7 @@ class QuickSegments:
         return f"{self._title()}\n{text_table(_HEADS, self._rows())}"
 
     def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self._title())}</b>{html_table(_HEADS, self._rows())}"
+        return f"<b>{html.escape(self._title())}</b>{table(_HEADS, self._rows())}"
 
     def _title(self) -> str:
         counts = f"{counted(self.profiles)} profiles, {counted(self.empty)} without a value"

@@ -17,8 +17,8 @@ from ci_magics.segmentation.rule_tree import AllOf, Condition, Operator
 from ci_magics.segmentation.rule_types import MOMENTS, NUMBERS, ColumnType, Kind
 from ci_magics.segmentation.rule_writer import write_value
 from ci_magics.segmentation.rules import Rule
-from ci_magics.segmentation.shown import shortened
 from ci_magics.segmentation.spread import Spread
+from ci_magics.showing.numbers import shortened
 
 MOST_VALUES = 10  # as in the quick segments of Customer Insights
 PERCENTILES = (10, 25, 50, 75, 90)

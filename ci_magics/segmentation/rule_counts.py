@@ -14,8 +14,10 @@ from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.rule_rows import Circumstances, fulfilled
 from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.rules import Rule, as_rule
-from ci_magics.segmentation.shown import html_table, text_table
 from ci_magics.segmentation.sources import columns_of, read_columns
+from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
 
 _HEADS = ("", "Rule", "Profiles", "Cumulative")
 
@@ -44,7 +46,7 @@ class RuleCount:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Shown):
     """The counts of a rule's parts, and how many profiles there are at all."""
 
     total: int
@@ -58,7 +60,7 @@ class Inspection:
         return text_table(_HEADS, self._rows())
 
     def _repr_html_(self) -> str:
-        return html_table(_HEADS, self._rows())
+        return table(_HEADS, self._rows())
 
     def _rows(self) -> list[tuple[str, str, int, int]]:
         parts = [(each.joined, each.rule, each.profiles, each.cumulative) for each in self.counts]

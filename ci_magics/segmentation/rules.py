@@ -24,9 +24,10 @@ from ci_magics.segmentation.rule_tree import MOST_DEPTH, Condition, Joined, Memb
 from ci_magics.segmentation.rule_types import types_of
 from ci_magics.segmentation.rule_writer import write
 from ci_magics.segmentation.set_algebra import Joinable
+from ci_magics.showing.shown import Shown
 
 
-class Rule(Joinable, BaseModel):
+class Rule(Shown, Joinable, BaseModel):
     """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
 
     An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;
@@ -94,6 +95,13 @@ class Rule(Joinable, BaseModel):
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"Rule: {self.text}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the text and the tree."""
+        return {"text": self.text, **self.model_dump(mode="json")}
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,13 +28,15 @@ from ci_magics.segmentation.rule_tree import Node
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.set_algebra import Joinable, member
 from ci_magics.segmentation.values import is_text, key_type
+from ci_magics.showing.html_table import fields_table
+from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
 NO_KEY = "holds values that identify nobody"
 
 
 @dataclass(frozen=True)
-class Segment(Joinable):
+class Segment(Shown, Joinable):
     """A named set of profiles; ``&``, ``|`` and ``-`` make rules of segments, for `ci.segment`.
 
     Parameters
@@ -77,16 +78,8 @@ class Segment(Joinable):
         return f"Segment '{self.name}': {self.rows:,} profiles, e-mail in {self.email}, key in {self.key}{condition}"
 
     def _repr_html_(self) -> str:
-        rows = {"Profiles": f"{self.rows:,}".replace(",", "\u2009"), "E-mail": self.email, "Key": self.key}
-        if self.where:
-            rows["Where"] = self.where
-        if self.rule:
-            rows["Rule"] = self.rule
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{title}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for title, value in rows.items()
-        )
-        return f"<b>Segment {html.escape(self.name)}</b><table>{cells}</table>"
+        fields = {"profiles": self.rows, "e-mail": self.email, "key": self.key, "where": self.where, "rule": self.rule}
+        return fields_table(fields, title=f"Segment {self.name}")
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ci_magics.showing.html_table import fields_table
+from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.shown import Shown, plain
+
 DATA_PRIVACY = "data_privacy"
 CUSTOMER_MATCH_TERMS = "customer_match_terms"
 
 
 @dataclass(frozen=True)
-class Consent:
+class Consent(Shown):
     """Somebody's permission: what for, by whom, when, and to which version of the text."""
 
     id: str
@@ -30,7 +34,7 @@ class Consent:
 
 
 @dataclass(frozen=True)
-class Connection:
+class Connection(Shown):
     """Where to push to, as whom, and with which consents. Ids are strings everywhere.
 
     Parameters
@@ -92,6 +96,17 @@ class Connection:
             f"data privacy {_given(self.agreed)}, Customer Match terms {_given(self.terms_accepted)}"
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name and type, and unless it is only shared, where it leads and what was agreed."""
+        shown: dict[str, Any] = {"name": self.name, "type": self.type}
+        if self.details_hidden:
+            return shown
+        names = ("customer_id", "account_id", "account_name", "agreed", "terms_accepted")
+        return {**shown, **{name: getattr(self, name) for name in names}}
+
+    def _repr_html_(self) -> str:
+        return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
+
     def without_details(self) -> Connection:
         """Return the same connection as those see it with whom it is shared: by its name and type."""
         return replace(self, details_hidden=True)
@@ -118,7 +133,7 @@ class SignInRecord:
 
 
 @dataclass(frozen=True)
-class UserRole:
+class UserRole(Shown):
     """What somebody is in the workspace; the id is the user's name."""
 
     id: str
@@ -133,7 +148,7 @@ class UserRole:
 
 
 @dataclass(frozen=True)
-class SegmentRecord:
+class SegmentRecord(Shown):
     """A segment as it was when it was made: its definition and counts; keys and hashes are in a file.
 
     Parameters
@@ -163,9 +178,17 @@ class SegmentRecord:
         """Whether its definition can be evaluated again without the notebook that it was made in."""
         return bool(self.definition.get("source"))
 
+    def __repr__(self) -> str:
+        return f"Segment '{self.name}': {counted_in_words(self.rows, 'profile')}{'' if self.active else ', inactive'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name, its size, and what it is good for."""
+        names = ("name", "rows", "is_dynamic", "active", "suppresses", "tags")
+        return {name: plain(getattr(self, name)) for name in names}
+
 
 @dataclass(frozen=True)
-class SegmentCount:
+class SegmentCount(Shown):
     """How many profiles a segment had when it was made or refreshed."""
 
     id: str
@@ -180,7 +203,7 @@ class SegmentCount:
 
 
 @dataclass(frozen=True)
-class AudienceRecord:
+class AudienceRecord(Shown):
     """A list that we have sent to. Its ledger, the hashes sent, is in a file of the same id.
 
     Parameters
@@ -213,9 +236,17 @@ class AudienceRecord:
     full_send_at: datetime | None
     updated_at: datetime
 
+    def __repr__(self) -> str:
+        return f"Audience '{self.name}', filled from segment '{self.segment_name}': {counted(self.members)} hashes sent"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name, where it came from, and how it was filled."""
+        names = ("name", "segment_name", "environment", "account_id", "members", "normalization", "membership_days")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
-class RunRecord:
+class RunRecord(Shown):
     """One execution: what it was to do and what came of it."""
 
     id: str
@@ -232,6 +263,14 @@ class RunRecord:
     def name(self) -> str:
         """The short id by which a person refers to the run."""
         return self.id[:8]
+
+    def __repr__(self) -> str:
+        return f"{self.destination}\nRun {self.name}: {self.status}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where it went and what came of it."""
+        names = ("destination", "connection_name", "status", "started_by")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import html
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -10,6 +11,10 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, Table, delete, insert, select, update
 
 from ci_magics.errors import not_found
+from ci_magics.showing.html_table import as_cell, titled
+from ci_magics.showing.html_table import table as html_table
+from ci_magics.showing.numbers import counted_in_words
+from ci_magics.showing.shown import Shown, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
+class Shelf(Shown, Generic[T]):
     """The rows of a table as values: iterable, by name, as a frame.
 
     Parameters
@@ -34,10 +39,20 @@ class Shelf(Generic[T]):
         How to make or list them, for the error about a name that does not exist.
     order
         The column they are listed by.
+    shows
+        What a notebook shows of each beside its name.
     """
 
     def __init__(
-        self, engine: Engine, table: Table, kind: type[T], *, word: str, advice: str, order: str = "name"
+        self,
+        engine: Engine,
+        table: Table,
+        kind: type[T],
+        *,
+        word: str,
+        advice: str,
+        order: str = "name",
+        shows: Sequence[str] = (),
     ) -> None:
         self._engine = engine
         self._table = table
@@ -45,6 +60,7 @@ class Shelf(Generic[T]):
         self._word = word
         self._advice = advice
         self._order = order
+        self._shows = ("name", *shows)
         self._columns = {column.name for column in table.columns}
 
     def __iter__(self) -> Iterator[T]:
@@ -86,6 +102,22 @@ class Shelf(Generic[T]):
 
         return pd.DataFrame([self._row(each) for each in self], columns=self._field_names())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is shown of each."""
+        return {f"{self._word}s": [self._shown(each) for each in self]}
+
+    def _repr_html_(self) -> str:
+        (rows,) = self.to_dict().values()
+        if not rows:
+            return f"<div>{html.escape(f'No {self._word} yet. {self._advice}')}</div>"
+        heads = list(dict.fromkeys(name for row in rows for name in row))
+        return html_table(
+            [titled(head) for head in heads], [[as_cell(row.get(head)) for head in heads] for row in rows]
+        )
+
+    def _shown(self, value: T) -> dict[str, Any]:
+        return {name: plain(getattr(value, name)) for name in self._shows}
+
     def __repr__(self) -> str:
         names = self.names()
         listed = ", ".join(f"'{name}'" for name in names)
@@ -126,11 +158,6 @@ class Shelf(Generic[T]):
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
-
-
-def counted_in_words(number: int, word: str) -> str:
-    """Return a number with its word, in the plural where it belongs."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _is_tuple(kind: type, name: str) -> bool:

@@ -16,6 +16,8 @@ from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ci_magics.errors import WorkspaceError, not_found
+from ci_magics.showing.numbers import counted_in_words
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace import tables
 from ci_magics.workspace.access import (
     Role,
@@ -43,13 +45,13 @@ from ci_magics.workspace.models import (
     UserRole,
 )
 from ci_magics.workspace.schema import bring_up_to_date
-from ci_magics.workspace.shelf import Shelf, counted_in_words
+from ci_magics.workspace.shelf import Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Workspace:
+class Workspace(Shown):
     """Where connections, segments, runs and ledgers are kept.
 
     Parameters
@@ -91,15 +93,27 @@ class Workspace:
             SegmentRecord,
             word="segment",
             advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
+            shows=("rows", "tags", "active"),
         )
         self.counts = Shelf(
             engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
         )
         self.audiences = Shelf(
-            engine, tables.audiences, AudienceRecord, word="audience", advice="See %ci_status for those we filled."
+            engine,
+            tables.audiences,
+            AudienceRecord,
+            word="audience",
+            advice="See %ci_status for those we filled.",
+            shows=("segment_name", "members", "normalization"),
         )
         self.runs = Shelf(
-            engine, tables.runs, RunRecord, word="run", advice="%ci_status lists the runs.", order="started_at"
+            engine,
+            tables.runs,
+            RunRecord,
+            word="run",
+            advice="%ci_status lists the runs.",
+            order="started_at",
+            shows=("status", "connection_name", "destination"),
         )
         self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
         self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
@@ -123,6 +137,10 @@ class Workspace:
         if role is Role.ADMINISTRATOR:
             return connection
         return connection.without_details() if is_shared_with(connection, self.user, role) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the names of what is kept."""
+        return {"connections": self.connections.names(), "segments": self.segments.names(), "runs": len(self.runs)}
 
     def __repr__(self) -> str:
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
@@ -172,6 +190,9 @@ class ConnectionShelf(Shelf[Connection]):
             each.with_consents(tuple(self.consents.where(connection_id=each.id))) for each in super()._select(**values)
         )
         return [seen for each in whole if (seen := self._seen(each)) is not None]
+
+    def _shown(self, value: Connection) -> dict[str, Any]:
+        return value.to_dict()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table of all, one row each; of those that are only shared, name and type."""

@@ -10,7 +10,7 @@ from contoso import NAME, calls, connect, export, fail, planned, segment
 import ci_magics as ci
 from ci_magics.activation.account_view import AccountView, view_account
 from ci_magics.matching.expected import Expected
-from ci_magics.matching.picture import counted
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_magics.matching.counting import count_profiles
-from ci_magics.matching.coverage import SUMMARY_TYPE, Coverage, cover
+from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.expected import Reached
 from ci_magics.matching.hash_list import HashList, Scratch, as_array, as_series
 from ci_magics.matching.keys import keys_of
@@ -185,7 +185,7 @@ def test_the_summary_is_for_other_programs() -> None:
     coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)}, earlier=[Reached(10, 5)])
     bundle = coverage._repr_mimebundle_()
     assert "application/json" not in bundle  # JupyterLab would show it instead of the picture
-    assert json.loads(json.dumps(bundle[SUMMARY_TYPE])) == coverage.to_dict()
+    assert json.loads(json.dumps(bundle[Coverage.summary_type()])) == coverage.to_dict()
     assert coverage._repr_mimebundle_(include={"application/json"})["application/json"] == coverage.to_dict()
     first = coverage.to_dict()["segments"][0]
     assert first["rows"] == first["sendable"] + sum(first["reasons"].values())

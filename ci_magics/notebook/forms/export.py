@@ -16,7 +16,6 @@ from ci_magics.activation.progress import Progress
 from ci_magics.activation.run import Run
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
-from ci_magics.matching.picture import counted
 from ci_magics.notebook.display import progress_text
 from ci_magics.notebook.forms.pattern import (
     Form,
@@ -31,6 +30,7 @@ from ci_magics.notebook.forms.pattern import (
     progress_bar,
 )
 from ci_magics.segmentation.columns import in_quotes, quoted
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace
 
 _FIELDS = ("segment", "connection", "normalization", "consent")

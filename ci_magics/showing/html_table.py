@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ci_magics.matching.picture import DASH, Share, clean, counted
+from ci_magics.showing.numbers import DASH, Share, clean, counted
 
 Cell = str | int | Share | None
 """Text, a whole number, a number with its share, or what is not known."""
@@ -15,6 +16,7 @@ _SIDE = {"left": "text-align:left", "right": "text-align:right"}
 _WHOLE = "white-space:nowrap"
 _LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
 _CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
+_COLUMN, _ROW = " scope='col'", " scope='row'"
 _PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
 
 
@@ -37,7 +39,39 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str 
     head = "".join(_cell("th", each, f"{_SIDE[side]};{_LINE}") for each, side in zip(heads, sides, strict=True))
     body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
     title = f"<caption style='{_CAPTION}'>{html.escape(caption)}</caption>" if caption else ""
-    return f"<table style='border-collapse:collapse'>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return _framed(f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+
+
+def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
+    """Return the fields of one thing below each other, under a title."""
+    rows = "".join(
+        f"<tr>{_cell('th', titled(name), _SIDE['left']).replace(_COLUMN, _ROW)}"
+        f"{_cell('td', as_cell(value), _SIDE['left'])}</tr>"
+        for name, value in fields.items()
+        if value is not None and value != ""
+    )
+    return f"<div><b>{html.escape(clean(title))}</b></div>{_framed(f'<tbody>{rows}</tbody>')}"
+
+
+def titled(name: str) -> str:
+    """Return a field's name as a heading."""
+    return name.replace("_", " ").capitalize()
+
+
+def as_cell(value: Any) -> Cell:
+    """Return a field's value as what a cell shows."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return value if value is None or isinstance(value, int | Share) else str(value)
+
+
+def _framed(content: str) -> str:
+    """Return a table that never widens the page."""
+    return (
+        f"<div style='max-width:100%;overflow-x:auto'><table style='border-collapse:collapse'>{content}</table></div>"
+    )
 
 
 def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
@@ -48,7 +82,7 @@ def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
 
 
 def _cell(tag: str, content: Cell, style: str) -> str:
-    scope = " scope='col'" if tag == "th" else ""
+    scope = _COLUMN if tag == "th" else ""
     return f"<{tag}{scope} style='{_SPACE};{style}'>{_content(content)}</{tag}>"
 
 

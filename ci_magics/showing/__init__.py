@@ -1,0 +1,1 @@
+"""How results are shown: as text, as HTML that needs no trust, as a summary for other programs."""
