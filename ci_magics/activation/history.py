@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.showing.html_table import table
@@ -47,6 +47,10 @@ class SegmentHistory(Shown):
         values = [count for _moment, count in self.counts[-_SHOWN:]]
         span = max(max(values) - min(values), 1) if values else 1
         return "".join(_BLOCKS[(value - min(values)) * (len(_BLOCKS) - 1) // span] for value in values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts, earliest first."""
+        return {"segment": self.segment, "profiles": [count for _moment, count in self.counts]}
 
     def __repr__(self) -> str:
         last = counted(self.counts[-1][1]) if self.counts else "no"

@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -133,6 +133,20 @@ class Plan(Shown):
             for each in self.audiences
         ]
         return pd.DataFrame(rows, columns=[*names, "guards"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where it goes and what would be sent to each audience."""
+        names = ("segment", "audience", "action", "adds", "removes", "unchanged", "transport")
+        return {
+            "destination": self.destination,
+            "account_id": self.account_id,
+            "mode": self.order.mode,
+            "normalization": self.order.normalization,
+            "audiences": [
+                {name: getattr(each, name) for name in names} | {"guards": [guard.code for guard in each.guards]}
+                for each in self.audiences
+            ],
+        }
 
     def __repr__(self) -> str:
         lines = [self.destination, self._title()]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
-from ci_magics.showing.shown import Shown
+from ci_magics.showing.shown import Shown, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,6 +158,14 @@ class Run(Shown):
         """
         frame: pd.DataFrame = self._rejected.to_pandas()
         return frame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return where it went and what came of each audience."""
+        return {
+            "destination": self.destination,
+            "status": self.status,
+            "audiences": plain(self.results),
+        }
 
     def __repr__(self) -> str:
         lines = [self.destination, f"Export {self.status}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ci_magics import __version__
 from ci_magics.activation.services import open_services
@@ -13,7 +13,7 @@ from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
-from ci_magics.showing.shown import Shown
+from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -84,6 +84,11 @@ class Status(Shown):
         names = ("audience", "audience_id", "segment", "members", "search_size", "audience_network_size", "match_rate")
         rows = [{name: getattr(each, name) for name in names} for each in self.audiences]
         return pd.DataFrame(rows, columns=list(names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audiences with their sizes, and the last runs."""
+        audiences = [plain(each) | {"match_rate": each.match_rate} for each in self.audiences]
+        return {"audiences": audiences, "runs": plain(self.runs), "stored_hashes": self.stored_hashes}
 
     def __repr__(self) -> str:
         lines = []

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.rule_rows import Circumstances, fulfilled
 from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Node, Step
@@ -56,6 +57,12 @@ class Inspection(Shown):
         """Return a table with a row for each part."""
         return pd.DataFrame([vars(each) for each in self.counts])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parts with their counts."""
+        return {
+            "rules": [dict(zip(("joined", "rule", "profiles", "cumulative"), row, strict=True)) for row in self._rows()]
+        }
+
     def __repr__(self) -> str:
         return text_table(_HEADS, self._rows())
 
@@ -63,7 +70,7 @@ class Inspection(Shown):
         return table(_HEADS, self._rows())
 
     def _rows(self) -> list[tuple[str, str, int, int]]:
-        parts = [(each.joined, each.rule, each.profiles, each.cumulative) for each in self.counts]
+        parts = [(each.joined, without_addresses(each.rule), each.profiles, each.cumulative) for each in self.counts]
         return [("", "all profiles", self.total, self.total), *parts]
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from ci_magics.errors import SegmentError
+from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.frames import column_names
 from ci_magics.segmentation.rule_check import check_conditions
@@ -24,7 +24,7 @@ from ci_magics.segmentation.rule_tree import MOST_DEPTH, Condition, Joined, Memb
 from ci_magics.segmentation.rule_types import types_of
 from ci_magics.segmentation.rule_writer import write
 from ci_magics.segmentation.set_algebra import Joinable
-from ci_magics.showing.shown import Shown
+from ci_magics.showing.shown import Shown, plain
 
 
 class Rule(Shown, Joinable, BaseModel):
@@ -97,11 +97,11 @@ class Rule(Shown, Joinable, BaseModel):
         return self.text
 
     def __repr__(self) -> str:
-        return f"Rule: {self.text}"
+        return f"Rule: {without_addresses(self.text)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the text and the tree."""
-        return {"text": self.text, **self.model_dump(mode="json")}
+        """Return the text, and what it uses."""
+        return {"text": without_addresses(self.text), "columns": plain(self.columns), "segments": plain(self.segments)}
 
     @property
     def columns(self) -> tuple[str, ...]:

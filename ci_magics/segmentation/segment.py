@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.errors import SegmentError
+from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation import frames as any_frame
 from ci_magics.segmentation import sources
 from ci_magics.segmentation.columns import (
@@ -74,12 +74,19 @@ class Segment(Shown, Joinable):
         return member(self.name)
 
     def __repr__(self) -> str:
-        condition = f", where {self.where or self.rule}" if self.where or self.rule else ""
+        made = without_addresses(self.where or self.rule or "")
+        condition = f", where {made}" if made else ""
         return f"Segment '{self.name}': {self.rows:,} profiles, e-mail in {self.email}, key in {self.key}{condition}"
 
     def _repr_html_(self) -> str:
-        fields = {"profiles": self.rows, "e-mail": self.email, "key": self.key, "where": self.where, "rule": self.rule}
+        where, rule = without_addresses(self.where or ""), without_addresses(self.rule or "")
+        fields = {"profiles": self.rows, "e-mail": self.email, "key": self.key, "where": where, "rule": rule}
         return fields_table(fields, title=f"Segment {self.name}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name, its size and how it was made."""
+        made = {name: getattr(self, name) and without_addresses(getattr(self, name)) for name in ("where", "rule")}
+        return {"name": self.name, "rows": self.rows, "email": self.email, "key": self.key, **made}
 
 
 @dataclass(frozen=True)

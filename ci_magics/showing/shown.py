@@ -12,7 +12,7 @@ from ci_magics.showing.numbers import clean
 
 _JSON = "application/json"
 #: What differs each time that a notebook is executed.
-_CHANGING = frozenset({"id", "tracking_ids"})
+_CHANGING = frozenset({"id", "audience_id", "connection_id", "run_id", "tracking_ids"})
 
 
 class Shown:

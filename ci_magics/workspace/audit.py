@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, insert, select
 
 from ci_magics.errors import without_addresses
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
 
@@ -24,7 +25,7 @@ _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class AuditEntry:
+class AuditEntry(Shown):
     """One thing that somebody did.
 
     Parameters
