@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ci_magics.activation.account_view import AccountView, view_account
 from ci_magics.activation.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.segments import stored_segment
+from ci_magics.activation.suppressing import suppression_for
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
@@ -18,6 +21,7 @@ def preview(
     *segments: Segment | str,
     to: Connection | str | None = None,
     normalization: str = "basic",
+    exclude: Sequence[Segment | str] = (),
     workspace: Workspace | None = None,
 ) -> Coverage:
     """Show how many profiles can be matched, and for each reason how many cannot.
@@ -30,6 +34,8 @@ def preview(
         A connection or its name: also count what is new against the audience, and tell what size it may reach.
     normalization
         ``basic``, ``enhanced`` or ``both``.
+    exclude
+        Segments whose people would not be sent; those of the workspace's suppression segment never are.
     workspace
         Where the segments are; the default one unless given.
 
@@ -44,12 +50,15 @@ def preview(
     connection = find_connection(workspace, to) if to is not None else None
     require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
+    excluded = [stored_segment(workspace, each).record.name for each in exclude]
+    suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
     account = view_account(workspace, connection) if connection else None
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
     return cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
         scratch=Scratch(workspace.spool.root),
+        suppressed=suppressed,
         ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
         earlier=account.reached(normalization) if account else (),
         remarks={name: remark for name, (_ledger, remark) in held.items()},

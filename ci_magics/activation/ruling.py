@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,17 +28,29 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
     SegmentError
         A segment has another key.
     """
-    _require_only_a_rule(frame, where)
+    require_only_a_rule(frame, where)
     column = joining_key(frame, key) if rule.needs_key else key
     return Circumstances(
         key=column,
-        today=datetime.now(UTC).astimezone().date(),
+        today=today(),
         members={name: keys_of_segment(workspace, name, column) for name in rule.segments},
         as_kept=kept_keys,
     )
 
 
-def _require_only_a_rule(frame: Any, where: str | None) -> None:
+def today() -> dt.date:
+    """Return the day on which the last days of a rule end: the one on this machine's calendar."""
+    return datetime.now(UTC).astimezone().date()
+
+
+def require_only_a_rule(frame: Any, where: str | None) -> None:
+    """Refuse a condition or a query beside a rule.
+
+    Raises
+    ------
+    ArgumentError
+        There is one.
+    """
     if where is not None:
         raise ArgumentError(
             "A segment is made with a rule or with a condition in SQL, not with both.",

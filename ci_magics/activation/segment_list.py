@@ -32,7 +32,7 @@ class SegmentLine:
     type
         ``dynamic``, when it can be evaluated again without its notebook, else ``static``.
     state
-        ``active`` or ``inactive``.
+        ``active``, ``inactive``, or ``suppresses`` where its people are excluded from every export.
     profiles
         How many it has.
     tags
@@ -114,9 +114,15 @@ def _line(workspace: Workspace, record: SegmentRecord) -> SegmentLine:
     return SegmentLine(
         name=record.name,
         type="dynamic" if record.is_dynamic else "static",
-        state="active" if record.active else "inactive",
+        state=_state(record),
         profiles=record.rows,
         tags=record.tags,
         last_made=counts[-1].counted_at if counts else record.created_at,
         fills=tuple(each.name for each in workspace.audiences.where(segment_name=record.name)),
     )
+
+
+def _state(record: SegmentRecord) -> str:
+    if record.suppresses:
+        return "suppresses"
+    return "active" if record.active else "inactive"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ci_magics.activation.dependents import follow, made_of
 from ci_magics.activation.history import SegmentHistory
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.showing.shown import Shown
@@ -18,28 +18,47 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    pass
-
 MOST_TAGS = 20  # as in Customer Insights
 
 
 @dataclass(frozen=True)
 class SegmentUse(Shown):
-    """Where a segment is used: the audiences that were filled from it, and runs that are not finished."""
+    """Where a segment is used.
+
+    Parameters
+    ----------
+    segment
+        Its name.
+    audiences
+        Those that were filled from it.
+    segments
+        Those that are made of it.
+    unfinished_runs
+        Runs that still need it.
+    suppresses
+        Whether its people are excluded from every export.
+    """
 
     segment: str
     audiences: tuple[str, ...]
+    segments: tuple[str, ...]
     unfinished_runs: tuple[str, ...]
+    suppresses: bool
 
     def __repr__(self) -> str:
         audiences = ", ".join(f"'{name}'" for name in self.audiences) or "no audience"
-        runs = f"; unfinished runs: {', '.join(self.unfinished_runs)}" if self.unfinished_runs else ""
-        return f"Segment '{self.segment}' fills {audiences}{runs}"
+        said = [f"Segment '{self.segment}' fills {audiences}"]
+        made_of_it = ", ".join(f"'{name}'" for name in self.segments)
+        said += [f"made of it: {made_of_it}"] if made_of_it else []
+        said += ["its people are excluded from every export"] if self.suppresses else []
+        said += [f"unfinished runs: {', '.join(self.unfinished_runs)}"] if self.unfinished_runs else []
+        return "; ".join(said)
 
 
 def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
     """Give a segment another name; the audience that it fills keeps its own and stays in step.
+
+    Rules of other segments name it by its new name from then on.
 
     Raises
     ------
@@ -47,12 +66,16 @@ def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -
         There is no such segment.
     ArgumentError
         The new name is empty, too long or taken.
+    SegmentError
+        The query of another segment reads it.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
     renamed = replace(record, name=new)
+    for dependent in [follow(each, name, new) for each in made_of(workspace, name)]:
+        workspace.segments.put(dependent)
     workspace.segments.put(renamed)
     for audience in workspace.audiences.where(segment_name=name):
         workspace.audiences.put(replace(audience, segment_name=new))
@@ -84,7 +107,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     NotFoundError
         There is no such segment.
     SegmentError
-        A run that was not finished still needs it.
+        A run that was not finished still needs it, or a dynamic segment is made of it.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.DELETE_SEGMENT)
@@ -96,6 +119,13 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
             f"Finish it first: %ci_export --resume {use.unfinished_runs[0]}.",
             code="segment_in_use",
         )
+    for dependent in made_of(workspace, name):
+        if dependent.is_dynamic:
+            raise SegmentError(
+                f"The segment '{dependent.name}' is made of '{name}' whenever it is refreshed.",
+                f"Delete '{dependent.name}' first, or make it of something else.",
+                code="segment_in_use",
+            )
     workspace.segments.remove(record.id)
     workspace.snapshots.remove(record.id)
     for count in workspace.counts.where(segment_name=name):
@@ -131,6 +161,26 @@ def suppress(name: str | None, *, workspace: Workspace | None = None) -> None:
     workspace.audit.note(Verb.SUPPRESS, name or "nobody")
 
 
+def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
+    """Exclude a segment's people no longer.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        They are not excluded.
+    """
+    workspace = workspace or open_workspace()
+    if not workspace.segments[name].suppresses:
+        raise SegmentError(
+            f"The people of '{name}' are not excluded from every export.",
+            "%ci_segment shows which segment is the suppression segment.",
+            code="not_suppressing",
+        )
+    suppress(None, workspace=workspace)
+
+
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
     """Give a segment its tags, in place of those it had.
 
@@ -154,10 +204,11 @@ def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     """Return where a segment is used."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
-    workspace.segments[name]  # there must be one
+    record = workspace.segments[name]
     audiences = tuple(each.name for each in workspace.audiences.where(segment_name=name))
     runs = (each.run_id[:8] for each in workspace.pushes.where(segment_name=name, finished=False))
-    return SegmentUse(name, audiences, tuple(dict.fromkeys(runs)))
+    segments = tuple(each.name for each in made_of(workspace, name))
+    return SegmentUse(name, audiences, segments, tuple(dict.fromkeys(runs)), record.suppresses)
 
 
 def history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:

@@ -12,7 +12,7 @@ from ci_magics.activation.algebra import profiles_of_segments, segment_of_segmen
 from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
 from ci_magics.activation.keeping import keep_segment
-from ci_magics.activation.ruling import circumstances
+from ci_magics.activation.ruling import circumstances, require_only_a_rule, today
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.passing import MatchedBefore, PassingHere
@@ -20,6 +20,7 @@ from ci_magics.matching.spark import matched_on_spark
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.databases import Source
 from ci_magics.segmentation.frames import is_spark
+from ci_magics.segmentation.rule_condition import RuleCondition
 from ci_magics.segmentation.rules import Rule, as_rule
 from ci_magics.segmentation.segment import (
     ROW_NUMBER,
@@ -29,7 +30,7 @@ from ci_magics.segmentation.segment import (
     build_segment_from_sql,
 )
 from ci_magics.segmentation.sources import is_frame, referenced_tables
-from ci_magics.segmentation.spark import build_spark_segment
+from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
 from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import PrivateFiles
@@ -157,8 +158,11 @@ def segment(
         made, schema = segment_of_segments(workspace, name, ruled)
         batches = profiles_of_segments(workspace, ruled, schema)
         return keep_segment(workspace, made, MatchedBefore(schema, batches), definition, show)
+    if is_spark(frame):
+        on_spark = _on_spark(name, frame, email, key, where, ruled)
+        with matched_on_spark(on_spark) as passing:
+            return keep_segment(workspace, on_spark.segment, passing, definition, show)
     if ruled is not None:
-        _refuse_spark(frame)
         given = circumstances(workspace, frame, where, ruled, key)
         profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
     elif isinstance(frame, str) and not is_path(frame):
@@ -168,22 +172,18 @@ def segment(
         profiles = build_segment_from_sql(
             name, frame, frames=tables, parameters=parameters, database=database, email=email, key=key
         )
-    elif is_spark(frame):
-        on_spark = build_spark_segment(name, frame, email=email, key=key, where=where)
-        with matched_on_spark(on_spark) as passing:
-            return keep_segment(workspace, on_spark.segment, passing, definition, show)
     else:
         profiles = build_segment(name, frame, email=email, key=key, where=where)
     return keep_segment(workspace, profiles.segment, PassingHere(profiles.rows), definition, show)
 
 
-def _refuse_spark(frame: Any) -> None:
-    if is_spark(frame):
-        raise SegmentError(
-            "A rule cannot be evaluated on a Spark frame.",
-            "Write it as a condition in SQL (--where), or filter the frame with Spark.",
-            code="rule_on_spark",
-        )
+def _on_spark(
+    name: str, frame: Any, email: str | None, key: str | None, where: str | None, rule: Rule | None
+) -> SparkProfiles:
+    if rule is None:
+        return build_spark_segment(name, frame, email=email, key=key, where=where)
+    require_only_a_rule(frame, where)
+    return build_spark_segment(name, frame, email=email, key=key, rule=RuleCondition(rule, today()))
 
 
 def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:

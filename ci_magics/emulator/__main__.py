@@ -13,7 +13,7 @@ import threading
 from ci_magics.emulator.server import ready_credentials, start
 from ci_magics.emulator.state import World
 
-_SLOW = ("ingest", "data_pages", "entity_metadata")  # imported while the first clients find their way here
+_SLOW = ("ingest", "data_pages", "entity_metadata", "dataverse")  # imported while the first clients find their way here
 
 
 def main(arguments: list[str] | None = None) -> int:

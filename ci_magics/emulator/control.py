@@ -36,6 +36,8 @@ _RULES: dict[str, Any] = {
     "calls_per_minute": lambda value: type(value) is int and 0 <= value <= 1_000_000,
     "dataverse_page_size": lambda value: type(value) is int and 1 <= value <= 5_000,
     "dataverse_requests": lambda value: type(value) is int and 1 <= value <= 1_000_000,
+    "dataverse_seconds": lambda value: is_number(value) and 0 < value <= 1_000_000,
+    "dataverse_concurrent": lambda value: type(value) is int and 1 <= value <= 10_000,
     "profiles_lag": lambda value: type(value) is int and 0 <= value <= 100_000_000,
 }
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ci_magics.emulator import entities, partitions, population, searching, selection
+from ci_magics.emulator import entities, jobs, partitions, population, searching, selection
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.drawing import Rows
 from ci_magics.emulator.entities import Entity
 from ci_magics.emulator.insights_checks import check_insights
 from ci_magics.emulator.insights_replies import odata_error
-from ci_magics.emulator.odata_filter import segments
+from ci_magics.emulator.odata_filter import FilterError, segments
 from ci_magics.emulator.odata_query import OptionError, Options, read_options
-from ci_magics.emulator.paging import FOREIGN, address, encoded, offset_of, token_for
+from ci_magics.emulator.paging import address, altered, encoded, offset_of, token_for, without
 from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
 
@@ -28,6 +28,7 @@ _EMAIL = "EMail"
 def get_data(world: World, call: Call) -> Reply:
     """Answer a question about an entity: a page, one row, or the addresses of its partitions."""
     check_insights(world, call)
+    jobs.settle(world)
     match = _PATH.fullmatch(call.arguments["path"])
     entity = entities.find_entity(world, match["entity"]) if match else None
     if match is None or entity is None or call.arguments["instance"] != world.insights.home:
@@ -72,7 +73,10 @@ def _rows(world: World, call: Call, entity: Entity, options: Options) -> Rows:
         raise odata_error(404, f"There is no segment {missing[0]}.", missing[0])
     if entity.name != "Customer":
         return entity.rows(world)
-    rows = selection.matching(world, options.condition, options.order)
+    try:
+        rows = selection.matching(world, options.condition, options.order)
+    except FilterError as error:
+        raise odata_error(400, f"$filter: {error}.") from None
     return searching.found(rows, call.query["$search"]) if "$search" in call.query else rows
 
 
@@ -87,11 +91,11 @@ def _page(world: World, call: Call, entity: Entity, rows: Rows, options: Options
     if world.settings.odata_count:
         before["@odata.count"] = len(rows)
     more = start + size < len(rows) and (size > 0 or call.fault == "empty_page")
-    link = _next_link(world, call, start + size) if more else None
+    link = altered(call, _next_link(world, call, start + size) if more else None)
     if "$expand" in call.query:
         frame = searching.expanded(frame, page, call.query["$expand"])
     body = encoded(frame, before, link, omit_nulls=world.settings.omit_nulls)
-    return Reply(_without_email(call, body) if call.fault == "no_email" else body)
+    return Reply(without(_EMAIL, body, call))
 
 
 def _start(world: World, call: Call, options: Options) -> int:
@@ -111,31 +115,14 @@ def _scope(call: Call) -> str:
 def _next_link(world: World, call: Call, offset: int) -> str | None:
     if world.settings.next_link == "none":
         return None
-    if call.fault == "repeated_page":
-        return f"{call.origin}{call.path}?{call.raw_query}"
     if world.settings.next_link == "skip":
-        link = address(call, "$skip", str(offset))
-    else:
-        link = address(call, "$skiptoken", token_for(world.subscription_key, _scope(call), offset))
-    return link.replace(call.origin, FOREIGN, 1) if call.fault == "foreign_next_link" else link
+        return address(call, "$skip", str(offset))
+    return address(call, "$skiptoken", token_for(world.subscription_key, _scope(call), offset))
 
 
 def _context(call: Call, name: str, options: Options) -> str:
     chosen = f"({','.join(options.select)})" if "$select" in call.query else ""
     return f"{call.origin}/v1/instances/{call.arguments['instance']}/data/$metadata#{name}{chosen}"
-
-
-def _without_email(call: Call, body: bytes) -> bytes:
-    """Leave the e-mail attribute out of some rows, as if the profile had none."""
-    rows = call.fault_details.get("indexes", [0])
-    place = -1
-
-    def left_out(match: re.Match[bytes]) -> bytes:
-        nonlocal place
-        place += 1
-        return b"" if place in rows else match[0]
-
-    return re.sub(rb',?"%s":(?:null|"(?:[^"\\]|\\.)*")' % _EMAIL.encode(), left_out, body).replace(b"{,", b"{")
 
 
 def _of_one(world: World, call: Call, entity: Entity, key: str, related: str | None, options: Options) -> Reply:

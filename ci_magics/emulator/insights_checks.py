@@ -6,9 +6,9 @@ import hmac
 
 from ci_magics.emulator.audience_check import opens
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.insights_replies import api_error, gateway_error
-from ci_magics.emulator.replies import Refusal, Reply
+from ci_magics.emulator.insights_replies import api_error, gateway_error, not_signed_in, not_signed_in_to_dataverse
 from ci_magics.emulator.state import DATAVERSE, INSIGHTS, World
+from ci_magics.emulator.throttling import admit_insights
 
 _KEY = "Ocp-Apim-Subscription-Key"
 _REALM = 'realm="https://api.ci.ai.dynamics.com/v1"'
@@ -22,9 +22,8 @@ def check_insights(world: World, call: Call) -> None:
     if call.path.startswith("/v1/"):
         _check_key(world, call)
     if not _is_signed_in(world, call, INSIGHTS):
-        refusal = api_error(401, "The token is missing, expired or for another service.")
-        refusal.reply.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-        raise refusal
+        raise not_signed_in()
+    admit_insights(world)
     if call.arguments.get("instance", world.insights.home) not in world.insights.instances:
         raise api_error(404, "There is no such instance.")
 
@@ -32,10 +31,7 @@ def check_insights(world: World, call: Call) -> None:
 def check_dataverse(world: World, call: Call) -> None:
     """Require a sign-in for the organization."""
     if not _is_signed_in(world, call, DATAVERSE):
-        challenge = (
-            f"Bearer authorization_uri=https://login.microsoftonline.com/{world.user.tenant_id}/oauth2/authorize"
-        )
-        raise Refusal(Reply(b"", 401, {"WWW-Authenticate": challenge}, "text/html"))
+        raise not_signed_in_to_dataverse()
 
 
 def _check_key(world: World, call: Call) -> None:

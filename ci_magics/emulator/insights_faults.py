@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ci_magics.emulator.insights_replies import api_error, dataverse_error, gateway_error
+from ci_magics.emulator.insights_replies import (
+    api_error,
+    dataverse_error,
+    gateway_error,
+    not_signed_in,
+    not_signed_in_to_dataverse,
+)
 from ci_magics.emulator.replies import Refusal, Reply
 
 INSIGHTS_OPERATIONS = (
@@ -49,8 +55,14 @@ INSIGHTS_OPERATIONS = (
     "GetMyRole",
     "GetAssignments",
 )
-DATAVERSE_OPERATIONS: tuple[str, ...] = ()
-_PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseSet", "*"})
+DATAVERSE_OPERATIONS = (
+    "GetServiceDocument",
+    "WhoAmI",
+    "GetSegmentMemberships",
+    "GetCustomerProfiles",
+    "GetDataverseRows",
+)
+_PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseRows", "*"})
 #: Each fault by name, and the operations that it can befall.
 INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
     # The link leads to the page itself; to another host; a page without rows, but with a link.
@@ -62,7 +74,7 @@ INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
     "partition_expired": frozenset({"GetPartition", "*"}),
     "job_failed": frozenset({"SubmitJob", "*"}),
 }
-_WORDS = {401: "The token has expired.", 403: "Not allowed.", 429: "Too many calls.", 500: "Failed.", 503: "Busy."}
+_WORDS = {403: "Not allowed.", 429: "Too many calls.", 500: "Failed.", 503: "Busy."}
 #: Dataverse has a code for each of its budgets; this one is of the number of requests.
 _TOO_MANY = "0x80072322"
 
@@ -74,6 +86,8 @@ def is_insights(operation: str) -> bool:
 
 def service_fault(operation: str, status: int) -> Refusal:
     """Build a refusal in the shape of the service."""
+    if status == 401:
+        return not_signed_in_to_dataverse() if operation in DATAVERSE_OPERATIONS else not_signed_in()
     words = _WORDS[status]
     if operation in DATAVERSE_OPERATIONS:
         return dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)

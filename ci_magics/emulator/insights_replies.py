@@ -50,6 +50,32 @@ def dataverse_error(status: int, code: str, message: str) -> Refusal:
     return Refusal(Reply({"error": {"code": code, "message": message}}, status, {"OData-Version": "4.0"}))
 
 
+def not_signed_in() -> Refusal:
+    """Build the answer of Customer Insights to a token that is missing, expired or for another service."""
+    refusal = api_error(401, "The token is missing, expired or for another service.")
+    refusal.reply.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return refusal
+
+
+def not_signed_in_to_dataverse() -> Refusal:
+    """Build the answer of Dataverse to such a token: it has no body."""
+    challenge = "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize"
+    return Refusal(Reply(b"", 401, {"WWW-Authenticate": challenge}, "text/html"))
+
+
+def failure_at(path: str, status: int) -> Refusal | None:
+    """Build the answer to a request that no operation takes, or at which the emulator itself failed.
+
+    Returns None where the path belongs to another service.
+    """
+    words = {404: "There is no such resource.", 405: "The method is not allowed."}.get(status, "An error has occurred.")
+    if path.startswith("/api/data/"):
+        return dataverse_error(status, "0x8006088a" if status == 404 else "0x80060888", words)
+    if path.startswith("/v1/"):
+        return gateway_error(status, words)
+    return api_error(status, words) if path.startswith("/api/") else None
+
+
 def storage_error(status: int, code: str) -> Refusal:
     """Build an error of Azure Storage, where partitions are."""
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'

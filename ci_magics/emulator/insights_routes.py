@@ -36,6 +36,9 @@ _JOBS = f"{_WORKFLOW}/jobs"
 _SCHEDULES = f"{_WORKFLOW}/schedules"
 _MANAGE = f"{_ONE}/manage"
 _RBAC = f"{_ONE}/rbac"
+_DATAVERSE = "/api/data/(?P<version>v9[.][0-2])"
+_MEMBERSHIPS, _PROFILES = "msdynci_segmentmemberships", "msdynci_customerprofiles"
+_GET_ROWS = _of("dataverse", "get_rows")
 
 ROUTES: tuple[Route, ...] = (
     route("GetAllInstances", "GET", _ROOT, customer_insights.get_all_instances),
@@ -80,4 +83,9 @@ ROUTES: tuple[Route, ...] = (
     route("GetRoles", "GET", f"{_RBAC}/roles", catalog.get_roles),
     route("GetMyRole", "GET", f"{_RBAC}/myrole", catalog.get_my_role),
     route("GetAssignments", "GET", f"{_RBAC}/assignments", catalog.get_assignments),
+    route("GetServiceDocument", "GET", f"{_DATAVERSE}/?", _of("dataverse", "get_service")),
+    route("WhoAmI", "GET", f"{_DATAVERSE}/WhoAmI(?:\\(\\))?", _of("dataverse", "who_am_i")),
+    route("GetSegmentMemberships", "GET", f"{_DATAVERSE}/(?P<set>{_MEMBERSHIPS})", _GET_ROWS),
+    route("GetCustomerProfiles", "GET", f"{_DATAVERSE}/(?P<set>{_PROFILES})", _GET_ROWS),
+    route("GetDataverseRows", "GET", f"{_DATAVERSE}/{{set}}", _GET_ROWS),
 )

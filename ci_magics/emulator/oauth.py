@@ -86,6 +86,8 @@ def token(world: World, call: Call) -> Reply:
         return _by_refresh_token(world, form)
     if grant == DEVICE_GRANT:
         return tokens(world, device.redeem(world, form), form["client_id"], None)
+    if grant == "client_credentials":
+        return _by_secret(world, form)
     raise refuse(world, "unsupported_grant_type", 70003, "The grant type is not supported.")
 
 
@@ -108,6 +110,17 @@ def _by_refresh_token(world: World, form: dict[str, str]) -> Reply:
         raise invalid_grant(world)
     scope = scope_of(world, form["scope"]) if form.get("scope") else known.scope
     return tokens(world, scope, form["client_id"], None)
+
+
+def _by_secret(world: World, form: dict[str, str]) -> Reply:
+    """Sign in an application by itself: only its own rights, so ``.default``, and not at Microsoft Advertising."""
+    if not form.get("client_secret"):
+        raise refuse(world, "invalid_client", 7000216, "client_secret is missing.")
+    scope = scope_of(world, form.get("scope", ""))
+    if not scope.endswith("/.default"):
+        raise refuse(world, "invalid_scope", 1002012, "The scope of an application must end with /.default.")
+    body = {"token_type": "Bearer", "expires_in": int(TOKEN_SECONDS), "ext_expires_in": int(TOKEN_SECONDS)}
+    return Reply(body | {"access_token": world.issue_access_token(scope)})
 
 
 def tokens(world: World, scope: str, client_id: str, nonce: str | None) -> Reply:

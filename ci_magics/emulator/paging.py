@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -48,6 +49,31 @@ def encoded(frame: pl.DataFrame, before: dict[str, Any], next_link: str | None, 
     head = json.dumps(before)[:-1] + ("," if before else "")
     tail = "" if next_link is None else f',"@odata.nextLink":{json.dumps(next_link)}'
     return b"".join([head.encode(), b'"value":', rows, tail.encode(), b"}"])
+
+
+def altered(call: Call, link: str | None) -> str | None:
+    """Return the address of the next page as a fault changes it: the page itself, or another host."""
+    if link is None:
+        return None
+    if call.fault == "repeated_page":
+        return f"{call.origin}{call.path}?{call.raw_query}"
+    return link.replace(call.origin, FOREIGN, 1) if call.fault == "foreign_next_link" else link
+
+
+def without(name: str, body: bytes, call: Call) -> bytes:
+    """Leave an attribute out of some rows, where a fault says so: as if the profile had none."""
+    if call.fault != "no_email":
+        return body
+    rows = call.fault_details.get("indexes", [0])
+    place = -1
+
+    def left_out(match: re.Match[bytes]) -> bytes:
+        nonlocal place
+        place += 1
+        return b"" if place in rows else match[0]
+
+    pattern = rb',?"%s":(?:null|"(?:[^"\\]|\\.)*")' % name.encode()
+    return re.sub(pattern, left_out, body).replace(b"{,", b"{")
 
 
 def _without_nulls(rows: bytes, frame: pl.DataFrame) -> bytes:

@@ -11,7 +11,8 @@ import polars as pl
 
 from ci_magics.emulator import population, rowsets
 from ci_magics.emulator.drawing import Rows
-from ci_magics.emulator.odata_filter import Both, Comparison, Condition, Membership, Not, OneOf, names
+from ci_magics.emulator.odata_filter import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
+from ci_magics.emulator.odata_filter import names as names_in
 
 if TYPE_CHECKING:
     from ci_magics.emulator.state import World
@@ -48,6 +49,22 @@ def matching(world: World, condition: Condition | None, order: tuple[str, bool] 
         size = world.settings.customers
         return _kept(world, ("all",), lambda: population.span(0, size))
     return _kept(world, (condition, order), lambda: _ordered(_matching(world, condition), order))
+
+
+def populated(world: World) -> tuple[str, ...]:
+    """Return the names of the segments that have been evaluated and are not set aside."""
+    found = world.insights.segments.values()
+    return tuple(each.name for each in found if each.state != "inactive" and each.evaluated is not None)
+
+
+def united(world: World, names: tuple[str, ...]) -> Rows:
+    """Return the rows that are in any of some segments, each once."""
+    if len(names) == 1:
+        return members(world, names[0])
+    nobody = population.span(0, 0)
+    return _kept(
+        world, ("united", names), lambda: np.unique(np.concatenate([nobody, *(members(world, each) for each in names)]))
+    )
 
 
 def belongs(rows: Rows, of: Rows) -> npt.NDArray[np.bool_]:
@@ -91,10 +108,13 @@ def _members(world: World, name: str) -> Rows:
 
 
 def _where(size: int, expression: pl.Expr, attributes: set[str]) -> Rows:
-    found = [
-        rows[population.profiles(rows, sorted(attributes)).select(expression).to_series().to_numpy()]
-        for rows in population.chunks(size)
-    ]
+    try:
+        found = [
+            rows[population.profiles(rows, sorted(attributes)).select(expression).to_series().to_numpy()]
+            for rows in population.chunks(size)
+        ]
+    except pl.exceptions.PolarsError:
+        raise FilterError("a value does not fit its attribute") from None
     return np.concatenate([population.span(0, 0), *found])
 
 
@@ -117,7 +137,7 @@ def _matching(world: World, condition: Condition | None) -> Rows:
             values = condition.values if isinstance(condition, OneOf) else (condition.value,)
             rows = {population.row_of(str(value), size) for value in values} - {None}
             return np.array(sorted(row for row in rows if row is not None), dtype=np.uint64)
-    return _where(size, _expression(condition), names(condition))
+    return _where(size, _expression(condition), names_in(condition))
 
 
 def _expression(condition: OneOf | Comparison) -> pl.Expr:

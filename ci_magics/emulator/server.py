@@ -19,6 +19,7 @@ from ci_magics.emulator import bulk, injection
 from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
+from ci_magics.emulator.insights_replies import failure_at
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault
 from ci_magics.emulator.route import Route
 from ci_magics.emulator.routes import find_route
@@ -48,7 +49,9 @@ class Front(tornado.web.RequestHandler):
         tracking_id = str(uuid.uuid4())
         found = find_route(self.request.method or "", self.request.path)
         if isinstance(found, int):
-            await self._send(Reply({"Message": "There is no such operation."}, found), "", tracking_id)
+            insights = failure_at(self.request.path, found)
+            missing = Reply({"Message": "There is no such operation."}, found)
+            await self._send(insights.reply if insights else missing, "", tracking_id)
             return
         route, arguments = found
         call = _call(self.request, arguments)
@@ -68,6 +71,13 @@ class Front(tornado.web.RequestHandler):
     get = post = put = delete = patch = handle
 
     async def _service(self, route: Route, call: Call, injected: Injected) -> Reply:
+        self.world.running[route.operation] += 1
+        try:
+            return await self._answered(route, call, injected)
+        finally:
+            self.world.running[route.operation] -= 1
+
+    async def _answered(self, route: Route, call: Call, injected: Injected) -> Reply:
         delay = self.world.settings.delay_ms / 1000
         if injected.fault == "slow":
             delay += injected.detail("seconds", 1.0)
@@ -160,7 +170,7 @@ class Front(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **_details: Any) -> None:
         """Answer a failure of the emulator itself as Microsoft would one of its own."""
-        reply = ad_api_fault(0).reply
+        reply = (failure_at(self.request.path, status_code) or ad_api_fault(0)).reply
         reply.status = status_code
         tracking_id = str(uuid.uuid4())
         self._record("", status_code, tracking_id)

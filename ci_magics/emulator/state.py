@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -66,6 +66,8 @@ class Settings:
     calls_per_minute: int = 0
     dataverse_page_size: int = 5_000
     dataverse_requests: int = 6_000
+    dataverse_seconds: float = 1_200.0
+    dataverse_concurrent: int = 52
     profiles_lag: int = 0
 
 
@@ -189,6 +191,7 @@ class World:
             "111": Account("111", "Contoso EU", "F110EU01", "222"),
             "112": Account("112", "Contoso US", "F110US01", "222"),
         }
+        self.running: Counter[str] = Counter()
         self.access_tokens: dict[str, Token] = {}
         self.refresh_tokens: dict[str, Token] = {}
         # Ids of another process must never fit, since clients remember them; and no id fits into a floating number.
@@ -207,6 +210,7 @@ class World:
         self.device_codes: dict[str, dict[str, Any]] = {}
         self.requests: deque[RequestLine] = deque(maxlen=KEPT_REQUESTS)
         self.received = 0
+        self.recent: dict[str, deque[tuple[float, float]]] = {}  # by service: when a call was taken, and its seconds
         self.faults: list[PlannedFault] = []
         self.calls: dict[str, int] = {}
         far = self.clock.now() + 365 * 24 * HOUR

@@ -13,7 +13,7 @@ from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
 
 #: The enumeration ``operationType`` of the public client.
-OPERATION_TYPES = [
+OPERATION_TYPES = (
     "none",
     "ingestion",
     "derivedEntity",
@@ -45,7 +45,7 @@ OPERATION_TYPES = [
     "analysis",
     "semanticEntity",
     "all",
-]
+)
 _LISTED = 10
 _UNDER_WAY = ("queued", "running")
 

@@ -17,6 +17,7 @@ from ci_magics.matching.hash_list import HashList, Scratch, shared
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked
+from ci_magics.matching.suppression import Suppression
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
 
@@ -179,6 +180,7 @@ def cover(
     ledgers: Mapping[str, HashList] | None = None,
     earlier: Sequence[Reached] = (),
     remarks: Mapping[str, str] | None = None,
+    suppressed: Mapping[str, Suppression | None] | None = None,
     destination: str | None = None,
 ) -> Coverage:
     """Count what can be matched.
@@ -197,6 +199,8 @@ def cover(
         What earlier audiences of the account reached under the same normalization.
     remarks
         What else a person should know of a segment's audience, by segment name.
+    suppressed
+        Who of a segment must not be sent, by segment name.
     destination
         Where an export would go.
 
@@ -207,7 +211,10 @@ def cover(
     """
     require_normalization(normalization)
     scratch = scratch or Scratch()
-    counted = {name: count_profiles(each.profiles, normalization, scratch) for name, each in matched.items()}
+    counted = {
+        name: count_profiles(each.profiles, normalization, scratch, (suppressed or {}).get(name))
+        for name, each in matched.items()
+    }
     segments = tuple(
         cover_one(
             name,

@@ -36,6 +36,11 @@ class Call:
         workspace = ci.open_workspace()
         return [segment_named(word, workspace, self.variables) for word in self.arguments.words]
 
+    def excluded(self) -> list[Any]:
+        """Return the segments whose people are not sent, to hand to the public functions."""
+        workspace = ci.open_workspace()
+        return [segment_named(word, workspace, self.variables) for word in self.arguments.options.get("exclude", [])]
+
     def connection(self, option: str) -> Any:
         """Return what an option names, to hand to the public functions as a connection; None if it is not there."""
         word = self.arguments.options.get(option)

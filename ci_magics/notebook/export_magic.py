@@ -8,8 +8,7 @@ import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.display import ProgressLine
-from ci_magics.notebook.names import segment_named
-from ci_magics.notebook.shared_options import ACCOUNT, NORMALIZATION, QUIET
+from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, NORMALIZATION, QUIET
 
 MODES = ("mirror", "add", "remove", "replace")
 COMMAND = Command(
@@ -34,13 +33,7 @@ COMMAND = Command(
         Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
         Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
         Option("--ignore-consent", "send although a consent column was not used"),
-        Option(
-            "--exclude",
-            "segment whose people are not sent; may be repeated",
-            value="SEGMENT",
-            repeatable=True,
-            kind="segment",
-        ),
+        EXCLUDE,
         Option("--allow-empty", "go on with a segment that has nobody to send"),
         Option("--allow-shrink", "go on although more than half of the members would leave"),
         Option("--allow-mixed", "send a column that mixes addresses and hashes"),
@@ -65,12 +58,10 @@ def export(call: Call) -> Any:
     options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
     options |= {name: arguments.given(name) or default for name, default in _DEFAULTS.items()}
     options |= {name: arguments.switch(name) for name in _SWITCHES}
-    workspace = ci.open_workspace()
-    exclude = [segment_named(word, workspace, call.variables) for word in arguments.options.get("exclude", [])]
     return ci.export(
         *call.segments(),
         to=call.connection("to"),
-        exclude=exclude,
+        exclude=call.excluded(),
         **options,
         progress=ProgressLine(live=can_ask() and not call.quiet),
     )

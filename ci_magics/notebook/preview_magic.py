@@ -7,7 +7,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic
-from ci_magics.notebook.shared_options import NORMALIZATION, QUIET
+from ci_magics.notebook.shared_options import EXCLUDE, NORMALIZATION, QUIET
 
 COMMAND = Command(
     "%ci_preview",
@@ -17,6 +17,7 @@ COMMAND = Command(
     (
         Option("--to", "connection: count also what is new there", value="NAME", kind="connection"),
         NORMALIZATION,
+        EXCLUDE,
         QUIET,
     ),
 )
@@ -25,7 +26,10 @@ COMMAND = Command(
 def preview(call: Call) -> Any:
     """Count what of each segment can be matched."""
     return ci.preview(
-        *call.segments(), to=call.connection("to"), normalization=call.arguments.given("normalization") or "basic"
+        *call.segments(),
+        to=call.connection("to"),
+        normalization=call.arguments.given("normalization") or "basic",
+        exclude=call.excluded(),
     )
 
 

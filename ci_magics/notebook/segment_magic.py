@@ -37,7 +37,7 @@ def segment(call: Call) -> Any:
     arguments = call.arguments
     verb = verb_of(arguments)
     if verb is not None:
-        return carry_out(verb, text_of(arguments.words[0]), arguments)
+        return carry_out(verb, text_of(arguments.words[0]), arguments, call.say)
     if not arguments.words:
         from ci_magics.activation.segment_list import list_segments
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ci_magics.errors import ArgumentError
@@ -15,7 +16,10 @@ VERBS = (
     Option("--deactivate", "set it aside: neither refreshed nor exported"),
     Option("--tag", "its tags, in place of those it had; may be repeated", value="TAG", repeatable=True),
     Option("--history", "show how many profiles it had, each time it was made"),
-    Option("--usage", "show the audiences that it fills"),
+    Option("--usage", "show what it fills and what is made of it"),
+    Option("--refresh", "evaluate its definition again"),
+    Option("--suppress", "exclude its people from every export, in place of any other segment"),
+    Option("--end-suppression", "exclude its people no longer"),
     Option("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
 )
 
@@ -45,7 +49,7 @@ def verb_of(arguments: Arguments) -> Option | None:
     return verbs[0]
 
 
-def carry_out(verb: Option, name: str, arguments: Arguments) -> Any:
+def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str], None]) -> Any:
     """Do what a verb says; returns what there is to see.
 
     Raises
@@ -55,23 +59,39 @@ def carry_out(verb: Option, name: str, arguments: Arguments) -> Any:
     """
     from ci_magics.activation import segment_verbs as verbs
     from ci_magics.activation.segment_list import list_segments
+    from ci_magics.activation.segments import refresh_segment
 
-    value = arguments.given(verb.key)
     match verb.key:
-        case "rename":
-            return list_segments(verbs.rename_segment(name, value).name)
-        case "duplicate":
-            return list_segments(name, verbs.duplicate_segment(name, value).name)
-        case "delete":
-            verbs.delete_segment(name)
-            return list_segments()
-        case "activate" | "deactivate":
-            return list_segments(verbs.set_active(name, active=verb.key == "activate").name)
-        case "tag":
-            return list_segments(verbs.tag_segment(name, arguments.all("tag")).name)
         case "history":
             return verbs.history(name)
         case "usage":
             return verbs.usage(name)
+        case "download":
+            return verbs.download_keys(name, arguments.given("download"))
+        case "refresh":
+            return refresh_segment(name, show=say)
+        case "delete":
+            verbs.delete_segment(name)
+            return list_segments()
         case _:
-            return verbs.download_keys(name, value)
+            return list_segments(*_changed(verb.key, name, arguments))
+
+
+def _changed(verb: str, name: str, arguments: Arguments) -> list[str]:
+    """Change a segment; returns the names of those that are worth showing."""
+    from ci_magics.activation import segment_verbs as verbs
+
+    match verb:
+        case "rename":
+            return [verbs.rename_segment(name, arguments.given(verb)).name]
+        case "duplicate":
+            return [name, verbs.duplicate_segment(name, arguments.given(verb)).name]
+        case "activate" | "deactivate":
+            return [verbs.set_active(name, active=verb == "activate").name]
+        case "tag":
+            return [verbs.tag_segment(name, arguments.all(verb)).name]
+        case "suppress":
+            verbs.suppress(name)
+        case _:
+            verbs.end_suppression(name)
+    return [name]

@@ -14,3 +14,10 @@ ACCOUNT = (
     Option("--customer-id", "number after cid= in the address bar", value="N"),
     Option("--account-id", "number after aid= in the address bar", value="N"),
 )
+EXCLUDE = Option(
+    "--exclude",
+    "segment whose people are not sent; may be repeated",
+    value="SEGMENT",
+    repeatable=True,
+    kind="segment",
+)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.profile_columns import ProfileColumns
+from ci_magics.segmentation.rule_condition import RuleCondition
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Counting:
     """
 
     names: tuple[str, ...]
-    condition: Condition | None
+    condition: Condition | RuleCondition | None
 
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return the rows that count, all columns."""

@@ -155,6 +155,22 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def renamed(node: Node, segment: str, new: str) -> Node:
+    """Return a rule that names an earlier segment by another name."""
+    match node:
+        case Member():
+            return Member(segment=new) if node.segment == segment else node
+        case AllOf() | AnyOf():
+            return type(node)(rules=tuple(renamed(each, segment, new) for each in node.rules))
+        case Not():
+            return Not(rule=renamed(node.rule, segment, new))
+        case Joined():
+            steps = tuple(Step(join=each.join, rule=renamed(each.rule, segment, new)) for each in node.steps)
+            return Joined(first=renamed(node.first, segment, new), steps=steps)
+        case _:
+            return node
+
+
 def walk(node: Node) -> Iterator[Node]:
     """Yield a rule and all that it is made of, in the order of its text."""
     waiting = [node]

@@ -20,6 +20,7 @@ from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.recipe import Counting, Recipe
+from ci_magics.segmentation.rule_condition import RuleCondition
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeats, require_name
 from ci_magics.segmentation.sources import referenced_tables, refuse_parameters
@@ -49,7 +50,13 @@ class SparkProfiles:
 
 
 def build_spark_segment(
-    name: str, frame: Any, *, email: str | None = None, key: str | None = None, where: str | None = None
+    name: str,
+    frame: Any,
+    *,
+    email: str | None = None,
+    key: str | None = None,
+    where: str | None = None,
+    rule: RuleCondition | None = None,
 ) -> SparkProfiles:
     """Build a segment from a Spark DataFrame; no row of it comes here.
 
@@ -63,6 +70,8 @@ def build_spark_segment(
         Columns; found by their names when not given. A key is needed: the rows have no order to number them by.
     where
         A condition in DuckDB's SQL, as for every other frame; the executors evaluate it, batch by batch.
+    rule
+        Instead of that a rule, evaluated in the same way.
 
     Raises
     ------
@@ -72,10 +81,13 @@ def build_spark_segment(
     require_name(name)
     names = column_names(frame)
     email_column = find_email_column(names, email)
-    consents = [column for column in consent_columns(names) if not mentions(where, column)]
+    considered = rule.rule.columns if rule else ()
+    consents = [each for each in consent_columns(names) if not mentions(where, each) and each not in considered]
     candidates = [require_column(names, key)] if key is not None else key_candidates(names)
+    for used in considered:
+        require_column(names, used)
     with spark_errors():
-        source = _Source(frame, tuple(names), _condition(frame, where, names))
+        source = _Source(frame, tuple(names), rule or _condition(frame, where, names))
         schema = source.schema([email_column, *candidates, *consents])
         _require_text(schema, email_column, names)
         if source.condition:
@@ -90,10 +102,11 @@ def build_spark_segment(
             where=where,
             columns=tuple(names),
             unused_consent=tuple(consents),
+            rule=rule.rule.text if rule else None,
         )
         taken = ProfileColumns.of(schema, email_column, key_column, consents)
-        used = source.used(taken.needed)
-        return SparkProfiles(segment, source.numbered(used), Recipe(Counting(used, source.condition), taken))
+        columns = source.used(taken.needed)
+        return SparkProfiles(segment, source.numbered(columns), Recipe(Counting(columns, source.condition), taken))
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class _Source:
 
     frame: Any
     names: tuple[str, ...]
-    condition: Condition | None
+    condition: Condition | RuleCondition | None
 
     def used(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """Return some columns and those that the condition needs, each once."""

@@ -141,3 +141,18 @@ def test_every_profile_is_counted_once(emails: list[str | None], out: list[str],
 
 def table_of(values: list[str | None]) -> pa.Table:
     return pa.table({"key": pa.array(range(len(values)), pa.int64()), "email": pa.array(values, pa.string())})
+
+
+def test_a_preview_counts_whom_an_export_would_leave_out(emulator: RunningEmulator) -> None:
+    assert emulator.audiences() == {}
+    listed("p3@contoso.com", "p5@contoso.com")
+    listed("p5@contoso.com", "p6@contoso.com", "somebody@contoso.com", name="Everywhere")
+    made = segment(400)
+    assert ci.preview(made, exclude=["Opted out"]).segments[0].sendable == 398
+    suppress("Everywhere")
+    (one,) = ci.preview(made).segments
+    assert (one.unique, one.sendable, one.reasons["suppressed"]) == (400, 398, 2)
+    (one,) = ci.preview(made, exclude=["Opted out"]).segments
+    assert (one.unique, one.sendable, one.reasons["suppressed"]) == (400, 397, 3)
+    connect()
+    assert planned(made, exclude=["Opted out"]).audiences[0].adds == 397

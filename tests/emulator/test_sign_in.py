@@ -129,7 +129,7 @@ def test_a_challenge_needs_its_verifier_and_s256(emulator: RunningEmulator) -> N
     assert hidden(page)["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize("grant", ["client_credentials", "password", ""])
+@pytest.mark.parametrize("grant", ["implicit", "password", ""])
 def test_other_grants_are_not_offered(emulator: RunningEmulator, grant: str) -> None:
     assert error_of(token(emulator, grant_type=grant)) == "unsupported_grant_type"
 

@@ -43,20 +43,26 @@ CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
         lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active"),
     ),
     "--activate": ("--activate", lambda: line("Big spenders").state == "active"),
+    "--suppress": (
+        "--suppress",
+        lambda: (line("Big spenders").state, line("Other").state) == ("suppresses", "active"),
+    ),
+    "--end-suppression": ("--end-suppression", lambda: line("Big spenders").state == "active"),
     "--tag": ("--tag vip --tag=spring --tag 'vip'", lambda: line("Big spenders").tags == ("vip", "spring")),
 }
+UNDONE = {"--activate": "--deactivate", "--end-suppression": "--suppress"}
 LOOKS: dict[str, type] = {"--history": SegmentHistory, "--usage": SegmentUse}
 
 
 def test_every_verb_is_tested_here() -> None:
-    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download"}
+    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download", "--refresh"}
 
 
 @pytest.mark.parametrize("verb", CHANGES)
 def test_a_verb_changes_the_segment_and_shows_it_in_the_list(stored: Notebook, verb: str) -> None:
     words, changed = CHANGES[verb]
-    if verb == "--activate":
-        stored.run("%ci_segment 'Big spenders' --deactivate --quiet")
+    if verb in UNDONE:
+        stored.run(f"%ci_segment 'Big spenders' {UNDONE[verb]} --quiet")
         assert not changed()
     shown = stored.run(f"%ci_segment 'Big spenders' {words}")
     assert changed()
@@ -156,3 +162,51 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
 
 def test_an_empty_list_says_how_to_begin(notebook: Notebook) -> None:
     assert repr(notebook.run("%ci_segment")) == "No segment yet. Make one: %ci_segment NAME FRAME."
+
+
+def test_another_segment_takes_over_the_suppression(stored: Notebook) -> None:
+    stored.run("%ci_segment 'Big spenders' --suppress --quiet")
+    stored.run("%ci_segment Other --suppress --quiet")
+    assert (line("Big spenders").state, line("Other").state) == ("active", "suppresses")
+    error = stored.fail("%ci_segment 'Big spenders' --end-suppression")
+    assert "are not excluded" in error.sentence
+    assert line("Other").state == "suppresses"
+
+
+def test_a_refresh_evaluates_the_definition_again(stored: Notebook, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("Id,EMail\nk1,a@contoso.com\n", "utf-8")
+    ci.segment("Files", str(path))
+    path.write_text("Id,EMail\nk1,a@contoso.com\nk2,b@contoso.com\n", "utf-8")
+    assert stored.run("%ci_segment Files --refresh").rows == 2
+    error = stored.fail("%ci_segment Other --refresh")
+    assert error.sentence == "The segment 'Other' is static: it reads a frame of a notebook."
+
+
+def test_rules_follow_a_segment_that_gets_another_name(stored: Notebook) -> None:
+    stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
+    stored.run("""%ci_segment Some customers --rule "'Big spenders' or Id = c1" --quiet""")
+    stored.run("%ci_segment 'Big spenders' --rename \"Bo's rich\" --quiet")
+    assert stored.run('%ci_segment "Bo\'s rich" --usage').segments == ("Rest", "Some")
+    assert stored.run("%ci_segment Rest --refresh --quiet") is None
+    assert line("Rest").profiles == line("Other").profiles - 4
+    kept = ci.open_workspace().segments["Some"].definition["rule"]
+    assert ci.Rule.parse(kept).segments == ("Bo's rich",)
+
+
+def test_a_segment_that_a_query_reads_keeps_its_name(stored: Notebook, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("Id,EMail\nc2,a@contoso.com\n", "utf-8")
+    ci.segment("Joined", f"SELECT f.* FROM '{path}' f JOIN Other USING (Id)")
+    error = stored.fail("%ci_segment Other --rename Others")
+    assert error.sentence == "The query of the segment 'Joined' reads 'Other'."
+    assert list_segments().names() == ["Big spenders", "Joined", "Other"]
+
+
+def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> None:
+    stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
+    error = stored.fail("%ci_segment Other --delete")
+    assert error.sentence == "The segment 'Rest' is made of 'Other' whenever it is refreshed."
+    stored.run("%ci_segment Rest --delete --quiet")
+    stored.run("%ci_segment Other --delete --quiet")
+    assert list_segments().names() == ["Big spenders"]

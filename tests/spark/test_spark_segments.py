@@ -231,13 +231,6 @@ def test_a_query_does_not_bring_a_spark_frame_here(spark: Any, workspace: Worksp
     assert not workspace.segments
 
 
-def test_a_rule_leads_to_a_condition(spark: Any, workspace: Workspace) -> None:
-    with pytest.raises(SegmentError, match="A rule cannot be evaluated on a Spark frame") as refused:
-        ci.segment("S", spark.createDataFrame(contoso.people(3)), rule="Id is any of k1, k2")
-    assert "--where" in refused.value.next_step
-    assert not workspace.segments
-
-
 def test_a_spark_segment_takes_part_in_set_algebra(spark: Any, workspace: Workspace) -> None:
     big = ci.segment("Big", spark.createDataFrame(contoso.people(30)))
     lapsed = ci.segment("Lapsed", contoso.people(30, start=20))
