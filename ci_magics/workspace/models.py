@@ -269,7 +269,7 @@ class RunRecord(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return where it went and what came of it."""
-        names = ("destination", "connection_name", "status", "started_by")
+        names = ("destination", "connection_name", "status")
         return {name: getattr(self, name) for name in names}
 
 
