@@ -111,7 +111,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     workspace = workspace or open_workspace()
     require(workspace, Verb.DELETE_SEGMENT)
     record = workspace.segments[name]
-    use = usage(name, workspace=workspace)
+    use = segment_usage(name, workspace=workspace)
     if use.unfinished_runs:
         raise SegmentError(
             f"The segment '{name}' is used by a run that was not finished.",
@@ -132,7 +132,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     workspace.audit.note(Verb.DELETE_SEGMENT, name, profiles=record.rows)
 
 
-def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -> SegmentRecord:
+def activate_segment(name: str, *, active: bool = True, workspace: Workspace | None = None) -> SegmentRecord:
     """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
@@ -142,7 +142,7 @@ def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -
     return record
 
 
-def suppress(name: str | None, *, workspace: Workspace | None = None) -> None:
+def suppress_segment(name: str | None, *, workspace: Workspace | None = None) -> None:
     """Exclude a segment's people from every export, in place of the one that was until now; None excludes nobody.
 
     Raises
@@ -177,7 +177,7 @@ def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
             "%ci_segment shows which segment is the suppression segment.",
             code="not_suppressing",
         )
-    suppress(None, workspace=workspace)
+    suppress_segment(None, workspace=workspace)
 
 
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
@@ -199,7 +199,7 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
     return record
 
 
-def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
+def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     """Return where a segment is used."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
@@ -210,7 +210,7 @@ def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     return SegmentUse(name, audiences, segments, tuple(dict.fromkeys(runs)), record.suppresses)
 
 
-def history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
+def segment_history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
     """Return how many profiles a segment had whenever it was made or refreshed."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
