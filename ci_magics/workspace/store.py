@@ -28,7 +28,7 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
-from ci_magics.workspace.files import PrivateFiles, private_folder
+from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
     AudienceRecord,
@@ -42,11 +42,15 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
+from ci_magics.workspace.places import open_files
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf, counted_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_FOLDERS = ("segments", "ledgers", "spool")
 
 
 class Workspace:
@@ -73,9 +77,8 @@ class Workspace:
         self._engine = engine
         self.folder = private_folder(folder)
         self.user = user
-        self.snapshots = PrivateFiles(folder / "segments")
-        self.ledgers = PrivateFiles(folder / "ledgers")
-        self.spool = PrivateFiles(folder / "spool")
+        self.scratch = private_folder(folder / "scratch")
+        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS)
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
         )

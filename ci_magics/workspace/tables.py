@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
     Dialect,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -21,6 +23,7 @@ from sqlalchemy import (
 )
 
 from ci_magics.workspace.append_only import refuse_changes
+from ci_magics.workspace.uncompressed import keep_uncompressed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -233,3 +236,33 @@ audit_entries = Table(
     Column("facts", JSON, nullable=False),
 )
 refuse_changes(audit_entries)
+
+#: Files of a team's workspace: which content a name stands for. Several names may stand for one content.
+files = Table(
+    "files",
+    metadata,
+    Column("folder", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("content_id", String(36), ForeignKey("file_contents.id"), nullable=False, index=True),
+    Column("generation", Integer, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+)
+
+file_contents = Table(
+    "file_contents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("checksum", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+)
+
+file_chunks = Table(
+    "file_chunks",
+    metadata,
+    Column("content_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("checksum", LargeBinary(32), nullable=False),
+    Column("content", LargeBinary(2**20), nullable=False),
+)
+keep_uncompressed(file_chunks.c.content)
