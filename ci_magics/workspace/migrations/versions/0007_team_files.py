@@ -5,8 +5,8 @@ from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, LargeB
 
 from ci_magics.workspace.uncompressed import keep_uncompressed
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 _MOMENT = DateTime(timezone=True)
 
