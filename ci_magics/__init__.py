@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
+    from ci_magics.activation.export_runs import run_export as run_export
     from ci_magics.activation.exports import export as export
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ci_magics.segmentation.rule_counts import inspect_rules as inspect_rules
     from ci_magics.segmentation.rules import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
+    from ci_magics.workspace.export_models import Export as Export
     from ci_magics.workspace.models import Connection as Connection
     from ci_magics.workspace.store import open_workspace as open_workspace
 
@@ -50,6 +52,7 @@ _HOMES = {
     "CiError": "errors",
     "Connection": "workspace.models",
     "Coverage": "matching.coverage",
+    "Export": "workspace.export_models",
     "Plan": "activation.plan",
     "Rule": "segmentation.rules",
     "Run": "activation.run",
@@ -72,6 +75,7 @@ _HOMES = {
     "quick_segments": "segmentation.quick",
     "refresh_segment": "activation.segments",
     "rename_segment": "activation.segment_verbs",
+    "run_export": "activation.export_runs",
     "segment": "activation.segments",
     "segment_history": "activation.segment_verbs",
     "segment_usage": "activation.segment_verbs",

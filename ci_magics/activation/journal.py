@@ -11,7 +11,7 @@ from ci_magics.activation.order import Order
 from ci_magics.activation.plan_document import PlanDocument
 from ci_magics.activation.planning import Work
 from ci_magics.activation.progress import Progress
-from ci_magics.activation.run import AudienceResult
+from ci_magics.activation.run import RUNNING, AudienceResult
 from ci_magics.activation.spool import Reasons, Spool
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError
@@ -20,7 +20,6 @@ from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
 from ci_magics.workspace.store import Workspace
 
-RUNNING = "Running"
 PLANNED, SENT, ANSWERED, REFUSED = "planned", "sent", "answered", "refused"
 CREATE, APPLY, UPLOAD = "create", "apply", "upload"
 

@@ -17,6 +17,8 @@ from ci_magics.matching.picture import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+QUEUED = "Queued"
+RUNNING = "Running"
 COMPLETED = "Completed"
 WITH_ERRORS = "Completed with errors"
 FAILED = "Failed"

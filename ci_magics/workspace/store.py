@@ -28,6 +28,7 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
+from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
@@ -107,6 +108,11 @@ class Workspace:
         self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
         self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
         self.locks = Locks(engine, user)
+        self.exports = ExportShelf(engine)
+        self.export_runs = export_runs(engine)
+        self.refreshes = refreshes(engine)
+        self.settings = settings(engine)
+        self.notices = notices(engine)
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Keep several values, all of them or none."""
