@@ -10,7 +10,7 @@ import pytest
 import ci_magics as ci
 from ci_magics.activation.export_document import as_magic, document_of
 from ci_magics.activation.saved_exports import detach_export, duplicate_export, exports_through, exports_using
-from ci_magics.activation.segment_verbs import delete_segment, rename_segment, usage
+from ci_magics.activation.segment_verbs import delete_segment, rename_segment, segment_usage
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
 from ci_magics.workspace.export_models import Export
 
@@ -119,11 +119,11 @@ def test_a_segment_that_an_export_uses_is_not_deleted(workspace: Workspace) -> N
     contoso.segment(2, name="Opted out")
     saved("Weekly", "All", exclude=["Opted out"])
     for name in ("All", "Opted out"):
-        assert usage(name).exports == ("Weekly",)
+        assert segment_usage(name).exports == ("Weekly",)
         assert [each.name for each in exports_using(workspace, name)] == ["Weekly"]
         with pytest.raises(SegmentError, match="is used by 'Weekly'"):
             delete_segment(name)
-    assert "saved exports: 'Weekly'" in repr(usage("All"))
+    assert "saved exports: 'Weekly'" in repr(segment_usage("All"))
 
 
 def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emulator: RunningEmulator) -> None:
