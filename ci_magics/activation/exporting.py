@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ci_magics.activation.connections import require_consents
+from ci_magics.activation.consenting import require_consents
 from ci_magics.activation.order import Order
 from ci_magics.activation.plan import Plan, make_plan, open_order
 from ci_magics.activation.progress import Reporter

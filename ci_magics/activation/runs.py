@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ci_magics.activation.connections import require_consents
+from ci_magics.activation.consenting import require_consents
 from ci_magics.activation.guards import Guard, require_disjoint
 from ci_magics.activation.journal import begin_run
 from ci_magics.activation.plan_document import PlanDocument, require_current
@@ -93,6 +93,7 @@ def resume_run(
     require(workspace, Verb.RESUME_RUN, connection)
     require_consents(connection)
     pushes = workspace.pushes.where(run_id=record.id)
+    _require_same_environment(connection, pushes)
     try:
         for push in pushes:
             _lock_again(workspace, push)
@@ -103,6 +104,16 @@ def resume_run(
         return _carry_on(Desk(workspace, services, report), record)
     finally:
         workspace.locks.release(record.id)
+
+
+def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
+    """Refuse to finish a run elsewhere than it began."""
+    if any(each.environment != connection.environment for each in pushes):
+        raise ExportRefusedError(
+            f"The connection '{connection.name}' leads to another environment than when the run began.",
+            "The run cannot be finished; export again.",
+            code="other_environment",
+        )
 
 
 def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRecord]:
