@@ -16,11 +16,24 @@ if TYPE_CHECKING:
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
+    from ci_magics.activation.export_runs import run_export as run_export
     from ci_magics.activation.exports import export as export
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
     from ci_magics.activation.run import Run as Run
+    from ci_magics.activation.segment_list import list_segments as list_segments
+    from ci_magics.activation.segment_verbs import activate_segment as activate_segment
+    from ci_magics.activation.segment_verbs import delete_segment as delete_segment
+    from ci_magics.activation.segment_verbs import download_keys as download_keys
+    from ci_magics.activation.segment_verbs import duplicate_segment as duplicate_segment
+    from ci_magics.activation.segment_verbs import end_suppression as end_suppression
+    from ci_magics.activation.segment_verbs import rename_segment as rename_segment
+    from ci_magics.activation.segment_verbs import segment_history as segment_history
+    from ci_magics.activation.segment_verbs import segment_usage as segment_usage
+    from ci_magics.activation.segment_verbs import suppress_segment as suppress_segment
+    from ci_magics.activation.segment_verbs import tag_segment as tag_segment
+    from ci_magics.activation.segments import refresh_segment as refresh_segment
     from ci_magics.activation.segments import segment as segment
     from ci_magics.activation.status import status as status
     from ci_magics.errors import CiError as CiError
@@ -30,29 +43,45 @@ if TYPE_CHECKING:
     from ci_magics.segmentation.rule_counts import inspect_rules as inspect_rules
     from ci_magics.segmentation.rules import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
+    from ci_magics.workspace.export_models import Export as Export
     from ci_magics.workspace.models import Connection as Connection
     from ci_magics.workspace.store import open_workspace as open_workspace
+
 
 _HOMES = {
     "CiError": "errors",
     "Connection": "workspace.models",
     "Coverage": "matching.coverage",
+    "Export": "workspace.export_models",
     "Plan": "activation.plan",
     "Rule": "segmentation.rules",
     "Run": "activation.run",
     "Segment": "segmentation.segment",
+    "activate_segment": "activation.segment_verbs",
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
+    "delete_segment": "activation.segment_verbs",
     "differentiators": "activation.differentiating",
+    "download_keys": "activation.segment_verbs",
+    "duplicate_segment": "activation.segment_verbs",
+    "end_suppression": "activation.segment_verbs",
     "export": "activation.exports",
     "inspect_rules": "segmentation.rule_counts",
+    "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",
     "overlap": "activation.overlap",
     "preview": "activation.previews",
     "quick_segments": "segmentation.quick",
+    "refresh_segment": "activation.segments",
+    "rename_segment": "activation.segment_verbs",
+    "run_export": "activation.export_runs",
     "segment": "activation.segments",
+    "segment_history": "activation.segment_verbs",
+    "segment_usage": "activation.segment_verbs",
     "status": "activation.status",
+    "suppress_segment": "activation.segment_verbs",
+    "tag_segment": "activation.segment_verbs",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]

@@ -24,14 +24,17 @@ def read_ids(url: str | None, customer_id: str | None, account_id: str | None) -
     url
         An address of Microsoft Advertising's web page; ``cid`` and ``aid`` in it count in any case.
     customer_id, account_id
-        Digits.
+        Digits, or an address pasted in their place.
 
     Raises
     ------
     ConnectionSetupError
         An id is not a number, the address holds none, or the two ways contradict each other.
     """
-    pasted = _from_address(url) if url else Ids(None, None)
+    addresses = [each for each in (customer_id, account_id) if each is not None and "://" in str(each)]
+    if addresses:  # pasted where an id belongs
+        customer_id, account_id = (None if each in addresses else each for each in (customer_id, account_id))
+    pasted = _from_address(url or addresses[0]) if url or addresses else Ids(None, None)
     return Ids(
         _one("customer id", _digits("customer id", customer_id), pasted.customer),
         _one("account id", _digits("account id", account_id), pasted.account),

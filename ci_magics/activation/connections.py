@@ -1,24 +1,21 @@
-"""Make, open and withdraw connections, with their two consents."""
+"""Make and open connections."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
+from ci_magics.activation.account_check import verified
 from ci_magics.activation.address import Ids, read_ids
-from ci_magics.activation.services import open_services
-from ci_magics.errors import ConnectionSetupError, ConsentError, nearest_name
-from ci_magics.microsoft.advertising import Account
+from ci_magics.activation.consenting import keep_consents, new_consents, withdraw_consents
+from ci_magics.activation.sharing import share_connection, shared_with
+from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.workspace.access import Verb, not_shared, require
-from ci_magics.workspace.consents import CONSENT_VERSION
-from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
+from ci_magics.workspace.models import DATA_PRIVACY, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
-
-ROLES = ("administrator", "contributor", "viewer")
 
 
 def connect(
@@ -49,16 +46,16 @@ def connect(
     url
         The address bar of Microsoft Advertising, instead of the two ids.
     customer_id, account_id
-        The ids, as text.
+        The ids, as text; an address pasted in their place is read as well.
     agree
         Consent to data privacy and compliance (`workspace.consents.DATA_PRIVACY_TEXT`). Once given it stands
         until withdrawn.
     accept_terms
         Acceptance of the Customer Match terms (`workspace.consents.TERMS_TEXT`), the second consent.
     share
-        Roles that may use it besides administrators.
+        Roles and users that may use it besides administrators; see `share_connection`.
     flow
-        How to sign in: ``device``, ``browser`` or ``env``.
+        How to sign in: ``device``, ``browser`` or ``env``; by what the kernel can do unless given.
     client_id, tenant
         The application in Microsoft Entra; only for ``sandbox`` and ``production``.
     withdraw
@@ -70,66 +67,67 @@ def connect(
 
     Raises
     ------
+    AccessError
+        Whoever works here may not make connections, or this one is not shared with that person.
     ConnectionSetupError
         The ids are missing, contradict each other or are not those of an account of the signed-in user.
     SignInError
         Signing in failed.
     """
     workspace = workspace or open_workspace()
-    _require_known("environment", environment, ENVIRONMENTS)
-    _require_known("flow", flow, FLOWS)
-    for role in share:
-        _require_known("role", role, ROLES)
+    require_known("environment", environment, ENVIRONMENTS)
+    require_known("flow", flow, FLOWS)
     ids = read_ids(url, customer_id, account_id)
     existing = workspace.connections.get(name)
     if existing is None:
-        if name in workspace.all_connections:
-            raise not_shared(name)
-        require(workspace, Verb.CREATE_CONNECTION)
+        _require_unused(workspace, name)
         connection = _new(workspace, name, environment or "emulator", ids, share, flow, client_id, tenant)
     else:
         require(workspace, Verb.OPEN_CONNECTION, existing)
         connection = _require_same(existing, environment, ids, client_id, tenant)
     if withdraw:
-        return _withdraw(workspace, connection)
-    newly = _consents_to_record(workspace, connection, agree, accept_terms)
+        return withdraw_consents(name, workspace=workspace, show=show)
+    newly = new_consents(workspace, connection, agree=agree, accept_terms=accept_terms)
     if newly:
         require(workspace, Verb.GIVE_CONSENT, connection)
+    if existing and share:
+        require(workspace, Verb.SHARE_CONNECTION, connection)
     if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
-        connection = _verified(workspace, connection, show)
-    workspace.connections.put(connection)
+        connection = verified(workspace, connection, show)
+    if connection != existing:
+        workspace.connections.put(connection)
     if existing is None:
         workspace.audit.note(
             Verb.CREATE_CONNECTION, name, environment=connection.environment, account=connection.account_id
         )
-    for consent in newly:
-        workspace.connections.consents.put(consent)
-        workspace.audit.note(Verb.GIVE_CONSENT, name, consent=consent.kind, text=consent.text_version)
+    keep_consents(workspace, connection, newly)
+    if existing and share:
+        share_connection(name, share, workspace=workspace)
     return workspace.connections[name]
 
 
-def require_consents(connection: Connection) -> None:
-    """Refuse to go on unless both consents stand.
+def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
+    """Refuse a value that is not one of those that are known.
 
     Raises
     ------
-    ConsentError
-        Naming which one is missing and how to give it.
+    ConnectionSetupError
+        Naming the nearest.
     """
-    if not connection.agreed:
-        raise ConsentError(
-            f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
-            "so nothing was sent.",
-            f'Read the text with %ci_connect --help, then agree: %ci_connect "{connection.name}" --agree.',
-            code="no_data_privacy_consent",
-        )
-    if not connection.terms_accepted:
-        raise ConsentError(
-            f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
-            "so nothing was sent.",
-            f'Accept them: %ci_connect "{connection.name}" --accept-terms.',
-            code="no_terms_consent",
-        )
+    if value is None or value in known:
+        return
+    nearest = nearest_name(value, known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ConnectionSetupError(
+        f"There is no {word} '{value}'.{hint}", f"Use one of: {', '.join(known)}.", code=f"unknown_{word}"
+    )
+
+
+def _require_unused(workspace: Workspace, name: str) -> None:
+    """Refuse to make a connection where there is one that the person does not see, or may make none."""
+    if name in workspace.all_connections:
+        raise not_shared(name)
+    require(workspace, Verb.CREATE_CONNECTION)
 
 
 def _new(
@@ -158,7 +156,7 @@ def _new(
         customer_id=ids.customer,
         account_id=ids.account,
         account_name="",
-        shared_with=tuple(share) or ("administrator",),
+        shared_with=shared_with(workspace, share),
         flow=flow,
         client_id=client_id,
         tenant=tenant or "",
@@ -172,93 +170,19 @@ def _require_same(
 ) -> Connection:
     """Return the existing connection; opening by name changes nothing, so what is said must agree with it."""
     said = {
-        "environment": (environment, existing.environment),
-        "customer id": (ids.customer, existing.customer_id),
-        "account id": (ids.account, existing.account_id),
-        "client id": (client_id, existing.client_id),
-        "tenant": (tenant, existing.tenant),
+        "environment": (environment, existing.environment, "--environment"),
+        "customer id": (ids.customer, existing.customer_id, "--customer-id"),
+        "account id": (ids.account, existing.account_id, "--account-id"),
+        "client id": (client_id, existing.client_id, "--client-id"),
+        "tenant": (tenant, existing.tenant, "--tenant"),
     }
-    for word, (now, kept) in said.items():
+    for word, (now, kept, option) in said.items():
         if now is not None and now != kept:
+            known = "" if existing.details_hidden else f": {kept or 'none'}, not {now}"
             raise ConnectionSetupError(
-                f"The connection '{existing.name}' exists with another {word}: {kept or 'none'}, not {now}.",
-                "Make a connection with another name.",
+                f"The connection '{existing.name}' exists with another {word}{known}.",
+                f'Make a connection with another name, or change this one: %ci_connect "{existing.name}" '
+                f"--edit {option} {now}.",
                 code="connection_differs",
             )
     return existing
-
-
-def _consents_to_record(workspace: Workspace, connection: Connection, agree: bool, accept_terms: bool) -> list[Consent]:
-    wanted = {
-        DATA_PRIVACY: agree and not connection.agreed,
-        CUSTOMER_MATCH_TERMS: accept_terms and not connection.terms_accepted,
-    }
-    return [
-        Consent(
-            id=str(uuid.uuid4()),
-            connection_id=connection.id,
-            kind=kind,
-            text_version=CONSENT_VERSION,
-            given_by=workspace.user,
-            given_at=datetime.now(UTC),
-        )
-        for kind, is_new in wanted.items()
-        if is_new
-    ]
-
-
-def _withdraw(workspace: Workspace, connection: Connection) -> Connection:
-    require(workspace, Verb.WITHDRAW_CONSENT, connection)
-    for consent in connection.consents:
-        if consent.stands:
-            workspace.connections.consents.put(
-                replace(consent, withdrawn_by=workspace.user, withdrawn_at=datetime.now(UTC))
-            )
-            workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
-    return workspace.connections[connection.name]
-
-
-def _verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
-    """Sign in and make sure that the ids are those of an account the person may manage."""
-    services = open_services(workspace, connection, show=show)
-    user = services.advertising.get_user()
-    accounts = {account.id: account for account in services.advertising.search_accounts(user.id)}
-    account = accounts.get(connection.account_id)
-    if account is None or account.customer_id != connection.customer_id:
-        raise _wrong_account(connection, accounts)
-    if user.role_ids and set(user.role_ids) <= {_VIEWER}:
-        raise ConnectionSetupError(
-            "The signed-in user may only look at this account.",
-            "Ask the account's administrator for a role that manages campaigns.",
-            code="viewer_role",
-        )
-    return replace(connection, account_name=account.name)
-
-
-#: RoleId of a user who may change nothing (page "GetUser").
-_VIEWER = 100
-
-
-def _wrong_account(connection: Connection, accounts: dict[str, Account]) -> ConnectionSetupError:
-    if connection.customer_id in accounts:
-        return ConnectionSetupError(
-            "The customer id and the account id are swapped.",
-            f"Use --customer-id {accounts[connection.customer_id].customer_id} --account-id {connection.customer_id}.",
-            code="ids_swapped",
-        )
-    known = ", ".join(f"{each.id} ({each.name}, customer {each.customer_id})" for each in accounts.values())
-    return ConnectionSetupError(
-        f"The signed-in user has no account {connection.account_id} under customer {connection.customer_id}.",
-        f"Accounts of this user: {known or 'none'}.",
-        code="account_not_found",
-    )
-
-
-def _require_known(word: str, value: str | None, known: Sequence[str]) -> None:
-    if value is None or value in known:
-        return
-    nearest = nearest_name(value, known)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise ConnectionSetupError(
-        f"There is no {word} '{value}'.{hint}", f"Use one of: {', '.join(known)}.", code=f"unknown_{word}"
-    )

@@ -1,21 +1,22 @@
-"""Export segments: plan, then push."""
+"""Export segments: plan, push, or save how for later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ci_magics.activation.connections import require_consents
-from ci_magics.activation.order import Order, make_order
-from ci_magics.activation.plan import Plan, make_plan, open_order
+from ci_magics.activation.export_runs import run_export
+from ci_magics.activation.exporting import chosen_segments, plan_export, send_export
+from ci_magics.activation.order import make_order
+from ci_magics.activation.plan import Plan
 from ci_magics.activation.previews import find_connection
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
-from ci_magics.activation.runs import load_run, resume_run, unfinished_runs
-from ci_magics.activation.segments import StoredSegment, stored_segment
-from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.segmentation.columns import quoted
+from ci_magics.activation.runs import resume_run
+from ci_magics.activation.saved_exports import save_export
+from ci_magics.activation.segments import stored_segment
+from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.segment import Segment
-from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -40,10 +41,12 @@ def export(
     allow_shrink: bool = False,
     allow_mixed: bool = False,
     resume: str | None = None,
+    save: str | None = None,
+    run: bool = False,
     progress: Reporter = silent,
     show: Callable[[str], None] = print,
     workspace: Workspace | None = None,
-) -> Plan | Run:
+) -> Plan | Run | Export:
     """Send segments to Microsoft Advertising, each to the audience of its name.
 
     A new audience is created and filled; one that was filled from here before is brought into step, which sends
@@ -88,6 +91,10 @@ def export(
         Send a column that mixes plain addresses and hashes.
     resume
         Finish this run instead; nothing else may be asked then.
+    save
+        Keep the configuration under this name instead of sending anything; an export of this name is replaced.
+    run
+        Run what was saved at once.
     progress
         Called while it runs.
     show
@@ -97,8 +104,8 @@ def export(
 
     Returns
     -------
-    Plan or Run
-        The plan with ``dry_run``, else the run.
+    Plan, Export or Run
+        The plan with ``dry_run``, the saved export with ``save``, else the run.
 
     Raises
     ------
@@ -113,9 +120,13 @@ def export(
     """
     workspace = workspace or open_workspace()
     if resume is not None:
-        if segments or to is not None or dry_run:
+        if segments or to is not None or dry_run or save is not None:
             raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")
         return resume_run(workspace, resume, report=progress, show=show)
+    if save is not None and dry_run:
+        raise ArgumentError(
+            "Saving sends nothing, so there is nothing to try.", "Leave out --dry-run or --save.", code="save_dry_run"
+        )
     if to is None:
         names = ", ".join(f"'{name}'" for name in workspace.connections.names())
         raise ArgumentError(
@@ -137,59 +148,11 @@ def export(
         allow_shrink=allow_shrink,
         allow_mixed=allow_mixed,
     )
-    stored = _segments(workspace, segments, email, order)
+    stored = chosen_segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
-    require(workspace, Verb.PLAN_EXPORT if dry_run else Verb.RUN_EXPORT, connection)
-    if not dry_run:
-        require_consents(connection)
-    services = open_order(workspace, connection, order, show)
-    plan = make_plan(workspace, services, connection, stored, order, show)
+    if save is not None:
+        kept = save_export(workspace, save, connection, stored, email, order, show)
+        return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept
     if dry_run:
-        return plan
-    if _finished_others(workspace, plan, show, progress):
-        plan = make_plan(workspace, services, connection, stored, order, show)
-    return plan.apply(progress=progress)
-
-
-def _finished_others(workspace: Workspace, plan: Plan, show: Callable[[str], None], progress: Reporter) -> bool:
-    """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
-    open_runs = unfinished_runs(workspace, plan.document)
-    for record in open_runs:
-        show(f"The run {record.name} on this audience was not finished: it is finished first.")
-        run = load_run(workspace, record).resume(progress=progress)
-        show(repr(run))
-    return bool(open_runs)
-
-
-def _segments(
-    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: Order
-) -> list[StoredSegment]:
-    if not segments:
-        raise ArgumentError(
-            "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
-        )
-    if order.audience is not None and len(segments) > 1:
-        raise ArgumentError(
-            "--audience names one list, and there are several segments.",
-            "Export them one by one, or join them into one segment first.",
-            code="audience_of_several",
-        )
-    stored = [stored_segment(workspace, wanted) for wanted in segments]
-    names = [each.record.name.casefold() for each in stored]
-    if len(set(names)) != len(names):
-        raise ArgumentError(
-            "Two of the segments have the same name, and so the same audience.", "Name each once.", code="segment_twice"
-        )
-    for each in stored:
-        _require_email(each, email)
-    return stored
-
-
-def _require_email(stored: StoredSegment, email: str | None) -> None:
-    used = stored.record.definition["email"]
-    if email is not None and email != used:
-        raise SegmentError(
-            f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
-            f"Make it again: %ci_segment {quoted(stored.record.name)} FRAME --email {quoted(email)}.",
-            code="other_email_column",
-        )
+        return plan_export(workspace, connection, stored, order, show)
+    return send_export(workspace, connection, stored, order, progress=progress, show=show)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from ci_magics.activation.consenting import require_consents_of_run
 from ci_magics.activation.order import Order
 from ci_magics.activation.plan_document import PlanDocument
 from ci_magics.activation.planning import Work
 from ci_magics.activation.progress import Progress
-from ci_magics.activation.run import AudienceResult
+from ci_magics.activation.run import RUNNING, AudienceResult
 from ci_magics.activation.spool import Reasons, Spool
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError
@@ -20,7 +21,6 @@ from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
 from ci_magics.workspace.store import Workspace
 
-RUNNING = "Running"
 PLANNED, SENT, ANSWERED, REFUSED = "planned", "sent", "answered", "refused"
 CREATE, APPLY, UPLOAD = "create", "apply", "upload"
 
@@ -59,7 +59,14 @@ class Journal:
         )
 
     def sending(self, step: StepRecord, request_id: str = "") -> StepRecord:
-        """Write down that a step is about to be sent; if it was before, its outcome may be known never."""
+        """Write down that a step is about to be sent; if it was before, its outcome may be known never.
+
+        Raises
+        ------
+        ConsentError
+            A consent was withdrawn since the run began.
+        """
+        require_consents_of_run(self.workspace, self.push.run_id)
         return self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:

@@ -82,8 +82,15 @@ class Plan(Shown):
         target.write_text(self.document.model_dump_json(indent=2) + "\n", "utf-8")
         return target
 
-    def apply(self, *, progress: Reporter = silent) -> Run:
+    def apply(self, *, progress: Reporter = silent, run_id: str | None = None) -> Run:
         """Carry the plan out, exactly as it is.
+
+        Parameters
+        ----------
+        progress
+            Called while it runs.
+        run_id
+            The id that the run gets; a new one unless given.
 
         Raises
         ------
@@ -96,7 +103,7 @@ class Plan(Shown):
         require(self._workspace, Verb.RUN_EXPORT, connection)
         services = self._services or open_order(self._workspace, connection, self.order, self._show)
         works = self._works or self._works_again(connection, services)
-        return start_run(Desk(self._workspace, services, progress), self.document, connection, works)
+        return start_run(Desk(self._workspace, services, progress), self.document, connection, works, run_id)
 
     @property
     def destination(self) -> str:

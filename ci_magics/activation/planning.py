@@ -72,7 +72,7 @@ def plan_work(
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
     stored = with_consent(stored, order)
-    scratch = Scratch(workspace.spool.root)
+    scratch = Scratch(workspace.scratch)
     suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
     counted = count_profiles(stored.matched.profiles, order.normalization, scratch, suppression)
     held_back = all_held_back(suppression, counted)

@@ -57,7 +57,7 @@ def preview(
     return cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
-        scratch=Scratch(workspace.spool.root),
+        scratch=Scratch(workspace.scratch),
         suppressed=suppressed,
         ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
         earlier=account.reached(normalization) if account else (),

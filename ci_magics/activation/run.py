@@ -18,6 +18,8 @@ from ci_magics.showing.shown import Shown, plain
 if TYPE_CHECKING:
     import pandas as pd
 
+QUEUED = "Queued"
+RUNNING = "Running"
 COMPLETED = "Completed"
 WITH_ERRORS = "Completed with errors"
 FAILED = "Failed"

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ci_magics.activation.connections import require_consents
+from ci_magics.activation.consenting import require_consents
 from ci_magics.activation.guards import Guard, require_disjoint
-from ci_magics.activation.journal import RUNNING, begin_run
+from ci_magics.activation.journal import begin_run
 from ci_magics.activation.plan_document import PlanDocument, require_current
 from ci_magics.activation.planning import Work
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing import Desk, push_audience, state_of
-from ci_magics.activation.run import CANCELED, SKIPPED, AudienceResult, Run, overall, rejected_table
+from ci_magics.activation.run import CANCELED, RUNNING, SKIPPED, AudienceResult, Run, overall, rejected_table
 from ci_magics.activation.services import open_services
 from ci_magics.activation.spool import Spool, forget_old, read_rejected
 from ci_magics.activation.target import audience_key
@@ -30,8 +30,10 @@ from ci_magics.workspace.store import Workspace
 _OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
-def start_run(desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work]) -> Run:
-    """Carry a plan out.
+def start_run(
+    desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work], run_id: str | None = None
+) -> Run:
+    """Carry a plan out, as a run with a given id or a new one.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def start_run(desk: Desk, document: PlanDocument, connection: Connection, works:
     require_consents(workspace.connections[connection.name])
     now = desk.services.conversation.clock.now()
     forget_old(workspace, now)
-    run_id = str(uuid.uuid4())
+    run_id = run_id or str(uuid.uuid4())
     try:
         stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
         if len(stopped) == len(works):
@@ -91,6 +93,7 @@ def resume_run(
     require(workspace, Verb.RESUME_RUN, connection)
     require_consents(connection)
     pushes = workspace.pushes.where(run_id=record.id)
+    _require_same_environment(connection, pushes)
     try:
         for push in pushes:
             _lock_again(workspace, push)
@@ -101,6 +104,16 @@ def resume_run(
         return _carry_on(Desk(workspace, services, report), record)
     finally:
         workspace.locks.release(record.id)
+
+
+def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
+    """Refuse to finish a run elsewhere than it began."""
+    if any(each.environment != connection.environment for each in pushes):
+        raise ExportRefusedError(
+            f"The connection '{connection.name}' leads to another environment than when the run began.",
+            "The run cannot be finished; export again.",
+            code="other_environment",
+        )
 
 
 def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRecord]:

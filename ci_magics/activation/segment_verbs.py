@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ci_magics.activation.dependents import follow, made_of
 from ci_magics.activation.history import SegmentHistory
-from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.errors import ArgumentError, SegmentError, quoted_list
+from ci_magics.segmentation.columns import quoted
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
@@ -33,6 +34,8 @@ class SegmentUse(Shown):
         Those that were filled from it.
     segments
         Those that are made of it.
+    exports
+        Saved exports that send it, or leave its people out.
     unfinished_runs
         Runs that still need it.
     suppresses
@@ -42,6 +45,7 @@ class SegmentUse(Shown):
     segment: str
     audiences: tuple[str, ...]
     segments: tuple[str, ...]
+    exports: tuple[str, ...]
     unfinished_runs: tuple[str, ...]
     suppresses: bool
 
@@ -50,6 +54,7 @@ class SegmentUse(Shown):
         said = [f"Segment '{self.segment}' fills {audiences}"]
         made_of_it = ", ".join(f"'{name}'" for name in self.segments)
         said += [f"made of it: {made_of_it}"] if made_of_it else []
+        said += [f"saved exports: {quoted_list(self.exports)}"] if self.exports else []
         said += ["its people are excluded from every export"] if self.suppresses else []
         said += [f"unfinished runs: {', '.join(self.unfinished_runs)}"] if self.unfinished_runs else []
         return "; ".join(said)
@@ -58,7 +63,7 @@ class SegmentUse(Shown):
 def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
     """Give a segment another name; the audience that it fills keeps its own and stays in step.
 
-    Rules of other segments name it by its new name from then on.
+    Rules of other segments and saved exports name it by its new name from then on.
 
     Raises
     ------
@@ -81,6 +86,9 @@ def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -
         workspace.audiences.put(replace(audience, segment_name=new))
     for count in workspace.counts.where(segment_name=name):
         workspace.counts.put(replace(count, segment_name=new))
+    for export in workspace.exports:
+        if export.uses(name):
+            workspace.exports.put(export.with_renamed_segment(name, new))
     workspace.audit.note(Verb.CHANGE_SEGMENT, name, renamed=new)
     return renamed
 
@@ -107,16 +115,22 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     NotFoundError
         There is no such segment.
     SegmentError
-        A run that was not finished still needs it, or a dynamic segment is made of it.
+        A saved export or a run that was not finished still needs it, or a dynamic segment is made of it.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.DELETE_SEGMENT)
     record = workspace.segments[name]
-    use = usage(name, workspace=workspace)
+    use = segment_usage(name, workspace=workspace)
     if use.unfinished_runs:
         raise SegmentError(
             f"The segment '{name}' is used by a run that was not finished.",
             f"Finish it first: %ci_export --resume {use.unfinished_runs[0]}.",
+            code="segment_in_use",
+        )
+    if use.exports:
+        raise SegmentError(
+            f"The segment '{name}' is used by {quoted_list(use.exports)}.",
+            f"Remove it there first: %ci_exports edit {quoted(use.exports[0])}, or %ci_exports remove.",
             code="segment_in_use",
         )
     for dependent in made_of(workspace, name):
@@ -133,7 +147,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     workspace.audit.note(Verb.DELETE_SEGMENT, name, profiles=record.rows)
 
 
-def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -> SegmentRecord:
+def activate_segment(name: str, *, active: bool = True, workspace: Workspace | None = None) -> SegmentRecord:
     """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
@@ -143,7 +157,7 @@ def set_active(name: str, *, active: bool, workspace: Workspace | None = None) -
     return record
 
 
-def suppress(name: str | None, *, workspace: Workspace | None = None) -> None:
+def suppress_segment(name: str | None, *, workspace: Workspace | None = None) -> None:
     """Exclude a segment's people from every export, in place of the one that was until now; None excludes nobody.
 
     Raises
@@ -178,7 +192,7 @@ def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
             "%ci_segment shows which segment is the suppression segment.",
             code="not_suppressing",
         )
-    suppress(None, workspace=workspace)
+    suppress_segment(None, workspace=workspace)
 
 
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
@@ -200,7 +214,7 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
     return record
 
 
-def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
+def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     """Return where a segment is used."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
@@ -208,10 +222,11 @@ def usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
     audiences = tuple(each.name for each in workspace.audiences.where(segment_name=name))
     runs = (each.run_id[:8] for each in workspace.pushes.where(segment_name=name, finished=False))
     segments = tuple(each.name for each in made_of(workspace, name))
-    return SegmentUse(name, audiences, segments, tuple(dict.fromkeys(runs)), record.suppresses)
+    exports = tuple(each.name for each in workspace.exports if each.uses(name))
+    return SegmentUse(name, audiences, segments, exports, tuple(dict.fromkeys(runs)), record.suppresses)
 
 
-def history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
+def segment_history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
     """Return how many profiles a segment had whenever it was made or refreshed."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)

@@ -33,7 +33,7 @@ from ci_magics.segmentation.sources import is_frame, referenced_tables
 from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
 from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.files import PrivateFiles
+from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -52,7 +52,7 @@ class StoredProfiles:
         Says of a batch which of its profiles count; None for all. The column that it needs.
     """
 
-    files: PrivateFiles
+    files: Files
     name: str
     rows: int
     keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None

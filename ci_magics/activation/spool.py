@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 
 from ci_magics.activation.segments import StoredProfiles
-from ci_magics.errors import WorkspaceError
-from ci_magics.matching.hash_list import EMPTY, Hashes, HashFile, HashList
+from ci_magics.matching.hash_list import Hashes, HashList
+from ci_magics.workspace.files import missing
 from ci_magics.workspace.models import PushRecord, StepRecord
 from ci_magics.workspace.store import Workspace
 
 Reasons = dict[int, tuple[int | None, str]]
 """Why hashes were refused: Microsoft's code and name, by position."""
+
+_WIDTH = 32
 
 #: How long the keys of refused profiles stay.
 KEPT = timedelta(days=30)
@@ -35,11 +38,12 @@ class Spool:
         self._files = workspace.spool
         self._snapshots = workspace.snapshots
         self._push = push
-        self._hashes = HashFile(workspace.spool.root / f"{push.id}-hashes.bin")
+        self._hashes = f"{push.id}-hashes.bin"
 
     def fill(self, adds: HashList, removes: HashList, segment_id: str) -> None:
         """Put aside what will be sent, and the keys it stands for."""
-        self._hashes.write(chain(adds.parts(), removes.parts()))
+        parts = chain(adds.parts(), removes.parts())
+        self._files.write_bytes(self._hashes, (np.ascontiguousarray(part).data for part in parts))
         self._files.link(f"{self._push.id}-profiles", self._snapshots, segment_id)
 
     def read(self, start: int, stop: int) -> Hashes:
@@ -50,15 +54,10 @@ class Spool:
         WorkspaceError
             The file is missing or damaged.
         """
-        try:
-            hashes = self._hashes.read(start, stop)
-        except (OSError, ValueError):
-            hashes = EMPTY
-        if len(hashes) != stop - start:
-            raise WorkspaceError(
-                "A file of the workspace is missing or damaged.", "Export the segment again.", code="file_missing"
-            )
-        return hashes
+        found = self._files.read_bytes(self._hashes, start * _WIDTH, (stop - start) * _WIDTH)
+        if len(found) != (stop - start) * _WIDTH:
+            raise missing()
+        return found.reshape(-1, _WIDTH)
 
     def profiles(self) -> StoredProfiles:
         """Return the profiles as they were when the push was planned."""

@@ -48,11 +48,15 @@ class Account:
 
 @dataclass(frozen=True)
 class User:
-    """The signed-in user and the roles held, by customer id."""
+    """The signed-in user, and the roles held: customer id and role id of each."""
 
     id: str
     customer_id: str
-    role_ids: tuple[int, ...]
+    roles: tuple[tuple[str, int], ...]
+
+    def roles_in(self, customer_id: str) -> tuple[int, ...]:
+        """Return the roles held under a customer; those of no named customer count everywhere."""
+        return tuple(role for customer, role in self.roles if customer in ("", customer_id))
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ class Advertising:
             return User(
                 id=str(user["Id"]),
                 customer_id=str(user.get("CustomerId") or ""),
-                role_ids=tuple(int(role["RoleId"]) for role in answer.body.get("CustomerRoles") or []),
+                roles=tuple(
+                    (str(role.get("CustomerId") or ""), int(role["RoleId"]))
+                    for role in answer.body.get("CustomerRoles") or []
+                ),
             )
 
     def search_accounts(self, user_id: str) -> list[Account]:

@@ -83,6 +83,10 @@ def _audiences(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("audience", [each.name for each in around.workspace.audiences])
 
 
+def _exports(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("export", around.workspace.exports.names())
+
+
 def _runs(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return the runs that are not finished, the last one first."""
     yield Candidates("run", [each.name for each in reversed(list(around.workspace.runs)) if each.finished_at is None])
@@ -150,6 +154,7 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "column": _columns,
     "condition": _condition,
     "connection": _connections,
+    "export": _exports,
     "file": _files,
     "frame": _frames,
     "rule": _rule,

@@ -7,6 +7,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.connect_verbs import VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import ACCOUNT, QUIET
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
@@ -20,17 +21,12 @@ COMMAND = Command(
         *ACCOUNT,
         Option("--agree", "consent to data privacy and compliance (1)"),
         Option("--accept-terms", "accept the Customer Match terms (2)"),
-        Option(
-            "--share",
-            "role that may use it too; may be repeated",
-            value="ROLE",
-            choices=("administrator", "contributor", "viewer"),
-            repeatable=True,
-        ),
+        Option("--share", "role, or user by name, that may use it too; may be repeated", value="ROLE", repeatable=True),
         Option("--flow", "how to sign in", value="FLOW", choices=("device", "browser", "env")),
         Option("--client-id", "application in Microsoft Entra", value="ID"),
         Option("--tenant", "tenant in Microsoft Entra", value="T"),
         Option("--withdraw", "take both consents back: nothing is sent any more"),
+        *VERBS,
         QUIET,
     ),
     notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",
@@ -39,8 +35,11 @@ _TEXTS = ("environment", "url", "customer_id", "account_id", "flow", "client_id"
 
 
 def connect(call: Call) -> Any:
-    """Make or open a connection, or list them."""
+    """Make, open or change a connection, or list them."""
     arguments = call.arguments
+    verb = verb_of(arguments)
+    if verb is not None:
+        return carry_out(verb, text_of(arguments.words[0]), call)
     if not arguments.words:
         return ci.open_workspace().connections
     return ci.connect(

@@ -29,6 +29,8 @@ COMMAND = Command(
         ),
         Option("--scope", "who can use a new audience (account)", value="S", choices=("account", "customer")),
         Option("--dry-run", "show the plan and send nothing"),
+        Option("--save", "keep it under this name instead, and send nothing", value="NAME", kind="export"),
+        Option("--run", "run at once what was saved"),
         NORMALIZATION,
         Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
         Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
@@ -41,9 +43,9 @@ COMMAND = Command(
         QUIET,
     ),
 )
-_TEXTS = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days", "resume")
+_TEXTS = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days", "resume", "save")
 _DEFAULTS = {"mode": "mirror", "scope": "account", "normalization": "basic"}
-_SWITCHES = ("dry_run", "ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+_SWITCHES = ("dry_run", "run", "ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
 def export(call: Call) -> Any:

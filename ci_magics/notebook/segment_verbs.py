@@ -63,9 +63,9 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
 
     match verb.key:
         case "history":
-            return verbs.history(name)
+            return verbs.segment_history(name)
         case "usage":
-            return verbs.usage(name)
+            return verbs.segment_usage(name)
         case "download":
             return verbs.download_keys(name, arguments.given("download"))
         case "refresh":
@@ -87,11 +87,11 @@ def _changed(verb: str, name: str, arguments: Arguments) -> list[str]:
         case "duplicate":
             return [name, verbs.duplicate_segment(name, arguments.given(verb)).name]
         case "activate" | "deactivate":
-            return [verbs.set_active(name, active=verb == "activate").name]
+            return [verbs.activate_segment(name, active=verb == "activate").name]
         case "tag":
             return [verbs.tag_segment(name, arguments.all(verb)).name]
         case "suppress":
-            verbs.suppress(name)
+            verbs.suppress_segment(name)
         case _:
             verbs.end_suppression(name)
     return [name]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci_magics import __version__
-from ci_magics.activation.journal import RUNNING, Journal
-from ci_magics.activation.run import AudienceResult
+from ci_magics.activation.journal import Journal
+from ci_magics.activation.run import RUNNING, AudienceResult
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
 from ci_magics.workspace.models import Connection, RunRecord
 from ci_magics.workspace.store import Workspace

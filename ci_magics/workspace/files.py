@@ -4,29 +4,65 @@ from __future__ import annotations
 
 import os
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ci_magics.errors import WorkspaceError
 
+Bytes = npt.NDArray[np.uint8]
 
-class PrivateFiles:
-    """Arrow tables in a folder that only its owner can read.
 
-    Parameters
-    ----------
-    root
-        The folder; made when it is missing (mode 0700).
-    """
+class Files(ABC):
+    """Arrow tables, and lists of bytes, by name, wherever they are kept."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        private_folder(root)
+    @abstractmethod
+    def replacing(self, file_name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file to be written; it takes the place of the earlier one when all went well.
+
+        Raises
+        ------
+        WorkspaceError
+            It cannot be written.
+        """
+
+    @abstractmethod
+    def reading(self, file_name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file to be read anywhere in it; what replaces it meanwhile is not seen.
+
+        Raises
+        ------
+        WorkspaceError
+            It is missing or damaged.
+        """
+
+    @abstractmethod
+    def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
+        """Return the names of the files that begin so, of those only that were written before a moment."""
+
+    @abstractmethod
+    def delete(self, file_name: str) -> None:
+        """Delete a file; nothing happens when it is not there."""
+
+    @abstractmethod
+    def link(self, name: str, origin: Files, origin_name: str) -> None:
+        """Keep another folder's table under a name here, whatever becomes of it there.
+
+        Tables are only ever replaced, never changed in place, so that a link is as good as a copy.
+
+        Raises
+        ------
+        WorkspaceError
+            The table is missing.
+        """
 
     def write(self, name: str, table: pa.Table) -> None:
         """Replace a table; a crash leaves the old one or the new one, never a part.
@@ -34,29 +70,34 @@ class PrivateFiles:
         Raises
         ------
         WorkspaceError
-            The folder cannot be written to.
+            It cannot be written.
         """
         self.write_parts(name, table.schema, [table])
 
     def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch]) -> None:
         """Replace a table by one that comes part by part, each a row group of its own; see `write`."""
-        draft = self._folder_file(f".{name}-{uuid.uuid4().hex}.part")
-        try:
-            with _writing(draft, schema) as writer:
-                for part in parts:
-                    table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
-                    writer.write_table(table, row_group_size=max(table.num_rows, 1))
-            draft.replace(self._path(name))
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise WorkspaceError(
-                "A file of the workspace cannot be written.",
-                "Make room on the disk, or set CI_MAGICS_WORKSPACE to a folder that you may write to.",
-                code=error.strerror,
-            ) from None
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        # Hashes do not compress and hardly ever repeat; words do.
+        words = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+        with (
+            self.replacing(_table_file(name)) as file,
+            pq.ParquetWriter(file, schema, compression="none", use_dictionary=words, write_statistics=False) as writer,
+        ):
+            for part in parts:
+                table = part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
+                writer.write_table(table, row_group_size=max(table.num_rows, 1))
+
+    def write_bytes(self, file_name: str, parts: Iterable[memoryview]) -> None:
+        """Replace a file by bytes that come part by part; see `write`."""
+        with self.replacing(file_name) as file:
+            for part in filter(len, parts):
+                file.write(part)
+
+    def read_bytes(self, file_name: str, start: int, count: int) -> Bytes:
+        """Return so many bytes from a position; fewer where the file ends."""
+        found = np.empty(count, np.uint8)
+        with self.reading(file_name) as file:
+            file.seek(start)
+            return found[: file.readinto(found.data)]  # type: ignore[attr-defined]  # typeshed gives it to buffered files only
 
     def read(self, name: str) -> pa.Table:
         """Return a table.
@@ -66,10 +107,8 @@ class PrivateFiles:
         WorkspaceError
             It is missing or damaged.
         """
-        try:
-            return pq.read_table(self._path(name))
-        except (OSError, pa.ArrowException):
-            raise _missing() from None
+        with self.opened(name) as file:
+            return file.read()
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has; see `read`."""
@@ -95,70 +134,120 @@ class PrivateFiles:
     def opened(self, name: str) -> Iterator[pq.ParquetFile]:
         """Open a table to read its row groups one by one; see `read`."""
         try:
-            with pq.ParquetFile(self._path(name)) as file:
+            with self.reading(_table_file(name)) as source, pq.ParquetFile(source) as file:
                 yield file
         except (OSError, pa.ArrowException):
-            raise _missing() from None
-
-    def link(self, name: str, origin: PrivateFiles, origin_name: str) -> None:
-        """Keep another folder's table under a name here, whatever becomes of it there.
-
-        Tables are only ever replaced, never changed in place, so that a link is as good as a copy.
-
-        Raises
-        ------
-        WorkspaceError
-            The table is missing.
-        """
-        source, target = origin._path(origin_name), self._path(name)
-        target.unlink(missing_ok=True)
-        try:
-            target.hardlink_to(source)
-        except OSError:
-            self.write(name, origin.read(origin_name))  # a file system without links
+            raise missing() from None
 
     def remove_all(self, prefix: str) -> None:
-        """Delete all tables whose names begin so."""
-        for path in self.root.glob(f"{prefix}*"):
-            path.unlink(missing_ok=True)
+        """Delete all files whose names begin so."""
+        for name in self.names(prefix):
+            self.delete(name)
 
-    def remove_before(self, prefix: str, moment: datetime) -> None:
-        """Delete all tables whose names begin so and that were written before a moment."""
-        for path in self.root.glob(f"{prefix}*.parquet"):
-            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment:
-                path.unlink(missing_ok=True)
+    def remove_before(self, prefix: str, moment: datetime) -> int:
+        """Delete the files whose names begin so and that were written before a moment; returns how many."""
+        found = self.names(prefix, before=moment)
+        for name in found:
+            self.delete(name)
+        return len(found)
 
     def exists(self, name: str) -> bool:
         """Tell whether a table is there."""
-        return self._path(name).exists()
+        return _table_file(name) in self.names(_table_file(name))
 
     def remove(self, name: str) -> None:
         """Delete a table; nothing happens when it is not there."""
-        self._path(name).unlink(missing_ok=True)
+        self.delete(_table_file(name))
 
-    def _path(self, name: str) -> Path:
-        return self._folder_file(f"{name}.parquet")
 
-    def _folder_file(self, name: str) -> Path:
-        return self.root / name
+class PrivateFiles(Files):
+    """Files in a folder that only its owner can read.
+
+    Parameters
+    ----------
+    root
+        The folder; made when it is missing (mode 0700).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        private_folder(root)
+
+    @contextmanager
+    def replacing(self, file_name: str) -> Iterator[BinaryIO]:
+        """Open a file to be written beside the earlier one; see `Files.replacing`."""
+        draft = self.root / f".{file_name}-{uuid.uuid4().hex}.part"
+        try:
+            with writing_privately(draft) as file:
+                yield file
+            draft.replace(self.root / file_name)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise cannot_be_written(error.strerror) from None
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+    @contextmanager
+    def reading(self, file_name: str) -> Iterator[BinaryIO]:
+        """Open a file to be read; see `Files.reading`."""
+        try:
+            file = (self.root / file_name).open("rb")
+        except OSError:
+            raise missing() from None
+        with file:
+            yield file
+
+    def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
+        """Return the names of the files that begin so; see `Files.names`."""
+        found = [entry for entry in os.scandir(self.root) if entry.name.startswith(prefix) and entry.is_file()]
+        return sorted(
+            entry.name for entry in found if before is None or _written(entry.stat(follow_symlinks=False)) < before
+        )
+
+    def delete(self, file_name: str) -> None:
+        """Delete a file; see `Files.delete`."""
+        (self.root / file_name).unlink(missing_ok=True)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a table is there."""
+        return (self.root / _table_file(name)).exists()
+
+    def link(self, name: str, origin: Files, origin_name: str) -> None:
+        """Keep another folder's table under a name here; see `Files.link`."""
+        if not isinstance(origin, PrivateFiles):
+            raise TypeError("a folder is linked with a folder only")
+        target = self.root / _table_file(name)
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(origin.root / _table_file(origin_name))
+        except OSError:
+            self.write(name, origin.read(origin_name))  # a file system without links
 
 
 @contextmanager
-def _writing(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Write a file that only its owner can read, and see that it is on the disk."""
+def writing_privately(path: Path) -> Iterator[BinaryIO]:
+    """Write a new file that only its owner can read, and see that it is on the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    # Hashes do not compress and hardly ever repeat; words do.
-    words = [each.name for each in schema if pa.types.is_dictionary(each.type)]
     with os.fdopen(descriptor, "wb") as file:
-        with pq.ParquetWriter(file, schema, compression="none", use_dictionary=words, write_statistics=False) as writer:
-            yield writer
+        yield file
         file.flush()
         os.fsync(file.fileno())
 
 
-def _missing() -> WorkspaceError:
+def missing() -> WorkspaceError:
+    """Return the error for a file that cannot be read."""
     return WorkspaceError(
         "A file of the workspace is missing or damaged.", "Make the segment again.", code="file_missing"
+    )
+
+
+def cannot_be_written(code: str | None) -> WorkspaceError:
+    """Return the error for a file that cannot be written."""
+    return WorkspaceError(
+        "A file of the workspace cannot be written.",
+        "Make room on the disk, or set CI_MAGICS_WORKSPACE to a folder that you may write to.",
+        code=code,
     )
 
 
@@ -179,3 +268,11 @@ def private_folder(path: Path) -> Path:
             code=error.strerror,
         ) from None
     return path
+
+
+def _table_file(name: str) -> str:
+    return f"{name}.parquet"
+
+
+def _written(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime, UTC)

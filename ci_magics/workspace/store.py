@@ -30,7 +30,8 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
-from ci_magics.workspace.files import PrivateFiles, private_folder
+from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
+from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
     AudienceRecord,
@@ -44,11 +45,15 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
+from ci_magics.workspace.places import open_files
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_FOLDERS = ("segments", "ledgers", "spool")
 
 
 class Workspace(Shown):
@@ -75,9 +80,8 @@ class Workspace(Shown):
         self._engine = engine
         self.folder = private_folder(folder)
         self.user = user
-        self.snapshots = PrivateFiles(folder / "segments")
-        self.ledgers = PrivateFiles(folder / "ledgers")
-        self.spool = PrivateFiles(folder / "spool")
+        self.scratch = private_folder(folder / "scratch")
+        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS)
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
         )
@@ -118,6 +122,11 @@ class Workspace(Shown):
         self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
         self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
         self.locks = Locks(engine, user)
+        self.exports = ExportShelf(engine)
+        self.export_runs = export_runs(engine)
+        self.refreshes = refreshes(engine)
+        self.settings = settings(engine)
+        self.notices = notices(engine)
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Keep several values, all of them or none."""

@@ -7,20 +7,24 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
     Dialect,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
 
 from ci_magics.workspace.append_only import refuse_changes
+from ci_magics.workspace.uncompressed import keep_uncompressed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -233,3 +237,107 @@ audit_entries = Table(
     Column("facts", JSON, nullable=False),
 )
 refuse_changes(audit_entries)
+
+#: Files of a team's workspace: which content a name stands for. Several names may stand for one content.
+files = Table(
+    "files",
+    metadata,
+    Column("folder", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("content_id", String(36), ForeignKey("file_contents.id"), nullable=False, index=True),
+    Column("generation", Integer, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+)
+
+file_contents = Table(
+    "file_contents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("checksum", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+)
+
+file_chunks = Table(
+    "file_chunks",
+    metadata,
+    Column("content_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("checksum", LargeBinary(32), nullable=False),
+    Column("content", LargeBinary(2**20), nullable=False),
+)
+keep_uncompressed(file_chunks.c.content)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("connection_id", String(36)),
+    Column("connection_name", String(200), nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("schedule", JSON(none_as_null=True)),
+    Column("active", Boolean, nullable=False),
+    Column("scheduled_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("saved_by", String(200), nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False),
+)
+
+export_runs = Table(
+    "export_runs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("export_id", String(36), nullable=False, index=True),
+    Column("export_name", String(200), nullable=False),
+    Column("connection_name", String(200), nullable=False),
+    Column("trigger", String(20), nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("status", String(30), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", UtcDateTime),
+    Column("accepted", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("started_by", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("export_id", "due_at"),
+)
+
+refreshes = Table(
+    "refreshes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("trigger", String(20), nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("notebook", String(300), nullable=False),
+    Column("status", String(30), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("segments", JSON, nullable=False),
+    Column("exports", JSON, nullable=False),
+    Column("started_by", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("set_by", String(200), nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("export_id", String(36), nullable=False, index=True),
+    Column("channel", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("told_at", UtcDateTime, nullable=False),
+)

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 import ci_magics as ci
 from ci_magics.activation.definitions import Definition
-from ci_magics.activation.segment_verbs import history, set_active
+from ci_magics.activation.segment_verbs import activate_segment, segment_history
 from ci_magics.activation.segments import refresh_segment
 from ci_magics.errors import NotFoundError, SegmentError
 
@@ -33,7 +33,7 @@ def test_a_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write(Path("all.parquet"), 5)
     monkeypatch.chdir("/")
     assert refresh_segment("All").rows == 4
-    assert history("All").to_frame()["profiles"].tolist() == [2, 4]
+    assert segment_history("All").to_frame()["profiles"].tolist() == [2, 4]
 
 
 def test_a_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, wor
 
 def test_a_segment_that_is_set_aside_is_not_refreshed(tmp_path: Path) -> None:
     ci.segment("All", str(write(tmp_path / "all.parquet", 3)))
-    set_active("All", active=False)
+    activate_segment("All", active=False)
     with pytest.raises(SegmentError, match="set aside"):
         refresh_segment("All")
-    set_active("All", active=True)
+    activate_segment("All", active=True)
     assert refresh_segment("All").rows == 3
 
 

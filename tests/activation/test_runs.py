@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import pytest
 from contoso import calls, connect, export, fail, foreign_list, hashes, planned, resumed, segment
 
 import ci_magics as ci
+from ci_magics.activation.spool import forget_old
 from ci_magics.errors import ArgumentError, ExportRefusedError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -134,17 +134,16 @@ def test_keys_of_refused_profiles_stay_thirty_days(emulator: RunningEmulator, wo
     run = export(segment(400))
     segment(1)  # the segment is gone, its refused key is not
     assert resumed(run.name).rejected_rows()["key"].tolist() == ["k2"]
-    old = (datetime.now(UTC) - timedelta(days=31)).timestamp()
-    for path in (workspace.folder / "spool").glob("rejected-*"):
-        os.utime(path, (old, old))
-    export(segment(1), allow_shrink=True)
+    forget_old(workspace, datetime.now(UTC) + timedelta(days=29))
+    assert len(resumed(run.name).rejected_rows()) == 1
+    forget_old(workspace, datetime.now(UTC) + timedelta(days=31))
     assert resumed(run.name).rejected_rows().empty
 
 
 def test_the_spool_is_empty_when_a_run_has_ended(workspace: Workspace) -> None:
     connect()
     export(segment(12_000))
-    assert list((workspace.folder / "spool").iterdir()) == []
+    assert workspace.spool.names() == []
 
 
 def test_a_spool_that_vanished_ends_the_run_and_the_trust_in_the_ledger(
@@ -155,8 +154,7 @@ def test_a_spool_that_vanished_ends_the_run_and_the_trust_in_the_ledger(
     with pytest.raises(OutcomeUnknownError):
         export(segment(400))
     (record,) = workspace.runs
-    for path in (workspace.folder / "spool").iterdir():
-        path.unlink()
+    workspace.spool.remove_all("")
     with pytest.raises(ci.CiError, match="missing or damaged"):
         resumed(record.name)
     with pytest.raises(ExportRefusedError, match=r"not filled from here|not known"):

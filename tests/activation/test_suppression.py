@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ci_magics as ci
-from ci_magics.activation.segment_verbs import set_active, suppress
+from ci_magics.activation.segment_verbs import activate_segment, suppress_segment
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.hash_list import Scratch, of_column
@@ -64,11 +64,11 @@ def test_whoever_is_suppressed_later_leaves_the_audience(emulator: RunningEmulat
     connect()
     export(segment(400))
     listed(email_of(7))
-    suppress("Opted out")
+    suppress_segment("Opted out")
     run = export("All", mode=mode)
     assert run.results[0].removed == 1
     assert emulator.members("All") == hashes(400) - {hash_of(email_of(7))}
-    suppress(None)
+    suppress_segment(None)
     assert export("All").results[0].added == 1
 
 
@@ -76,7 +76,7 @@ def test_removing_takes_suppressed_people_out_as_well(emulator: RunningEmulator)
     connect()
     export(segment(400))
     listed(email_of(7))
-    suppress("Opted out")
+    suppress_segment("Opted out")
     export(segment(10, name="Leavers"), audience="All", mode="remove")
     assert emulator.members("All") == hashes(390, start=10)
 
@@ -84,7 +84,7 @@ def test_removing_takes_suppressed_people_out_as_well(emulator: RunningEmulator)
 def test_the_suppression_segment_itself_is_never_exported() -> None:
     connect()
     listed(email_of(7))
-    suppress("Opted out")
+    suppress_segment("Opted out")
     with pytest.raises(ExportRefusedError, match="excluded from every export"):
         export("Opted out")
 
@@ -92,7 +92,7 @@ def test_the_suppression_segment_itself_is_never_exported() -> None:
 def test_a_segment_that_is_set_aside_is_not_exported(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
-    set_active("All", active=False)
+    activate_segment("All", active=False)
     with pytest.raises(ExportRefusedError, match="set aside"):
         export("All")
     assert emulator.audiences() == {}
@@ -149,7 +149,7 @@ def test_a_preview_counts_whom_an_export_would_leave_out(emulator: RunningEmulat
     listed("p5@contoso.com", "p6@contoso.com", "somebody@contoso.com", name="Everywhere")
     made = segment(400)
     assert ci.preview(made, exclude=["Opted out"]).segments[0].sendable == 398
-    suppress("Everywhere")
+    suppress_segment("Everywhere")
     (one,) = ci.preview(made).segments
     assert (one.unique, one.sendable, one.reasons["suppressed"]) == (400, 398, 2)
     (one,) = ci.preview(made, exclude=["Opted out"]).segments

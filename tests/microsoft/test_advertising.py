@@ -148,7 +148,8 @@ def test_a_delete_that_got_lost_is_unknown(client: Any) -> None:
 
 def test_accounts_come_from_all_pages(client: Any) -> None:
     user = client.advertising.get_user()
-    assert (user.customer_id, user.role_ids) == ("222", (41,))
+    assert (user.customer_id, user.roles_in("222")) == ("222", (41,))
+    assert user.roles_in("333") == ()
     assert [each.id for each in client.advertising.search_accounts(user.id)] == ["111", "112"]
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
-pytest.register_assert_rewrite("workspace")  # its tests run here too
+from ci_magics.workspace.store import Workspace, open_workspace
+
+pytest.register_assert_rewrite("activation", "workspace")  # their tests run here too
 
 
 def _programs() -> Path:
@@ -63,6 +65,14 @@ def database_url(postgresql: Engine) -> Iterator[URL]:
         server.execute(text(f"CREATE DATABASE {name}"))
         yield postgresql.url.set(database=name)
         server.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def workspace(database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty workspace of a team, which is also the default one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", database_url.render_as_string(hide_password=False))
+    return open_workspace()
 
 
 @pytest.fixture

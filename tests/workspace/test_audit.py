@@ -6,7 +6,7 @@ from typing import Any
 
 import contoso
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from ci_magics.errors import AccessError
@@ -36,8 +36,7 @@ def test_addresses_and_hashes_never_get_into_it(workspace: Workspace, personal: 
 @pytest.mark.parametrize("change", ["UPDATE audit_entries SET subject = 'x'", "DELETE FROM audit_entries"])
 def test_the_database_refuses_to_change_what_was_written(workspace: Workspace, change: str) -> None:
     workspace.audit.note(Verb.SUPPRESS, "Opted out")
-    engine = create_engine(f"sqlite:///{workspace.folder / 'workspace.sqlite'}")
-    with engine.connect() as database, pytest.raises(DBAPIError, match="only ever added to"):
+    with workspace._engine.connect() as database, pytest.raises(DBAPIError, match="only ever added to"):  # noqa: SLF001 - past all that guards it
         database.execute(text(change))
     assert len(workspace.audit) == 1
 

@@ -1,104 +1,124 @@
 from __future__ import annotations
 
-import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.files import PrivateFiles, private_folder
+from ci_magics.workspace.files import Files, PrivateFiles
 
 OLD, NEW = pa.table({"key": ["a"]}), pa.table({"key": ["b", "c"]})
 
 
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 @pytest.fixture
-def files(tmp_path: Path) -> PrivateFiles:
+def files(tmp_path: Path) -> Files:
     return PrivateFiles(tmp_path / "ledgers")
 
 
-def test_only_the_owner_can_read(files: PrivateFiles) -> None:
-    files.write("x", OLD)
-    files.write("x", NEW)
-    assert mode(files.root) == 0o700
-    assert mode(files.root / "x.parquet") == 0o600
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Files:
+    return PrivateFiles(tmp_path / "spool")
 
 
-def test_what_is_written_is_read(files: PrivateFiles) -> None:
+def test_what_is_written_is_read(files: Files) -> None:
     assert not files.exists("x")
     files.write("x", OLD)
     assert files.exists("x")
     assert files.read("x") == OLD
     files.write("x", NEW)
     assert files.read("x") == NEW
-    assert names(files.root) == ["x.parquet"]
+    assert files.names() == ["x.parquet"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the same file is replaced each time
 @given(st.lists(st.one_of(st.none(), st.binary(min_size=32, max_size=32))))
-def test_hashes_come_back_bit_for_bit(files: PrivateFiles, hashes: list[bytes | None]) -> None:
+def test_hashes_come_back_bit_for_bit(files: Files, hashes: list[bytes | None]) -> None:
     table = pa.table({"hash": pa.array(hashes, pa.binary(32))})
     files.write("x", table)
     assert files.read("x") == table
 
 
-def test_a_failed_write_leaves_the_old_table_and_no_draft(files: PrivateFiles) -> None:
+def test_a_failed_write_leaves_the_old_table_and_no_draft(files: Files) -> None:
     files.write("x", OLD)
     with pytest.raises(pa.ArrowNotImplementedError):
         files.write("x", pa.table({"key": pa.RunEndEncodedArray.from_arrays([2], ["a"])}))
     assert files.read("x") == OLD
-    assert names(files.root) == ["x.parquet"]
+    assert files.names() == ["x.parquet"]
 
 
-def test_an_interrupted_write_leaves_the_old_table(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_descriptor: int) -> None:
-        raise KeyboardInterrupt
-
-    files.write("x", OLD)
-    monkeypatch.setattr("ci_magics.workspace.files.os.fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        files.write("x", NEW)
-    assert files.read("x") == OLD
-    assert names(files.root) == ["x.parquet"]
-
-
-def test_removing_twice_is_once(files: PrivateFiles) -> None:
+def test_removing_twice_is_once(files: Files) -> None:
     files.write("x", OLD)
     files.remove("x")
     files.remove("x")
-    assert names(files.root) == []
+    assert files.names() == []
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PAR1 but no more"])
-def test_a_missing_or_damaged_file_is_one_sentence(files: PrivateFiles, content: bytes | None) -> None:
-    if content is not None:
-        (files.root / "x.parquet").write_bytes(content)
-    with pytest.raises(WorkspaceError, match="missing or damaged") as refused:
-        files.read("x")
-    assert refused.value.next_step
-    assert str(files.root) not in str(refused.value)
+def test_many_parts_are_read_part_by_part(files: Files) -> None:
+    parts = [
+        pa.table({"number": range(start, start + 40_000), "word": ["w"] * 40_000}) for start in (0, 40_000, 80_000)
+    ]
+    files.write_parts("x", parts[0].schema, iter(parts))
+    assert files.rows("x") == 120_000
+    assert files.columns("x") == ["number", "word"]
+    batches = list(files.batches("x", ["number"]))
+    assert len(batches) == 3
+    assert [batch.column(0)[0].as_py() for batch in batches] == [0, 40_000, 80_000]
+    with files.opened("x") as file:
+        assert file.read_row_group(2, ["number"])["number"].to_pylist() == list(range(80_000, 120_000))
 
 
-def test_a_folder_that_went_away_is_one_sentence(files: PrivateFiles) -> None:
-    files.root.rmdir()
-    with pytest.raises(WorkspaceError, match="cannot be written") as refused:
+@pytest.mark.parametrize(
+    ("start", "count"), [(0, 10), (250_000, 600_000), (999_990, 10), (999_990, 50), (2_000_000, 5)]
+)
+def test_bytes_are_read_from_anywhere(files: Files, start: int, count: int) -> None:
+    written = np.random.default_rng(1).integers(0, 256, 1_000_000, np.uint8)
+    files.write_bytes("x.bin", (part.data for part in np.split(written, [0, 7, 300_000])))
+    assert files.names() == ["x.bin"]
+    assert files.read_bytes("x.bin", start, count).tobytes() == written[start : start + count].tobytes()
+
+
+def test_what_is_being_read_stays_as_it_was(files: Files) -> None:
+    rows = 100_000
+    files.write("x", pa.table({"number": range(rows)}))
+    with files.opened("x") as file:
         files.write("x", OLD)
-    assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
+        files.remove("x")
+        assert file.read()["number"].to_pylist() == list(range(rows))
+    assert files.names() == []
 
 
-def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WorkspaceError, match="folder cannot be made") as refused:
-            private_folder(folder)
-        assert "CI_MAGICS_WORKSPACE" in refused.value.next_step
+def test_a_link_is_as_good_as_a_copy(files: Files, elsewhere: Files) -> None:
+    files.write("x", OLD)
+    elsewhere.write("y", NEW)
+    elsewhere.link("y", files, "x")
+    files.write("x", NEW)
+    assert elsewhere.read("y") == OLD
+    files.remove("x")
+    assert elsewhere.read("y") == OLD
+    with pytest.raises(WorkspaceError, match="missing"):
+        elsewhere.link("z", files, "x")
+
+
+def test_a_missing_file_is_one_sentence(files: Files) -> None:
+    for look in (files.read, files.rows, files.schema):
+        with pytest.raises(WorkspaceError, match="missing or damaged"):
+            look("x")
+    with pytest.raises(WorkspaceError, match="missing or damaged"):
+        files.read_bytes("x.bin", 0, 1)
+
+
+def test_files_are_found_and_deleted_by_how_their_names_begin(files: Files) -> None:
+    for name in ("a_1", "a_2", "b_1", "a%"):
+        files.write(name, OLD)
+    assert files.names("a_") == ["a_1.parquet", "a_2.parquet"]
+    now = datetime.now(UTC)
+    assert files.remove_before("a_", now - timedelta(hours=1)) == 0
+    files.remove_all("a_")
+    assert files.names() == ["a%.parquet", "b_1.parquet"]
+    assert files.remove_before("", now + timedelta(hours=1)) == 2
+    assert files.names() == []

@@ -1,0 +1,133 @@
+"""The two consents of a connection: given, required before anything is sent, and withdrawn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ci_magics.errors import ConsentError
+from ci_magics.segmentation.columns import quoted
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.consents import CONSENT_VERSION
+from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
+from ci_magics.workspace.store import Workspace, open_workspace
+
+Show = Callable[[str], None]
+
+
+def new_consents(workspace: Workspace, connection: Connection, *, agree: bool, accept_terms: bool) -> list[Consent]:
+    """Return the consents that are given now and did not stand before."""
+    wanted = {
+        DATA_PRIVACY: agree and not connection.agreed,
+        CUSTOMER_MATCH_TERMS: accept_terms and not connection.terms_accepted,
+    }
+    return [
+        Consent(
+            id=str(uuid.uuid4()),
+            connection_id=connection.id,
+            kind=kind,
+            text_version=CONSENT_VERSION,
+            given_by=workspace.user,
+            given_at=datetime.now(UTC),
+        )
+        for kind, is_new in wanted.items()
+        if is_new
+    ]
+
+
+def keep_consents(workspace: Workspace, connection: Connection, consents: list[Consent]) -> None:
+    """Write down who consented to what, when, and to which version of the text."""
+    for consent in consents:
+        workspace.connections.consents.put(consent)
+        workspace.audit.note(
+            Verb.GIVE_CONSENT, connection.name, consent=consent.kind, text_version=consent.text_version
+        )
+
+
+def require_consents(connection: Connection) -> None:
+    """Refuse to go on unless both consents stand.
+
+    Raises
+    ------
+    ConsentError
+        Naming which one is missing and how to give it.
+    """
+    if not connection.agreed:
+        raise ConsentError(
+            f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
+            "so nothing was sent.",
+            f'Read the text with %ci_connect --help, then agree: %ci_connect "{connection.name}" --agree.',
+            code="no_data_privacy_consent",
+        )
+    if not connection.terms_accepted:
+        raise ConsentError(
+            f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
+            "so nothing was sent.",
+            f'Accept them: %ci_connect "{connection.name}" --accept-terms.',
+            code="no_terms_consent",
+        )
+
+
+def require_consents_of_run(workspace: Workspace, run_id: str) -> None:
+    """Stop a run on its way when a consent of its connection was withdrawn, or the connection removed.
+
+    Raises
+    ------
+    ConsentError
+        Nothing more is sent; what was sent before stays.
+    """
+    ids = {each.connection_id for each in workspace.runs.where(id=run_id)}
+    for connection in (found for each in ids for found in workspace.all_connections.where(id=each)):
+        if connection.agreed and connection.terms_accepted:
+            return
+    raise ConsentError(
+        "A consent was withdrawn while the run was on its way, so nothing more is sent.",
+        "What was sent before stays in the audience until it is emptied: %ci_audiences.",
+        code="consent_withdrawn",
+    )
+
+
+def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = print) -> Connection:
+    """Take both consents back: nothing is sent through the connection any more, by whatever runs or will run.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with what can be done with the audiences that were filled through it.
+
+    Raises
+    ------
+    AccessError
+        Whoever works here is no administrator.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.WITHDRAW_CONSENT, connection)
+    end_consents(workspace, connection)
+    _offer(workspace, connection, show)
+    return workspace.connections[name]
+
+
+def end_consents(workspace: Workspace, connection: Connection) -> None:
+    """Write down that the consents which stand do so no longer."""
+    for consent in connection.consents:
+        if consent.stands:
+            withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=datetime.now(UTC))
+            workspace.connections.consents.put(withdrawn)
+            workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
+
+
+def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
+    """Say what is left in Microsoft's audiences, and how to take it back."""
+    show(f"All exports through '{connection.name}' have stopped.")
+    filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
+    for each in filled:
+        line = f"%ci_audiences {quoted(connection.name)} empty {quoted(each.name)} --confirm {quoted(each.name)}"
+        show(f"The audience '{each.name}' keeps {counted(each.members)} members. Empty it: {line} (or delete).")

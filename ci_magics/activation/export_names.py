@@ -1,0 +1,35 @@
+"""What a saved export may be called."""
+
+from __future__ import annotations
+
+from ci_magics.errors import ArgumentError
+from ci_magics.workspace.store import Workspace
+
+#: What can be done with saved exports; none of them can be the name of one.
+EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
+LONGEST = 128
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that no export can have.
+
+    Raises
+    ------
+    ArgumentError
+        It is empty, too long, or one of the verbs.
+    """
+    if not name.strip() or len(name) > LONGEST:
+        raise ArgumentError(f"An export's name has 1 to {LONGEST} characters.", "Choose another one.", code="name")
+    if name.strip().casefold() in EXPORT_VERBS:
+        raise ArgumentError(
+            f"An export cannot be called '{name}': that is what %ci_exports does.", "Choose another one.", code="name"
+        )
+
+
+def require_free(workspace: Workspace, name: str) -> None:
+    """Refuse a name that another export has; see `require_name` too."""
+    require_name(name)
+    if name in workspace.exports:
+        raise ArgumentError(
+            f"There is an export '{name}' already.", "Choose another name, or remove that one first.", code="name_taken"
+        )

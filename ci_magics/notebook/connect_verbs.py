@@ -1,0 +1,89 @@
+"""What ``%ci_connect NAME --VERB`` does with a connection that exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Arguments, Option
+from ci_magics.notebook.call import Call
+
+EDIT = Option("--edit", "change it: together with the options that get another value")
+VERBS = (
+    EDIT,
+    Option("--rename", "give it another name", value="NEW"),
+    Option("--sign-in", "sign in again, perhaps as somebody else"),
+    Option("--sign-out", "forget your sign-in on this machine"),
+    Option("--accounts", "list the accounts that are signed in on this machine"),
+    Option("--account", "take one of them, by its number", value="N", whole_number=True),
+)
+#: What may stand beside a verb.
+_BESIDE = {
+    "edit": {"environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant", "rename"},
+    "sign_in": {"flow"},
+}
+_CONSENTS = {"agree", "accept_terms", "share"}
+
+
+def verb_of(arguments: Arguments) -> Option | None:
+    """Return the verb of a line, if it has one.
+
+    Raises
+    ------
+    ArgumentError
+        It has several, or options that do not belong to it.
+    """
+    verbs = [each for each in VERBS if each.key in arguments.options]
+    if not verbs:
+        return None
+    verb = verbs[0]
+    beside = _BESIDE.get(verb.key, set()) | (_CONSENTS if verb is EDIT else set()) | {verb.key, "quiet"}
+    others = [f"--{name.replace('_', '-')}" for name in arguments.options if name not in beside]
+    if others:
+        raise ArgumentError(
+            f"{verb.name} does not go with {others[0]}.", "Write one thing in each line.", code="one_verb"
+        )
+    if not arguments.words:
+        raise ArgumentError(f"{verb.name} needs the name of a connection.", "See %ci_connect.", code="no_name")
+    return verb
+
+
+def carry_out(verb: Option, name: str, call: Call) -> Any:
+    """Do what a verb says; returns what there is to see.
+
+    Raises
+    ------
+    CiError
+        See `ci_magics.activation.connection_verbs`.
+    """
+    from ci_magics.activation import connection_verbs as verbs
+
+    given = call.arguments.given
+    match verb.key:
+        case "edit":
+            return _edit(name, call)
+        case "rename":
+            return verbs.edit_connection(name, rename=given("rename"), show=call.say)
+        case "sign_in":
+            return verbs.sign_in_again(name, flow=given("flow"), show=print)  # a code must be seen
+        case "sign_out":
+            return verbs.sign_out(name, show=call.say)
+        case "accounts":
+            return verbs.accounts(name, show=call.say)
+        case _:
+            return verbs.choose_account(name, given("account"), show=call.say)
+
+
+def _edit(name: str, call: Call) -> Any:
+    import ci_magics as ci
+    from ci_magics.activation.connection_verbs import edit_connection
+
+    arguments = call.arguments
+    changed = edit_connection(name, **{each: arguments.given(each) for each in sorted(_BESIDE["edit"])}, show=call.say)
+    return ci.connect(
+        changed.name,
+        agree=arguments.switch("agree"),
+        accept_terms=arguments.switch("accept_terms"),
+        share=arguments.all("share"),
+        show=call.say,
+    )

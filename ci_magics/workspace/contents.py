@@ -1,0 +1,297 @@
+"""Where the bytes of a team's files are: in chunks in the database, or in a folder that all kernels share."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sqlalchemy import Connection, Engine, Row, delete, insert, select
+
+from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
+from ci_magics.workspace.tables import file_chunks, file_contents
+from ci_magics.workspace.transactions import moment, said
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+#: Bytes of a chunk: a Parquet file's index and one of its smaller parts fit into one.
+CHUNK = 2**18
+#: How many chunks are kept in memory, for files that are opened again and again for one part each.
+_REMEMBERED = 64
+
+
+class Contents(ABC):
+    """Bytes by id, written once and never changed."""
+
+    @abstractmethod
+    def writing(self, content_id: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new content to be written, and note its size and checksum when all of it is kept."""
+
+    @abstractmethod
+    def reading(self, database: Connection, content: Row[Any]) -> AbstractContextManager[BinaryIO]:
+        """Open a content, a row of `tables.file_contents`, to be read anywhere in it.
+
+        Raises
+        ------
+        WorkspaceError
+            It is missing, or its checksum is another.
+        """
+
+    @abstractmethod
+    def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
+        """Delete the bytes of a content, within the transaction that deletes its row; returns what is done after it."""
+
+    @abstractmethod
+    def drop_strays(self, before: datetime) -> int:
+        """Delete bytes that a crash left behind before a moment; returns of how many contents."""
+
+
+class DatabaseContents(Contents):
+    """Contents in chunks in the database.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._whole: set[str] = set()
+        self._remembered: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+
+    @contextmanager
+    def writing(self, content_id: str) -> Iterator[BinaryIO]:
+        """Open a new content; see `Contents.writing`. It is there as a whole or not at all."""
+        with said(), self._engine.begin() as database:
+            file = _ChunkWriter(database, content_id)
+            yield file  # type: ignore[misc]  # a raw file is what all who write need
+            file.finish()
+            _note(database, content_id, file.written, file.checksum)
+
+    @contextmanager
+    def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
+        """Open a content; see `Contents.reading`. Each chunk is checked when it is read."""
+        if content.id not in self._whole:
+            query = select(file_chunks.c.checksum).where(file_chunks.c.content_id == content.id)
+            checksums = database.execute(query.order_by(file_chunks.c.number)).scalars()
+            if hashlib.sha256(b"".join(checksums)).hexdigest() != content.checksum:
+                raise missing()
+            self._whole.add(content.id)
+        yield _ChunkReader(content.bytes, lambda number: self._chunk(database, content.id, number))  # type: ignore[misc]
+
+    def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
+        """Delete the chunks; see `Contents.drop`."""
+        database.execute(delete(file_chunks).where(file_chunks.c.content_id == content_id))
+        return _nothing
+
+    def drop_strays(self, before: datetime) -> int:
+        """Do nothing: chunks come and go with their row; see `Contents.drop_strays`."""
+        del before
+        return 0
+
+    def _chunk(self, database: Connection, content_id: str, number: int) -> bytes:
+        known = self._remembered.get((content_id, number))
+        if known is not None:
+            return known
+        query = select(file_chunks.c.checksum, file_chunks.c.content)
+        row = database.execute(
+            query.where(file_chunks.c.content_id == content_id, file_chunks.c.number == number)
+        ).first()
+        if row is None or hashlib.sha256(row.content).digest() != row.checksum:
+            raise missing()
+        self._remembered[content_id, number] = content = bytes(row.content)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return content
+
+
+class FolderContents(Contents):
+    """Contents as files of a folder that all kernels share.
+
+    Parameters
+    ----------
+    engine
+        The database that knows their sizes and checksums.
+    root
+        The folder; made when it is missing (mode 0700).
+    """
+
+    def __init__(self, engine: Engine, root: Path) -> None:
+        self._engine = engine
+        self._root = private_folder(root)
+        self._whole: set[str] = set()
+
+    @contextmanager
+    def writing(self, content_id: str) -> Iterator[BinaryIO]:
+        """Open a new content; see `Contents.writing`."""
+        path = self._root / content_id
+        try:
+            with writing_privately(path) as file:
+                hashing = _HashingWriter(file)
+                yield hashing  # type: ignore[misc]  # a raw file is what all who write need
+            with said(), self._engine.begin() as database:
+                _note(database, content_id, hashing.written, hashing.checksum)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise cannot_be_written(error.strerror) from None
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    @contextmanager
+    def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
+        """Open a content; see `Contents.reading`. It is checked when it is opened first."""
+        del database
+        try:
+            file = (self._root / content.id).open("rb")
+        except OSError:
+            raise missing() from None
+        with file:
+            if content.id not in self._whole:
+                if hashlib.file_digest(file, "sha256").hexdigest() != content.checksum:
+                    raise missing()
+                self._whole.add(content.id)
+                file.seek(0)
+            yield file
+
+    def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
+        """Delete the file when the transaction is through; see `Contents.drop`."""
+        del database
+        return lambda: (self._root / content_id).unlink(missing_ok=True)
+
+    def drop_strays(self, before: datetime) -> int:
+        """Delete files that no row knows; see `Contents.drop_strays`."""
+        with moment(self._engine) as database:
+            known = set(database.execute(select(file_contents.c.id)).scalars())
+        strays = [
+            path
+            for path in self._root.iterdir()
+            if path.name not in known and path.stat().st_mtime < before.timestamp()
+        ]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        return len(strays)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _note(database: Connection, content_id: str, size: int, checksum: str) -> None:
+    row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": datetime.now(UTC)}
+    database.execute(insert(file_contents).values(row))
+
+
+class _Writer(io.RawIOBase):
+    """A file that is written from its beginning to its end."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.written
+
+
+class _HashingWriter(_Writer):
+    """Writes on, and knows the checksum."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def write(self, data: ReadableBuffer) -> int:
+        view = memoryview(data).cast("B")
+        self._file.write(view)
+        self._hash.update(view)
+        self.written += len(view)
+        return len(view)
+
+    @property
+    def checksum(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _ChunkWriter(_Writer):
+    """Cuts what is written into chunks; its checksum is that of the checksums of the chunks."""
+
+    def __init__(self, database: Connection, content_id: str) -> None:
+        super().__init__()
+        self._database = database
+        self._content_id = content_id
+        self._pending = bytearray()
+        self._number = 0
+        self._hash = hashlib.sha256()
+
+    def write(self, data: ReadableBuffer) -> int:
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), CHUNK):
+            self._pending += view[start : start + CHUNK]
+            if len(self._pending) >= CHUNK:
+                self._keep(CHUNK)
+        self.written += len(view)
+        return len(view)
+
+    def finish(self) -> None:
+        """Keep what is left."""
+        if self._pending:
+            self._keep(len(self._pending))
+
+    @property
+    def checksum(self) -> str:
+        return self._hash.hexdigest()
+
+    def _keep(self, size: int) -> None:
+        content = bytes(self._pending[:size])
+        del self._pending[:size]
+        digest = hashlib.sha256(content).digest()
+        self._hash.update(digest)
+        row = {"content_id": self._content_id, "number": self._number, "checksum": digest, "content": content}
+        self._database.execute(insert(file_chunks).values(row))
+        self._number += 1
+
+
+class _ChunkReader(io.RawIOBase):
+    """Reads anywhere in a content, chunk by chunk."""
+
+    def __init__(self, size: int, chunk: Callable[[int], bytes]) -> None:
+        self._size = size
+        self._chunk = chunk
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(start + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = max(min(len(view), self._size - self._at), 0)
+        done = 0
+        while done < wanted:
+            number, offset = divmod(self._at, CHUNK)
+            piece = memoryview(self._chunk(number))[offset : offset + wanted - done]
+            view[done : done + len(piece)] = piece
+            done += len(piece)
+            self._at += len(piece)
+        return done

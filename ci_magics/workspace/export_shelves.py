@@ -1,0 +1,69 @@
+"""Where saved exports, their runs, refreshes and settings are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from ci_magics.workspace import tables
+from ci_magics.workspace.export_models import Export, ExportRun, Notice, Refresh, Setting
+from ci_magics.workspace.shelf import Shelf
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("name", "connection", "segments", "active", "created_by", "created_at", "saved_by", "saved_at")
+
+
+class ExportShelf(Shelf[Export]):
+    """The saved exports."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(
+            engine,
+            tables.exports,
+            Export,
+            word="export",
+            advice="Save one with %ci_export SEGMENT --to CONNECTION --save NAME; %ci_exports lists them.",
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each export."""
+        import pandas as pd
+
+        return pd.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in self], columns=list(_COLUMNS))
+
+
+def export_runs(engine: Engine) -> Shelf[ExportRun]:
+    """Return the runs of saved exports, the earliest first."""
+    return Shelf(
+        engine,
+        tables.export_runs,
+        ExportRun,
+        word="run of an export",
+        advice="%ci_exports show lists them.",
+        order="started_at",
+    )
+
+
+def refreshes(engine: Engine) -> Shelf[Refresh]:
+    """Return the refreshes, the earliest first."""
+    return Shelf(
+        engine,
+        tables.refreshes,
+        Refresh,
+        word="refresh",
+        advice="ci-magics refresh makes one.",
+        order="started_at",
+    )
+
+
+def settings(engine: Engine) -> Shelf[Setting]:
+    """Return the choices that hold for the whole workspace."""
+    return Shelf(engine, tables.settings, Setting, word="setting", advice="See ci-magics --help.", order="id")
+
+
+def notices(engine: Engine) -> Shelf[Notice]:
+    """Return what was told of exports, and through which channel."""
+    return Shelf(engine, tables.notices, Notice, word="notice", advice="See ci-magics notifications.", order="told_at")

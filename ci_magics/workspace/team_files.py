@@ -1,0 +1,116 @@
+"""Files of a workspace in a server's database: rows say which content a name stands for.
+
+The content comes first, then the row: a crash leaves the earlier file, and at worst a content that no name stands for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
+
+from ci_magics.workspace.contents import Contents
+from ci_magics.workspace.files import Files, missing
+from ci_magics.workspace.tables import file_contents, files
+from ci_magics.workspace.transactions import change, moment
+
+
+class TeamFiles(Files):
+    """The files of one folder of a workspace that a team shares.
+
+    Parameters
+    ----------
+    engine
+        The workspace's database.
+    folder
+        What the folder is called there.
+    contents
+        Where the bytes are.
+    """
+
+    def __init__(self, engine: Engine, folder: str, contents: Contents) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._contents = contents
+
+    @contextmanager
+    def replacing(self, file_name: str) -> Iterator[BinaryIO]:
+        """Open a file to be written beside the earlier one; see `Files.replacing`."""
+        content_id = str(uuid.uuid4())
+        with self._contents.writing(content_id) as file:
+            yield file
+        change(self._engine, lambda database: self._name(database, file_name, content_id))()
+
+    @contextmanager
+    def reading(self, file_name: str) -> Iterator[BinaryIO]:
+        """Open a file as it is at this moment; see `Files.reading`."""
+        query = select(file_contents).join(files).where(self.at(file_name))
+        with moment(self._engine) as database:
+            content = database.execute(query).first()
+            if content is None:
+                raise missing()
+            with self._contents.reading(database, content) as file:
+                yield file
+
+    def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
+        """Return the names of the files that begin so; see `Files.names`."""
+        query = select(files.c.name).where(files.c.folder == self._folder).order_by(files.c.name)
+        query = query.where(files.c.name.startswith(prefix, autoescape=True))
+        if before is not None:
+            query = query.where(files.c.written_at < before)
+        with moment(self._engine) as database:
+            return list(database.execute(query).scalars())
+
+    def delete(self, file_name: str) -> None:
+        """Delete a file; see `Files.delete`."""
+        change(self._engine, lambda database: self._delete(database, file_name))()
+
+    def link(self, name: str, origin: Files, origin_name: str) -> None:
+        """Keep another folder's table under a name here; see `Files.link`."""
+        if not isinstance(origin, TeamFiles):
+            raise TypeError("files of a team are linked with files of the team only")
+        there = origin.at(f"{origin_name}.parquet")
+        change(self._engine, lambda database: self._link(database, f"{name}.parquet", there))()
+
+    def at(self, file_name: str) -> ColumnElement[bool]:
+        """Return the condition for the row of a file."""
+        return (files.c.folder == self._folder) & (files.c.name == file_name)
+
+    def _name(self, database: Connection, file_name: str, content_id: str) -> Callable[[], None]:
+        """Let a name stand for a content, and forget what it stood for."""
+        row = {"content_id": content_id, "written_at": datetime.now(UTC)}
+        earlier = database.execute(select(files.c.content_id, files.c.generation).where(self.at(file_name))).first()
+        if earlier is None:
+            new = {"folder": self._folder, "name": file_name, "generation": 1}
+            database.execute(insert(files).values(new | row))
+            return _nothing
+        database.execute(update(files).where(self.at(file_name)).values(row | {"generation": earlier.generation + 1}))
+        return self._forget(database, earlier.content_id)
+
+    def _link(self, database: Connection, file_name: str, there: ColumnElement[bool]) -> Callable[[], None]:
+        content_id = database.execute(select(files.c.content_id).where(there)).scalar()
+        if content_id is None:
+            raise missing()
+        return self._name(database, file_name, content_id)
+
+    def _delete(self, database: Connection, file_name: str) -> Callable[[], None]:
+        content_id = database.execute(select(files.c.content_id).where(self.at(file_name))).scalar()
+        if content_id is None:
+            return _nothing
+        database.execute(delete(files).where(self.at(file_name)))
+        return self._forget(database, content_id)
+
+    def _forget(self, database: Connection, content_id: str) -> Callable[[], None]:
+        """Delete a content that no name stands for any more."""
+        unused = ~exists().where(files.c.content_id == content_id)
+        if database.execute(delete(file_contents).where(file_contents.c.id == content_id, unused)).rowcount:
+            return self._contents.drop(database, content_id)
+        return _nothing
+
+
+def _nothing() -> None:
+    pass
