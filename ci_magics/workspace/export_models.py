@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ci_magics.showing.shown import Shown, plain
+
 NO_CONNECTION = "No connection"
 
 
 @dataclass(frozen=True)
-class Export:
+class Export(Shown):
     """A saved configuration: which segments go where, how, and when. Saving it sends nothing.
 
     Parameters
@@ -68,6 +70,15 @@ class Export:
     def detached(self) -> Export:
         """Return the same export without its connection."""
         return replace(self, connection_id=None, connection_name="")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it sends, and where."""
+        return {
+            "name": self.name,
+            "connection": self.connection,
+            "segments": list(self.segments),
+            "active": self.active,
+        }
 
     def __repr__(self) -> str:
         listed = ", ".join(f"'{name}'" for name in self.segments)

@@ -26,6 +26,7 @@ class ExportShelf(Shelf[Export]):
             Export,
             word="export",
             advice="Save one with %ci_export SEGMENT --to CONNECTION --save NAME; %ci_exports lists them.",
+            shows=("connection", "segments", "active"),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -16,7 +16,6 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.segment_list import list_segments
-from ci_magics.activation.segment_verbs import history, usage
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 
@@ -72,7 +71,7 @@ def _of_segments() -> Iterator[Any]:
     yield from (one, ci.Rule.parse(f'EMail equals "{ADDRESS}"'), ci.preview(one, other), ci.overlap(one, other))
     yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
     yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
-    yield from (list_segments(), history(NAME), usage(NAME))
+    yield from (list_segments(), ci.segment_history(NAME), ci.segment_usage(NAME))
 
 
 def _of_exports() -> Iterator[Any]:
@@ -80,10 +79,12 @@ def _of_exports() -> Iterator[Any]:
     yield connection
     yield from (ci.export(NAME, to=NAME, dry_run=True), ci.export(NAME, to=NAME), ci.status())
     yield ci.compare_normalizations(NAME, to=NAME, dry_run=True)
+    ci.export(NAME, to=NAME, save="Weekly")
     workspace = ci.open_workspace()
-    yield from (workspace, workspace.connections, workspace.segments, workspace.segments[NAME])
-    yield from (next(iter(workspace.runs)), next(iter(workspace.audiences)), next(iter(workspace.counts)))
-    yield from (connection.consents[0], next(iter(workspace.roles)), next(iter(workspace.audit)))
+    yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
+    for shelf in vars(workspace).values():
+        if isinstance(shelf, Shown):
+            yield from (shelf, *list(shelf)[:1])
 
 
 class _Page(HTMLParser):
