@@ -23,12 +23,15 @@ _ALLOWED = frozenset(
 _FLAGS = ("true", "false", "True", "False")
 _PATH = re.compile(r"(?P<entity>\w+)(?:\('(?P<key>[^']*)'\))?(?:/(?P<related>\w+))?")
 _EMAIL = "EMail"
+_TAKEN = {"application/json", "application/*", "*/*"}
 
 
 def get_data(world: World, call: Call) -> Reply:
     """Answer a question about an entity: a page, one row, or the addresses of its partitions."""
     check_insights(world, call)
     jobs.settle(world)
+    if not _TAKEN & {each.partition(";")[0].strip() for each in (call.headers.get("Accept") or "*/*").split(",")}:
+        raise odata_error(406, "Only JSON is answered.")
     match = _PATH.fullmatch(call.arguments["path"])
     entity = entities.find_entity(world, match["entity"]) if match else None
     if match is None or entity is None or call.arguments["instance"] != world.insights.home:

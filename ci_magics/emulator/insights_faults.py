@@ -10,6 +10,7 @@ from ci_magics.emulator.insights_replies import (
     gateway_error,
     not_signed_in,
     not_signed_in_to_dataverse,
+    odata_error,
 )
 from ci_magics.emulator.replies import Refusal, Reply
 
@@ -91,7 +92,9 @@ def service_fault(operation: str, status: int) -> Refusal:
     words = _WORDS[status]
     if operation in DATAVERSE_OPERATIONS:
         return dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
-    return gateway_error(status, words) if status == 429 else api_error(status, words)
+    if status == 429:
+        return gateway_error(status, words)
+    return odata_error(status, words) if operation == "GetData" else api_error(status, words)
 
 
 def cut(reply: Reply, *, hang_up: bool) -> Reply:
