@@ -7,7 +7,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
-from ci_magics.notebook.connect_verbs import VERBS, carry_out, verb_of
+from ci_magics.notebook.connect_verbs import EXPORTS, VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import ACCOUNT, QUIET
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
@@ -27,6 +27,7 @@ COMMAND = Command(
         Option("--tenant", "tenant in Microsoft Entra", value="T"),
         Option("--withdraw", "take both consents back: nothing is sent any more"),
         *VERBS,
+        EXPORTS,
         QUIET,
     ),
     notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",
