@@ -91,7 +91,10 @@ def service_fault(operation: str, status: int) -> Refusal:
         return not_signed_in_to_dataverse() if operation in DATAVERSE_OPERATIONS else not_signed_in()
     words = _WORDS[status]
     if operation in DATAVERSE_OPERATIONS:
-        return dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
+        refusal = dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
+        if status == 429:
+            refusal.reply.headers["Retry-After"] = "1"  # documented to come always
+        return refusal
     if status == 429:
         return gateway_error(status, words)
     return odata_error(status, words) if operation == "GetData" else api_error(status, words)
