@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.export_runs import run_export as run_export
     from ci_magics.activation.exports import export as export
+    from ci_magics.activation.insights import insights as insights
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
@@ -67,6 +68,7 @@ _HOMES = {
     "end_suppression": "activation.segment_verbs",
     "export": "activation.exports",
     "inspect_rules": "segmentation.rule_counts",
+    "insights": "activation.insights",
     "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",

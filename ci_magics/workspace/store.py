@@ -30,6 +30,7 @@ from ci_magics.workspace.access import (
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
+from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
     AudienceRecord,
@@ -95,6 +96,13 @@ class Workspace:
             SegmentRecord,
             word="segment",
             advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
+        )
+        self.insights = Shelf(
+            engine,
+            tables.insights,
+            InsightsRecord,
+            word="instance of Customer Insights",
+            advice="Open one with %ci_connect --insights NAME.",
         )
         self.counts = Shelf(
             engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
