@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ci_magics.activation.audiences import audiences as audiences
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
@@ -59,6 +60,7 @@ _HOMES = {
     "Run": "activation.run",
     "Segment": "segmentation.segment",
     "activate_segment": "activation.segment_verbs",
+    "audiences": "activation.audiences",
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
     "delete_segment": "activation.segment_verbs",
