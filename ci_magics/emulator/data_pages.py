@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from ci_magics.emulator import entities, jobs, partitions, population, searching, selection
+from ci_magics.emulator import activities, entities, jobs, partitions, population, searching, selection
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.drawing import Rows
 from ci_magics.emulator.entities import Entity
@@ -141,5 +142,16 @@ def _of_one(world: World, call: Call, entity: Entity, key: str, related: str | N
     activity = entities.find_entity(world, related)
     if activity is None:
         raise odata_error(404, "There is no such path.", call.arguments["path"])
-    rows = entities.activities_of(row)
-    return _page(world, call, activity, rows, _options(call, activity))
+    reply = _page(world, call, activity, entities.activities_of(row), _options(call, activity))
+    sent = activities.taken_in(world, key)
+    return _with(reply, sent) if sent else reply
+
+
+def _with(reply: Reply, sent: list[dict[str, Any]]) -> Reply:
+    """Add the activities that were sent to the last page of those that were there."""
+    body = json.loads(reply.body)
+    if "@odata.nextLink" not in body:
+        body["value"] += sent
+    if "@odata.count" in body:
+        body["@odata.count"] += len(sent)
+    return Reply(body)

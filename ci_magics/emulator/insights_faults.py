@@ -24,6 +24,8 @@ INSIGHTS_OPERATIONS = (
     "ActivateSegment",
     "DeactivateSegment",
     "GetData",
+    "CreateRow",
+    "UpdateRow",
     "GetPartition",
     "GetAllEntities",
     "GetEntity",
@@ -63,6 +65,7 @@ DATAVERSE_OPERATIONS = (
     "GetCustomerProfiles",
     "GetDataverseRows",
 )
+_DATA = ("GetData", "CreateRow", "UpdateRow")
 _PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseRows", "*"})
 #: Each fault by name, and the operations that it can befall.
 INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
@@ -97,7 +100,7 @@ def service_fault(operation: str, status: int) -> Refusal:
         return refusal
     if status == 429:
         return gateway_error(status, words)
-    return odata_error(status, words) if operation == "GetData" else api_error(status, words)
+    return odata_error(status, words) if operation in _DATA else api_error(status, words)
 
 
 def cut(reply: Reply, *, hang_up: bool) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,22 @@ def test_it_asks_for_paths_within_an_entity(client: Any, home: str) -> None:
     assert {row["CustomerId"] for row in found.value} == {identity}
     types = client.get_activity_types_and_counts(home, identity)
     assert sum(types.key_ring.values()) == len(found.value)
+
+
+def test_it_sends_activities_encoded_twice(emulator: RunningEmulator, client: Any, home: str) -> None:
+    identity = client.get_entities_with_odata_path(home, "Customer", top=1).value[0]["CustomerId"]
+    text = json.dumps({"ActivityId": "a1", "CustomerId": identity, "ActivityType": "Visit"})
+    assert client.create_an_entity(home, "UnifiedActivity", text).status_code == 201
+    assert client.create_an_entity(home, "UnifiedActivity", text).error_code == "Conflict"
+    change = json.dumps({"Title": "A visit"})
+    assert client.update_an_entity(home, "UnifiedActivity", "a1", change) is None
+    assert client.update_an_entity(home, "UnifiedActivity", "a2", change).error_code == "NotFound"
+    found = client.get_entities_with_odata_path(home, f"Customer('{identity}')/UnifiedActivity").value
+    assert [each["Title"] for each in found if each["ActivityType"] == "Visit"] == ["A visit"]
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    assert client.create_an_entity(home, "Customer", text).error_code == "BadRequest"
+    body = emulator.control("GET", "/requests?since=0")[-1]["body"]
+    assert json.loads(json.loads(body)) == json.loads(text)
 
 
 def test_it_searches_and_expands(client: Any, home: str) -> None:
