@@ -98,6 +98,9 @@ def resume_run(
     try:
         for push in pushes:
             _lock_again(workspace, push)
+        record = find_run(workspace, record.id)
+        if record.finished_at is not None:  # somebody else finished it before it was ours
+            return load_run(workspace, record)
         services = open_services(
             workspace, connection, show=show, account_id=pushes[0].account_id, customer_id=pushes[0].customer_id
         )

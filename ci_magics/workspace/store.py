@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
@@ -47,10 +47,13 @@ from ci_magics.workspace.models import (
 from ci_magics.workspace.places import open_files
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf, counted_in_words
+from ci_magics.workspace.transactions import change
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+T = TypeVar("T")
 
 _FOLDERS = ("segments", "ledgers", "spool")
 
@@ -130,9 +133,16 @@ class Workspace:
             RunRecord: self.runs,
             StepRecord: self.steps,
         }
-        with self._engine.begin() as database:
+
+        def work(database: SqlConnection) -> None:
             for value in values:
                 shelves[type(value)].put_in(database, value)
+
+        self.change(work)
+
+    def change(self, work: Callable[[SqlConnection], T]) -> T:
+        """Change several shelves at once, all of it or nothing; see `transactions.change`."""
+        return change(self._engine, work)
 
     def _sees(self, connection: Connection) -> Connection | None:
         """Return a connection as whoever works here may see it; None where it is not shared with that person."""
