@@ -13,11 +13,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ci_magics.activation.audiences import audiences as audiences
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.export_runs import run_export as run_export
     from ci_magics.activation.exports import export as export
+    from ci_magics.activation.insights import insights as insights
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
@@ -58,6 +60,7 @@ _HOMES = {
     "Run": "activation.run",
     "Segment": "segmentation.segment",
     "activate_segment": "activation.segment_verbs",
+    "audiences": "activation.audiences",
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
     "delete_segment": "activation.segment_verbs",
@@ -67,6 +70,7 @@ _HOMES = {
     "end_suppression": "activation.segment_verbs",
     "export": "activation.exports",
     "inspect_rules": "segmentation.rule_counts",
+    "insights": "activation.insights",
     "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",

@@ -11,6 +11,7 @@ from ci_magics.activation.address import read_ids
 from ci_magics.activation.connections import require_known
 from ci_magics.activation.consenting import end_consents
 from ci_magics.activation.developer_token import forget_developer_token
+from ci_magics.activation.saved_exports import exports_through
 from ci_magics.activation.services import connection_endpoints, sign_in_for
 from ci_magics.activation.signing_in import acquire, application, forget_sign_in, note_sign_in, noted_sign_in
 from ci_magics.errors import ArgumentError, ConnectionSetupError
@@ -114,6 +115,8 @@ def edit_connection(
         end_consents(workspace, connection)
         show("It leads elsewhere now, so both consents have to be given again: --agree --accept-terms.")
     workspace.connections.put(changed)
+    for export in exports_through(workspace, connection):
+        workspace.exports.put(replace(export, connection_name=changed.name))
     workspace.audit.note(Verb.EDIT_CONNECTION, name, **changes)
     return workspace.connections[changed.name]
 

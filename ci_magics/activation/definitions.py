@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from ci_magics.segmentation.sources import referenced_tables
 from ci_magics.segmentation.streams import is_path
 
-Kind = Literal["files", "sql", "database", "segments"]
+Kind = Literal["files", "sql", "database", "segments", "insights"]
 Value = bool | int | float | dt.datetime | dt.date | str | None
 
 
@@ -24,16 +24,18 @@ class Definition(BaseModel):
     Parameters
     ----------
     kind
-        What is read: ``files``, a query over files and earlier segments (``sql``), a ``database``, or earlier
-        ``segments`` alone.
+        What is read: ``files``, a query over files and earlier segments (``sql``), a ``database``, earlier
+        ``segments`` alone, or a segment of Customer ``insights``.
     source
-        The path, the query, or nothing.
+        The path, the query, the name of the segment there, or nothing.
     email, key, where, rule
         As they were asked for.
     parameters
         Values of ``$name`` in the query.
     database
         Its address, without the password.
+    instance, via
+        The instance of Customer Insights, and how it is read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +48,8 @@ class Definition(BaseModel):
     rule: str | None = None
     parameters: dict[str, Value] = {}
     database: str | None = None
+    instance: str | None = None
+    via: str | None = None
 
 
 def define(

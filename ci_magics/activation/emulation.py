@@ -26,6 +26,7 @@ class OwnEmulator:
 
     base_url: str
     control_token: str = field(repr=False)
+    subscription_key: str = field(repr=False)
 
 
 def emulator_url() -> str:
@@ -40,6 +41,11 @@ def emulator_url() -> str:
     """
     named = os.environ.get(ADDRESS_VARIABLE)
     return loopback(named) if named else _own_emulator(os.getpid()).base_url
+
+
+def emulator_subscription_key() -> str | None:
+    """Return the key of the emulated Customer Insights, when this process has started the emulator itself."""
+    return None if os.environ.get(ADDRESS_VARIABLE) else _own_emulator(os.getpid()).subscription_key
 
 
 def control_emulator(call: str, body: Any = None) -> Any:
@@ -95,7 +101,7 @@ def _own_emulator(process_id: int) -> OwnEmulator:
     line = child.stdout.readline() if child.stdout else b""
     try:
         ready = json.loads(line)
-        return OwnEmulator(ready["base_url"], ready["control_token"])
+        return OwnEmulator(ready["base_url"], ready["control_token"], ready["subscription_key"])
     except (ValueError, KeyError):
         _stop(child, process_id)
         raise ConnectionSetupError(

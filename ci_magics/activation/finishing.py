@@ -127,7 +127,8 @@ def _keep_ledger(
     )
     write_ledger(workspace, record, ledger_after(journal, before, outcome, counted))
     record = replace(record, members=sum(counted))
-    workspace.audiences.put(record)
+    # Its segment may have been renamed meanwhile; nobody else changes anything else of it.
+    workspace.audiences.change(lambda now: replace(record, segment_name=now.segment_name), id=record.id)
     return record
 
 

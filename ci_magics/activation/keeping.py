@@ -55,21 +55,25 @@ def keep_segment(
         created_by=workspace.user,
         created_at=datetime.now(UTC),
     )
-    earlier = workspace.segments.get(segment.name)
-    if earlier and earlier.fingerprint == record.fingerprint and workspace.snapshots.exists(earlier.id):
-        workspace.snapshots.remove(segment.id)
-        workspace.segments.put(replace(earlier, definition=record.definition))
-        note_count(workspace, record)
-        return replace(segment, id=earlier.id)
-    if earlier:
-        record = replace(record, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
-        workspace.segments.remove(earlier.id)
+    earlier, kept = workspace.segments.put_as(segment.name, lambda found: _in_place_of(workspace, found, record))
+    note_count(workspace, record)
+    if kept.id != record.id:
+        workspace.snapshots.remove(record.id)
+        return replace(segment, id=kept.id)
+    if earlier is not None:
         workspace.snapshots.remove(earlier.id)
         show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
-    workspace.segments.put(record)
-    note_count(workspace, record)
     workspace.audit.note(Verb.MAKE_SEGMENT, segment.name, profiles=segment.rows, replaced=earlier is not None)
     return segment
+
+
+def _in_place_of(workspace: Workspace, earlier: SegmentRecord | None, made: SegmentRecord) -> SegmentRecord:
+    """Return what is kept of a segment that was made, given the one of its name."""
+    if earlier is None:
+        return made
+    if earlier.fingerprint == made.fingerprint and workspace.snapshots.exists(earlier.id):
+        return replace(earlier, definition=made.definition)
+    return replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
 
 
 def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -97,6 +98,9 @@ def resume_run(
     try:
         for push in pushes:
             _lock_again(workspace, push)
+        record = find_run(workspace, record.id)
+        if record.finished_at is not None:  # somebody else finished it before it was ours
+            return load_run(workspace, record)
         services = open_services(
             workspace, connection, show=show, account_id=pushes[0].account_id, customer_id=pushes[0].customer_id
         )
@@ -171,7 +175,7 @@ def _carry_on(desk: Desk, record: RunRecord) -> Run:
             raise _stopped_by_person(workspace, record) from None
         record = _note(workspace, record, pushed.push, pushed.result)
         errors += [pushed.error] if pushed.error else []
-    record = _close(desk, record)
+    record = _close(workspace, record, desk.services.conversation.clock.now())
     if errors and len(errors) == len(pushes):
         raise _with_way_on(errors[0], record)
     return load_run(workspace, record)
@@ -188,12 +192,29 @@ def _note(workspace: Workspace, record: RunRecord, push: PushRecord, result: Aud
     return record
 
 
-def _close(desk: Desk, record: RunRecord) -> RunRecord:
+def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, now: datetime) -> list[str]:
+    """Give up what runs have left to do for an audience that they cannot bring into step any more.
+
+    Returns
+    -------
+    list of str
+        The runs.
+    """
+    given_up = []
+    for push in workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False):
+        (record,) = workspace.runs.where(id=push.run_id)
+        result = state_of(workspace, push, CANCELED, why)
+        record = _note(workspace, record, replace(push, finished=True), result)
+        _close(workspace, record, now)
+        given_up.append(record.name)
+    return given_up
+
+
+def _close(workspace: Workspace, record: RunRecord, now: datetime) -> RunRecord:
     """Give a run its status; it is finished when no audience has anything left to do."""
-    workspace = desk.workspace
     left = workspace.pushes.where(run_id=record.id, finished=False)
     status = overall([each["status"] for each in record.results])
-    record = replace(record, status=status, finished_at=None if left else desk.services.conversation.clock.now())
+    record = replace(record, status=status, finished_at=None if left else now)
     workspace.runs.put(record)
     return record
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.dependents import follow, made_of
 from ci_magics.activation.history import SegmentHistory
@@ -76,20 +79,31 @@ def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
-    record = workspace.segments[name]
+    workspace.segments[name]  # says so when there is none
     _require_free(workspace, new)
-    renamed = replace(record, name=new)
-    for dependent in [follow(each, name, new) for each in made_of(workspace, name)]:
-        workspace.segments.put(dependent)
-    workspace.segments.put(renamed)
-    for audience in workspace.audiences.where(segment_name=name):
-        workspace.audiences.put(replace(audience, segment_name=new))
-    for count in workspace.counts.where(segment_name=name):
-        workspace.counts.put(replace(count, segment_name=new))
-    for export in workspace.exports:
-        if export.uses(name):
-            workspace.exports.put(export.with_renamed_segment(name, new))
+    dependents = [each.name for each in made_of(workspace, name)]
+    (renamed,) = workspace.change(lambda database: _rename(workspace, database, name, new, dependents))
     workspace.audit.note(Verb.CHANGE_SEGMENT, name, renamed=new)
+    return renamed
+
+
+def _rename(
+    workspace: Workspace, database: SqlConnection, name: str, new: str, dependents: Sequence[str]
+) -> list[SegmentRecord]:
+    segments, audiences, counts = workspace.segments, workspace.audiences, workspace.counts
+    renamed = [replace(each, name=new) for each in segments.rows_in(database, name=name)]
+    for dependent in dependents:
+        for each in segments.rows_in(database, name=dependent):
+            segments.put_in(database, follow(each, name, new))
+    for record in renamed:
+        segments.put_in(database, record)
+    for audience in audiences.rows_in(database, segment_name=name):
+        audiences.put_in(database, replace(audience, segment_name=new))
+    for count in counts.rows_in(database, segment_name=name):
+        counts.put_in(database, replace(count, segment_name=new))
+    for export in workspace.exports.rows_in(database):
+        if export.uses(name):
+            workspace.exports.put_in(database, export.with_renamed_segment(name, new))
     return renamed
 
 
@@ -151,8 +165,7 @@ def activate_segment(name: str, *, active: bool = True, workspace: Workspace | N
     """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
-    record = replace(workspace.segments[name], active=active)
-    workspace.segments.put(record)
+    record = _changed(workspace, name, active=active)
     workspace.audit.note(Verb.CHANGE_SEGMENT, name, active=active)
     return record
 
@@ -167,11 +180,15 @@ def suppress_segment(name: str | None, *, workspace: Workspace | None = None) ->
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SUPPRESS)
-    chosen = workspace.segments[name] if name is not None else None
-    for record in workspace.segments.where(suppresses=True):
-        workspace.segments.put(replace(record, suppresses=False))
-    if chosen is not None:
-        workspace.segments.put(replace(chosen, suppresses=True))
+    if name is not None:
+        workspace.segments[name]  # says so when there is none
+
+    def work(database: SqlConnection) -> None:
+        for record in workspace.segments.rows_in(database, lock=True):
+            if record.suppresses != (record.name == name):
+                workspace.segments.put_in(database, replace(record, suppresses=record.name == name))
+
+    workspace.change(work)
     workspace.audit.note(Verb.SUPPRESS, name or "nobody")
 
 
@@ -208,10 +225,15 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     if len(wanted) > MOST_TAGS:
         raise ArgumentError(f"A segment has at most {MOST_TAGS} tags.", "Leave some out.", code="too_many_tags")
-    record = replace(workspace.segments[name], tags=wanted)
-    workspace.segments.put(record)
+    record = _changed(workspace, name, tags=wanted)
     workspace.audit.note(Verb.CHANGE_SEGMENT, name, tags=wanted)
     return record
+
+
+def _changed(workspace: Workspace, name: str, **changes: Any) -> SegmentRecord:
+    """Change a segment as it is now, whatever others do to it meanwhile."""
+    changed = workspace.segments.change(lambda record: replace(record, **changes), name=name)
+    return changed[0] if changed else workspace.segments[name]
 
 
 def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
 from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
+from ci_magics.activation.insights_segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.ruling import circumstances, require_only_a_rule, today
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
@@ -108,6 +109,7 @@ def segment(
         Excel file (with the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments,
         which have their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
         A Spark DataFrame is matched by its executors; only keys and hashes come here, and it needs a key.
+        ``ci.insights(NAME).segment(NAME)`` is a segment of Customer Insights, whose members are read in pages.
     email
         The column with the addresses; found by its name when it is the only one named like one.
     key
@@ -137,6 +139,11 @@ def segment(
     require(workspace, Verb.MAKE_SEGMENT)
     if isinstance(frame, Rule):
         frame, rule = None, frame
+    if isinstance(frame, InsightsSegment):
+        from ci_magics.activation.insights_keeping import keep_insights
+
+        refuse_conditions(where, rule)
+        return keep_insights(workspace, name, frame, email=email, key=key, show=show)
     ruled = None if rule is None else as_rule(rule)
     if database is None:
         require_no_cycle(workspace, name, ruled, frame, frames or {})
@@ -212,9 +219,15 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
             code="segment_static",
         )
     kept = Definition.model_validate(record.definition["source"])
+    read_again: Any = kept.source
+    if kept.kind == "insights":
+        from ci_magics.activation.insights import insights
+
+        source = insights(kept.instance, workspace=workspace, show=show)
+        read_again = source.segment(str(kept.source), via=kept.via)
     return segment(
         name,
-        kept.source,
+        read_again,
         email=kept.email,
         key=kept.key,
         where=kept.where,

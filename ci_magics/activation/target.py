@@ -77,7 +77,7 @@ def find_target(
     """
     lists = services.advertising.audiences()
     if order.audience is not None:
-        remote = _named(lists, order.audience)
+        remote = named_audience(lists, order.audience)
         record = _record_of(workspace, connection, remote.id)
         return _target(workspace, remote.name, remote, record)
     record = _last_record(workspace, services, connection, segment_name)
@@ -95,8 +95,13 @@ def find_target(
 
 def lock_names(connection: Connection, account_id: str, target: Target) -> tuple[str, ...]:
     """Return the names under which other runs are kept from the audience: by its name, and by its number."""
-    by_name = f"{connection.environment}:{account_id}:{audience_key(target.name)}"
-    return (by_name, f"{connection.environment}:{target.id}") if target.id else (by_name,)
+    return lock_names_of(connection, account_id, target.name, target.id)
+
+
+def lock_names_of(connection: Connection, account_id: str, name: str, audience_id: str) -> tuple[str, ...]:
+    """Return the same for a name and a number; the number is empty where the list does not exist yet."""
+    by_name = f"{connection.environment}:{account_id}:{audience_key(name)}"
+    return (by_name, f"{connection.environment}:{audience_id}") if audience_id else (by_name,)
 
 
 def audience_key(name: str) -> str:
@@ -113,8 +118,14 @@ def _target(workspace: Workspace, name: str, remote: Audience | None, record: Au
         return Target(name, remote, record, None)
 
 
-def _named(lists: list[Audience], wanted: str) -> Audience:
-    """Return the list of a number or a name; a number counts first, as names may be numbers too."""
+def named_audience(lists: list[Audience], wanted: str) -> Audience:
+    """Return the list of a number or a name; a number counts first, as names may be numbers too.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
     by_id = {each.id: each for each in lists}
     by_name = {audience_key(each.name): each for each in lists}
     found = by_id.get(wanted.strip()) or by_name.get(audience_key(wanted))

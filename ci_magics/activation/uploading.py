@@ -14,10 +14,11 @@ from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
 from ci_magics.microsoft.advertising import Action
 from ci_magics.microsoft.bulk import UploadStatus
 from ci_magics.microsoft.faults import Fault, service_error
+from ci_magics.microsoft.result_file import RowError
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.workspace.models import StepRecord
 
-_NOT_ARRIVED = "PendingFileUpload"
+NOT_ARRIVED = "PendingFileUpload"
 _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}
 
 
@@ -46,7 +47,7 @@ def _finish_file(journal: Journal, services: Services, step: StepRecord, report:
     if status is None or not status.readable:
         step, status = _send_until_it_arrives(journal, services, step, report)
     if not status.readable:
-        raise _failed(status)
+        raise failed_upload(status)
     reasons = _read(services, step, status)
     journal.answered(step, reasons, status.tracking_id)
 
@@ -58,7 +59,7 @@ def _send_until_it_arrives(
     for _attempt in range(2):
         step = _send(journal, services, step, report)
         status = _wait(services, step, journal, report)
-        if status.status != _NOT_ARRIVED:
+        if status.status != NOT_ARRIVED:
             return step, status
     raise ServiceError("The upload did not arrive.", "Check the network and run it again.", code="upload_lost")
 
@@ -115,8 +116,7 @@ def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons
     reasons: Reasons = {}
     for error in services.bulk.errors(step.request_id, status):
         if error.about == "list":
-            fault = Fault(error.code, error.error_code)
-            raise service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
+            raise list_error(error, status)
         if error.position is None or not 0 <= error.position < step.stop - step.start:
             raise OutcomeUnknownError(
                 "The result file names a profile that was not sent, so it is not known which ones were accepted.",
@@ -128,7 +128,14 @@ def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons
     return reasons
 
 
-def _failed(status: UploadStatus) -> CiError:
+def list_error(error: RowError, status: UploadStatus) -> CiError:
+    """Return the error of an upload that was refused for the list that it names."""
+    fault = Fault(error.code, error.error_code)
+    return service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
+
+
+def failed_upload(status: UploadStatus) -> CiError:
+    """Return the error of an upload whose rows were not looked at."""
     if status.faults:
         return service_error(status.faults, status=200, tracking_id=status.tracking_id, operation="the upload")
     return OutcomeUnknownError(

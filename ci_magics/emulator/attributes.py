@@ -14,9 +14,11 @@ import polars as pl
 
 from ci_magics.emulator.drawing import Rows, chosen, drawn, hexadecimal, mixed
 from ci_magics.emulator.mail import addresses
-from ci_magics.emulator.names import CITIES, FEMALE, LAST, MALE, STREETS
+from ci_magics.emulator.names import CITIES, FEMALE, LAST, MALE, STREETS, in_addresses
 
 ALTERNATE_KEY = "eCommerce_eCommerceContacts_ContactId"
+_GIVEN = (in_addresses(MALE), in_addresses(FEMALE))
+_FAMILY = in_addresses(LAST)
 _BORN_FROM = np.datetime64("1941-01-01")
 _BORN_DAYS = 24_500
 _TODAY = np.datetime64("2026-11-01")  # ages are as of this day, whatever the clock says: the sample stays the same
@@ -40,8 +42,7 @@ def customer_ids(rows: Rows) -> pl.Series:
 
 def first_names(rows: Rows) -> pl.Series:
     """Return given names that go with the gender."""
-    male, female = chosen(rows, 2, MALE), chosen(rows, 2, FEMALE)
-    return male.zip_with(pl.Series(_is_male(rows)), female)
+    return _given(rows, MALE, FEMALE)
 
 
 def last_names(rows: Rows) -> pl.Series:
@@ -51,6 +52,12 @@ def last_names(rows: Rows) -> pl.Series:
 
 def _is_male(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return (drawn(rows, 4) % np.uint64(2)).astype(np.bool_)
+
+
+def _given(rows: Rows, male: tuple[str, ...], female: tuple[str, ...]) -> pl.Series:
+    number = drawn(rows, 2)
+    own = np.where(_is_male(rows), number % np.uint64(len(male)), len(male) + number % np.uint64(len(female)))
+    return pl.Series([*male, *female]).gather(own.astype(np.int64))
 
 
 def _full_names(rows: Rows) -> pl.Series:
@@ -76,7 +83,7 @@ def _ages(rows: Rows) -> pl.Series:
 
 
 def _emails(rows: Rows) -> pl.Series:
-    return addresses(rows, first_names, last_names)
+    return addresses(rows, lambda owner: _given(owner, *_GIVEN), lambda owner: chosen(owner, 3, _FAMILY))
 
 
 def _telephones(rows: Rows) -> pl.Series:
@@ -112,6 +119,12 @@ def _subscribers(rows: Rows) -> pl.Series:
     return pl.Series(drawn(rows, 17) % np.uint64(10) < np.uint64(7))
 
 
+def _previous_ids(rows: Rows) -> pl.Series:
+    """Return the ids of those that became one customer: two, joined by a semicolon, for one customer of a hundred."""
+    former = [hexadecimal(drawn(rows, first), drawn(rows, first + 1)) for first in (21, 23)]
+    return (former[0] + ";" + former[1]).set(pl.Series(drawn(rows, 25) % np.uint64(100) != np.uint64(0)), None)
+
+
 def _contact_ids(rows: Rows) -> pl.Series:
     return "CNTID_" + pl.Series(rows.astype(np.int64) + 1_001).cast(pl.String)
 
@@ -135,6 +148,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute("RewardPoints", "Edm.Int64", None, _reward_points),
         Attribute("TotalSpend", "Edm.Double", None, _total_spend),
         Attribute("EmailSubscriber", "Edm.Boolean", None, _subscribers),
+        Attribute("PreviousCustomerId", "Edm.String", None, _previous_ids),
         Attribute(ALTERNATE_KEY, "Edm.String", None, _contact_ids),
     )
 }

@@ -16,6 +16,7 @@ from ci_magics.emulator.replies import Refusal, Reply
 from ci_magics.emulator.state import Settings, World
 
 MAX_HOURS = 100_000
+MAX_CUSTOMERS = 20_000_000
 _RULES: dict[str, Any] = {
     "delay_ms": lambda value: is_number(value) and 0 <= value <= 600_000,
     "match_rule": lambda value: value in ("basic", "enhanced"),
@@ -25,7 +26,7 @@ _RULES: dict[str, Any] = {
     "record_bodies": lambda value: isinstance(value, bool),
     "fault_rate": lambda value: is_number(value) and 0 <= value <= 1,
     "fault_seed": lambda value: type(value) is int,
-    "customers": lambda value: type(value) is int and 0 <= value <= 100_000_000,
+    "customers": lambda value: type(value) is int and 0 <= value <= MAX_CUSTOMERS,
     "next_link": lambda value: value in ("skip", "skiptoken", "none"),
     "email_semantic_type": lambda value: value in ("IdentityServiceEmail", "Identity.Service.Email", ""),
     "enum_case": lambda value: value in ("mixed", "camel", "pascal"),
@@ -38,7 +39,7 @@ _RULES: dict[str, Any] = {
     "dataverse_requests": lambda value: type(value) is int and 1 <= value <= 1_000_000,
     "dataverse_seconds": lambda value: is_number(value) and 0 < value <= 1_000_000,
     "dataverse_concurrent": lambda value: type(value) is int and 1 <= value <= 10_000,
-    "profiles_lag": lambda value: type(value) is int and 0 <= value <= 100_000_000,
+    "profiles_lag": lambda value: type(value) is int and 0 <= value <= MAX_CUSTOMERS,
 }
 
 

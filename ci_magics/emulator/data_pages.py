@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from ci_magics.emulator import entities, jobs, partitions, population, searching, selection
+from ci_magics.emulator import activities, entities, jobs, partitions, population, searching, selection
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.drawing import Rows
 from ci_magics.emulator.entities import Entity
@@ -23,12 +24,15 @@ _ALLOWED = frozenset(
 _FLAGS = ("true", "false", "True", "False")
 _PATH = re.compile(r"(?P<entity>\w+)(?:\('(?P<key>[^']*)'\))?(?:/(?P<related>\w+))?")
 _EMAIL = "EMail"
+_TAKEN = {"application/json", "application/*", "*/*"}
 
 
 def get_data(world: World, call: Call) -> Reply:
     """Answer a question about an entity: a page, one row, or the addresses of its partitions."""
     check_insights(world, call)
     jobs.settle(world)
+    if not _TAKEN & {each.partition(";")[0].strip() for each in (call.headers.get("Accept") or "*/*").split(",")}:
+        raise odata_error(406, "Only JSON is answered.")
     match = _PATH.fullmatch(call.arguments["path"])
     entity = entities.find_entity(world, match["entity"]) if match else None
     if match is None or entity is None or call.arguments["instance"] != world.insights.home:
@@ -138,5 +142,16 @@ def _of_one(world: World, call: Call, entity: Entity, key: str, related: str | N
     activity = entities.find_entity(world, related)
     if activity is None:
         raise odata_error(404, "There is no such path.", call.arguments["path"])
-    rows = entities.activities_of(row)
-    return _page(world, call, activity, rows, _options(call, activity))
+    reply = _page(world, call, activity, entities.activities_of(row), _options(call, activity))
+    sent = activities.taken_in(world, key)
+    return _with(reply, sent) if sent else reply
+
+
+def _with(reply: Reply, sent: list[dict[str, Any]]) -> Reply:
+    """Add the activities that were sent to the last page of those that were there."""
+    body = json.loads(reply.body)
+    if "@odata.nextLink" not in body:
+        body["value"] += sent
+    if "@odata.count" in body:
+        body["@odata.count"] += len(sent)
+    return Reply(body)

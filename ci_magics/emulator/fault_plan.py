@@ -25,9 +25,10 @@ _CAMPAIGN = (
 )
 _BULK = ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus", "GetResultFile")
 #: Where chance strikes when the setting ``fault_rate`` says so.
-BY_CHANCE = (*_CAMPAIGN, *_BULK)
+BY_CHANCE = (*_CAMPAIGN, *_BULK, *INSIGHTS_OPERATIONS, *DATAVERSE_OPERATIONS)
 OPERATIONS = (
-    *BY_CHANCE,
+    *_CAMPAIGN,
+    *_BULK,
     "GetUser",
     "SearchAccounts",
     "Discovery",

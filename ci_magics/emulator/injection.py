@@ -17,6 +17,7 @@ from ci_magics.emulator.state import World
 
 HUGE = 5_000_000
 _PASSING = ("0", "lost_reply", "lost_request", "http_502_html", "empty_body")
+_PASSING_INSIGHTS = ("http_503", "lost_reply", "lost_request", "http_502_html", "empty_body", "broken_off")
 _HTML = "text/html; charset=utf-8"
 
 
@@ -64,7 +65,8 @@ def _by_chance(world: World, operation: str, number: int) -> Injected:
     if not rate or operation not in BY_CHANCE:
         return Injected()
     chance = random.Random(f"{world.settings.fault_seed}:{operation}:{number}")  # noqa: S311 - no secret
-    return Injected(chance.choice(_PASSING)) if chance.random() < rate else Injected()
+    passing = _PASSING_INSIGHTS if is_insights(operation) else _PASSING
+    return Injected(chance.choice(passing)) if chance.random() < rate else Injected()
 
 
 def prepare(operation: str, injected: Injected, call: Call) -> None:

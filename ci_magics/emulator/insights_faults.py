@@ -10,6 +10,7 @@ from ci_magics.emulator.insights_replies import (
     gateway_error,
     not_signed_in,
     not_signed_in_to_dataverse,
+    odata_error,
 )
 from ci_magics.emulator.replies import Refusal, Reply
 
@@ -23,6 +24,8 @@ INSIGHTS_OPERATIONS = (
     "ActivateSegment",
     "DeactivateSegment",
     "GetData",
+    "CreateRow",
+    "UpdateRow",
     "GetPartition",
     "GetAllEntities",
     "GetEntity",
@@ -62,6 +65,7 @@ DATAVERSE_OPERATIONS = (
     "GetCustomerProfiles",
     "GetDataverseRows",
 )
+_DATA = ("GetData", "CreateRow", "UpdateRow")
 _PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseRows", "*"})
 #: Each fault by name, and the operations that it can befall.
 INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
@@ -90,8 +94,13 @@ def service_fault(operation: str, status: int) -> Refusal:
         return not_signed_in_to_dataverse() if operation in DATAVERSE_OPERATIONS else not_signed_in()
     words = _WORDS[status]
     if operation in DATAVERSE_OPERATIONS:
-        return dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
-    return gateway_error(status, words) if status == 429 else api_error(status, words)
+        refusal = dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
+        if status == 429:
+            refusal.reply.headers["Retry-After"] = "1"  # documented to come always
+        return refusal
+    if status == 429:
+        return gateway_error(status, words)
+    return odata_error(status, words) if operation in _DATA else api_error(status, words)
 
 
 def cut(reply: Reply, *, hang_up: bool) -> Reply:

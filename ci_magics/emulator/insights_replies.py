@@ -7,7 +7,14 @@ from typing import Any
 
 from ci_magics.emulator.replies import Refusal, Reply
 
-_NAMES = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 406: "NotAcceptable"}
+_NAMES = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    406: "NotAcceptable",
+    409: "Conflict",
+}
 
 
 def api_error(status: int, message: str) -> Refusal:

@@ -50,6 +50,8 @@ ROUTES: tuple[Route, ...] = (
     route("ActivateSegment", "PUT", f"{_SEGMENT}/activate", segment_changes.activate_segment),
     route("DeactivateSegment", "PUT", f"{_SEGMENT}/deactivate", segment_changes.deactivate_segment),
     route("GetData", "GET", f"{_ONE}/data/{{path*}}", _of("data_pages", "get_data")),
+    route("CreateRow", "POST", f"{_ONE}/data/{{entity}}", _of("activities", "create_row")),
+    route("UpdateRow", "PATCH", f"{_ONE}/data/{{entity}}/{{row}}", _of("activities", "update_row")),
     route("GetPartition", "GET", "/storage/{instance}/{entity}/part-{number}.csv", _of("partitions", "get_partition")),
     route("GetAllEntities", "GET", _ENTITIES, _of("entity_metadata", "get_all_entities")),
     route("GetEntity", "GET", f"{_ENTITIES}/{{entity}}", _of("entity_metadata", "get_entity")),

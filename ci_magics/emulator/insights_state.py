@@ -81,7 +81,7 @@ class Insights:
         self.segments: dict[str, Segment] = {}
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
-        self.generation = 0
+        self.activities: dict[str, dict[str, Any]] = {}
         # Row numbers by what was asked; arrays, which only the modules that know numpy look into.
         self.selections: dict[Any, Any] = {}
         for segment in _segments(now):
@@ -101,7 +101,6 @@ class Insights:
 
     def changed(self) -> None:
         """Forget what was selected under other definitions."""
-        self.generation += 1
         self.selections.clear()
 
 

@@ -30,3 +30,23 @@ CITIES = ("Amsterdam", "Berlin", "Chicago", "Dublin", "Eindhoven", "Kraków", "L
 STREETS = ("Birch Lane", "Canal Street", "Garden Road", "Harbor Way", "Market Square", "Mill Lane", "Station Road")
 #: Reserved for documentation (RFC 2606), or Microsoft's fictitious companies.
 DOMAINS = ("contoso.com", "fabrikam.com", "mail.example.com", "northwindtraders.com", "post.example.org")
+_SPELLED = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "é": "e",
+        "ë": "e",
+        "í": "i",
+        "á": "a",
+        "ó": "o",
+        " ": "",
+        "'": "",
+    }
+)
+
+
+def in_addresses(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names as they stand in e-mail addresses."""
+    return tuple(name.lower().translate(_SPELLED) for name in names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import io
 import json
 import re
 from typing import Any
@@ -43,7 +44,9 @@ def address(call: Call, name: str, value: str) -> str:
 
 def encoded(frame: pl.DataFrame, before: dict[str, Any], next_link: str | None, *, omit_nulls: bool) -> bytes:
     """Return a page: rows as JSON objects between what comes before and after them."""
-    rows = frame.write_json().encode() if frame.height else b"[]"
+    written = io.BytesIO()
+    frame.write_json(written)
+    rows = written.getvalue()
     if omit_nulls:
         rows = _without_nulls(rows, frame)
     head = json.dumps(before)[:-1] + ("," if before else "")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ci_magics.emulator.state import World
 
 ACCOUNTS = 12
-_KEPT = 16
+_KEPT_BYTES = 500_000_000
 _COMPARED: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "eq": lambda left, right: left.eq_missing(right),
     "ne": lambda left, right: left.ne_missing(right),
@@ -81,7 +81,7 @@ def _kept(world: World, key: Any, make: Callable[[], Rows]) -> Rows:
     key = (world.settings.customers, key)
     if key not in kept:
         made = make()
-        while len(kept) >= _KEPT:
+        while kept and made.nbytes + sum(each.nbytes for each in kept.values()) > _KEPT_BYTES:
             del kept[next(iter(kept))]
         kept[key] = made
     else:

@@ -55,6 +55,14 @@ class Tally:
         """Return masked values by reason: the first character and a domain that many share, nothing of a person."""
         return masked(self._examples.select("reason", "first", "domain").iter_rows(), self.domains())
 
+    def contents(self) -> tuple[Counter[str], int, pl.DataFrame]:
+        """Return all that is remembered: profiles by domain, how many are of forgotten ones, and the examples."""
+        return self._domains, self._forgotten, self._examples
+
+    def restore(self, domains: Counter[str], forgotten: int, examples: pl.DataFrame) -> None:
+        """Remember what `contents` has returned instead of what there is."""
+        self._domains, self._forgotten, self._examples = domains, forgotten, _chosen(examples)
+
     def _forget_rare(self) -> None:
         """Forget the domains seen once when there are very many: those are never named anyway."""
         if len(self._domains) <= _REMEMBERED:

@@ -18,16 +18,25 @@ MAX_ERROR_BYTES = 1024 * 1024
 _BLOCK = 64 * 1024
 _LONGEST_WAIT = 3600.0
 _TRACKING_ID = re.compile("[0-9A-Za-z-]{1,64}")
+#: Microsoft Advertising's name first, then those of Dataverse and of Azure's API Management.
+_TRACKING_HEADERS = ("TrackingId", "x-ms-service-request-id", "x-ms-request-id")
 
 
 @dataclass(frozen=True)
 class Received:
-    """What came back: the status, a JSON object if there was one, and what the headers say."""
+    """What came back: the status, a JSON object if there was one, and what the headers say.
+
+    Parameters
+    ----------
+    value
+        The JSON value, also where it is no object: Customer Insights answers with arrays.
+    """
 
     status: int
     body: dict[str, Any] | None
     tracking_id: str | None
     retry_after: float | None
+    value: Any = None
 
     @property
     def ok(self) -> bool:
@@ -52,8 +61,9 @@ def receive(response: requests.Response, now: datetime) -> Received:
     """
     with response:
         text = read_up_to(response, MAX_JSON_BYTES if response.ok else MAX_ERROR_BYTES)
-    body = _json_object(text)
-    return Received(response.status_code, body, _tracking_id(response, body), _retry_after(response, now))
+    value = _json_value(text)
+    body = value if isinstance(value, dict) else None
+    return Received(response.status_code, body, _tracking_id(response, body), _retry_after(response, now), value)
 
 
 def read_up_to(response: requests.Response, limit: int) -> bytes | None:
@@ -68,17 +78,17 @@ def read_up_to(response: requests.Response, limit: int) -> bytes | None:
     return b"".join(blocks)
 
 
-def _json_object(text: bytes | None) -> dict[str, Any] | None:
+def _json_value(text: bytes | None) -> Any:
     try:
-        body = json.loads(text or b"")
+        return json.loads(text or b"")
     except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) else None
 
 
 def _tracking_id(response: requests.Response, body: Mapping[str, Any] | None) -> str | None:
     """Return the TrackingId: a header of every answer, and in the body of faults; nothing else is let through."""
-    found = str(response.headers.get("TrackingId") or (body or {}).get("TrackingId") or "")
+    found = next((response.headers[name] for name in _TRACKING_HEADERS if response.headers.get(name)), "")
+    found = str(found or (body or {}).get("TrackingId") or "")
     return found if _TRACKING_ID.fullmatch(found) else None
 
 

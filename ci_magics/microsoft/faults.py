@@ -75,6 +75,10 @@ _SENTENCES: dict[int, tuple[str, str]] = {
         "An audience with this name exists already in the account.",
         "Give the segment another name, or rename the audience in Microsoft Advertising.",
     ),
+    4854: (
+        "The audience is used by an ad group, so it cannot be deleted.",
+        "Take it out of its ad groups in Microsoft Advertising first, or empty it.",
+    ),
     4865: ("The account has no room for another audience.", "Delete audiences that are not used."),
     4866: ("The customer has no room for another audience.", "Delete audiences that are not used."),
     6999: ("A request held too many items.", "Please report this as a bug of ci-magics."),
@@ -85,6 +89,10 @@ _SENTENCES: dict[int, tuple[str, str]] = {
     8003: (
         "The Customer Match terms are not accepted for this account.",
         "Accept them on the connection (--accept-terms), or in Microsoft Advertising under Audiences.",
+    ),
+    8110: (
+        "The audience is part of a combined list, so it cannot be deleted.",
+        "Take it out of the combined list in Microsoft Advertising first, or empty it.",
     ),
     8004: ("A value was not accepted as a hashed e-mail.", "Please report this as a bug of ci-magics."),
 }

@@ -79,6 +79,15 @@ def _connections(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("variable", around.instances("ci_magics.workspace.models", "Connection"))
 
 
+def _instances(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("instance", around.workspace.insights.names())
+
+
+def _insights_segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    """Return the segments of Customer Insights as they were listed last: nobody is asked for them now."""
+    yield Candidates("segment", [name for each in around.workspace.insights for name in each.known_segments])
+
+
 def _audiences(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("audience", [each.name for each in around.workspace.audiences])
 
@@ -157,6 +166,8 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "export": _exports,
     "file": _files,
     "frame": _frames,
+    "insights segment": _insights_segments,
+    "instance": _instances,
     "rule": _rule,
     "run": _runs,
     "segment": _segments,

@@ -7,7 +7,8 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
-from ci_magics.notebook.connect_verbs import VERBS, carry_out, verb_of
+from ci_magics.notebook.connect_verbs import EXPORTS, VERBS, carry_out, verb_of
+from ci_magics.notebook.insights_options import OPEN_INSIGHTS, open_insights
 from ci_magics.notebook.shared_options import ACCOUNT, QUIET
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
@@ -27,6 +28,8 @@ COMMAND = Command(
         Option("--tenant", "tenant in Microsoft Entra", value="T"),
         Option("--withdraw", "take both consents back: nothing is sent any more"),
         *VERBS,
+        EXPORTS,
+        *OPEN_INSIGHTS,
         QUIET,
     ),
     notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",
@@ -37,6 +40,8 @@ _TEXTS = ("environment", "url", "customer_id", "account_id", "flow", "client_id"
 def connect(call: Call) -> Any:
     """Make, open or change a connection, or list them."""
     arguments = call.arguments
+    if "insights" in arguments.options:
+        return open_insights(call)
     verb = verb_of(arguments)
     if verb is not None:
         return carry_out(verb, text_of(arguments.words[0]), call)

@@ -16,11 +16,14 @@ VERBS = (
     Option("--sign-out", "forget your sign-in on this machine"),
     Option("--accounts", "list the accounts that are signed in on this machine"),
     Option("--account", "take one of them, by its number", value="N", whole_number=True),
+    Option("--remove", "remove it; --exports says what becomes of the exports that use it"),
 )
+EXPORTS = Option("--exports", "with --remove: what becomes of its exports", value="WHAT", choices=("remove", "detach"))
 #: What may stand beside a verb.
 _BESIDE = {
     "edit": {"environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant", "rename"},
     "sign_in": {"flow"},
+    "remove": {"exports"},
 }
 _CONSENTS = {"agree", "accept_terms", "share"}
 
@@ -35,6 +38,8 @@ def verb_of(arguments: Arguments) -> Option | None:
     """
     verbs = [each for each in VERBS if each.key in arguments.options]
     if not verbs:
+        if "exports" in arguments.options:
+            raise ArgumentError("--exports goes with --remove.", "Write both.", code="one_verb")
         return None
     verb = verbs[0]
     beside = _BESIDE.get(verb.key, set()) | (_CONSENTS if verb is EDIT else set()) | {verb.key, "quiet"}
@@ -54,9 +59,10 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
     Raises
     ------
     CiError
-        See `ci_magics.activation.connection_verbs`.
+        See `ci_magics.activation.connection_verbs` and `ci_magics.activation.connection_removal`.
     """
     from ci_magics.activation import connection_verbs as verbs
+    from ci_magics.activation.connection_removal import remove_connection
 
     given = call.arguments.given
     match verb.key:
@@ -70,8 +76,10 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
             return verbs.sign_out(name, show=call.say)
         case "accounts":
             return verbs.accounts(name, show=call.say)
-        case _:
+        case "account":
             return verbs.choose_account(name, given("account"), show=call.say)
+        case _:
+            return remove_connection(name, exports=given("exports"), show=call.say)
 
 
 def _edit(name: str, call: Call) -> Any:

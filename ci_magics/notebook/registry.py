@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ci_magics.notebook import (
+    audiences_magic,
     connect_magic,
     export_magic,
     preview_magic,
@@ -19,4 +20,5 @@ MAGICS: tuple[Magic, ...] = (
     preview_magic.MAGIC,
     export_magic.MAGIC,
     status_magic.MAGIC,
+    audiences_magic.MAGIC,
 )

@@ -8,6 +8,7 @@ import ci_magics as ci
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.insights_options import FROM_INSIGHTS, insights_segment
 from ci_magics.notebook.names import frame_named
 from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET
@@ -25,6 +26,7 @@ COMMAND = Command(
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         Option("--where", "condition in SQL over the columns", value="SQL", kind="condition"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
+        *FROM_INSIGHTS,
         *VERBS,
         QUIET,
     ),
@@ -42,6 +44,10 @@ def segment(call: Call) -> Any:
         from ci_magics.activation.segment_list import list_segments
 
         return list_segments()
+    if "from_insights" in arguments.options:
+        found = insights_segment(call)
+        name, email, key = text_of(arguments.words[0]), arguments.given("email"), arguments.given("key")
+        return ci.segment(name, found, email=email, key=key, show=call.say)
     if len(arguments.words) == 1 and "rule" not in arguments.options:
         raise ArgumentError(
             "A segment needs a frame, or a rule over earlier segments.",

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 
-from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.rule_condition import RuleCondition
+
+
+class RowCondition(Protocol):
+    """What a row must fulfil: in SQL (`Condition`) or as a rule (`RuleCondition`)."""
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that it may use."""
+        ...
+
+    def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
+        """Require that it can be evaluated."""
+        ...
+
+    def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return the rows that fulfil it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class Counting:
     """
 
     names: tuple[str, ...]
-    condition: Condition | RuleCondition | None
+    condition: RowCondition | None
 
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return the rows that count, all columns."""

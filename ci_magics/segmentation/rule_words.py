@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.place import place_in
 
 #: Words that end a value or a name unless they are quoted.
 STRUCTURE = frozenset({"and", "or", "not", "union", "intersect", "except", "ignoring", "null"})
@@ -21,7 +21,6 @@ _WORD = re.compile(r"""[^\s"'(),=<>!][^\s"(),=<>!]*""")
 _SYMBOL = re.compile(r"<>|!=|>=|<=|==|[=<>(),]")
 _BLANKS = re.compile(r"\s*")
 _CURLY = "“”„«»\u2018\u2019\u201a"
-_AROUND = 60
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,9 @@ def tokens_of(text: str) -> list[Token]:
 
 def unreadable(text: str, place: int, problem: str, next_step: str) -> SegmentError:
     """Return the error for a text that is no rule, with a line that points to the place."""
-    before = f"{text[:place]}^".splitlines()
-    line, column = f"{text} ".splitlines()[len(before) - 1], len(before[-1]) - 1
-    several = len(text.splitlines()) > 1
-    where = f"line {len(before)}, position {column + 1}" if several else f"position {column + 1}"
-    start = max(0, column - _AROUND)
-    shown = _masked(line)[start : column + _AROUND].rstrip()
-    pointer = " " * sum(_width(letter) for letter in shown[: column - start].ljust(column - start)) + "^"
+    found = place_in(text, place)
     return SegmentError(
-        f"The rule cannot be read at {where}: {problem}.\n\n    {shown}\n    {pointer}\n",
-        next_step,
-        code="rule_unreadable",
+        f"The rule cannot be read at {found.words}: {problem}.{found.picture}", next_step, code="rule_unreadable"
     )
 
 
@@ -116,15 +107,3 @@ def _require_characters(text: str) -> None:
 def _skip(text: str, place: int) -> int:
     blanks = _BLANKS.match(text, place)
     return blanks.end() if blanks else place
-
-
-def _masked(line: str) -> str:
-    """Return a line of the same length without addresses, and with every blank as wide as one."""
-    hidden = re.sub(r"\S+@\S*", lambda found: "•" * len(found.group()), line)
-    return re.sub(r"\s", " ", hidden)
-
-
-def _width(letter: str) -> int:
-    if unicodedata.combining(letter):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -19,7 +19,7 @@ from ci_magics.segmentation.columns import consent_columns, find_email_column, k
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.recipe import Counting, Recipe
+from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
 from ci_magics.segmentation.rule_condition import RuleCondition
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeats, require_name
@@ -27,7 +27,7 @@ from ci_magics.segmentation.sources import referenced_tables, refuse_parameters
 from ci_magics.segmentation.values import is_text, key_type
 
 #: What our own code on an executor said; it quotes no value.
-_OURS = re.compile(r"SegmentError: (The condition cannot be used: [^.\n]*\.)")
+_OURS = re.compile(r"SegmentError: (The condition cannot be used)(?: at [^:\n]*)?(: [^.\n]*\.)")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class _Source:
 
     frame: Any
     names: tuple[str, ...]
-    condition: Condition | RuleCondition | None
+    condition: RowCondition | None
 
     def used(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """Return some columns and those that the condition needs, each once."""
@@ -177,7 +177,7 @@ def _spark_error(error: Exception) -> SegmentError:
     ours = _OURS.search(str(error))
     if ours:
         return SegmentError(
-            ours.group(1),
+            "".join(ours.groups()),
             "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
             code="condition_on_spark",
         )

@@ -9,15 +9,22 @@ import duckdb
 
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.columns import no_column
+from ci_magics.segmentation.place import letters_before, place_in
 
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
+_CONVERSION = re.compile(r" to (?P<type>[A-Z][A-Z0-9_]*)(?: when casting from source column (?P<column>\w+))?$")
+_POINTER = re.compile(r"\n(?P<head>LINE \d+: )(?P<line>.*)\n(?P<before> *)\^")
+#: Letters from the place on that are enough to find it again.
+_COMPARED = 20
 _MISSING_NAME = re.compile(r"(Table|Function) with name (\w{1,60})", re.IGNORECASE)
 
 
 def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str]) -> SegmentError:
     """Return the error for a condition that cannot be evaluated."""
+    if not condition.strip():
+        return SegmentError("The condition is empty.", "Leave out --where to take all profiles.", code="no_condition")
     return _missing_column(error, condition, columns) or SegmentError(
-        f"The condition cannot be used: {_kind(error)}.",
+        f"The condition cannot be used{_told(error, condition)}",
         "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
         code=type(error).__name__,
     )
@@ -26,10 +33,38 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
 def query_error(error: duckdb.Error, sql: str, columns: Sequence[str], frames: Sequence[str]) -> SegmentError:
     """Return the error for a query that cannot be run."""
     return _missing_column(error, sql, columns) or SegmentError(
-        f"The query cannot be run: {_kind(error)}.{_table_hint(error, frames)}",
+        f"The query cannot be run{_told(error, sql, _table_hint(error, frames))}",
         "Check its names and its grammar.",
         code=type(error).__name__,
     )
+
+
+def _told(error: duckdb.Error, sql: str, hint: str = "") -> str:
+    """Return where and why, with a pointer to the place if DuckDB knows it."""
+    why = f"{_why(error, sql)}.{hint}"
+    position = _position(error, sql)
+    if position is None:
+        return f": {why}"
+    place = place_in(sql, position)
+    return f" at {place.words}: {why}{place.picture}"
+
+
+def _position(error: duckdb.Error, sql: str) -> int | None:
+    """Return the place in a query that DuckDB points to.
+
+    DuckDB shows the line with what it has put around a condition, and cuts long lines at both ends.
+    """
+    found = _POINTER.search(str(error))
+    if found is None:
+        return None
+    shown = found.group("line")
+    column = letters_before(shown, len(found.group("before")) - len(found.group("head")))
+    pointed = shown[column:].removesuffix("...")
+    for start in range(column + 1):
+        position = sql.find(shown[start:column] + pointed[:_COMPARED])
+        if position >= 0:
+            return position + column - start
+    return None
 
 
 def _missing_column(error: duckdb.Error, sql: str, columns: Sequence[str]) -> SegmentError | None:
@@ -52,17 +87,31 @@ def _table_hint(error: duckdb.Error, frames: Sequence[str]) -> str:
     return f" Did you mean '{nearest}'?" if nearest else ""
 
 
-def _kind(error: duckdb.Error) -> str:
-    if isinstance(error, duckdb.ParserException):
-        near = re.search(r'at or near "([^"@]{1,40})"', str(error))
-        return f"a mistake in the grammar near '{near.group(1)}'" if near else "a mistake in the grammar"
-    if isinstance(error, duckdb.CatalogException):
-        found = _MISSING_NAME.search(str(error))
-        return f"there is no {found.group(1).lower()} '{found.group(2)}'" if found else "a name does not exist"
-    if isinstance(error, duckdb.BinderException):
-        return "a name or a type does not fit"
+def _why(error: duckdb.Error, sql: str) -> str:
+    """Return what is wrong: in DuckDB's words where they cannot hold a value of the data, or an address."""
+    said = str(error).partition(": ")[2].partition("\n")[0].rstrip("!.")
+    if isinstance(error, duckdb.CatalogException) and (found := _MISSING_NAME.search(said)):
+        return f"there is no {found.group(1).lower()} '{found.group(2)}'"
     if isinstance(error, duckdb.ConversionException):
-        return "a value cannot be compared with that type"
+        return _not_converted(said)
     if isinstance(error, duckdb.PermissionException):
         return "it may read only the frames of the notebook, no file, database or address"
-    return "the database refused it"
+    if isinstance(error, duckdb.InvalidInputException | duckdb.OutOfRangeException):
+        return "a value is not what a function takes"
+    of_the_query = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)
+    return said if said and of_the_query and not _quotes_address(said, sql) else "the database refused it"
+
+
+def _quotes_address(said: str, sql: str) -> bool:
+    """Tell whether DuckDB repeats a part of an address that stands in a query."""
+    addresses = re.findall(r"\S+@\S*", sql)
+    return "@" in said or any(word in said for each in addresses for word in re.findall(r"\w{3,}", each))
+
+
+def _not_converted(said: str) -> str:
+    """Return which type a value does not fit, and not the value."""
+    found = _CONVERSION.search(said)
+    if found is None:
+        return "a value does not fit its type"
+    column = f" of the column {found.group('column')}" if found.group("column") else ""
+    return f"a value{column} is no {found.group('type')}"

@@ -43,6 +43,7 @@ class Verb(Enum):
     LIST_AUDIENCES = (Role.VIEWER, "see the lists of an account")
 
     OPEN_CONNECTION = (Role.CONTRIBUTOR, "use a connection")
+    READ_INSIGHTS = (Role.CONTRIBUTOR, "read from Customer Insights")
     MAKE_SEGMENT = (Role.CONTRIBUTOR, "make a segment")
     CHANGE_SEGMENT = (Role.CONTRIBUTOR, "change a segment")
     REFRESH_SEGMENT = (Role.CONTRIBUTOR, "refresh a segment")

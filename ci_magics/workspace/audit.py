@@ -15,6 +15,7 @@ from ci_magics.errors import without_addresses
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
+from ci_magics.workspace.transactions import at_one_moment, change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +95,7 @@ class AuditLog:
             "subject": _impersonal(subject),
             "facts": {name: _fact(value) for name, value in facts.items()},
         }
-        with self._engine.begin() as database:
-            database.execute(insert(audit_entries).values(row))
+        change(self._engine, lambda database: database.execute(insert(audit_entries).values(row)))
 
     def since(self, moment: datetime | None = None) -> list[AuditEntry]:
         """Return what was done since a moment, or ever.
@@ -110,7 +110,7 @@ class AuditLog:
         query = select(*columns).order_by(audit_entries.c.number)
         if moment is not None:
             query = query.where(audit_entries.c.at >= moment)
-        with self._engine.connect() as database:
+        with at_one_moment(self._engine) as database:
             return [AuditEntry(**row) for row in database.execute(query).mappings()]
 
     def to_frame(self, since: datetime | None = None) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
 from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
 from ci_magics.workspace.tables import file_chunks, file_contents
-from ci_magics.workspace.transactions import moment, said
+from ci_magics.workspace.transactions import at_one_moment, said
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -169,7 +169,7 @@ class FolderContents(Contents):
 
     def drop_strays(self, before: datetime) -> int:
         """Delete files that no row knows; see `Contents.drop_strays`."""
-        with moment(self._engine) as database:
+        with at_one_moment(self._engine) as database:
             known = set(database.execute(select(file_contents.c.id)).scalars())
         strays = [
             path

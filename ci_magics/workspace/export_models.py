@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.showing.shown import Shown, plain
+from ci_magics.showing.shown import Shown
 
 NO_CONNECTION = "No connection"
 

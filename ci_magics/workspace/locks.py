@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
-from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 
 from ci_magics.workspace.tables import locks
+from ci_magics.workspace.transactions import at_one_moment, change
 
 #: A holder on another machine that was not seen for so long has died.
 _SILENCE = timedelta(minutes=30)
+
+#: Seconds between two readings of the start of one process; no number is given again so soon.
+_SAME_START = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Holder:
     def lives(self) -> bool:
         """Whether the process that took the lock still runs, as far as can be told from here."""
         if self.host == platform.node():
-            return self.process == _process_name(int(self.process.partition(":")[0]))
+            return _is_running(self.process)
         return datetime.now(UTC) - self.seen_at < _SILENCE
 
 
@@ -57,49 +60,41 @@ class Locks:
 
         A lock whose holder has died is taken over.
         """
-        row = self._row(name, run_id)
-        try:
-            with self._engine.begin() as database:
-                database.execute(insert(locks).values(row))
-        except IntegrityError:
-            return self._take_over(name, row)
-        return None
+        return change(self._engine, lambda database: self._take(database, name, run_id))
 
     def seen(self, run_id: str) -> None:
         """Tell the others that the holder still lives."""
-        with self._engine.begin() as database:
-            database.execute(update(locks).where(locks.c.run_id == run_id).values(seen_at=datetime.now(UTC)))
+        mark = update(locks).where(locks.c.run_id == run_id).values(seen_at=datetime.now(UTC))
+        change(self._engine, lambda database: database.execute(mark))
 
     def release(self, run_id: str) -> None:
         """Give back all locks of a run that this process holds."""
-        mine = _process_name(os.getpid())
-        with self._engine.begin() as database:
-            database.execute(delete(locks).where(locks.c.run_id == run_id, locks.c.process == mine))
+        mine = (
+            locks.c.run_id == run_id,
+            locks.c.host == platform.node(),
+            locks.c.process == _process_name(os.getpid()),
+        )
+        change(self._engine, lambda database: database.execute(delete(locks).where(*mine)))
 
     def holder(self, name: str) -> Holder | None:
         """Return who holds a lock, dead or alive."""
-        return self._holder(locks.c.name == name)
+        with at_one_moment(self._engine) as database:
+            return _holder(database, locks.c.name == name)
 
     def of_run(self, run_id: str) -> Holder | None:
         """Return who carries a run out, dead or alive; None when nobody does."""
-        return self._holder(locks.c.run_id == run_id)
+        with at_one_moment(self._engine) as database:
+            return _holder(database, locks.c.run_id == run_id)
 
-    def _holder(self, condition: ColumnElement[bool]) -> Holder | None:
-        columns = [locks.c[field] for field in Holder.__dataclass_fields__]
-        with self._engine.connect() as database:
-            row = database.execute(select(*columns).where(condition)).mappings().first()
-        return Holder(**row) if row else None
-
-    def _take_over(self, name: str, row: dict[str, Any]) -> Holder | None:
-        holder = self.holder(name)
+    def _take(self, database: Connection, name: str, run_id: str) -> Holder | None:
+        holder = _holder(database, locks.c.name == name)
         if holder is None:
-            return self.take(name, row["run_id"])  # given back in between
+            database.execute(insert(locks).values(self._row(name, run_id)))
+            return None
         if holder.lives:
             return holder
-        same = (locks.c.name == name, locks.c.process == holder.process, locks.c.seen_at == holder.seen_at)
-        with self._engine.begin() as database:
-            taken = database.execute(update(locks).where(*same).values(row)).rowcount
-        return None if taken else self.holder(name)
+        database.execute(update(locks).where(locks.c.name == name).values(self._row(name, run_id)))
+        return None
 
     def _row(self, name: str, run_id: str) -> dict[str, Any]:
         now = datetime.now(UTC)
@@ -113,6 +108,19 @@ class Locks:
             "taken_at": now,
             "seen_at": now,
         }
+
+
+def _holder(database: Connection, condition: ColumnElement[bool]) -> Holder | None:
+    columns = [locks.c[field] for field in Holder.__dataclass_fields__]
+    row = database.execute(select(*columns).where(condition)).mappings().first()
+    return Holder(**row) if row else None
+
+
+def _is_running(process: str) -> bool:
+    """Tell whether a process still runs; when it started is known to a few seconds only: clocks are put right."""
+    number, _, start = process.partition(":")
+    _, _, found = _process_name(int(number)).partition(":")
+    return bool(found) and abs(float(found) - float(start or 0)) < _SAME_START
 
 
 def _process_name(process_id: int) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Engine, Table, delete, insert, select, update
+from sqlalchemy import Engine, Select, Table, delete, insert, select, update
 
 from ci_magics.errors import not_found
 from ci_magics.showing.html_table import as_cell, titled
 from ci_magics.showing.html_table import table as html_table
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown, plain
+from ci_magics.workspace.transactions import at_one_moment, change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ class Shelf(Shown, Generic[T]):
     def latest(self, count: int) -> list[T]:
         """Return the last ones in the shelf's order, the very last first."""
         query = select(self._table).order_by(self._table.c[self._order].desc()).limit(count)
-        with self._engine.connect() as database:
+        with at_one_moment(self._engine) as database:
             return [self._value(dict(row)) for row in database.execute(query).mappings()]
 
     def names(self) -> list[str]:
@@ -124,9 +125,57 @@ class Shelf(Shown, Generic[T]):
         return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
 
     def put(self, value: T) -> None:
-        """Keep a value, replacing the one with its id."""
-        with self._engine.begin() as database:
+        """Keep a value, replacing the one with its id; whoever changes what others may change uses `change`."""
+        change(self._engine, lambda database: self.put_in(database, value))
+
+    def change(self, changed: Callable[[T], T], **values: Any) -> list[T]:
+        """Change those whose columns hold the given values, as they are at that moment, and return them.
+
+        Parameters
+        ----------
+        changed
+            Returns what a value becomes; called again when somebody else's change came in between.
+        """
+
+        def work(database: SqlConnection) -> list[T]:
+            found = [changed(value) for value in self.rows_in(database, **values)]
+            for value in found:
+                self.put_in(database, value)
+            return found
+
+        return change(self._engine, work)
+
+    def put_as(self, name: str, made: Callable[[T | None], T]) -> tuple[T | None, T]:
+        """Keep a value in the place of the one of a name, whatever its id; returns that one, if any, and the new one.
+
+        Parameters
+        ----------
+        made
+            Returns the value, given the one of that name; called again when somebody else's change came in between.
+        """
+
+        def work(database: SqlConnection) -> tuple[T | None, T]:
+            earlier = next(iter(self.rows_in(database, name=name)), None)
+            value = made(earlier)
+            if earlier is not None:
+                self.remove_in(database, earlier.id)  # type: ignore[attr-defined]  # every kind has an id
             self.put_in(database, value)
+            return earlier, value
+
+        return change(self._engine, work)
+
+    def rows_in(self, database: SqlConnection, *, lock: bool = False, **values: Any) -> list[T]:
+        """Return those whose columns hold the given values, as a part of somebody's transaction.
+
+        Parameters
+        ----------
+        lock
+            Let nobody else change them until the transaction ends.
+        """
+        query = self._query(values)
+        return [
+            self._value(dict(row)) for row in database.execute(query.with_for_update() if lock else query).mappings()
+        ]
 
     def put_in(self, database: SqlConnection, value: T) -> None:
         """Keep a value as a part of somebody's transaction."""
@@ -137,15 +186,21 @@ class Shelf(Shown, Generic[T]):
 
     def remove(self, identity: str) -> None:
         """Delete the one with an id."""
-        with self._engine.begin() as database:
-            database.execute(delete(self._table).where(self._table.c.id == identity))
+        change(self._engine, lambda database: self.remove_in(database, identity))
+
+    def remove_in(self, database: SqlConnection, identity: str) -> None:
+        """Delete the one with an id as a part of somebody's transaction."""
+        database.execute(delete(self._table).where(self._table.c.id == identity))
 
     def _select(self, **values: Any) -> list[T]:
+        with at_one_moment(self._engine) as database:
+            return self.rows_in(database, **values)
+
+    def _query(self, values: dict[str, Any]) -> Select[Any]:
         query = select(self._table).order_by(self._table.c[self._order])
         for column, value in values.items():
             query = query.where(self._table.c[column] == value)
-        with self._engine.connect() as database:
-            return [self._value(dict(row)) for row in database.execute(query).mappings()]
+        return query
 
     def _value(self, row: dict[str, Any]) -> T:
         return self._kind(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
@@ -32,6 +32,7 @@ from ci_magics.workspace.access import (
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
+from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
     AudienceRecord,
@@ -48,10 +49,13 @@ from ci_magics.workspace.models import (
 from ci_magics.workspace.places import open_files
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf
+from ci_magics.workspace.transactions import change
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+T = TypeVar("T")
 
 _FOLDERS = ("segments", "ledgers", "spool")
 
@@ -99,6 +103,13 @@ class Workspace(Shown):
             advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
             shows=("rows", "tags", "active"),
         )
+        self.insights = Shelf(
+            engine,
+            tables.insights,
+            InsightsRecord,
+            word="instance of Customer Insights",
+            advice="Open one with %ci_connect --insights NAME.",
+        )
         self.counts = Shelf(
             engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
         )
@@ -136,9 +147,16 @@ class Workspace(Shown):
             RunRecord: self.runs,
             StepRecord: self.steps,
         }
-        with self._engine.begin() as database:
+
+        def work(database: SqlConnection) -> None:
             for value in values:
                 shelves[type(value)].put_in(database, value)
+
+        self.change(work)
+
+    def change(self, work: Callable[[SqlConnection], T]) -> T:
+        """Change several shelves at once, all of it or nothing; see `transactions.change`."""
+        return change(self._engine, work)
 
     def _sees(self, connection: Connection) -> Connection | None:
         """Return a connection as whoever works here may see it; None where it is not shared with that person."""

@@ -100,6 +100,22 @@ segments = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+insights = Table(
+    "insights",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("environment", String(20), nullable=False),
+    Column("instance_id", String(100), nullable=False),
+    Column("organization_url", String(300), nullable=False),
+    Column("flow", String(20)),
+    Column("client_id", String(100)),
+    Column("tenant", String(100), nullable=False),
+    Column("known_segments", JSON, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 segment_counts = Table(
     "segment_counts",
     metadata,

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert
 from ci_magics.workspace.contents import Contents
 from ci_magics.workspace.files import Files, missing
 from ci_magics.workspace.tables import file_contents, files
-from ci_magics.workspace.transactions import change, moment
+from ci_magics.workspace.transactions import at_one_moment, change
 
 
 class TeamFiles(Files):
@@ -49,7 +49,7 @@ class TeamFiles(Files):
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
         """Open a file as it is at this moment; see `Files.reading`."""
         query = select(file_contents).join(files).where(self.at(file_name))
-        with moment(self._engine) as database:
+        with at_one_moment(self._engine) as database:
             content = database.execute(query).first()
             if content is None:
                 raise missing()
@@ -62,7 +62,7 @@ class TeamFiles(Files):
         query = query.where(files.c.name.startswith(prefix, autoescape=True))
         if before is not None:
             query = query.where(files.c.written_at < before)
-        with moment(self._engine) as database:
+        with at_one_moment(self._engine) as database:
             return list(database.execute(query).scalars())
 
     def delete(self, file_name: str) -> None:

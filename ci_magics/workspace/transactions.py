@@ -20,7 +20,7 @@ from ci_magics.errors import AccessError, CiError, WorkspaceError
 T = TypeVar("T")
 
 #: How often a change is tried when others come in between, and when a row of the same name or id is there already.
-_TRIES, _TRIES_IF_THERE = 50, 5
+_TRIES, _TRIES_IF_THERE = 50, 20
 
 #: SQLSTATE of PostgreSQL: serialization failure, deadlock; insufficient privilege.
 _CONFLICTS = ("40001", "40P01")
@@ -58,7 +58,7 @@ def change(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 @contextmanager
-def moment(engine: Engine) -> Iterator[Connection]:
+def at_one_moment(engine: Engine) -> Iterator[Connection]:
     """Read the database as it is at one moment, whatever others do meanwhile; see `change`."""
     with said(), _connected(engine) as database:
         yield database

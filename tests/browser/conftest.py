@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,12 @@ class Lab:
         page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
         page.on("request", lambda request: self._note_foreign(page, request.url))
         page.goto(f"{self.base_url}/lab/tree/{name}.ipynb?reset")
-        page.wait_for_function(_KERNEL_IS_IDLE, timeout=60_000)
+        self.wait_for_kernel(page)
         return page
+
+    def wait_for_kernel(self, page: Page) -> None:
+        """Wait until the notebook in front is loaded and its kernel idle."""
+        page.wait_for_function(_KERNEL_IS_IDLE, timeout=60_000)
 
     def run_all(self, page: Page) -> None:
         """Run all cells and wait for the last one."""
@@ -67,21 +72,41 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab"), browser) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def start_lab(browser: Browser) -> Callable[..., AbstractContextManager[Lab]]:
+    """Start another JupyterLab: takes its folder and changes of its environment."""
+    return lambda folder, **environment: running_lab(folder, browser, **environment)
+
+
+@contextmanager
+def running_lab(folder: Path, browser: Browser, **environment: str) -> Iterator[Lab]:
+    """Start JupyterLab, which serves Notebook 7 too, with a workspace of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        _command(folder, port), env=_environment(folder), start_new_session=True, stderr=subprocess.DEVNULL
+        _command(folder, port),
+        env=_environment(folder) | environment,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
     )
     try:
         base_url = f"http://127.0.0.1:{port}"
         _wait_for(base_url, server)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=_FLAGS)
-            yield Lab(base_url, folder, browser)
-            browser.close()
+        yield Lab(base_url, folder, browser)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=20)
@@ -110,6 +135,7 @@ def _command(folder: Path, port: int) -> list[str]:
         "--ServerApp.password=",
         "--ServerApp.disable_check_xsrf=True",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]

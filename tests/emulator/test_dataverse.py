@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,6 +184,24 @@ def test_the_budget_of_time_is_kept(emulator: RunningEmulator) -> None:
     answers = [get(emulator, f"{PROFILES}&$top=1") for _ in range(3)]
     assert answers[0].status_code == 200
     assert answers[2].json()["error"]["code"] == "0x80072321"
+
+
+def test_no_more_calls_may_be_under_way_than_the_budget_allows(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"delay_ms": 400, "dataverse_concurrent": 3})
+
+    def ask(_number: int) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Authorization": f"Bearer {emulator.insights_token}"}
+            return session.get(f"{emulator.base_url}/api/data/v9.2/{PROFILES}&$top=1", headers=headers)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    refused = [each for each in answers if each.status_code == 429]
+    assert 0 < len(refused) < 8
+    assert {each.json()["error"]["code"] for each in refused} == {"0x80072326"}
+    assert {each.headers["Retry-After"] for each in refused} == {"1"}
+    assert get(emulator, f"{PROFILES}&$top=1").status_code == 200
 
 
 def test_a_segment_deleted_while_it_is_read_ends_without_an_error(emulator: RunningEmulator) -> None:

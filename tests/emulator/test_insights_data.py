@@ -169,6 +169,18 @@ def test_wrong_questions_are_refused(emulator: RunningEmulator, path: str, statu
     assert set(answer.json()) >= {"errorCode", "message", "target", "innerError"}
 
 
+def test_only_json_is_answered(emulator: RunningEmulator) -> None:
+    for accept, status in (("text/csv", 406), ("application/json;odata.metadata=minimal", 200), ("text/html,*/*", 200)):
+        assert emulator.insights("/data/Customer?$top=1", headers={"Accept": accept}).status_code == status
+
+
+@pytest.mark.parametrize(("name", "status"), [("http_500", 500), ("http_503", 503)])
+def test_failures_come_as_data_operations_word_them(emulator: RunningEmulator, name: str, status: int) -> None:
+    fault(emulator, name, call=1)
+    answer = emulator.insights(MEMBERS)
+    assert (answer.status_code, "innerError" in answer.json()) == (status, True)
+
+
 def test_a_token_is_for_its_question_only(emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"next_link": "skiptoken"})
     link = emulator.insights(MEMBERS).json()["@odata.nextLink"]

@@ -176,8 +176,8 @@ def test_tables_are_found(sql: str, tables: set[str]) -> None:
         ("SELECT p.Spent, EMail FROM people p", "There is no column 'Spent'. Did you mean 'Spend'"),
         ("SELECT * FROM poeple", "there is no table 'poeple'. Did you mean 'people'"),
         ("SELECT EMail FROM people WHERE whatever(Id)", "there is no function 'whatever'"),
-        ("SELECT EMail FORM people GROUP", "a mistake in the grammar"),
-        ("SELECT EMail FROM people WHERE EMail::INT = 1", "cannot be compared"),
+        ("SELECT EMail FORM people GROUP", 'syntax error at or near "people"'),
+        ("SELECT EMail FROM people WHERE EMail::INT = 1", "a value of the column EMail is no INT32"),
         ('SELECT EMail FROM people WHERE Name = "jan@contoso.com"', "double quotes"),
     ],
 )
@@ -198,3 +198,22 @@ def test_the_email_column_of_a_query_is_found_like_a_frames() -> None:
         run("SELECT Id FROM people")
     with pytest.raises(SegmentError, match="holds int64 values"):
         run("SELECT Spend AS email FROM people")
+
+
+@pytest.mark.parametrize(
+    ("sql", "words", "pointed"),
+    [
+        ("SELECT *\nFROM people\nWHERE Spend = = 3", "line 3, position 15", "= 3"),
+        ("SELECT * FROM people WHERE Spend = = 3 AND EMail = 'jan@contoso.com'", "position 36", "= 3 AND EMail = ••"),
+        (f"SELECT {', '.join(f'Spend + {n}' for n in range(90))} FRM people WHERE", "position 1081", "people WHERE"),
+        ("SELECT 'é', '日本', EMail::INT FROM people", "position 24", "::INT FROM people"),
+    ],
+)
+def test_a_pointer_marks_the_place_in_a_query(sql: str, words: str, pointed: str) -> None:
+    with pytest.raises(SegmentError) as refused:
+        run(sql)
+    assert words in refused.value.sentence
+    shown, pointer = refused.value.sentence.splitlines()[2:4]
+    narrow = "".join(letter + "." * (letter in "日本") for letter in shown)  # those are two columns wide
+    assert narrow[pointer.index("^") :].startswith(pointed)
+    assert "@" not in str(refused.value)

@@ -78,8 +78,11 @@ def test_a_variable_in_a_condition_leads_to_the_cell_magic() -> None:
 
 
 def test_a_mistake_in_the_grammar_is_located() -> None:
-    with pytest.raises(SegmentError, match="a mistake in the grammar near 'AND'") as refused:
+    with pytest.raises(SegmentError, match="The condition cannot be used at position 16") as refused:
         build_segment("S", PEOPLE, where="TotalSpend > 5 AND")
+    assert 'syntax error at or near "AND"' in refused.value.sentence
+    shown, pointer = refused.value.sentence.splitlines()[2:4]
+    assert shown[pointer.index("^") :] == "AND"
     assert "--where" in refused.value.next_step
 
 

@@ -29,7 +29,8 @@ export function insertCell(panel, source) {
   }
   notebook.activeCell.model.sharedModel.setSource(loads(notebook) ? source : `${LOAD}\n${source}`);
   notebook.mode = "edit";
-  NotebookActions.focusActiveCell?.(notebook);
+  // The palette gives the focus back to where it was, so that this waits until it has.
+  requestAnimationFrame(() => notebook.activeCell.editor?.focus());
   return true;
 }
 

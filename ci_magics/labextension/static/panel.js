@@ -53,7 +53,8 @@ class OverviewPanel extends ReactWidget {
 
   onActivateRequest(message) {
     super.onActivateRequest(message);
-    this.node.querySelector("button")?.focus();
+    // The palette gives the focus back to where it was, so that this waits until it has.
+    requestAnimationFrame(() => this.node.querySelector("button")?.focus());
   }
 
   render() {

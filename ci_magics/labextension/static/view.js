@@ -25,7 +25,7 @@ export function View({ model, actions }) {
 
 function Header({ actions }) {
   return h(
-    "header",
+    "div",
     { className: "ci-magics-header" },
     h("h2", null, "Customer Match"),
     h(Action, { icon: addIcon, label: "New notebook", onClick: actions.newNotebook }),

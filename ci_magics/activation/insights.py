@@ -1,0 +1,268 @@
+"""Customer Insights as a source: open an instance, see its segments, refresh them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from ci_magics.activation.insights_keeping import require_via
+from ci_magics.activation.insights_list import InsightsSegments
+from ci_magics.activation.insights_segment import InsightsSegment
+from ci_magics.activation.insights_services import InsightsServices, open_insights_services
+from ci_magics.errors import ArgumentError, ConnectionSetupError, ServiceError, not_found
+from ci_magics.microsoft.insights_values import Instance, Job, Schedule, SourceSegment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.insights_record import InsightsRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+#: Operations of a refresh after which a segment may have other members.
+_CONCERNING = frozenset({"segmentation", "segmentmembership", "merge", "match", "all", "none", "profilestore", ""})
+_HISTORY_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Insights:
+    """An instance of Customer Insights, signed in to.
+
+    Parameters
+    ----------
+    record
+        Which one.
+    services
+        What is asked.
+    workspace
+        Where it is remembered.
+    """
+
+    record: InsightsRecord
+    services: InsightsServices = field(repr=False)
+    workspace: Workspace = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.record.name
+
+    def segments(self) -> InsightsSegments:
+        """Return all segments, with state and number of members."""
+        listed = self._listed()
+        jobs = self._running_jobs()
+        return InsightsSegments(
+            self.record.origin, tuple(InsightsSegment(self, each, None, _concerns(jobs, each.name)) for each in listed)
+        )
+
+    def segment(self, name: str, *, via: str | None = None, wait: bool = False) -> InsightsSegment:
+        """Return one segment, to be handed to `ci.segment`.
+
+        Parameters
+        ----------
+        name
+            Its output name, or the name that people see.
+        via
+            How to read its members: ``rest`` (page by page), ``csv`` (files, several at a time) or ``dataverse``.
+            What suits its size unless given.
+        wait
+            Whether to wait for a refresh that is under way.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such segment.
+        """
+        require_via(via)
+        found = self._found(name, self._listed())
+        jobs = [job for job in self._running_jobs() if _concerns([job], found.name)]
+        if wait and jobs:
+            for job in jobs:
+                self.services.insights.wait(self.record.instance_id, job.id)
+            return self.segment(found.name, via=via)
+        return InsightsSegment(self, found, via, bool(jobs))
+
+    def refresh(self, name: str, *, wait: bool = True) -> InsightsSegment:
+        """Let Customer Insights evaluate a segment again.
+
+        Parameters
+        ----------
+        name
+            Its output name, or the name that people see.
+        wait
+            Whether to wait until that is done.
+
+        Raises
+        ------
+        ServiceError
+            The refresh failed.
+        """
+        found = self._found(name, self._listed())
+        job = self.services.insights.start_refresh(self.record.instance_id, found.name)
+        if not wait:
+            return InsightsSegment(self, found, None, refreshing=True)
+        ended = self.services.insights.wait(self.record.instance_id, job.id)
+        after = self.segment(found.name)
+        if ended.status != "successful" or after.failed:
+            raise ServiceError(
+                f"Customer Insights could not refresh '{found.label}' ({ended.status or 'no status'}).",
+                "See why under Settings > System > Status there; its members are those of the last refresh.",
+                code="refresh_failed",
+            )
+        return after
+
+    def history(self, name: str) -> list[tuple[datetime, int]]:
+        """Return how many members a segment had at each of its last refreshes."""
+        listed = self.services.insights.segments(self.record.instance_id, history_days=_HISTORY_DAYS)
+        evaluations = self._found(name, listed).history
+        return [(each.moment, each.members) for each in evaluations if each.moment and each.members is not None]
+
+    def schedules(self) -> list[Schedule]:
+        """Return when Customer Insights refreshes by itself."""
+        return self.services.insights.schedules(self.record.instance_id)
+
+    def __repr__(self) -> str:
+        return repr(self.record)
+
+    def _listed(self) -> list[SourceSegment]:
+        require(self.workspace, Verb.READ_INSIGHTS)
+        listed = self.services.insights.segments(self.record.instance_id)
+        names = tuple(sorted(each.name for each in listed))
+        kept = self.workspace.insights.get(self.record.name)
+        if kept is not None and kept.known_segments != names:
+            self.workspace.insights.put(replace(kept, known_segments=names))
+        return listed
+
+    def _found(self, name: str, listed: Sequence[SourceSegment]) -> SourceSegment:
+        found = next((each for each in listed if name in (each.name, each.label)), None)
+        if found is None:
+            raise not_found(
+                "segment of Customer Insights",
+                name,
+                [word for each in listed for word in (each.name, each.label)],
+                "ci.insights(NAME).segments() lists them.",
+            )
+        return found
+
+    def _running_jobs(self) -> list[Job]:
+        return [job for job in self.services.insights.jobs(self.record.instance_id) if job.is_running]
+
+
+def insights(
+    name: str | None = None,
+    *,
+    environment: str | None = None,
+    organization_url: str | None = None,
+    flow: str | None = None,
+    client_id: str | None = None,
+    tenant: str | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = print,
+) -> Insights:
+    """Open an instance of Customer Insights: sign in to it, and remember it.
+
+    This is the original's *Add yourself as export user*, an account beside the one of Microsoft Advertising.
+
+    Parameters
+    ----------
+    name
+        The instance's name; the only one there is unless given.
+    environment
+        ``emulator`` (the default) or ``production``.
+    organization_url
+        Its Dataverse organization, such as ``https://contoso.crm4.dynamics.com``; the instance says so itself
+        otherwise.
+    flow
+        How to sign in: ``device``, ``browser`` or ``env``.
+    client_id, tenant
+        The application in Microsoft Entra; only for ``production``.
+    workspace
+        Where to remember it; the default one unless given.
+    show
+        Called with each sentence that the person must see, such as a sign-in code.
+
+    Raises
+    ------
+    NotFoundError
+        The signed-in person sees no instance of that name.
+    ConnectionSetupError
+        It was opened before with something else.
+    SignInError
+        Signing in failed, or the subscription key is missing.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.READ_INSIGHTS)
+    known = _known(workspace, name, environment)
+    record = known or _new(workspace, name or "", environment or "emulator", flow, client_id, tenant)
+    said = {"environment": environment, "client_id": client_id, "tenant": tenant}
+    for word, value in said.items():
+        if value is not None and value != getattr(record, word):
+            raise ConnectionSetupError(
+                f"Customer Insights '{record.name}' is known with another {word.replace('_', ' ')}.",
+                "Leave it out.",
+                code="insights_differ",
+            )
+    services = open_insights_services(workspace, record, show=show)
+    instance = _chosen(services.insights.instances(), record.name or name)
+    record = replace(
+        record,
+        name=instance.name,
+        instance_id=instance.id,
+        organization_url=organization_url
+        or (known.organization_url if known and known.instance_id == instance.id else "")
+        or services.insights.organization_url(instance.id),
+    )
+    if record != known:
+        workspace.insights.put(record)
+    return Insights(record, services, workspace)
+
+
+def _known(workspace: Workspace, name: str | None, environment: str | None) -> InsightsRecord | None:
+    if name is not None:
+        return workspace.insights.get(name)
+    known = list(workspace.insights)
+    if len(known) > 1:
+        raise ArgumentError(
+            "Several instances of Customer Insights are known here.",
+            f"Name one: {', '.join(each.name for each in known)}.",
+            code="several_instances",
+        )
+    return known[0] if known and environment in (None, known[0].environment) else None
+
+
+def _new(
+    workspace: Workspace, name: str, environment: str, flow: str | None, client_id: str | None, tenant: str | None
+) -> InsightsRecord:
+    return InsightsRecord(
+        id=str(uuid.uuid4()),
+        name=name,
+        environment=environment,
+        instance_id="",
+        organization_url="",
+        flow=flow,
+        client_id=client_id,
+        tenant=tenant or "",
+        known_segments=(),
+        created_by=workspace.user,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _chosen(instances: Sequence[Instance], name: str | None) -> Instance:
+    found = [each for each in instances if not name or name in (each.name, each.id)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise not_found(
+            "instance of Customer Insights",
+            name or "",
+            [each.name for each in instances],
+            f"The signed-in user sees: {', '.join(each.name for each in instances) or 'none'}.",
+        )
+    raise ArgumentError(
+        "The signed-in user sees several instances of Customer Insights.",
+        f"Name one: {', '.join(each.name for each in found)}.",
+        code="several_instances",
+    )
+
+
+def _concerns(jobs: Sequence[Job], segment: str) -> bool:
+    return any(job.operation in _CONCERNING and (not job.identifiers or segment in job.identifiers) for job in jobs)

@@ -1,0 +1,60 @@
+"""A tally on paper, so that a reading that was interrupted ends with what an undisturbed one would have remembered.
+
+A rare domain may be somebody's own: what would never be shown is written down as a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import polars as pl
+
+from ci_magics.matching.tally import SMALLEST_DOMAIN, Tally
+
+_EXAMPLE = ("reason", "mark", "first", "domain")
+_HASHED = "#"
+
+
+def written(tally: Tally) -> dict[str, Any]:
+    """Return what a tally remembers as a document of JSON."""
+    domains, forgotten, examples = tally.contents()
+    safe = {name: _safe(name, count) for name, count in domains.items()}
+    rows = [
+        [reason, mark, first, safe.get(domain, _hashed(domain)) if domain else domain]
+        for reason, mark, first, domain in examples.select(_EXAMPLE).iter_rows()
+    ]
+    return {
+        "domains": {safe[name]: count for name, count in domains.items()},
+        "forgotten": forgotten,
+        "examples": rows,
+    }
+
+
+def read_back(document: dict[str, Any]) -> Tally:
+    """Return the tally of a document; a hashed domain gets its name back when it is met again."""
+    examples = pl.DataFrame(document["examples"], schema=dict.fromkeys(_EXAMPLE, pl.String), orient="row")
+    tally = Tally()
+    tally.restore(Counter(document["domains"]), int(document["forgotten"]), examples)
+    return tally
+
+
+def named_again(tally: Tally) -> Tally:
+    """Give hashed domains that were met again their names; the others stay what is never shown."""
+    domains, forgotten, examples = tally.contents()
+    names = {_hashed(name): name for name in domains if not name.startswith(_HASHED)}
+    counted: Counter[str] = Counter()
+    for name, count in domains.items():
+        counted[names.get(name, name)] += count
+    renamed = examples.with_columns(pl.col("domain").replace(names)) if names else examples
+    tally.restore(counted, forgotten, renamed)
+    return tally
+
+
+def _safe(name: str, count: int) -> str:
+    return name if count >= SMALLEST_DOMAIN or name.startswith(_HASHED) else _hashed(name)
+
+
+def _hashed(name: str) -> str:
+    return name if name.startswith(_HASHED) else _HASHED + hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -1,0 +1,80 @@
+"""Dataverse's Web API: memberships of segments and profiles, read only (page "Dataverse APIs" of Customer Insights)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlencode
+
+from ci_magics.microsoft.paging import Page, page_of, pages_from
+from ci_magics.microsoft.source_http import SourceConversation
+
+PAGE_SIZE = 5000  # default and most (page "Page results")
+#: So many conditions on a key fit well into an address of 32 KB (page "Query data", limits).
+IDS_PER_CALL = 200
+PREFIX = "msdynci_"
+ID = "msdynci_customerid"
+TYPE = "msdynci_segmentmembershiptype"
+_MEMBERSHIPS = "msdynci_segmentmemberships"
+_PROFILES = "msdynci_customerprofiles"
+
+
+class Dataverse:
+    """Memberships and profiles, page by page.
+
+    Parameters
+    ----------
+    conversation
+        Signed in to the organization.
+    page_size
+        Rows of a page, at most 5,000.
+    """
+
+    def __init__(self, conversation: SourceConversation, page_size: int = PAGE_SIZE) -> None:
+        self.conversation = conversation
+        self._base = conversation.endpoints.base
+        self._headers = {
+            "OData-Version": "4.0",
+            "OData-MaxVersion": "4.0",
+            "Prefer": f"odata.maxpagesize={page_size}",
+        }
+
+    def memberships(self, segment: str, start: str | None = None) -> Iterator[Page]:
+        """Return the ids of a segment's members in order, page by page; one may come once for each provider.
+
+        Parameters
+        ----------
+        segment
+            Its output name.
+        start
+            Address of the page to begin with, from an earlier reading.
+        """
+        listed = f'"{segment}"'.replace("'", "''")
+        query = {
+            "$filter": f"contains(msdynci_segments,'{listed}')",
+            "$select": f"{ID},{TYPE}",
+            "$orderby": f"{ID} asc",
+        }
+        return self._pages(start or self._address(_MEMBERSHIPS, query), f"the members of {segment}")
+
+    def profiles(self, columns: Sequence[str], start: str | None = None) -> Iterator[Page]:
+        """Return all profiles in order of their ids, page by page."""
+        query = {"$select": ",".join(columns), "$orderby": f"{ID} asc"}
+        return self._pages(start or self._address(_PROFILES, query), "the profiles")
+
+    def profiles_of(self, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Page]:
+        """Return the profiles of some ids, at most `IDS_PER_CALL` of them."""
+        wanted = " or ".join(f"{ID} eq '{each}'" for each in (text.replace("'", "''") for text in ids))
+        query = {"$select": ",".join(columns), "$filter": wanted}
+        return self._pages(self._address(_PROFILES, query), "the profiles")
+
+    def _address(self, table: str, query: dict[str, str]) -> str:
+        return f"{self._base}/{table}?{urlencode(query, safe='$,')}"
+
+    def _pages(self, start: str, what: str) -> Iterator[Page]:
+        def ask(address: str) -> Page:
+            page = page_of(self.conversation.get(what, address, self._headers), address, "Dataverse", ID)
+            if page.next:
+                self.conversation.endpoints.require_own(page.next, "the next page")
+            return page
+
+        return pages_from(start, ask, ID, "Dataverse")

@@ -1,0 +1,247 @@
+"""What Customer Insights tells of itself: instances, segments, entities, jobs and schedules.
+
+Enumerations come in several spellings (``CompletedSuccess``, ``completedSuccess``), so they are read folded: lower
+case, letters and digits only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+CUSTOMER = "Customer"
+CUSTOMER_ID = "CustomerId"
+_EMAIL_TYPES = frozenset({"identityserviceemail"})
+_UNFINISHED = frozenset({"queued", "running", "needsupdate"})
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An environment of Customer Insights, as ``InstanceInfo`` describes it."""
+
+    id: str
+    name: str
+    type: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of a segment: when, with what result, how many members."""
+
+    status: str
+    moment: datetime | None
+    members: int | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is under way."""
+        return self.status in _UNFINISHED
+
+
+@dataclass(frozen=True)
+class SourceSegment:
+    """A segment of Customer Insights (``SegmentMetadata``).
+
+    Parameters
+    ----------
+    name
+        Its output name: letters, digits and underscores.
+    label
+        What people call it.
+    state
+        ``active``, ``inactive``, ...; folded.
+    profile_type
+        Whose profiles it holds: ``Customer``, or in an environment for business accounts something else.
+    evaluation
+        The last one.
+    history
+        Those before, as far as they were asked for.
+    """
+
+    name: str
+    label: str
+    description: str
+    state: str
+    profile_type: str
+    evaluation: Evaluation
+    history: tuple[Evaluation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column of an entity: its name, its type without ``Edm.``, folded, and what it means, folded."""
+
+    name: str
+    type: str
+    meaning: str
+
+    @property
+    def is_email(self) -> bool:
+        """Whether Customer Insights knows that it holds addresses."""
+        return self.meaning in _EMAIL_TYPES
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A table of Customer Insights."""
+
+    name: str
+    type: str
+    attributes: tuple[Attribute, ...]
+    refreshed: datetime | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A refresh that was asked for (``GraphJobInfo``)."""
+
+    id: str
+    status: str
+    operation: str
+    identifiers: tuple[str, ...]
+    submitted: datetime | None
+    ended: datetime | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still under way."""
+        return self.status in _UNFINISHED
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When Customer Insights refreshes by itself (``WorkflowRefreshSchedule``)."""
+
+    operation: str
+    is_active: bool
+    time_zone: str
+    crons: tuple[str, ...]
+
+
+def folded(value: Any) -> str:
+    """Return an enumeration's value as it is compared."""
+    return re.sub(r"[^a-z0-9]", "", str(value or "").lower())
+
+
+def moment_of(value: Any) -> datetime | None:
+    """Return a moment in UTC; one without a time zone is UTC, as the service's own client reads it."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def instance_of(item: Mapping[str, Any]) -> Instance:
+    """Read an ``InstanceInfo``."""
+    return Instance(
+        _text(item, "instanceId", "id"),
+        _text(item, "name"),
+        _text(item, "instanceType"),
+        _text(item, "azureRegion", "region"),
+    )
+
+
+def segment_of(item: Mapping[str, Any]) -> SourceSegment:
+    """Read a ``SegmentMetadata``."""
+    name = _text(item, "name")
+    history = [_evaluation(each) for each in _objects(item.get("evaluationStatusHistory"))]
+    status = item.get("evaluationStatus")
+    return SourceSegment(
+        name=name,
+        label=_text(item, "friendlyName") or name,
+        description=_text(item, "description"),
+        state=folded(item.get("state")),
+        profile_type=_profile_type(item),
+        evaluation=_evaluation(status if isinstance(status, Mapping) else {}),
+        history=tuple(sorted(history, key=lambda each: each.moment or datetime.min.replace(tzinfo=UTC))),
+    )
+
+
+def entity_of(item: Mapping[str, Any]) -> Entity:
+    """Read an ``IEntityMetadata``."""
+    return Entity(
+        _text(item, "qualifiedEntityName", "name"),
+        folded(item.get("entityType")),
+        tuple(_attribute(each) for each in _objects(item.get("attributes"))),
+        moment_of(item.get("refreshTime")),
+    )
+
+
+def job_of(item: Mapping[str, Any]) -> Job:
+    """Read a ``GraphJobInfo``."""
+    identifiers = item.get("idList") or item.get("identifiers") or []
+    return Job(
+        _text(item, "jobId"),
+        folded(item.get("jobStatus")),
+        folded(item.get("operationType")),
+        tuple(str(each) for each in identifiers) if isinstance(identifiers, list) else (),
+        moment_of(item.get("submittedTimestamp")),
+        moment_of(item.get("endTimestamp")),
+    )
+
+
+def schedule_of(item: Mapping[str, Any]) -> Schedule:
+    """Read a ``WorkflowRefreshSchedule``."""
+    crons = item.get("cronSchedules") or []
+    return Schedule(
+        folded(item.get("operationType")),
+        item.get("isActive") is True,
+        _text(item, "timezoneId"),
+        tuple(str(each) for each in crons) if isinstance(crons, list) else (),
+    )
+
+
+def _evaluation(item: Mapping[str, Any]) -> Evaluation:
+    count = item.get("entityCount")
+    whole = isinstance(count, int) and not isinstance(count, bool)
+    return Evaluation(folded(item.get("jobStatus")), moment_of(item.get("evaluationDate")), count if whole else None)
+
+
+def _attribute(item: Mapping[str, Any]) -> Attribute:
+    kind = _text(item, "dataType")
+    return Attribute(_text(item, "name"), folded(kind.rpartition(".")[2]), folded(item.get("semanticType")))
+
+
+def _profile_type(item: Mapping[str, Any]) -> str:
+    """Return whose profiles a segment holds: the profile entity that its rules read first, or that it says itself.
+
+    A rule reads attributes as ``Customer.Age``; in an environment for business accounts ``ContactProfile.Age``.
+    """
+    said = _text(item, "profileType", "segmentMembershipType")
+    if said:
+        return said
+    expression = item.get("segmentQueryExpression")
+    expression = expression if isinstance(expression, Mapping) else {}
+    criteria = [each.get("criteria") for each in _objects(expression.get("rowsets"))]
+    named = [_text(each, "entityName") for each in _objects(expression.get("projectedAttributes"))]
+    named += [each.partition(".")[0] for each in _attributes_in(criteria)]
+    return next((each for each in named if each.endswith("Profile") or each in _OTHERS), CUSTOMER)
+
+
+_OTHERS = frozenset({"Account", "Contact", "Lead"})
+
+
+def _attributes_in(criteria: Iterable[Any]) -> list[str]:
+    """Return the attributes that criteria read, those within others included."""
+    found: list[str] = []
+    waiting = list(criteria)
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            found += [str(each["attribute"])] if each.get("attribute") else []
+            inner = each.get("childCriterias")
+            waiting += inner if isinstance(inner, list) else []
+    return found
+
+
+def _objects(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _text(item: Mapping[str, Any], *names: str) -> str:
+    return next((str(item[name]) for name in names if isinstance(item.get(name), str | int)), "")

@@ -1,0 +1,182 @@
+"""One HTTP conversation with a service that segments are read from: credentials, faults and waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from ci_magics.errors import ServiceError
+from ci_magics.microsoft.answers import Received, receive
+from ci_magics.microsoft.clock import Clock, SystemClock
+from ci_magics.microsoft.http import AccessTokens, open_session
+from ci_magics.microsoft.insights_endpoints import SourceEndpoints
+from ci_magics.microsoft.retries import PassingError
+from ci_magics.microsoft.source_faults import is_throttled, lacks_key, source_error
+
+_TIMEOUT = (10.0, 100.0)
+_TRIES = 5
+_RATE_SECONDS = 60.0  # the window of Customer Insights: 100 calls a minute
+
+
+@dataclass(frozen=True)
+class SourceCaller:
+    """Who asks a service, and with what patience.
+
+    Parameters
+    ----------
+    endpoints
+        The service.
+    tokens
+        Who is signed in.
+    headers
+        What every request carries besides, such as a subscription key.
+    patience
+        Seconds that one request may wait in all while the service asks to come back later.
+    """
+
+    endpoints: SourceEndpoints
+    tokens: AccessTokens
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    patience: float = 900.0
+
+
+class SourceConversation:
+    """Ask a service and read what comes back.
+
+    Parameters
+    ----------
+    caller
+        Addresses and identity.
+    clock
+        Where waits are spent.
+    on_wait
+        Called with a sentence before each wait, so that it can be shown.
+    """
+
+    def __init__(
+        self,
+        caller: SourceCaller,
+        *,
+        clock: Clock | None = None,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        self.caller = caller
+        self.clock: Clock = clock or SystemClock()
+        self.session = open_session(caller.endpoints.sign_in)
+        self._on_wait = on_wait or (lambda _sentence: None)
+
+    @property
+    def endpoints(self) -> SourceEndpoints:
+        """The service."""
+        return self.caller.endpoints
+
+    def get(self, operation: str, url: str, headers: Mapping[str, str] | None = None) -> Any:
+        """Ask for a JSON value.
+
+        Parameters
+        ----------
+        operation
+            What is asked for, for messages.
+        url
+            An address of the service; another host's is refused before anything is sent.
+        headers
+            Further headers.
+
+        Raises
+        ------
+        ServiceError
+            The service refused, cannot be reached, or asked to wait longer than is good.
+        SignInError
+            The sign-in is not accepted any more.
+        """
+        return self._ask("GET", operation, url, None, headers)
+
+    def post(self, operation: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Send a request that may be sent again without harm; see `get`."""
+        return self._ask("POST", operation, url, body, None)
+
+    def _ask(
+        self, verb: str, operation: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> Any:
+        self.endpoints.require_own(url, operation)
+        patience = _Patience(self.caller.patience)
+        renewed = False
+        while True:
+            try:
+                received = self._send(verb, url, body, headers)
+                if received.status == 401 and not renewed and not lacks_key(received):
+                    renewed = True
+                    self.caller.tokens.renew()
+                    continue
+                return self._read(operation, received)
+            except PassingError as passing:
+                seconds = patience.seconds_for(passing)
+                if seconds >= 1:
+                    self._on_wait(f"{passing.error.sentence} Trying again in {seconds:.0f} s.")
+                self.clock.sleep(seconds)
+
+    def _send(self, verb: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None) -> Received:
+        given = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {self.caller.tokens.token()}",
+            **self.caller.headers,
+            **(headers or {}),
+        }
+        try:
+            response = self.session.request(
+                verb, url, json=body, headers=given, timeout=_TIMEOUT, allow_redirects=False, stream=True
+            )
+            return receive(response, self.clock.now())
+        except requests.RequestException:
+            raise PassingError(self._unreachable()) from None
+
+    def _read(self, operation: str, received: Received) -> Any:
+        if received.ok and received.value is not None:
+            return received.value
+        if received.is_redirect:
+            raise ServiceError(
+                f"{self.endpoints.service} answered {operation} with a redirect, which is not followed.",
+                "Check the network for a proxy or sign-in page in between.",
+                code=f"HTTP {received.status}",
+                tracking_id=received.tracking_id,
+            )
+        error = source_error(self.endpoints.service, received, operation)
+        if is_throttled(received):
+            raise PassingError(error, _RATE_SECONDS if received.retry_after is None else received.retry_after)
+        if received.ok or received.status >= 500:
+            raise PassingError(error, received.retry_after)
+        raise error
+
+    def _unreachable(self) -> ServiceError:
+        return ServiceError(
+            f"{self.endpoints.service} cannot be reached.",
+            "Check the network and run it again: it goes on from there.",
+            code="unreachable",
+        )
+
+
+class _Patience:
+    """How often and how long one request is tried again.
+
+    A service that asks to come back later is obeyed, as long as that takes less than a few of its windows altogether;
+    anything else is tried five times.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._tries = 0
+
+    def seconds_for(self, passing: PassingError) -> float:
+        """Return how long to wait, or raise what is wrong when that was long enough."""
+        if passing.wait is not None and passing.wait > 0:
+            self._seconds -= passing.wait
+            if self._seconds < 0:
+                raise passing.error from None
+            return passing.wait
+        self._tries += 1
+        if self._tries >= _TRIES:
+            raise passing.error from None
+        return float(2 ** (self._tries - 1))

@@ -1,0 +1,91 @@
+"""Rows that come as objects of JSON, or as lines of CSV, turned into Arrow: all text, but for what is true or false."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+_BLOCK = 4 << 20
+_TRUE = ("true", "True", "TRUE", "1")
+
+
+def record_schema(columns: Mapping[str, bool]) -> pa.Schema:
+    """Return the schema of columns, each with whether it holds what is true or false."""
+    return pa.schema([(name, pa.bool_() if is_boolean else pa.large_string()) for name, is_boolean in columns.items()])
+
+
+def batch_of_records(rows: Sequence[Mapping[str, Any]], names: Sequence[str], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows as a batch.
+
+    Parameters
+    ----------
+    rows
+        Objects; what one lacks is null.
+    names
+        How they call the columns of the schema, in its order.
+    schema
+        What comes out.
+    """
+    arrays = [
+        pa.array([_value(row.get(name), field.type) for row in rows], field.type)
+        for name, field in zip(names, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def csv_batches(
+    stream: Any, schema: pa.Schema, names: Sequence[str] | None = None, wanted: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Return the lines of a CSV file as they come in.
+
+    Parameters
+    ----------
+    stream
+        The file.
+    schema
+        What comes out; a column that the file lacks is null.
+    names
+        The columns of a file without a header row; None when it has one.
+    wanted
+        How the file calls the columns of the schema, when it does so differently.
+    """
+    asked = list(wanted or schema.names)
+    reader = pa_csv.open_csv(
+        stream,
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=list(names) if names else None),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(asked, pa.string()),
+            include_columns=asked,
+            include_missing_columns=True,
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    for batch in reader:
+        arrays = [_typed(batch.column(name), field.type) for name, field in zip(asked, schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if kind != pa.bool_():
+        return column.cast(kind)
+    return pc.if_else(pc.is_null(column), pa.scalar(None, pa.bool_()), pc.is_in(column, pa.array(_TRUE)))
+
+
+def _value(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if kind == pa.bool_():
+        return value if isinstance(value, bool) else str(value) in _TRUE
+    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def csv_columns(stream: Any) -> list[str]:
+    """Return the header row of a CSV file."""
+    return list(pa_csv.open_csv(stream, read_options=pa_csv.ReadOptions(block_size=_BLOCK)).schema.names)

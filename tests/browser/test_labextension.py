@@ -1,0 +1,228 @@
+"""The launcher card, the commands and the side panel, in JupyterLab and in Notebook 7."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+    from tests.conftest import RunningEmulator
+
+VIEWPORT = {"width": 1200, "height": 900}
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+DONE = re.compile("^Big spenders: Completed, [0-9]+ accepted, 0 rejected.$")
+CONNECTED = """%load_ext ci_magics
+from ci_magics.sample import customers as sample
+customers = sample(5_000)
+%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms
+%ci_segment "Everybody" customers --quiet"""
+EXPORT = '%ci_export "Everybody" --to "Contoso EU" --ignore-consent'
+NUMBERED = """import os, pathlib
+_ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))"""
+RUN_CELL = """async number => {
+  const { commands, shell } = window.jupyterapp;
+  shell.currentWidget.content.activeCellIndex = number;
+  await commands.execute('notebook:run-cell');
+}"""
+ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source"
+
+
+@pytest.fixture(scope="module")
+def lab(
+    tmp_path_factory: pytest.TempPathFactory,
+    start_lab: Callable[..., AbstractContextManager[Lab]],
+    emulator_process: RunningEmulator,
+) -> Iterator[Lab]:
+    """JupyterLab with an empty workspace, and an emulator that outlives its kernels."""
+    folder = tmp_path_factory.mktemp("panel")
+    with start_lab(folder, CI_MAGICS_EMULATOR=emulator_process.base_url) as running:
+        yield running
+
+
+@pytest.fixture
+def page(lab: Lab) -> Iterator[Page]:
+    context = lab.browser.new_context(viewport=VIEWPORT)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def held_up(emulator_process: RunningEmulator) -> Iterator[None]:
+    """An emulator that lets the fifth call wait for a minute."""
+    held_up = {"operation": "ApplyCustomerListUserData", "call": 5, "fault": "117"}
+    emulator_process.control("POST", "/faults", [held_up])
+    yield
+    emulator_process.control("POST", "/faults", [])
+
+
+def menu(page: Page, *names: str) -> None:
+    """Choose from the menu bar."""
+    page.get_by_role("menuitem", name=names[0], exact=True).first.click()
+    for name in names[1:-1]:
+        page.locator(".lm-Menu-item", has_text=name).first.hover()
+    page.locator(".lm-Menu-item", has_text=names[-1]).last.click()
+
+
+def panel_of(page: Page) -> Locator:
+    return page.get_by_role("region", name="Customer Match")
+
+
+def open_panel(page: Page) -> Locator:
+    menu(page, "View", "Customer Match Exports")
+    panel = panel_of(page)
+    expect(panel.get_by_role("heading", name="Runs")).to_be_visible()
+    return panel
+
+
+def by_palette(page: Page, command: str) -> None:
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input").fill(command)
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(command)
+    page.keyboard.press("Enter")
+
+
+def run_all(page: Page) -> None:
+    """Run all cells, and do not wait for them."""
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def has_no_violations(page: Page) -> None:
+    violations = Axe().run(page, context=".ci-magics-panel").response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []
+
+
+def test_from_the_launcher_card_to_a_run_in_the_panel(lab: Lab, page: Page, screenshots: Path) -> None:
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard", has_text="Customer Match")).to_be_visible(timeout=60_000)
+    panel = open_panel(page)
+    expect(panel).to_contain_text("First, a connection to Microsoft Advertising.")
+    expect(panel).to_contain_text("Nothing was exported yet.")
+    has_no_violations(page)
+    panel.get_by_role("button", name="Insert a connection cell").click()
+    expect(panel.get_by_role("status")).to_have_text("Open a notebook first: the cell goes below its active one.")
+    page.screenshot(path=screenshots / "panel-empty.png")
+
+    page.locator(".jp-LauncherCard", has_text="Customer Match").click()
+    lab.wait_for_kernel(page)
+    run_all(page)
+    expect(panel.get_by_role("status")).to_have_text(DONE, timeout=60_000)
+    item = panel.get_by_role("listitem")
+    expect(item.get_by_role("heading", name="Big spenders")).to_be_visible()
+    expect(item).to_contain_text("EMULATOR: nothing left this machine")
+    item.locator("summary").click()
+    expect(item.locator("details")).to_contain_text(re.compile("Big spenders: Completed, [0-9]+ added"))
+    box = panel.bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+    page.screenshot(path=screenshots / "panel-lab.png")
+
+
+def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
+    page.goto(f"{lab.base_url}/tree")
+    with page.context.expect_page() as opened:
+        menu(page, "File", "New", "Customer Match Notebook")
+    notebook = opened.value
+    lab.wait_for_kernel(notebook)
+    panel = open_panel(notebook)
+    panel.get_by_role("button", name="Refresh").click()
+    run_all(notebook)
+    expect(panel.get_by_role("status")).to_have_text(DONE, timeout=60_000)
+    menu(notebook, "Edit", "Insert Customer Match Cell", "Export Form")
+    assert notebook.evaluate(ACTIVE_CELL) == "%ci_export"
+    notebook.screenshot(path=screenshots / "panel-notebook-7.png")
+
+
+@pytest.mark.usefixtures("held_up")
+def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(lab: Lab, screenshots: Path) -> None:
+    page = lab.open("broken-off", CONNECTED, NUMBERED, EXPORT)
+    panel = open_panel(page)
+    run_all(page)
+    item = panel.get_by_role("listitem").first
+    expect(item.get_by_role("progressbar")).to_be_visible(timeout=30_000)
+    expect(item).to_contain_text(re.compile("^.*4\u2009000 of [0-9\u2009]+ hashes answered"))
+    page.screenshot(path=screenshots / "panel-running.png")
+    os.kill(int((lab.folder / "kernel.pid").read_text()), signal.SIGKILL)
+    expect(item).to_contain_text("Interrupted", timeout=30_000)
+    page.get_by_role("button", name="Ok", exact=True).click()
+    lab.wait_for_kernel(page)
+    item.get_by_role("button", name=re.compile("^Finish in notebook: run ")).click()
+    expect(panel.get_by_role("status")).to_have_text("The cell is in broken-off.ipynb: Shift+Enter runs it.")
+    assert re.fullmatch("%ci_export --resume [0-9a-f]{8}", page.evaluate(ACTIVE_CELL))
+    for cell in (0, 3):  # the new kernel has not loaded the magics yet
+        page.evaluate(RUN_CELL, cell)
+    expect(panel.get_by_role("status")).to_contain_text("Everybody: Completed", timeout=60_000)
+    expect(item).not_to_contain_text("Interrupted")
+    page.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_panel_is_accessible_in_both_themes(lab: Lab, page: Page, theme: str, screenshots: Path) -> None:
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=60_000)
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    panel = open_panel(page)
+    expect(panel.get_by_role("listitem").first).to_be_visible()
+    for details in panel.locator("summary").all():
+        details.click()
+    has_no_violations(page)
+    page.screenshot(path=screenshots / f"panel-{theme.split()[-1].lower()}.png")
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+
+
+def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=60_000)
+    by_palette(page, "Customer Match Exports")
+    panel = panel_of(page)
+    expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
+    expect(panel.get_by_role("listitem").first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(panel.get_by_role("button", name="Refresh")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(panel.locator("summary").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(panel.locator("details").first).to_have_attribute("open", "")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    lab.wait_for_kernel(page)
+    by_palette(page, "Insert Cell: Status")
+    expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
+    assert page.evaluate(ACTIVE_CELL) == "%ci_status"
+
+
+def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:
+    page.route("**/ci-magics/overview*", lambda route: route.fulfill(status=503, json={"message": "It is locked."}))
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=60_000)
+    menu(page, "View", "Customer Match Exports")
+    panel = panel_of(page)
+    expect(panel.get_by_role("status")).to_have_text("It is locked.")
+    page.unroute("**/ci-magics/overview*")
+    panel.get_by_role("button", name="Refresh").click()
+    expect(panel.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(panel.get_by_role("status")).to_have_text("")
+
+
+def test_nothing_is_asked_while_the_panel_is_hidden(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=60_000)
+    phase = "phase => window.jupyterapp.shell.widgets('right').find(each => each.id === 'ci-magics-panel')"
+    phase += ".model.poll.state.phase === phase"
+    page.wait_for_function(phase, arg="standby")
+    open_panel(page)
+    page.wait_for_function(phase, arg="resolved")
+    page.evaluate("() => window.jupyterapp.shell.collapseRight()")
+    page.wait_for_function(phase, arg="standby")

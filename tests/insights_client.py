@@ -1,0 +1,95 @@
+"""A client of Customer Insights that is signed in to the emulator, with a clock that a test holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ci_magics.microsoft.customer_insights import CustomerInsights
+from ci_magics.microsoft.dataverse import Dataverse
+from ci_magics.microsoft.insights_endpoints import dataverse_endpoints, insights_endpoints
+from ci_magics.microsoft.source_http import SourceCaller, SourceConversation
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+
+@dataclass
+class HeldClock:
+    """Time that passes only in sleep, and then at once."""
+
+    waits: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return sum(self.waits)
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class GivenTokens:
+    """Tokens of a test: the next one is given at each renewal."""
+
+    tokens: Iterator[str]
+    renewals: int = 0
+
+    def __post_init__(self) -> None:
+        self._now = next(self.tokens)
+
+    def token(self) -> str:
+        return self._now
+
+    def renew(self) -> str:
+        self.renewals += 1
+        self._now = next(self.tokens)
+        return self._now
+
+
+@dataclass
+class InsightsClient:
+    """A client, what it waited for and said, and the emulator behind it."""
+
+    emulator: RunningEmulator
+    clock: HeldClock
+    tokens: GivenTokens
+    said: list[str]
+    insights: CustomerInsights
+    dataverse: Dataverse
+
+    @property
+    def instance(self) -> str:
+        return self.emulator.instance_id
+
+    def settings(self, **values: Any) -> None:
+        self.emulator.control("POST", "/settings", values)
+
+    def fault(self, operation: str, fault: str, call: int = 1, **details: Any) -> None:
+        planned = [{"operation": operation, "call": call, "fault": fault, **details}]
+        self.emulator.control("POST", "/faults", planned)
+
+    def count(self, operation: str) -> int:
+        return self.emulator.operations().count(operation)
+
+
+def insights_client(emulator: RunningEmulator, *tokens: str, key: str | None = None) -> InsightsClient:
+    clock, said = HeldClock(), list[str]()
+    given = GivenTokens(iter(tokens or [emulator.insights_token] * 10))
+    headers = {"Ocp-Apim-Subscription-Key": emulator.subscription_key if key is None else key}
+    place = insights_endpoints("emulator", emulator.base_url)
+    insights = CustomerInsights(
+        SourceConversation(SourceCaller(place, given, headers, 600.0), clock=clock, on_wait=said.append)
+    )
+    organization = dataverse_endpoints("emulator", emulator.base_url, emulator.base_url)
+    dataverse = Dataverse(
+        SourceConversation(SourceCaller(organization, given, patience=900.0), clock=clock, on_wait=said.append)
+    )
+    return InsightsClient(emulator, clock, given, said, insights, dataverse)

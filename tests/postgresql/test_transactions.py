@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import URL, Connection, Engine, create_engine, text
+
+from ci_magics.errors import AccessError
+from ci_magics.workspace.transactions import at_one_moment, change
+
+
+@pytest.fixture
+def counted(database_url: URL) -> Iterator[Engine]:
+    engine = create_engine(database_url)
+    with engine.begin() as database:
+        database.execute(text("CREATE TABLE counts (id INTEGER PRIMARY KEY, value INTEGER)"))
+        database.execute(text("INSERT INTO counts VALUES (1, 0), (2, 0)"))
+    yield engine
+    engine.dispose()
+
+
+def add(database: Connection, number: int) -> None:
+    read = database.execute(text("SELECT value FROM counts WHERE id = :n"), {"n": number}).scalar_one()
+    database.execute(text("UPDATE counts SET value = :new WHERE id = :n"), {"n": number, "new": read + 1})
+
+
+def values(engine: Engine) -> list[int]:
+    with at_one_moment(engine) as database:
+        return list(database.execute(text("SELECT value FROM counts ORDER BY id")).scalars())
+
+
+def test_a_change_that_came_in_between_is_not_overwritten(counted: Engine) -> None:
+    tries = []
+
+    def work(database: Connection) -> None:
+        database.execute(text("SELECT 1 FROM counts"))
+        if not tries:
+            change(counted, lambda other: add(other, 1))
+        tries.append(None)
+        add(database, 1)
+
+    change(counted, work)
+    assert (values(counted), len(tries)) == ([2, 0], 2)
+
+
+def test_a_reader_sees_one_moment(counted: Engine) -> None:
+    with at_one_moment(counted) as database:
+        before = database.execute(text("SELECT sum(value) FROM counts")).scalar()
+        change(counted, lambda other: add(other, 1))
+        assert database.execute(text("SELECT sum(value) FROM counts")).scalar() == before
+    assert values(counted) == [1, 0]
+
+
+def test_what_the_database_forbids_is_said_in_words(counted: Engine) -> None:
+    def work(database: Connection) -> None:
+        database.execute(text("SET LOCAL ROLE pg_monitor"))
+        database.execute(text("UPDATE counts SET value = 5"))
+
+    with pytest.raises(AccessError, match="database does not allow your user") as refused:
+        change(counted, work)
+    assert "counts" not in str(refused.value)

@@ -1,0 +1,223 @@
+"""A source that breaks off: what was read is kept, and the next attempt goes on from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import ci_magics as ci
+from ci_magics.errors import SegmentError, ServiceError, SignInError
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.activation.insights import Insights
+    from ci_magics.workspace.store import Workspace
+
+SEGMENT = "All_customers"
+
+
+@pytest.fixture
+def source(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> Insights:
+    assert workspace is not None
+    assert waits == []
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    return ci.insights("Contoso")
+
+
+def fault(emulator: RunningEmulator, operation: str, name: str, call: int = 1, **details: Any) -> None:
+    emulator.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
+
+
+def calls(emulator: RunningEmulator, operation: str) -> int:
+    return emulator.operations().count(operation)
+
+
+def make(source: Insights, via: str, said: list[str] | None = None) -> Any:
+    return ci.segment("All", source.segment(SEGMENT, via=via), show=([] if said is None else said).append)
+
+
+def undisturbed(source: Insights, via: str) -> tuple[int, dict[str, Any], str]:
+    """Return what an undisturbed reading makes of the segment: count, domains and fingerprint."""
+    make(source, via)
+    record = source.workspace.segments["All"]
+    return record.rows, dict(record.domains), str(record.examples)
+
+
+@pytest.mark.parametrize("link", ["skip", "skiptoken", "none"])
+def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
+    source: Insights, emulator: RunningEmulator, link: str
+) -> None:
+    emulator.control("POST", "/settings", {"next_link": link, "page_size": 4, "customers": 4_400})
+    expected = undisturbed(source, "csv")
+    fault(emulator, "GetData", "http_403", call=1_001)
+    before = calls(emulator, "GetData")
+    with pytest.raises(ServiceError, match="may not use Customer Insights"):
+        make(source, "rest")
+    assert calls(emulator, "GetData") - before == 1_001
+    said: list[str] = []
+    make(source, "rest", said)
+    assert "Going on with an earlier reading, after 1,000 pages and 4,000 members." in said
+    assert calls(emulator, "GetData") - before - 1_001 <= 102
+    record = source.workspace.segments["All"]
+    assert (record.rows, record.domains, str(record.examples)) == expected
+
+
+def test_a_reading_that_is_stopped_goes_on_from_there(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = undisturbed(source, "rest")
+    conversation = source.services.insights.conversation
+    ask, asked = conversation.get, iter(range(1_000))
+
+    def interrupted(operation: str, url: str, headers: Any = None) -> Any:
+        if "/data/" in url and next(asked) == 20:
+            raise KeyboardInterrupt
+        return ask(operation, url, headers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversation, "get", interrupted)
+        with pytest.raises(SegmentError, match="was stopped after 20 pages and 2,000 members"):
+            make(source, "rest")
+    said: list[str] = []
+    make(source, "rest", said)
+    assert any("after 20 pages" in sentence for sentence in said)
+    record = source.workspace.segments["All"]
+    assert (record.rows, record.domains, str(record.examples)) == expected
+
+
+def test_a_refresh_in_between_begins_anew(source: Insights, emulator: RunningEmulator) -> None:
+    fault(emulator, "GetData", "http_403", call=10)
+    with pytest.raises(ServiceError):
+        make(source, "rest")
+    emulator.control("POST", "/settings", {"refresh_seconds": 0})
+    emulator.control("POST", "/clock", {"advance_hours": 1})
+    source.refresh(SEGMENT)
+    said: list[str] = []
+    assert make(source, "rest", said).rows == 5_000
+    assert not any("Going on" in sentence for sentence in said)
+
+
+def test_a_segment_refreshed_while_being_read_is_refused(
+    source: Insights, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.control("POST", "/settings", {"refresh_seconds": 0})
+    conversation = source.services.insights.conversation
+    ask, asked = conversation.get, iter(range(1_000))
+
+    def meanwhile(operation: str, url: str, headers: Any = None) -> Any:
+        if "/data/" in url and next(asked) == 20:
+            emulator.control("POST", "/clock", {"advance_hours": 0.1})
+            source.services.insights.start_refresh(source.record.instance_id, SEGMENT)
+        return ask(operation, url, headers)
+
+    monkeypatch.setattr(conversation, "get", meanwhile)
+    with pytest.raises(SegmentError, match=r"refreshed 'All customers' while it was being read"):
+        make(source, "rest")
+    assert "All" not in source.workspace.segments
+
+
+def test_a_sign_in_that_ends_in_mid_paging_is_renewed(source: Insights, emulator: RunningEmulator) -> None:
+    fault(emulator, "GetData", "token_expired", call=25)
+    assert make(source, "rest").rows == 5_000
+
+
+def test_a_storm_of_429_is_waited_out(
+    source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault(emulator, "GetData", "http_429", call=7, times=9, retry_after=60)
+    assert make(source, "rest").rows == 5_000
+    assert waits.count(60) == 9
+    assert capsys.readouterr().out.count("too many calls. Trying again in 60 s.") == 9
+
+
+def test_a_storm_that_outlasts_our_patience_can_be_gone_on_from(source: Insights, emulator: RunningEmulator) -> None:
+    fault(emulator, "GetData", "http_429", call=7, times=500, retry_after=60)
+    with pytest.raises(ServiceError, match="too many calls"):
+        make(source, "rest")
+    fault(emulator, "GetData", "no_email", call=10_000)
+    said: list[str] = []
+    assert make(source, "rest", said).rows == 5_000
+    assert any("after 6 pages and 600 members" in sentence for sentence in said)
+
+
+def test_a_page_that_repeats_ends_the_reading_and_the_next_attempt_goes_on(
+    source: Insights, emulator: RunningEmulator
+) -> None:
+    fault(emulator, "GetData", "repeated_page", call=12, times=500)
+    with pytest.raises(ServiceError, match="same page twice"):
+        make(source, "rest")
+    fault(emulator, "GetData", "no_email", call=10_000)
+    assert make(source, "rest").rows == 5_000
+
+
+def test_a_link_to_another_host_ends_the_reading(source: Insights, emulator: RunningEmulator) -> None:
+    fault(emulator, "GetData", "foreign_next_link", call=3)
+    with pytest.raises(ServiceError, match="nothing was sent there"):
+        make(source, "rest")
+    assert make(source, "rest").rows == 5_000
+
+
+def test_a_page_that_is_not_known_any_more_lets_the_reading_begin_anew(
+    source: Insights, emulator: RunningEmulator
+) -> None:
+    fault(emulator, "GetData", "http_403", call=10)
+    with pytest.raises(ServiceError):
+        make(source, "rest")
+    state = next((source.workspace.folder / "spool").glob("reading-*.json"))
+    state.write_text(state.read_text().replace("$skip=", "$skip=nonsense"))
+    said: list[str] = []
+    assert make(source, "rest", said).rows == 5_000
+    assert any("beginning anew" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("fault_name", ["broken_off", "http_503", "partition_expired"])
+def test_a_file_that_breaks_off_or_expires_is_fetched_again(
+    source: Insights, emulator: RunningEmulator, fault_name: str
+) -> None:
+    expected = undisturbed(source, "csv")
+    fault(emulator, "GetPartition", fault_name, call=6, times=2)
+    assert undisturbed(source, "csv") == expected
+
+
+def test_files_that_were_read_are_not_read_again(source: Insights, emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"partitions": 12})
+    fault(emulator, "GetPartition", "http_503", call=20, times=500)
+    with pytest.raises(ServiceError, match="cannot be fetched to its end"):
+        make(source, "csv")
+    fault(emulator, "GetData", "no_email", call=10_000)
+    before = calls(emulator, "GetPartition")
+    said: list[str] = []
+    assert make(source, "csv", said).rows == 5_000
+    assert calls(emulator, "GetPartition") - before < 1 + 12 + 12
+    assert any("Going on with an earlier reading" in sentence for sentence in said)
+
+
+def test_nobody_reads_the_same_twice_at_a_time(source: Insights, emulator: RunningEmulator) -> None:
+    wanted = source.segment(SEGMENT, via="rest")
+    conversation = source.services.insights.conversation
+    ask = conversation.get
+    refused: list[str] = []
+
+    def meanwhile(operation: str, url: str, headers: Any = None) -> Any:
+        if "/data/" in url and not refused:
+            refused.append("")
+            with pytest.raises(SegmentError, match="is being read already") as error:
+                ci.segment("Other", wanted)
+            refused.append(str(error.value))
+        return ask(operation, url, headers)
+
+    conversation.get = meanwhile  # type: ignore[method-assign]
+    assert ci.segment("All", wanted).rows == 5_000
+    assert len(refused) == 2
+    assert emulator
+
+
+def test_a_sign_in_that_is_not_renewed_keeps_what_was_read(source: Insights, emulator: RunningEmulator) -> None:
+    fault(emulator, "GetData", "http_401", call=8, times=2)
+    with pytest.raises(SignInError, match="does not accept this sign-in"):
+        make(source, "rest")
+    said: list[str] = []
+    assert make(source, "rest", said).rows == 5_000
+    assert any("after 7 pages" in sentence for sentence in said)
