@@ -18,6 +18,6 @@ class Wanted:
     key: str | None = None
     where: str | None = None
     rule: Rule | None = None
-    frames: Mapping[str, Any] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    database: Source | None = None
+    frames: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    database: Source | None = field(default=None, repr=False)
