@@ -12,7 +12,6 @@ from ci_magics.activation.export_schedules import schedule_text
 from ci_magics.activation.run import FAILED, RUNNING
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
-from ci_magics.errors import quoted_list
 from ci_magics.matching.html_table import table
 from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.segmentation.shown import text_table
@@ -178,8 +177,3 @@ def _line(workspace: Workspace, export: Export, system: SystemSchedule, now: dat
         schedule=schedule_text(export, system),
         permissions="edit" if may(workspace, Verb.EDIT_EXPORT, connection) else "view",
     )
-
-
-def said(what: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a sentence about exports, to be shown below the list."""
-    return (f"{what}: {quoted_list(names)}.",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ci_magics.activation.saved_exports import connection_of
-from ci_magics.errors import ExportRefusedError, quoted_list
+from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.picture import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
@@ -69,17 +69,23 @@ def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace |
 def _require_still(workspace: Workspace, export: Export) -> None:
     holder = workspace.locks.holder(f"export:{export.id}")
     running = holder is not None and holder.lives
-    open_runs = {
-        push.run_id[:8]
-        for name in export.segments
-        for push in workspace.pushes.where(segment_name=name, finished=False)
-    }
+    open_runs = _unfinished(workspace, export)
     if running or open_runs:
         raise ExportRefusedError(
             f"The export '{export.name}' is running, or a run of it was not finished.",
-            f"Finish it first: %ci_export --resume {min(open_runs)}." if open_runs else "Wait until it is done.",
+            f"Finish it first: %ci_export --resume {open_runs[0]}." if open_runs else "Wait until it is done.",
             code="export_running",
         )
+
+
+def _unfinished(workspace: Workspace, export: Export) -> list[str]:
+    """Return the runs that could still be finished; without both consents none can."""
+    connection = connection_of(workspace, export)
+    if connection is None or not (connection.agreed and connection.terms_accepted):
+        return []
+    mine = {each.id for each in workspace.runs.where(connection_id=connection.id)}
+    pushes = [push for name in export.segments for push in workspace.pushes.where(segment_name=name, finished=False)]
+    return sorted({push.run_id[:8] for push in pushes if push.run_id in mine})
 
 
 def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRecord]:
@@ -97,8 +103,3 @@ def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRe
             account_id=order["account_id"] or connection.account_id,
             segment_name=name,
         )
-
-
-def removed_text(names: tuple[str, ...], forgotten: list[str]) -> tuple[str, ...]:
-    """Return what is said after exports were removed."""
-    return (f"Removed: {quoted_list(names)}.", *forgotten)

@@ -8,7 +8,6 @@ from ci_magics.notebook.export_magic import MODES
 from ci_magics.notebook.shared_options import ACCOUNT, NORMALIZATION, QUIET
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-STATUSES = ("Queued", "Running", "Completed", "Completed with errors", "Skipped", "Failed", "Canceled")
 TIMES = (
     Option("--at", "schedule: time of the day, such as 06:30; up to four", value="TIME", repeatable=True),
     Option(
@@ -63,7 +62,7 @@ COMMAND = Command(
         Option("--off", "schedule: turn it off; it can still be run"),
         Option("--keep", "schedule: exports that have their own schedule keep it"),
         Option("--replace", "schedule: all get the new one"),
-        Option("--status", "show: only runs with this status", value="S", choices=STATUSES),
+        Option("--status", "show: only runs with this status", value="STATUS"),
         Option("--since", "show: only runs since this day, such as 2026-11-01", value="DAY"),
         Option("--last", "show: how many runs (20)", value="N", whole_number=True),
         Option("--details", "show: one run, audience by audience", value="RUN", kind="run"),

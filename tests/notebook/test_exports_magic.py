@@ -96,7 +96,7 @@ def test_what_is_not_understood_is_said_with_the_nearest(saved: Notebook, line: 
 
 
 def test_names_and_verbs_are_completed(saved: Notebook) -> None:
-    _text, verbs = saved.shell.complete("", "%ci_exports ", 12)
+    verbs = words(saved, '%ci_exports ')
     assert {"run", "run-all", "schedule"} <= set(verbs)
     _text, names = saved.shell.complete("", "%ci_exports run ", 16)
     assert '"Every week"' in names
