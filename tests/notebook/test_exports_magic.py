@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 
 from ci_magics.notebook.exports_command import COMMAND
 
@@ -96,10 +97,13 @@ def test_what_is_not_understood_is_said_with_the_nearest(saved: Notebook, line: 
 
 
 def test_names_and_verbs_are_completed(saved: Notebook) -> None:
-    verbs = words(saved, '%ci_exports ')
-    assert {"run", "run-all", "schedule"} <= set(verbs)
-    _text, names = saved.shell.complete("", "%ci_exports run ", 16)
-    assert '"Every week"' in names
+    assert {"run", "run-all", "schedule"} <= set(offered(saved, "%ci_exports "))
+    assert '"Every week"' in offered(saved, "%ci_exports run ")
+
+
+def offered(notebook: Notebook, cell: str) -> list[str]:
+    with provisionalcompleter():
+        return [each.text for each in notebook.shell.Completer.completions(cell, len(cell))]
 
 
 def test_the_help_names_every_verb() -> None:
