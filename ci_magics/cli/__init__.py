@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
-from ci_magics.cli import audit, emulator, exports, notebook, roles
+from ci_magics.cli import audit, emulator, exports, notebook, purge, roles
 from ci_magics.cli.command import FAILED
 from ci_magics.errors import CiError
 
-COMMANDS = (notebook, emulator, exports, roles, audit)
+COMMANDS = (notebook, emulator, exports, roles, audit, purge)
 
 
 def main(arguments: list[str] | None = None) -> int:
