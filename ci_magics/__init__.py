@@ -17,13 +17,22 @@ if TYPE_CHECKING:
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
+    from ci_magics.activation.export_edits import edit_export as edit_export
+    from ci_magics.activation.export_history import export_history as export_history
+    from ci_magics.activation.export_history import export_run_details as export_run_details
+    from ci_magics.activation.export_history import show_export as show_export
+    from ci_magics.activation.export_list import list_exports as list_exports
+    from ci_magics.activation.export_removal import remove_export as remove_export
     from ci_magics.activation.export_runs import run_export as run_export
+    from ci_magics.activation.export_schedules import schedule_export as schedule_export
     from ci_magics.activation.exports import export as export
     from ci_magics.activation.insights import insights as insights
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
     from ci_magics.activation.run import Run as Run
+    from ci_magics.activation.saved_exports import detach_export as detach_export
+    from ci_magics.activation.saved_exports import duplicate_export as duplicate_export
     from ci_magics.activation.segment_list import list_segments as list_segments
     from ci_magics.activation.segment_verbs import activate_segment as activate_segment
     from ci_magics.activation.segment_verbs import delete_segment as delete_segment
@@ -37,7 +46,10 @@ if TYPE_CHECKING:
     from ci_magics.activation.segment_verbs import tag_segment as tag_segment
     from ci_magics.activation.segments import refresh_segment as refresh_segment
     from ci_magics.activation.segments import segment as segment
+    from ci_magics.activation.several_exports import run_exports as run_exports
     from ci_magics.activation.status import status as status
+    from ci_magics.activation.system_schedule import set_system_schedule as set_system_schedule
+    from ci_magics.activation.system_schedule import system_schedule as system_schedule
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
@@ -64,13 +76,19 @@ _HOMES = {
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
     "delete_segment": "activation.segment_verbs",
+    "detach_export": "activation.saved_exports",
     "differentiators": "activation.differentiating",
     "download_keys": "activation.segment_verbs",
+    "duplicate_export": "activation.saved_exports",
     "duplicate_segment": "activation.segment_verbs",
+    "edit_export": "activation.export_edits",
     "end_suppression": "activation.segment_verbs",
     "export": "activation.exports",
+    "export_history": "activation.export_history",
+    "export_run_details": "activation.export_history",
     "inspect_rules": "segmentation.rule_counts",
     "insights": "activation.insights",
+    "list_exports": "activation.export_list",
     "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",
@@ -78,13 +96,19 @@ _HOMES = {
     "preview": "activation.previews",
     "quick_segments": "segmentation.quick",
     "refresh_segment": "activation.segments",
+    "remove_export": "activation.export_removal",
     "rename_segment": "activation.segment_verbs",
     "run_export": "activation.export_runs",
+    "run_exports": "activation.several_exports",
+    "schedule_export": "activation.export_schedules",
     "segment": "activation.segments",
     "segment_history": "activation.segment_verbs",
     "segment_usage": "activation.segment_verbs",
+    "set_system_schedule": "activation.system_schedule",
+    "show_export": "activation.export_history",
     "status": "activation.status",
     "suppress_segment": "activation.segment_verbs",
+    "system_schedule": "activation.system_schedule",
     "tag_segment": "activation.segment_verbs",
 }
 

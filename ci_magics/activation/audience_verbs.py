@@ -164,18 +164,33 @@ def _held(
     services = open_services(workspace, connection, show=show)
     found = named_audience(services.advertising.audiences(), audience)
     _require_confirmed(found, confirm, verb)
+    with kept_apart(workspace, connection, services, found.name, found.id):
+        record = record_of(workspace, services, connection, found.id)
+        yield _Held(workspace, services, connection, found, record)
+
+
+@contextmanager
+def kept_apart(
+    workspace: Workspace, connection: Connection, services: Services, name: str, audience_id: str
+) -> Iterator[None]:
+    """Keep runs off a list for a while.
+
+    Raises
+    ------
+    ExportRefusedError
+        One is sending to it.
+    """
     holding = str(uuid.uuid4())
     try:
-        for name in lock_names_of(connection, services.conversation.caller.account_id, found.name, found.id):
-            holder = workspace.locks.take(name, holding)
+        for lock in lock_names_of(connection, services.conversation.caller.account_id, name, audience_id):
+            holder = workspace.locks.take(lock, holding)
             if holder is not None:
                 raise ExportRefusedError(
-                    f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{found.name}'.",
+                    f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'.",
                     "Wait until it is done, or stop it.",
                     code="concurrent_run",
                 )
-        record = record_of(workspace, services, connection, found.id)
-        yield _Held(workspace, services, connection, found, record)
+        yield
     finally:
         workspace.locks.release(holding)
 

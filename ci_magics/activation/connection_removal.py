@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ci_magics.activation.connection_verbs import sign_out
-from ci_magics.activation.saved_exports import detach_export, exports_through, remove_export
+from ci_magics.activation.export_removal import remove_export
+from ci_magics.activation.saved_exports import detach_export, exports_through
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
 from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.access import Verb, require

@@ -78,9 +78,8 @@ class DataverseRoute:
 
     def _ids(self, page: Page, last: str) -> list[str]:
         """Return the ids of a page behind the last one, each once: it comes once for each provider."""
-        for row in page.rows:
-            if folded(row.get(TYPE) or CUSTOMER) != folded(CUSTOMER):
-                raise not_eligible(self.label)
+        if {folded(each or CUSTOMER) for each in {row.get(TYPE) for row in page.rows}} - {folded(CUSTOMER)}:
+            raise not_eligible(self.label)
         ids = list(dict.fromkeys(str(row[ID]) for row in page.rows))
         if ids != sorted(ids):
             raise _no_order()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+from ci_magics.activation.wanted import Wanted
 from ci_magics.segmentation.sources import referenced_tables
 from ci_magics.segmentation.streams import is_path
 
@@ -52,34 +52,25 @@ class Definition(BaseModel):
     via: str | None = None
 
 
-def define(
-    frame: Any,
-    *,
-    email: str | None,
-    key: str | None,
-    where: str | None,
-    rule: str | None,
-    frames: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    database: Any,
-) -> Definition | str:
+def define(frame: Any, wanted: Wanted) -> Definition | str:
     """Return a segment's definition, or in words why it cannot be evaluated again."""
-    asked: dict[str, Any] = {"email": email, "key": key, "where": where, "rule": rule}
+    rule = wanted.rule.text if wanted.rule else None
+    asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
     if frame is None:
         return Definition(kind="segments", **asked)
     if is_path(frame):
         return Definition(kind="files", source=str(Path(str(frame)).absolute()), **asked)
     if not isinstance(frame, str):
         return "it reads a frame of a notebook"
-    used = sorted(frames)
-    if used:
+    if used := sorted(wanted.frames):
         return f"it reads {', '.join(used)} of a notebook"
-    values = {name: _plain(value) for name, value in parameters.items()}
+    values = {name: _plain(value) for name, value in wanted.parameters.items()}
     odd = next((name for name, value in values.items() if not isinstance(value, Value)), None)
     if odd is not None:
         return f"the value of ${odd} cannot be kept"
-    if database is not None:
-        return Definition(kind="database", source=frame, parameters=values, database=_address(database), **asked)
+    if wanted.database is not None:
+        address = _address(wanted.database)
+        return Definition(kind="database", source=frame, parameters=values, database=address, **asked)
     return Definition(kind="sql", source=frame, parameters=values, **asked)
 
 

@@ -12,7 +12,7 @@ from ci_magics.activation.export_document import document_of
 from ci_magics.activation.exporting import chosen_segments, send_export
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.refusals import is_final
-from ci_magics.activation.run import CANCELED, FAILED, RUNNING, SKIPPED, Run
+from ci_magics.activation.run import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED, Run
 from ci_magics.activation.runs import load_run, resume_run
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.errors import (
@@ -36,6 +36,10 @@ MANUAL, BY_SCHEDULE, BY_SYSTEM = "manual", "schedule", "system"
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 _NOTHING_WAS_SENT = (AccessError, ConsentError, ConnectionSetupError, ExportRefusedError)
 Show = Callable[[str], None]
+
+
+class ExportRunningError(ExportRefusedError):
+    """The export is running somewhere."""
 
 
 def run_export(
@@ -66,6 +70,68 @@ def run_export(
         return carry_out(workspace, export, entry, progress=seen(progress), show=show, clock=clock)
 
 
+def run_one(
+    workspace: Workspace,
+    export: Export,
+    trigger: str,
+    due_at: datetime | None = None,
+    *,
+    progress: Reporter = silent,
+    show: Show,
+    clock: Clock,
+    skip: str = "",
+) -> ExportRun | None:
+    """Run an export as one of several: an error ends only this one, and is written down.
+
+    Parameters
+    ----------
+    due_at
+        The moment of its schedule for which it runs; for one moment it never runs twice, whoever asks.
+    skip
+        Why it cannot run, if that is known already.
+
+    Returns
+    -------
+    ExportRun or None
+        What came of it; None when it is running elsewhere.
+
+    Raises
+    ------
+    ExportStoppedError
+        The person stopped it.
+    """
+    try:
+        with alone(workspace, export) as seen:
+            entry = _begun(workspace, export, due_at) or new_entry(workspace, export, trigger, due_at, clock.now())
+            if entry.finished_at is None and skip:
+                entry = replace(entry, status=SKIPPED, reason=skip, retry_at=None, finished_at=clock.now())
+                workspace.export_runs.put(entry)
+            elif entry.finished_at is None:
+                entry = _tried(workspace, export, entry, seen(progress), show, clock)
+            return entry
+    except ExportRunningError:
+        return None
+
+
+def _begun(workspace: Workspace, export: Export, due_at: datetime | None) -> ExportRun | None:
+    """Return the line in the history of what is due, if somebody began it; looked up while nobody else can."""
+    if due_at is None:
+        return None
+    return next(iter(workspace.export_runs.where(export_id=export.id, due_at=due_at)), None)
+
+
+def _tried(
+    workspace: Workspace, export: Export, entry: ExportRun, progress: Reporter, show: Show, clock: Clock
+) -> ExportRun:
+    try:
+        carry_out(workspace, export, entry, progress=progress, show=show, clock=clock)
+    except ExportStoppedError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - `carry_out` has written it down; the other exports go on
+        pass
+    return workspace.export_runs.where(id=entry.id)[0]
+
+
 def require_connection(workspace: Workspace, export: Export) -> Connection:
     """Return where an export goes.
 
@@ -90,13 +156,13 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
 
     Raises
     ------
-    ExportRefusedError
+    ExportRunningError
         It is running somewhere.
     """
     mine = str(uuid.uuid4())
     holder = workspace.locks.take(f"export:{export.id}", mine)
     if holder is not None:
-        raise ExportRefusedError(
+        raise ExportRunningError(
             f"The export '{export.name}' is running already, started by {holder.holder} on {holder.host}.",
             "Wait until it is done.",
             code="export_running",
@@ -148,7 +214,7 @@ def carry_out(
     try:
         run = _begun_or_new(workspace, export, entry, progress, show)
     except BaseException as error:
-        workspace.export_runs.put(_ended_badly(entry, error, clock.now()))
+        workspace.export_runs.put(ended_badly(entry, error, clock.now()))
         raise
     workspace.export_runs.put(_ended(entry, run, clock.now()))
     return run
@@ -176,13 +242,14 @@ def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
     )
 
 
-def _ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
+def ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
     """Return what is written down of a run that an error ended; a scheduled one is tried again if that may help."""
-    ended = replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
     tries = entry.attempts - 1
     if entry.trigger == MANUAL or not may_pass(error) or tries >= len(RETRY_AFTER):
-        return ended
-    return replace(ended, retry_at=now + RETRY_AFTER[tries])
+        return replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
+    again = now + RETRY_AFTER[tries]
+    reason = f"It is tried again at {again:%H:%M} UTC. {_reason(error)}"
+    return replace(entry, status=QUEUED, reason=reason, retry_at=again)
 
 
 def may_pass(error: BaseException) -> bool:

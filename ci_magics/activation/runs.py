@@ -16,9 +16,10 @@ from ci_magics.activation.plan_document import PlanDocument, require_current
 from ci_magics.activation.planning import Work
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing import Desk, push_audience, state_of
+from ci_magics.activation.retention import forget_old
 from ci_magics.activation.run import CANCELED, RUNNING, SKIPPED, AudienceResult, Run, overall, rejected_table
 from ci_magics.activation.services import open_services
-from ci_magics.activation.spool import Spool, forget_old, read_rejected
+from ci_magics.activation.spool import Spool, read_rejected
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.showing.numbers import counted

@@ -102,23 +102,6 @@ def detach_export(*names: str, workspace: Workspace | None = None) -> list[Expor
     ]
 
 
-def remove_export(*names: str, workspace: Workspace | None = None) -> None:
-    """Delete saved exports; audiences stay as they are.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such export.
-    """
-    workspace = workspace or open_workspace()
-    exports = [workspace.exports[name] for name in names]
-    for export in exports:
-        require(workspace, Verb.REMOVE_EXPORT, connection_of(workspace, export))
-    for export in exports:
-        workspace.exports.remove(export.id)
-        workspace.audit.note(Verb.REMOVE_EXPORT, export.name, connection=export.connection_name)
-
-
 def exports_through(workspace: Workspace, connection: Connection) -> list[Export]:
     """Return the exports that go through a connection: they are detached or removed before it is."""
     return workspace.exports.where(connection_id=connection.id)

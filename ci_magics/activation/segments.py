@@ -8,31 +8,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
 from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
 from ci_magics.activation.insights_segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.keeping import keep_segment
-from ci_magics.activation.ruling import circumstances, require_only_a_rule, today
+from ci_magics.activation.making import made
+from ci_magics.activation.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
-from ci_magics.matching.passing import MatchedBefore, PassingHere
-from ci_magics.matching.spark import matched_on_spark
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.databases import Source
-from ci_magics.segmentation.frames import is_spark
-from ci_magics.segmentation.rule_condition import RuleCondition
 from ci_magics.segmentation.rules import Rule, as_rule
 from ci_magics.segmentation.segment import (
-    ROW_NUMBER,
     Segment,
-    build_segment,
-    build_segment_from_rule,
-    build_segment_from_sql,
 )
-from ci_magics.segmentation.sources import is_frame, referenced_tables
-from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
-from ci_magics.segmentation.streams import is_path
+from ci_magics.segmentation.sources import is_frame
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
@@ -128,7 +118,7 @@ def segment(
     workspace
         Where to keep it; the default one unless given.
     show
-        Called with a sentence when a segment of this name is replaced.
+        Called with a sentence when a segment of this name is replaced, or no column identifies its profiles.
 
     Raises
     ------
@@ -144,53 +134,20 @@ def segment(
 
         refuse_conditions(where, rule)
         return keep_insights(workspace, name, frame, email=email, key=key, show=show)
-    ruled = None if rule is None else as_rule(rule)
-    if database is None:
-        require_no_cycle(workspace, name, ruled, frame, frames or {})
-    definition = define(
-        frame,
+    wanted = Wanted(
         email=email,
         key=key,
         where=where,
-        rule=ruled.text if ruled else None,
+        rule=None if rule is None else as_rule(rule),
         frames=frames or {},
         parameters=parameters or {},
         database=database,
     )
-    if frame is None:
-        if ruled is None:
-            raise ArgumentError(
-                "A segment needs a frame, or a rule over earlier segments.", "Name one.", code="frame_missing"
-            )
-        made, schema = segment_of_segments(workspace, name, ruled)
-        batches = profiles_of_segments(workspace, ruled, schema)
-        return keep_segment(workspace, made, MatchedBefore(schema, batches), definition, show)
-    if is_spark(frame):
-        on_spark = _on_spark(name, frame, email, key, where, ruled)
-        with matched_on_spark(on_spark) as passing:
-            return keep_segment(workspace, on_spark.segment, passing, definition, show)
-    if ruled is not None:
-        given = circumstances(workspace, frame, where, ruled, key)
-        profiles = build_segment_from_rule(name, frame, ruled, given, email=email, key=key)
-    elif isinstance(frame, str) and not is_path(frame):
-        if where is not None:
-            raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
-        tables = {} if database else {**_earlier_segments(workspace, frame), **(frames or {})}
-        profiles = build_segment_from_sql(
-            name, frame, frames=tables, parameters=parameters, database=database, email=email, key=key
-        )
-    else:
-        profiles = build_segment(name, frame, email=email, key=key, where=where)
-    return keep_segment(workspace, profiles.segment, PassingHere(profiles.rows), definition, show)
-
-
-def _on_spark(
-    name: str, frame: Any, email: str | None, key: str | None, where: str | None, rule: Rule | None
-) -> SparkProfiles:
-    if rule is None:
-        return build_spark_segment(name, frame, email=email, key=key, where=where)
-    require_only_a_rule(frame, where)
-    return build_spark_segment(name, frame, email=email, key=key, rule=RuleCondition(rule, today()))
+    if database is None:
+        require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
+    definition = define(frame, wanted)
+    with made(workspace, name, frame, wanted, show) as (built, passing):
+        return keep_segment(workspace, built, passing, definition, show)
 
 
 def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
@@ -218,7 +175,19 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
             "Make it again in its notebook, or make it from files, a database or earlier segments.",
             code="segment_static",
         )
-    kept = Definition.model_validate(record.definition["source"])
+    try:
+        return _made_again(workspace, name, Definition.model_validate(record.definition["source"]), show)
+    except SegmentError as error:
+        if error.code != "no_file":
+            raise
+        raise SegmentError(
+            f"The segment '{name}' stays as it was: {error.sentence[0].lower()}{error.sentence[1:].rstrip('.')}.",
+            "Put the file back, or make the segment again from another one.",
+            code="no_file",
+        ) from None
+
+
+def _made_again(workspace: Workspace, name: str, kept: Definition, show: Callable[[str], None]) -> Segment:
     read_again: Any = kept.source
     if kept.kind == "insights":
         from ci_magics.activation.insights import insights
@@ -237,17 +206,6 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
         workspace=workspace,
         show=show,
     )
-
-
-def _earlier_segments(workspace: Workspace, sql: str) -> dict[str, pa.Table]:
-    """Return the segments that a query reads by their names, each as a table of its keys."""
-    tables: dict[str, pa.Table] = {}
-    for name in referenced_tables(sql):
-        record = workspace.segments.get(name)
-        if record is not None and record.definition["key"] != ROW_NUMBER:
-            keys = pa.Table.from_batches(workspace.snapshots.batches(record.id, ["key"]))
-            tables[name] = keys.rename_columns([record.definition["key"]])
-    return tables
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:

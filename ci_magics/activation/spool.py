@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from itertools import chain
 
 import numpy as np
@@ -18,9 +17,6 @@ Reasons = dict[int, tuple[int | None, str]]
 """Why hashes were refused: Microsoft's code and name, by position."""
 
 _WIDTH = 32
-
-#: How long the keys of refused profiles stay.
-KEPT = timedelta(days=30)
 
 
 class Spool:
@@ -98,10 +94,3 @@ def read_rejected(workspace: Workspace, run_id: str, pushes: int) -> list[pa.Tab
     """Return the keys of refused profiles of a run, one table for each audience that has some."""
     names = [f"rejected-{run_id}-{number}" for number in range(pushes)]
     return [workspace.spool.read(name) for name in names if workspace.spool.exists(name)]
-
-
-def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete keys of refused profiles that are older than thirty days, and what finished runs have left behind."""
-    workspace.spool.remove_before("rejected-", now - KEPT)
-    for push in workspace.pushes.where(finished=True):
-        Spool(workspace, push).clear()

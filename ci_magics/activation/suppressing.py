@@ -16,7 +16,7 @@ from ci_magics.workspace.store import Workspace
 
 
 def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str] = ()) -> Suppression | None:
-    """Return who of a segment must not be sent; None when nobody is excluded.
+    """Return who of a segment must not be sent; None when nobody is excluded. Whoever asked to be forgotten always is.
 
     People are found by their hashes, and by their key where both segments have the same one.
 
@@ -28,9 +28,10 @@ def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Seque
     records = [workspace.segments[name] for name in exclude]
     records += [each for each in workspace.segments.where(suppresses=True) if each.name not in exclude]
     records = [each for each in records if each.id != segment.id]
-    if not records:
+    forgotten = workspace.forgotten.all()
+    if not records and not forgotten:
         return None
-    hashes = [EMPTY]
+    hashes = [EMPTY, np.frombuffer(b"".join(forgotten), np.uint8).reshape(-1, 32)]
     keys: list[pa.Array] = []
     for record in records:
         same_key = record.definition["key"] == segment.definition["key"] != ROW_NUMBER

@@ -6,11 +6,27 @@ import argparse
 import json
 import sys
 
-from ci_magics.cli import audit, emulator, notebook, roles
+from ci_magics.cli import (
+    audit,
+    emulator,
+    exports,
+    forget,
+    notebook,
+    purge,
+    roles,
+)
 from ci_magics.cli.command import FAILED
 from ci_magics.errors import CiError
 
-COMMANDS = (notebook, emulator, roles, audit)
+COMMANDS = (
+    notebook,
+    emulator,
+    exports,
+    roles,
+    audit,
+    forget,
+    purge,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
 
 _HISTORIC_DAYS = 10
+_TRIAL = 30 * 24 * 3600.0
 
 
 def get_all_instances(world: World, call: Call) -> Reply:
@@ -64,10 +65,11 @@ def _instance(world: World, call: Call, instance: Instance, *, old: bool) -> dic
     if old:
         own = {"tenantId": world.user.tenant_id, "tenantName": "Contoso", "region": "westeurope"}
         return {**common, **own, "scaleUnitUri": call.origin}
+    trial = instance.kind == "trial"
     return {
         **common,
-        "expiryTimeUtc": None,
-        "maxTrialExtensionsAllowed": 0,
+        "expiryTimeUtc": moment(world.insights.began + _TRIAL) if trial else None,
+        "maxTrialExtensionsAllowed": int(trial),
         "trialExtensionHistory": None,
         "scaleUnitId": "weu-001",
         "azureRegion": "westeurope",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ci_magics.emulator import population, rowsets
+from ci_magics.emulator.attributes import ATTRIBUTES
 from ci_magics.emulator.drawing import Rows
 from ci_magics.emulator.odata_filter import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
 from ci_magics.emulator.odata_filter import names as names_in
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from ci_magics.emulator.state import World
 
 ACCOUNTS = 12
+_TYPES: dict[str, tuple[type, ...]] = {
+    "Edm.String": (str,),
+    "Edm.DateTimeOffset": (str,),
+    "Edm.Int64": (int, float),
+    "Edm.Double": (int, float),
+    "Edm.Boolean": (bool,),
+}
 _KEPT_BYTES = 500_000_000
 _COMPARED: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "eq": lambda left, right: left.eq_missing(right),
@@ -48,7 +56,8 @@ def matching(world: World, condition: Condition | None, order: tuple[str, bool] 
     if condition is None and order is None:
         size = world.settings.customers
         return _kept(world, ("all",), lambda: population.span(0, size))
-    return _kept(world, (condition, order), lambda: _ordered(_matching(world, condition), order))
+    # By its writing, since 1, 1.0 and True are equal but do not mean the same here.
+    return _kept(world, (repr(condition), order), lambda: _ordered(_matching(world, condition), order))
 
 
 def populated(world: World) -> tuple[str, ...]:
@@ -142,6 +151,9 @@ def _matching(world: World, condition: Condition | None) -> Rows:
 
 def _expression(condition: OneOf | Comparison) -> pl.Expr:
     column = pl.col(condition.name)
+    values = condition.values if isinstance(condition, OneOf) else (condition.value,)
+    if not all(value is None or type(value) in _TYPES[ATTRIBUTES[condition.name].data_type] for value in values):
+        raise FilterError(f"a value does not fit {condition.name}")
     if isinstance(condition, OneOf):
         return column.is_in(list(condition.values), nulls_equal=True)
     return _COMPARED[condition.operator](column, pl.lit(condition.value)).fill_null(value=False)

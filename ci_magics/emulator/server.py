@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -28,7 +29,15 @@ from ci_magics.emulator.state import ADVERTISING, DATAVERSE, INSIGHTS, UNIVERSAL
 
 HOST = "127.0.0.1"
 MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that the refusal is Microsoft's
-_SECRET_HEADERS = {"authorization", "authenticationtoken", "developertoken", "x-control-token", "cookie"}
+_SECRET_HEADERS = {
+    "authorization",
+    "authenticationtoken",
+    "developertoken",
+    "x-control-token",
+    "cookie",
+    "ocp-apim-subscription-key",
+}
+_SIGNATURE = re.compile(r"\bsig=[0-9a-f]+")
 _READY_HOURS = 24 * 365
 
 
@@ -163,6 +172,7 @@ class Front(tornado.web.RequestHandler):
                 status=status,
                 bytes=len(request.body),
                 tracking_id=tracking_id,
+                query=_SIGNATURE.sub("sig=present", request.query) if with_body else None,
                 headers=_shown_headers(request.headers) if with_body else None,
                 body=request.body.decode("latin-1") if with_body else None,
             )

@@ -156,6 +156,7 @@ class RequestLine:
     status: int
     bytes: int
     tracking_id: str
+    query: str | None = None
     headers: dict[str, str] | None = None
     body: str | None = None
 

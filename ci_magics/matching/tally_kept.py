@@ -19,7 +19,7 @@ _HASHED = "#"
 
 def written(tally: Tally) -> dict[str, Any]:
     """Return what a tally remembers as a document of JSON."""
-    domains, forgotten, examples = tally.contents()
+    domains, forgotten, examples = _named(tally)
     safe = {name: _safe(name, count) for name, count in domains.items()}
     rows = [
         [reason, mark, first, safe.get(domain, _hashed(domain)) if domain else domain]
@@ -42,14 +42,18 @@ def read_back(document: dict[str, Any]) -> Tally:
 
 def named_again(tally: Tally) -> Tally:
     """Give hashed domains that were met again their names; the others stay what is never shown."""
+    tally.restore(*_named(tally))
+    return tally
+
+
+def _named(tally: Tally) -> tuple[Counter[str], int, pl.DataFrame]:
+    """Return what a tally remembers, each domain once: under its name, if that was met."""
     domains, forgotten, examples = tally.contents()
     names = {_hashed(name): name for name in domains if not name.startswith(_HASHED)}
     counted: Counter[str] = Counter()
     for name, count in domains.items():
         counted[names.get(name, name)] += count
-    renamed = examples.with_columns(pl.col("domain").replace(names)) if names else examples
-    tally.restore(counted, forgotten, renamed)
-    return tally
+    return counted, forgotten, examples.with_columns(pl.col("domain").replace(names)) if names else examples
 
 
 def _safe(name: str, count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -105,7 +105,11 @@ def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Argument
     ArgumentError
         The line does not fit the command.
     """
-    words = split(line)
+    return parse_words(command, split(line), variables)
+
+
+def parse_words(command: Command, words: Sequence[Word], variables: Mapping[str, Any]) -> Arguments:
+    """Read a line that is in words already, as a command line is; see `parse`."""
     if any(word.text in _HELP and not word.quoted for word in words):
         return Arguments(wants_help=True)
     by_name = {option.name: option for option in command.options}

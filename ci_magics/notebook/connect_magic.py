@@ -46,7 +46,9 @@ def connect(call: Call) -> Any:
     if verb is not None:
         return carry_out(verb, text_of(arguments.words[0]), call)
     if not arguments.words:
-        return ci.open_workspace().connections
+        from ci_magics.activation.accounts import list_accounts
+
+        return list_accounts()
     return ci.connect(
         text_of(arguments.words[0]),
         **{name: arguments.given(name) for name in _TEXTS},

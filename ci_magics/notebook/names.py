@@ -70,17 +70,21 @@ def _ambiguous(kind: str, name: str) -> ArgumentError:
 
 
 def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
-    """Return the frame that a variable holds.
+    """Return the frame that a variable holds, or the path of files that stands there itself.
 
     Raises
     ------
     NotFoundError
-        There is no such variable.
+        There is no such variable, and it is no path.
     """
     if not isinstance(word, Word):
         return word
     if word.text in variables:
         return variables[word.text]
+    from ci_magics.segmentation.streams import is_path
+
+    if is_path(word.text):
+        return word.text
     frames = frame_names(variables)
     nearest = nearest_name(word.text, frames)
     hint = f" Did you mean '{nearest}'?" if nearest else ""

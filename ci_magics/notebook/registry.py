@@ -6,6 +6,7 @@ from ci_magics.notebook import (
     audiences_magic,
     connect_magic,
     export_magic,
+    exports_magic,
     preview_magic,
     segment_cell_magic,
     segment_magic,
@@ -19,6 +20,7 @@ MAGICS: tuple[Magic, ...] = (
     segment_cell_magic.MAGIC,
     preview_magic.MAGIC,
     export_magic.MAGIC,
+    exports_magic.MAGIC,
     status_magic.MAGIC,
     audiences_magic.MAGIC,
 )

@@ -19,7 +19,7 @@ COMMAND = Command(
     '%ci_segment "Big spenders" customers --where "TotalSpend > 500"',
     (
         Positional("NAME", "what to call the segment", kind="segment"),
-        Positional("FRAME", "variable that holds the frame", kind="frame"),
+        Positional("FRAME", "variable that holds the frame, or a path of files", kind="frame"),
     ),
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),

@@ -30,10 +30,7 @@ def batch_of_records(rows: Sequence[Mapping[str, Any]], names: Sequence[str], sc
     schema
         What comes out.
     """
-    arrays = [
-        pa.array([_value(row.get(name), field.type) for row in rows], field.type)
-        for name, field in zip(names, schema, strict=True)
-    ]
+    arrays = [_column([row.get(name) for row in rows], field.type) for name, field in zip(names, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -75,6 +72,13 @@ def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if kind != pa.bool_():
         return column.cast(kind)
     return pc.if_else(pc.is_null(column), pa.scalar(None, pa.bool_()), pc.is_in(column, pa.array(_TRUE)))
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, UnicodeError):
+        return pa.array([_value(each, kind) for each in values], kind)  # a number where a text belongs, say
 
 
 def _value(value: Any, kind: pa.DataType) -> Any:

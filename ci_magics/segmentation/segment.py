@@ -99,10 +99,23 @@ class Profiles:
         What they belong to; its number of rows is not known before they are read.
     rows
         Columns ``key`` and ``email``, and each unused consent column under its own name, one row per profile.
+    no_keys
+        Columns that are named like a key and are none, each with the reason.
     """
 
     segment: Segment
     rows: Rows = field(repr=False)
+    no_keys: tuple[str, ...] = ()
+
+    @property
+    def notice(self) -> str:
+        """What a person should know of the key that was found; empty where there is nothing."""
+        if not self.no_keys or self.segment.key != ROW_NUMBER:
+            return ""
+        return (
+            f"No column identifies the profiles of '{self.segment.name}': {', '.join(self.no_keys)}. They are known by "
+            "their row number, so the segment cannot be joined with others. Mend the column, or choose one with --key."
+        )
 
 
 def build_segment(
@@ -191,7 +204,7 @@ def _profiles(
     where: str | None,
 ) -> Profiles:
     _require_text(rows, email, columns)
-    key_column = _choose_key(rows, candidates, key)
+    key_column, no_keys = _choose_key(rows, candidates, key)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
@@ -210,22 +223,27 @@ def _profiles(
             yield taken.profiles(batch, first)
             first += batch.num_rows
 
-    return Profiles(segment, Rows(taken.schema, read))
+    return Profiles(segment, Rows(taken.schema, read), no_keys)
 
 
-def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> str | None:
-    """Return the key column: the one asked for, which must be unique, else the first candidate that is."""
+def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the key column, and why those before it are none.
+
+    It is the one asked for, which must be unique, else the first candidate that is.
+    """
+    no_keys: tuple[str, ...] = ()
     for column in candidates:
         wrong = _not_unique(rows, column)
         if wrong is None:
-            return column
+            return column, no_keys
+        no_keys = (*no_keys, f"{column} {wrong}")
         if asked is not None:
             raise SegmentError(
                 f"The key column {asked} {wrong}.",
                 "Choose a column that is different for each profile, or leave out --key to use row numbers.",
                 code="key_not_unique",
             )
-    return None
+    return None, no_keys
 
 
 def _not_unique(rows: Rows, column: str) -> str | None:

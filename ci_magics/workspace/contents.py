@@ -49,7 +49,7 @@ class Contents(ABC):
         """Delete the bytes of a content, within the transaction that deletes its row; returns what is done after it."""
 
     @abstractmethod
-    def drop_strays(self, before: datetime) -> int:
+    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
         """Delete bytes that a crash left behind before a moment; returns of how many contents."""
 
 
@@ -92,9 +92,9 @@ class DatabaseContents(Contents):
         database.execute(delete(file_chunks).where(file_chunks.c.content_id == content_id))
         return _nothing
 
-    def drop_strays(self, before: datetime) -> int:
+    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
         """Do nothing: chunks come and go with their row; see `Contents.drop_strays`."""
-        del before
+        del before, dry_run
         return 0
 
     def _chunk(self, database: Connection, content_id: str, number: int) -> bytes:
@@ -167,7 +167,7 @@ class FolderContents(Contents):
         del database
         return lambda: (self._root / content_id).unlink(missing_ok=True)
 
-    def drop_strays(self, before: datetime) -> int:
+    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
         """Delete files that no row knows; see `Contents.drop_strays`."""
         with at_one_moment(self._engine) as database:
             known = set(database.execute(select(file_contents.c.id)).scalars())
@@ -176,7 +176,7 @@ class FolderContents(Contents):
             for path in self._root.iterdir()
             if path.name not in known and path.stat().st_mtime < before.timestamp()
         ]
-        for path in strays:
+        for path in [] if dry_run else strays:
             path.unlink(missing_ok=True)
         return len(strays)
 

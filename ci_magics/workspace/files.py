@@ -64,6 +64,11 @@ class Files(ABC):
             The table is missing.
         """
 
+    def sweep(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove what a crash left behind that has no name; returns how many files, of all folders kept together."""
+        del before, dry_run
+        return 0
+
     def write(self, name: str, table: pa.Table) -> None:
         """Replace a table; a crash leaves the old one or the new one, never a part.
 
@@ -143,13 +148,6 @@ class Files(ABC):
         """Delete all files whose names begin so."""
         for name in self.names(prefix):
             self.delete(name)
-
-    def remove_before(self, prefix: str, moment: datetime) -> int:
-        """Delete the files whose names begin so and that were written before a moment; returns how many."""
-        found = self.names(prefix, before=moment)
-        for name in found:
-            self.delete(name)
-        return len(found)
 
     def exists(self, name: str) -> bool:
         """Tell whether a table is there."""

@@ -32,6 +32,7 @@ from ci_magics.workspace.access import (
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
+from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
@@ -93,6 +94,7 @@ class Workspace(Shown):
             engine, tables.sign_ins, SignInRecord, word="sign-in", advice="See %ci_connect.", order="signed_in_at"
         )
         self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
+        self.forgotten = ForgottenHashes(engine)
         self.connections = ConnectionShelf(engine, self._sees)
         self.all_connections = ConnectionShelf(engine)
         self.segments = Shelf(

@@ -241,6 +241,13 @@ sign_ins = Table(
     Column("signed_in_at", UtcDateTime, nullable=False),
 )
 
+forgotten_hashes = Table(
+    "forgotten_hashes",
+    metadata,
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("forgotten_at", UtcDateTime, nullable=False),
+)
+
 audit_entries = Table(
     "audit_entries",
     metadata,

@@ -5,6 +5,7 @@ The content comes first, then the row: a crash leaves the earlier file, and at w
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,17 @@ class TeamFiles(Files):
             raise TypeError("files of a team are linked with files of the team only")
         there = origin.at(f"{origin_name}.parquet")
         change(self._engine, lambda database: self._link(database, f"{name}.parquet", there))()
+
+    def sweep(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove contents that no name stands for; see `Files.sweep`."""
+        unnamed = file_contents.c.id.not_in(select(files.c.content_id))
+        query = select(file_contents.c.id).where(unnamed, file_contents.c.made_at < before)
+        with at_one_moment(self._engine) as database:
+            found = list(database.execute(query).scalars())
+        if not dry_run:
+            for content_id in found:
+                change(self._engine, functools.partial(self._forget, content_id=content_id))()
+        return len(found) + self._contents.drop_strays(before, dry_run=dry_run)
 
     def at(self, file_name: str) -> ColumnElement[bool]:
         """Return the condition for the row of a file."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "Male under 40"
 THERE = "Male_under_40"
-ROUTES = ("rest", "csv")
+ROUTES = ("rest", "csv", "dataverse")
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, wor
     path = write(tmp_path / "all.parquet", 3)
     ci.segment("All", str(path))
     path.unlink()
-    with pytest.raises(SegmentError, match=r"There is no file 'all\.parquet'"):
+    with pytest.raises(SegmentError, match=r"'All' stays as it was: there is no file 'all\.parquet'\."):
         refresh_segment("All")
     assert workspace.segments["All"].rows == 3
 

@@ -8,7 +8,7 @@ import pytest
 from contoso import calls, connect, export, fail, foreign_list, hashes, planned, resumed, segment
 
 import ci_magics as ci
-from ci_magics.activation.spool import forget_old
+from ci_magics.activation.retention import forget_old
 from ci_magics.errors import ArgumentError, ExportRefusedError, OutcomeUnknownError
 
 if TYPE_CHECKING:

@@ -105,18 +105,19 @@ def _work(pipe: Any, prepare: Callable[..., Callable[[], Any]], arguments: tuple
     before, highest = memory(), 0.0
     pipe.send(None)
     while pipe.recv():
-        _forget_peak()
+        forget_peak()
         work()
         took, result = seconds(work)
-        highest = max(highest, _peak_since() - before)
+        highest = max(highest, peak_since() - before)
         pipe.send((took, highest, result))
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Let Linux count the peak of memory anew."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_since() -> float:
+def peak_since() -> float:
+    """Return the most memory that this process has taken since `forget_peak`, in megabytes."""
     status = Path("/proc/self/status").read_text()
     return float(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6

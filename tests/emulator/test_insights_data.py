@@ -169,6 +169,24 @@ def test_wrong_questions_are_refused(emulator: RunningEmulator, path: str, statu
     assert set(answer.json()) >= {"errorCode", "message", "target", "innerError"}
 
 
+def test_one_and_true_are_not_the_same(emulator: RunningEmulator) -> None:
+    assert emulator.insights("/data/Customer?$filter=RewardPoints eq 1").status_code == 200
+    assert emulator.insights("/data/Customer?$filter=RewardPoints eq true").status_code == 400
+
+
+def test_questions_are_recorded_without_keys_and_signatures(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    request = emulator.insights("/data/Customer?$select=EMail&proxy=true").json()["httpRequests"][0]
+    emulator.session.get(request["uri"], headers=request["headers"])
+    lines = emulator.control("GET", "/requests?since=0")
+    assert [each["operation"] for each in lines] == ["GetData", "GetPartition"]
+    assert lines[0]["query"] == "$select=EMail&proxy=true"
+    assert lines[1]["query"].endswith("sig=present")
+    text = json.dumps(lines)
+    assert emulator.subscription_key not in text
+    assert emulator.insights_token not in text
+
+
 def test_only_json_is_answered(emulator: RunningEmulator) -> None:
     for accept, status in (("text/csv", 406), ("application/json;odata.metadata=minimal", 200), ("text/html,*/*", 200)):
         assert emulator.insights("/data/Customer?$top=1", headers={"Accept": accept}).status_code == status

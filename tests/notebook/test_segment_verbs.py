@@ -210,3 +210,12 @@ def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> N
     stored.run("%ci_segment Rest --delete --quiet")
     stored.run("%ci_segment Other --delete --quiet")
     assert list_segments().names() == ["Big spenders"]
+
+
+def test_a_frame_may_be_a_path(stored: Notebook, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("Id,EMail\nk1,a@contoso.com\n", "utf-8")
+    stored.variables["path"] = str(path)
+    assert stored.run("%ci_segment Files $path").rows == 1
+    assert stored.run(f"%ci_segment More '{tmp_path}/*.csv'").rows == 1
+    assert line("More").type == "dynamic"

@@ -84,7 +84,7 @@ def test_a_write_that_fails_leaves_nothing(engine: Engine, files: TeamFiles) -> 
         files.write_bytes("x.bin", parts())
     assert files.names() == []
     assert kept(engine) == [0, 0]
-    assert files._contents.drop_strays(datetime.now(UTC) + timedelta(hours=1)) == 0  # noqa: SLF001
+    assert files.sweep(datetime.now(UTC) + timedelta(hours=1), dry_run=False) == 0
 
 
 def test_the_row_counts_the_generations(engine: Engine, files: TeamFiles) -> None:
@@ -121,10 +121,24 @@ def test_files_of_a_shared_folder_are_private_and_checked(engine: Engine, tmp_pa
         shared.read("x")
 
 
+def test_a_content_without_a_name_is_swept_away(engine: Engine, files: TeamFiles, elsewhere: TeamFiles) -> None:
+    files.write("x", OLD)
+    elsewhere.write("y", NEW)
+    with engine.begin() as database:
+        database.execute(text("DELETE FROM files WHERE name = 'x.parquet'"))
+    now = datetime.now(UTC)
+    assert files.sweep(now - timedelta(hours=1), dry_run=False) == 0
+    assert files.sweep(now + timedelta(hours=1), dry_run=True) == 1
+    assert files.sweep(now + timedelta(hours=1), dry_run=False) == 1
+    assert files.sweep(now + timedelta(hours=1), dry_run=False) == 0
+    assert elsewhere.read("y") == NEW
+    assert kept(engine)[0] == 1
+
+
 def test_what_a_crash_left_in_the_folder_is_found(engine: Engine, tmp_path: Path) -> None:
     contents = FolderContents(engine, tmp_path / "store")
     TeamFiles(engine, "ledgers", contents).write("x", OLD)
     (tmp_path / "store" / "stray").touch()
-    assert contents.drop_strays(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert contents.drop_strays(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert contents.drop_strays(datetime.now(UTC) - timedelta(hours=1), dry_run=False) == 0
+    assert contents.drop_strays(datetime.now(UTC) + timedelta(hours=1), dry_run=False) == 1
     assert len(list((tmp_path / "store").iterdir())) == 1

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow.dataset as ds
 import pytest
+from contoso import people
 
 import ci_magics as ci
 from ci_magics.errors import SegmentError
@@ -152,7 +153,7 @@ def test_a_line_that_breaks_the_file_far_down_is_not_quoted(tmp_path: Path) -> N
 
 def test_a_value_that_a_condition_cannot_compare_is_its_own_fault(tmp_path: Path) -> None:
     many(tmp_path)
-    with pytest.raises(SegmentError, match="The condition cannot be used: a value cannot be compared"):
+    with pytest.raises(SegmentError, match="The condition cannot be used: a value does not fit its type"):
         ci.segment("S", str(tmp_path / "people.parquet"), where="EMail::INTEGER > 3")
 
 
@@ -177,3 +178,20 @@ def test_a_key_that_repeats_is_counted_named_and_a_way_out_is_offered(source: st
     with pytest.raises(SegmentError, match="The key column Code has 1 empty and 1 repeated values") as refused:
         ci.segment("S", key="Code", **options[source])
     assert "leave out --key" in refused.value.next_step
+
+
+def test_a_key_that_repeats_is_counted_and_a_choice_is_offered() -> None:
+    frame = people(6).rename(columns={"Id": "CustomerId"})
+    frame.loc[[0, 1], "CustomerId"] = None
+    frame.loc[[2, 3], "CustomerId"] = "same"
+    said: list[str] = []
+    made = ci.segment("S", frame, show=said.append)
+    assert made.key == "row number"
+    (notice,) = said
+    assert notice.startswith("No column identifies the profiles of 'S': CustomerId has 2 empty and 1 repeated values.")
+    assert notice.endswith("Mend the column, or choose one with --key.")
+    with pytest.raises(SegmentError, match="has no key"):
+        ci.segment("T", rule="not 'S'")
+    said.clear()
+    assert ci.segment("S", frame.assign(ContactId=range(6)), show=said.append).key == "ContactId"
+    assert "identifies" not in " ".join(said)

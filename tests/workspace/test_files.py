@@ -117,8 +117,7 @@ def test_files_are_found_and_deleted_by_how_their_names_begin(files: Files) -> N
         files.write(name, OLD)
     assert files.names("a_") == ["a_1.parquet", "a_2.parquet"]
     now = datetime.now(UTC)
-    assert files.remove_before("a_", now - timedelta(hours=1)) == 0
+    assert files.names("a_", before=now - timedelta(hours=1)) == []
+    assert files.names("a_", before=now + timedelta(hours=1)) == ["a_1.parquet", "a_2.parquet"]
     files.remove_all("a_")
     assert files.names() == ["a%.parquet", "b_1.parquet"]
-    assert files.remove_before("", now + timedelta(hours=1)) == 2
-    assert files.names() == []

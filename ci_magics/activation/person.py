@@ -1,0 +1,163 @@
+"""One person as the workspace knows one: by hashes under both rules, and by keys. No address is ever kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
+from ci_magics.matching.hash_list import Hashes, as_series, of_column
+from ci_magics.matching.normalize import normalize
+from ci_magics.segmentation.segment import ROW_NUMBER
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+HASHES = ("sha256_basic", "sha256_enhanced")
+_HEX = re.compile("[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who asked to be forgotten.
+
+    Parameters
+    ----------
+    basic, enhanced
+        Hashes under each rule; a hash of which nobody knows the rule is in both.
+    key_column, key
+        What identifies the person in segments with that key column; None where a hash or an address was given.
+    """
+
+    basic: frozenset[bytes] = field(repr=False)
+    enhanced: frozenset[bytes] = field(repr=False)
+    key_column: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def hashes(self) -> frozenset[bytes]:
+        """All hashes, whatever the rule."""
+        return self.basic | self.enhanced
+
+    def under(self, normalization: str) -> frozenset[bytes]:
+        """Return the hashes that an audience of a normalization may hold."""
+        return {"basic": self.basic, "enhanced": self.enhanced}.get(normalization, self.hashes)
+
+    def is_keyed(self, record: SegmentRecord) -> bool:
+        """Tell whether the profiles of a segment can be told by the person's key."""
+        return self.key is not None and record.definition["key"] == self.key_column
+
+    def rows_of(self, batch: pa.RecordBatch, *, keyed: bool) -> pa.Array:
+        """Tell which profiles of a batch, with ``key`` and both hashes, are this person."""
+        found = np.zeros(batch.num_rows, dtype=np.bool_)
+        listed = as_series(as_rows(self.hashes)).implode()
+        for name in HASHES:
+            values = pl.Series(pl.from_arrow(batch.column(name).cast(pa.large_binary())))
+            found |= values.is_in(listed).fill_null(value=False).to_numpy()
+        if keyed:
+            keys = pl.Series(pl.from_arrow(batch.column("key"))).cast(pl.String)
+            found |= (keys == self.key).fill_null(value=False).to_numpy()
+        return pa.array(found)
+
+
+def as_rows(hashes: frozenset[bytes] | set[bytes]) -> Hashes:
+    """Return hashes as rows of bytes."""
+    return np.frombuffer(b"".join(sorted(hashes)), dtype=np.uint8).reshape(-1, 32)
+
+
+def find_person(
+    workspace: Workspace,
+    *,
+    key: str | None = None,
+    key_column: str | None = None,
+    sha256: str | None = None,
+    address: str | None = None,
+) -> Person:
+    """Return a person by a key, a hash or an address; the hashes that belong to it are looked up in all segments.
+
+    Raises
+    ------
+    ArgumentError
+        Not exactly one of the three was given, it is not what it should be, or several kinds of keys have that value.
+    NotFoundError
+        No segment has the key.
+    """
+    if sum(each is not None for each in (key, sha256, address)) != 1:
+        raise ArgumentError(
+            "One of a key, a hash or an address says who is meant.", "Give exactly one of them.", code="who"
+        )
+    if address is not None:
+        return _completed(workspace, _by_address(address))
+    if sha256 is not None:
+        return _completed(workspace, _by_hash(sha256))
+    return _completed(workspace, _by_key(workspace, str(key), key_column))
+
+
+def _by_address(address: str) -> Person:
+    row = normalize([address], normalization="both").to_pylist()[0]
+    basic, enhanced = (bytes.fromhex(row[each]) if row[each] else None for each in ("sha256", "sha256_enhanced"))
+    if basic is None and enhanced is None:
+        raise ArgumentError("That is no valid e-mail address.", "Check it and enter it again.", code="no_address")
+    return Person(frozenset({basic} - {None}), frozenset({enhanced} - {None}))  # type: ignore[arg-type]  # None is taken out
+
+
+def _by_hash(text: str) -> Person:
+    if not _HEX.fullmatch(text.strip()):
+        raise ArgumentError(
+            "A hash has 64 hexadecimal digits.", "Give the SHA-256 value of the address.", code="no_hash"
+        )
+    value = frozenset({bytes.fromhex(text.strip())})
+    return Person(value, value)
+
+
+def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
+    if "@" in key:
+        raise ArgumentError(
+            "An address is never given as an argument: it would stay in histories and logs.",
+            "Use --address, which asks for it; or the hash.",
+            code="address_as_key",
+        )
+    columns = {
+        record.definition["key"]
+        for record in workspace.segments
+        if record.definition["key"] != ROW_NUMBER
+        and key_column in (None, record.definition["key"])
+        and any(_has_key(batch, key) for batch in _batches(workspace, record))
+    }
+    if not columns:
+        raise NotFoundError(
+            "No segment has a profile with this key.",
+            "If the person is still in an audience, give the hash or --address.",
+            code="no_such_key",
+        )
+    if len(columns) > 1:
+        raise ArgumentError(
+            f"Segments with different keys have this value: {quoted_list(sorted(columns))}.",
+            "Say which one is meant with --key-column.",
+            code="which_key",
+        )
+    return Person(frozenset(), frozenset(), columns.pop(), key)
+
+
+def _completed(workspace: Workspace, person: Person) -> Person:
+    """Return a person with every hash that stands beside a known one, or beside the key."""
+    found: dict[str, set[bytes]] = {"sha256_basic": set(person.basic), "sha256_enhanced": set(person.enhanced)}
+    for record in workspace.segments:
+        for batch in _batches(workspace, record):
+            rows = batch.filter(person.rows_of(batch, keyed=person.is_keyed(record)))
+            for name, hashes in found.items():
+                hashes.update(row.tobytes() for row in of_column(rows.column(name).drop_null()))
+    return Person(frozenset(found["sha256_basic"]), frozenset(found["sha256_enhanced"]), person.key_column, person.key)
+
+
+def _batches(workspace: Workspace, record: SegmentRecord) -> Iterator[pa.RecordBatch]:
+    if workspace.snapshots.exists(record.id):
+        yield from workspace.snapshots.batches(record.id, ["key", *HASHES])
+
+
+def _has_key(batch: pa.RecordBatch, key: str) -> bool:
+    return bool((pl.Series(pl.from_arrow(batch.column("key"))).cast(pl.String) == key).any())

@@ -1,0 +1,178 @@
+"""What is kept too long: snapshots that nobody uses, spools of finished runs, keys of refused profiles.
+
+Hashes and keys are personal data. What a saved export, an audience's ledger, the suppression segment, a dynamic segment
+or an unfinished run is made of stays, however old it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ci_magics.activation.dependents import made_of
+from ci_magics.errors import ArgumentError
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.files import Files
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+#: How many days unused snapshots stay; the keys of refused profiles stay so long as well, and 30 at most.
+VARIABLE = "CI_MAGICS_RETENTION_DAYS"
+DAYS = 90
+REJECTED_DAYS = 30
+
+#: What a crash left behind, and what is being written at this moment, cannot be told apart before. A reading of
+#: Customer Insights goes on from where it was for a day as well.
+_STRAY = timedelta(days=1)
+_REJECTED = "rejected-"
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What was removed, in files; with ``dry_run`` what would be.
+
+    Parameters
+    ----------
+    snapshots
+        Profiles of segments that nobody used for so long.
+    spools
+        What finished runs had put aside.
+    rejected
+        Tables of keys of refused profiles.
+    strays
+        What crashes had left behind.
+    days
+        How long unused snapshots stay.
+    """
+
+    snapshots: int
+    spools: int
+    rejected: int
+    strays: int
+    days: int
+    dry_run: bool
+
+    def document(self) -> dict[str, int | bool]:
+        """Return it as a JSON document."""
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        done = "Would remove" if self.dry_run else "Removed"
+        return (
+            f"{done}: {self.snapshots} snapshots of segments unused for {self.days} days, {self.spools} files of "
+            f"finished runs, {self.rejected} tables of rejected keys, {self.strays} files that crashes left behind."
+        )
+
+
+def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Workspace | None = None) -> Purged:
+    """Remove what is kept too long.
+
+    A segment whose snapshot is removed keeps its definition: a dynamic one is matched again by its next refresh.
+
+    Parameters
+    ----------
+    dry_run
+        Only say what would be removed.
+    now
+        The moment to reckon from; this one unless given.
+    workspace
+        Where; the default one unless given.
+
+    Raises
+    ------
+    AccessError
+        Whoever works here is no administrator.
+    ArgumentError
+        ``CI_MAGICS_RETENTION_DAYS`` is not a number of days.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.PURGE)
+    now = now or datetime.now(UTC)
+    days = retention_days()
+    snapshots = [(workspace.snapshots, name) for name in _unused_snapshots(workspace, now - timedelta(days=days))]
+    spools = [(workspace.spool, name) for name in _spooled_by_finished(workspace)]
+    rejected = [(workspace.spool, name) for name in _old_rejected(workspace, now)]
+    strays = list(_strays(workspace, now - _STRAY))
+    scratch = _old_scratch(workspace, now - _STRAY)
+    if not dry_run:
+        for files, name in [*snapshots, *spools, *rejected, *strays]:
+            files.delete(name)
+        for folder in scratch:
+            shutil.rmtree(folder, ignore_errors=True)
+    unnamed = workspace.snapshots.sweep(now - _STRAY, dry_run=dry_run)
+    count = len(strays) + len(scratch) + unnamed
+    purged = Purged(len(snapshots), len(spools), len(rejected), count, days, dry_run)
+    if not dry_run:
+        counts = {name: value for name, value in purged.document().items() if name != "dry_run"}
+        workspace.audit.note(Verb.PURGE, "workspace", **counts)
+    return purged
+
+
+def forget_old(workspace: Workspace, now: datetime) -> None:
+    """Delete old keys of refused profiles, and what finished runs have left behind; each run begins so."""
+    for name in [*_old_rejected(workspace, now), *_spooled_by_finished(workspace)]:
+        workspace.spool.delete(name)
+
+
+def retention_days() -> int:
+    """Return how many days unused snapshots stay.
+
+    Raises
+    ------
+    ArgumentError
+        The variable is not a number of days.
+    """
+    wanted = os.environ.get(VARIABLE, str(DAYS)).strip()
+    if not wanted.isascii() or not wanted.isdigit():
+        raise ArgumentError(
+            f"{VARIABLE} is not a number of days.", f"Set it to a whole number such as {DAYS}.", code="retention_days"
+        )
+    return int(wanted)
+
+
+def _unused_snapshots(workspace: Workspace, before: datetime) -> list[str]:
+    unused = {f"{record.id}.parquet" for record in workspace.segments if not _is_used(workspace, record)}
+    return [name for name in workspace.snapshots.names(before=before) if name in unused]
+
+
+def _is_used(workspace: Workspace, record: SegmentRecord) -> bool:
+    return (
+        record.suppresses
+        or any(export.uses(record.name) for export in workspace.exports)
+        or bool(workspace.audiences.where(segment_name=record.name))
+        or bool(workspace.pushes.where(segment_name=record.name, finished=False))
+        or any(dependent.is_dynamic for dependent in made_of(workspace, record.name))
+    )
+
+
+def _spooled_by_finished(workspace: Workspace) -> list[str]:
+    names = workspace.spool.names()
+    if not names:
+        return []
+    finished = tuple(f"{push.id}-" for push in workspace.pushes.where(finished=True))
+    return [name for name in names if name.startswith(finished)]
+
+
+def _old_rejected(workspace: Workspace, now: datetime) -> list[str]:
+    return workspace.spool.names(_REJECTED, before=now - timedelta(days=min(REJECTED_DAYS, retention_days())))
+
+
+def _strays(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:
+    """Return files that nothing in the database stands for any more."""
+    pushes = tuple(f"{push.id}-" for push in workspace.pushes)
+    known = {
+        workspace.snapshots: tuple(f"{record.id}." for record in workspace.segments),
+        workspace.ledgers: tuple(f"{record.id}." for record in workspace.audiences),
+        workspace.spool: (*pushes, _REJECTED),
+    }
+    for files, beginnings in known.items():
+        yield from ((files, name) for name in files.names(before=before) if not name.startswith(beginnings))
+
+
+def _old_scratch(workspace: Workspace, before: datetime) -> list[Path]:
+    """Return the folders of long lists whose kernel was killed."""
+    return [each for each in workspace.scratch.iterdir() if each.stat().st_mtime < before.timestamp()]

@@ -1,0 +1,166 @@
+"""Schedules: at which moments something is due, whatever the clocks of its time zone do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict
+
+from ci_magics.errors import ArgumentError, nearest_name
+
+Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+WEEKDAYS: tuple[str, ...] = get_args(Weekday)
+MOST_TIMES = 4  # a day, as in Customer Insights
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_DAY = dt.timedelta(days=1)
+_MINUTE = dt.timedelta(minutes=1)
+#: Days to look at around a moment: a week, and a day that a time zone left out altogether on either side.
+_AROUND = 9
+
+
+class Schedule(BaseModel):
+    """Times of the day in a time zone, on every day or some days of the week.
+
+    A local time that does not exist, because clocks are put forward, stands for the next minute that does. A local
+    time that comes twice, because clocks are put back, counts once, when it comes first.
+
+    Parameters
+    ----------
+    weekdays
+        The days; none for every day.
+    times
+        One to four times of the day.
+    time_zone
+        Its name in the IANA database, such as ``Europe/Amsterdam``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weekdays: tuple[Weekday, ...] = ()
+    times: tuple[dt.time, ...]
+    time_zone: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)
+
+    def next_after(self, moment: dt.datetime) -> dt.datetime:
+        """Return the first moment after another one, in UTC."""
+        today = moment.astimezone(self.zone).date()
+        return next(each for each in self._between(today - _DAY, today + _AROUND * _DAY) if each > moment)
+
+    def latest_until(self, moment: dt.datetime) -> dt.datetime:
+        """Return the last moment that is not after another one, in UTC."""
+        today = moment.astimezone(self.zone).date()
+        return [each for each in self._between(today - _AROUND * _DAY, today + _DAY) if each <= moment][-1]
+
+    def document(self) -> dict[str, Any]:
+        """Return what is kept of it."""
+        return self.model_dump(mode="json")
+
+    def __str__(self) -> str:
+        days = f"weekly on {_listed(self.weekdays)}" if self.weekdays else "daily"
+        return f"{days} at {_listed([f'{each:%H:%M}' for each in self.times])} ({self.time_zone})"
+
+    def _between(self, first: dt.date, last: dt.date) -> list[dt.datetime]:
+        """Return the moments of some days in their order; two times that fall together are one."""
+        return sorted(set(self._moments(first, last)))
+
+    def _moments(self, first: dt.date, last: dt.date) -> Iterator[dt.datetime]:
+        zone = self.zone
+        for number in range((last - first).days + 1):
+            day = first + number * _DAY
+            if not self.weekdays or WEEKDAYS[day.weekday()] in self.weekdays:
+                yield from (_moment(dt.datetime.combine(day, time), zone) for time in self.times)
+
+
+def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), time_zone: str | None = None) -> Schedule:
+    """Check the choices of a schedule one by one.
+
+    Parameters
+    ----------
+    at
+        One to four times of the day, such as ``06:30``.
+    weekly
+        Days of the week, in full or by their first letters; none for every day.
+    time_zone
+        A name of the IANA database; the one of this machine unless given.
+
+    Raises
+    ------
+    ArgumentError
+        A choice is not possible; the error names the possible ones.
+    """
+    times = sorted({_time(each) for each in at})
+    if not times or len(times) > MOST_TIMES:
+        raise ArgumentError(
+            f"A schedule has one to {MOST_TIMES} times a day, and here are {len(times)}.",
+            "Give each with --at, for example --at 06:00.",
+            code="schedule_times",
+        )
+    days = {_weekday(each) for each in weekly}
+    return Schedule(
+        weekdays=tuple(each for each in get_args(Weekday) if each in days),
+        times=tuple(times),
+        time_zone=_known_zone(time_zone or local_time_zone()),
+    )
+
+
+def schedule_of(at: Sequence[str | dt.time], weekly: Sequence[str], time_zone: str | None) -> Schedule | None:
+    """Return the schedule of these choices, or None where none was made; see `make_schedule`."""
+    return make_schedule(at=at, weekly=weekly, time_zone=time_zone) if at or weekly or time_zone else None
+
+
+def local_time_zone() -> str:
+    """Return the time zone of this machine by its name; UTC where it has none."""
+    from tzlocal import get_localzone_name
+
+    return get_localzone_name() or "UTC"
+
+
+def _moment(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return when a clock on the wall shows a time; the next minute that it does show where it leaves that out."""
+    while True:
+        moment = local.replace(tzinfo=zone).astimezone(dt.UTC)
+        if moment.astimezone(zone).replace(tzinfo=None) == local:
+            return moment
+        local += _MINUTE
+
+
+def _time(value: str | dt.time) -> dt.time:
+    if isinstance(value, dt.time):
+        return value.replace(second=0, microsecond=0, tzinfo=None)
+    found = _CLOCK.fullmatch(str(value).strip())
+    if found:
+        return dt.time(int(found[1]), int(found[2]))
+    raise ArgumentError(
+        f"'{value}' is not a time of the day.", "Write hours and minutes, such as 06:30 or 18:00.", code="schedule_time"
+    )
+
+
+def _weekday(text: str) -> str:
+    folded = text.strip().casefold()
+    found = [day for day in WEEKDAYS if len(folded) >= 2 and day.casefold().startswith(folded)]
+    if len(found) != 1:
+        raise ArgumentError(f"There is no day '{text}'.", f"Use {', '.join(WEEKDAYS)}.", code="schedule_day")
+    return found[0]
+
+
+def _known_zone(name: str) -> str:
+    known = available_timezones()
+    if name in known:
+        return name
+    nearest = nearest_name(name, known) or next((each for each in sorted(known) if each.endswith(f"/{name}")), None)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ArgumentError(
+        f"There is no time zone '{name}'.{hint}", "Use a name such as Europe/Amsterdam.", code="time_zone"
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,23 @@
+"""What a person asks of a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_magics.segmentation.databases import Source
+from ci_magics.segmentation.rules import Rule
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a segment beside its name and its frame; see `ci_magics.segment`."""
+
+    email: str | None = None
+    key: str | None = None
+    where: str | None = None
+    rule: Rule | None = None
+    frames: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    database: Source | None = field(default=None, repr=False)

@@ -1,0 +1,45 @@
+"""``ci-magics forget``: forget a person who asks for it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from ci_magics.cli.command import DONE, PARTLY, Commands, add_command, answer
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    forget = add_command(commands, "forget", "suppress a person, take them out of every audience, delete what is kept")
+    who = forget.add_mutually_exclusive_group(required=True)
+    who.add_argument("--key", help="what identifies the person in segments")
+    who.add_argument("--hash", help="SHA-256 of the address, under either rule")
+    who.add_argument("--address", action="store_true", help="ask for the address, or read it from standard input")
+    forget.add_argument("--key-column", metavar="COL", help="which key, where several columns have this value")
+    forget.set_defaults(work=_forget)
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from ci_magics.activation.forgetting import forget
+
+    forgotten = forget(
+        key=options.key,
+        key_column=options.key_column,
+        sha256=options.hash,
+        address=_asked() if options.address else None,
+        show=_say,
+    )
+    answer(options, forgotten.document(), repr(forgotten))
+    return DONE if forgotten.erased else PARTLY
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+def _asked() -> str:
+    """Return the address without showing it, and without it being an argument."""
+    if sys.stdin.isatty():
+        return getpass.getpass("E-mail address (not shown): ")
+    return sys.stdin.readline().strip()

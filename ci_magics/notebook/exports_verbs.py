@@ -1,0 +1,215 @@
+"""What each verb of ``%ci_exports`` and ``ci-magics exports`` does, by the public function of the same job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.notebook.arguments import Arguments
+from ci_magics.notebook.call import text_of
+from ci_magics.notebook.exports_command import COMMAND, EDITS, TIMES
+
+if TYPE_CHECKING:
+    from ci_magics.activation.progress import Reporter
+
+_OF_VERB = {
+    "schedule": {*(each.key for each in TIMES), "system", "on", "off", "keep", "replace"},
+    "show": {"status", "since", "last", "details"},
+    "edit": {each.key for each in EDITS},
+    "remove": {"keep_ledger"},
+}
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to be done.
+
+    Parameters
+    ----------
+    verb
+        Empty for the list.
+    names
+        Of which exports.
+    """
+
+    verb: str
+    names: tuple[str, ...]
+    arguments: Arguments
+    progress: Reporter
+    show: Callable[[str], None]
+
+
+def carry_out(arguments: Arguments, progress: Reporter, show: Callable[[str], None]) -> Any:
+    """Do what a line says, and return what there is to see.
+
+    Raises
+    ------
+    ArgumentError
+        The verb is not known, misses a name, or has options that belong to another one.
+    CiError
+        See the functions of `ci_magics`.
+    """
+    verb, names = _verb_and_names(tuple(text_of(each) for each in arguments.words))
+    _require_options(verb, arguments)
+    return _VERBS[verb](Errand(verb, names, arguments, progress, show))
+
+
+def _verb_and_names(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the verb of a line and the names behind it; a name alone is shown."""
+    if not words:
+        return "", ()
+    if words[0] in _VERBS:
+        return words[0], words[1:]
+    names = ci.open_workspace().exports.names()
+    if words[0] in names:
+        return "show", words
+    nearest = nearest_name(words[0], [*_VERBS, *names])
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ArgumentError(
+        f"{COMMAND.name} does not know '{words[0]}'.{hint}",
+        f"Use {', '.join(each for each in _VERBS if each)}.",
+        code="unknown_verb",
+    )
+
+
+def _require_options(verb: str, arguments: Arguments) -> None:
+    for name in arguments.options:
+        homes = [each for each, options in _OF_VERB.items() if name in options]
+        if homes and verb not in homes:
+            raise ArgumentError(
+                f"--{name.replace('_', '-')} belongs to {COMMAND.name} {homes[0]}.",
+                f"See {COMMAND.name} --help.",
+                code="option_of_another_verb",
+            )
+
+
+def _list(_errand: Errand) -> Any:
+    return ci.list_exports()
+
+
+def _run(errand: Errand) -> Any:
+    _require_name(errand)
+    if len(errand.names) == 1:
+        return ci.run_export(errand.names[0], progress=errand.progress, show=errand.show)
+    return ci.run_exports(*errand.names, progress=errand.progress, show=errand.show)
+
+
+def _run_all(errand: Errand) -> Any:
+    if errand.names:
+        raise ArgumentError("run-all takes no name.", f"Write {COMMAND.name} run {errand.names[0]}.", code="no_name")
+    return ci.run_exports(progress=errand.progress, show=errand.show)
+
+
+def _show(errand: Errand) -> Any:
+    arguments = errand.arguments
+    if arguments.given("details"):
+        return ci.export_run_details(arguments.given("details"))
+    filters = {name: arguments.given(name) for name in ("status", "last") if arguments.given(name) is not None}
+    since = arguments.given("since")
+    if len(errand.names) == 1 and not filters and since is None:
+        return ci.show_export(errand.names[0])
+    return ci.export_history(*errand.names, **filters, since=_moment(since) if since else None)
+
+
+def _duplicate(errand: Errand) -> Any:
+    if len(errand.names) != 2:
+        raise ArgumentError(
+            "duplicate needs the export and a new name.", f"Write {COMMAND.name} duplicate NAME NEW.", code="no_name"
+        )
+    ci.duplicate_export(*errand.names)
+    return ci.list_exports(*errand.names)
+
+
+def _edit(errand: Errand) -> Any:
+    _require_name(errand, only_one=True)
+    arguments = errand.arguments
+    choices: dict[str, Any] = {
+        each.key: arguments.switch(each.key) if each.value is None else arguments.given(each.key)
+        for each in EDITS
+        if each.key in arguments.options and not each.repeatable
+    }
+    if "exclude" in arguments.options:
+        choices["exclude"] = arguments.all("exclude")
+    edited = ci.edit_export(
+        errand.names[0], segments=arguments.all("segment"), without=arguments.all("without"), **choices
+    )
+    return ci.show_export(edited.name)
+
+
+def _detach(errand: Errand) -> Any:
+    _require_name(errand)
+    ci.detach_export(*errand.names)
+    return ci.list_exports(*errand.names)
+
+
+def _remove(errand: Errand) -> Any:
+    _require_name(errand)
+    forgotten = ci.remove_export(*errand.names, keep_ledger=errand.arguments.switch("keep_ledger"))
+    for sentence in forgotten:
+        errand.show(sentence)
+    return ci.list_exports()
+
+
+def _schedule(errand: Errand) -> Any:
+    arguments = errand.arguments
+    times = {
+        "at": arguments.all("at"),
+        "weekly": arguments.all("weekly"),
+        "time_zone": arguments.given("time_zone"),
+    }
+    active = _on_or_off(arguments)
+    if errand.names:
+        keep = _one_of(arguments, "keep", "replace")
+        follow = arguments.switch("system")
+        ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep)
+        return ci.list_exports(*errand.names)
+    if not any(times.values()) and active is None:
+        return ci.system_schedule()
+    return ci.set_system_schedule(**times, active=active is not False)
+
+
+_VERBS: Mapping[str, Callable[[Errand], Any]] = {
+    "": _list,
+    "run": _run,
+    "run-all": _run_all,
+    "show": _show,
+    "duplicate": _duplicate,
+    "edit": _edit,
+    "detach": _detach,
+    "remove": _remove,
+    "schedule": _schedule,
+}
+
+
+def _on_or_off(arguments: Arguments) -> bool | None:
+    return _one_of(arguments, "on", "off")
+
+
+def _one_of(arguments: Arguments, yes: str, no: str) -> bool | None:
+    """Return True, False or None for two switches that exclude each other."""
+    if arguments.switch(yes) and arguments.switch(no):
+        raise ArgumentError(f"--{yes} and --{no} exclude each other.", "Choose one.", code="two_ways")
+    return True if arguments.switch(yes) else False if arguments.switch(no) else None
+
+
+def _require_name(errand: Errand, *, only_one: bool = False) -> None:
+    if not errand.names:
+        raise ArgumentError(
+            f"{errand.verb} needs the name of an export.", f"{COMMAND.name} lists them.", code="no_name"
+        )
+    if only_one and len(errand.names) > 1:
+        raise ArgumentError(f"{errand.verb} takes one export.", "Write one in each line.", code="too_many_words")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentError(
+            f"'{text}' is not a day.", "Write it as 2026-11-01, or 2026-11-01T06:00.", code="not_a_day"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

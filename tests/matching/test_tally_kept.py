@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ci_magics.matching.matched import match_batch
+from ci_magics.matching.tally import Tally
+from ci_magics.matching.tally_kept import named_again, read_back, written
+from ci_magics.segmentation.records import batch_of_records, record_schema
+
+SCHEMA = record_schema({"key": False, "email": False})
+DOMAINS = ["contoso.com", "fabrikam.com", "jansen.example", "deboer.example"]
+ADDRESSES = st.sampled_from([f"p{number}@{domain}" for number in range(3) for domain in DOMAINS] + ["bad", "a@b@c", ""])
+
+
+def add(tally: Tally, addresses: list[str]) -> None:
+    rows = [{"key": str(number), "email": address} for number, address in enumerate(addresses)]
+    own = Tally()
+    match_batch(batch_of_records(rows, ["key", "email"], SCHEMA), own)
+    tally.merge(own)
+
+
+@given(st.lists(st.lists(ADDRESSES, max_size=30), min_size=1, max_size=5))
+def test_a_tally_that_is_put_down_and_taken_up_again_ends_the_same(stretches: list[list[str]]) -> None:
+    undisturbed, kept = Tally(), Tally()
+    for stretch in stretches:
+        add(undisturbed, stretch)
+        add(kept, stretch)
+        kept = read_back(json.loads(json.dumps(written(kept))))
+    assert named_again(kept).domains() == undisturbed.domains()
+    assert kept.examples() == undisturbed.examples()
+
+
+def test_a_rare_domain_is_written_as_a_hash_and_a_common_one_by_its_name() -> None:
+    tally = Tally()
+    add(tally, [f"p{number}@contoso.com" for number in range(10)] + ["eva@jansen.example", "eva,@deboer.example"])
+    text = json.dumps(written(tally))
+    assert "contoso.com" in text
+    assert "jansen" not in text
+    assert "deboer" not in text

@@ -1,0 +1,108 @@
+"""Customer Insights by magics: signing in, making a segment, and what Tab offers."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contoso import connect
+from IPython.core.completer import provisionalcompleter
+
+from ci_magics.errors import ArgumentError, SegmentError
+
+if TYPE_CHECKING:
+    from conftest import Notebook, RunningEmulator
+
+MAKE = '%ci_segment "Male under 40" --from-insights Male_under_40'
+
+
+@pytest.fixture
+def opened(notebook: Notebook, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    """A notebook that has opened Customer Insights."""
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    notebook.run("source = %ci_connect --insights Contoso")
+    return notebook
+
+
+def words(notebook: Notebook, cell: str) -> list[str]:
+    with provisionalcompleter():
+        return [each.text for each in notebook.shell.Completer.completions(cell, len(cell))]
+
+
+@pytest.mark.parametrize("via", ["", "--via rest", "--via csv", "--via dataverse"])
+def test_a_segment_is_made_of_one_there(opened: Notebook, via: str) -> None:
+    segment = opened.run(f"{MAKE} --instance Contoso {via}")
+    assert segment.name == "Male under 40"
+    assert segment.rows == opened.variables["source"].segment("Male_under_40").members
+
+
+def test_the_only_instance_needs_no_name_and_no_connection_before(
+    notebook: Notebook, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    error = notebook.fail(MAKE)
+    assert isinstance(error, ArgumentError)
+    assert "Contoso, Contoso trial" in str(error)
+    notebook.run("%ci_connect --insights Contoso")
+    assert notebook.run(MAKE).rows > 300
+
+
+def test_both_accounts_are_listed(opened: Notebook) -> None:
+    connect()
+    listed = opened.run("%ci_connect")
+    assert [(each.name, each.type) for each in listed] == [
+        ("Contoso EU", "Microsoft Advertising"),
+        ("Contoso", "Customer Insights"),
+    ]
+    for shown in (repr(listed), listed._repr_html_()):
+        assert "customer 222, account 111" in shown
+        assert "Customer Insights" in shown
+
+
+def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) -> None:
+    assert "%ci_connect --insights NAME" in repr(notebook.run("%ci_connect"))
+
+
+@pytest.mark.parametrize("more", ["customers", '--where "TotalSpend > 5"', "--rule 'TotalSpend > 5'"])
+def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str) -> None:
+    line = f"{MAKE} {more}" if more.startswith("--") else MAKE.replace(" --from", f" {more} --from")
+    assert "taken as it is" in str(opened.fail(line))
+
+
+def test_an_advertising_account_is_not_opened_in_the_same_line(opened: Notebook) -> None:
+    assert "another account" in str(opened.fail("%ci_connect --insights Contoso --agree"))
+    assert "another account" in str(opened.fail('%ci_connect "Contoso EU" --insights Contoso'))
+
+
+def test_a_segment_of_accounts_is_refused(opened: Notebook) -> None:
+    error = opened.fail('%ci_segment "Key accounts" --from-insights Key_accounts')
+    assert isinstance(error, SegmentError)
+    assert "isn't eligible for this export destination" in str(error)
+
+
+def test_a_way_that_there_is_not_gets_the_nearest(opened: Notebook) -> None:
+    assert "Did you mean 'dataverse'" in str(opened.fail(f"{MAKE} --via dataverze"))
+
+
+def test_tab_offers_segments_as_they_were_listed_last_and_asks_nobody(
+    opened: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.run("source.segments()")
+
+    def no_network(*_anything: Any, **_more: Any) -> None:
+        raise AssertionError("completion touches the network")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    assert words(opened, '%ci_segment "Mine" --from-insights Mal') == ["Male_under_40"]
+    assert "Big_spenders" in words(opened, '%ci_segment "Mine" --from-insights ')
+    assert words(opened, '%ci_segment "Mine" --from-insights Over21 --instance ') == ["Contoso"]
+    assert words(opened, '%ci_segment "Mine" --from-insights Over21 --via d') == ["dataverse"]
+
+
+def test_quiet_says_nothing(opened: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    opened.run(f"{MAKE} --quiet")
+    assert capsys.readouterr().out == ""
+    opened.run('%ci_segment "Mine" --from-insights Male_under_40')
+    assert "refreshed it" in capsys.readouterr().out
