@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ci_magics.activation.signing_in import noted_sign_in
-from ci_magics.matching.html_table import table
-from ci_magics.segmentation.shown import text_table
+from ci_magics.showing.html_table import table
+from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:

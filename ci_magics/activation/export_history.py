@@ -13,8 +13,8 @@ from ci_magics.activation.export_list import ExportLine, current_status, list_ex
 from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, Run
 from ci_magics.activation.runs import load_run
 from ci_magics.errors import ArgumentError, nearest_name, not_found
-from ci_magics.matching.html_table import table
-from ci_magics.segmentation.shown import text_table
+from ci_magics.showing.html_table import table
+from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -12,9 +12,9 @@ from ci_magics.activation.export_schedules import schedule_text
 from ci_magics.activation.run import FAILED, RUNNING
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
-from ci_magics.matching.html_table import table
 from ci_magics.microsoft.clock import Clock, SystemClock
-from ci_magics.segmentation.shown import text_table
+from ci_magics.showing.html_table import table
+from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.errors import ExportRefusedError
-from ci_magics.matching.picture import counted
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import AudienceRecord
