@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ci_magics.errors import ArgumentError
-from ci_magics.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
 
 #: What can be done with saved exports; none of them can be the name of one.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
