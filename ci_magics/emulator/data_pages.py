@@ -16,14 +16,13 @@ from ci_magics.emulator.odata_filter import FilterError, segments
 from ci_magics.emulator.odata_query import OptionError, Options, read_options
 from ci_magics.emulator.paging import address, altered, encoded, offset_of, token_for, without
 from ci_magics.emulator.replies import Reply
-from ci_magics.emulator.state import World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 
 _ALLOWED = frozenset(
     ("$filter", "$select", "$top", "$skip", "$skiptoken", "$orderby", "$search", "$expand", "forceSearch", "proxy")
 )
 _FLAGS = ("true", "false", "True", "False")
 _PATH = re.compile(r"(?P<entity>\w+)(?:\('(?P<key>[^']*)'\))?(?:/(?P<related>\w+))?")
-_EMAIL = "EMail"
 _TAKEN = {"application/json", "application/*", "*/*"}
 
 
@@ -99,7 +98,7 @@ def _page(world: World, call: Call, entity: Entity, rows: Rows, options: Options
     if "$expand" in call.query:
         frame = searching.expanded(frame, page, call.query["$expand"])
     body = encoded(frame, before, link, omit_nulls=world.settings.omit_nulls)
-    return Reply(without(_EMAIL, body, call))
+    return Reply(without(EMAIL_NAMES, body, call))
 
 
 def _start(world: World, call: Call, options: Options) -> int:
