@@ -6,8 +6,8 @@ Names and semantic types follow the sample data and documents of Customer Insigh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ import polars as pl
 from ci_magics.emulator.drawing import Rows, chosen, drawn, hexadecimal, mixed
 from ci_magics.emulator.mail import addresses
 from ci_magics.emulator.names import CITIES, FEMALE, LAST, MALE, STREETS, in_addresses
+from ci_magics.emulator.state import EMAIL_NAMES
 
 ALTERNATE_KEY = "eCommerce_eCommerceContacts_ContactId"
 _GIVEN = (in_addresses(MALE), in_addresses(FEMALE))
@@ -152,3 +153,13 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute(ALTERNATE_KEY, "Edm.String", None, _contact_ids),
     )
 }
+EMAIL = "EMail"
+#: Names that the e-mail attribute has in one instance or another: the setting ``email_attributes`` chooses.
+ALL_ATTRIBUTES = ATTRIBUTES | {name: replace(ATTRIBUTES[EMAIL], name=name) for name in EMAIL_NAMES}
+
+
+def attributes_of(emails: Iterable[str]) -> dict[str, Attribute]:
+    """Return the attributes of a profile whose e-mail attributes have these names."""
+    names = list(ATTRIBUTES)
+    place = names.index(EMAIL)
+    return {name: ALL_ATTRIBUTES[name] for name in [*names[:place], *emails, *names[place + 1 :]]}

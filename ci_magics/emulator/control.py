@@ -13,7 +13,7 @@ from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import is_number, read_faults
 from ci_magics.emulator.people import People
 from ci_magics.emulator.replies import Refusal, Reply
-from ci_magics.emulator.state import Settings, World
+from ci_magics.emulator.state import EMAIL_NAMES, Settings, World
 
 MAX_HOURS = 100_000
 MAX_CUSTOMERS = 20_000_000
@@ -28,6 +28,7 @@ _RULES: dict[str, Any] = {
     "fault_seed": lambda value: type(value) is int,
     "customers": lambda value: type(value) is int and 0 <= value <= MAX_CUSTOMERS,
     "next_link": lambda value: value in ("skip", "skiptoken", "none"),
+    "email_attributes": lambda value: _are_emails(value),
     "email_semantic_type": lambda value: value in ("IdentityServiceEmail", "Identity.Service.Email", ""),
     "enum_case": lambda value: value in ("mixed", "camel", "pascal"),
     "odata_count": lambda value: isinstance(value, bool),
@@ -41,6 +42,12 @@ _RULES: dict[str, Any] = {
     "dataverse_concurrent": lambda value: type(value) is int and 1 <= value <= 10_000,
     "profiles_lag": lambda value: type(value) is int and 0 <= value <= MAX_CUSTOMERS,
 }
+
+
+def _are_emails(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each in EMAIL_NAMES for each in value):
+        return False
+    return len({each.lower() for each in value}) == len(value)
 
 
 def check_control(world: World, call: Call) -> None:

@@ -16,14 +16,14 @@ from ci_magics.emulator.odata_filter import FilterError, segments
 from ci_magics.emulator.odata_query import OptionError, Options, read_options
 from ci_magics.emulator.paging import address, altered, encoded, offset_of, token_for, without
 from ci_magics.emulator.replies import Reply
-from ci_magics.emulator.state import World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 
 _ALLOWED = frozenset(
     ("$filter", "$select", "$top", "$skip", "$skiptoken", "$orderby", "$search", "$expand", "forceSearch", "proxy")
 )
+_PROFILE_ONLY = {"$orderby", "$search", "$expand"}
 _FLAGS = ("true", "false", "True", "False")
 _PATH = re.compile(r"(?P<entity>\w+)(?:\('(?P<key>[^']*)'\))?(?:/(?P<related>\w+))?")
-_EMAIL = "EMail"
 _TAKEN = {"application/json", "application/*", "*/*"}
 
 
@@ -57,8 +57,8 @@ def _options(call: Call, entity: Entity) -> Options:
     for flag in ("proxy", "forceSearch"):
         if call.query.get(flag, "true") not in _FLAGS:
             raise odata_error(400, f"{flag} must be true or false.")
-    if (options.condition or options.order) and entity.name != "Customer":
-        raise odata_error(400, f"$filter and $orderby are not supported on {entity.name}.")
+    if entity.name != entities.PROFILE and (options.condition or set(call.query) & _PROFILE_ONLY):
+        raise odata_error(400, f"{entity.name} cannot be filtered, ordered, searched or expanded.")
     if "$expand" in call.query and ("$search" in call.query or call.query.get("$select", "*") != "*"):
         raise odata_error(400, "$expand goes neither with $search nor with a part of the attributes.")
     return options
@@ -75,7 +75,7 @@ def _rows(world: World, call: Call, entity: Entity, options: Options) -> Rows:
     missing = sorted(asked - set(world.insights.segments))
     if missing:
         raise odata_error(404, f"There is no segment {missing[0]}.", missing[0])
-    if entity.name != "Customer":
+    if entity.name != entities.PROFILE:
         return entity.rows(world)
     try:
         rows = selection.matching(world, options.condition, options.order)
@@ -99,7 +99,7 @@ def _page(world: World, call: Call, entity: Entity, rows: Rows, options: Options
     if "$expand" in call.query:
         frame = searching.expanded(frame, page, call.query["$expand"])
     body = encoded(frame, before, link, omit_nulls=world.settings.omit_nulls)
-    return Reply(without(_EMAIL, body, call))
+    return Reply(without(EMAIL_NAMES, body, call))
 
 
 def _start(world: World, call: Call, options: Options) -> int:
@@ -130,7 +130,7 @@ def _context(call: Call, name: str, options: Options) -> str:
 
 
 def _of_one(world: World, call: Call, entity: Entity, key: str, related: str | None, options: Options) -> Reply:
-    row = population.row_of(key, world.settings.customers) if entity.name == "Customer" else None
+    row = population.row_of(key, world.settings.customers) if entity.name == entities.PROFILE else None
     if row is None:
         raise odata_error(404, "There is no such row.", call.arguments["path"])
     if related is None:

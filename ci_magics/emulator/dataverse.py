@@ -9,14 +9,14 @@ from urllib.parse import quote, unquote
 
 from ci_magics.emulator import jobs
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.dataverse_sets import PREFIX, SETS, EntitySet
+from ci_magics.emulator.dataverse_sets import SETS, EntitySet, logical
 from ci_magics.emulator.insights_checks import check_dataverse
 from ci_magics.emulator.insights_replies import dataverse_error
 from ci_magics.emulator.odata_filter import Both, Comparison, Condition, FilterError, Not
 from ci_magics.emulator.odata_query import OptionError, Options, read_options
 from ci_magics.emulator.paging import address, altered, encoded, offset_of, token_for, without
 from ci_magics.emulator.replies import Reply
-from ci_magics.emulator.state import World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 from ci_magics.emulator.throttling import admit_dataverse, charge_dataverse
 
 _ALLOWED = frozenset(("$select", "$filter", "$orderby", "$top", "$skiptoken", "$count"))
@@ -54,7 +54,7 @@ def get_rows(world: World, call: Call) -> Reply:
     if found is None:
         raise dataverse_error(404, _NO_SET, f"There is no resource {call.arguments['set']}.")
     jobs.settle(world)
-    options = _options(call, found)
+    options = _options(world, call, found)
     if call.fault == "segment_deleted":
         _delete_asked(world, options.condition)
     try:
@@ -75,13 +75,13 @@ def _begin(world: World, call: Call) -> dict[str, str]:
     return {"OData-Version": "4.0", **admit_dataverse(world)}
 
 
-def _options(call: Call, found: EntitySet) -> Options:
+def _options(world: World, call: Call, found: EntitySet) -> Options:
     if "$skip" in call.query:
         raise dataverse_error(400, _NOT_UNDERSTOOD, "$skip is not supported.")
     if call.query.get("$count", "false") not in ("true", "false"):
         raise dataverse_error(400, _NOT_UNDERSTOOD, "$count must be true or false.")
     try:
-        return read_options(call.query, list(found.columns), _ALLOWED)
+        return read_options(call.query, found.names(world), _ALLOWED)
     except OptionError as error:
         raise dataverse_error(400, _NOT_UNDERSTOOD, str(error)) from None
 
@@ -102,7 +102,8 @@ def _page(world: World, call: Call, found: EntitySet, options: Options, rows: An
     if call.query.get("$count") == "true":
         before["@odata.count"] = min(len(rows), _COUNTED_UP_TO)
     link = altered(call, _next_link(world, call, stop, number + 1) if stop < end else None)
-    body = without(f"{PREFIX}email", encoded(frame, before, link, omit_nulls=world.settings.omit_nulls), call)
+    body = encoded(frame, before, link, omit_nulls=world.settings.omit_nulls)
+    body = without({logical(each) for each in EMAIL_NAMES}, body, call)
     applied = {"Preference-Applied": f"odata.maxpagesize={preferred[1]}"} if preferred else {}
     return Reply(body, 200, applied, _JSON)
 

@@ -13,13 +13,14 @@ import numpy as np
 import polars as pl
 
 from ci_magics.emulator import selection
-from ci_magics.emulator.attributes import ALTERNATE_KEY, ATTRIBUTES, customer_ids
+from ci_magics.emulator.attributes import ALL_ATTRIBUTES, ALTERNATE_KEY, ATTRIBUTES, customer_ids
 from ci_magics.emulator.drawing import Rows, drawn, hexadecimal
 from ci_magics.emulator.entities import FIXED
 from ci_magics.emulator.odata_filter import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
-from ci_magics.emulator.state import World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 
 PREFIX = "msdynci_"
+_PROFILE_KEY = "msdynci_customerprofileid"
 Column = Callable[[World, Rows], pl.Series]
 
 
@@ -39,6 +40,11 @@ class EntitySet:
     key: str
     columns: dict[str, Column]
     rows: Callable[[World, Condition | None, tuple[str, bool] | None], Rows]
+
+    def names(self, world: World) -> list[str]:
+        """Return the columns that a row has; which of them is the e-mail address is a setting."""
+        hidden = _EMAILS - {logical(each) for each in world.settings.email_attributes}
+        return [name for name in self.columns if self.key != _PROFILE_KEY or name not in hidden]
 
     def frame(self, world: World, rows: Rows, names: Iterable[str]) -> pl.DataFrame:
         """Return some columns of some rows, after the mark of their version."""
@@ -69,7 +75,8 @@ def logical(attribute: str) -> str:
     return PREFIX + attribute.lower()
 
 
-_ATTRIBUTES = {logical(name): name for name in ATTRIBUTES}
+_ATTRIBUTES = {logical(name): name for name in ALL_ATTRIBUTES}
+_EMAILS = {logical(name) for name in EMAIL_NAMES}
 
 
 def _profiles(world: World, condition: Condition | None, order: tuple[str, bool] | None) -> Rows:
@@ -178,9 +185,9 @@ SETS: dict[str, EntitySet] = {
     for each in (
         EntitySet(
             "msdynci_customerprofiles",
-            "msdynci_customerprofileid",
-            {"msdynci_customerprofileid": _guids(42)}
-            | {column: _as_in(ATTRIBUTES[name].invent) for column, name in _ATTRIBUTES.items()},
+            _PROFILE_KEY,
+            {_PROFILE_KEY: _guids(42)}
+            | {column: _as_in(ALL_ATTRIBUTES[name].invent) for column, name in _ATTRIBUTES.items()},
             _profiles,
         ),
         EntitySet(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ci_magics.emulator import population, selection
-from ci_magics.emulator.attributes import ALTERNATE_KEY, ATTRIBUTES, Attribute
+from ci_magics.emulator.attributes import ALL_ATTRIBUTES, ALTERNATE_KEY, ATTRIBUTES, Attribute, attributes_of
 from ci_magics.emulator.drawing import Rows, chosen, drawn, hexadecimal
 from ci_magics.emulator.state import World
 
 ACTIVITIES_EACH = 2
+PROFILE = "Customer"
 _KINDS = ("OnlinePurchase", "StorePurchase", "WebsiteReview", "LoyaltyEnrollment")
 _SOURCE_NAMES = {"ContactId": ALTERNATE_KEY} | {
     name: name
@@ -53,11 +54,17 @@ class Entity:
 
 def all_entities(world: World) -> list[Entity]:
     """Return the entities, those of the segments last."""
-    return [*FIXED.values(), *(_segment_entity(name, world) for name in world.insights.segments)]
+    return [
+        _profile_entity(world),
+        *FIXED.values(),
+        *(_segment_entity(name, world) for name in world.insights.segments),
+    ]
 
 
 def find_entity(world: World, name: str) -> Entity | None:
     """Return an entity by its name."""
+    if name == PROFILE:
+        return _profile_entity(world)
     if name in FIXED:
         return FIXED[name]
     return _segment_entity(name, world) if name in world.insights.segments else None
@@ -68,15 +75,20 @@ def activities_of(row: int) -> Rows:
     return population.span(row * ACTIVITIES_EACH, (row + 1) * ACTIVITIES_EACH)
 
 
+def _profile_entity(world: World) -> Entity:
+    attributes = tuple(attributes_of(world.settings.email_attributes).values())
+    return Entity(PROFILE, "profile", attributes, _customer, _all_customers, semantic_type="Person")
+
+
 def _segment_entity(name: str, world: World) -> Entity:
     query = world.insights.segments[name].query
     projected = [
         attribute
         for projection in query.get("projectedAttributes") or []
         for attribute in projection.get("attributeNames") or []
-        if attribute in ATTRIBUTES and attribute != "CustomerId"
+        if attribute in ALL_ATTRIBUTES and attribute != "CustomerId"
     ]
-    attributes = tuple(ATTRIBUTES[each] for each in ("CustomerId", *projected))
+    attributes = tuple(ALL_ATTRIBUTES[each] for each in ("CustomerId", *projected))
 
     def members(world: World) -> Rows:
         return selection.members(world, name)
@@ -113,7 +125,6 @@ _SOURCE = tuple(Attribute(name, "Edm.String", None, ATTRIBUTES[own].invent) for 
 FIXED: dict[str, Entity] = {
     each.name: each
     for each in (
-        Entity("Customer", "profile", tuple(ATTRIBUTES.values()), _customer, _all_customers, semantic_type="Person"),
         Entity(
             "UnifiedActivity",
             "unifiedActivity",

@@ -11,9 +11,8 @@ from ci_magics.emulator.insights_reading import at_home, begin, flag, shown
 from ci_magics.emulator.insights_replies import api_error, moment, spelled
 from ci_magics.emulator.insights_state import LAST_REFRESH
 from ci_magics.emulator.replies import Reply
-from ci_magics.emulator.state import World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 
-_EMAIL = "EMail"
 _BYTES_A_FIELD = 14
 
 
@@ -90,7 +89,7 @@ def _entity(world: World, entity: Entity) -> dict[str, Any]:
 def _attribute(world: World, entity: Entity, name: str) -> dict[str, Any]:
     attribute = next(each for each in entity.attributes if each.name == name)
     semantic = attribute.semantic_type
-    if name == _EMAIL and semantic is not None:
+    if name in EMAIL_NAMES and semantic is not None:
         semantic = world.settings.email_semantic_type or None
     return {
         "name": name,

@@ -109,8 +109,8 @@ def cut(reply: Reply, *, hang_up: bool) -> Reply:
     if isinstance(whole, bytes):
         half = whole[: len(whole) // 2]
     else:
-        first = next(islice(whole, 1), b"")
-        half = first[: len(first) // 2]
+        some = b"".join(islice(whole, 2))  # the header is a piece of its own
+        half = some[: len(some) // 2]
     reply.body = half
     reply.breaks_off = hang_up
     return reply

@@ -7,6 +7,7 @@ import hmac
 import io
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
@@ -63,20 +64,25 @@ def altered(call: Call, link: str | None) -> str | None:
     return link.replace(call.origin, FOREIGN, 1) if call.fault == "foreign_next_link" else link
 
 
-def without(name: str, body: bytes, call: Call) -> bytes:
+def without(names: Collection[str], body: bytes, call: Call) -> bytes:
     """Leave an attribute out of some rows, where a fault says so: as if the profile had none."""
     if call.fault != "no_email":
         return body
-    rows = call.fault_details.get("indexes", [0])
+    for name in names:
+        body = _left_out(name, body, call.fault_details.get("indexes", [0]))
+    return body
+
+
+def _left_out(name: str, body: bytes, rows: Collection[int]) -> bytes:
     place = -1
 
-    def left_out(match: re.Match[bytes]) -> bytes:
+    def replaced(match: re.Match[bytes]) -> bytes:
         nonlocal place
         place += 1
         return b"" if place in rows else match[0]
 
     pattern = rb',?"%s":(?:null|"(?:[^"\\]|\\.)*")' % name.encode()
-    return re.sub(pattern, left_out, body).replace(b"{,", b"{")
+    return re.sub(pattern, replaced, body).replace(b"{,", b"{")
 
 
 def _without_nulls(rows: bytes, frame: pl.DataFrame) -> bytes:

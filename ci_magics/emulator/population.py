@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import polars as pl
 
-from ci_magics.emulator.attributes import ATTRIBUTES, customer_ids
+from ci_magics.emulator.attributes import ALL_ATTRIBUTES, customer_ids
 from ci_magics.emulator.drawing import Rows, unmixed
 
 _AT_ONCE = 100_000
@@ -24,7 +24,7 @@ def span(start: int, stop: int) -> Rows:
 
 def profiles(rows: Rows, names: Iterable[str]) -> pl.DataFrame:
     """Return some attributes of some customers."""
-    return pl.DataFrame({name: ATTRIBUTES[name].invent(rows) for name in names})
+    return pl.DataFrame({name: ALL_ATTRIBUTES[name].invent(rows) for name in names})
 
 
 def chunks(size: int) -> Iterator[Rows]:

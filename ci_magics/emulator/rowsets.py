@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ci_magics.emulator.attributes import ATTRIBUTES
+from ci_magics.emulator.attributes import ALL_ATTRIBUTES
 
 _ENTITY = "Customer"
 
@@ -53,12 +53,12 @@ def _criteria(criteria: Any, names: set[str], now: float) -> pl.Expr:
 
 def _comparison(criteria: dict[str, Any], names: set[str], now: float) -> pl.Expr:
     entity, _, name = str(criteria.get("attribute")).partition(".")
-    if entity != _ENTITY or name not in ATTRIBUTES:
+    if entity != _ENTITY or name not in ALL_ATTRIBUTES:
         raise RuleError(f"attribute {criteria.get('attribute')}")
     names.add(name)
     operator = str(criteria.get("comparisonOperator")).lower()
     column = pl.col(name)
-    kind = ATTRIBUTES[name].data_type
+    kind = ALL_ATTRIBUTES[name].data_type
     fold = bool(criteria.get("ignoreCase")) and kind == "Edm.String"
     column = column.str.to_lowercase() if fold else column
     value, values = criteria.get("value"), criteria.get("listOfValues") or []

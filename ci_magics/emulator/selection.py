@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ci_magics.emulator import population, rowsets
-from ci_magics.emulator.attributes import ATTRIBUTES
+from ci_magics.emulator.attributes import ALL_ATTRIBUTES
 from ci_magics.emulator.drawing import Rows
 from ci_magics.emulator.odata_filter import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
 from ci_magics.emulator.odata_filter import names as names_in
@@ -152,7 +152,7 @@ def _matching(world: World, condition: Condition | None) -> Rows:
 def _expression(condition: OneOf | Comparison) -> pl.Expr:
     column = pl.col(condition.name)
     values = condition.values if isinstance(condition, OneOf) else (condition.value,)
-    if not all(value is None or type(value) in _TYPES[ATTRIBUTES[condition.name].data_type] for value in values):
+    if not all(value is None or type(value) in _TYPES[ALL_ATTRIBUTES[condition.name].data_type] for value in values):
         raise FilterError(f"a value does not fit {condition.name}")
     if isinstance(condition, OneOf):
         return column.is_in(list(condition.values), nulls_equal=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import uuid
@@ -140,10 +141,11 @@ class Front(tornado.web.RequestHandler):
         """Send a body; one that is made piece by piece as the client takes it."""
         body = reply.encoded()
         if not isinstance(body, bytes):
-            for piece in body:
-                self.write(piece)
-                await self.flush()
-            self.finish()
+            with contextlib.suppress(tornado.iostream.StreamClosedError):  # the client has had enough
+                for piece in body:
+                    self.write(piece)
+                    await self.flush()
+                self.finish()
         elif reply.breaks_off:
             self.set_header("Content-Length", len(body) * 2 + 1)
             self.write(body)

@@ -19,6 +19,7 @@ ADVERTISING = "https://ads.microsoft.com/msads.manage"
 SANDBOX_ADVERTISING = "https://si.ads.microsoft.com/msads.manage"
 INSIGHTS = "https://api.ci.ai.microsoft.com/.default"
 DATAVERSE = "https://contoso.crm.dynamics.com/.default"
+EMAIL_NAMES = ("EMail", "Email", "EmailAddress", "primaryEmail", "LoyaltyEmail")
 HOUR = 3600.0
 TOKEN_SECONDS = HOUR
 KEPT_REQUESTS = 200_000
@@ -57,6 +58,7 @@ class Settings:
     fault_seed: int = 0
     customers: int = 5_000
     next_link: str = "skip"
+    email_attributes: list[str] = field(default_factory=lambda: ["EMail"])
     email_semantic_type: str = "IdentityServiceEmail"
     enum_case: str = "mixed"
     odata_count: bool = True

@@ -8,10 +8,9 @@ from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
-from sqlalchemy.exc import SQLAlchemyError
 from tornado.web import authenticated
 
-from ci_magics.errors import CiError, WorkspaceError, without_addresses
+from ci_magics.errors import CiError, without_addresses
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.store import open_workspace
 
@@ -39,12 +38,7 @@ class OverviewHandler(APIHandler):
 
 def _read() -> dict[str, Any]:
     """Read the workspace, in a thread: a database may let one wait."""
-    try:
-        seen: dict[str, Any] = _masked(asdict(overview(open_workspace())))
-    except SQLAlchemyError as error:
-        raise WorkspaceError(
-            "The workspace cannot be read.", "It is tried again by itself.", code=type(error).__name__
-        ) from None
+    seen: dict[str, Any] = _masked(asdict(overview(open_workspace())))
     return seen
 
 

@@ -7,13 +7,43 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci_magics import __version__
+from ci_magics.activation.export_list import ExportLine, list_exports
 from ci_magics.activation.journal import Journal
 from ci_magics.activation.run import RUNNING, AudienceResult
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
+from ci_magics.workspace.export_models import NO_CONNECTION
 from ci_magics.workspace.models import Connection, RunRecord
 from ci_magics.workspace.store import Workspace
 
 _SHOWN_RUNS = 20
+
+
+@dataclass(frozen=True)
+class ExportView:
+    """A saved export.
+
+    Parameters
+    ----------
+    last_run, next_run
+        In UTC, ISO 8601; None where there is none.
+    overdue
+        Whether it should have run at ``next_run`` and has not yet.
+    schedule
+        In words.
+    may_run
+        Whether the person may run it.
+    """
+
+    name: str
+    connection: str
+    segments: tuple[str, ...]
+    status: str
+    reason: str
+    last_run: str | None
+    next_run: str | None
+    overdue: bool
+    schedule: str
+    may_run: bool
 
 
 @dataclass(frozen=True)
@@ -78,6 +108,8 @@ class Overview:
         How many the person sees: what to do next depends on it.
     advice
         What to do where the person has no connection and may not make one.
+    exports
+        The saved ones, by name.
     runs
         The last ones, newest first.
     """
@@ -88,6 +120,7 @@ class Overview:
     connections: int
     segments: int
     advice: str
+    exports: tuple[ExportView, ...]
     runs: tuple[RunView, ...]
 
 
@@ -114,7 +147,23 @@ def overview(workspace: Workspace) -> Overview:
         connections=len(connections),
         segments=len(workspace.segments),
         advice="" if connections or may(workspace, Verb.CREATE_CONNECTION) else NOTHING_SHARED,
+        exports=tuple(_export(each) for each in list_exports(workspace=workspace)),
         runs=tuple(_run(workspace, each, connections) for each in workspace.runs.latest(_SHOWN_RUNS)),
+    )
+
+
+def _export(line: ExportLine) -> ExportView:
+    return ExportView(
+        name=line.name,
+        connection=line.connection,
+        segments=line.segments,
+        status=line.status,
+        reason=line.reason,
+        last_run=_iso(line.last_run) if line.last_run else None,
+        next_run=_iso(line.next_run) if line.next_run else None,
+        overdue=line.overdue,
+        schedule=line.schedule,
+        may_run=line.permissions == "edit" and line.connection != NO_CONNECTION,
     )
 
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -27,7 +27,7 @@ from ci_magics.sample import customers as sample
 customers = sample(5_000)
 %ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms
 %ci_segment "Everybody" customers --quiet"""
-EXPORT = '%ci_export "Everybody" --to "Contoso EU" --ignore-consent'
+EXPORT = '%ci_export "All of them" --to "Contoso EU" --ignore-consent'
 NUMBERED = """import os, pathlib
 _ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))"""
 RUN_CELL = """async number => {
@@ -143,12 +143,30 @@ def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
     notebook.screenshot(path=screenshots / "panel-notebook-7.png")
 
 
-@pytest.mark.usefixtures("held_up")
-def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(lab: Lab, screenshots: Path) -> None:
-    page = lab.open("broken-off", CONNECTED, NUMBERED, EXPORT)
+def test_a_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> None:
+    page = lab.open("saved", CONNECTED, '%ci_export "Everybody" --to "Contoso EU" --ignore-consent --save "Weekly"')
     panel = open_panel(page)
     run_all(page)
-    item = panel.get_by_role("listitem").first
+    exports = panel.get_by_role("region", name="Exports")
+    expect(exports.get_by_role("heading", name="Weekly")).to_be_visible(timeout=60_000)
+    expect(exports.get_by_role("listitem")).to_contain_text("Everybody to Contoso EU")
+    expect(exports.get_by_role("listitem")).to_contain_text("Last run: never")
+    exports.get_by_role("button", name="Run in notebook: Weekly").click()
+    assert page.evaluate(ACTIVE_CELL) == '%ci_exports run "Weekly"'
+    expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
+    page.keyboard.press("Shift+Enter")
+    expect(panel.get_by_role("status")).to_contain_text("Everybody: Completed", timeout=60_000)
+    expect(exports.get_by_role("listitem")).to_contain_text("Last run: just now")
+    page.screenshot(path=screenshots / "panel-exports.png")
+    page.close()
+
+
+@pytest.mark.usefixtures("held_up")
+def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(lab: Lab, screenshots: Path) -> None:
+    page = lab.open("broken-off", CONNECTED.replace("Everybody", "All of them"), NUMBERED, EXPORT)
+    panel = open_panel(page)
+    run_all(page)
+    item = panel.get_by_role("region", name="Runs").get_by_role("listitem").first
     expect(item.get_by_role("progressbar")).to_be_visible(timeout=30_000)
     expect(item).to_contain_text(re.compile("^.*4\u2009000 of [0-9\u2009]+ hashes answered"))
     page.screenshot(path=screenshots / "panel-running.png")
@@ -161,7 +179,7 @@ def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(la
     assert re.fullmatch("%ci_export --resume [0-9a-f]{8}", page.evaluate(ACTIVE_CELL))
     for cell in (0, 3):  # the new kernel has not loaded the magics yet
         page.evaluate(RUN_CELL, cell)
-    expect(panel.get_by_role("status")).to_contain_text("Everybody: Completed", timeout=60_000)
+    expect(panel.get_by_role("status")).to_contain_text("All of them: Completed", timeout=60_000)
     expect(item).not_to_contain_text("Interrupted")
     page.close()
 
@@ -188,19 +206,67 @@ def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     panel = panel_of(page)
     expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     expect(panel.get_by_role("listitem").first).to_be_visible()
-    page.keyboard.press("Tab")
-    expect(panel.get_by_role("button", name="Refresh")).to_be_focused()
-    page.keyboard.press("Tab")
-    expect(panel.locator("summary").first).to_be_focused()
+    in_order = [
+        panel.get_by_role("button", name="Refresh"),
+        panel.get_by_role("button", name="Run in notebook: Weekly"),
+        panel.locator("summary").first,
+    ]
+    for control in in_order:
+        page.keyboard.press("Tab")
+        expect(control).to_be_focused()
     page.keyboard.press("Enter")
     expect(panel.locator("details").first).to_have_attribute("open", "")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
+    for _ in in_order:
+        page.keyboard.press("Shift+Tab")
+    expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     page.keyboard.press("Enter")
     lab.wait_for_kernel(page)
     by_palette(page, "Insert Cell: Status")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     assert page.evaluate(ACTIVE_CELL) == "%ci_status"
+
+
+def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(
+    lab: Lab, page: Page, screenshots: Path
+) -> None:
+    page.route("**/ci-magics/overview*", lambda route: route.fulfill(json=many_exports()))
+    page.set_viewport_size({"width": VIEWPORT["width"] // 2, "height": VIEWPORT["height"] // 2})  # as zoomed to 200 %
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+    by_palette(page, "Customer Match Exports")
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    exports = panel_of(page).get_by_role("region", name="Exports")
+    expect(exports.get_by_role("listitem")).to_have_count(40)
+    expect(exports.get_by_role("heading", name="Export 7 <img src=x onerror=alert(1)>", exact=True)).to_be_visible()
+    expect(exports.get_by_role("button", name=re.compile("^Run in notebook"))).to_have_count(20)
+    expect(exports.get_by_text("Skipped: the connection is not shared any more.").first).to_be_visible()
+    assert panel_of(page).evaluate("each => each.scrollWidth <= each.clientWidth")
+    box = panel_of(page).bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= VIEWPORT["width"] // 2
+    has_no_violations(page)
+    exports.get_by_role("searchbox", name=re.compile("^Filter")).fill("export 7 ")
+    expect(exports.get_by_role("listitem")).to_have_count(1)
+    expect(exports).to_contain_text("1 of 40")
+    page.screenshot(path=screenshots / "panel-zoomed.png")
+
+
+def many_exports() -> dict[str, Any]:
+    one = {
+        "connection": "Contoso " * 8,
+        "segments": ["Everybody", "x" * 120],
+        "reason": "Skipped: the connection is not shared any more.",
+        "last_run": "2026-11-01T10:00:00+00:00",
+        "next_run": "2026-11-02T10:00:00+00:00",
+        "overdue": True,
+        "schedule": "daily",
+    }
+    exports = [
+        {**one, "name": f"Export {n} <img src=x onerror=alert(1)>", "status": "Skipped", "may_run": n % 2 == 0}
+        for n in range(40)
+    ]
+    counts = {"version": "1", "user": "ann", "role": "contributor", "connections": 1, "segments": 1, "advice": ""}
+    return {**counts, "exports": exports, "runs": []}
 
 
 def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:

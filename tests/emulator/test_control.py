@@ -58,6 +58,23 @@ def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | Non
         ("/settings", "settings", {"fault_rate": 1.1}),
         ("/settings", "settings", {"fault_seed": 1.5}),
         ("/settings", "settings", []),
+        ("/settings", "settings", {"customers": 20_000_001}),
+        ("/settings", "settings", {"customers": "many"}),
+        ("/settings", "settings", {"next_link": "by post"}),
+        ("/settings", "settings", {"enum_case": "upper"}),
+        ("/settings", "settings", {"odata_count": 1}),
+        ("/settings", "settings", {"omit_nulls": None}),
+        ("/settings", "settings", {"partitions": 0}),
+        ("/settings", "settings", {"refresh_seconds": -1}),
+        ("/settings", "settings", {"calls_per_minute": 1.5}),
+        ("/settings", "settings", {"email_attributes": ["Mail"]}),
+        ("/settings", "settings", {"email_attributes": "EMail"}),
+        ("/settings", "settings", {"email_semantic_type": "Mail"}),
+        ("/settings", "settings", {"dataverse_page_size": 5_001}),
+        ("/settings", "settings", {"dataverse_requests": 0}),
+        ("/settings", "settings", {"dataverse_seconds": 0}),
+        ("/settings", "settings", {"dataverse_concurrent": 0}),
+        ("/settings", "settings", {"profiles_lag": -1}),
         ("/people", "people", ["no address"]),
         ("/people", "people", {}),
         ("/devicecode", "devicecode", {"user_code": 5}),
@@ -76,6 +93,8 @@ def test_the_control_token_is_needed(emulator: RunningEmulator, token: str | Non
         ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "117", "status": 99}]),
         ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "partial", "indexes": ["1"]}]),
         ("/faults", "faults", [{"operation": "GetUser", "call": 1, "fault": "slow", "seconds": 601}]),
+        ("/faults", "faults", [{"operation": "GetData", "call": 1, "fault": "http_429", "times": 0}]),
+        ("/faults", "faults", [{"operation": "SubmitJob", "call": 1, "fault": "job_failed", "outcome": "lost"}]),
     ],
 )
 def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, name: str, body: Any) -> None:
@@ -83,6 +102,15 @@ def test_what_the_schema_refuses_gets_400(emulator: RunningEmulator, path: str, 
     answer = post(emulator, path, body)
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [("GetData", "117"), ("GetUser", "no_email"), ("GetAllSegments", "repeated_page"), ("GetData", "job_failed")],
+)
+def test_a_fault_happens_only_where_it_can(emulator: RunningEmulator, operation: str, fault: str) -> None:
+    answer = post(emulator, "/faults", [{"operation": operation, "call": 1, "fault": fault}])
+    assert (answer.status_code, answer.json()) == (400, {"error": f"{fault} does not happen to {operation}"})
 
 
 @pytest.mark.parametrize("text", ['{"advance_hours": NaN}', '{"advance_hours": Infinity}', "{", ""])

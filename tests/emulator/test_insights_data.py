@@ -160,6 +160,10 @@ def test_counts_and_nulls_may_be_left_out(emulator: RunningEmulator) -> None:
         ("/data/Customer?$expand=Brand", 400),
         ("/data/Customer?$expand=UnifiedActivity&$select=CustomerId", 400),
         ('/data/Customer?$expand=UnifiedActivity&$search="ada"', 400),
+        ("/data/UnifiedActivity?$expand=Customer_Measure", 400),
+        ("/data/Over21?$search=ada", 400),
+        ("/data/Over21?$orderby=CustomerId", 400),
+        ('/data/Customer?$search=""', 400),
         ("/data/eCommerce_eCommerceContacts?$filter=ContactId eq 'CNTID_1001'", 400),
     ],
 )

@@ -94,6 +94,16 @@ def test_a_segment_deleted_in_between_is_not_found(emulator: RunningEmulator) ->
     assert fetched(emulator, request).headers["x-ms-error-code"] == "BlobNotFound"
 
 
+def test_a_partition_is_written_while_it_is_read(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"customers": 3_000_000, "partitions": 1})
+    request = listed(emulator, "Customer?$select=*")[0]
+    with emulator.session.get(request["uri"], headers=request["headers"], stream=True) as answer:
+        first = next(answer.iter_content(1_000))
+    assert first.count(b"\n") > 2
+    # Nobody waits for the rest: the connection was closed, and the next question is answered.
+    assert emulator.insights("").status_code == 200
+
+
 def test_partitions_fail_when_told_to(emulator: RunningEmulator) -> None:
     request = listed(emulator, "Customer?$select=CustomerId")[0]
     whole = fetched(emulator, request).content

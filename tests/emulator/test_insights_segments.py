@@ -267,6 +267,37 @@ def test_the_address_is_marked_as_the_setting_says(emulator: RunningEmulator, ma
     assert {each["name"]: each["semanticType"] for each in attributes}["EMail"] == (mark or None)
 
 
+@pytest.mark.parametrize("names", [["primaryEmail"], ["EMail", "LoyaltyEmail"], []])
+def test_the_address_has_the_names_that_the_setting_says(emulator: RunningEmulator, names: list[str]) -> None:
+    before = [row["EMail"] for row in everyone(emulator)]
+    emulator.control("POST", "/settings", {"email_attributes": names})
+    attributes = emulator.insights("/manage/entities/Customer").json()["attributes"]
+    found = everyone(emulator)
+    assert [each["name"] for each in attributes if each["semanticType"] == "IdentityServiceEmail"] == names
+    assert all([row[name] for row in found] == before for name in names)
+    assert list(found[0]) == [each["name"] for each in attributes]
+    for name in {"EMail", "primaryEmail"} - set(names):
+        assert emulator.insights(f"/data/Customer?$select={name}").status_code == 400
+    url = f"{emulator.base_url}/api/data/v9.2/msdynci_customerprofiles"
+    columns = set(emulator.insights(f"{url}?$top=1").json()["value"][0])
+    assert {each for each in columns if "email" in each} - {"msdynci_emailsubscriber"} == {
+        f"msdynci_{name.lower()}" for name in names
+    }
+    for name in names:
+        emulator.control("POST", "/faults", [{"operation": "GetData", "call": 1, "fault": "no_email"}])
+        row = emulator.insights(f"/data/Customer?$select={name},Age&$top=1").json()["value"][0]
+        assert set(row) == {"Age"}
+
+
+def test_a_segment_has_the_columns_that_were_projected(emulator: RunningEmulator) -> None:
+    query = definition(("none", rule("City", "equals", "Lyon")))
+    query["projectedAttributes"] = [{"entityName": "Customer", "attributeNames": ["EMail", "City"]}]
+    make(emulator, "Projected", query)
+    row = emulator.insights("/data/Projected?$top=1").json()["value"][0]
+    assert list(row) == ["CustomerId", "EMail", "City"]
+    assert row["City"] == "Lyon"
+
+
 def test_a_reset_brings_back_what_was_deleted(emulator: RunningEmulator) -> None:
     emulator.insights("/manage/segments/Over21", "DELETE")
     emulator.control("POST", "/reset")

@@ -12,6 +12,8 @@ import contoso
 import pytest
 
 import ci_magics as ci
+from ci_magics.activation.export_runs import run_export
+from ci_magics.activation.saved_exports import detach_export
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.access import NOTHING_SHARED
@@ -25,7 +27,7 @@ Becoming = Callable[..., Workspace]
 
 def test_an_empty_workspace_says_what_there_is_not(workspace: Workspace) -> None:
     seen = overview(workspace)
-    assert (seen.connections, seen.segments, seen.runs, seen.advice) == (0, 0, (), "")
+    assert (seen.connections, seen.segments, seen.exports, seen.runs, seen.advice) == (0, 0, (), (), "")
     assert (seen.version, seen.user, seen.role) == (ci.__version__, workspace.user, "administrator")
 
 
@@ -43,6 +45,32 @@ def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
     assert (run.interrupted, run.done, run.planned) == (False, None, None)
     assert [(each.segment, each.added, each.unchanged) for each in run.audiences] == [("All", 2, 5), ("Few", 2, 0)]
     assert run.destination == "EMULATOR: nothing left this machine"
+
+
+@pytest.mark.usefixtures("emulator")
+def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: Workspace, as_user: Becoming) -> None:
+    contoso.connect(share=["viewer"])
+    contoso.segment(4)
+    ci.export("All", to=contoso.NAME, save="Weekly")
+    before = overview(workspace).exports[0]
+    assert (before.name, before.connection, before.segments) == ("Weekly", contoso.NAME, ("All",))
+    assert (before.status, before.last_run, before.may_run) == ("Not run yet", None, True)
+
+    run_export("Weekly", show=lambda _sentence: None)
+    after = overview(workspace).exports[0]
+    assert (after.status, after.reason, after.may_run) == ("Completed", "", True)
+    assert after.last_run is not None
+    assert not overview(as_user("vera", "viewer")).exports[0].may_run
+
+
+@pytest.mark.usefixtures("emulator")
+def test_an_export_without_a_connection_cannot_be_run(workspace: Workspace) -> None:
+    contoso.connect()
+    contoso.segment(4)
+    ci.export("All", to=contoso.NAME, save="Weekly")
+    detach_export("Weekly")
+    seen = overview(workspace).exports[0]
+    assert (seen.connection, seen.status, seen.may_run) == ("No connection", "No connection", False)
 
 
 @pytest.mark.usefixtures("waits")

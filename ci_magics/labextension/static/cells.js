@@ -5,8 +5,9 @@ export const cells = {
   segment: { label: "Segment", source: '%ci_segment "SEGMENT" FRAME --where "CONDITION"' },
   preview: { label: "Coverage", source: '%ci_preview "SEGMENT" --to "CONNECTION"' },
   export: { label: "Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --dry-run' },
+  save: { label: "Saved Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --save "NAME"' },
   form: { label: "Export Form", source: "%ci_export" },
-  exports: { label: "Saved Exports", source: "%ci_exports" },
+  exports: { label: "List of Exports", source: "%ci_exports" },
   status: { label: "Status", source: "%ci_status" },
 };
 

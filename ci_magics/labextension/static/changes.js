@@ -7,15 +7,25 @@ export function changesBetween(before, after) {
   if (before === null) {
     return "";
   }
-  const known = new Map(before.runs.map(run => [run.name, run]));
-  const news = after.runs.filter(run => known.get(run.name)?.status !== run.status).map(sentence);
+  const runs = changed(before.runs, after.runs).map(aboutRun);
+  // What stopped an export before it came to a run is told by the export alone.
+  const news = runs.length > 0 ? runs : changed(before.exports, after.exports).map(aboutExport);
   return news.join(" ");
 }
 
-function sentence(run) {
+function changed(before, after) {
+  const known = new Map(before.map(each => [each.name, each.status]));
+  return after.filter(each => known.get(each.name) !== each.status);
+}
+
+function aboutRun(run) {
   const segments = run.audiences.map(each => each.segment).join(", ");
   if (run.finished_at === null) {
     return `${segments}: ${run.status}.`;
   }
   return `${segments}: ${run.status}, ${integer(run.accepted)} accepted, ${integer(run.rejected)} rejected.`;
+}
+
+function aboutExport(each) {
+  return `${each.name}: ${each.status}. ${each.reason}`.trim();
 }

@@ -40,9 +40,13 @@ export class OverviewModel {
   }
 
   async read() {
+    const began = performance.now();
     try {
       const text = await ask(this.settings);
       this.show(text, "");
+      // A workspace that takes long to read is read more rarely: a tenth of the time at most.
+      const interval = Math.max(EVERY, 10 * (performance.now() - began));
+      this.poll.frequency = { ...this.poll.frequency, interval };
     } catch (error) {
       this.show(this.seen, error.message);
       throw error; // the poll waits longer and longer

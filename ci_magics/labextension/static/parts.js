@@ -21,9 +21,9 @@ export function Empty({ text, label, onClick }) {
 }
 
 /** A list under its heading. */
-export function List({ id, title, empty, children }) {
+export function List({ id, title, filter, empty, children }) {
   const shown = children.length === 0 ? empty : h("ul", null, children);
-  return h("section", { "aria-labelledby": id }, h("h3", { id }, title), shown);
+  return h("section", { "aria-labelledby": id }, h("h3", { id }, title), filter, shown);
 }
 
 /** The first line of an entry: what it is, and how it stands. */

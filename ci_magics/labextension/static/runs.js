@@ -1,11 +1,19 @@
 /* Runs: what was exported, and what is being exported now. */
 
-import { Action, Moment, Title, h } from "./parts.js";
+import { Action, List, Moment, Title, h } from "./parts.js";
 import { integer } from "./words.js";
 
 const COUNTS = ["added", "removed", "unchanged", "rejected", "unknown", "unsent"];
 
-export function RunItem({ run, actions }) {
+export function Runs({ runs, actions }) {
+  return h(
+    List,
+    { id: "ci-magics-runs", title: "Runs", empty: h("p", null, "Nothing was exported yet.") },
+    runs.map(run => h(RunItem, { key: run.name, run, actions })),
+  );
+}
+
+function RunItem({ run, actions }) {
   const { audiences } = run;
   return h(
     "li",
@@ -45,8 +53,11 @@ function AudienceItem({ audience }) {
 }
 
 function Progress({ run }) {
+  if (run.planned === 0) {
+    return h("div", null, "There is nothing to send.");
+  }
   const words = `${integer(run.done)} of ${integer(run.planned)} hashes answered`;
-  const bar = { value: run.done, max: Math.max(run.planned, 1), "aria-label": words };
+  const bar = { value: run.done, max: run.planned, "aria-label": words };
   return h("div", null, h("progress", bar), words);
 }
 

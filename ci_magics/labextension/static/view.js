@@ -1,8 +1,9 @@
 /* What the side panel shows: a line of news, what to do first, and the lists. */
 
 import { React, addIcon, refreshIcon } from "./jupyterlab.js";
-import { Action, Empty, List, h } from "./parts.js";
-import { RunItem } from "./runs.js";
+import { Action, Empty, h } from "./parts.js";
+import { Exports } from "./exports.js";
+import { Runs } from "./runs.js";
 
 const HALF_A_MINUTE = 30_000;
 
@@ -34,16 +35,13 @@ function Header({ actions }) {
 }
 
 function Lists({ overview, actions }) {
-  const { runs } = overview;
+  const ready = overview.connections > 0 && overview.segments > 0;
   return h(
     React.Fragment,
     null,
     h(FirstStep, { overview, actions }),
-    h(
-      List,
-      { id: "ci-magics-runs", title: "Runs", empty: h("p", null, "Nothing was exported yet.") },
-      runs.map(run => h(RunItem, { key: run.name, run, actions })),
-    ),
+    (ready || overview.exports.length > 0) && h(Exports, { exports: overview.exports, actions }),
+    h(Runs, { runs: overview.runs, actions }),
   );
 }
 
