@@ -14,6 +14,7 @@ def add(commands: Commands) -> None:
     roles.add_argument("--give", choices=[role.value for role in Role], help="the role to give")
     roles.add_argument("--to", metavar="USER", help="who gets it")
     roles.add_argument("--take-from", metavar="USER", help="who becomes a viewer again")
+    roles.add_argument("--enforce", action="store_true", help="make the roles rights of the PostgreSQL database")
     roles.set_defaults(work=_roles, parser=roles)
 
 
@@ -27,6 +28,9 @@ def _roles(options: argparse.Namespace) -> int:
         take_role(workspace, options.take_from)
     if options.give:
         give_role(workspace, options.to, options.give)
+    enforced = workspace.enforce_roles() if options.enforce else None
     found = [{"user": each.name, "role": each.role, "given_by": each.given_by} for each in workspace.roles]
-    answer(options, found, "\n".join(f"{each['user']}: {each['role']}" for each in found))
+    lines = [f"{each['user']}: {each['role']}" for each in found]
+    lines += [f"{user} has no database user of that name" for user in (enforced.without_user if enforced else ())]
+    answer(options, found, "\n".join(lines))
     return DONE

@@ -48,9 +48,10 @@ from ci_magics.workspace.models import (
     UserRole,
 )
 from ci_magics.workspace.places import open_files
+from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf
-from ci_magics.workspace.transactions import change
+from ci_magics.workspace.transactions import at_one_moment, change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +161,13 @@ class Workspace(Shown):
         """Change several shelves at once, all of it or nothing; see `transactions.change`."""
         return change(self._engine, work)
 
+    def enforce_roles(self) -> Enforced:
+        """Make the roles of this workspace rights of its database; see `rights.enforce_roles`."""
+        require(self, Verb.GIVE_ROLE)
+        enforced = enforce_roles(self._engine)
+        self.audit.note(Verb.GIVE_ROLE, "database", members=len(enforced.members))
+        return enforced
+
     def _sees(self, connection: Connection) -> Connection | None:
         """Return a connection as whoever works here may see it; None where it is not shared with that person."""
         role = role_of(self)
@@ -197,7 +205,7 @@ class ConnectionShelf(Shelf[Connection]):
         self._seen = seen
         super().__init__(
             engine,
-            tables.connections,
+            connections_of(engine),
             Connection,
             word="connection",
             advice=_ADVICE,
@@ -210,9 +218,13 @@ class ConnectionShelf(Shelf[Connection]):
         found = self.get(name)
         if found is not None:
             return found
-        if name in (unseen := {each.name for each in super()._select()} - set(self.names())):
+        if name in (unseen := self._names_of_all() - set(self.names())):
             raise not_shared(name)
         raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
+
+    def _names_of_all(self) -> set[str]:
+        with at_one_moment(self._engine) as database:
+            return set(database.execute(select(tables.connections.c.name)).scalars())
 
     def _select(self, **values: Any) -> list[Connection]:
         whole = (
@@ -259,7 +271,7 @@ def _open(url: str | URL, folder: Path, user: str) -> Workspace:
     private_folder(folder)
     try:
         engine = _engine(url)
-        bring_up_to_date(engine, then=functools.partial(_first_user, user=user))
+        bring_up_to_date(engine, then=functools.partial(_begin, user=user))
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
             "The workspace cannot be opened.",
@@ -291,8 +303,9 @@ def _keep_private(database: str) -> None:
         Path(database).touch(mode=0o600)
 
 
-def _first_user(database: SqlConnection, *, user: str) -> None:
-    """Let whoever makes a workspace administer it."""
+def _begin(database: SqlConnection, *, user: str) -> None:
+    """Let whoever makes a workspace administer it, and let the rights fit its tables."""
     if database.execute(select(tables.user_roles.c.id)).first() is None:
         first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": datetime.now(UTC)}
         database.execute(insert(tables.user_roles).values(first))
+    renew_rights(database)
