@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.differentiating import differentiators as differentiators
+    from ci_magics.activation.examination import doctor as doctor
     from ci_magics.activation.export_edits import edit_export as edit_export
     from ci_magics.activation.export_history import export_history as export_history
     from ci_magics.activation.export_history import export_run_details as export_run_details
@@ -78,6 +79,7 @@ _HOMES = {
     "delete_segment": "activation.segment_verbs",
     "detach_export": "activation.saved_exports",
     "differentiators": "activation.differentiating",
+    "doctor": "activation.examination",
     "download_keys": "activation.segment_verbs",
     "duplicate_export": "activation.saved_exports",
     "duplicate_segment": "activation.segment_verbs",

@@ -8,6 +8,7 @@ import sys
 
 from ci_magics.cli import (
     audit,
+    doctor,
     emulator,
     exports,
     forget,
@@ -20,6 +21,7 @@ from ci_magics.errors import CiError
 
 COMMANDS = (
     notebook,
+    doctor,
     emulator,
     exports,
     roles,

@@ -85,6 +85,7 @@ class Arguments:
 
 
 _INDENT = 24
+_LONGEST_LIST = 50
 _HELP = ("--help", "-h")
 
 
@@ -246,4 +247,5 @@ def _usage(positional: Positional) -> str:
 def _shown(option: Option) -> str:
     if option.value is None:
         return option.name
-    return f"{option.name} {'|'.join(option.choices) if option.choices else option.value}"
+    listed = "|".join(option.choices)
+    return f"{option.name} {listed if 0 < len(listed) <= _LONGEST_LIST else option.value}"

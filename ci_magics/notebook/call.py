@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command
+from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, segment_named
 from ci_magics.notebook.words import Word
+
+
+class Settings(Protocol):
+    """The options of the notebook; see `ci_magics.notebook.options`."""
+
+    progress: bool
+    normalization: str
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an option; raises ArgumentError where it cannot be that."""
+
+    def option_list(self, *, sources: bool) -> Any:
+        """Return all options with their values."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +33,7 @@ class Call:
 
     arguments: Arguments
     variables: Mapping[str, Any]
+    settings: Settings
     cell: str = ""
 
     @property
@@ -30,6 +45,12 @@ class Call:
         """Tell the person something beside the result."""
         if not self.quiet:
             print(sentence)  # noqa: T201 - a magic speaks by printing
+
+    def progress(self) -> ProgressLine:
+        """Return the line that shows how far a run is, where somebody is looking and wants it."""
+        from ci_magics.activation.signing_in import can_ask
+
+        return ProgressLine(live=self.settings.progress and not self.quiet and can_ask())
 
     def segments(self) -> list[Any]:
         """Return what the words name, to hand to the public functions as segments."""

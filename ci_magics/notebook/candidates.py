@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ci_magics as ci
+from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.frame_kinds import is_frame, known_columns
@@ -158,6 +159,10 @@ def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
     )
 
 
+def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("option", [f"{each.name}={value}" for each in OPTIONS.values() for value in each.values])
+
+
 KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "audience": _audiences,
     "column": _columns,
@@ -168,6 +173,7 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "frame": _frames,
     "insights segment": _insights_segments,
     "instance": _instances,
+    "option": _options,
     "rule": _rule,
     "run": _runs,
     "segment": _segments,

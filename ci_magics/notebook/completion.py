@@ -108,7 +108,7 @@ def _candidates(place: Place, around: Surroundings) -> Iterator[Candidates]:
 def _written(place: Place, kind: str, name: str) -> str:
     """Return a name as it is to be written here: in quotes where it needs them or has one already."""
     if not place.quote:
-        plain = kind == "variable" or (kind == "file" and not _BREAKS.search(name))
+        plain = kind in ("variable", "option") or (kind == "file" and not _BREAKS.search(name))
         return name if plain else quoted(name)
     if place.quote in name:
         return in_quotes(name)

@@ -7,7 +7,6 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic
-from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, NORMALIZATION, QUIET
 
 MODES = ("mirror", "add", "remove", "replace")
@@ -55,18 +54,13 @@ def export(call: Call) -> Any:
         from ci_magics.notebook.forms.export import ExportForm
 
         return ExportForm()
-    from ci_magics.activation.signing_in import can_ask
-
     options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
-    options |= {name: arguments.given(name) or default for name, default in _DEFAULTS.items()}
+    defaults = _DEFAULTS if arguments.given("resume") else _DEFAULTS | {"normalization": call.settings.normalization}
+    options |= {name: arguments.given(name) or default for name, default in defaults.items()}
     options |= {name: arguments.switch(name) for name in _SWITCHES}
-    return ci.export(
-        *call.segments(),
-        to=call.connection("to"),
-        exclude=call.excluded(),
-        **options,
-        progress=ProgressLine(live=can_ask() and not call.quiet),
-    )
+    segments, to, exclude = call.segments(), call.connection("to"), call.excluded()
+    with call.progress() as progress:
+        return ci.export(*segments, to=to, exclude=exclude, **options, progress=progress)
 
 
 MAGIC = Magic(COMMAND, export)

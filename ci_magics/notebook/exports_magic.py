@@ -6,16 +6,14 @@ from typing import Any
 
 from ci_magics.errors import CiError
 from ci_magics.notebook.call import Call, Magic, text_of
-from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.exports_command import COMMAND
 from ci_magics.notebook.exports_verbs import carry_out
 
 
 def exports(call: Call) -> Any:
     """List the saved exports, or do something with them."""
-    from ci_magics.activation.signing_in import can_ask
-
-    result = carry_out(call.arguments, ProgressLine(live=can_ask() and not call.quiet), call.say)
+    with call.progress() as progress:
+        result = carry_out(call.arguments, progress, call.say)
     if call.arguments.words and text_of(call.arguments.words[0]).startswith("run"):
         _require_completed(result, call)
     return result

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_expand
-from traitlets import Bool
+from traitlets import Bool, Enum
 
-from ci_magics.errors import CiError
+from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import Command, parse
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.completion import add_matcher, remove_matcher
+from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
 
 if TYPE_CHECKING:
@@ -24,14 +25,50 @@ Variables = Mapping[str, Any]
 class CiMagics(Magics):
     """Turn a customer DataFrame into a Microsoft Advertising audience."""
 
-    short_errors = Bool(True, help="Show errors as one sentence instead of a traceback.").tag(config=True)
+    short_errors = Bool(True, help=OPTIONS["short_errors"].help).tag(config=True)
+    progress = Bool(True, help=OPTIONS["progress"].help).tag(config=True)
+    normalization = Enum(OPTIONS["normalization"].choices, "basic", help=OPTIONS["normalization"].help).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
+        outside = outside_options()
         super().__init__(shell=shell, parent=shell)
+        in_profile = set(shell.config.get(type(self).__name__, {}))
+        self._sources = {name: SET if name in in_profile else source for name, (_value, source) in outside.items()}
+        for name in set(outside) - in_profile:
+            setattr(self, name, outside[name][0])
         self._variables = shell.user_ns
         self.matcher: Any = None
         for magic in MAGICS:
             self.magics[magic.kind][magic.name] = _function(self, magic)
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an option.
+
+        Raises
+        ------
+        ArgumentError
+            There is none of that name, or it cannot be that.
+        """
+        setattr(self, name, known_option(name).read(value))
+        self._sources[name] = SET
+
+    def option_list(self, *, sources: bool = False) -> OptionList:
+        """Return all options with their values."""
+        return OptionList({name: getattr(self, name) for name in OPTIONS}, dict(self._sources), sources)
+
+    def update_config(self, config: Any) -> None:
+        """Take in what ``%config CiMagics.NAME = VALUE`` says.
+
+        Raises
+        ------
+        OptionRefused
+            There is no such option, or it cannot be that.
+        """
+        try:
+            for name, value in config.get(type(self).__name__, {}).items():
+                self.set_option(name, value)
+        except ArgumentError as error:
+            raise OptionRefused(error) from None
 
     def run(self, magic: Magic, line: str, cell: str, local_ns: Variables | None) -> Any:
         """Run a magic.
@@ -47,7 +84,7 @@ class CiMagics(Magics):
             if arguments.wants_help:
                 print(magic.command.help())  # noqa: T201 - help is output
                 return None
-            result = magic.work(Call(arguments, variables, cell))
+            result = magic.work(Call(arguments, variables, self, cell))
         except CiError as error:
             error.short = self.short_errors
             raise

@@ -28,7 +28,7 @@ def preview(call: Call) -> Any:
     return ci.preview(
         *call.segments(),
         to=call.connection("to"),
-        normalization=call.arguments.given("normalization") or "basic",
+        normalization=call.arguments.given("normalization") or call.settings.normalization,
         exclude=call.excluded(),
     )
 

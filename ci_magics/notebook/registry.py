@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ci_magics.notebook import (
     audiences_magic,
+    config_magic,
     connect_magic,
+    doctor_magic,
     export_magic,
     exports_magic,
     preview_magic,
@@ -23,4 +25,6 @@ MAGICS: tuple[Magic, ...] = (
     exports_magic.MAGIC,
     status_magic.MAGIC,
     audiences_magic.MAGIC,
+    config_magic.MAGIC,
+    doctor_magic.MAGIC,
 )

@@ -227,4 +227,4 @@ def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
     form.show_progress(Progress("Sending", 1_000, 4_000))
     assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%)"
     form.show_progress(Progress("Sending", 1_000, 4_000))
-    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), about 90 s left"
+    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), 33 per second, about 90 s left"

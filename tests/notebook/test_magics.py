@@ -34,7 +34,7 @@ def test_help_is_the_docstring_with_an_example(notebook: Notebook, magic: str) -
         assert notebook.run(called(magic, "--help")) is None
     found = notebook.shell.object_inspect(magic)
     assert said.stdout.strip() == found["docstring"].strip()
-    assert f"For example:\n  {magic} " in said.stdout
+    assert f"For example:\n  {magic}" in said.stdout
     assert said.stderr == ""
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.segment_list import list_segments
+from ci_magics.notebook.options import OPTIONS, OptionList
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 
@@ -81,6 +82,8 @@ def _of_exports() -> Iterator[Any]:
     yield ci.compare_normalizations(NAME, to=NAME, dry_run=True)
     ci.export(NAME, to=NAME, save="Weekly")
     workspace = ci.open_workspace()
+    yield ci.doctor()
+    yield OptionList(dict.fromkeys(OPTIONS, 1), dict.fromkeys(OPTIONS, NAME), with_sources=True)
     yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
     for shelf in vars(workspace).values():
         if isinstance(shelf, Shown):

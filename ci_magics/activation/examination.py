@@ -1,0 +1,213 @@
+"""What may be wrong with an environment, looked for before it goes wrong: one line and one remedy each."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ci_magics import __version__
+from ci_magics.activation.services import connection_endpoints
+from ci_magics.activation.signing_in import noted_sign_in
+from ci_magics.errors import CiError
+from ci_magics.microsoft.reach import Answer, ask_services
+from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown, plain
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+GOOD, LOOK, BAD = "ok", "look", "bad"
+_MARKS = {GOOD: "✓", LOOK: "!", BAD: "✗"}
+_LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
+_MOST_AHEAD = 300  # seconds; Microsoft refuses tokens of a clock that differs by more
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Parameters
+    ----------
+    check
+        What was looked at.
+    state
+        `GOOD`, `LOOK` or `BAD`.
+    found
+        What there is, in one line.
+    remedy
+        What to do about it; empty where nothing is to be done.
+    """
+
+    check: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Examination(Shown):
+    """What all checks found."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is bad."""
+        return all(each.state != BAD for each in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every finding."""
+        return {"healthy": self.healthy, "findings": plain(self.findings)}
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{_MARKS[each.state]} {each.check}: {each.found}{f' {each.remedy}' if each.remedy else ''}"
+            for each in self.findings
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{_MARKS[each.state]} {each.check}", each.found, each.remedy) for each in self.findings]
+        return table(("Check", "Found", "What to do"), rows)
+
+
+def doctor(*, front_end: Sequence[Finding] = (), workspace: Workspace | None = None) -> Examination:
+    """Examine versions, workspace, token cache, sign-ins, consents, services and clock.
+
+    Parameters
+    ----------
+    front_end
+        What was found of the notebook that this runs in.
+    workspace
+        The one to examine; the default one unless given.
+
+    Returns
+    -------
+    Examination
+        One finding for each check. It raises nothing: what is wrong is what it tells.
+    """
+    findings = [_versions(), *front_end]
+    try:
+        workspace = workspace or open_workspace()
+        findings += [_writable(workspace), _encryption(), *_of_connections(workspace)]
+    except CiError as error:
+        findings.append(Finding("workspace", BAD, error.sentence, error.next_step))
+    return Examination(tuple(findings))
+
+
+def _versions() -> Finding:
+    here = [name for name in _LIBRARIES if importlib.util.find_spec(_module(name))]
+    missing = [name for name in _LIBRARIES if name not in here]
+    said = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in here)
+    found = f"ci-magics {__version__}, Python {platform.python_version()}, {said}."
+    if missing:
+        return Finding("versions", BAD, f"{', '.join(missing)} not installed.", "pip install --upgrade ci-magics")
+    return Finding("versions", GOOD, found)
+
+
+def _module(name: str) -> str:
+    return {"ipython": "IPython"}.get(name, name)
+
+
+def _writable(workspace: Workspace) -> Finding:
+    try:
+        with tempfile.NamedTemporaryFile(dir=workspace.folder, prefix="doctor-"):
+            pass
+    except OSError as error:
+        return Finding(
+            "workspace",
+            BAD,
+            f"Its folder cannot be written to ({type(error).__name__}).",
+            "Set CI_MAGICS_WORKSPACE to a folder of yours, or free some space.",
+        )
+    mode = workspace.folder.stat().st_mode & 0o077
+    if os.name == "posix" and mode:
+        return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")
+    counts = f"{len(workspace.connections)} connections, {len(workspace.segments)} segments"
+    return Finding("workspace", GOOD, f"Readable and writable: {counts}.")
+
+
+def _encryption() -> Finding:
+    import msal_extensions
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            kept = msal_extensions.build_encrypted_persistence(str(Path(folder) / "tokens"))
+        except Exception as error:  # noqa: BLE001 - each platform lacks something else
+            lacking = type(error).__name__
+            return Finding(
+                "token cache",
+                LOOK,
+                f"This machine offers no encryption ({lacking}): tokens are kept in files that only you can read.",
+                "Install the system's keyring (on Linux libsecret and PyGObject), or use CI_MAGICS_REFRESH_TOKEN.",
+            )
+    return Finding("token cache", GOOD, f"Encrypted by {type(kept).__name__}.")
+
+
+def _of_connections(workspace: Workspace) -> Iterator[Finding]:
+    connections = list(workspace.connections)
+    if not connections:
+        yield Finding("connections", LOOK, "There is none yet.", "Make one: %ci_connect NAME, or ci.connect(...).")
+    for connection in connections:
+        yield _signed_in(workspace, connection)
+        yield _consents(connection)
+    asked: set[str] = set()
+    for connection in connections:
+        if connection.environment not in asked:
+            asked.add(connection.environment)
+            yield from _services(connection)
+
+
+def _signed_in(workspace: Workspace, connection: Connection) -> Finding:
+    check = f"sign-in to '{connection.name}'"
+    if connection.environment == "emulator":
+        return Finding(check, GOOD, "As the emulator's user.")
+    if os.environ.get("CI_MAGICS_REFRESH_TOKEN"):
+        return Finding(check, GOOD, "By CI_MAGICS_REFRESH_TOKEN, for unattended runs too.")
+    if noted_sign_in(workspace, connection.id) is None:
+        return Finding(check, LOOK, "Nobody is signed in.", f'%ci_connect "{connection.name}" signs in.')
+    return Finding(check, GOOD, "Somebody is; the next request shows whether Microsoft still takes it.")
+
+
+def _consents(connection: Connection) -> Finding:
+    check = f"terms of '{connection.name}'"
+    missing = [] if connection.agreed else ["--agree"]
+    missing += [] if connection.terms_accepted else ["--accept-terms"]
+    if not missing:
+        return Finding(check, GOOD, "Both consents are given.")
+    remedy = f'%ci_connect "{connection.name}" {" ".join(missing)}'
+    return Finding(check, LOOK, "A consent is missing, so nothing is sent.", remedy)
+
+
+def _services(connection: Connection) -> Iterator[Finding]:
+    try:
+        answers = ask_services(connection_endpoints(connection))
+    except CiError as error:
+        yield Finding(f"services of {connection.environment}", BAD, error.sentence, error.next_step)
+        return
+    silent = [each.host for each in answers if not each.reached]
+    check = f"services of {connection.environment}"
+    if silent:
+        remedy = "Check the network, and REQUESTS_CA_BUNDLE and HTTPS_PROXY behind a proxy."
+        yield Finding(check, BAD, f"No answer from {', '.join(silent)}.", remedy)
+    else:
+        yield Finding(check, GOOD, f"{len(answers)} of {len(answers)} answer.")
+    yield from _clock(connection, answers)
+
+
+def _clock(connection: Connection, answers: Sequence[Answer]) -> Iterator[Finding]:
+    known = [each.ahead for each in answers if each.ahead is not None]
+    if not known:
+        return
+    ahead = max(known, key=abs)
+    check = f"clock against {connection.environment}"
+    if abs(ahead) > _MOST_AHEAD:
+        way = "ahead" if ahead > 0 else "behind"
+        yield Finding(check, BAD, f"This machine is {abs(ahead):.0f} s {way}.", "Set the clock by NTP.")
+    else:
+        yield Finding(check, GOOD, "Right, within five minutes.")

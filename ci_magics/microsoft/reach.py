@@ -1,0 +1,55 @@
+"""Whether a service answers, and what time it is there."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import requests
+
+from ci_magics.microsoft.endpoints import Endpoints
+
+_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of asking a service for nothing.
+
+    Parameters
+    ----------
+    host
+        Who was asked.
+    reached
+        Whether anything came back.
+    ahead
+        By how many seconds this machine's clock is ahead of the service's; None where it did not say.
+    """
+
+    host: str
+    reached: bool
+    ahead: float | None = None
+
+
+def ask_services(endpoints: Endpoints) -> list[Answer]:
+    """Ask every service of an environment for its address, without credentials; any answer will do."""
+    login = endpoints.login or "https://login.microsoftonline.com"
+    urls = {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, (login, endpoints.campaign, endpoints.bulk))}
+    with requests.Session() as session:
+        session.trust_env = not endpoints.is_emulator
+        return [_ask(session, url) for url in sorted(urls)]
+
+
+def _ask(session: requests.Session, url: str) -> Answer:
+    host = urlsplit(url).netloc
+    try:
+        reply = session.head(url, timeout=_SECONDS, allow_redirects=False)
+    except requests.RequestException:
+        return Answer(host, reached=False)
+    now, there = datetime.now(UTC), None
+    with contextlib.suppress(ValueError):  # no date, or one that nobody can read
+        there = parsedate_to_datetime(reply.headers.get("Date", ""))
+    return Answer(host, reached=True, ahead=(now - there).total_seconds() if there and there.tzinfo else None)

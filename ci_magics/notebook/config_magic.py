@@ -1,0 +1,39 @@
+"""``%ci_config``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.notebook.call import Call, Magic, text_of
+from ci_magics.notebook.shared_options import QUIET
+
+COMMAND = Command(
+    "%ci_config",
+    "Show the options, or set one; --sources says where each value comes from.",
+    "%ci_config progress=False",
+    (Positional("NAME=VALUE", "option and what it is to be", kind="option"),),
+    (Option("--sources", "show which source decided"), QUIET),
+    notes=(
+        "An option is set by %ci_config or %config CiMagics.NAME, an environment variable CI_MAGICS_NAME, or\n"
+        "[tool.ci-magics] of pyproject.toml: the first of them that has it decides. Where data goes is no option."
+    ),
+)
+
+
+def config(call: Call) -> Any:
+    """Show the options, or set one."""
+    for word in call.arguments.words:
+        name, equals, value = text_of(word).partition("=")
+        if not equals:
+            raise ArgumentError(
+                f"What '{name}' is to be is missing.",
+                f"Write {name}=VALUE; %ci_config lists the options.",
+                code="value",
+            )
+        call.settings.set_option(name.strip(), value.strip())
+    return call.settings.option_list(sources=call.arguments.switch("sources"))
+
+
+MAGIC = Magic(COMMAND, config)

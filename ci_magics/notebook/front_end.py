@@ -1,0 +1,70 @@
+"""Where the notebook is looked at, and what that place can show. See docs/front-ends.md for what was tried."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ci_magics.activation.examination import GOOD, LOOK, Finding
+from ci_magics.activation.signing_in import can_ask
+
+#: Told by what each place sets for its kernels, first match first.
+_MARKS = {
+    "Google Colab": ("COLAB_RELEASE_TAG", "COLAB_GPU"),
+    "Databricks": ("DATABRICKS_RUNTIME_VERSION",),
+    "Microsoft Fabric": ("TRIDENT_RUNTIME_VERSION", "FABRIC_RUNTIME_VERSION"),
+    "Kaggle": ("KAGGLE_KERNEL_RUN_TYPE",),
+    "VS Code": ("VSCODE_PID", "VSCODE_CWD"),
+    "JupyterHub": ("JUPYTERHUB_USER",),
+}
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Where a notebook is looked at.
+
+    Parameters
+    ----------
+    name
+        As far as it can be told.
+    widgets
+        Whether forms can be shown: there is a kernel, and ipywidgets is installed in it.
+    asks
+        Whether somebody is there to answer.
+    """
+
+    name: str
+    widgets: bool
+    asks: bool
+
+
+def front_end(environment: Mapping[str, str] = os.environ) -> FrontEnd:
+    """Return where this runs."""
+    kernel = in_kernel()
+    here = next((name for name, marks in _MARKS.items() if any(mark in environment for mark in marks)), None)
+    name = (here or "Jupyter") if kernel else "a terminal"
+    return FrontEnd(name, kernel and importlib.util.find_spec("ipywidgets") is not None, can_ask())
+
+
+def in_kernel() -> bool:
+    """Tell whether a kernel runs this, for a front end that shows HTML; else it is a terminal or a script."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def examined(place: FrontEnd) -> list[Finding]:
+    """Return what there is to say of a front end."""
+    if place.widgets:
+        forms = Finding("front end", GOOD, f"{place.name}: forms by ipywidgets, pictures without trust.")
+    else:
+        forms = Finding(
+            "front end", LOOK, f"{place.name}: no forms here.", "Every form is a magic and a function too; see --help."
+        )
+    if place.asks:
+        return [forms, Finding("questions", GOOD, "Somebody is there to sign in.")]
+    remedy = "Set CI_MAGICS_CLIENT_ID, CI_MAGICS_REFRESH_TOKEN and CI_MAGICS_DEVELOPER_TOKEN for unattended runs."
+    return [forms, Finding("questions", LOOK, "Nobody can be asked to sign in here.", remedy)]

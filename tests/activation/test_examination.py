@@ -1,0 +1,123 @@
+"""The doctor: one line and one remedy for what may be wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from contoso import connect
+
+import ci_magics as ci
+from ci_magics.activation.examination import BAD, GOOD, LOOK, Examination, Finding
+from ci_magics.cli import main
+from ci_magics.notebook.front_end import FrontEnd, examined, front_end
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+
+def found(examination: Examination, check: str) -> Finding:
+    return next(each for each in examination.findings if each.check.startswith(check))
+
+
+def test_a_good_environment_is_healthy(emulator: RunningEmulator, workspace: Workspace) -> None:
+    assert emulator.audiences() == {}
+    connect()
+    examination = ci.doctor()
+    assert examination.healthy
+    assert found(examination, "services of emulator").found == "1 of 1 answer."
+    for check in ("versions", "workspace", "sign-in to 'Contoso EU'", "terms of 'Contoso EU'", "clock"):
+        assert found(examination, check).state == GOOD, check
+    assert len(workspace.connections) == 1
+
+
+def test_every_finding_is_one_line_and_what_is_not_good_has_a_remedy(
+    emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    assert emulator.audiences() == {}
+    assert len(workspace.connections) == 0
+    examination = ci.doctor(front_end=examined(FrontEnd("a terminal", widgets=False, asks=False)))
+    assert {each.state for each in examination.findings} >= {GOOD, LOOK}
+    for each in examination.findings:
+        assert "\n" not in each.found + each.remedy
+        assert bool(each.remedy) == (each.state != GOOD), each
+
+
+def test_a_missing_consent_is_said_with_what_gives_it(emulator: RunningEmulator, workspace: Workspace) -> None:
+    assert emulator.audiences() == {}
+    connect(accept_terms=False)
+    terms = found(ci.doctor(workspace=workspace), "terms")
+    assert (terms.state, terms.remedy) == (LOOK, '%ci_connect "Contoso EU" --accept-terms')
+
+
+def test_nobody_signed_in_is_said(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert emulator.audiences() == {}
+    workspace.connections.put(replace(connect(), environment="production"))
+    monkeypatch.setattr("ci_magics.activation.examination.ask_services", lambda _endpoints: [])
+    assert found(ci.doctor(workspace=workspace), "sign-in").remedy == '%ci_connect "Contoso EU" signs in.'
+    monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "secret")
+    said = repr(ci.doctor(workspace=workspace))
+    assert "CI_MAGICS_REFRESH_TOKEN" in said
+    assert "secret" not in said
+
+
+def test_a_service_that_does_not_answer_is_named(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    assert emulator.audiences() == {}
+    monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://127.0.0.1:9")
+    services = found(ci.doctor(workspace=workspace), "services")
+    assert (services.state, services.found) == (BAD, "No answer from 127.0.0.1:9.")
+    assert not ci.doctor(workspace=workspace).healthy
+
+
+def test_a_workspace_that_cannot_be_opened_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", "nonsense://there")
+    workspace = found(ci.doctor(), "workspace")
+    assert workspace.state == BAD
+    assert "CI_MAGICS_WORKSPACE" in workspace.remedy
+
+
+def test_a_folder_that_others_may_read_is_pointed_out(workspace: Workspace) -> None:
+    Path(workspace.folder).chmod(0o755)
+    assert found(ci.doctor(workspace=workspace), "workspace").state == LOOK
+
+
+def test_the_command_line_says_the_same(
+    emulator: RunningEmulator, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect()
+    assert (emulator.audiences(), len(workspace.connections)) == ({}, 1)
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.startswith("✓ versions: ci-magics ")
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == ci.doctor().to_dict()
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("COLAB_RELEASE_TAG", "Google Colab"),
+        ("DATABRICKS_RUNTIME_VERSION", "Databricks"),
+        ("TRIDENT_RUNTIME_VERSION", "Microsoft Fabric"),
+        ("VSCODE_PID", "VS Code"),
+    ],
+)
+def test_a_front_end_is_told_by_its_marks(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_magics.notebook.front_end.in_kernel", lambda: True)
+    assert front_end({variable: "1"}).name == name
+    assert front_end({variable: "1"}).widgets
+
+
+def test_without_a_kernel_it_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_magics.notebook.front_end.in_kernel", lambda: False)
+    assert front_end({}) == FrontEnd("a terminal", widgets=False, asks=False)
+    assert "no forms here" in examined(front_end({}))[0].found
