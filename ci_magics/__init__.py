@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
+    from ci_magics.activation.refreshing import refresh as refresh
     from ci_magics.activation.run import Run as Run
     from ci_magics.activation.saved_exports import detach_export as detach_export
     from ci_magics.activation.saved_exports import duplicate_export as duplicate_export
@@ -95,6 +96,7 @@ _HOMES = {
     "overlap": "activation.overlap",
     "preview": "activation.previews",
     "quick_segments": "segmentation.quick",
+    "refresh": "activation.refreshing",
     "refresh_segment": "activation.segments",
     "remove_export": "activation.export_removal",
     "rename_segment": "activation.segment_verbs",

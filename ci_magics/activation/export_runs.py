@@ -245,7 +245,7 @@ def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
 def ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
     """Return what is written down of a run that an error ended; a scheduled one is tried again if that may help."""
     tries = entry.attempts - 1
-    if entry.trigger == MANUAL or not may_pass(error) or tries >= len(RETRY_AFTER):
+    if entry.due_at is None or not may_pass(error) or tries >= len(RETRY_AFTER):
         return replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
     again = now + RETRY_AFTER[tries]
     reason = f"It is tried again at {again:%H:%M} UTC. {_reason(error)}"

@@ -13,7 +13,9 @@ from ci_magics.cli import (
     forget,
     notebook,
     purge,
+    refresh,
     roles,
+    scheduler,
 )
 from ci_magics.cli.command import FAILED
 from ci_magics.errors import CiError
@@ -22,6 +24,8 @@ COMMANDS = (
     notebook,
     emulator,
     exports,
+    refresh,
+    scheduler,
     roles,
     audit,
     forget,
