@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ci_magics.activation.signing_in import noted_sign_in
 from ci_magics.showing.html_table import table
 from ci_magics.showing.text_table import text_table
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class AccountList:
 def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
     """Return the connections to Microsoft Advertising and the instances of Customer Insights that are known here."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_CONNECTIONS)
     advertising = [
         AccountLine(
             each.name,

@@ -83,13 +83,11 @@ def connect(
         _require_unused(workspace, name)
         connection = _new(workspace, name, environment or "emulator", ids, share, flow, client_id, tenant)
     else:
-        require(workspace, Verb.OPEN_CONNECTION, existing)
         connection = _require_same(existing, environment, ids, client_id, tenant)
     if withdraw:
         return withdraw_consents(name, workspace=workspace, show=show)
     newly = new_consents(workspace, connection, agree=agree, accept_terms=accept_terms)
-    if newly:
-        require(workspace, Verb.GIVE_CONSENT, connection)
+    require(workspace, Verb.GIVE_CONSENT if newly else Verb.OPEN_CONNECTION, connection)
     if existing and share:
         require(workspace, Verb.SHARE_CONNECTION, connection)
     if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
