@@ -13,6 +13,7 @@ from ci_magics.activation.dependents import in_order
 from ci_magics.activation.due import Due, due_exports, system_due_at
 from ci_magics.activation.export_runs import BY_SYSTEM, Show, run_one
 from ci_magics.activation.notebook_execution import execute_notebook
+from ci_magics.activation.notifying import tell_of_refresh
 from ci_magics.activation.refresh_report import RefreshReport
 from ci_magics.activation.run import COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.activation.saved_exports import connection_of
@@ -90,10 +91,10 @@ def refresh(
             if notebook is not None:
                 _, error = execute_notebook(Path(notebook))
                 if error is not None:
-                    return _end(workspace, replace(record, reason=str(error)), FAILED, clock)
+                    return _end(workspace, replace(record, reason=str(error)), FAILED, show, clock)
             return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), seen, show, clock)
         except BaseException as error:
-            _end(workspace, replace(record, reason=f"It broke off ({type(error).__name__})."), FAILED, clock)
+            _end(workspace, replace(record, reason=f"It broke off ({type(error).__name__})."), FAILED, show, clock)
             raise
 
 
@@ -140,7 +141,7 @@ def _carry_out(
         exports.append(_exported(workspace, due, stale, show, clock))
         seen()
     record = replace(record, exports=exports)
-    return _end(workspace, record, _status(segments, exports), clock)
+    return _end(workspace, record, _status(segments, exports), show, clock)
 
 
 def _exported(workspace: Workspace, due: Due, stale: set[str], show: Show, clock: Clock) -> dict[str, object]:
@@ -204,9 +205,10 @@ def _new(workspace: Workspace, trigger: str, notebook: str | Path | None, now: d
     )
 
 
-def _end(workspace: Workspace, record: Refresh, status: str, clock: Clock) -> RefreshReport:
+def _end(workspace: Workspace, record: Refresh, status: str, show: Show, clock: Clock) -> RefreshReport:
     ended = replace(record, status=status, finished_at=clock.now())
     workspace.refreshes.put(ended)
+    tell_of_refresh(workspace, ended, show)
     workspace.audit.note(
         Verb.REFRESH_ALL,
         ended.name,

@@ -12,6 +12,7 @@ from ci_magics.cli import (
     exports,
     forget,
     notebook,
+    notifications,
     purge,
     refresh,
     roles,
@@ -22,6 +23,7 @@ from ci_magics.errors import CiError
 
 COMMANDS = (
     notebook,
+    notifications,
     emulator,
     exports,
     refresh,
