@@ -1,4 +1,7 @@
-"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused."""
+"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused.
+
+Readings of Customer Insights that were interrupted go altogether: the next attempt begins anew.
+"""
 
 from __future__ import annotations
 

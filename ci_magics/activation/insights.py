@@ -12,6 +12,7 @@ from ci_magics.activation.insights_list import InsightsSegments
 from ci_magics.activation.insights_segment import InsightsSegment
 from ci_magics.activation.insights_services import InsightsServices, open_insights_services
 from ci_magics.errors import ArgumentError, ConnectionSetupError, ServiceError, not_found
+from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import Instance, Job, Schedule, SourceSegment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -118,6 +119,22 @@ class Insights:
     def schedules(self) -> list[Schedule]:
         """Return when Customer Insights refreshes by itself."""
         return self.services.insights.schedules(self.record.instance_id)
+
+    def dataverse(self) -> Dataverse:
+        """Return the Dataverse organization that the instance writes to, signed in to as the same person.
+
+        Raises
+        ------
+        ConnectionSetupError
+            It is not known.
+        """
+        if not self.record.organization_url:
+            raise ConnectionSetupError(
+                f"Customer Insights '{self.name}' does not say which Dataverse organization it writes to.",
+                "Name it: %ci_connect --insights NAME --organization-url https://contoso.crm4.dynamics.com.",
+                code="no_organization",
+            )
+        return self.services.open_dataverse(self.record.organization_url)
 
     def __repr__(self) -> str:
         return repr(self.record)

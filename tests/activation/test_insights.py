@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from contoso import connect
 
 import ci_magics as ci
+from ci_magics.activation import signing_in
+from ci_magics.activation.accounts import list_accounts
 from ci_magics.activation.definitions import Definition
+from ci_magics.activation.forgetting import forget
+from ci_magics.activation.insights_verbs import sign_out
 from ci_magics.activation.segments import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 
@@ -262,6 +268,53 @@ def test_members_that_are_missing_are_noticed(
     with pytest.raises(SegmentError, match="has 743 members, and sent"):
         made(source)
     assert workspace.segments[NAME].id == before.id
+
+
+def test_how_many_members_have_come_is_reported(source: Insights) -> None:
+    for via in ROUTES:
+        seen: list[Any] = []
+        made(source, via, progress=seen.append)
+        assert seen[-1].done == seen[-1].total == source.segment(THERE).members
+        assert [each.done for each in seen] == sorted(each.done for each in seen)
+
+
+def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    fault(emulator, "GetData", "http_403", call=5)
+    with pytest.raises(ServiceError):
+        made(source)
+    assert spooled(workspace)
+    forget(sha256=hashlib.sha256(b"jan@contoso.com").hexdigest(), show=lambda _sentence: None)
+    assert spooled(workspace) == []
+
+
+def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+    asked: list[str] = []
+
+    def enter(sentence: str) -> None:
+        for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
+            asked.append(code)
+            emulator.control("POST", "/devicecode", {"user_code": code, "accept": True})
+
+    connect(flow="device", show=enter)
+    assert len(asked) == 1
+    source = ci.insights("Contoso", flow="device", show=enter)
+    assert len(asked) == 2
+    assert {each.signed_in_at is None for each in list_accounts()} == {False}
+    ci.segment(NAME, source.segment(THERE, via="dataverse"))
+    ci.insights("Contoso", show=enter)
+    assert len(asked) == 2
+    sign_out("Contoso")
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_in, "can_ask", lambda: False)
+        with pytest.raises(SignInError, match="Nobody is signed in to 'Customer Insights Contoso'"):
+            ci.insights("Contoso")
+    assert workspace.insights.names() == ["Contoso"]
 
 
 def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
