@@ -26,6 +26,7 @@ from ci_magics.activation.connection_removal import remove_connection
 from ci_magics.activation.consenting import withdraw_consents
 from ci_magics.activation.forgetting import forget
 from ci_magics.activation.retention import purge
+from ci_magics.activation.scheduler import run_scheduler
 from ci_magics.activation.sharing import share_connection
 from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.access import Role, Verb, give_role, role_of, take_role
@@ -82,7 +83,7 @@ LEAST = {
     Verb.GIVE_ROLE: ADMINISTRATOR,
 }
 #: Verbs that nothing in the product asks for yet; whoever uses one gives it a row.
-UNUSED = {Verb.REFRESH_ALL, Verb.SET_NOTIFICATIONS}
+UNUSED = {Verb.SET_NOTIFICATIONS}
 
 
 def quietly(_sentence: str) -> None:
@@ -220,9 +221,9 @@ ROWS = (
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connection_verbs.accounts",
+        "connection_verbs.signed_in_accounts",
         Stage.connected,
-        lambda _: connection_verbs.accounts(contoso.NAME, show=quietly),
+        lambda _: connection_verbs.signed_in_accounts(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
@@ -312,6 +313,8 @@ ROWS = (
         lambda _: ci.schedule_export("daily", at=["06:00"]),
         through=True,
     ),
+    Row(Verb.REFRESH_ALL, "refreshing.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
+    Row(Verb.REFRESH_ALL, "scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
     Row(
         Verb.RENAME_AUDIENCE,
         "audience_verbs.rename_audience",
@@ -391,6 +394,14 @@ ROWS = (
         lambda stage: take_role(stage.workspace, "bob"),
     ),
 )
+
+
+def _schedule_for_a_moment() -> None:
+    """Start a scheduler that ends at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ci_magics.activation.scheduler.BlockingScheduler.start", lambda _scheduler: None)
+        patch.setattr("ci_magics.activation.scheduler._end_when_told", lambda _scheduler: None)
+        run_scheduler(show=quietly)
 
 
 def _loaded(stage: Stage) -> ci.Plan:
