@@ -81,6 +81,7 @@ def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show
         )
     sign_out(name, workspace=workspace, show=show)
     workspace.insights.remove(record.id)
+    workspace.audit.note(Verb.READ_INSIGHTS, name, removed=True)
 
 
 def _reads(source: object, name: str) -> bool:

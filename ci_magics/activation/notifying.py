@@ -21,6 +21,7 @@ Show = Callable[[str], None]
 def notification_limits(*, workspace: Workspace | None = None) -> Limits:
     """Return from when on something is told."""
     workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_EXPORTS)
     kept = workspace.settings.get(_NAME)
     return Limits.model_validate(kept.value) if kept else Limits()
 
