@@ -35,11 +35,14 @@ class Insights:
         What is asked.
     workspace
         Where it is remembered.
+    show
+        Called with a sentence before a long wait.
     """
 
     record: InsightsRecord
     services: InsightsServices = field(repr=False)
     workspace: Workspace = field(repr=False)
+    show: Callable[[str], None] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -77,6 +80,8 @@ class Insights:
         jobs = [job for job in self._running_jobs() if _concerns([job], found.name)]
         if wait and jobs:
             for job in jobs:
+                since = f", asked for at {job.submitted:%H:%M} UTC" if job.submitted else ""
+                self.show(f"Waiting for the refresh of '{found.label}' in Customer Insights{since}.")
                 self.services.insights.wait(self.record.instance_id, job.id)
             return self.segment(found.name, via=via)
         return InsightsSegment(self, found, via, bool(jobs))
@@ -229,7 +234,7 @@ def insights(
     )
     if record != known:
         workspace.insights.put(record)
-    return Insights(record, services, workspace)
+    return Insights(record, services, workspace, show)
 
 
 def _known(workspace: Workspace, name: str | None, environment: str | None) -> InsightsRecord | None:

@@ -22,8 +22,8 @@ from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rows import Rows, repetition
 
 #: So many profiles are matched at once, or as many as came in so many seconds: what a crash can lose.
-_ENOUGH_ROWS = 32_768
-_ENOUGH_SECONDS = 20.0
+_ENOUGH_ROWS = 10_000
+_ENOUGH_SECONDS = 5.0
 
 
 def read_pages(

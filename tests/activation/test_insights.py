@@ -178,7 +178,9 @@ def test_how_fresh_the_members_are_is_said(source: Insights, emulator: RunningEm
     assert "last refresh failed" in "\n".join(source.segment("Broken").freshness())
 
 
-def test_a_refresh_is_waited_for(source: Insights, emulator: RunningEmulator, waits: list[float]) -> None:
+def test_a_refresh_is_waited_for(
+    source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
     settings(emulator, refresh_seconds=3600)
     running = source.refresh(THERE, wait=False)
     assert "A refresh is running" in repr(running)
@@ -193,6 +195,7 @@ def test_a_refresh_is_waited_for(source: Insights, emulator: RunningEmulator, wa
     source.services.insights.conversation.clock.sleep = advance  # type: ignore[method-assign]
     ready = source.segment(THERE, wait=True)
     assert not ready.refreshing
+    assert "Waiting for the refresh of 'Male under 40' in Customer Insights, asked for at " in capsys.readouterr().out
     assert ready.refreshed is not None
     assert before is not None
     assert ready.refreshed > before
