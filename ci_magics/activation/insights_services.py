@@ -77,10 +77,10 @@ def open_insights_services(
         Nobody is signed in and nobody can be asked, or the subscription key is missing.
     """
     emulated = emulator_url() if source.environment == "emulator" else None
-    endpoints = insights_endpoints(source.environment, emulated)
+    key = _emulators_key() if emulated else _subscription_key(source, show, ask=ask)
+    endpoints = insights_endpoints(source.environment, emulated, by_gateway=key is not None)
     tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
-    headers = {_KEY_HEADER: _subscription_key(source, show, ask=ask)}
-    caller = SourceCaller(endpoints, tokens, headers, _INSIGHTS_PATIENCE)
+    caller = SourceCaller(endpoints, tokens, {_KEY_HEADER: key} if key else {}, _INSIGHTS_PATIENCE)
 
     def open_dataverse(organization_url: str) -> Dataverse:
         place = dataverse_endpoints(source.environment, organization_url, emulated)
@@ -118,19 +118,20 @@ def _kept_as(source: InsightsRecord) -> str:
     return f"subscription key {source.id}"
 
 
+def _emulators_key() -> str | None:
+    """Return the emulator's key; None for one that somebody else has started and nobody has named the key of."""
+    return os.environ.get(KEY_VARIABLE) or emulator_subscription_key()
+
+
 def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
     """Return the key that API management asks for beside the sign-in."""
-    found = os.environ.get(KEY_VARIABLE)
-    if source.environment == "emulator":
-        found = found or emulator_subscription_key()
-    else:
-        found = found or remembered(_kept_as(source))
+    found = os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
     if found:
         return found
-    if source.environment == "emulator" or not (ask and can_ask()):
+    if not (ask and can_ask()):
         raise SignInError(
             "The subscription key of Customer Insights is missing.",
-            f"Set {KEY_VARIABLE}; an administrator finds it under Permissions > APIs, and an emulator prints it first.",
+            f"Set {KEY_VARIABLE}; an administrator finds it under Permissions > APIs.",
             code="no_subscription_key",
         )
     typed = getpass.getpass("Subscription key of Customer Insights (Permissions > APIs): ").strip()

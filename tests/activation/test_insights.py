@@ -84,16 +84,31 @@ def test_an_instance_that_is_not_there_gets_the_nearest(source: Insights) -> Non
         ci.insights("Contso")
 
 
-def test_the_subscription_key_is_needed(
+def test_a_wrong_subscription_key_is_said(
+    source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
+) -> None:
+    assert source
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key[::-1])
+    with pytest.raises(SignInError, match="does not accept the subscription key"):
+        ci.insights("Contoso")
+
+
+def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
     source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
 ) -> None:
     assert source
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
-    with pytest.raises(SignInError, match="CI_MAGICS_SUBSCRIPTION_KEY"):
-        ci.insights("Contoso")
-    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key[::-1])
-    with pytest.raises(SignInError, match="does not accept the subscription key"):
-        ci.insights("Contoso")
+    without = ci.insights("Contoso")
+    for via in ROUTES:
+        assert made(without, via).rows == len(members_there(emulator))
+    assert without.refresh(THERE, wait=False).refreshing
+
+
+def test_a_real_instance_is_not_asked_without_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY", raising=False)
+    monkeypatch.setattr("ci_magics.activation.insights_services.remembered", lambda _name: None)
+    with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
+        ci.insights("Contoso", environment="production", client_id="1", workspace=workspace)
 
 
 def test_segments_are_listed_with_state_and_count(source: Insights, workspace: Workspace) -> None:
