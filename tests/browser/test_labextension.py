@@ -30,7 +30,10 @@ customers = sample(5_000)
 EXPORT = '%ci_export "All of them" --to "Contoso EU" --ignore-consent'
 NUMBERED = """import os, pathlib
 _ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))"""
-ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source"
+ACTIVE_CELL = """text => {
+  const source = window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source;
+  return new RegExp(`^${text}$`).test(source);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,7 @@ def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
     run_all(notebook)
     expect(panel.get_by_role("status")).to_have_text(DONE, timeout=60_000)
     menu(notebook, "Edit", "Insert Customer Match Cell", "Export Form")
-    assert notebook.evaluate(ACTIVE_CELL) == "%ci_export"
+    notebook.wait_for_function(ACTIVE_CELL, arg="%ci_export")
     notebook.screenshot(path=screenshots / "panel-notebook-7.png")
 
 
@@ -147,7 +150,7 @@ def test_a_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> N
     expect(exports.get_by_role("listitem")).to_contain_text("Everybody to Contoso EU")
     expect(exports.get_by_role("listitem")).to_contain_text("Last run: never")
     exports.get_by_role("button", name="Run in notebook: Weekly").click()
-    assert page.evaluate(ACTIVE_CELL) == '%ci_exports run "Weekly"'
+    page.wait_for_function(ACTIVE_CELL, arg='%ci_exports run "Weekly"')
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     page.keyboard.press("Shift+Enter")
     expect(panel.get_by_role("status")).to_contain_text("Everybody: Completed", timeout=60_000)
@@ -171,7 +174,7 @@ def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(la
     lab.wait_for_kernel(page)
     item.get_by_role("button", name=re.compile("^Finish in notebook: run ")).click()
     expect(panel.get_by_role("status")).to_have_text("The cell is in broken-off.ipynb: Shift+Enter runs it.")
-    assert re.fullmatch("%load_ext ci_magics\n%ci_export --resume [0-9a-f]{8}", page.evaluate(ACTIVE_CELL))
+    page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_export --resume [0-9a-f]{8}")
     page.keyboard.press("Shift+Enter")
     expect(panel.get_by_role("status")).to_contain_text("All of them: Completed", timeout=60_000)
     expect(item).not_to_contain_text("Interrupted")
@@ -217,7 +220,7 @@ def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     lab.wait_for_kernel(page)
     by_palette(page, "Insert Cell: Status")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
-    assert page.evaluate(ACTIVE_CELL) == "%load_ext ci_magics\n%ci_status"
+    page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_status")
 
 
 def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(

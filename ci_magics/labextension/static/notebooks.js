@@ -46,8 +46,8 @@ async function isLoaded(panel) {
     return panel.content.widgets.some(cell => LOADING.test(cell.model.sharedModel.source));
   }
   const question = { code: "", silent: true, user_expressions: { loaded: LOADED } };
-  const { content } = await kernel.requestExecute(question).done;
-  return content.user_expressions?.loaded?.data?.["text/plain"] === "True";
+  const reply = await kernel.requestExecute(question).done.catch(() => null); // it ended meanwhile
+  return reply?.content.user_expressions?.loaded?.data?.["text/plain"] === "True";
 }
 
 /** The server's kernel, or the first one that speaks Python where the server's does not. */
