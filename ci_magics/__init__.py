@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from ci_magics.activation.audiences import audiences as audiences
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
+    from ci_magics.activation.connection_removal import remove_connection as remove_connection
+    from ci_magics.activation.connection_verbs import choose_account as choose_account
+    from ci_magics.activation.connection_verbs import edit_connection as edit_connection
+    from ci_magics.activation.connection_verbs import sign_in_again as sign_in_again
+    from ci_magics.activation.connection_verbs import sign_out as sign_out
+    from ci_magics.activation.connection_verbs import signed_in_accounts as signed_in_accounts
     from ci_magics.activation.connections import connect as connect
+    from ci_magics.activation.consenting import withdraw_consents as withdraw_consents
     from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.examination import doctor as doctor
     from ci_magics.activation.export_edits import edit_export as edit_export
@@ -27,10 +34,12 @@ if TYPE_CHECKING:
     from ci_magics.activation.export_runs import run_export as run_export
     from ci_magics.activation.export_schedules import schedule_export as schedule_export
     from ci_magics.activation.exports import export as export
+    from ci_magics.activation.forgetting import forget as forget
     from ci_magics.activation.insights import insights as insights
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
+    from ci_magics.activation.refreshing import refresh as refresh
     from ci_magics.activation.run import Run as Run
     from ci_magics.activation.saved_exports import detach_export as detach_export
     from ci_magics.activation.saved_exports import duplicate_export as duplicate_export
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.segments import refresh_segment as refresh_segment
     from ci_magics.activation.segments import segment as segment
     from ci_magics.activation.several_exports import run_exports as run_exports
+    from ci_magics.activation.sharing import share_connection as share_connection
     from ci_magics.activation.status import status as status
     from ci_magics.activation.system_schedule import set_system_schedule as set_system_schedule
     from ci_magics.activation.system_schedule import system_schedule as system_schedule
@@ -62,7 +72,6 @@ if TYPE_CHECKING:
     from ci_magics.workspace.models import Connection as Connection
     from ci_magics.workspace.store import open_workspace as open_workspace
 
-
 _HOMES = {
     "CiError": "errors",
     "Connection": "workspace.models",
@@ -74,6 +83,7 @@ _HOMES = {
     "Segment": "segmentation.segment",
     "activate_segment": "activation.segment_verbs",
     "audiences": "activation.audiences",
+    "choose_account": "activation.connection_verbs",
     "compare_normalizations": "activation.comparison",
     "connect": "activation.connections",
     "delete_segment": "activation.segment_verbs",
@@ -83,13 +93,15 @@ _HOMES = {
     "download_keys": "activation.segment_verbs",
     "duplicate_export": "activation.saved_exports",
     "duplicate_segment": "activation.segment_verbs",
+    "edit_connection": "activation.connection_verbs",
     "edit_export": "activation.export_edits",
     "end_suppression": "activation.segment_verbs",
     "export": "activation.exports",
     "export_history": "activation.export_history",
     "export_run_details": "activation.export_history",
-    "inspect_rules": "segmentation.rule_counts",
+    "forget": "activation.forgetting",
     "insights": "activation.insights",
+    "inspect_rules": "segmentation.rule_counts",
     "list_exports": "activation.export_list",
     "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
@@ -97,7 +109,9 @@ _HOMES = {
     "overlap": "activation.overlap",
     "preview": "activation.previews",
     "quick_segments": "segmentation.quick",
+    "refresh": "activation.refreshing",
     "refresh_segment": "activation.segments",
+    "remove_connection": "activation.connection_removal",
     "remove_export": "activation.export_removal",
     "rename_segment": "activation.segment_verbs",
     "run_export": "activation.export_runs",
@@ -107,11 +121,16 @@ _HOMES = {
     "segment_history": "activation.segment_verbs",
     "segment_usage": "activation.segment_verbs",
     "set_system_schedule": "activation.system_schedule",
+    "share_connection": "activation.sharing",
     "show_export": "activation.export_history",
+    "sign_in_again": "activation.connection_verbs",
+    "sign_out": "activation.connection_verbs",
+    "signed_in_accounts": "activation.connection_verbs",
     "status": "activation.status",
     "suppress_segment": "activation.segment_verbs",
     "system_schedule": "activation.system_schedule",
     "tag_segment": "activation.segment_verbs",
+    "withdraw_consents": "activation.consenting",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable
 
 #: A quote may be part of an address, but more often it stands around one.
+_SOMEBODY = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(r"""(?:[^\s'"<>(),;:]+|(?<=['"]))@[^\s'"<>(),;:]+""")
 
 
@@ -125,6 +126,28 @@ def quoted_list(names: Iterable[str]) -> str:
 def without_addresses(text: str) -> str:
     """Return a text with every e-mail address in it replaced: a person may have written one where a name belongs."""
     return _ADDRESS.sub("•••", text)
+
+
+def names_somebody(text: str) -> bool:
+    """Tell whether an e-mail address of somebody is in a text; ``%@contoso.com`` is nobody's."""
+    return _SOMEBODY.search(text) is not None
+
+
+def without_people(text: str) -> str:
+    """Return a text with the e-mail address of everybody that it names replaced, and nothing else."""
+    return _SOMEBODY.sub("•••", text)
+
+
+def refuse_address(name: str) -> None:
+    """Refuse an e-mail address in the place of a name: names are kept, shown and sent.
+
+    Raises
+    ------
+    ArgumentError
+        It names somebody.
+    """
+    if names_somebody(name):
+        raise ArgumentError("A name may not be an e-mail address.", "Choose another one.", code="address_as_name")
 
 
 def _asked_for_all() -> bool:

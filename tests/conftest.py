@@ -130,6 +130,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """An empty workspace, which is also the default one."""
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return open_workspace()
 
 

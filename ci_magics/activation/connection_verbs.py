@@ -178,7 +178,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 
 
-def accounts(name: str, *, workspace: Workspace | None = None, show: Show = print) -> list[SignedInAccount]:
+def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = print) -> list[SignedInAccount]:
     """Return the accounts with which whoever works here has signed in on this machine, in a lasting order."""
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -199,7 +199,7 @@ def choose_account(name: str, number: int, *, workspace: Workspace | None = None
     name
         The connection.
     number
-        The account's number in `accounts`.
+        The account's number in `signed_in_accounts`.
 
     Raises
     ------

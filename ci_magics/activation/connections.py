@@ -10,7 +10,7 @@ from ci_magics.activation.account_check import verified
 from ci_magics.activation.address import Ids, read_ids
 from ci_magics.activation.consenting import keep_consents, new_consents, withdraw_consents
 from ci_magics.activation.sharing import share_connection, shared_with
-from ci_magics.errors import ConnectionSetupError, nearest_name
+from ci_magics.errors import ConnectionSetupError, nearest_name, refuse_address
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.workspace.access import Verb, not_shared, require
@@ -83,13 +83,11 @@ def connect(
         _require_unused(workspace, name)
         connection = _new(workspace, name, environment or "emulator", ids, share, flow, client_id, tenant)
     else:
-        require(workspace, Verb.OPEN_CONNECTION, existing)
         connection = _require_same(existing, environment, ids, client_id, tenant)
     if withdraw:
         return withdraw_consents(name, workspace=workspace, show=show)
     newly = new_consents(workspace, connection, agree=agree, accept_terms=accept_terms)
-    if newly:
-        require(workspace, Verb.GIVE_CONSENT, connection)
+    require(workspace, Verb.GIVE_CONSENT if newly else Verb.OPEN_CONNECTION, connection)
     if existing and share:
         require(workspace, Verb.SHARE_CONNECTION, connection)
     if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
@@ -140,6 +138,7 @@ def _new(
     client_id: str | None,
     tenant: str | None,
 ) -> Connection:
+    refuse_address(name)
     if not name.strip():
         raise ConnectionSetupError("A connection needs a name.", 'For example: %ci_connect "Contoso EU".')
     if not ids.customer or not ids.account:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ import pyarrow as pa
 
 from ci_magics.activation.insights_columns import InsightsColumns
 from ci_magics.errors import ServiceError
+from ci_magics.matching.parallel import in_parallel
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.insights_values import CUSTOMER, CUSTOMER_ID
 from ci_magics.microsoft.partitions import (
@@ -100,6 +100,7 @@ class CsvRoute:
     instance_id: str
     segment: str
     columns: InsightsColumns
+    _members: Files | None = field(default=None, init=False, repr=False)
     _ids: IdSet | None = field(default=None, init=False, repr=False)
 
     def open(self, position: dict[str, Any]) -> tuple[Files, list[int]]:
@@ -113,7 +114,7 @@ class CsvRoute:
         files = Files(self.insights, self.instance_id, self.segment)
         header = files.read(0, csv_columns) if len(files) else []
         if self.columns.email not in header:
-            self._ids = self._ids_of(files)
+            self._members, self._ids = files, IdSet(_ids_in(files))
             files = Files(self.insights, self.instance_id, CUSTOMER)
         if position.get("mark", files.mark) != files.mark:
             raise _changed()
@@ -122,10 +123,13 @@ class CsvRoute:
 
     def lagging(self, keys: Iterable[pa.Array]) -> Iterator[pa.RecordBatch]:
         """Return the members that have no profile yet, given the keys of those that were read."""
-        ids = pa.array([], pa.large_string()) if self._ids is None else self._ids.left_out(keys)
-        if len(ids):
-            nothing = [pa.nulls(len(ids), each.type) for each in self.columns.schema]
-            yield pa.RecordBatch.from_arrays([ids, *nothing[1:]], schema=self.columns.schema)
+        if self._ids is None or self._members is None:
+            return
+        rest = self._ids.left_out(keys)
+        for ids in _ids_in(self._members) if len(rest) else ():
+            late = ids.filter(rest.among(ids))
+            nothing = [pa.nulls(len(late), each.type) for each in self.columns.schema]
+            yield pa.RecordBatch.from_arrays([late, *nothing[1:]], schema=self.columns.schema)
 
     def batches(self, stream: PartitionStream) -> Iterator[pa.RecordBatch]:
         """Return the members in a file."""
@@ -133,14 +137,16 @@ class CsvRoute:
         for batch in csv_batches(stream, self.columns.schema, names):
             yield batch if self._ids is None else batch.filter(self._ids.among(batch.column(CUSTOMER_ID)))
 
-    def _ids_of(self, files: Files) -> IdSet:
-        schema = record_schema({CUSTOMER_ID: False})
 
-        def ids(number: int) -> list[pa.Array]:
-            return files.read(number, lambda stream: [each.column(0) for each in csv_batches(stream, schema)])
+def _ids_in(files: Files) -> Iterator[pa.Array]:
+    """Return the ids in the files of a segment, several files at a time."""
+    schema = record_schema({CUSTOMER_ID: False})
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return IdSet(column for part in pool.map(ids, range(len(files))) for column in part)
+    def ids(number: int) -> list[pa.Array]:
+        return files.read(number, lambda stream: [each.column(0) for each in csv_batches(stream, schema)])
+
+    for part in in_parallel(ids, range(len(files))):
+        yield from part
 
 
 def _changed() -> ServiceError:

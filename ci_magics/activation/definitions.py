@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from ci_magics.activation.wanted import Wanted
+from ci_magics.errors import names_somebody
 from ci_magics.segmentation.sources import referenced_tables
 from ci_magics.segmentation.streams import is_path
 
@@ -53,7 +54,23 @@ class Definition(BaseModel):
 
 
 def define(frame: Any, wanted: Wanted) -> Definition | str:
-    """Return a segment's definition, or in words why it cannot be evaluated again."""
+    """Return a segment's definition, or in words why it cannot be evaluated again.
+
+    One that names a person by address is not kept: nobody's address is.
+    """
+    defined = _define(frame, wanted)
+    return "its definition has somebody's e-mail address in it" if _names_somebody(defined) else defined
+
+
+def _names_somebody(defined: Definition | str) -> bool:
+    if isinstance(defined, str):
+        return False
+    source = defined.source if defined.kind in ("sql", "database") else None
+    texts = (source, defined.where, defined.rule, *defined.parameters.values())
+    return any(isinstance(text, str) and names_somebody(text) for text in texts)
+
+
+def _define(frame: Any, wanted: Wanted) -> Definition | str:
     rule = wanted.rule.text if wanted.rule else None
     asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
     if frame is None:

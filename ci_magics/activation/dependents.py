@@ -47,3 +47,33 @@ def _rule_names(record: SegmentRecord, name: str) -> bool:
 def _query_reads(record: SegmentRecord, name: str) -> bool:
     source = record.definition["source"]
     return bool(source) and name in segments_used(Definition.model_validate(source))
+
+
+def parents(record: SegmentRecord) -> set[str]:
+    """Return the names of the segments that a segment is made of whenever it is evaluated."""
+    rule, source = record.definition["rule"], record.definition["source"]
+    named = set(Rule.parse(rule).segments) if rule else set()
+    return named | (segments_used(Definition.model_validate(source)) if source else set())
+
+
+def in_order(workspace: Workspace, names: set[str]) -> list[SegmentRecord]:
+    """Return segments with all that they are made of, each after those that it is made of.
+
+    Parameters
+    ----------
+    names
+        The segments; those that do not exist are left out.
+    """
+    known = {each.name: each for each in workspace.segments}
+    ordered: dict[str, SegmentRecord] = {}
+
+    def place(name: str) -> None:
+        if name in ordered or name not in known:
+            return
+        for parent in sorted(parents(known[name]) - {name}):
+            place(parent)
+        ordered[name] = known[name]
+
+    for name in sorted(names):
+        place(name)
+    return list(ordered.values())

@@ -6,13 +6,13 @@ import getpass
 import os
 from collections.abc import Callable
 
+from ci_magics.activation.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.signing_in import can_ask
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.endpoints import UNIVERSAL_DEVELOPER_TOKEN
 from ci_magics.workspace.models import Connection
 
 VARIABLE = "CI_MAGICS_DEVELOPER_TOKEN"
-_SERVICE = "ci-magics"
 
 
 def developer_token(connection: Connection, show: Callable[[str], None], *, ask: bool) -> str:
@@ -25,7 +25,7 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
     """
     if connection.environment != "production":
         return UNIVERSAL_DEVELOPER_TOKEN  # a real one is never sent anywhere else
-    found = os.environ.get(VARIABLE) or _remembered(connection)
+    found = os.environ.get(VARIABLE) or remembered(connection.id)
     if found:
         return found
     if not (ask and can_ask()):
@@ -35,38 +35,11 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
             code="no_developer_token",
         )
     typed = getpass.getpass("Developer token of Microsoft Advertising: ").strip()
-    if not _remember(connection, typed):
+    if not remember(connection.id, typed):
         show(f"This machine has no keyring, so the developer token is not kept: set {VARIABLE} to be asked no more.")
     return typed
 
 
 def forget_developer_token(connection: Connection) -> None:
     """Take the developer token of a connection out of the keyring, if it is there."""
-    import keyring
-    from keyring.errors import KeyringError
-
-    try:
-        keyring.delete_password(_SERVICE, connection.id)
-    except KeyringError:
-        return  # it was not kept, or nothing is kept on this machine
-
-
-def _remembered(connection: Connection) -> str | None:
-    import keyring
-    from keyring.errors import KeyringError
-
-    try:
-        return keyring.get_password(_SERVICE, connection.id)
-    except KeyringError:
-        return None  # this machine keeps no secrets: the person is asked
-
-
-def _remember(connection: Connection, token: str) -> bool:
-    import keyring
-    from keyring.errors import KeyringError
-
-    try:
-        keyring.set_password(_SERVICE, connection.id, token)
-    except KeyringError:
-        return False
-    return True
+    forget_secret(connection.id)

@@ -18,6 +18,7 @@ from ci_magics.segmentation.rows import Rows, repetition
 from ci_magics.segmentation.rule_types import types_of
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources import columns_of, read_columns
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
 #: Without a choice so many columns are compared.
@@ -56,6 +57,7 @@ def differentiators(
         The key of the segments or the frame does not fit, or nobody of a segment is in the frame.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.PREVIEW)
     records = [stored_segment(workspace, each).record for each in (first, second)]
     sets = key_sets(workspace, records)
     key = records[0].definition["key"]

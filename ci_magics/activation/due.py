@@ -20,13 +20,13 @@ class Due:
     Parameters
     ----------
     due_at
-        The moment that it is due for: only the last one counts, however many were missed.
+        The moment that it is due for: only the last one counts, however many were missed. None when somebody asks.
     trigger
         By which schedule.
     """
 
     export: Export
-    due_at: datetime
+    due_at: datetime | None
     trigger: str
 
 

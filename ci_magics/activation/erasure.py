@@ -1,4 +1,7 @@
-"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused."""
+"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused.
+
+Readings of Customer Insights that were interrupted go altogether: the next attempt begins anew.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
         if found:
             keys[record.name] = found
     _erase_refused(workspace, keys)
+    # What an interrupted reading of Customer Insights has put aside; it begins anew, and leaves out nobody else.
+    workspace.spool.remove_all("reading-")
     return tuple(keys)
 
 

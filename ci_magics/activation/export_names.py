@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, refuse_address
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
@@ -22,6 +22,7 @@ def require_name(name: str) -> None:
     ArgumentError
         It is empty, too long, or one of the verbs.
     """
+    refuse_address(name)
     if not name.strip() or len(name) > LONGEST:
         raise ArgumentError(f"An export's name has 1 to {LONGEST} characters.", "Choose another one.", code="name")
     if name.strip().casefold() in EXPORT_VERBS:

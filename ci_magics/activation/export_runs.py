@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from ci_magics.activation.export_document import document_of
 from ci_magics.activation.exporting import chosen_segments, send_export
+from ci_magics.activation.notifying import tell_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.refusals import is_final
 from ci_magics.activation.run import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED, Run
@@ -105,7 +106,7 @@ def run_one(
             entry = _begun(workspace, export, due_at) or new_entry(workspace, export, trigger, due_at, clock.now())
             if entry.finished_at is None and skip:
                 entry = replace(entry, status=SKIPPED, reason=skip, retry_at=None, finished_at=clock.now())
-                workspace.export_runs.put(entry)
+                _close(workspace, entry, show)
             elif entry.finished_at is None:
                 entry = _tried(workspace, export, entry, seen(progress), show, clock)
             return entry
@@ -214,10 +215,16 @@ def carry_out(
     try:
         run = _begun_or_new(workspace, export, entry, progress, show)
     except BaseException as error:
-        workspace.export_runs.put(ended_badly(entry, error, clock.now()))
+        _close(workspace, _ended_badly(entry, error, clock.now()), show)
         raise
-    workspace.export_runs.put(_ended(entry, run, clock.now()))
+    _close(workspace, _ended(entry, run, clock.now()), show)
     return run
+
+
+def _close(workspace: Workspace, entry: ExportRun, show: Show) -> None:
+    """Write down how a run ended, and tell whom it concerns."""
+    workspace.export_runs.put(entry)
+    tell_of_run(workspace, entry, show)
 
 
 def _begun_or_new(workspace: Workspace, export: Export, entry: ExportRun, progress: Reporter, show: Show) -> Run:
@@ -242,10 +249,10 @@ def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
     )
 
 
-def ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
+def _ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
     """Return what is written down of a run that an error ended; a scheduled one is tried again if that may help."""
     tries = entry.attempts - 1
-    if entry.trigger == MANUAL or not may_pass(error) or tries >= len(RETRY_AFTER):
+    if entry.due_at is None or not may_pass(error) or tries >= len(RETRY_AFTER):
         return replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
     again = now + RETRY_AFTER[tries]
     reason = f"It is tried again at {again:%H:%M} UTC. {_reason(error)}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ci_magics.activation.saved_exports import connection_of, keep_export
 from ci_magics.activation.schedule import Schedule, schedule_of
 from ci_magics.activation.system_schedule import SystemSchedule
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, quoted_list
 from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
@@ -64,7 +64,7 @@ def schedule_export(
     own = [each for each in exports if each.schedule is not None]
     if changes_timing and len(exports) > 1 and own and keep is None:
         raise ArgumentError(
-            f"{', '.join(repr(each.name) for each in own)} of these exports have a schedule of their own.",
+            f"These exports have a schedule of their own already: {quoted_list(each.name for each in own)}.",
             "Say --keep to leave those as they are, or --replace to give all the new one.",
             code="keep_or_replace",
         )

@@ -16,6 +16,7 @@ from ci_magics.activation.saved_exports import save_export
 from ci_magics.activation.segments import stored_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import nothing_shared
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -129,6 +130,8 @@ def export(
         )
     if to is None:
         names = ", ".join(f"'{name}'" for name in workspace.connections.names())
+        if not names and len(workspace.all_connections):
+            raise nothing_shared()
         raise ArgumentError(
             "Where to is missing.", f"Name a connection with --to; there are: {names or 'none yet'}.", code="no_to"
         )

@@ -12,6 +12,7 @@ from ci_magics.activation.insights_list import InsightsSegments
 from ci_magics.activation.insights_segment import InsightsSegment
 from ci_magics.activation.insights_services import InsightsServices, open_insights_services
 from ci_magics.errors import ArgumentError, ConnectionSetupError, ServiceError, not_found
+from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import Instance, Job, Schedule, SourceSegment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -34,11 +35,14 @@ class Insights:
         What is asked.
     workspace
         Where it is remembered.
+    show
+        Called with a sentence before a long wait.
     """
 
     record: InsightsRecord
     services: InsightsServices = field(repr=False)
     workspace: Workspace = field(repr=False)
+    show: Callable[[str], None] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -76,6 +80,8 @@ class Insights:
         jobs = [job for job in self._running_jobs() if _concerns([job], found.name)]
         if wait and jobs:
             for job in jobs:
+                since = f", asked for at {job.submitted:%H:%M} UTC" if job.submitted else ""
+                self.show(f"Waiting for the refresh of '{found.label}' in Customer Insights{since}.")
                 self.services.insights.wait(self.record.instance_id, job.id)
             return self.segment(found.name, via=via)
         return InsightsSegment(self, found, via, bool(jobs))
@@ -118,6 +124,22 @@ class Insights:
     def schedules(self) -> list[Schedule]:
         """Return when Customer Insights refreshes by itself."""
         return self.services.insights.schedules(self.record.instance_id)
+
+    def dataverse(self) -> Dataverse:
+        """Return the Dataverse organization that the instance writes to, signed in to as the same person.
+
+        Raises
+        ------
+        ConnectionSetupError
+            It is not known.
+        """
+        if not self.record.organization_url:
+            raise ConnectionSetupError(
+                f"Customer Insights '{self.name}' does not say which Dataverse organization it writes to.",
+                "Name it: %ci_connect --insights NAME --organization-url https://contoso.crm4.dynamics.com.",
+                code="no_organization",
+            )
+        return self.services.open_dataverse(self.record.organization_url)
 
     def __repr__(self) -> str:
         return repr(self.record)
@@ -212,7 +234,7 @@ def insights(
     )
     if record != known:
         workspace.insights.put(record)
-    return Insights(record, services, workspace)
+    return Insights(record, services, workspace, show)
 
 
 def _known(workspace: Workspace, name: str | None, environment: str | None) -> InsightsRecord | None:

@@ -13,11 +13,12 @@ from ci_magics.activation.dataverse_route import DataverseRoute, prefers_ids
 from ci_magics.activation.definitions import Definition
 from ci_magics.activation.insights_columns import InsightsColumns, choose_columns
 from ci_magics.activation.insights_reading import each_once, read_files, read_pages
-from ci_magics.activation.insights_routes import VIAS, RestRoute
+from ci_magics.activation.insights_routes import VIAS, RestRoute, Route
 from ci_magics.activation.insights_segment import InsightsSegment
 from ci_magics.activation.insights_spool import Reading
 from ci_magics.activation.keeping import keep_segment
-from ci_magics.errors import ArgumentError, CiError, ConnectionSetupError, NotFoundError, SegmentError, nearest_name
+from ci_magics.activation.progress import Progress, Reporter, silent
+from ci_magics.errors import ArgumentError, CiError, NotFoundError, SegmentError, nearest_name
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.insights_values import CUSTOMER_ID
@@ -61,6 +62,7 @@ def keep_insights(
     email: str | None,
     key: str | None,
     show: Callable[[str], None],
+    progress: Reporter = silent,
 ) -> Segment:
     """Read the members of a segment of Customer Insights, and keep them under a name.
 
@@ -80,6 +82,8 @@ def keep_insights(
         ``CustomerId`` or nothing.
     show
         Called with sentences about how fresh and how complete the members are.
+    progress
+        Called with how many members have come.
 
     Raises
     ------
@@ -100,9 +104,10 @@ def keep_insights(
     taken = ProfileColumns.of(columns.schema, columns.email, CUSTOMER_ID, columns.consents)
     reading = Reading(workspace, _identity(wanted, via, columns), matched_schema(taken.schema))
     with reading.held():
-        _read(reading, wanted, via, columns, taken, show)
+        way = _Way(wanted, via, columns, taken, progress)
+        _read(reading, way, show)
         _verify(reading, wanted, show)
-        batches, repeated = each_once(reading.batches)
+        batches, repeated = each_once(reading)
         _require_count(reading, repeated, wanted, show)
         made = Segment(
             id=str(uuid.uuid4()),
@@ -155,56 +160,78 @@ def _identity(wanted: InsightsSegment, via: str, columns: InsightsColumns) -> di
     }
 
 
-def _read(
-    reading: Reading,
-    wanted: InsightsSegment,
-    via: str,
-    columns: InsightsColumns,
-    taken: ProfileColumns,
-    show: Callable[[str], None],
-) -> None:
+@dataclass(frozen=True)
+class _Way:
+    """How a segment's members are read.
+
+    Parameters
+    ----------
+    wanted
+        The segment.
+    via
+        The route.
+    columns, taken
+        What is asked for, and what of it makes a profile.
+    progress
+        Called with how many members have come.
+    """
+
+    wanted: InsightsSegment
+    via: str
+    columns: InsightsColumns
+    taken: ProfileColumns
+    progress: Reporter
+
+    def go(self, reading: Reading) -> None:
+        """Read what is not read yet."""
+        source, name = self.wanted.source, self.wanted.name
+        insights, instance_id = source.services.insights, source.record.instance_id
+        if self.via == "csv":
+            read_files(reading, CsvRoute(insights, instance_id, name, self.columns), self.taken, self._report)
+            return
+        route: Route = RestRoute(insights, instance_id, name, self.columns)
+        if self.via == "dataverse":
+            by_id = prefers_ids(self.wanted.members, insights.rows(instance_id))
+            route = DataverseRoute(source.dataverse(), name, self.wanted.segment.label, self.columns, by_id)
+        read_pages(reading, route, self.taken, insights.conversation.clock, self._report)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading takes minutes, because of how many calls are allowed."""
+        is_real = self.wanted.source.record.environment != "emulator"
+        return is_real and self.via == "rest" and (self.wanted.members or 0) > _FEW
+
+    def _report(self, rows: int) -> None:
+        self.progress(Progress(f"Reading '{self.wanted.segment.label}'", rows, max(self.wanted.members or 0, rows)))
+
+
+def _read(reading: Reading, way: _Way, show: Callable[[str], None]) -> None:
     """Read what is not read yet; a position that the service does not know any more is given up once."""
-    earlier = reading.state.pages
+    earlier, label, members = reading.state.pages, way.wanted.segment.label, way.wanted.members or 0
     if reading.state.finished:
         return
+    if not earlier and way.is_slow:
+        show(
+            f"Page by page, {members:,} members take about {members // 10_000} minutes: Customer "
+            "Insights allows 100 calls of 100 members a minute. With --via csv or dataverse it is quicker."
+        )
     if earlier:
         show(f"Going on with an earlier reading, after {earlier:,} pages and {reading.state.rows:,} members.")
     try:
-        _go(reading, wanted, via, columns, taken)
+        way.go(reading)
     except KeyboardInterrupt:
         raise SegmentError(
-            f"Reading '{wanted.segment.label}' was stopped after {reading.state.pages:,} pages and "
-            f"{reading.state.rows:,} members.",
+            f"Reading '{label}' was stopped after {reading.state.pages:,} pages and {reading.state.rows:,} members.",
             "Run it again: it goes on from there.",
             code="reading_stopped",
         ) from None
     except CiError as error:
-        _require_there(reading, wanted)
+        _require_there(reading, way.wanted)
         if not earlier or error.code not in _STALE or reading.state.pages != earlier:
             raise
         show("Where the earlier reading ended is not known there any more; beginning anew.")
         reading.clear()
-        _go(reading, wanted, via, columns, taken)
-
-
-def _go(reading: Reading, wanted: InsightsSegment, via: str, columns: InsightsColumns, taken: ProfileColumns) -> None:
-    source = wanted.source
-    insights, instance_id = source.services.insights, source.record.instance_id
-    clock = insights.conversation.clock
-    if via == "csv":
-        read_files(reading, CsvRoute(insights, instance_id, wanted.name, columns), taken)
-    elif via == "rest":
-        read_pages(reading, RestRoute(insights, instance_id, wanted.name, columns), taken, clock)
-    else:
-        if not source.record.organization_url:
-            raise ConnectionSetupError(
-                f"Customer Insights '{source.record.name}' does not say which Dataverse organization it writes to.",
-                "Name it: ci.insights(NAME, organization_url='https://contoso.crm4.dynamics.com').",
-                code="no_organization",
-            )
-        dataverse = source.services.open_dataverse(source.record.organization_url)
-        by_id = prefers_ids(wanted.members, insights.rows(instance_id))
-        read_pages(reading, DataverseRoute(dataverse, wanted.name, wanted.segment.label, columns, by_id), taken, clock)
+        way.go(reading)
 
 
 def _require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,7 +73,7 @@ class InsightsSegments:
         return f"{self.origin}\n{text_table(_HEADS, self._rows()) if self.segments else 'No segment yet.'}"
 
     def _repr_html_(self) -> str:
-        return f"<div>{self.origin}</div>{table(_HEADS, self._rows())}"
+        return f"<div>{html.escape(self.origin)}</div>{table(_HEADS, self._rows())}"
 
     def _rows(self) -> list[tuple[str | int, ...]]:
         return [

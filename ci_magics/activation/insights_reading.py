@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -18,13 +19,16 @@ from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.clock import Clock
 from ci_magics.microsoft.partitions import PartitionStream
 from ci_magics.segmentation.profile_columns import ProfileColumns
+from ci_magics.segmentation.rows import Rows, repetition
 
 #: So many profiles are matched at once, or as many as came in so many seconds: what a crash can lose.
-_ENOUGH_ROWS = 32_768
-_ENOUGH_SECONDS = 20.0
+_ENOUGH_ROWS = 10_000
+_ENOUGH_SECONDS = 5.0
 
 
-def read_pages(reading: Reading, route: Route, columns: ProfileColumns, clock: Clock) -> None:
+def read_pages(
+    reading: Reading, route: Route, columns: ProfileColumns, clock: Clock, report: Callable[[int], None]
+) -> None:
     """Read page by page; what came is kept whatever happens.
 
     Parameters
@@ -37,6 +41,8 @@ def read_pages(reading: Reading, route: Route, columns: ProfileColumns, clock: C
         What of a row makes a profile.
     clock
         Tells how long ago something was kept.
+    report
+        Called with how many members have come.
     """
     gathered: list[Stretch] = []
     kept_at = clock.monotonic()
@@ -50,10 +56,9 @@ def read_pages(reading: Reading, route: Route, columns: ProfileColumns, clock: C
     try:
         for stretch in route.stretches(reading.state.position):
             gathered.append(stretch)
-            if (
-                sum(each.rows.num_rows for each in gathered) >= _ENOUGH_ROWS
-                or clock.monotonic() - kept_at > _ENOUGH_SECONDS
-            ):
+            waiting = sum(each.rows.num_rows for each in gathered)
+            report(reading.state.rows + waiting)
+            if waiting >= _ENOUGH_ROWS or clock.monotonic() - kept_at > _ENOUGH_SECONDS:
                 keep()
                 kept_at = clock.monotonic()
     finally:
@@ -61,8 +66,8 @@ def read_pages(reading: Reading, route: Route, columns: ProfileColumns, clock: C
     reading.finish()
 
 
-def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns) -> None:
-    """Read several files at a time; each is kept when it was read to its end."""
+def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns, report: Callable[[int], None]) -> None:
+    """Read several files at a time; each is kept when it was read to its end. See `read_pages`."""
     files, numbers = route.open(reading.state.position)
 
     def matched(stream: PartitionStream, tally: Tally) -> Iterator[pa.RecordBatch]:
@@ -78,35 +83,37 @@ def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns) -> No
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _done in pool.map(keep, numbers):
-            pass
+            report(reading.state.rows)
     tally = Tally()
     rest = list(route.lagging(batch.column("key") for batch in reading.batches()))
     late = [match_batch(columns.profiles(each), tally) for each in rest]
     reading.keep(late, tally, dict, lagging=sum(each.num_rows for each in late), finished=True)
 
 
-def each_once(batches: Callable[[], Iterator[pa.RecordBatch]]) -> tuple[Callable[[], Iterator[pa.RecordBatch]], int]:
+def each_once(reading: Reading) -> tuple[Callable[[], Iterator[pa.RecordBatch]], int]:
     """Return profiles without those whose key came before, and how many these were.
 
-    Keys are told apart by 64 bits of a hash, eight bytes of memory for each.
+    Keys are told apart by 64 bits of a hash.
     """
-    marks = [np.empty(0, np.uint64)]
-    for batch in batches():
-        marks.append(pl.Series(pl.from_arrow(batch.column("key"))).hash(seed=7).to_numpy())
+    empty, repeated = repetition(Rows(reading.schema, lambda _columns: reading.batches("key")), "key")
+    if not empty + repeated:
+        return reading.batches, 0
+    marks = [_marks(batch) for batch in reading.batches("key")]
     joined = np.concatenate(marks)
     first = np.zeros(len(joined), bool)
     first[np.unique(joined, return_index=True)[1]] = True
-    repeated = int(len(joined) - first.sum())
-    if not repeated:
-        return batches, 0
 
     def filtered() -> Iterator[pa.RecordBatch]:
         start = 0
-        for batch in batches():
+        for batch in reading.batches():
             yield batch.filter(pa.array(first[start : start + batch.num_rows]))
             start += batch.num_rows
 
-    return filtered, repeated
+    return filtered, int(len(joined) - first.sum())
+
+
+def _marks(batch: pa.RecordBatch) -> npt.NDArray[np.uint64]:
+    return pl.Series(pl.from_arrow(batch.column(0))).hash(seed=7).to_numpy()
 
 
 def _keep_stretches(reading: Reading, stretches: list[Stretch], columns: ProfileColumns) -> None:

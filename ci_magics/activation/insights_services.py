@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ci_magics.activation.emulation import emulator_subscription_key, emulator_url
-from ci_magics.activation.keyring_secrets import remember, remembered
+from ci_magics.activation.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.signing_in import SignInFor, acquire, can_ask, noted_sign_in
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.clock import Clock
@@ -77,10 +77,10 @@ def open_insights_services(
         Nobody is signed in and nobody can be asked, or the subscription key is missing.
     """
     emulated = emulator_url() if source.environment == "emulator" else None
-    endpoints = insights_endpoints(source.environment, emulated)
+    key = _emulators_key() if emulated else _subscription_key(source, show, ask=ask)
+    endpoints = insights_endpoints(source.environment, emulated, by_gateway=key is not None)
     tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
-    headers = {_KEY_HEADER: _subscription_key(source, ask=ask)}
-    caller = SourceCaller(endpoints, tokens, headers, _INSIGHTS_PATIENCE)
+    caller = SourceCaller(endpoints, tokens, {_KEY_HEADER: key} if key else {}, _INSIGHTS_PATIENCE)
 
     def open_dataverse(organization_url: str) -> Dataverse:
         place = dataverse_endpoints(source.environment, organization_url, emulated)
@@ -109,22 +109,32 @@ def _signed_in(
     return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, anew=anew)
 
 
-def _subscription_key(source: InsightsRecord, *, ask: bool) -> str:
+def forget_subscription_key(source: InsightsRecord) -> None:
+    """Take the subscription key of an instance out of the keyring, if it is there."""
+    forget_secret(_kept_as(source))
+
+
+def _kept_as(source: InsightsRecord) -> str:
+    return f"subscription key {source.id}"
+
+
+def _emulators_key() -> str | None:
+    """Return the emulator's key; None for one that somebody else has started and nobody has named the key of."""
+    return os.environ.get(KEY_VARIABLE) or emulator_subscription_key()
+
+
+def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
     """Return the key that API management asks for beside the sign-in."""
-    kept_as = f"subscription key {source.id}"
-    found = os.environ.get(KEY_VARIABLE)
-    if source.environment == "emulator":
-        found = found or emulator_subscription_key()
-    else:
-        found = found or remembered(kept_as)
+    found = os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
     if found:
         return found
-    if source.environment == "emulator" or not (ask and can_ask()):
+    if not (ask and can_ask()):
         raise SignInError(
             "The subscription key of Customer Insights is missing.",
-            f"Set {KEY_VARIABLE}; an administrator finds it under Permissions > APIs, and an emulator prints it first.",
+            f"Set {KEY_VARIABLE}; an administrator finds it under Permissions > APIs.",
             code="no_subscription_key",
         )
     typed = getpass.getpass("Subscription key of Customer Insights (Permissions > APIs): ").strip()
-    remember(kept_as, typed)
+    if not remember(_kept_as(source), typed):
+        show(f"This machine has no keyring, so the key is not kept: set {KEY_VARIABLE} to be asked no more.")
     return typed

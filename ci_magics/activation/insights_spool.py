@@ -155,11 +155,12 @@ class Reading:
         self.state = self.state.model_copy(update={"finished": True})
         self._write()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Return all that was read."""
+    def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Return all that was read, or some columns of it."""
+        schema = pa.schema([self.schema.field(each) for each in columns or self.schema.names])
         for name in self.state.parts:
-            for batch in self._files.batches(name, self.schema.names):
-                yield from pa.Table.from_batches([batch]).cast(self.schema).to_batches()
+            for batch in self._files.batches(name, schema.names):
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
     def remembered(self) -> Tally:
         """Return what is remembered of the addresses."""

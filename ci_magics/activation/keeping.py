@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ci_magics.activation.definitions import Definition
 from ci_magics.activation.segment_verbs import note_count
+from ci_magics.errors import without_people
 from ci_magics.matching.passing import Passing
 from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.segment import Segment
@@ -78,7 +79,8 @@ def _in_place_of(workspace: Workspace, earlier: SegmentRecord | None, made: Segm
 
 def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
     """Return what is kept of how a segment was made."""
-    made = {"email": segment.email, "key": segment.key, "where": segment.where, "rule": segment.rule}
+    where, rule = (text and without_people(text) for text in (segment.where, segment.rule))
+    made = {"email": segment.email, "key": segment.key, "where": where, "rule": rule}
     if isinstance(definition, str):
         return {**made, "source": None, "static_because": definition}
     return {**made, "source": definition.model_dump(mode="json")}

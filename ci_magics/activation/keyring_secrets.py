@@ -26,3 +26,14 @@ def remember(name: str, secret: str) -> bool:
     except KeyringError:
         return False  # this machine keeps no secrets: the person is asked again next time
     return True
+
+
+def forget_secret(name: str) -> None:
+    """Take a secret out again, if it is there."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.delete_password(_SERVICE, name)
+    except KeyringError:
+        return  # it was not kept, or nothing is kept on this machine

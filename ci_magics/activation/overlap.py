@@ -13,6 +13,7 @@ from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import Share, counted
 from ci_magics.showing.shown import Shown
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -104,5 +105,6 @@ def overlap(first: Segment | str, second: Segment | str, *, workspace: Workspace
         A segment has no key, or they have different ones.
     """
     workspace = workspace or open_workspace()
+    require(workspace, Verb.PREVIEW)
     one, two = key_sets(workspace, [stored_segment(workspace, each).record for each in (first, second)])
     return Overlap(one.segment, two.segment, len(one), len(two), one.shared(two))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.dependents import follow, made_of
 from ci_magics.activation.history import SegmentHistory
-from ci_magics.errors import ArgumentError, SegmentError, quoted_list
+from ci_magics.errors import ArgumentError, SegmentError, quoted_list, refuse_address
 from ci_magics.segmentation.columns import quoted
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
@@ -223,6 +223,8 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+    for tag in wanted:
+        refuse_address(tag)
     if len(wanted) > MOST_TAGS:
         raise ArgumentError(f"A segment has at most {MOST_TAGS} tags.", "Leave some out.", code="too_many_tags")
     record = _changed(workspace, name, tags=wanted)
@@ -282,6 +284,7 @@ def note_count(workspace: Workspace, record: SegmentRecord) -> None:
 
 
 def _require_free(workspace: Workspace, name: str) -> None:
+    refuse_address(name)
     if not name.strip() or len(name) > 128:
         raise ArgumentError("A segment's name has 1 to 128 characters.", "Choose another one.", code="segment_name")
     if name in workspace.segments:

@@ -13,6 +13,7 @@ from ci_magics.activation.definitions import Definition, define
 from ci_magics.activation.insights_segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.making import made
+from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
@@ -87,6 +88,7 @@ def segment(
     database: Source | None = None,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
+    progress: Reporter = silent,
 ) -> Segment:
     """Make a segment: a named set of profiles. What is kept are keys and hashes, never an address.
 
@@ -119,6 +121,8 @@ def segment(
         Where to keep it; the default one unless given.
     show
         Called with a sentence when a segment of this name is replaced, or no column identifies its profiles.
+    progress
+        Called with how many members of a segment of Customer Insights have come.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def segment(
         from ci_magics.activation.insights_keeping import keep_insights
 
         refuse_conditions(where, rule)
-        return keep_insights(workspace, name, frame, email=email, key=key, show=show)
+        return keep_insights(workspace, name, frame, email=email, key=key, show=show, progress=progress)
     wanted = Wanted(
         email=email,
         key=key,

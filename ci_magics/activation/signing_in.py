@@ -1,7 +1,7 @@
 """Sign somebody in for a connection or a source: found among those who did earlier, or asked for now.
 
 Sign-in is per person. Which account somebody took for which connection is noted for that person alone, and the tokens
-are kept in a folder of that person.
+are kept in a folder of that person, apart from the workspace that others may share.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+import platformdirs
 
 from ci_magics.errors import ConnectionSetupError, SignInError
 from ci_magics.microsoft import signin
@@ -110,7 +112,7 @@ def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, s
             "Give one with --client-id, or set CI_MAGICS_CLIENT_ID.",
             code="no_client_id",
         )
-    folder = private_folder(workspace.folder / f"sign-in-{quote(workspace.user, safe='')}")
+    folder = private_folder(platformdirs.user_config_path("ci-magics") / f"sign-in-{quote(workspace.user, safe='')}")
     cache = signin.open_cache(folder / f"{endpoints.environment}.bin", show)
     return signin.open_application(endpoints, client_id=client_id, tenant=tenant, cache=cache)
 

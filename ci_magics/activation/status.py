@@ -148,6 +148,7 @@ def status(*names: str, workspace: Workspace | None = None, show: Callable[[str]
         mine = [each for each in records if _belongs(each, connection)]
         records = [each for each in records if each not in mine]
         audiences += _ask(workspace, connection, mine, show) if mine else []
+    audiences += [_unasked(workspace, each) for each in records]
     runs = list(workspace.runs)[-_SHOWN_RUNS:][::-1]
     return Status(tuple(audiences), tuple(runs), sum(each.members for each in workspace.audiences))
 
@@ -178,6 +179,22 @@ def _ask(
     except CiError as error:
         found, missing = {}, str(error)
     return [_status(connection, record, found.get(record.audience_id), missing) for record in records]
+
+
+def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
+    """Return what is known of an audience to which no connection leads that the person may use."""
+    others = [each for each in workspace.all_connections if _belongs(record, each)]
+    emulated = record.environment == "emulator"
+    return AudienceStatus(
+        destination="EMULATOR: nothing left this machine" if emulated else record.environment.upper(),
+        audience=record.name,
+        audience_id=record.audience_id,
+        segment=record.segment_name,
+        members=record.members,
+        search_size=None,
+        audience_network_size=None,
+        note="its connection is not shared with you" if others else "no connection leads to it any more",
+    )
 
 
 def _status(connection: Connection, record: AudienceRecord, audience: Audience | None, missing: str) -> AudienceStatus:

@@ -13,8 +13,11 @@ from ci_magics.cli import (
     exports,
     forget,
     notebook,
+    notifications,
     purge,
+    refresh,
     roles,
+    scheduler,
 )
 from ci_magics.cli.command import FAILED
 from ci_magics.errors import CiError
@@ -22,8 +25,11 @@ from ci_magics.errors import CiError
 COMMANDS = (
     notebook,
     doctor,
+    notifications,
     emulator,
     exports,
+    refresh,
+    scheduler,
     roles,
     audit,
     forget,

@@ -106,9 +106,12 @@ def _renamed(condition: Condition | None) -> Condition | None:
 def _memberships(world: World, condition: Condition | None, order: tuple[str, bool] | None) -> Rows:
     if order is not None and order != (logical("CustomerId"), False):
         raise FilterError("memberships cannot be ordered by that")
-    rows = _members(world, condition)
     if order is None:
-        return rows
+        return _members(world, condition)
+    return selection.kept(world, ("memberships", repr(condition)), lambda: _by_id(_members(world, condition)))
+
+
+def _by_id(rows: Rows) -> Rows:
     found: Rows = rows[customer_ids(rows).arg_sort().to_numpy()]
     return found
 

@@ -42,7 +42,7 @@ _COMPARED: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 
 def members(world: World, name: str) -> Rows:
     """Return the rows of a segment as it was evaluated last, in order; an unknown or inactive one has none."""
-    return _kept(world, ("members", name), lambda: _members(world, name))
+    return kept(world, ("members", name), lambda: _members(world, name))
 
 
 def matching(world: World, condition: Condition | None, order: tuple[str, bool] | None = None) -> Rows:
@@ -55,9 +55,9 @@ def matching(world: World, condition: Condition | None, order: tuple[str, bool] 
     """
     if condition is None and order is None:
         size = world.settings.customers
-        return _kept(world, ("all",), lambda: population.span(0, size))
+        return kept(world, ("all",), lambda: population.span(0, size))
     # By its writing, since 1, 1.0 and True are equal but do not mean the same here.
-    return _kept(world, (repr(condition), order), lambda: _ordered(_matching(world, condition), order))
+    return kept(world, (repr(condition), order), lambda: _ordered(_matching(world, condition), order))
 
 
 def populated(world: World) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ def united(world: World, names: tuple[str, ...]) -> Rows:
     if len(names) == 1:
         return members(world, names[0])
     nobody = population.span(0, 0)
-    return _kept(
+    return kept(
         world, ("united", names), lambda: np.unique(np.concatenate([nobody, *(members(world, each) for each in names)]))
     )
 
@@ -85,17 +85,18 @@ def belongs(rows: Rows, of: Rows) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _kept(world: World, key: Any, make: Callable[[], Rows]) -> Rows:
-    kept = world.insights.selections
+def kept(world: World, key: Any, make: Callable[[], Rows]) -> Rows:
+    """Return what was selected before under a key, else what is made now; the latest few are kept."""
+    known = world.insights.selections
     key = (world.settings.customers, key)
-    if key not in kept:
+    if key not in known:
         made = make()
-        while kept and made.nbytes + sum(each.nbytes for each in kept.values()) > _KEPT_BYTES:
-            del kept[next(iter(kept))]
-        kept[key] = made
+        while known and made.nbytes + sum(each.nbytes for each in known.values()) > _KEPT_BYTES:
+            del known[next(iter(known))]
+        known[key] = made
     else:
-        kept[key] = kept.pop(key)
-    found: Rows = kept[key]
+        known[key] = known.pop(key)
+    found: Rows = known[key]
     return found
 
 

@@ -100,11 +100,12 @@ def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.R
         Told about domains and examples.
     """
     schema = matched_schema(profiles.schema)
-    addresses = hashed(text_column(profiles.column("email")), _RULES)
+    emails = text_column(profiles.column("email"))
+    addresses = hashed(emails, _RULES)
     if tally is not None:
         tally.add(addresses)
     said = addresses.columns("prehashed", *(pl.col(f"reason_{rule}").to_physical() for rule in _RULES))
-    columns = [kept_keys(profiles.column("key")), said["prehashed"].to_arrow()]
+    columns = [kept_keys(profiles.column("key"), emails), said["prehashed"].to_arrow()]
     for rule in _RULES:
         columns += [said[f"reason_{rule}"].to_arrow(), digests_of(addresses, rule)]
     columns += [profiles.column(each.name) for each in profiles.schema if each.name not in ("key", "email")]
@@ -144,15 +145,28 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def kept_keys(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return keys as they are kept: those that look like an address as their hash."""
+def kept_keys(
+    keys: pa.Array | pa.ChunkedArray, emails: pa.Array | pa.ChunkedArray | None = None
+) -> pa.Array | pa.ChunkedArray:
+    """Return keys as they are kept: those that look like an address as their hash.
+
+    Parameters
+    ----------
+    keys
+        The column of keys.
+    emails
+        The addresses of the same profiles, if known: a key that is one of them is one however badly it is written.
+    """
     if not _is_text(keys.type):
         return keys
     column = pl.Series("key", pl.from_arrow(keys))
-    if not column.str.contains("@", literal=True).any():
+    personal = column.str.contains("@", literal=True)
+    if emails is not None:
+        personal |= column == pl.Series("email", pl.from_arrow(emails)).cast(pl.String)
+    if not personal.any():
         return keys
     import polars_hash as plh
 
     digest = plh.col("key").str.strip_chars().str.to_lowercase().chash.sha2_256()  # type: ignore[attr-defined]  # plugin
-    kept = pl.when(pl.col("key").str.contains("@", literal=True)).then(digest).otherwise(pl.col("key"))
+    kept = pl.when(personal).then(digest).otherwise(pl.col("key"))
     return column.to_frame().select(kept.alias("key"))["key"].to_arrow()

@@ -72,8 +72,20 @@ class SourceEndpoints:
         )
 
 
-def insights_endpoints(environment: str, emulator_url: str | None = None) -> SourceEndpoints:
+def insights_endpoints(
+    environment: str, emulator_url: str | None = None, *, by_gateway: bool = True
+) -> SourceEndpoints:
     """Return the address of Customer Insights in an environment.
+
+    Parameters
+    ----------
+    environment
+        ``emulator`` or ``production``.
+    emulator_url
+        Base address of a running emulator.
+    by_gateway
+        Whether the emulator is asked by way of its gateway, which wants a subscription key; its older address, the one
+        that Microsoft's Power BI connector knows, wants none.
 
     Raises
     ------
@@ -87,7 +99,7 @@ def insights_endpoints(environment: str, emulator_url: str | None = None) -> Sou
             "Use --environment production (a sandbox instance is chosen by its name), or emulator.",
             code="no_insights_sandbox",
         )
-    base = f"{endpoints.campaign}/v1" if endpoints.is_emulator else _API
+    base = f"{endpoints.campaign}/{'v1' if by_gateway else 'api'}" if endpoints.is_emulator else _API
     return SourceEndpoints("Customer Insights", base, replace(endpoints, scope=_SCOPE))
 
 

@@ -52,7 +52,12 @@ def page_of(body: Any, address: str, service: str, key: str) -> Page:
     link = next((str(body[name]) for name in _LINKS if body.get(name)), None)
     total = body.get("@odata.count")
     known = isinstance(total, int) and not isinstance(total, bool) and total >= 0
-    return Page(value, address, urljoin(address, link) if link else None, total if known else None)
+    return Page(value, address, _whole(address, link) if link else None, total if known else None)
+
+
+def _whole(address: str, link: str) -> str:
+    """Return a link as it is; one without a host is meant from the page that holds it."""
+    return link if link.lower().startswith(("https://", "http://")) else urljoin(address, link)
 
 
 def pages_from(start: str, ask: Callable[[str], Page], key: str, service: str) -> Iterator[Page]:

@@ -125,10 +125,11 @@ class SourceConversation:
             **self.caller.headers,
             **(headers or {}),
         }
+        request = self.session.prepare_request(requests.Request(verb, url, json=body, headers=given))
+        request.url = url  # as it was handed out: requests would write some of its characters in another way
+        settings = self.session.merge_environment_settings(url, {}, True, None, None)
         try:
-            response = self.session.request(
-                verb, url, json=body, headers=given, timeout=_TIMEOUT, allow_redirects=False, stream=True
-            )
+            response = self.session.send(request, timeout=_TIMEOUT, allow_redirects=False, **settings)
             return receive(response, self.clock.now())
         except requests.RequestException:
             raise PassingError(self._unreachable()) from None

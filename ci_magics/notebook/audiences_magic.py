@@ -21,7 +21,7 @@ COMMAND = Command(
     '%ci_audiences "Contoso EU"\n%ci_audiences "Contoso EU" empty "Big spenders" --confirm "Big spenders"',
     (
         Positional("CONNECTION", "whose account; may be left out where there is only one", kind="connection"),
-        Positional("VERB", "rename, empty or delete"),
+        Positional("VERB", "what to do with one of them", choices=_VERBS),
         Positional("NAME_OR_ID", "name or number of the list", kind="audience"),
     ),
     (

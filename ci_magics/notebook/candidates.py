@@ -13,6 +13,7 @@ from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.frame_kinds import is_frame, known_columns
+from ci_magics.workspace.access import Role
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
@@ -163,6 +164,12 @@ def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("option", [f"{each.name}={value}" for each in OPTIONS.values() for value in each.values])
 
 
+def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    """Return with whom a connection can be shared: roles, and users that the workspace knows."""
+    yield Candidates("role", list(Role))
+    yield Candidates("user", around.workspace.roles.names())
+
+
 KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "audience": _audiences,
     "column": _columns,
@@ -177,4 +184,5 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "rule": _rule,
     "run": _runs,
     "segment": _segments,
+    "share": _shares,
 }

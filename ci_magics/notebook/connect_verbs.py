@@ -75,7 +75,7 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
         case "sign_out":
             return verbs.sign_out(name, show=call.say)
         case "accounts":
-            return verbs.accounts(name, show=call.say)
+            return verbs.signed_in_accounts(name, show=call.say)
         case "account":
             return verbs.choose_account(name, given("account"), show=call.say)
         case _:

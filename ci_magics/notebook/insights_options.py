@@ -7,7 +7,8 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Option
-from ci_magics.notebook.call import Call
+from ci_magics.notebook.call import Call, text_of
+from ci_magics.notebook.display import ProgressLine
 
 VIAS = ("rest", "csv", "dataverse")
 
@@ -27,11 +28,16 @@ OPEN_INSIGHTS = (
     Option("--organization-url", "its Dataverse organization, where it does not say so itself", value="URL"),
 )
 _NAMES = ("environment", "organization_url", "flow", "client_id", "tenant")
-_ALONE = ("url", "customer_id", "account_id", "agree", "accept_terms", "share", "withdraw")
+#: What only a connection to Microsoft Advertising has.
+_ALONE = (
+    *("url", "customer_id", "account_id", "agree", "accept_terms", "share", "withdraw"),
+    *("edit", "rename", "accounts", "account", "exports"),
+)
+_VERBS = ("sign_in", "sign_out", "remove")
 
 
 def open_insights(call: Call) -> Any:
-    """Sign in to an instance of Customer Insights, as the line of ``%ci_connect`` says.
+    """Open an instance of Customer Insights, sign out of it or remove it, as the line of ``%ci_connect`` says.
 
     Raises
     ------
@@ -46,23 +52,30 @@ def open_insights(call: Call) -> Any:
             "Write one line for each account.",
             code="two_accounts",
         )
-    return ci.insights(arguments.given("insights"), **{name: arguments.given(name) for name in _NAMES}, show=call.say)
+    name, verb = arguments.given("insights"), next((each for each in _VERBS if arguments.switch(each)), None)
+    if verb is None:
+        return ci.insights(name, **{each: arguments.given(each) for each in _NAMES}, show=call.say)
+    from ci_magics.activation import insights_verbs as verbs
+    from ci_magics.activation.accounts import list_accounts
+
+    work = {"sign_in": verbs.sign_in_again, "sign_out": verbs.sign_out, "remove": verbs.remove_insights}[verb]
+    work(name, show=call.say)
+    return list_accounts()
 
 
-def insights_segment(call: Call) -> Any:
-    """Return the segment of Customer Insights that a line of ``%ci_segment`` names.
+def segment_from_insights(call: Call) -> Any:
+    """Make a segment of one in Customer Insights, as the line of ``%ci_segment`` says; its name there unless told.
 
     Raises
     ------
     ArgumentError
         The line names a frame or a rule too.
     """
+    from ci_magics.activation.signing_in import can_ask
+
     arguments = call.arguments
-    others = (
-        ["a frame"]
-        if len(arguments.words) > 1
-        else [f"--{name}" for name in ("where", "rule") if name in arguments.options]
-    )
+    others = ["a frame"] if len(arguments.words) > 1 else []
+    others += [f"--{name}" for name in ("where", "rule") if name in arguments.options]
     if others:
         raise ArgumentError(
             f"A segment of Customer Insights is taken as it is, and here is {others[0]} too.",
@@ -70,4 +83,12 @@ def insights_segment(call: Call) -> Any:
             code="insights_condition",
         )
     source = ci.insights(arguments.given("instance"), show=call.say)
-    return source.segment(arguments.given("from_insights"), via=arguments.given("via"), wait=arguments.switch("wait"))
+    found = source.segment(arguments.given("from_insights"), via=arguments.given("via"), wait=arguments.switch("wait"))
+    return ci.segment(
+        text_of(arguments.words[0]) if arguments.words else found.segment.label,
+        found,
+        email=arguments.given("email"),
+        key=arguments.given("key"),
+        show=call.say,
+        progress=ProgressLine(live=can_ask() and not call.quiet),
+    )

@@ -8,7 +8,7 @@ import ci_magics as ci
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
-from ci_magics.notebook.insights_options import FROM_INSIGHTS, insights_segment
+from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
 from ci_magics.notebook.names import frame_named
 from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET
@@ -40,14 +40,12 @@ def segment(call: Call) -> Any:
     verb = verb_of(arguments)
     if verb is not None:
         return carry_out(verb, text_of(arguments.words[0]), arguments, call.say)
+    if "from_insights" in arguments.options:
+        return segment_from_insights(call)
     if not arguments.words:
         from ci_magics.activation.segment_list import list_segments
 
         return list_segments()
-    if "from_insights" in arguments.options:
-        found = insights_segment(call)
-        name, email, key = text_of(arguments.words[0]), arguments.given("email"), arguments.given("key")
-        return ci.segment(name, found, email=email, key=key, show=call.say)
     if len(arguments.words) == 1 and "rule" not in arguments.options:
         raise ArgumentError(
             "A segment needs a frame, or a rule over earlier segments.",

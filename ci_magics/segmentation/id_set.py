@@ -1,4 +1,4 @@
-"""A set of ids that is small and quick to look into: a sorted array of their bytes."""
+"""A set of ids that is small and quick to look into: eight bytes for each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
-_NONE = np.empty(0, "S1")
+_SEED = 11
+_Marks = npt.NDArray[np.uint64]
 
 
 class IdSet:
-    """Ids, each once.
+    """Ids, told apart by 64 bits of a hash.
+
+    Among fifty million ids, one that is not in a set of a million looks as if it were once in three hundred thousand
+    times.
 
     Parameters
     ----------
@@ -21,33 +26,35 @@ class IdSet:
     """
 
     def __init__(self, columns: Iterable[pa.Array]) -> None:
-        parts = [_bytes_of(each.drop_null()) for each in columns]
-        self._ids: npt.NDArray[np.bytes_] = np.unique(np.concatenate([_NONE, *parts]))
+        marks = [np.empty(0, np.uint64), *(_marks_of(each.drop_null()) for each in columns)]
+        joined = np.concatenate(marks)
+        joined.sort()
+        self._marks: _Marks = joined[np.append(True, joined[1:] != joined[:-1])] if len(joined) else joined
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._marks)
 
     def among(self, ids: pa.Array) -> pa.Array:
         """Tell for each id whether it is in the set."""
         return pa.array(self._found(ids)[1])
 
-    def left_out(self, columns: Iterable[pa.Array]) -> pa.Array:
+    def left_out(self, columns: Iterable[pa.Array]) -> IdSet:
         """Return the ids of the set that are in none of some columns."""
-        met = np.zeros(len(self._ids), bool)
+        met = np.zeros(len(self._marks), bool)
         for each in columns:
             places, found = self._found(each)
             met[places[found]] = True
-        return pa.array([each.decode() for each in self._ids[~met]], pa.large_string())
+        rest = IdSet(())
+        rest._marks = self._marks[~met]
+        return rest
 
     def _found(self, ids: pa.Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-        given = _bytes_of(ids.fill_null(""))
-        if not len(self._ids):
-            return np.zeros(len(given), np.intp), np.zeros(len(given), bool)
-        places = np.searchsorted(self._ids, given).clip(max=len(self._ids) - 1)
-        return places, self._ids[places] == given
+        if not len(self._marks):
+            return np.zeros(len(ids), np.intp), np.zeros(len(ids), bool)
+        marks = _marks_of(ids)
+        places = np.searchsorted(self._marks, marks).clip(max=len(self._marks) - 1)
+        return places, (self._marks[places] == marks) & ~np.asarray(ids.is_null())
 
 
-def _bytes_of(ids: pa.Array) -> npt.NDArray[np.bytes_]:
-    if not len(ids):
-        return _NONE
-    return np.asarray(ids.cast(pa.large_binary()).to_numpy(zero_copy_only=False), dtype="S")
+def _marks_of(ids: pa.Array) -> _Marks:
+    return pl.Series(pl.from_arrow(ids.cast(pa.large_string()))).hash(seed=_SEED).to_numpy()

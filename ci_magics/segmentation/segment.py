@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.errors import SegmentError, without_addresses
+from ci_magics.errors import SegmentError, refuse_address, without_addresses
 from ci_magics.segmentation import frames as any_frame
 from ci_magics.segmentation import sources
 from ci_magics.segmentation.columns import (
@@ -264,7 +264,10 @@ def require_name(name: str) -> None:
     ------
     SegmentError
         It is blank or too long.
+    ArgumentError
+        It is an e-mail address.
     """
+    refuse_address(name)
     if not name.strip():
         raise SegmentError(
             "A segment needs a name.", 'For example: %ci_segment "Big spenders" customers.', code="no_name"

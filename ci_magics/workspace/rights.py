@@ -43,7 +43,7 @@ CONTRIBUTED = frozenset(
     }
 )
 #: Tables that only administrators change, and everybody reads.
-ADMINISTERED = frozenset({"consents", "schema_versions", "settings", "user_roles"})
+ADMINISTERED = frozenset({"consents", "forgotten_hashes", "schema_versions", "settings", "user_roles"})
 #: Tables of which not everybody reads everything.
 GUARDED = frozenset({"audit_entries", "connections", "sign_ins"})
 

@@ -5,7 +5,8 @@ tables of those who have a workspace already. Its name is its number and a few w
 holds ``revision = "0012"``, ``down_revision = "0011"`` and ``upgrade()`` with Alembic's operations, for SQLite
 (``op.batch_alter_table`` for anything but a new column) and PostgreSQL alike. A new column that may not be null needs a
 ``server_default`` for the rows that exist. There is no way back: a workspace is never brought to an older version.
-Nothing else names the number; ``tests/workspace/test_schema.py`` says when tables and revisions differ, and how.
+A new table is named in ``rights.py`` too, by who writes to it. Nothing else names the number;
+``tests/workspace/test_schema.py`` says when tables and revisions differ, and how.
 """
 
 from __future__ import annotations

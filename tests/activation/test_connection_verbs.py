@@ -11,7 +11,14 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation import signing_in
-from ci_magics.activation.connection_verbs import accounts, choose_account, edit_connection, sign_in_again, sign_out
+from ci_magics.activation.accounts import list_accounts
+from ci_magics.activation.connection_verbs import (
+    choose_account,
+    edit_connection,
+    sign_in_again,
+    sign_out,
+    signed_in_accounts,
+)
 from ci_magics.activation.consenting import withdraw_consents
 from ci_magics.activation.sharing import share_connection
 from ci_magics.errors import (
@@ -211,7 +218,7 @@ class TestSigningIn:
         return enter
 
     def test_accounts_are_listed_masked_and_chosen_by_number(self) -> None:
-        (account,) = accounts(contoso.NAME)
+        (account,) = signed_in_accounts(contoso.NAME)
         assert (account.number, account.used) == (1, True)
         assert repr(account) == "1: a••• (used here)"
         assert choose_account(contoso.NAME, 1).account_name == "Contoso EU"
@@ -222,7 +229,7 @@ class TestSigningIn:
         self, signed_in: Callable[[str], None], emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sign_out(contoso.NAME)
-        assert accounts(contoso.NAME) == []
+        assert signed_in_accounts(contoso.NAME) == []
         asked = emulator.operations().count("DeviceCode")
         ci.connect(contoso.NAME, show=signed_in)
         assert emulator.operations().count("DeviceCode") == asked + 1
@@ -248,3 +255,32 @@ def test_a_run_is_not_finished_in_another_environment(workspace: Workspace, emul
     workspace.connections.put(type(connection)(**{**vars(connection), "environment": "sandbox"}))
     with pytest.raises(ExportRefusedError, match="another environment"):
         contoso.resumed(run.name)
+
+
+def test_the_list_says_who_may_use_a_connection_and_to_whom_it_is_shared_only_that_it_is(as_user: Becoming) -> None:
+    contoso.connect(share=["contributor"])
+    (line,) = list_accounts()
+    assert line.shared_with == ("contributor",)
+    assert "customer 222, account 111" in repr(list_accounts())
+    as_user("ann", "contributor")
+    assert "shared with you" in repr(list_accounts())
+    assert "111" not in list_accounts().to_frame().to_string() + repr(list_accounts())
+    as_user("zoe", "viewer")
+    assert repr(list_accounts()) == "No Microsoft Advertising connection is shared with you; ask an administrator."
+
+
+def test_a_viewer_reads_what_was_sent_without_the_connection(as_user: Becoming) -> None:
+    contoso.connect()
+    contoso.export(contoso.segment(3))
+    as_user("zoe", "viewer")
+    (audience,) = ci.status(show=lambda _: None).audiences
+    assert (audience.audience, audience.members, audience.note) == ("All", 3, "its connection is not shared with you")
+    assert "111" not in audience.destination
+
+
+def test_who_has_no_connection_is_told_so_when_none_is_named(as_user: Becoming) -> None:
+    contoso.connect()
+    contoso.segment(3)
+    as_user("ann", "contributor")
+    with pytest.raises(AccessError, match="No Microsoft Advertising connection is shared with you; ask an administrat"):
+        ci.export("All")

@@ -12,6 +12,7 @@ from contoso import connect
 
 import ci_magics as ci
 from ci_magics.activation.examination import BAD, GOOD, LOOK, Examination, Finding
+from ci_magics.activation.signing_in import forget_sign_in
 from ci_magics.cli import main
 from ci_magics.notebook.front_end import FrontEnd, examined, front_end
 
@@ -59,7 +60,9 @@ def test_nobody_signed_in_is_said(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert emulator.audiences() == {}
-    workspace.connections.put(replace(connect(), environment="production"))
+    connection = connect()
+    forget_sign_in(workspace, connection.id)
+    workspace.connections.put(replace(connection, environment="production"))
     monkeypatch.setattr("ci_magics.activation.examination.ask_services", lambda _endpoints: [])
     assert found(ci.doctor(workspace=workspace), "sign-in").remedy == '%ci_connect "Contoso EU" signs in.'
     monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "secret")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import contoso
 import pytest
+from holding import HeldClock
 
 import ci_magics as ci
 from ci_magics.activation.export_document import document_of
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError
-from ci_magics.microsoft.clock import SystemClock
 from ci_magics.workspace.export_models import Export
 
 if TYPE_CHECKING:
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 Becoming = Callable[..., "Workspace"]
-NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
-
-
-class HeldClock(SystemClock):
-    """A clock that stands still."""
-
-    def __init__(self, moment: datetime = NOON) -> None:
-        super().__init__()
-        self.moment = moment
-
-    def now(self) -> datetime:
-        return self.moment
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +65,7 @@ def test_a_run_that_is_due_says_since_when() -> None:
     saved()
     clock = HeldClock()
     ci.schedule_export("Weekly", at=["13:00"], time_zone="UTC", clock=clock)
-    clock.moment += timedelta(hours=3)
+    clock.pass_by(hours=3)
     [line] = ci.list_exports(clock=clock)
     assert line.next_run_text == "due since 2026-03-28 13:00 UTC"
     assert line.overdue

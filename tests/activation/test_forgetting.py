@@ -53,8 +53,13 @@ def sent(workspace: Workspace, emulator: RunningEmulator) -> None:
 
 
 def bytes_stored(workspace: Workspace) -> bytes:
-    files = [each for each in workspace.folder.rglob("*.parquet") if each.is_file()]
-    return b"".join(each.read_bytes() for each in files)
+    found = []
+    for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
+        for name in files.names():
+            with files.reading(name) as file:
+                found.append(file.read())
+    assert found
+    return b"".join(found)
 
 
 @pytest.mark.usefixtures("sent")

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from contoso import connect
 
 import ci_magics as ci
+from ci_magics.activation import signing_in
+from ci_magics.activation.accounts import list_accounts
 from ci_magics.activation.definitions import Definition
+from ci_magics.activation.forgetting import forget
+from ci_magics.activation.insights_verbs import sign_out
 from ci_magics.activation.segments import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 
@@ -78,16 +84,31 @@ def test_an_instance_that_is_not_there_gets_the_nearest(source: Insights) -> Non
         ci.insights("Contso")
 
 
-def test_the_subscription_key_is_needed(
+def test_a_wrong_subscription_key_is_said(
+    source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
+) -> None:
+    assert source
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key[::-1])
+    with pytest.raises(SignInError, match="does not accept the subscription key"):
+        ci.insights("Contoso")
+
+
+def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
     source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
 ) -> None:
     assert source
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
-    with pytest.raises(SignInError, match="CI_MAGICS_SUBSCRIPTION_KEY"):
-        ci.insights("Contoso")
-    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key[::-1])
-    with pytest.raises(SignInError, match="does not accept the subscription key"):
-        ci.insights("Contoso")
+    without = ci.insights("Contoso")
+    for via in ROUTES:
+        assert made(without, via).rows == len(members_there(emulator))
+    assert without.refresh(THERE, wait=False).refreshing
+
+
+def test_a_real_instance_is_not_asked_without_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY", raising=False)
+    monkeypatch.setattr("ci_magics.activation.insights_services.remembered", lambda _name: None)
+    with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
+        ci.insights("Contoso", environment="production", client_id="1", workspace=workspace)
 
 
 def test_segments_are_listed_with_state_and_count(source: Insights, workspace: Workspace) -> None:
@@ -172,7 +193,9 @@ def test_how_fresh_the_members_are_is_said(source: Insights, emulator: RunningEm
     assert "last refresh failed" in "\n".join(source.segment("Broken").freshness())
 
 
-def test_a_refresh_is_waited_for(source: Insights, emulator: RunningEmulator, waits: list[float]) -> None:
+def test_a_refresh_is_waited_for(
+    source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
     settings(emulator, refresh_seconds=3600)
     running = source.refresh(THERE, wait=False)
     assert "A refresh is running" in repr(running)
@@ -187,6 +210,7 @@ def test_a_refresh_is_waited_for(source: Insights, emulator: RunningEmulator, wa
     source.services.insights.conversation.clock.sleep = advance  # type: ignore[method-assign]
     ready = source.segment(THERE, wait=True)
     assert not ready.refreshing
+    assert "Waiting for the refresh of 'Male under 40' in Customer Insights, asked for at " in capsys.readouterr().out
     assert ready.refreshed is not None
     assert before is not None
     assert ready.refreshed > before
@@ -262,6 +286,53 @@ def test_members_that_are_missing_are_noticed(
     with pytest.raises(SegmentError, match="has 743 members, and sent"):
         made(source)
     assert workspace.segments[NAME].id == before.id
+
+
+def test_how_many_members_have_come_is_reported(source: Insights) -> None:
+    for via in ROUTES:
+        seen: list[Any] = []
+        made(source, via, progress=seen.append)
+        assert seen[-1].done == seen[-1].total == source.segment(THERE).members
+        assert [each.done for each in seen] == sorted(each.done for each in seen)
+
+
+def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    fault(emulator, "GetData", "http_403", call=5)
+    with pytest.raises(ServiceError):
+        made(source)
+    assert spooled(workspace)
+    forget(sha256=hashlib.sha256(b"jan@contoso.com").hexdigest(), show=lambda _sentence: None)
+    assert spooled(workspace) == []
+
+
+def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+    asked: list[str] = []
+
+    def enter(sentence: str) -> None:
+        for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
+            asked.append(code)
+            emulator.control("POST", "/devicecode", {"user_code": code, "accept": True})
+
+    connect(flow="device", show=enter)
+    assert len(asked) == 1
+    source = ci.insights("Contoso", flow="device", show=enter)
+    assert len(asked) == 2
+    assert {each.signed_in_at is None for each in list_accounts()} == {False}
+    ci.segment(NAME, source.segment(THERE, via="dataverse"))
+    ci.insights("Contoso", show=enter)
+    assert len(asked) == 2
+    sign_out("Contoso")
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_in, "can_ask", lambda: False)
+        with pytest.raises(SignInError, match="Nobody is signed in to 'Customer Insights Contoso'"):
+            ci.insights("Contoso")
+    assert workspace.insights.names() == ["Contoso"]
 
 
 def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:

@@ -62,9 +62,12 @@ def test_the_tokens_are_kept_privately_for_each_person(
     assert noted_sign_in(ann, "c1") is None
     with pytest.raises(SignInError, match="nobody can be asked here"):
         acquire(ann, DEVICE, endpoints, silent, ask=False)
-    (kept,) = workspace.folder.glob("sign-in-*/*.bin")
+    (kept,) = workspace.folder.parent.glob("config/ci-magics/sign-in-*/*.bin")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    in_workspace = b"".join(each.read_bytes() for each in workspace.folder.rglob("*") if each.is_file())
+    for token in re.findall(r'"secret": "([^"]+)"', kept.read_text("utf-8")):
+        assert token.encode() not in in_workspace
 
 
 def test_another_connection_finds_who_is_signed_in_already(
@@ -98,7 +101,7 @@ def test_a_sign_in_that_has_ended_is_asked_for_again_where_somebody_can_answer(
 
 def _let_tokens_end(workspace: Workspace) -> None:
     """Make every access token on disk one that ended long ago."""
-    (kept,) = workspace.folder.glob("sign-in-*/*.bin")
+    (kept,) = workspace.folder.parent.glob("config/ci-magics/sign-in-*/*.bin")
     kept.write_text(re.sub(r'("expires_on": ")\d+', r"\g<1>1000000000", kept.read_text("utf-8")), "utf-8")
 
 

@@ -30,12 +30,10 @@ customers = sample(5_000)
 EXPORT = '%ci_export "All of them" --to "Contoso EU" --ignore-consent'
 NUMBERED = """import os, pathlib
 _ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))"""
-RUN_CELL = """async number => {
-  const { commands, shell } = window.jupyterapp;
-  shell.currentWidget.content.activeCellIndex = number;
-  await commands.execute('notebook:run-cell');
+ACTIVE_CELL = """text => {
+  const source = window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source;
+  return new RegExp(`^${text}$`).test(source);
 }"""
-ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source"
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +137,7 @@ def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
     run_all(notebook)
     expect(panel.get_by_role("status")).to_have_text(DONE, timeout=60_000)
     menu(notebook, "Edit", "Insert Customer Match Cell", "Export Form")
-    assert notebook.evaluate(ACTIVE_CELL) == "%ci_export"
+    notebook.wait_for_function(ACTIVE_CELL, arg="%ci_export")
     notebook.screenshot(path=screenshots / "panel-notebook-7.png")
 
 
@@ -152,7 +150,7 @@ def test_a_saved_export_is_run_in_the_notebook(lab: Lab, screenshots: Path) -> N
     expect(exports.get_by_role("listitem")).to_contain_text("Everybody to Contoso EU")
     expect(exports.get_by_role("listitem")).to_contain_text("Last run: never")
     exports.get_by_role("button", name="Run in notebook: Weekly").click()
-    assert page.evaluate(ACTIVE_CELL) == '%ci_exports run "Weekly"'
+    page.wait_for_function(ACTIVE_CELL, arg='%ci_exports run "Weekly"')
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     page.keyboard.press("Shift+Enter")
     expect(panel.get_by_role("status")).to_contain_text("Everybody: Completed", timeout=60_000)
@@ -176,9 +174,8 @@ def test_a_run_is_seen_while_it_goes_on_and_can_be_finished_when_it_broke_off(la
     lab.wait_for_kernel(page)
     item.get_by_role("button", name=re.compile("^Finish in notebook: run ")).click()
     expect(panel.get_by_role("status")).to_have_text("The cell is in broken-off.ipynb: Shift+Enter runs it.")
-    assert re.fullmatch("%ci_export --resume [0-9a-f]{8}", page.evaluate(ACTIVE_CELL))
-    for cell in (0, 3):  # the new kernel has not loaded the magics yet
-        page.evaluate(RUN_CELL, cell)
+    page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_export --resume [0-9a-f]{8}")
+    page.keyboard.press("Shift+Enter")
     expect(panel.get_by_role("status")).to_contain_text("All of them: Completed", timeout=60_000)
     expect(item).not_to_contain_text("Interrupted")
     page.close()
@@ -223,7 +220,7 @@ def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     lab.wait_for_kernel(page)
     by_palette(page, "Insert Cell: Status")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
-    assert page.evaluate(ACTIVE_CELL) == "%ci_status"
+    page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_status")
 
 
 def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(
@@ -265,8 +262,36 @@ def many_exports() -> dict[str, Any]:
         {**one, "name": f"Export {n} <img src=x onerror=alert(1)>", "status": "Skipped", "may_run": n % 2 == 0}
         for n in range(40)
     ]
-    counts = {"version": "1", "user": "ann", "role": "contributor", "connections": 1, "segments": 1, "advice": ""}
-    return {**counts, "exports": exports, "runs": []}
+    return told(exports=exports)
+
+
+NEXT_STEPS: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({"connections": 0}, "First, a connection to Microsoft Advertising.", ["Insert a connection cell"]),
+    ({"connections": 0, "advice": "Ask an administrator."}, "Ask an administrator.", []),
+    ({"segments": 0}, "Next, a segment: a named set of profiles.", ["Insert a segment cell"]),
+    ({}, "No export is saved yet: --save NAME keeps one", ["Insert an export cell"]),
+    ({"role": "viewer"}, "No export is saved yet.", []),
+]
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """Return what the server tells of an empty workspace, but for some changes."""
+    people = {"version": "1", "user": "ann", "role": "contributor", "advice": ""}
+    return {**people, "connections": 1, "segments": 1, "exports": [], "runs": [], **changes}
+
+
+def test_where_nothing_is_the_next_step_is_offered_to_whoever_may_take_it(lab: Lab, page: Page) -> None:
+    answer: dict[str, Any] = {}
+    page.route("**/ci-magics/overview*", lambda route: route.fulfill(json=answer))
+    page.goto(f"{lab.base_url}/lab?reset")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=60_000)
+    answer.update(told())
+    panel = open_panel(page)
+    for changes, sentence, offered in NEXT_STEPS:
+        answer.update(told(**changes))
+        panel.get_by_role("button", name="Refresh").click()
+        expect(panel).to_contain_text(sentence)
+        expect(panel.get_by_role("button")).to_have_text(["New notebook", "Refresh", *offered])
 
 
 def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:

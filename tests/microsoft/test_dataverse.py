@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from insights_client import InsightsClient, insights_client
 
 from ci_magics.errors import ServiceError, SignInError
@@ -50,6 +51,23 @@ def test_all_profiles_come_in_pages_of_the_size_that_is_preferred(client: Insigh
 def test_links_are_followed_as_they_are(client: InsightsClient) -> None:
     pages = list(small_pages(client, 700).profiles(COLUMNS))
     assert ids(list(small_pages(client, 700).profiles(COLUMNS, pages[3].next))) == ids(pages[4:])
+
+
+def test_a_link_goes_out_character_by_character_as_it_came_in(
+    client: InsightsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    session = client.dataverse.conversation.session
+
+    def noted(request: Any, **_options: Any) -> Any:
+        sent.append(request.url)
+        raise requests.ConnectionError
+
+    link = f"{client.emulator.base_url}/api/data/v9.2/a?$skiptoken=%3Cx%20y=%22%2541%7e%2D%22%20/%3e&b=%20+"
+    monkeypatch.setattr(session, "send", noted)
+    with pytest.raises(ServiceError, match="Dataverse cannot be reached"):
+        list(client.dataverse.profiles(COLUMNS, link))
+    assert set(sent) == {link}
 
 
 def test_profiles_are_asked_for_by_their_ids(client: InsightsClient) -> None:

@@ -16,9 +16,12 @@ import ci_magics as ci
 from ci_magics.notebook.arguments import Option
 from ci_magics.notebook.candidates import KINDS
 from ci_magics.notebook.registry import MAGICS
+from ci_magics.workspace.access import give_role
 
 if TYPE_CHECKING:
     from conftest import Notebook, RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
 
 CURSOR = "|"
 BARE = {"text", "verb"}
@@ -153,6 +156,15 @@ def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: 
     assert words(filled, "%ci_export lapsed --to ") == ['"Contoso EU"']
     assert words(filled, "%ci_export lapsed --audience B") == ['"Big spenders"']
     assert words(filled, "%ci_export --resume ") == []
+    assert words(filled, "%ci_audiences ")[0] == '"Contoso EU"'
+    assert words(filled, '%ci_audiences "Contoso EU" em') == ["empty"]
+    assert words(filled, '%ci_audiences "Contoso EU" empty B') == ['"Big spenders"']
+
+
+def test_roles_and_users_are_offered_to_share_with(filled: Notebook, workspace: Workspace) -> None:
+    give_role(workspace, "ann", "contributor")
+    assert words(filled, "%ci_connect A --share con") == ["contributor"]
+    assert words(filled, "%ci_connect A --share an") == ["ann"]
 
 
 def test_where_nothing_is_known_nothing_is_offered(filled: Notebook) -> None:

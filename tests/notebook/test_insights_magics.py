@@ -48,6 +48,21 @@ def test_the_only_instance_needs_no_name_and_no_connection_before(
     assert notebook.run(MAKE).rows > 300
 
 
+def test_without_a_name_it_is_called_as_it_is_there(opened: Notebook) -> None:
+    assert opened.run("%ci_segment --from-insights Male_under_40").name == "Male under 40"
+
+
+def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_it(opened: Notebook) -> None:
+    opened.run(MAKE)
+    assert len(opened.run("%ci_connect --insights Contoso --sign-out")) == 1
+    assert "Segments are read from Customer Insights 'Contoso': 'Male under 40'" in str(
+        opened.fail("%ci_connect --insights Contoso --remove")
+    )
+    opened.run('%ci_segment "Male under 40" --delete')
+    assert len(opened.run("%ci_connect --insights Contoso --remove")) == 0
+    assert "another account" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
+
+
 def test_both_accounts_are_listed(opened: Notebook) -> None:
     connect()
     listed = opened.run("%ci_connect")

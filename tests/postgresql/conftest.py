@@ -16,7 +16,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from ci_magics.workspace.store import Workspace, open_workspace
 
-pytest.register_assert_rewrite("activation", "workspace")  # their tests run here too
+pytest.register_assert_rewrite("activation", "scenarios", "workspace")  # their tests run here too
 
 
 def _programs() -> Path:

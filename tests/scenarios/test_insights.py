@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,6 +86,39 @@ def test_a_reading_that_is_stopped_goes_on_from_there(source: Insights, monkeypa
     said: list[str] = []
     make(source, "rest", said)
     assert any("after 20 pages" in sentence for sentence in said)
+    record = source.workspace.segments["All"]
+    assert (record.rows, record.domains, str(record.examples)) == expected
+
+
+DIES = """
+import os, signal
+import ci_magics as ci
+
+source = ci.insights("Contoso")
+conversation = source.services.insights.conversation
+ask, asked = conversation.get, iter(range(1_000))
+
+def dying(operation, url, headers=None):
+    if "/data/" in url and next(asked) == 150:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ask(operation, url, headers)
+
+conversation.get = dying
+ci.segment("All", source.segment("All_customers", via="rest"))
+"""
+
+
+def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"customers": 25_000})
+    expected = undisturbed(source, "csv")
+    before = calls(emulator, "GetData")
+    died = subprocess.run([sys.executable, "-c", DIES], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert calls(emulator, "GetData") - before == 150
+    said: list[str] = []
+    make(source, "rest", said)
+    assert any("after 100 pages and 10,000 members" in sentence for sentence in said)
+    assert calls(emulator, "GetData") - before == 150 + 150
     record = source.workspace.segments["All"]
     assert (record.rows, record.domains, str(record.examples)) == expected
 

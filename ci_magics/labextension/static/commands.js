@@ -1,5 +1,6 @@
 /* Commands, and where they are found: launcher, palette. The menus are in schemas/ci-magics/plugin.json. */
 
+import { showErrorMessage } from "./jupyterlab.js";
 import { cells } from "./cells.js";
 import { icon, iconUrl } from "./icon.js";
 import { insertCell, newNotebook } from "./notebooks.js";
@@ -16,7 +17,13 @@ export function addCommands(app, tracker, launcher, palette, browser) {
     label: args => (args.isLauncher ? CATEGORY : "Customer Match Notebook"),
     caption: "Make a notebook that takes you from a customer table to an audience",
     icon,
-    execute: args => newNotebook(app, args.cwd ?? browser?.model.path ?? ""),
+    execute: async args => {
+      try {
+        return await newNotebook(app, args.cwd ?? browser?.model.path ?? "");
+      } catch (error) {
+        return showErrorMessage("The notebook cannot be made", error);
+      }
+    },
   });
   app.commands.addCommand(commandIds.insertCell, {
     label: args => (args.isPalette ? `Insert Cell: ${labelOf(args)}` : labelOf(args)),

@@ -5,13 +5,14 @@ import { Action, Empty, List, Moment, Title, h } from "./parts.js";
 
 const MANY = 8; // more than these can be filtered
 
-export function Exports({ exports, actions }) {
+export function Exports({ exports, actions, readOnly }) {
   const [wanted, want] = React.useState("");
-  const empty = h(Empty, {
+  const first = h(Empty, {
     text: "No export is saved yet: --save NAME keeps one, with a schedule if you like.",
     label: "Insert an export cell",
     onClick: () => actions.insert("save"),
   });
+  const empty = readOnly ? h("p", null, "No export is saved yet.") : first;
   const found = exports.filter(each => fits(each, wanted));
   return h(
     List,

@@ -34,6 +34,7 @@ export const {
   UseSignal,
   addIcon,
   refreshIcon,
+  showErrorMessage,
 } = await packages(
   "@jupyterlab/application",
   "@jupyterlab/apputils",

@@ -3,6 +3,8 @@
 import { NotebookActions } from "./jupyterlab.js";
 
 const LOAD = "%load_ext ci_magics";
+const LOADING = /^\s*%(re)?load_ext\s+ci_magics/m;
+const LOADED = "'ci_magics' in get_ipython().extension_manager.loaded";
 const TEMPLATE = new URL("customer_match.ipynb", import.meta.url);
 
 /** Make a notebook from the template in a folder, open it, and return its widget. */
@@ -17,25 +19,35 @@ export async function newNotebook(app, folder) {
 }
 
 /** Insert a cell below the active one, make it the active one, and return whether there was a notebook. */
-export function insertCell(panel, source) {
+export async function insertCell(panel, source) {
   if (panel === null) {
     return false;
   }
+  const text = (await isLoaded(panel)) ? source : `${LOAD}\n${source}`;
   const notebook = panel.content;
-  const empty =
-    notebook.activeCell?.model.type === "code" && notebook.activeCell.model.sharedModel.source.trim() === "";
-  if (!empty) {
+  if (!isEmpty(notebook.activeCell)) {
     NotebookActions.insertBelow(notebook);
   }
-  notebook.activeCell.model.sharedModel.setSource(loads(notebook) ? source : `${LOAD}\n${source}`);
+  notebook.activeCell.model.sharedModel.setSource(text);
   notebook.mode = "edit";
   // The palette gives the focus back to where it was, so that this waits until it has.
   requestAnimationFrame(() => notebook.activeCell.editor?.focus());
   return true;
 }
 
-function loads(notebook) {
-  return notebook.widgets.some(cell => /^\s*%(re)?load_ext\s+ci_magics/m.test(cell.model.sharedModel.source));
+function isEmpty(cell) {
+  return cell?.model.type === "code" && cell.model.sharedModel.source.trim() === "";
+}
+
+/** Tell whether the magics are loaded; a kernel that is busy is not waited for, and the cells are looked at instead. */
+async function isLoaded(panel) {
+  const kernel = panel.sessionContext.session?.kernel;
+  if (kernel?.status !== "idle") {
+    return panel.content.widgets.some(cell => LOADING.test(cell.model.sharedModel.source));
+  }
+  const question = { code: "", silent: true, user_expressions: { loaded: LOADED } };
+  const reply = await kernel.requestExecute(question).done.catch(() => null); // it ended meanwhile
+  return reply?.content.user_expressions?.loaded?.data?.["text/plain"] === "True";
 }
 
 /** The server's kernel, or the first one that speaks Python where the server's does not. */

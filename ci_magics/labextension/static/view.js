@@ -35,13 +35,15 @@ function Header({ actions }) {
 }
 
 function Lists({ overview, actions }) {
-  const ready = overview.connections > 0 && overview.segments > 0;
+  const { exports, runs } = overview;
+  const readOnly = overview.role === "viewer";
+  const ready = readOnly || (overview.connections > 0 && overview.segments > 0);
   return h(
     React.Fragment,
     null,
-    h(FirstStep, { overview, actions }),
-    (ready || overview.exports.length > 0) && h(Exports, { exports: overview.exports, actions }),
-    h(Runs, { runs: overview.runs, actions }),
+    !ready && h(FirstStep, { overview, actions }),
+    (ready || exports.length > 0) && h(Exports, { exports, actions, readOnly }),
+    h(Runs, { runs, actions }),
   );
 }
 
@@ -57,14 +59,11 @@ function FirstStep({ overview, actions }) {
       onClick: () => actions.insert("connect"),
     });
   }
-  if (overview.segments === 0) {
-    return h(Empty, {
-      text: "Next, a segment: a named set of profiles.",
-      label: "Insert a segment cell",
-      onClick: () => actions.insert("segment"),
-    });
-  }
-  return null;
+  return h(Empty, {
+    text: "Next, a segment: a named set of profiles.",
+    label: "Insert a segment cell",
+    onClick: () => actions.insert("segment"),
+  });
 }
 
 /** Draw again every so often: "2 minutes ago" grows old. */

@@ -31,6 +31,7 @@ from ci_magics.notebook.forms.pattern import (
 )
 from ci_magics.segmentation.columns import in_quotes, quoted
 from ci_magics.showing.numbers import counted
+from ci_magics.workspace.access import NOTHING_SHARED
 from ci_magics.workspace.store import Workspace
 
 _FIELDS = ("segment", "connection", "normalization", "consent")
@@ -84,6 +85,8 @@ class ExportForm(Form):
         offer(self.connection, [(f"{each.name}: {each.environment}", each.name) for each in connections])
         if not segments:
             self.say('There is no segment yet. Make one in a cell: %ci_segment "Big spenders" customers')
+        elif not connections and len(self._workspace.all_connections):
+            self.say(NOTHING_SHARED)
         elif not connections:
             self.say('There is no connection yet. Make one in a cell: %ci_connect "Contoso EU" --url ADDRESS --agree')
         else:

@@ -1,0 +1,92 @@
+"""``ci-magics notifications``: who is told when an export fails, and from when on."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from typing import TYPE_CHECKING
+
+from ci_magics.cli.command import DONE, FAILED, Commands, add_command, answer
+from ci_magics.errors import CiError
+
+if TYPE_CHECKING:
+    from ci_magics.activation.notice import Limits
+
+_SECRETS = ("webhook", "smtp", "smtp-password", "mail-from", "mail-to")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    notify = add_command(commands, "notifications", "show or choose who is told when an export fails")
+    notify.add_argument("--rejected", type=int, metavar="PERCENT", help="tell when more hashes are refused (5)")
+    notify.add_argument("--drop", type=int, metavar="PERCENT", help="tell when audiences shrink by more (30)")
+    switch = notify.add_mutually_exclusive_group()
+    switch.add_argument("--on", action="store_true", help="tell (default)")
+    switch.add_argument("--off", action="store_true", help="tell nothing")
+    notify.add_argument("--set", choices=_SECRETS, help="keep where to in the system's keyring; it is asked for")
+    notify.add_argument("--test", action="store_true", help="send a notice now")
+    notify.set_defaults(work=_notifications, parser=notify)
+
+
+def _notifications(options: argparse.Namespace) -> int:
+    from ci_magics.activation.delivering import SECRETS, channels
+    from ci_magics.activation.notifying import notification_limits
+
+    if options.set:
+        _keep(options.set)
+    limits = _chosen(options)
+    failures = _tested() if options.test else []
+    ways = sorted(channels())
+    told_by = ", ".join(ways) or f"nobody: set {SECRETS['webhook']}, or {SECRETS['smtp']} and {SECRETS['mail-to']}"
+    limit = f"more than {limits.rejected_percent} % refused, more than {limits.drop_percent} % fewer members"
+    said = [
+        f"Told by {told_by}." if limits.active else "Nothing is told.",
+        f"What is told: failed, skipped, {limit}; when that changes, not after each run.",
+        *failures,
+    ]
+    document = {**notification_limits().model_dump(), "channels": ways, "failures": failures}
+    answer(options, document, "\n".join(said))
+    return FAILED if failures else DONE
+
+
+def _chosen(options: argparse.Namespace) -> Limits:
+    from ci_magics.activation.notifying import notification_limits, set_notification_limits
+
+    before = notification_limits()
+    changes = {"rejected_percent": options.rejected, "drop_percent": options.drop}
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    if any(not 0 <= value <= 100 for value in wanted.values()):
+        options.parser.error("a percentage is between 0 and 100")
+    active = True if options.on else False if options.off else before.active
+    chosen = before.model_copy(update={**wanted, "active": active})
+    return before if chosen == before else set_notification_limits(chosen)
+
+
+def _keep(name: str) -> None:
+    """Ask for a secret, never on the command line where others see it, and keep it in the keyring."""
+    from ci_magics.activation.delivering import SECRETS
+    from ci_magics.activation.keyring_secrets import remember
+
+    value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not value.strip() or not remember(name, value.strip()):
+        raise CiError(
+            f"{name} was not kept.",
+            f"This machine may have no keyring: set {SECRETS[name]} instead.",
+            code="no_keyring",
+        )
+
+
+def _tested() -> list[str]:
+    """Send a notice through each channel; returns what went wrong."""
+    from ci_magics.activation.delivering import channels
+    from ci_magics.activation.notice import News
+
+    news = News("test", "well", "This is a test", "Notices arrive here.", {"state": "test"})
+    failures = []
+    for deliver in channels().values():
+        try:
+            deliver(news)
+        except CiError as error:
+            failures.append(str(error))
+    return failures

@@ -1,0 +1,31 @@
+"""``ci-magics scheduler``: keep everything on its schedule."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from ci_magics.cli.command import DONE, Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    scheduler = add_command(commands, "scheduler", "keep exports and the system refresh on their schedules")
+    scheduler.set_defaults(work=_scheduler)
+
+
+def _scheduler(options: argparse.Namespace) -> int:
+    from ci_magics.activation.scheduler import run_scheduler
+
+    run_scheduler(show=_say_json if options.json else _say)
+    return DONE
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def _say_json(sentence: str) -> None:
+    _say(json.dumps({"said": sentence}))
