@@ -65,10 +65,10 @@ def test_nobody_signed_in_is_said(
     workspace.connections.put(replace(connection, environment="production"))
     monkeypatch.setattr("ci_magics.activation.examination.ask_services", lambda _endpoints: [])
     assert found(ci.doctor(workspace=workspace), "sign-in").remedy == '%ci_connect "Contoso EU" signs in.'
-    monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "secret")
+    monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "0.AX-token")
     said = repr(ci.doctor(workspace=workspace))
     assert "CI_MAGICS_REFRESH_TOKEN" in said
-    assert "secret" not in said
+    assert "AX-token" not in said
 
 
 def test_a_service_that_does_not_answer_is_named(
