@@ -53,8 +53,9 @@ def export(call: Call) -> Any:
     arguments = call.arguments
     if not arguments.words and not arguments.options:
         from ci_magics.notebook.forms.export import ExportForm
+        from ci_magics.notebook.forms.restoring import restored
 
-        return ExportForm()
+        return restored(ExportForm)
     from ci_magics.activation.signing_in import can_ask
 
     options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}

@@ -12,7 +12,12 @@ from ci_magics.notebook.exports_verbs import carry_out
 
 
 def exports(call: Call) -> Any:
-    """List the saved exports, or do something with them."""
+    """Show the panel of saved exports, or do something with them."""
+    if not call.arguments.words and not call.arguments.options:
+        from ci_magics.notebook.forms.exports import ExportsForm
+        from ci_magics.notebook.forms.restoring import restored
+
+        return restored(ExportsForm)
     from ci_magics.activation.signing_in import can_ask
 
     result = carry_out(call.arguments, ProgressLine(live=can_ask() and not call.quiet), call.say)

@@ -104,7 +104,7 @@ class Workspace(Shown):
             tables.segments,
             SegmentRecord,
             word="segment",
-            advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
+            advice="Make one with %ci_segment NAME FRAME; %ci_segment --list lists them.",
             shows=("rows", "tags", "active"),
         )
         self.insights = Shelf(
@@ -115,7 +115,12 @@ class Workspace(Shown):
             advice="Open one with %ci_connect --insights NAME.",
         )
         self.counts = Shelf(
-            engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
+            engine,
+            tables.segment_counts,
+            SegmentCount,
+            word="count",
+            advice="See %ci_segment --list.",
+            order="counted_at",
         )
         self.audiences = Shelf(
             engine,
@@ -184,7 +189,7 @@ class Workspace(Shown):
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
-_ADVICE = "Make one with %ci_connect NAME; %ci_connect lists them."
+_ADVICE = "Make one with %ci_connect NAME; %ci_connect --list lists them."
 
 
 def _all(connection: Connection) -> Connection:
@@ -212,7 +217,7 @@ class ConnectionShelf(Shelf[Connection]):
             advice=_ADVICE,
         )
         self.consents = Shelf(
-            engine, tables.consents, Consent, word="consent", advice="See %ci_connect.", order="given_at"
+            engine, tables.consents, Consent, word="consent", advice="See %ci_connect --list.", order="given_at"
         )
 
     def __getitem__(self, name: str) -> Connection:
