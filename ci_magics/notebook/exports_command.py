@@ -12,7 +12,7 @@ TIMES = (
     Option("--at", "schedule: time of the day, such as 06:30; up to four", value="TIME", repeatable=True),
     Option(
         "--weekly",
-        "schedule: only on this day; may be repeated",
+        "schedule: on this day only; repeatable",
         value="DAY",
         choices=WEEKDAYS,
         repeatable=True,
