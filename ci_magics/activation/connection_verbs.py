@@ -116,7 +116,7 @@ def edit_connection(
         show("It leads elsewhere now, so both consents have to be given again: --agree --accept-terms.")
     workspace.connections.put(changed)
     for export in exports_through(workspace, connection):
-        workspace.exports.put(replace(export, connection_name=changed.name))
+        workspace.exports.change(lambda now: replace(now, connection_name=changed.name), id=export.id)
     workspace.audit.note(Verb.EDIT_CONNECTION, name, **changes)
     return workspace.connections[changed.name]
 

@@ -71,6 +71,8 @@ def _names_somebody(defined: Definition | str) -> bool:
 
 
 def _define(frame: Any, wanted: Wanted) -> Definition | str:
+    if wanted.static:
+        return "it was made as a snapshot"
     rule = wanted.rule.text if wanted.rule else None
     asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
     if frame is None:

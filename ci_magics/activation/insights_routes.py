@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ci_magics.activation.insights_columns import InsightsColumns
+from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.segmentation.records import batch_of_records
 
@@ -70,3 +71,18 @@ class RestRoute:
         for page in self.insights.members(self.instance_id, self.segment, names, position.get("next")):
             rows = batch_of_records(page.rows, names, self.columns.schema)
             yield Stretch(rows, {"next": page.next} if page.next else {}, page.total)
+
+
+def require_via(via: str | None) -> None:
+    """Refuse a route that there is not.
+
+    Raises
+    ------
+    ArgumentError
+        Naming those that there are.
+    """
+    if via is None or via in VIAS:
+        return
+    nearest = nearest_name(via, VIAS)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ArgumentError(f"There is no way '{via}'.{hint}", f"Use {', '.join(VIAS)}.", code="unknown_via")

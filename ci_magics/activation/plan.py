@@ -105,6 +105,11 @@ class Plan(Shown):
         works = self._works or self._works_again(connection, services)
         return start_run(Desk(self._workspace, services, progress), self.document, connection, works, run_id)
 
+    def stop(self) -> None:
+        """End the waits of a run that another thread carries out: it stops there and can be resumed."""
+        if self._services is not None:
+            self._services.conversation.clock.stop()
+
     @property
     def destination(self) -> str:
         """Where it goes; the first line of every display."""

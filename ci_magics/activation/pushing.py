@@ -100,7 +100,7 @@ def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Audience
     """Close a push whose spool is gone: what the audience holds is not known any more."""
     record = _record(workspace, push)
     if record is not None:
-        workspace.audiences.put(replace(record, owned=False))
+        workspace.audiences.change(lambda now: replace(now, owned=False), id=record.id)
     return AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED, message=str(error))
 
 

@@ -22,6 +22,7 @@ from ci_magics.activation.services import open_services
 from ci_magics.activation.spool import Spool, read_rejected
 from ci_magics.activation.target import audience_key
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
+from ci_magics.microsoft.clock import Clock, WaitStoppedError
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
@@ -72,7 +73,12 @@ def start_run(
 
 
 def resume_run(
-    workspace: Workspace, run: str, *, report: Reporter = silent, show: Callable[[str], None] = print
+    workspace: Workspace,
+    run: str,
+    *,
+    report: Reporter = silent,
+    show: Callable[[str], None] = print,
+    clock: Clock | None = None,
 ) -> Run:
     """Finish a run that was interrupted; one that is finished is returned as it is.
 
@@ -80,6 +86,8 @@ def resume_run(
     ----------
     run
         Its id, or the beginning of it.
+    clock
+        Where waits are spent; whoever stops it, stops the run.
 
     Raises
     ------
@@ -103,7 +111,12 @@ def resume_run(
         if record.finished_at is not None:  # somebody else finished it before it was ours
             return load_run(workspace, record)
         services = open_services(
-            workspace, connection, show=show, account_id=pushes[0].account_id, customer_id=pushes[0].customer_id
+            workspace,
+            connection,
+            show=show,
+            clock=clock,
+            account_id=pushes[0].account_id,
+            customer_id=pushes[0].customer_id,
         )
         workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
         return _carry_on(Desk(workspace, services, report), record)
@@ -172,7 +185,7 @@ def _carry_on(desk: Desk, record: RunRecord) -> Run:
             continue
         try:
             pushed = push_audience(desk, push)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, WaitStoppedError):
             raise _stopped_by_person(workspace, record) from None
         record = _note(workspace, record, pushed.push, pushed.result)
         errors += [pushed.error] if pushed.error else []

@@ -86,6 +86,7 @@ def segment(
     frames: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     database: Source | None = None,
+    static: bool = False,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
     progress: Reporter = silent,
@@ -117,6 +118,8 @@ def segment(
         Values for ``$name`` in the SQL; bound, never pasted.
     database
         Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
+    static
+        Keep it as it is now, although it could be evaluated again.
     workspace
         Where to keep it; the default one unless given.
     show
@@ -146,6 +149,7 @@ def segment(
         frames=frames or {},
         parameters=parameters or {},
         database=database,
+        static=static,
     )
     if database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)

@@ -37,7 +37,7 @@ def share_connection(name: str, share: Sequence[str], *, workspace: Workspace | 
     require(workspace, Verb.SHARE_CONNECTION, connection)
     wanted = shared_with(workspace, share)
     if wanted != connection.shared_with:
-        workspace.connections.put(replace(connection, shared_with=wanted))
+        workspace.connections.change(lambda now: replace(now, shared_with=wanted), id=connection.id)
         workspace.audit.note(Verb.SHARE_CONNECTION, name, shared_with=wanted)
     return workspace.connections[name]
 

@@ -21,3 +21,4 @@ class Wanted:
     frames: Mapping[str, Any] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     database: Source | None = field(default=None, repr=False)
+    static: bool = False

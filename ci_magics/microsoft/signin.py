@@ -16,6 +16,7 @@ from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields
 from ci_magics.microsoft.http import open_session
 from ci_magics.microsoft.sign_in_errors import sign_in_error
+from ci_magics.microsoft.signin_prompt import SignInPrompt
 
 Flow = Literal["device", "browser", "env"]
 FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
@@ -170,9 +171,11 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
     try:
         if "user_code" not in flow:
             _checked(flow)
-        show(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
+        prompt = SignInPrompt.for_code(flow)
+        show(prompt)
         with _reachable():
             answer = app.acquire_token_by_device_flow(flow)
+        prompt.require_going_on()
         return _tokens(app, scope, answer)
     except SignInError as error:
         error.next_step = f"{error.next_step} {_UNDOCUMENTED}"

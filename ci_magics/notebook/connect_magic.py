@@ -14,7 +14,7 @@ from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
 COMMAND = Command(
     "%ci_connect",
-    "Make or open a connection to a Microsoft Advertising account; without a name, list them.",
+    "Make or open a connection to a Microsoft Advertising account; without arguments, show the form.",
     '%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms',
     (Positional("NAME", "what to call the connection", kind="connection"),),
     (
@@ -36,6 +36,7 @@ COMMAND = Command(
         *VERBS,
         EXPORTS,
         *OPEN_INSIGHTS,
+        Option("--list", "list the connections"),
         QUIET,
     ),
     notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",
@@ -44,13 +45,18 @@ _TEXTS = ("environment", "url", "customer_id", "account_id", "flow", "client_id"
 
 
 def connect(call: Call) -> Any:
-    """Make, open or change a connection, or list them."""
+    """Make, open or change a connection, list them, or show the form."""
     arguments = call.arguments
     if "insights" in arguments.options:
         return open_insights(call)
     verb = verb_of(arguments)
     if verb is not None:
         return carry_out(verb, text_of(arguments.words[0]), call)
+    if not arguments.words and not arguments.options:
+        from ci_magics.notebook.forms.connect import ConnectForm
+        from ci_magics.notebook.forms.restoring import restored
+
+        return restored(ConnectForm)
     if not arguments.words:
         from ci_magics.activation.accounts import list_accounts
 

@@ -52,8 +52,10 @@ def export(call: Call) -> Any:
     arguments = call.arguments
     if not arguments.words and not arguments.options:
         from ci_magics.notebook.forms.export import ExportForm
+        from ci_magics.notebook.forms.restoring import restored
 
-        return ExportForm()
+        return restored(ExportForm)
+
     options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
     defaults = _DEFAULTS if arguments.given("resume") else _DEFAULTS | {"normalization": call.settings.normalization}
     options |= {name: arguments.given(name) or default for name, default in defaults.items()}

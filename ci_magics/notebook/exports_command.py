@@ -12,7 +12,7 @@ TIMES = (
     Option("--at", "schedule: time of the day, such as 06:30; up to four", value="TIME", repeatable=True),
     Option(
         "--weekly",
-        "schedule: only on this day; may be repeated",
+        "schedule: on this day only; repeatable",
         value="DAY",
         choices=WEEKDAYS,
         repeatable=True,
@@ -48,8 +48,8 @@ EDITS = (
 )  # fmt: skip
 COMMAND = Command(
     "%ci_exports",
-    "List the saved exports, or do something with them; without a name, show or schedule all of them.",
-    '%ci_exports\n%ci_exports run "Every week"\n'
+    "Show the saved exports, or do something with them; without arguments, show the panel.",
+    '%ci_exports --list\n%ci_exports run "Every week"\n'
     '%ci_exports schedule "Every week" --weekly Monday --at 06:00 --time-zone Europe/Amsterdam',
     (
         Positional("VERB", f"one of {', '.join(EXPORT_VERBS)}", choices=EXPORT_VERBS),
@@ -67,6 +67,7 @@ COMMAND = Command(
         Option("--last", "show: how many runs (20)", value="N", whole_number=True),
         Option("--details", "show: one run, audience by audience", value="RUN", kind="run"),
         *EDITS,
+        Option("--list", "list the exports"),
         Option("--keep-ledger", "remove: keep what was sent, to go on without a saved export"),
         QUIET,
     ),

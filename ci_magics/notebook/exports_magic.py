@@ -11,7 +11,12 @@ from ci_magics.notebook.exports_verbs import carry_out
 
 
 def exports(call: Call) -> Any:
-    """List the saved exports, or do something with them."""
+    """Show the panel of saved exports, or do something with them."""
+    if not call.arguments.words and not call.arguments.options:
+        from ci_magics.notebook.forms.exports import ExportsForm
+        from ci_magics.notebook.forms.restoring import restored
+
+        return restored(ExportsForm)
     with call.progress() as progress:
         result = carry_out(call.arguments, progress, call.say)
     if call.arguments.words and text_of(call.arguments.words[0]).startswith("run"):

@@ -11,7 +11,7 @@ from ci_magics.notebook.shared_options import EXCLUDE, NORMALIZATION, QUIET
 
 COMMAND = Command(
     "%ci_preview",
-    "Show how many profiles can be matched, and why the others cannot.",
+    "Show how many profiles can be matched, and why the others cannot; without arguments, show the form.",
     '%ci_preview "Big spenders" --to "Contoso EU"',
     (Positional("SEGMENT", "segment, by name or variable", several=True, kind="segment"),),
     (
@@ -24,7 +24,12 @@ COMMAND = Command(
 
 
 def preview(call: Call) -> Any:
-    """Count what of each segment can be matched."""
+    """Count what of each segment can be matched, or show the form."""
+    if not call.arguments.words and not call.arguments.options:
+        from ci_magics.notebook.forms.coverage import CoverageForm
+        from ci_magics.notebook.forms.restoring import restored
+
+        return restored(CoverageForm)
     return ci.preview(
         *call.segments(),
         to=call.connection("to"),

@@ -15,7 +15,7 @@ from ci_magics.notebook.shared_options import QUIET
 
 COMMAND = Command(
     "%ci_segment",
-    "Make a segment from a frame of the notebook, or change one that exists; without a name, list them.",
+    "Make a segment from a frame of the notebook, or change one that exists; without arguments, show the form.",
     '%ci_segment "Big spenders" customers --where "TotalSpend > 500"',
     (
         Positional("NAME", "what to call the segment", kind="segment"),
@@ -27,7 +27,9 @@ COMMAND = Command(
         Option("--where", "condition in SQL over the columns", value="SQL", kind="condition"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
+        Option("--static", "keep it as it is now, although a refresh could evaluate it again"),
         *VERBS,
+        Option("--list", "list the segments"),
         QUIET,
     ),
     notes="As a cell magic, %%ci_segment NAME, it takes one SELECT over the notebook's frames.",
@@ -40,6 +42,11 @@ def segment(call: Call) -> Any:
     verb = verb_of(arguments)
     if verb is not None:
         return carry_out(verb, text_of(arguments.words[0]), arguments, call.say)
+    if not arguments.words and not arguments.options:
+        from ci_magics.notebook.forms.restoring import notebook_variables, restored
+        from ci_magics.notebook.forms.segment import SegmentForm
+
+        return restored(SegmentForm, lambda: SegmentForm(variables=notebook_variables()))
     if "from_insights" in arguments.options:
         return segment_from_insights(call)
     if not arguments.words:
@@ -59,6 +66,7 @@ def segment(call: Call) -> Any:
         key=arguments.given("key"),
         where=arguments.given("where"),
         rule=arguments.given("rule"),
+        static=arguments.switch("static"),
         show=call.say,
     )
 

@@ -45,7 +45,9 @@ def verb_of(arguments: Arguments) -> Option | None:
             code="one_verb",
         )
     if not arguments.words:
-        raise ArgumentError(f"{verbs[0].name} needs the name of a segment.", "%ci_segment lists them.", code="no_name")
+        raise ArgumentError(
+            f"{verbs[0].name} needs the name of a segment.", "%ci_segment --list lists them.", code="no_name"
+        )
     return verbs[0]
 
 

@@ -43,7 +43,7 @@ def _read() -> dict[str, Any]:
 
 
 def _masked(value: Any) -> Any:
-    """Return a document without addresses: somebody may have written one into a name."""
+    """Return a document without addresses: on a JupyterHub they often are the users' names."""
     if isinstance(value, str):
         return without_addresses(value)
     if isinstance(value, dict):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 from sqlalchemy import Engine
 
 from ci_magics.workspace.contents import DatabaseContents, FolderContents
@@ -34,3 +35,11 @@ def open_files(engine: Engine, folder: Path, names: tuple[str, ...]) -> Iterator
     store = os.environ.get(STORE)
     contents = FolderContents(engine, Path(store).expanduser().absolute()) if store else DatabaseContents(engine)
     yield from (TeamFiles(engine, name, contents) for name in names)
+
+
+def folder_beside(engine: Engine) -> Path:
+    """Return the folder for what is not in a database: beside a SQLite file, else that of this user."""
+    database = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and database and not database.startswith((":memory:", "file:")):
+        return Path(database).absolute().with_suffix(".files")
+    return platformdirs.user_data_path("ci-magics")

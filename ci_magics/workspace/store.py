@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy import Connection as SqlConnection
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -47,7 +48,7 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
-from ci_magics.workspace.places import open_files
+from ci_magics.workspace.places import folder_beside, open_files
 from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
 from ci_magics.workspace.schema import bring_up_to_date
 from ci_magics.workspace.shelf import Shelf
@@ -103,7 +104,7 @@ class Workspace(Shown):
             tables.segments,
             SegmentRecord,
             word="segment",
-            advice="Make one with %ci_segment NAME FRAME; %ci_segment lists them.",
+            advice="Make one with %ci_segment NAME FRAME; %ci_segment --list lists them.",
             shows=("rows", "tags", "active"),
         )
         self.insights = Shelf(
@@ -114,7 +115,12 @@ class Workspace(Shown):
             advice="Open one with %ci_connect --insights NAME.",
         )
         self.counts = Shelf(
-            engine, tables.segment_counts, SegmentCount, word="count", advice="See %ci_segment.", order="counted_at"
+            engine,
+            tables.segment_counts,
+            SegmentCount,
+            word="count",
+            advice="See %ci_segment --list.",
+            order="counted_at",
         )
         self.audiences = Shelf(
             engine,
@@ -183,7 +189,7 @@ class Workspace(Shown):
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
-_ADVICE = "Make one with %ci_connect NAME; %ci_connect lists them."
+_ADVICE = "Make one with %ci_connect NAME; %ci_connect --list lists them."
 
 
 def _all(connection: Connection) -> Connection:
@@ -211,7 +217,7 @@ class ConnectionShelf(Shelf[Connection]):
             advice=_ADVICE,
         )
         self.consents = Shelf(
-            engine, tables.consents, Consent, word="consent", advice="See %ci_connect.", order="given_at"
+            engine, tables.consents, Consent, word="consent", advice="See %ci_connect --list.", order="given_at"
         )
 
     def __getitem__(self, name: str) -> Connection:
@@ -251,7 +257,8 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     Parameters
     ----------
     location
-        A folder, or a database URL as SQLAlchemy writes them. Without it ``CI_MAGICS_WORKSPACE``, else the
+        A folder, or a database URL as SQLAlchemy writes them: files are beside a SQLite database, and in a server's
+        or, for a server, in the folder ``CI_MAGICS_STORE``. Without a location ``CI_MAGICS_WORKSPACE``, else the
         folder for application data of this user.
 
     Raises
@@ -261,16 +268,17 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     """
     place = str(location or os.environ.get("CI_MAGICS_WORKSPACE") or platformdirs.user_data_path("ci-magics"))
     if "://" in place:
-        return _open(place, platformdirs.user_data_path("ci-magics"), who_am_i())
+        return _open(place, None, who_am_i())
     folder = Path(place).expanduser().absolute()  # a notebook may change its folder, and the workspace stays
     return _open(URL.create("sqlite", database=str(folder / "workspace.sqlite")), folder, who_am_i())
 
 
 @functools.lru_cache(maxsize=8)
-def _open(url: str | URL, folder: Path, user: str) -> Workspace:
-    private_folder(folder)
+def _open(url: str | URL, folder: Path | None, user: str) -> Workspace:
+    if folder is not None:
+        private_folder(folder)
     try:
-        engine = _engine(url)
+        engine = _engine(make_url(url))
         bring_up_to_date(engine, then=functools.partial(_begin, user=user))
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
@@ -278,11 +286,12 @@ def _open(url: str | URL, folder: Path, user: str) -> Workspace:
             "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL.",
             code=type(error).__name__,
         ) from None
-    return Workspace(engine, folder, user)
+    return Workspace(engine, folder or folder_beside(engine), user)
 
 
-def _engine(url: str | URL) -> Engine:
-    engine = create_engine(url)
+def _engine(url: URL) -> Engine:
+    driver = "postgresql+psycopg" if url.drivername in ("postgres", "postgresql") else url.drivername
+    engine = create_engine(url.set(drivername=driver), pool_pre_ping=url.get_backend_name() != "sqlite")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _share_sqlite)
         _keep_private(engine.url.database or "")

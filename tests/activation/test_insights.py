@@ -20,7 +20,7 @@ from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, Service
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-    from ci_magics.activation.insights import Insights
+    from ci_magics.activation.insights_source import Insights
     from ci_magics.workspace.store import Workspace
 
 NAME = "Male under 40"
@@ -119,6 +119,16 @@ def test_segments_are_listed_with_state_and_count(source: Insights, workspace: W
     assert listed.loc["Key_accounts", "type"] == "Account"
     assert THERE in workspace.insights["Contoso"].known_segments
     assert "Male under 40" in repr(source.segments())
+
+
+def test_what_customer_insights_knows_of_its_past_and_future(source: Insights) -> None:
+    history = source.history(THERE)
+    assert len(history) > 3
+    assert history == sorted(history)
+    assert {members for _moment, members in history} == {source.segment(THERE).members}
+    (schedule,) = source.schedules()
+    assert schedule.is_active
+    assert schedule.crons == ("0 0 2 * * *",)
 
 
 @pytest.mark.parametrize("via", ROUTES)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,11 +9,11 @@ import pytest
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.progress import Progress
-from ci_magics.errors import ArgumentError, CiError
+from ci_magics.errors import ArgumentError, CiError, ExportStoppedError
 from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.export_magic import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
-from ci_magics.notebook.forms.pattern import callback
+from ci_magics.notebook.forms.pattern import background, callback
 from ci_magics.sample import customers
 
 if TYPE_CHECKING:
@@ -33,31 +35,44 @@ def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
     form = ExportForm(workspace)
     assert "There is no segment yet" in form.sentence
     assert form.plan_button.disabled
-    assert form.value == {"segment": None, "connection": None, "normalization": "basic", "consent": None}
+    assert (form.value["segments"], form.value["connection"], form.value["mode"]) == ((), None, "mirror")
     ci.segment("All", customers(5))
     form.refresh()
     assert "There is no connection yet" in form.sentence
-    assert form.value["segment"] == "All"
-    with pytest.raises(ArgumentError, match="Choose a segment and a connection first"):
+    with pytest.raises(ArgumentError, match="Choose a connection and at least one segment first"):
         form.plan()
 
 
 def test_choices_go_in_and_come_out(form: ExportForm) -> None:
-    chosen = {"consent": "", "segment": "All", "connection": "Contoso EU", "normalization": "both"}
+    chosen = {
+        "connection": "Contoso EU",
+        "segments": ("All", "Dutch"),
+        "consent": "",
+        "mode": "add",
+        "audience": "",
+        "membership_days": "30",
+        "scope": "customer",
+        "normalization": "both",
+        "exclude": ("Dutch",),
+        "allow_empty": True,
+        "allow_shrink": True,
+        "allow_mixed": True,
+    }
     form.value = chosen
     assert form.value == chosen
-    form.value = {"segment": "Dutch"}
-    assert form.value == chosen | {"segment": "Dutch", "consent": None}
+    form.value = {"segments": ["Dutch"]}
+    assert form.value == chosen | {"segments": ("Dutch",), "consent": None}
     assert "EMULATOR: nothing left this machine" in form.destination.value
 
 
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"normalization": "both", "segmnt": "All"}, "The form has no field 'segmnt'. Did you mean 'segment'?"),
-        ({"segment": "Duch"}, "Segment cannot be 'Duch'. Did you mean 'Dutch'?"),
+        ({"normalization": "both", "segmnts": ["All"]}, "The form has no field 'segmnts'. Did you mean 'segments'?"),
+        ({"segments": ["Duch"]}, "Segments cannot be 'Duch'. Did you mean 'Dutch'?"),
         ({"consent": "Nothing"}, "Consent cannot be 'Nothing'."),
         ({"connection": None}, "Connection cannot be 'None'."),
+        ({"allow_empty": "perhaps"}, "Go on even if nobody is left to send cannot be a str."),
     ],
 )
 def test_a_wrong_choice_is_refused(form: ExportForm, choices: dict[str, Any], words: str) -> None:
@@ -68,21 +83,43 @@ def test_a_wrong_choice_is_refused(form: ExportForm, choices: dict[str, Any], wo
     assert form.value == before
 
 
+@pytest.mark.parametrize("days", ["soon", "1.5"])
+def test_a_membership_that_is_no_number_is_refused(form: ExportForm, days: str) -> None:
+    form.value = {"segments": ["Dutch"], "membership_days": days}
+    form.plan_button.click()
+    form.wait()
+    assert "The membership is not a number of days" in form.sentence
+
+
 def test_a_plan_is_shown_and_sends_nothing(form: ExportForm, emulator: RunningEmulator) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
+    assert form.push_button.disabled
     plan = form.plan()
     assert isinstance(plan, Plan)
     assert "EMULATOR" in form.plan_view.value
     assert "This is the plan" in form.sentence
-    assert (form.confirm.disabled, form.push_button.disabled) == (False, True)
+    assert (form.confirm.layout.display, form.push_button.disabled) == (None, True)
     form.confirm.value = True
     assert not form.push_button.disabled
     assert emulator.audiences() == {}
 
 
-@pytest.mark.parametrize("change", [{"segment": "Dutch"}, {"normalization": "enhanced"}, {"consent": ""}])
-def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, str]) -> None:
-    form.value = {"segment": "All"}
+def test_a_plan_that_would_send_nothing_cannot_be_confirmed(form: ExportForm) -> None:
+    ci.segment("Nobody", customers(50), where="FALSE")
+    form.refresh()
+    form.value = {"segments": ["Nobody"], "consent": ""}
+    form.plan()
+    assert "Nothing would be sent" in form.sentence
+    assert "has no profiles" in form.plan_view.value
+    assert (form.confirm.layout.display, form.push_button.layout.display) == ("none", "none")
+    form.value = {"allow_empty": True}
+    form.plan()
+    assert "This is the plan" in form.sentence
+
+
+@pytest.mark.parametrize("change", [{"segments": ["Dutch"]}, {"normalization": "enhanced"}, {"consent": ""}])
+def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, Any]) -> None:
+    form.value = {"segments": ["All"]}
     form.plan()
     form.confirm.value = True
     form.value = change
@@ -91,8 +128,25 @@ def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, 
         form.push()
 
 
+def test_a_choice_that_is_changed_while_the_plan_is_made_is_not_planned(
+    form: ExportForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form.value = {"segments": ["Dutch"]}
+    export = ci.export
+
+    def slow(*segments: Any, **options: Any) -> Any:
+        plan = export(*segments, **options)
+        form.value = {"segments": ["All"]}
+        return plan
+
+    monkeypatch.setattr(ci, "export", slow)
+    with pytest.raises(ArgumentError, match="changed meanwhile"):
+        form.plan()
+    assert form.plan_view.value == ""
+
+
 def test_what_is_confirmed_is_the_plan_that_is_shown(form: ExportForm) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
     form.plan()
     form.confirm.value = True
     form.plan()
@@ -100,22 +154,34 @@ def test_what_is_confirmed_is_the_plan_that_is_shown(form: ExportForm) -> None:
 
 
 def test_a_push_fills_the_audience_and_leaves_a_receipt(form: ExportForm, emulator: RunningEmulator) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
     form.plan()
     run = form.push()
     assert run.status == "Completed"
     assert emulator.audiences()["Dutch"]["members"] == run.accepted > 0
     assert "Completed" in form.sentence
-    assert "Dutch" in form.receipt.value
-    assert form.bar.value == 1.0
+    assert "Dutch" in form.receipts._repr_html_()
+    assert form.progress.bar.value == 1.0
     assert (form.confirm.value, form.push_button.disabled) == (False, True)
     with pytest.raises(ArgumentError, match="There is no plan yet"):
         form.push()
 
 
+def test_several_segments_and_those_left_out(form: ExportForm, emulator: RunningEmulator) -> None:
+    form.value = {"segments": ["All"], "consent": "", "exclude": ["Dutch"]}
+    form.plan()
+    some = form.push().accepted
+    form.value = {"segments": ["All", "Dutch"], "exclude": []}
+    form.plan()
+    form.push()
+    assert set(emulator.audiences()) == {"All", "Dutch"}
+    assert emulator.audiences()["All"]["members"] > some > 0
+
+
 def test_the_buttons_do_the_same(form: ExportForm, emulator: RunningEmulator) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
     form.plan_button.click()
+    form.wait()
     form.confirm.value = True
     form.push_button.click()
     form.wait()
@@ -125,72 +191,155 @@ def test_the_buttons_do_the_same(form: ExportForm, emulator: RunningEmulator) ->
 
 
 def test_only_those_who_consented_are_sent(form: ExportForm) -> None:
-    form.value = {"segment": "All"}
+    form.value = {"segments": ["All"]}
     assert form.value["consent"] == "MarketingConsent"
     some = form.plan().to_frame()["adds"].sum()
     form.value = {"consent": ""}
     assert form.plan().to_frame()["adds"].sum() > some > 0
 
 
-@pytest.mark.parametrize("choices", [{"segment": "All"}, {"segment": "All", "consent": ""}, {"segment": "Dutch"}])
-def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, str]) -> None:
+def test_the_lists_of_the_account_are_offered(form: ExportForm) -> None:
+    form.value = {"segments": ["Dutch"]}
+    form.plan()
+    form.push()
+    assert form.look_up_audiences() == ["Dutch"]
+    assert form.choices.audience.options == ("Dutch",)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"segments": ["All"]},
+        {"segments": ["All"], "consent": ""},
+        {"segments": ["Dutch", "All"], "consent": "", "exclude": ["Dutch"], "allow_empty": True},
+        {"segments": ["Dutch"], "mode": "add", "membership_days": "-1", "scope": "customer"},
+    ],
+)
+def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, Any]) -> None:
     form.value = choices | {"normalization": "both"}
-    magic, _comment, call = form.code.splitlines()
-    arguments = parse(COMMAND, magic.removeprefix("%ci_export "), {})
-    assert [word.text for word in arguments.words] == [choices["segment"]]
+    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_export "), {})
+    assert [word.text for word in arguments.words] == choices["segments"]
     assert (arguments.given("to"), arguments.given("normalization")) == ("Contoso EU", "both")
     assert (arguments.given("consent") or "") == (form.value["consent"] or "")
-    planned = eval(call.replace(")", ", dry_run=True)"), {"ci": ci})  # noqa: S307 - the code that the form gives
+    assert (arguments.given("mode") or "mirror") == form.value["mode"]
+    assert arguments.all("exclude") == list(form.value["exclude"])
+    assert arguments.switch("allow_empty") == form.value["allow_empty"]
+    assert str(arguments.given("membership_days") or "") == form.value["membership_days"]
+    planned = eval(form.code.python[:-1] + ", dry_run=True)", {"ci": ci})  # noqa: S307 - the code that the form gives
+    assert planned.order == form.plan().order
     assert planned.to_frame()["adds"].tolist() == form.plan().to_frame()["adds"].tolist()
 
 
-@pytest.mark.parametrize("name", ['The "big" ones', "O'Neil's", "both 'and\" "])
+@pytest.mark.parametrize("name", ['The "big" ones', "O'Neil's", "both 'and\" ", "$name {x} --to", "<b>&amp;"])
 def test_the_code_quotes_any_name(form: ExportForm, name: str) -> None:
     ci.segment(name, customers(50), where="MarketingConsent")
     form.refresh()
-    form.value = {"segment": name}
-    magic = form.code.splitlines()[0]
-    assert parse(COMMAND, magic.removeprefix("%ci_export "), {}).words[0].text == name
+    form.value = {"segments": [name]}
+    assert parse(COMMAND, form.code.magic.removeprefix("%ci_export "), {}).words[0].text == name
 
 
 def test_the_code_is_shown_to_be_copied(form: ExportForm) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
     form.code_button.click()
     assert "%ci_export &quot;Dutch&quot; --to &quot;Contoso EU&quot;" in form.code_view.value
+    assert "import ci_magics as ci" in form.code_view.value
+    form.value = {"segments": ["All"]}
+    assert form.code_view.value == ""
 
 
 def test_an_error_behind_a_button_is_shown(form: ExportForm, workspace: Workspace) -> None:
-    form.value = {"segment": "Dutch"}
+    form.value = {"segments": ["Dutch"]}
     workspace.segments.remove(workspace.segments["Dutch"].id)
     form.plan_button.click()
+    form.wait()
     assert "There is no segment &#x27;Dutch&#x27;" in form.sentence
     assert "role='status'" in form.sentence
 
 
-def test_an_error_in_the_background_is_shown(form: ExportForm) -> None:
-    form.value = {"segment": "Dutch"}
-    form.plan_button.click()
+def test_an_error_in_the_background_is_shown_and_kept(form: ExportForm) -> None:
+    form.value = {"segments": ["Dutch"]}
+    form.plan()
     form.confirm.value = True
     ci.connect("Contoso EU", withdraw=True)
     form.push_button.click()
     form.wait()
     assert "consent" in form.sentence.lower()
     assert "--agree" in form.sentence
+    assert "--agree" in repr(form.receipts)
     assert not form.plan_button.disabled
 
 
 def test_after_a_failed_push_a_new_plan_is_confirmed_anew(form: ExportForm) -> None:
-    form.value = {"segment": "Dutch"}
-    form.plan_button.click()
+    form.value = {"segments": ["Dutch"]}
+    form.plan()
     form.confirm.value = True
     ci.connect("Contoso EU", withdraw=True)
     form.push_button.click()
     form.wait()
     ci.connect("Contoso EU", agree=True, accept_terms=True)
-    form.plan_button.click()
+    form.plan()
     assert not form.confirm.value
     form.confirm.value = True
     assert not form.push_button.disabled
+
+
+def test_a_run_that_is_stopped_is_resumed_also_by_another_form(
+    form: ExportForm, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    form.value = {"segments": ["Dutch"]}
+    form.plan()
+    form.progress.begin()
+    report = form.progress.report
+
+    def stop_at_once(progress: Progress) -> None:
+        form.stop()
+        report(progress)
+
+    form.progress.report = stop_at_once  # type: ignore[method-assign]  # the person is quick
+    with pytest.raises(ExportStoppedError, match="The export was stopped"):
+        form.push()
+    assert len(form.unfinished.options) == 1
+    assert form.resume_row.layout.display is None
+    other = ExportForm(workspace)
+    other.resume_button.click()
+    other.wait()
+    assert "Completed" in other.sentence
+    assert other.resume_row.layout.display == "none"
+    assert emulator.audiences()["Dutch"]["members"] > 0
+    with pytest.raises(ArgumentError, match="No run is left to finish"):
+        other.resume()
+
+
+def test_stopping_ends_a_wait(form: ExportForm, emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "117"}])
+    form.value = {"segments": ["Dutch"]}
+    waiting = threading.Event()
+    say = form.say
+
+    def listen(sentence: str, kind: str = "info") -> None:
+        say(sentence, kind)
+        if "Trying again in" in sentence:
+            waiting.set()
+
+    form.say = listen  # type: ignore[method-assign]  # a plan tells of its waits by it
+    form.plan()
+    form.confirm.value = True
+    form.push_button.click()
+    assert waiting.wait(20), form.sentence
+    form.stop()
+    form.wait()
+    assert "The export was stopped" in form.sentence
+    assert form.resume().status == "Completed"
+
+
+def test_rejected_rows_are_shown_by_key(form: ExportForm, emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial"}])
+    form.value = {"segments": ["Dutch"]}
+    form.plan()
+    run = form.push()
+    assert run.rejected > 0
+    assert "Rejected rows" in form.result.value
+    assert str(run.rejected_rows()["key"].iloc[0]) in form.result.value
 
 
 @pytest.mark.parametrize(
@@ -200,31 +349,52 @@ def test_after_a_failed_push_a_new_plan_is_confirmed_anew(form: ExportForm) -> N
         (ValueError("jan@contoso.com"), "failed unexpectedly (ValueError)"),
     ],
 )
-def test_no_callback_loses_an_error(form: ExportForm, error: Exception, words: str) -> None:
-    @callback
+@pytest.mark.parametrize("kind", [callback, background])
+def test_no_callback_loses_an_error(form: ExportForm, error: Exception, words: str, kind: Any) -> None:
+    @kind
     def broken(_form: ExportForm) -> None:
         raise error
 
     broken(form, object())
+    form.wait()
     assert words in form.sentence
-    assert "contoso" not in form.sentence
+    assert "contoso.com" not in form.sentence
+    assert not form.is_busy
 
 
-def test_without_a_kernel_the_receipt_remains(form: ExportForm) -> None:
-    assert "Run the cell to use it" in form._repr_mimebundle_()["text/html"]
-    form.value = {"segment": "Dutch"}
+def test_without_a_kernel_choices_and_receipts_remain(form: ExportForm) -> None:
+    assert "run the cell to use the form" in form._repr_mimebundle_()["text/html"]
+    form.value = {"segments": ["Dutch"]}
     form.plan()
     form.push()
     bundle = form._repr_mimebundle_()
-    assert form.receipt.value in bundle["text/html"]
+    assert "Completed:" in bundle["text/html"]
+    assert "Dutch" in bundle["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "contoso.com" not in str(form.get_state())
+    assert repr(form).startswith("ExportForm(connection='Contoso EU', segments=('Dutch',)")
 
 
 def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
     moments = iter([0.0, 0.0, 30.0])
     form = ExportForm(workspace, monotonic=lambda: next(moments, 30.0))
-    form.show_progress(Progress("Sending", 1_000, 4_000))
-    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%)"
-    form.show_progress(Progress("Sending", 1_000, 4_000))
-    assert form.bar_text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), 33 per second, about 90 s left"
+    form.progress.report(Progress("Sending", 1_000, 4_000))
+    assert form.progress.text.value == "Sending: 1\u2009000 of 4\u2009000 (25%)"
+    form.progress.report(Progress("Sending", 1_000, 4_000))
+    assert form.progress.text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), 33 per second, about 90 s left"
+
+
+def test_a_thousand_segments_are_found_by_a_part_of_their_name(workspace: Workspace) -> None:
+    segment = ci.segment("Segment 0", customers(5))
+    record = workspace.segments[segment.name]
+    for number in range(1, 1_000):
+        workspace.segments.put(replace(record, id=f"id{number}", name=f"Segment {number} <b>"))
+    form = ExportForm(workspace)
+    form.choices.segments.find("777")
+    shown = [box.description for box in form.choices.segments.boxes if box.layout.display is None]
+    assert shown == ["Segment 777 <b> (5 profiles)"]
+    form.value = {"segments": ["Segment 777 <b>"]}
+    form.choices.segments.find("")
+    assert form.value["segments"] == ("Segment 777 <b>",)
+    assert "&lt;b&gt;" in form._repr_mimebundle_()["text/html"]
+    assert "<b>:" not in form._repr_mimebundle_()["text/html"]

@@ -35,7 +35,7 @@ def test_saving_returns_the_export_and_sends_nothing(saved: Notebook, emulator: 
 
 
 def test_every_verb(saved: Notebook) -> None:
-    assert saved.run("%ci_exports").names() == ["Every week"]
+    assert saved.run("%ci_exports --list").names() == ["Every week"]
     assert saved.run('%ci_exports run "Every week"').accepted == 3
     assert saved.run('%ci_exports "Every week"').line.status == "Completed"
     assert len(saved.run('%ci_exports show "Every week" --status Failed')) == 0

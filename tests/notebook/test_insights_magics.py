@@ -65,7 +65,7 @@ def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_
 
 def test_both_accounts_are_listed(opened: Notebook) -> None:
     connect()
-    listed = opened.run("%ci_connect")
+    listed = opened.run("%ci_connect --list")
     assert [(each.name, each.type) for each in listed] == [
         ("Contoso EU", "Microsoft Advertising"),
         ("Contoso", "Customer Insights"),
@@ -76,7 +76,7 @@ def test_both_accounts_are_listed(opened: Notebook) -> None:
 
 
 def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) -> None:
-    assert "%ci_connect --insights NAME" in repr(notebook.run("%ci_connect"))
+    assert "%ci_connect --insights NAME" in repr(notebook.run("%ci_connect --list"))
 
 
 @pytest.mark.parametrize("more", ["customers", '--where "TotalSpend > 5"', "--rule 'TotalSpend > 5'"])

@@ -73,7 +73,7 @@ def test_a_segment_is_made_and_returned(notebook: Notebook) -> None:
     segment = notebook.run("made = %ci_segment 'Big spenders' customers --where \"TotalSpend > 250\"\nmade")
     assert isinstance(segment, Segment)
     assert (segment.name, segment.rows, segment.where) == ("Big spenders", 4, "TotalSpend > 250")
-    assert notebook.run("%ci_segment").names() == ["Big spenders"]
+    assert notebook.run("%ci_segment --list").names() == ["Big spenders"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_quiet_shows_nothing(notebook: Notebook) -> None:
         assert notebook.run("%ci_segment A customers --quiet") is None
         assert notebook.run("%ci_segment A customers --quiet --where 'TotalSpend > 300'") is None
     assert said.stdout + said.stderr == ""
-    assert notebook.run("%ci_segment").names() == ["A"]
+    assert notebook.run("%ci_segment --list").names() == ["A"]
 
 
 def test_a_replaced_segment_is_told(notebook: Notebook) -> None:
@@ -138,7 +138,7 @@ def test_a_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> N
         ("%%ci_segment A\nSELECT * FROM customers WHERE Id = $condtion", "Did you mean $condition?"),
         ("%%ci_segment\nSELECT * FROM customers", "A segment needs a name."),
         ("%%ci_segment A -o a-b\nSELECT * FROM customers", "name of a variable"),
-        ("%ci_preview", "Nothing to preview."),
+        ("%ci_preview --normalization both", "Nothing to preview."),
         ("%ci_preview Bigspenders", "Did you mean 'Big spenders'?"),
         ("%ci_preview 'Big spenders' --to customers", "There is no connection 'customers'."),
         ("%ci_preview 'Big spenders' --to $customers", "A DataFrame is not a connection."),

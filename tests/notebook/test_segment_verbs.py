@@ -149,7 +149,7 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
     export("Other", consent=None)
     stored.run("%ci_segment Some --rule \"'Other' and not 'Big spenders'\" --quiet")
     stored.run("%ci_segment 'Big spenders' --tag '<b>' --quiet")
-    found = stored.run("%ci_segment")
+    found = stored.run("%ci_segment --list")
     frame = found.to_frame().set_index("name")
     assert list(frame.columns) == ["type", "state", "profiles", "tags", "last_made", "fills"]
     assert frame["type"].to_dict() == {"Big spenders": "static", "Other": "static", "Some": "dynamic"}
@@ -161,7 +161,7 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
 
 
 def test_an_empty_list_says_how_to_begin(notebook: Notebook) -> None:
-    assert repr(notebook.run("%ci_segment")) == "No segment yet. Make one: %ci_segment NAME FRAME."
+    assert repr(notebook.run("%ci_segment --list")) == "No segment yet. Make one: %ci_segment NAME FRAME."
 
 
 def test_another_segment_takes_over_the_suppression(stored: Notebook) -> None:

@@ -120,11 +120,10 @@ def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-def test_a_database_elsewhere_is_private_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+def test_the_files_of_a_database_elsewhere_are_beside_it_and_private(tmp_path: Path) -> None:
     workspace = open_workspace(f"sqlite:///{tmp_path}/team.sqlite")
     assert mode(tmp_path / "team.sqlite") == 0o600
-    assert (mode(workspace.folder), workspace.folder.parent) == (0o700, tmp_path / "data")
+    assert (mode(workspace.folder), workspace.folder) == (0o700, tmp_path / "team.files")
 
 
 def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:

@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import html
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
-
-import ipywidgets as widgets
+from typing import Any, ClassVar
 
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.progress import Progress
 from ci_magics.activation.run import Run
+from ci_magics.activation.runs import resume_run
+from ci_magics.activation.services import open_services
 from ci_magics.errors import ArgumentError, CiError
-from ci_magics.matching.normalize import NORMALIZATIONS
-from ci_magics.notebook.display import progress_text
-from ci_magics.notebook.forms.pattern import (
-    Form,
-    button,
-    callback,
-    checkbox,
-    choose,
-    dropdown,
-    in_background,
-    no_choice,
-    offer,
-    progress_bar,
+from ci_magics.microsoft.clock import SystemClock
+from ci_magics.notebook.forms.code_text import Code
+from ci_magics.notebook.forms.export_choices import ExportChoices
+from ci_magics.notebook.forms.fields import button, checkbox, dropdown, entry, offer, page, row, show
+from ci_magics.notebook.forms.pattern import Form, background, reveal
+from ci_magics.notebook.forms.progress_row import ProgressRow
+from ci_magics.notebook.forms.run_result import (
+    rejected_html,
+    result_html,
+    result_kind,
+    result_progress,
+    result_sentence,
 )
-from ci_magics.segmentation.columns import in_quotes, quoted
-from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import NOTHING_SHARED
+from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace
 
-_FIELDS = ("segment", "connection", "normalization", "consent")
-_EVERYBODY = ""
-_CHOOSE = "Choose segment and connection, then show the plan. Nothing is sent before you push."
+_CHOOSE = "Choose a connection and segments, then show the plan. Nothing is sent before you push."
 
 
 class ExportForm(Form):
-    """Export one segment: everything that a person clicks here can be called as a method.
+    """Export segments: everything that a person clicks here can be called as a method.
 
     Parameters
     ----------
@@ -50,49 +44,42 @@ class ExportForm(Form):
         Seconds that only grow, to say how long a push will take.
     """
 
+    title: ClassVar[str] = "Export segments to Microsoft Advertising"
+
     def __init__(self, workspace: Workspace | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__("Export a segment to Microsoft Advertising")
-        self._workspace = workspace or ci.open_workspace()
+        super().__init__(workspace)
+        self.run: Run | None = None
         self._plan: Plan | None = None
-        self._run: Run | None = None
-        self._thread: threading.Thread | None = None
-        self._monotonic = monotonic
-        self._began = monotonic()
-        self._make_fields()
+        self._version = 0
+        self._saved: str | None = None
+        self._clock = SystemClock()
+        self.progress = ProgressRow(self._end_waits, monotonic)
+        self.choices = ExportChoices(self.workspace)
+        self.fields = self.choices.fields()
+        self._make_views()
         self._make_actions()
-        self._lay_out()
+        self._watch()
         self.refresh()
 
-    @property
-    def value(self) -> dict[str, Any]:
-        """The choices made, as text and switches; can be set."""
-        return {name: getattr(self, name).value for name in _FIELDS}
-
-    @value.setter
-    def value(self, choices: dict[str, Any]) -> None:
-        for name in choices:
-            if name not in _FIELDS:
-                raise no_choice("The form has no field", name, _FIELDS)
-        for name in _FIELDS:  # in this order: the segment decides which consents there are
-            if name in choices:
-                choose(getattr(self, name), choices[name])
-
     def refresh(self) -> None:
-        """Read segments and connections again."""
-        segments = list(self._workspace.segments)
-        connections = list(self._workspace.connections)
-        offer(self.segment, [(f"{each.name} ({counted(each.rows)} profiles)", each.name) for each in segments])
-        offer(self.connection, [(f"{each.name}: {each.environment}", each.name) for each in connections])
-        if not segments:
-            self.say('There is no segment yet. Make one in a cell: %ci_segment "Big spenders" customers')
-        elif not connections and len(self._workspace.all_connections):
+        """Read segments, connections and interrupted runs again."""
+        self.choices.refresh()
+        self._offer_unfinished()
+        if not self.workspace.segments.names():
+            self.say("There is no segment yet. Make one with the form %ci_segment.")
+        elif not self.workspace.connections.names() and len(self.workspace.all_connections):
             self.say(NOTHING_SHARED)
-        elif not connections:
-            self.say('There is no connection yet. Make one in a cell: %ci_connect "Contoso EU" --url ADDRESS --agree')
+        elif not self.workspace.connections.names():
+            self.say("There is no connection yet. Make one with the form %ci_connect.")
         else:
             self.say(_CHOOSE)
-        self._offer_consents()
         self._choices_changed()
+
+    @property
+    def code(self) -> Code:
+        """The same export as a magic and as a Python call."""
+        self._require_choices()
+        return self.choices.code(save=self._saved)
 
     def plan(self) -> Plan:
         """Make the plan and show it; nothing is sent.
@@ -100,27 +87,24 @@ class ExportForm(Form):
         Raises
         ------
         ArgumentError
-            Segment or connection is not chosen yet.
+            Segments or connection are not chosen yet.
         """
         self._forget_plan()
-        if not (self.segment.value and self.connection.value):
-            raise ArgumentError("Choose a segment and a connection first.", "Make them in a cell.", code="not_chosen")
+        self._require_choices()
+        version = self._version
         plan = ci.export(
-            self.segment.value,
-            to=self.connection.value,
+            *self.choices.segments.value,
+            to=self.choices.connection.value,
             dry_run=True,
-            normalization=self.normalization.value,
-            consent=self.consent.value or None,
-            ignore_consent=self.consent.value == _EVERYBODY,
-            workspace=self._workspace,
+            **self.choices.arguments(),
+            workspace=self.workspace,
             show=self.say,
         )
         if not isinstance(plan, Plan):
             raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
-        self._plan = plan
-        self.plan_view.value = plan._repr_html_()
-        self.confirm.disabled = False
-        self.say("This is the plan. Confirm it, then push.")
+        if version != self._version:
+            raise ArgumentError("The choices were changed meanwhile.", "Show the plan again.", code="plan_outdated")
+        self._show_plan(plan)
         return plan
 
     def push(self) -> Run:
@@ -133,147 +117,199 @@ class ExportForm(Form):
         """
         if self._plan is None:
             raise ArgumentError("There is no plan yet.", "Show the plan first.", code="no_plan")
-        self._began = self._monotonic()
-        self._run = self._plan.apply(progress=self.show_progress)
-        self._finish(self._run)
-        return self._run
+        plan = self._plan
+        return self._carry_out(lambda: plan.apply(progress=self.progress.report))
 
-    @property
-    def code(self) -> str:
-        """The same export as a magic and as a Python call."""
-        chosen = self.value
-        rule, column = chosen["normalization"], chosen["consent"]
-        option, argument = "", ""
-        if self.consent.options:
-            option = f" --consent {quoted(column)}" if column else " --ignore-consent"
-            argument = f", consent={column!r}" if column else ", ignore_consent=True"
-        names = (in_quotes(chosen["segment"] or ""), in_quotes(chosen["connection"] or ""))
-        magic = f"%ci_export {names[0]} --to {names[1]} --normalization {rule}{option}"
-        call = f"ci.export({chosen['segment']!r}, to={chosen['connection']!r}, normalization={rule!r}{argument})"
-        return f"{magic}\n# the same in Python:\n{call}"
+    def resume(self, run: str | None = None) -> Run:
+        """Finish a run that was interrupted: the one that is chosen, unless its id is given.
 
-    def wait(self) -> None:
-        """Wait until a push that was started by the button is done."""
-        if self._thread is not None:
-            self._thread.join()
+        Raises
+        ------
+        ArgumentError
+            No run is left to finish.
+        """
+        wanted = run or self.unfinished.value
+        if wanted is None:
+            raise ArgumentError("No run is left to finish.", "Make a plan.", code="no_run")
+        self._clock = SystemClock()
+        return self._carry_out(
+            lambda: resume_run(self.workspace, wanted, report=self.progress.report, show=self.say, clock=self._clock)
+        )
 
-    def _make_fields(self) -> None:
-        self.segment = dropdown("Segment", [], "segment")
-        self.connection = dropdown("Connection", [], "connection")
-        self.normalization = dropdown("Normalization", list(NORMALIZATIONS), "normalization")
-        self.consent = dropdown("Consent", [], "consent")
-        self.destination = widgets.HTML()
-        self.destination.add_class("ci-destination")
-        self.plan_view = widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
-        self.plan_view.add_class("ci-plan")
+    def save(self, name: str | None = None) -> Export:
+        """Keep the choices as a saved export; nothing is sent.
+
+        Parameters
+        ----------
+        name
+            Under which name; the one that is typed unless given.
+
+        Raises
+        ------
+        ArgumentError
+            There is no name, or segments or connection are not chosen yet.
+        """
+        self._require_choices()
+        wanted = (name or self.save_as.value).strip()
+        if not wanted:
+            raise ArgumentError("The export has no name yet.", "Type one in the field Save as.", code="no_name")
+        saved = ci.export(
+            *self.choices.segments.value,
+            to=self.choices.connection.value,
+            save=wanted,
+            **self.choices.arguments(),
+            workspace=self.workspace,
+            show=self.say,
+        )
+        if not isinstance(saved, Export):
+            raise CiError("The export could not be saved.", "Try %ci_export with --save.")
+        self._saved = wanted
+        said = f"Saved as '{wanted}'. Run and schedule it with %ci_exports."
+        self.receipts.add(said)
+        self.say(said, "done")
+        return saved
+
+    def stop(self) -> None:
+        """Stop a push that is going on; it can be resumed."""
+        self.progress.stop()
+
+    def look_up_audiences(self) -> list[str]:
+        """Ask Microsoft Advertising for the account's Customer Match lists, and offer them."""
+        connection = self.workspace.connections[self.choices.connection.value or ""]
+        services = open_services(self.workspace, connection, show=self.say)
+        names = [each.name for each in services.advertising.audiences()]
+        self.choices.audience.options = tuple(names)
+        found = f"{len(names)} lists: type or choose one." if names else "The account has no Customer Match list yet."
+        self.say(found)
+        return names
+
+    def _make_views(self) -> None:
+        self.destination = page("destination")
+        self.plan_view = page("plan")
+        self.result = page("result")
         self.confirm = checkbox("I have read the plan", "confirm")
-        self.bar = progress_bar()
-        self.bar_text = widgets.Label()
-        self.bar_text.add_class("ci-progress-text")
-        self.code_view = widgets.HTML()
-        self.code_view.add_class("ci-code-view")
-        self.segment.observe(lambda _change: self._offer_consents(), names="value")
-        for name in _FIELDS:
-            getattr(self, name).observe(lambda _change: self._choices_changed(), names="value")
-        self.confirm.observe(lambda _change: self._allow_push(), names="value")
+        self.save_as = entry("Save as", "save-as", hint="a name under which it can be run again and scheduled")
+        self.unfinished = dropdown("Interrupted run", [], "unfinished")
 
     def _make_actions(self) -> None:
-        self.plan_button = button("Show the plan", "show-plan", self._plan_clicked, hint="Send nothing yet")
+        self.more_button = button("More choices", "more-choices", lambda _event: None, hint="Audience, guards")
+        self.look_up_button = button("Look up the account's lists", "look-up", self._look_up_clicked)
+        self.choices.more.children = (self.look_up_button, *self.choices.more.children)
+        self.save_button = button("Save for later", "save-export", self._save_clicked, hint="Sends nothing")
+        self.choices.more.children = (*self.choices.more.children, row(self.save_as, self.save_button))
+        reveal(self.more_button, self.choices.more, "More choices", "Fewer choices")
+        self.plan_button = button("Show the plan", "show-plan", self._plan_clicked, hint="Sends nothing yet")
         self.push_button = button("Push", "push", self._push_clicked, style="primary", hint="Send what the plan says")
-        self.code_button = button("Copy as code", "copy", self._copy_clicked, hint="The same as a magic and in Python")
-        self.progress = widgets.HBox([self.bar, self.bar_text])
-        self.progress.layout.visibility = "hidden"
+        self.resume_button = button("Resume this run", "resume", self._resume_clicked)
+        self.resume_row = row(self.unfinished, self.resume_button, name="resume-row")
+        choices = self.choices
+        self.lay_out(
+            self.destination, self.resume_row, choices.connection, choices.segments, choices.email, choices.consent,
+            choices.mode, self.more_button, choices.more, row(self.plan_button, self.code_button), self.plan_view,
+            self.confirm, self.push_button, self.progress.box, self.result,
+        )  # fmt: skip
 
-    def _lay_out(self) -> None:
-        actions = widgets.HBox([self.plan_button, self.push_button, self.code_button])
-        self.children = (
-            self._heading,
-            self.destination,
-            self.segment,
-            self.connection,
-            self.normalization,
-            self.consent,
-            self.plan_view,
-            self.confirm,
-            actions,
-            self.progress,
-            self._status,
-            self.code_view,
-            self.receipt,
-        )
+    def _watch(self) -> None:
+        self.choices.segments.observe(lambda _change: self.choices.segments_changed(), names="value")
+        for field in self.fields.values():
+            field.observe(lambda _change: self._choices_changed(), names="value")
+        self.confirm.observe(lambda _change: self.allow(), names="value")
+
+    def _require_choices(self) -> None:
+        if not (self.choices.segments.value and self.choices.connection.value):
+            raise ArgumentError("Choose a connection and at least one segment first.", "", code="not_chosen")
 
     def _choices_changed(self) -> None:
         """Forget a plan that does not fit the choices any more."""
+        self._version += 1
+        self._saved = None
         self._forget_plan()
-        self.code_view.value = ""
-        self.plan_button.disabled = not (self.segment.value and self.connection.value)
-        self.code_button.disabled = self.plan_button.disabled
-        self._show_destination()
+        self.forget_code()
+        connection = self.workspace.connections.get(self.choices.connection.value or "")
+        self.destination.value = f"<b>{html.escape(connection.destination)}</b>" if connection else ""
 
     def _forget_plan(self) -> None:
         """Take a plan back: what a person confirms is the plan that is shown, no other."""
         self._plan = None
         self.plan_view.value = ""
-        self.confirm.value, self.confirm.disabled = False, True
-        self._allow_push()
+        self.confirm.value = False
+        show(self.confirm, False)
+        show(self.push_button, False)
+        self.allow()
 
-    def _show_destination(self) -> None:
-        chosen = self._workspace.connections.get(self.connection.value) if self.connection.value else None
-        self.destination.value = f"<b>{html.escape(chosen.destination)}</b>" if chosen else ""
+    def _show_plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self.plan_view.value = plan._repr_html_()
+        stopped = all(each.stopping for each in plan.audiences)
+        show(self.confirm, not stopped)
+        show(self.push_button, not stopped)
+        self.allow()
+        if stopped:
+            self.say("Nothing would be sent: read in the plan why, and change the choices.", "error")
+        else:
+            self.say("This is the plan. Confirm it, then push.")
 
-    def _offer_consents(self) -> None:
-        """Offer the consent columns that the segment's condition does not use; the safe choice comes first."""
-        record = self._workspace.segments.get(self.segment.value) if self.segment.value else None
-        columns = record.unused_consent if record else ()
-        choices = [(f"Only profiles with {column}", column) for column in columns]
-        offer(self.consent, [*choices, ("All profiles: consent is settled elsewhere", _EVERYBODY)] if columns else [])
-        self.consent.layout.display = "" if columns else "none"
-
-    def _allow_push(self) -> None:
+    def allow(self) -> None:
+        """Let only those buttons be pressed that can do something now."""
+        ready = bool(self.choices.segments.value and self.choices.connection.value)
+        self.plan_button.disabled = self.code_button.disabled = not ready
+        self.look_up_button.disabled = not self.choices.connection.value
         self.push_button.disabled = self._plan is None or not self.confirm.value
 
-    def show_progress(self, progress: Progress) -> None:
-        """Show how far a push is, and about how long it will take."""
-        self.progress.layout.visibility = "visible"
-        self.bar.value = progress.share
-        self.bar_text.value = progress_text(progress, self._monotonic() - self._began)
+    def _carry_out(self, work: Callable[[], Run]) -> Run:
+        self.progress.begin()
+        self.result.value = ""
+        try:
+            run = work()
+        except CiError as error:
+            self.progress.end()
+            self.receipts.add(str(error))
+            raise
+        finally:
+            self._forget_plan()
+            self._offer_unfinished()
+        self.run = run
+        self.progress.end(result_progress(run))
+        self.result.value = rejected_html(run)
+        self.receipts.add(result_sentence(run), result_html(run))
+        self.say(result_sentence(run), result_kind(run))
+        return run
 
-    def _finish(self, run: Run) -> None:
-        self._plan = None
-        self.confirm.value, self.confirm.disabled = False, True
-        self.show_progress(Progress(run.status, run.accepted, run.accepted + run.rejected + run.unknown))
-        self.receipt.value = run._repr_html_()
-        self.say(f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected.", "done")
+    def _end_waits(self) -> None:
+        self._clock.stop()
+        if self._plan is not None:
+            self._plan.stop()
 
-    @callback
+    def _offer_unfinished(self) -> None:
+        """Offer the runs that something interrupted, newest first."""
+        open_runs = [each for each in self.workspace.runs if each.finished_at is None]
+        labels: list[tuple[str, Any]] = [
+            (f"{each.name} of {each.started_at:%Y-%m-%d %H:%M} UTC to {each.connection_name}", each.id)
+            for each in reversed(open_runs)
+        ]
+        offer(self.unfinished, labels)
+        show(self.resume_row, bool(labels))
+
+    @background
     def _plan_clicked(self) -> None:
         self.say("Making the plan …")
         self.plan()
 
-    @callback
+    @background
+    def _save_clicked(self) -> None:
+        self.save()
+
+    @background
+    def _look_up_clicked(self) -> None:
+        self.say("Asking Microsoft Advertising …")
+        self.look_up_audiences()
+
+    @background
     def _push_clicked(self) -> None:
-        self.push_button.disabled = self.plan_button.disabled = True
         self.say("Pushing …")
-        self._thread = in_background(self._push_in_background)
+        self.push()
 
-    @callback
-    def _push_in_background(self) -> None:
-        try:
-            self.push()
-        finally:
-            self.plan_button.disabled = False
-
-    @callback
-    def _copy_clicked(self) -> None:
-        """Show the code, selected as a whole by one click; a page may not write to the clipboard unasked."""
-        style = "user-select:all;padding:8px;border:1px solid var(--jp-border-color2, #ccc);white-space:pre-wrap"
-        self.code_view.value = f"<pre style='{style}'>{html.escape(self.code)}</pre>"
-        self.say("Click the code to select it, then copy it into a cell.")
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show the form, and where there is no kernel what it last did."""
-        bundle = super()._repr_mimebundle_(**options)
-        static = f"<div>Export form. Run the cell to use it.</div>{self.receipt.value}"
-        if isinstance(bundle, tuple):
-            return ({**bundle[0], "text/html": static}, *bundle[1:])
-        return {**(bundle or {}), "text/html": static}
+    @background
+    def _resume_clicked(self) -> None:
+        self.say("Resuming …")
+        self.resume()

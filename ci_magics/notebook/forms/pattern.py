@@ -5,51 +5,156 @@ from __future__ import annotations
 import functools
 import html
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import ipywidgets as widgets
 
-from ci_magics.errors import ArgumentError, CiError, nearest_name
+import ci_magics as ci
+from ci_magics.errors import CiError
+from ci_magics.notebook.forms.code_text import Code, code_html
+from ci_magics.notebook.forms.fields import button, no_choice, page, put, show
+from ci_magics.notebook.forms.receipts import Receipts
+from ci_magics.workspace.store import Workspace
 
 _Form = TypeVar("_Form", bound="Form")
-_FIELD = widgets.Layout(width="100%", max_width="560px")
-_LABEL = {"description_width": "130px"}
 _COLORS = {
-    "info": "var(--jp-ui-font-color1, #333)",
-    "error": "var(--jp-error-color1, #b3261e)",
-    "done": "var(--jp-success-color1, #1b6e3c)",
+    "info": "var(--jp-ui-font-color1, inherit)",
+    "error": "var(--jp-error-color0, #b3261e)",
+    "done": "var(--jp-success-color0, #1b6e3c)",
 }
+_MARKS = {"info": "", "error": "✗ ", "done": "✓ "}
 
 
 class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A form: fields, actions, a status line, and a place for receipts.
+    """A form: fields, actions, a status line, and receipts.
 
     Parameters
     ----------
-    title
-        Its heading.
+    workspace
+        Where segments, connections and exports are; the default one unless given.
     """
 
-    def __init__(self, title: str) -> None:
-        self._status = widgets.HTML()
-        self._status.add_class("ci-status")
-        self._heading = widgets.HTML(f"<h3 style='margin:4px 0 8px'>{html.escape(title)}</h3>")
-        self.receipt = widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto"))
-        self.receipt.add_class("ci-receipt")
-        super().__init__(layout=widgets.Layout(max_width="760px", padding="8px 12px"))
+    title: ClassVar[str] = ""
+
+    def __init__(self, workspace: Workspace | None = None) -> None:
+        self.workspace = workspace or ci.open_workspace()
+        self.receipts = Receipts(self.title)
+        self.fields: dict[str, Any] = {}
+        self.is_busy = False
+        self._threads: list[threading.Thread] = []
+        self.status = page("status")
+        self._heading = widgets.HTML(f"<h3 style='margin:4px 0 8px'>{html.escape(self.title)}</h3>")
+        self.code_view = page("code-view")
+        self.code_button = button("Copy as code", "copy", self._code_clicked, hint="The same as a magic and in Python")
+        super().__init__(layout=widgets.Layout(max_width="960px", padding="8px 12px"))
         self.add_class("ci-form")
         self.say("")
 
+    @property
+    def value(self) -> dict[str, Any]:
+        """The choices made, as texts, lists of texts and switches; can be set."""
+        return {name: field.value for name, field in self.fields.items()}
+
+    @value.setter
+    def value(self, choices: Mapping[str, Any]) -> None:
+        for name in choices:
+            if name not in self.fields:
+                raise no_choice("The form has no field", name, list(self.fields))
+        for name, field in self.fields.items():  # in their order: earlier ones decide what later ones offer
+            if name in choices:
+                put(field, choices[name])
+
+    @property
+    @abstractmethod
+    def code(self) -> Code:
+        """The same job as a magic and as a Python call."""
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Read again what the form offers."""
+
+    def allow(self) -> None:
+        """Let only those buttons be pressed that can do something now."""
+
     def say(self, sentence: str, kind: str = "info") -> None:
         """Show a sentence; a screen reader reads it aloud."""
-        style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal"
-        self._status.value = f"<div role='status' aria-live='polite' style=\"{style}\">{html.escape(sentence)}</div>"
+        self.kind = kind
+        style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal;overflow-wrap:anywhere"
+        text = html.escape(_MARKS[kind] + sentence)
+        self.status.value = f"<div role='status' aria-live='polite' style=\"{style}\">{text}</div>"
+
+    def remark(self, sentence: str) -> None:
+        """Show a sentence that is less important than an error that stands there."""
+        if self.kind != "error":
+            self.say(sentence)
 
     @property
     def sentence(self) -> str:
         """The sentence that is shown, as HTML."""
-        return str(self._status.value)
+        return str(self.status.value)
+
+    def lay_out(self, *body: widgets.Widget) -> None:
+        """Put fields and actions below the heading; status line and code come last unless they are placed."""
+        last = [each for each in (self.status, self.code_view) if each not in body]
+        self.children = (self._heading, *body, *last)
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Run something long beside the kernel, which stays free for other cells."""
+        self._threads = [each for each in self._threads if each.is_alive()]
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def wait(self) -> None:
+        """Wait until everything that a button has started is done."""
+        while waiting := [each for each in self._threads if each.is_alive()]:
+            waiting[0].join()
+
+    def forget_code(self) -> None:
+        """Take the shown code away, because it does not fit the choices any more."""
+        self.code_view.value = ""
+
+    def show_code(self) -> None:
+        """Show the code, to be selected and copied by one key."""
+        self.code_view.value = code_html(self.code)
+        self.say("Copy one of the two into a cell.")
+
+    @property
+    def summary(self) -> str:
+        """Where the form stands, as HTML that needs neither kernel nor trust."""
+        chosen = {name: _plainly(value) for name, value in self.value.items()}
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{html.escape(name.replace('_', ' '))}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in chosen.items()
+            if text
+        )
+        return f"<div><b>{html.escape(self.title)}</b>: run the cell to use the form.</div><table>{rows}</table>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Show the form, and where there is no kernel what was chosen and done."""
+        bundle = super()._repr_mimebundle_(**options)
+        static = {"text/html": self.summary + self.receipts._repr_html_(), "text/plain": repr(self)}
+        if isinstance(bundle, tuple):
+            return ({**bundle[0], **static}, *bundle[1:])
+        return {**(bundle or {}), **static}
+
+    def _ipython_display_(self) -> None:
+        """Show the form, and below it the place of its receipts."""
+        from IPython.display import display
+
+        bundle = self._repr_mimebundle_()
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        display(data, metadata=next(iter(metadata), None), raw=True)  # type: ignore[no-untyped-call]  # IPython's
+        self.receipts.show()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.value.items() if value)})"
+
+    def _code_clicked(self, *_event: object) -> None:
+        handled(self, self.show_code)
 
 
 def callback(method: Callable[[_Form], None]) -> Callable[..., None]:
@@ -57,79 +162,60 @@ def callback(method: Callable[[_Form], None]) -> Callable[..., None]:
 
     @functools.wraps(method)
     def handle(form: _Form, *_event: object) -> None:
-        try:
-            method(form)
-        except CiError as error:
-            form.say(str(error), "error")
-        except Exception as error:  # noqa: BLE001 - an exception in a widget's callback is shown nowhere else
-            form.say(f"That failed unexpectedly ({type(error).__name__}). Please report it.", "error")
+        handled(form, lambda: method(form))
 
     return handle
 
 
-def in_background(work: Callable[[], None]) -> threading.Thread:
-    """Run something long beside the kernel, which stays free for other cells."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
+def background(method: Callable[[_Form], None]) -> Callable[..., None]:
+    """Turn a method into an event handler that works beside the kernel, one at a time; see `callback`."""
+
+    @functools.wraps(method)
+    def handle(form: _Form, *_event: object) -> None:
+        if form.is_busy:  # a second click on what is going on already
+            return
+        _set_busy(form, True)
+
+        def work() -> None:
+            try:
+                handled(form, lambda: method(form))
+            finally:
+                _set_busy(form, False)
+
+        form.in_background(work)
+
+    return handle
 
 
-def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:
-    """Return a labeled list to choose from."""
-    field = widgets.Dropdown(description=label, options=options, layout=_FIELD, style=_LABEL)
-    field.add_class(f"ci-{name}")
-    return field
+def _set_busy(form: Form, busy: bool) -> None:
+    form.is_busy = busy
+    form.allow()
 
 
-def offer(field: widgets.Dropdown, choices: Sequence[tuple[str, Any]]) -> None:
-    """Give a list new choices; what was chosen stays chosen where it is still there, else the first one is."""
-    chosen = field.value
-    field.options = list(choices)
-    values = [value for _label, value in choices]
-    field.value = chosen if chosen in values else next(iter(values), None)
+def handled(form: Form, work: Callable[[], None]) -> None:
+    """Do something, and show in the status line what goes wrong."""
+    try:
+        work()
+    except CiError as error:
+        form.say(str(error), "error")
+    except Exception as error:  # noqa: BLE001 - an exception in a widget's callback is shown nowhere else
+        form.say(f"That failed unexpectedly ({type(error).__name__}). Please report it.", "error")
 
 
-def choose(field: widgets.Dropdown, choice: Any) -> None:
-    """Choose from a list.
+def reveal(toggle: widgets.Button, part: widgets.Widget, more: str, less: str) -> None:
+    """Let a button show and hide a part of a form; its label says which of the two it will do."""
 
-    Raises
-    ------
-    ArgumentError
-        The list does not have it.
-    """
-    values = [each[1] if isinstance(each, tuple) else each for each in field.options]
-    if choice not in values and not (choice is None and not values):
-        raise no_choice(f"{field.description} cannot be", choice, values)
-    field.value = choice
+    def turn(*_event: object) -> None:
+        hidden = part.layout.display == "none"
+        show(part, hidden)
+        toggle.description = less if hidden else more
 
-
-def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentError:
-    """Return the error for something that is not among the choices."""
-    known = [each for each in possible if isinstance(each, str) and each]
-    nearest = nearest_name(str(wrong), known)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
-    return ArgumentError(f"{beginning} '{wrong}'.{hint}", f"Use {', '.join(known) or 'nothing yet'}.", code="no_choice")
+    show(part, False)
+    toggle.description = more
+    toggle.on_click(turn)
 
 
-def checkbox(label: str, name: str) -> widgets.Checkbox:
-    """Return a labeled box to tick."""
-    field = widgets.Checkbox(description=label, indent=False, layout=widgets.Layout(width="auto", max_width="100%"))
-    field.add_class(f"ci-{name}")
-    return field
-
-
-def button(label: str, name: str, action: Callable[..., None], *, style: str = "", hint: str = "") -> widgets.Button:
-    """Return a button that is as wide as its label."""
-    control = widgets.Button(
-        description=label, button_style=style, tooltip=hint or label, layout=widgets.Layout(width="max-content")
-    )
-    control.add_class(f"ci-{name}")
-    control.on_click(action)
-    return control
-
-
-def progress_bar() -> widgets.FloatProgress:
-    """Return a bar that takes the room beside its text."""
-    bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(flex="1 1 auto", width="auto", min_width="260px"))
-    bar.add_class("ci-progress")
-    return bar
+def _plainly(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "", None: ""}.get(value, str(value)) if not isinstance(value, str) else value

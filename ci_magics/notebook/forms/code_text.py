@@ -1,0 +1,87 @@
+"""What a form does, written as a magic and as a Python call."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ci_magics.segmentation.columns import in_quotes
+
+_PRE = (
+    "user-select:all;padding:8px;margin:2px 0;border:1px solid var(--jp-border-color1,#bbb);border-radius:4px;"
+    "white-space:pre-wrap;overflow-wrap:anywhere;color:var(--jp-content-font-color1,inherit);background:transparent"
+)
+#: A page may write to the clipboard only when a person presses something in it, so this runs in the page.
+_COPY = (
+    "const range=document.createRange();range.selectNodeContents(this.parentElement.querySelector('pre'));"
+    "const chosen=getSelection();chosen.removeAllRanges();chosen.addRange(range);"
+    "this.textContent=document.execCommand('copy')?'Copied':'Selected: copy it with Ctrl+C'"
+)
+
+
+class Code(NamedTuple):
+    """The same job twice: as a magic and as a Python call."""
+
+    magic: str
+    python: str
+
+
+class Name(str):
+    """The name of a variable: written as it is, not as a text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def magic_line(magic: str, words: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Return a magic's line.
+
+    Parameters
+    ----------
+    magic
+        Its name with the percent sign.
+    words
+        What stands before the options; a `Name` is a variable, everything else is put in quotes.
+    options
+        True is a switch; None, False, empty texts and empty lists are left out; a list repeats the option.
+    """
+    parts = [magic, *(word if isinstance(word, Name) else in_quotes(word) for word in words)]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is True:
+                parts.append(option)
+            elif one not in (None, False, ""):
+                parts += [option, one if isinstance(one, Name) else _word(one)]
+    return " ".join(parts)
+
+
+def python_call(function: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Return a Python call; options that are None, False or empty are left out."""
+    given = [repr(each) for each in arguments]
+    given += [f"{name}={value!r}" for name, value in options.items() if value not in (None, False, "", [], ())]
+    return f"{function}({', '.join(given)})"
+
+
+def copyable(label: str, text: str, *, large: bool = False) -> str:
+    """Return a text that one click or key selects and copies."""
+    size = "font-size:1.8em;letter-spacing:0.12em;font-weight:bold;" if large else ""
+    return (
+        f"<div style='margin:6px 0'><div>{html.escape(label)}</div>"
+        f"<pre style='{_PRE};{size}'>{html.escape(text)}</pre>"
+        f'<button type="button" class="jupyter-button widget-button" style="width:auto;padding:0 12px" '
+        f'aria-label="Copy: {html.escape(label)}" onclick="{html.escape(_COPY)}">Copy</button></div>'
+    )
+
+
+def code_html(code: Code) -> str:
+    """Return both ways of writing it, each to be copied by itself."""
+    return copyable("As a magic", code.magic) + copyable("In Python", f"import ci_magics as ci\n{code.python}")
+
+
+def _word(value: Any) -> str:
+    text = str(value)
+    return text if text.replace("_", "").replace("-", "").isalnum() and text.isascii() else in_quotes(text)

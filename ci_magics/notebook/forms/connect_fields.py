@@ -1,0 +1,169 @@
+"""The fields of a connection: where it goes, who may use it, what was consented to, and how to sign in."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as widgets
+
+from ci_magics.activation.address import Ids, read_ids
+from ci_magics.errors import CiError
+from ci_magics.microsoft.endpoints import ENVIRONMENTS
+from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show
+from ci_magics.notebook.forms.picker import Picker
+from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+NEW = ""
+_ENVIRONMENTS = {
+    "emulator": "emulator: nothing leaves this machine",
+    "sandbox": "sandbox: Microsoft's test environment",
+    "production": "production: your real account",
+}
+_FLOWS = [
+    ("what fits this machine", ""),
+    ("device: a code that you enter on any screen", "device"),
+    ("browser: a window on this machine", "browser"),
+    ("env: a refresh token in the environment", "env"),
+]
+_SHARES = [
+    ("administrators", "administrator"),
+    ("contributors too", "contributor"),
+    ("viewers too", "viewer"),
+]
+
+
+class ConnectFields:
+    """The fields of a connection.
+
+    Parameters
+    ----------
+    workspace
+        Where connections are.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.existing = dropdown("Connection", [("a new one", NEW)], "existing")
+        self.name = entry("Name", "name", hint="for example Contoso EU")
+        self.environment = dropdown(
+            "Environment", [(_ENVIRONMENTS[each], each) for each in ENVIRONMENTS], "environment"
+        )
+        self.address = entry("Address bar", "address", hint="paste the address of Microsoft Advertising here, or")
+        self.customer = entry("Customer id", "customer", hint="the number after cid=")
+        self.account = entry("Account id", "account", hint="the number after aid=")
+        self.share = Picker("Who can use it", "share")
+        self.share.options = _SHARES
+        self.share.choose(["administrator"])
+        self.agree = checkbox("I agree to data privacy and compliance", "agree")
+        self.accept_terms = checkbox("I accept the Customer Match terms", "accept-terms")
+        self.flow = dropdown("Sign in by", _FLOWS, "flow")
+        self.client_id = entry("Client id", "client-id", hint="of your application in Microsoft Entra")
+        self.tenant = entry("Tenant", "tenant", hint="in Microsoft Entra; empty for common")
+        self.consents = column(
+            _text(DATA_PRIVACY_TEXT), self.agree, _text(TERMS_TEXT), self.accept_terms, name="consents"
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by the names of the public function's parameters."""
+        return {
+            "existing": self.existing,
+            "name": self.name,
+            "environment": self.environment,
+            "url": self.address,
+            "customer_id": self.customer,
+            "account_id": self.account,
+            "share": self.share,
+            "agree": self.agree,
+            "accept_terms": self.accept_terms,
+            "flow": self.flow,
+            "client_id": self.client_id,
+            "tenant": self.tenant,
+        }
+
+    def refresh(self) -> None:
+        """Offer the connections that there are."""
+        known = [(f"change {name}", name) for name in self._workspace.connections.names()]
+        offer(self.existing, [("a new one", NEW), *known])
+
+    @property
+    def chosen(self) -> Connection | None:
+        """The connection that is changed, None for a new one."""
+        return self._workspace.connections.get(self.existing.value) if self.existing.value else None
+
+    def load(self) -> None:
+        """Show the connection that is chosen."""
+        connection = self.chosen
+        self.name.value = connection.name if connection else ""
+        self.environment.value = connection.environment if connection else "emulator"
+        self.address.value = ""
+        self.customer.value = connection.customer_id if connection else ""
+        self.account.value = connection.account_id if connection else ""
+        roles = [value for _label, value in _SHARES]
+        shared = list(connection.shared_with) if connection else ["administrator"]
+        self.share.options = [*_SHARES, *((f"user {each}", each) for each in shared if each not in roles)]
+        self.share.choose(shared)
+        self.agree.value = connection.agreed if connection else False
+        self.accept_terms.value = connection.terms_accepted if connection else False
+        self.flow.value = (connection.flow or "") if connection else ""
+        self.client_id.value = (connection.client_id or "") if connection else ""
+        self.tenant.value = connection.tenant if connection else ""
+
+    def read_address(self) -> None:
+        """Take the ids out of a pasted address.
+
+        Raises
+        ------
+        ConnectionSetupError
+            It holds none.
+        """
+        if self.address.value.strip():
+            ids = read_ids(self.address.value, None, None)
+            self.customer.value = ids.customer or self.customer.value
+            self.account.value = ids.account or self.account.value
+
+    def ids(self) -> Ids:
+        """Return the ids that are typed.
+
+        Raises
+        ------
+        ConnectionSetupError
+            One is not a number.
+        """
+        return read_ids(None, self.customer.value.strip() or None, self.account.value.strip() or None)
+
+    def ids_if_complete(self) -> Ids | None:
+        """Return the ids when both are there and numbers."""
+        try:
+            ids = self.ids()
+        except CiError:
+            return None
+        return ids if ids.customer and ids.account else None
+
+    def show_what_fits(self) -> None:
+        """Show the fields of Microsoft Entra only where an application is needed."""
+        real = self.environment.value != "emulator"
+        show(self.client_id, real)
+        show(self.tenant, real)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the public function takes beside the name and the consents; what is not given is None."""
+        ids = self.ids()
+        real = self.environment.value != "emulator"
+        return {
+            "environment": self.environment.value,
+            "customer_id": ids.customer,
+            "account_id": ids.account,
+            "flow": self.flow.value or None,
+            "client_id": (self.client_id.value.strip() or None) if real else None,
+            "tenant": (self.tenant.value.strip() or None) if real else None,
+        }
+
+
+def _text(text: str) -> widgets.HTML:
+    return widgets.HTML(
+        f"<blockquote style='margin:4px 0;line-height:1.4;white-space:normal'>{html.escape(text)}</blockquote>",
+        layout=widgets.Layout(max_width="720px"),
+    )

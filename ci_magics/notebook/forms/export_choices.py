@@ -1,0 +1,166 @@
+"""The choices of an export: what they offer, and what they say to the public function."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as widgets
+
+from ci_magics.activation.order import MODES
+from ci_magics.errors import ArgumentError
+from ci_magics.matching.normalize import NORMALIZATIONS
+from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show, suggesting
+from ci_magics.notebook.forms.picker import Picker
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+EVERYBODY = ""
+_MODES = {
+    "mirror": "mirror: the audience becomes the segment",
+    "add": "add: only add these people",
+    "remove": "remove: only take these people out",
+    "replace": "replace: the whole list anew",
+}
+_SCOPES = [("this account only", "account"), ("all accounts of the customer", "customer")]
+_RULES = {
+    "basic": "basic: trimmed, lower case",
+    "enhanced": "enhanced: also without dots, tags and accents",
+    "both": "both hashes of each profile",
+}
+_OWN = "empty: the one named as the segment"
+
+
+class ExportChoices:
+    """The fields of an export.
+
+    Parameters
+    ----------
+    workspace
+        Where segments and connections are.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.connection = dropdown("Connection", [], "connection")
+        self.segments = Picker("Segments", "segments", empty="There is no segment yet.")
+        self.email = widgets.HTML()
+        self.consent = dropdown("Consent", [], "consent")
+        rules = [(_RULES[each], each) for each in NORMALIZATIONS]
+        self.mode = dropdown("Mode", [(_MODES[mode], mode) for mode in MODES], "mode")
+        self.normalization = dropdown("Normalization", rules, "normalization")
+        self.audience = suggesting("Audience", "audience", hint=_OWN)
+        self.membership = entry("Membership days", "membership", hint="empty: no end for a new audience; or 1 to 390")
+        self.scope = dropdown("New audience for", _SCOPES, "scope")
+        self.exclude = Picker("People to leave out", "exclude", empty="There is no other segment.", most=5)
+        self.allow_empty = checkbox("Go on even if nobody is left to send", "allow-empty")
+        self.allow_shrink = checkbox("Go on even if more than half of the members leave", "allow-shrink")
+        self.allow_mixed = checkbox("Send a column that mixes addresses and hashes", "allow-mixed")
+        self.more = column(
+            self.audience, self.membership, self.scope, self.normalization, self.exclude, self.allow_empty,
+            self.allow_shrink, self.allow_mixed, name="more",
+        )  # fmt: skip
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by the names of the public function's parameters; earlier ones decide about later ones."""
+        return {
+            "connection": self.connection,
+            "segments": self.segments,
+            "consent": self.consent,
+            "mode": self.mode,
+            "audience": self.audience,
+            "membership_days": self.membership,
+            "scope": self.scope,
+            "normalization": self.normalization,
+            "exclude": self.exclude,
+            "allow_empty": self.allow_empty,
+            "allow_shrink": self.allow_shrink,
+            "allow_mixed": self.allow_mixed,
+        }
+
+    def refresh(self) -> None:
+        """Read segments and connections again."""
+        records = [each for each in self._workspace.segments if not each.suppresses]
+        offer(self.connection, [(_connection_label(each), each.name) for each in self._workspace.connections])
+        self.segments.options = [(_segment_label(each), each.name) for each in records]
+        self.exclude.options = [(f"Leave out {_segment_label(each)}", each.name) for each in records]
+        self.segments_changed()
+
+    def segments_changed(self) -> None:
+        """Offer the consent columns that all chosen segments have left; the safe choice comes first."""
+        records = self._chosen()
+        unused = [set(each.unused_consent) for each in records]
+        needed = set().union(*unused)
+        common = [each for each in (records[0].unused_consent if records else ()) if all(each in one for one in unused)]
+        choices: list[tuple[str, Any]] = [(f"Only profiles with {each}", each) for each in common]
+        choices += [("All profiles: consent is settled elsewhere", EVERYBODY)] if needed else []
+        offer(self.consent, choices)
+        show(self.consent, bool(choices))
+        emails = sorted({each.definition["email"] for each in records})
+        self.email.value = f"<small>E-mail column: {_escaped(', '.join(emails))}</small>" if emails else ""
+
+    def options(self) -> dict[str, Any]:
+        """Return what the public function takes beside segments and connection; defaults are left out.
+
+        Raises
+        ------
+        ArgumentError
+            Something typed is not possible.
+        """
+        consent = self.consent.value
+        return {
+            "mode": None if self.mode.value == "mirror" else self.mode.value,
+            "audience": self.audience.value.strip() or None,
+            "scope": None if self.scope.value == "account" else self.scope.value,
+            "normalization": None if self.normalization.value == "basic" else self.normalization.value,
+            "membership_days": _days(self.membership.value),
+            "consent": consent or None,
+            "ignore_consent": consent == EVERYBODY and bool(self.consent.options),
+            "exclude": list(self.exclude.value),
+            "allow_empty": self.allow_empty.value,
+            "allow_shrink": self.allow_shrink.value,
+            "allow_mixed": self.allow_mixed.value,
+        }
+
+    def arguments(self) -> dict[str, Any]:
+        """Return `options` without those that are not given."""
+        return {name: value for name, value in self.options().items() if value not in (None, False, [])}
+
+    def code(self, *, save: str | None = None) -> Code:
+        """Return the export, or the saving of it, as a magic and as a Python call."""
+        options = {"to": self.connection.value, **self.options(), "save": save}
+        names = self.segments.value
+        return Code(magic_line("%ci_export", names, options), python_call("ci.export", names, options))
+
+    def _chosen(self) -> list[SegmentRecord]:
+        found = [self._workspace.segments.get(name) for name in self.segments.value]
+        return [each for each in found if each is not None]
+
+
+def _segment_label(record: SegmentRecord) -> str:
+    aside = "" if record.active else ", set aside"
+    return f"{record.name} ({counted(record.rows)} profiles{aside})"
+
+
+def _connection_label(connection: Any) -> str:
+    return f"{connection.name}: {connection.environment}, {connection.account_name or connection.account_id}"
+
+
+def _days(typed: str) -> int | None:
+    text = typed.strip()
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentError(
+            "The membership is not a number of days.",
+            "Use 1 to 390, -1 for no end, or nothing.",
+            code="membership_days",
+        ) from None
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text)

@@ -1,0 +1,288 @@
+"""The exports panel: see the saved exports, run them, schedule them, look back; it keeps itself up to date."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+import ci_magics as ci
+from ci_magics.activation.export_history import ExportHistory
+from ci_magics.activation.export_list import ExportLine
+from ci_magics.activation.run import QUEUED, RUNNING, Run
+from ci_magics.errors import ArgumentError
+from ci_magics.microsoft.clock import SystemClock
+from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.exports_schedule import ScheduleFields
+from ci_magics.notebook.forms.exports_view import ExportsView
+from ci_magics.notebook.forms.fields import button, checkbox, column, dropdown, entry, offer, page, row
+from ci_magics.notebook.forms.pattern import Form, background, callback, handled, reveal
+from ci_magics.notebook.forms.progress_row import ProgressRow
+from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
+from ci_magics.workspace.store import Workspace
+
+_EVERY = 1.0
+_Result = TypeVar("_Result")
+
+
+class ExportsForm(Form):
+    """The saved exports: everything that a person clicks here can be called as a method.
+
+    Parameters
+    ----------
+    workspace
+        Where exports are kept; the default one unless given.
+    every
+        Seconds between two looks while something runs.
+    """
+
+    title: ClassVar[str] = "Saved exports"
+
+    def __init__(self, workspace: Workspace | None = None, *, every: float = _EVERY) -> None:
+        super().__init__(workspace)
+        self._every = every
+        self._lines: list[ExportLine] = []
+        self._watching = threading.Lock()
+        self._closed = threading.Event()
+        self._clock = SystemClock()
+        self._code = Code("%ci_exports --list", "ci.list_exports()")
+        self.progress = ProgressRow(lambda: self._clock.stop())
+        self.view = ExportsView(self._narrow)
+        self.schedule = ScheduleFields()
+        self.export = dropdown("Export", [], "export")
+        self.new_name = entry("New name", "new-name", hint="for a copy")
+        self.fields = {**self.view.fields(), "export": self.export, **self.schedule.fields(), "new_name": self.new_name}
+        self.details = page("details")
+        self._make_actions()
+        self.export.observe(lambda _change: self._chosen_changed(), names="value")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the exports again; while one runs, they are read again and again."""
+        self._lines = list(ci.list_exports(workspace=self.workspace))
+        offer(self.export, [(each.name, each.name) for each in self._lines])
+        self._narrow()
+        if not self._lines:
+            self.say("No export is saved yet. Save one with the form %ci_export.")
+        elif any(each.status in (RUNNING, QUEUED) for each in self._lines):
+            self.in_background(self._watch)
+
+    @property
+    def code(self) -> Code:
+        """What was done last, as a magic and as a Python call."""
+        return self._code
+
+    def run_chosen(self) -> Run:
+        """Run the chosen export now."""
+        name = self._name()
+        self._code = Code(f"%ci_exports run {_quoted(name)}", python_call("ci.run_export", [name], {}))
+        self._clock = SystemClock()
+        run = self._with_progress(
+            lambda: ci.run_export(
+                name, progress=self.progress.report, show=self.say, workspace=self.workspace, clock=self._clock
+            )
+        )
+        self.progress.end(result_progress(run))
+        self.receipts.add(f"{name}: {result_sentence(run)}", result_html(run))
+        self.say(f"{name}: {result_sentence(run)}", result_kind(run))
+        return run
+
+    def run_all(self) -> ExportHistory:
+        """Run all exports whose schedule is on, one after the other."""
+        self._code = Code("%ci_exports run-all", "ci.run_exports()")
+        self._clock = SystemClock()
+        done = self._with_progress(
+            lambda: ci.run_exports(
+                progress=self.progress.report, show=self.say, workspace=self.workspace, clock=self._clock
+            )
+        )
+        self.progress.end()
+        left = len(done.not_completed)
+        said = f"{len(done)} exports ran, {left} did not complete." if left else f"{len(done)} exports ran."
+        self.receipts.add(said, done._repr_html_())
+        self.say(said, "error" if left else "done")
+        return done
+
+    def show_details(self) -> None:
+        """Show how the chosen export is configured, and how its last runs went."""
+        name = self._name()
+        self._code = Code(f"%ci_exports show {_quoted(name)}", python_call("ci.show_export", [name], {}))
+        history = ci.export_history(name, workspace=self.workspace)
+        self.details.value = ci.show_export(name, workspace=self.workspace)._repr_html_() + history._repr_html_()
+        self.say(f"{name}: {len(history)} runs.")
+
+    def set_schedule(self) -> None:
+        """Give the chosen export the schedule that is typed."""
+        name, given = self._name(), self.schedule.arguments()
+        ci.schedule_export(name, **given, workspace=self.workspace)
+        self._code = Code(
+            magic_line(f"%ci_exports schedule {_quoted(name)}", [], self.schedule.options()),
+            "ci.schedule_export("
+            + ", ".join([repr(name), *(f"{key}={value!r}" for key, value in given.items())])
+            + ")",
+        )
+        self._done(f"{name} runs {self._line(name).schedule}.")
+
+    def duplicate(self) -> None:
+        """Save the chosen export once more under another name."""
+        name, new = self._name(), self.new_name.value.strip()
+        if not new:
+            raise ArgumentError("The copy has no name yet.", "Type one in the field New name.", code="no_name")
+        ci.duplicate_export(name, new, workspace=self.workspace)
+        self._code = Code(
+            f"%ci_exports duplicate {_quoted(name)} {_quoted(new)}", python_call("ci.duplicate_export", [name, new], {})
+        )
+        self._done(f"{name} was copied as {new}.")
+
+    def detach(self) -> None:
+        """Take the connection from the chosen export: it stays and does not run."""
+        name = self._name()
+        ci.detach_export(name, workspace=self.workspace)
+        self._code = Code(f"%ci_exports detach {_quoted(name)}", python_call("ci.detach_export", [name], {}))
+        self._done(f"{name} has no connection any more and does not run.")
+
+    def remove(self) -> None:
+        """Remove the chosen export, and forget what was sent.
+
+        Raises
+        ------
+        ArgumentError
+            Nobody has confirmed it.
+        """
+        name = self._name()
+        if not self.confirm.value:
+            raise ArgumentError(
+                "Removing is not confirmed.", f"Tick '{self.confirm.description}'.", code="not_confirmed"
+            )
+        forgotten = ci.remove_export(name, workspace=self.workspace)
+        self._code = Code(f"%ci_exports remove {_quoted(name)}", python_call("ci.remove_export", [name], {}))
+        self.confirm.value = False
+        self._done(" ".join([f"{name} was removed.", *forgotten]))
+
+    def close(self) -> None:
+        """End the form and its looking."""
+        self._closed.set()
+        super().close()
+
+    def _make_actions(self) -> None:
+        self.confirm = checkbox("Yes, remove it and forget what was sent", "confirm-remove")
+        self.run_button = button("Run", "run", self._run_clicked, style="primary")
+        self.run_all_button = button("Run all", "run-all", self._run_all_clicked, hint="Those whose schedule is on")
+        self.details_button = button("Details and history", "show-details", self._details_clicked)
+        self.refresh_button = button("Refresh", "refresh", self._refresh_clicked)
+        self.more_button = button("Schedule, copy, remove", "more-choices", lambda _event: None)
+        more = column(
+            self.schedule.box,
+            button("Set schedule", "set-schedule", self._schedule_clicked),
+            self.new_name,
+            row(
+                button("Duplicate", "duplicate", self._duplicate_clicked),
+                button("Detach from connection", "detach", self._detach_clicked),
+            ),
+            self.confirm,
+            button("Remove", "remove-export", self._remove_clicked, style="danger"),
+            name="more",
+        )
+        reveal(self.more_button, more, "Schedule, copy, remove …", "Hide schedule, copy, remove")
+        self.lay_out(
+            self.view.box, self.export,
+            row(self.run_button, self.run_all_button, self.details_button, self.refresh_button, self.code_button),
+            self.more_button, more, self.progress.box, self.status, self.code_view, self.details,
+        )  # fmt: skip
+
+    def allow(self) -> None:
+        """Let only those buttons be pressed that can do something now."""
+        for each in (self.run_button, self.run_all_button, self.details_button):
+            each.disabled = not self._lines
+
+    def _narrow(self) -> None:
+        """Show those that fit what is searched."""
+        shown = self.view.show(self._lines)
+        self.allow()
+        if self._lines:
+            self.remark(f"{len(shown)} of {len(self._lines)} exports are shown.")
+
+    def _chosen_changed(self) -> None:
+        self.details.value = ""
+        self.forget_code()
+
+    def _with_progress(self, work: Callable[[], _Result]) -> _Result:
+        """Run something, and keep the list up to date meanwhile."""
+        self.progress.begin()
+        self.in_background(self._watch)
+        try:
+            return work()
+        except BaseException:
+            self.progress.end()
+            raise
+        finally:
+            handled(self, self._reload)
+
+    def _watch(self) -> None:
+        """Read the list again and again until nothing runs any more; one looks for all."""
+        if not self._watching.acquire(blocking=False):
+            return
+        try:
+            while not self._closed.wait(self._every):
+                self._reload()
+                if not self.is_busy and not any(each.status in (RUNNING, QUEUED) for each in self._lines):
+                    return
+        finally:
+            self._watching.release()
+
+    def _reload(self) -> None:
+        lines = list(ci.list_exports(workspace=self.workspace))
+        if lines != self._lines:
+            self._lines = lines
+            self.view.show(lines)
+
+    def _done(self, sentence: str) -> None:
+        self.refresh()
+        self.receipts.add(sentence)
+        self.say(sentence, "done")
+
+    def _line(self, name: str) -> ExportLine:
+        return next(iter(ci.list_exports(name, workspace=self.workspace)))
+
+    def _name(self) -> str:
+        if self.export.value is None:
+            raise ArgumentError("No export is chosen.", "Save one with the form %ci_export.", code="not_chosen")
+        return str(self.export.value)
+
+    @background
+    def _run_clicked(self) -> None:
+        self.say("Running …")
+        self.run_chosen()
+
+    @background
+    def _run_all_clicked(self) -> None:
+        self.say("Running …")
+        self.run_all()
+
+    @callback
+    def _details_clicked(self) -> None:
+        self.show_details()
+
+    @callback
+    def _refresh_clicked(self) -> None:
+        self.refresh()
+
+    @callback
+    def _schedule_clicked(self) -> None:
+        self.set_schedule()
+
+    @callback
+    def _duplicate_clicked(self) -> None:
+        self.duplicate()
+
+    @callback
+    def _detach_clicked(self) -> None:
+        self.detach()
+
+    @callback
+    def _remove_clicked(self) -> None:
+        self.remove()
+
+
+def _quoted(name: str) -> str:
+    return magic_line("", [name], {}).strip()

@@ -1,0 +1,124 @@
+"""Labeled fields and buttons: stock widgets that a keyboard reaches and a screen reader names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from traitlets import TraitError
+
+from ci_magics.errors import ArgumentError, nearest_name
+
+LABEL = {"description_width": "130px"}
+_WIDE = {"width": "100%", "max_width": "620px"}
+
+
+def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:
+    """Return a labeled list to choose from."""
+    return _named(widgets.Dropdown(description=label, options=options, layout=_wide(), style=LABEL), name)
+
+
+def entry(label: str, name: str, *, hint: str = "") -> widgets.Text:
+    """Return a labeled line to type in."""
+    return _named(widgets.Text(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
+
+
+def suggesting(label: str, name: str, *, hint: str = "") -> widgets.Combobox:
+    """Return a labeled line to type in that suggests what there is."""
+    return _named(widgets.Combobox(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
+
+
+def checkbox(label: str, name: str) -> widgets.Checkbox:
+    """Return a labeled box to tick."""
+    layout = widgets.Layout(width="auto", max_width="100%")
+    return _named(widgets.Checkbox(description=label, indent=False, layout=layout), name)
+
+
+def button(label: str, name: str, action: Callable[..., None], *, style: str = "", hint: str = "") -> widgets.Button:
+    """Return a button that is as wide as its label."""
+    layout = widgets.Layout(width="max-content", max_width="100%")
+    control = _named(widgets.Button(description=label, button_style=style, tooltip=hint or label, layout=layout), name)
+    control.on_click(action)
+    return control
+
+
+def progress_bar() -> widgets.FloatProgress:
+    """Return a bar that takes the room beside its text."""
+    layout = widgets.Layout(flex="1 1 auto", width="auto", min_width="200px")
+    return _named(widgets.FloatProgress(max=1.0, layout=layout), "progress")
+
+
+def page(name: str) -> widgets.HTML:
+    """Return a place for HTML; whoever fills it escapes what came from elsewhere."""
+    return _named(widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto", margin="2px 0")), name)
+
+
+def row(*children: widgets.Widget, name: str = "row") -> widgets.Box:
+    """Return fields beside each other, on several lines where there is little room."""
+    layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", max_width="100%")
+    return _named(widgets.Box(children, layout=layout), name)
+
+
+def column(*children: widgets.Widget, name: str = "column") -> widgets.VBox:
+    """Return fields below each other."""
+    return _named(widgets.VBox(children, layout=widgets.Layout(max_width="100%")), name)
+
+
+def show(widget: widgets.Widget, visible: bool) -> None:
+    """Show or hide something, for a keyboard and a screen reader too."""
+    widget.layout.display = None if visible else "none"
+
+
+def offer(field: Any, choices: Sequence[tuple[str, Any]]) -> None:
+    """Give a list new choices; what was chosen stays chosen where it is still there, else the first one is."""
+    chosen = field.value
+    values = [value for _label, value in choices]
+    if tuple(field.options) == tuple(choices):
+        return
+    field.options = tuple(choices)
+    field.value = chosen if chosen in values else next(iter(values), None)
+
+
+def put(field: Any, value: Any) -> None:
+    """Give a field a value.
+
+    Raises
+    ------
+    ArgumentError
+        The field cannot have it.
+    """
+    if hasattr(field, "choose"):
+        field.choose(value)
+        return
+    if isinstance(field, widgets.Dropdown):
+        values = [each[1] if isinstance(each, tuple) else each for each in field.options]
+        if value not in values and not (value is None and not values):
+            raise no_choice(f"{field.description} cannot be", value, values)
+    try:
+        field.value = value
+    except TraitError:
+        raise ArgumentError(
+            f"{field.description} cannot be a {type(value).__name__}.",
+            "Give it as form.value shows it.",
+            code="no_choice",
+        ) from None
+
+
+def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentError:
+    """Return the error for something that is not among the choices."""
+    known = [each for each in possible if isinstance(each, str) and each]
+    nearest = nearest_name(str(wrong), known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    shown = ", ".join(known[:20]) or "nothing yet"
+    return ArgumentError(f"{beginning} '{wrong}'.{hint}", f"Use {shown}.", code="no_choice")
+
+
+def _wide() -> widgets.Layout:
+    return widgets.Layout(**_WIDE)
+
+
+def _named(widget: Any, name: str) -> Any:
+    """Give a widget a class by which a test or a style sheet finds it."""
+    widget.add_class(f"ci-{name}")
+    return widget

@@ -1,0 +1,74 @@
+"""How far something long is: a bar, a text beside it, and a way to stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from ci_magics.activation.progress import Progress
+from ci_magics.notebook.display import progress_text
+from ci_magics.notebook.forms.fields import button, progress_bar, row, show
+
+
+class ProgressRow:
+    """Progress of one run.
+
+    Parameters
+    ----------
+    on_stop
+        Called when the person stops it: ends waits. The next report ends the run.
+    monotonic
+        Seconds that only grow.
+    """
+
+    def __init__(self, on_stop: Callable[[], None], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._on_stop = on_stop
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._asked = threading.Event()
+        self.bar = progress_bar()
+        self.text = widgets.Label()
+        self.text.add_class("ci-progress-text")
+        self.stop_button = button("Stop", "stop", lambda _event: self.stop(), hint="Stop; it can be resumed")
+        self.box = row(self.bar, self.text, self.stop_button, name="progress-row")
+        show(self.box, False)
+
+    def begin(self) -> None:
+        """Start to show something new."""
+        self._asked.clear()
+        self._began = self._monotonic()
+        self.bar.value, self.text.value = 0.0, ""
+        self.stop_button.disabled = False
+        show(self.stop_button, True)
+        show(self.box, True)
+
+    def report(self, progress: Progress) -> None:
+        """Show one moment.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The person has stopped it.
+        """
+        self.bar.value = progress.share
+        self.text.value = progress_text(progress, self._monotonic() - self._began)
+        if self._asked.is_set():
+            raise KeyboardInterrupt
+
+    def end(self, progress: Progress | None = None) -> None:
+        """Show how it ended, or nothing."""
+        show(self.stop_button, False)
+        if progress is None:
+            show(self.box, False)
+            return
+        self.bar.value = progress.share
+        self.text.value = progress_text(progress, self._monotonic() - self._began)
+
+    def stop(self) -> None:
+        """Stop what is going on: at its next step, or in the middle of a wait."""
+        self._asked.set()
+        self.stop_button.disabled = True
+        self._on_stop()

@@ -1,0 +1,56 @@
+"""One form for each cell: running the cell again shows the same form, with what was chosen and what is going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from IPython.core.getipython import get_ipython
+
+from ci_magics.notebook.forms.pattern import Form
+
+_Kind = TypeVar("_Kind", bound=Form)
+_PLACE = "ci_magics.forms"
+
+
+def restored(kind: type[_Kind], make: Callable[[], _Kind] | None = None) -> _Kind:
+    """Return the form that this cell has shown before, up to date, or a new one.
+
+    Parameters
+    ----------
+    kind
+        The class of the form.
+    make
+        Makes a new one; the class itself unless given.
+    """
+    shell = get_ipython()
+    make = make or kind
+    cell = _cell_of(shell)
+    if shell is None or cell is None:
+        return make()
+    known: dict[tuple[str, str], Form] = shell.meta.setdefault(_PLACE, {})
+    form = known.get((cell, kind.__name__))
+    if isinstance(form, kind) and form.comm is not None:
+        form.refresh()
+        return form
+    made = make()
+    known[cell, kind.__name__] = made
+    return made
+
+
+def notebook_variables() -> Mapping[str, Any]:
+    """Return the variables of the notebook, as they are at any moment."""
+    shell = get_ipython()
+    return shell.user_ns if shell else {}
+
+
+def forget_forms(shell: Any) -> None:
+    """Forget the forms of all cells; those that are shown go on."""
+    shell.meta.pop(_PLACE, None)
+
+
+def _cell_of(shell: Any) -> str | None:
+    """Return the id of the cell that runs; a terminal has none."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = (parent or {}).get("metadata", {}).get("cellId")
+    return str(cell) if cell else None

@@ -1,0 +1,54 @@
+"""What came of a run, as a form shows it."""
+
+from __future__ import annotations
+
+import html
+
+from ci_magics.activation.progress import Progress
+from ci_magics.activation.run import COMPLETED, Run
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+
+_MOST = 20
+
+
+def result_html(run: Run) -> str:
+    """Return the whole result with the first refused rows, by key."""
+    return run._repr_html_() + rejected_html(run)
+
+
+def result_sentence(run: Run) -> str:
+    """Return the result in one sentence."""
+    said = f"{run.status}: {counted(run.accepted)} accepted, {counted(run.rejected)} rejected"
+    unknown = f", {counted(run.unknown)} unknown" if run.unknown else ""
+    unchanged = sum(each.unchanged for each in run.results)
+    return f"{said}{unknown}{f', {counted(unchanged)} unchanged' if unchanged else ''}."
+
+
+def result_kind(run: Run) -> str:
+    """Return how the sentence is colored."""
+    return "done" if run.status == COMPLETED else "info"
+
+
+def result_progress(run: Run) -> Progress:
+    """Return the end of the bar."""
+    whole = run.accepted + run.rejected + run.unknown
+    return Progress(run.status, whole, whole)
+
+
+def rejected_html(run: Run) -> str:
+    """Return the first refused rows, by key; nothing where there are none."""
+    frame = run.rejected_rows()
+    if frame.empty:
+        return ""
+    rows: list[tuple[str, str | None, str | None, str]] = [
+        (str(each.segment), each.key if isinstance(each.key, str) else None, _code(each.code), str(each.reason))
+        for each in frame.head(_MOST).itertuples()
+    ]
+    rest = len(frame) - len(rows)
+    more = f"<div>and {counted(rest)} more: {html.escape('run.rejected_rows()')}</div>" if rest > 0 else ""
+    return table(("Segment", "Key", "Code", "Reason"), rows, caption="Rejected rows") + more
+
+
+def _code(code: object) -> str | None:
+    return str(int(code)) if isinstance(code, int | float) and code == code else None

@@ -1,0 +1,134 @@
+"""The fields of a segment beside its rule: name, source, columns, and how it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.forms.fields import dropdown, entry, offer, show
+from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
+from ci_magics.segmentation.streams import is_path
+from ci_magics.showing.numbers import counted
+
+FILES = "(files)"
+SEGMENTS = "(earlier segments)"
+_FOUND = ""
+
+
+class SegmentFields:
+    """Name, source and columns of a segment.
+
+    Parameters
+    ----------
+    variables
+        The variables of the notebook, as they are at any moment.
+    """
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+        self._opened: tuple[Any, SegmentSource] | None = None
+        self.name = entry("Name", "name", hint="for example Big spenders")
+        self.source = dropdown("Source", [], "source")
+        self.path = entry("Files", "path", hint="customers.parquet, or customers-*.csv")
+        self.path.continuous_update = False
+        self.email = dropdown("E-mail column", [], "email")
+        self.key = dropdown("Key column", [], "key")
+        self.keep = dropdown("Keep it", [], "keep")
+        self.note = widgets.HTML()
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by name; earlier ones decide what later ones offer."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "path": self.path,
+            "email": self.email,
+            "key": self.key,
+            "keep": self.keep,
+        }
+
+    def offer_sources(self, *, earlier: bool) -> None:
+        """Offer the frames of the notebook, files, and earlier segments where there are any."""
+        frames = frames_to_choose(self._variables)
+        choices = [(_frame_label(name, frame), name) for name, frame in frames.items()]
+        choices += [("files: CSV, Parquet or Excel", FILES)]
+        choices += [("earlier segments alone", SEGMENTS)] if earlier else []
+        offer(self.source, choices)
+
+    def open(self) -> SegmentSource | None:
+        """Return the source that is chosen; None for earlier segments alone, and before files are named.
+
+        Raises
+        ------
+        SegmentError
+            It cannot be read.
+        """
+        frame = self.frame()
+        if frame is None:
+            return None
+        if self._opened is None or self._opened[0] is not frame:
+            self._opened = (frame, SegmentSource(frame))
+        return self._opened[1]
+
+    def frame(self) -> Any:
+        """Return what the segment is made of, None for earlier segments alone.
+
+        Raises
+        ------
+        ArgumentError
+            The files' name says nothing.
+        """
+        if self.source.value == FILES:
+            path = self.path.value.strip()
+            if path and not is_path(path):
+                raise ArgumentError(
+                    "This names no CSV, Parquet or Excel file.", "For example customers-*.parquet.", code="not_a_path"
+                )
+            return self._same(path) if path else None
+        return self._variables.get(self.source.value) if self.source.value != SEGMENTS else None
+
+    def _same(self, path: str) -> str:
+        """Return the path as it was when it was opened, so that it is not opened again."""
+        opened = self._opened[0] if self._opened else None
+        return opened if isinstance(opened, str) and opened == path else path
+
+    def source_changed(self, source: SegmentSource | None) -> None:
+        """Offer the columns of a source, and how a segment of it can be kept."""
+        show(self.path, self.source.value == FILES)
+        columns = source.columns if source else []
+        known = source.email if source else None
+        others = [(column, column) for column in columns if column != known]
+        offer(
+            self.email, [(f"{known} (found by its name)", known), *others] if known else [("choose one", None), *others]
+        )
+        keys = source.keys if source else []
+        found = f"found by its name: {keys[0]}, if unique" if keys else "none: profiles are known by their row"
+        offer(self.key, [(found, _FOUND), *((column, column) for column in columns)])
+        for field in (self.email, self.key):
+            show(field, source is not None)
+        self._offer_ways()
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the public function takes beside name, frame and rule."""
+        return {
+            "email": self.email.value if self.source.value != SEGMENTS else None,
+            "key": self.key.value or None,
+            "static": self.keep.value == "static" and self.source.value in (FILES, SEGMENTS),
+        }
+
+    def _offer_ways(self) -> None:
+        snapshot = ("static: as it is now", "static")
+        if self.source.value in (FILES, SEGMENTS):
+            had_choice = len(self.keep.options) > 1
+            offer(self.keep, [("dynamic: evaluated again at each refresh", "dynamic"), snapshot])
+            self.keep.value = self.keep.value if had_choice else "dynamic"
+        else:  # a notebook's frame is not there when the notebook is not
+            offer(self.keep, [("static: it reads a frame of this notebook", "static")])
+
+
+def _frame_label(name: str, frame: Any) -> str:
+    rows = size_of(frame)
+    return name if rows is None else f"{name} ({counted(rows)} rows)"

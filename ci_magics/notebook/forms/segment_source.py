@@ -1,0 +1,89 @@
+"""Where a segment's profiles come from, as the segment form needs to know it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import find_email_column, key_candidates
+from ci_magics.segmentation.frames import is_frame, is_spark
+from ci_magics.segmentation.rows import Rows
+from ci_magics.segmentation.rule_choices import FIRST_ROWS, value_choices
+from ci_magics.segmentation.rule_counter import RuleCounter
+from ci_magics.segmentation.rule_types import Kind, types_of
+from ci_magics.segmentation.sources import columns_of, read_columns
+
+_ADDRESS = re.compile(r"\S@\S")
+
+
+class SegmentSource:
+    """A frame or files: its columns, what they hold, and how many profiles a rule chooses of them.
+
+    Parameters
+    ----------
+    frame
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
+
+    Raises
+    ------
+    SegmentError
+        It cannot be read.
+    """
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        self.columns = columns_of(frame)
+        self.counter = RuleCounter(frame)
+        self._kinds: dict[str, Kind] = {}
+        self._choices: dict[str, list[Any]] = {}
+
+    @property
+    def email(self) -> str | None:
+        """The column with the addresses, where its name says so and no other's does."""
+        try:
+            return find_email_column(self.columns, None)
+        except SegmentError:
+            return None
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns that are named like a key, best first."""
+        return key_candidates(self.columns)
+
+    def kind(self, column: str) -> Kind:
+        """Return what a column holds, judged by its first rows."""
+        if column not in self._kinds:
+            self._kinds[column] = _kind(self.frame, column) if column in self.columns else Kind.OTHER
+        return self._kinds[column]
+
+    def choices(self, column: str) -> list[Any]:
+        """Return the few values of a column to choose from; none where one looks like an address."""
+        if column not in self._choices:
+            found = value_choices(self.frame, column) if column in self.columns else []
+            private = any(isinstance(each, str) and _ADDRESS.search(each) for each in found)
+            self._choices[column] = [] if private else found
+        return self._choices[column]
+
+
+def frames_to_choose(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the frames of a notebook that a rule can be evaluated on; Spark has no rules."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith("_") and is_frame(value) and not is_spark(value)
+    }
+
+
+def size_of(frame: Any) -> int | None:
+    """Return how many rows a frame in memory has."""
+    shape = getattr(frame, "shape", None)
+    return int(shape[0]) if isinstance(shape, tuple) and shape and isinstance(shape[0], int) else None
+
+
+def _kind(frame: Any, column: str) -> Kind:
+    if type(frame).__module__.startswith("pandas"):
+        frame = frame.head(FIRST_ROWS)
+    rows: Rows = read_columns(frame, [column], None)
+    return types_of(rows.schema, [column])[column].kind

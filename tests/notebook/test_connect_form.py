@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
+from ci_magics.microsoft.signin_prompt import SignInPrompt
+from ci_magics.notebook.arguments import parse
+from ci_magics.notebook.connect_magic import COMMAND
+from ci_magics.notebook.forms.connect import ConnectForm
+from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111#/customer/222"
+BOTH = {"agree": True, "accept_terms": True}
+IDS = {"customer_id": "222", "account_id": "111"}
+
+
+@pytest.fixture
+def form(emulator: RunningEmulator, workspace: Workspace) -> ConnectForm:
+    assert emulator.base_url
+    return ConnectForm(workspace, moment=0)
+
+
+def test_a_pasted_address_gives_the_ids_and_the_account_is_shown(form: ConnectForm) -> None:
+    form.value = {"url": ADDRESS}
+    form.wait()
+    assert (form.value["customer_id"], form.value["account_id"]) == ("222", "111")
+    assert "Account: <b>Contoso EU</b> (111)" in form.account_view.value
+    form.value = {"account_id": "999"}
+    form.wait()
+    assert "has no account 999" in form.account_view.value
+    form.value = {"account_id": "12x"}
+    form.wait()
+    assert form.account_view.value == ""
+
+
+def test_an_address_without_ids_is_said_at_once(form: ConnectForm) -> None:
+    form.value = {"url": "https://example.com/"}
+    assert "neither cid= nor aid=" in form.sentence
+
+
+def test_both_consents_are_read_in_full(form: ConnectForm) -> None:
+    shown = "".join(each.value for each in form._fields.consents.children if isinstance(each.value, str))
+    assert DATA_PRIVACY_TEXT in shown
+    assert TERMS_TEXT in shown
+
+
+def test_a_connection_is_saved_with_its_consents(form: ConnectForm, workspace: Workspace) -> None:
+    form.value = {"name": "Contoso <b>", "url": ADDRESS, **BOTH}
+    form.save_button.click()
+    form.wait()
+    saved = workspace.connections["Contoso <b>"]
+    assert (saved.agreed, saved.terms_accepted, saved.account_name) == (True, True, "Contoso EU")
+    assert "✓ Connection &#x27;Contoso &lt;b&gt;&#x27; is saved: EMULATOR" in form.sentence
+    assert "data privacy: agreed by" in form.receipts._repr_html_()
+    assert form.value["existing"] == "Contoso <b>"
+
+
+def test_without_consent_it_is_saved_and_says_what_is_missing(form: ConnectForm) -> None:
+    form.value = {"name": "Contoso", **IDS, "accept_terms": True}
+    form.save()
+    assert "Nothing can be sent before somebody agrees to data privacy and compliance." in form.sentence
+
+
+def test_a_test_saves_nothing(form: ConnectForm, workspace: Workspace) -> None:
+    form.value = IDS
+    form.test_button.click()
+    form.wait()
+    assert "✓ It works: Contoso EU (111)." in form.sentence
+    assert workspace.connections.names() == []
+    assert list(workspace.sign_ins) == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"name": "X"}, "The customer id of the connection 'X' is missing"),
+        ({**IDS, "name": " "}, "The connection has no name yet"),
+        ({"name": "X", "customer_id": "222", "account_id": "one"}, "The account id is not a number"),
+        ({"name": "X", "customer_id": "111", "account_id": "222", "agree": True}, "are swapped"),
+    ],
+)
+def test_what_is_wrong_is_said(form: ConnectForm, choices: dict[str, Any], words: str) -> None:
+    form.value = choices
+    with pytest.raises((ArgumentError, ConnectionSetupError), match=words):
+        form.save()
+    form.wait()
+
+
+def test_a_connection_is_changed(form: ConnectForm, workspace: Workspace) -> None:
+    ci.connect("Contoso", **IDS, **BOTH)  # type: ignore[arg-type]  # texts and switches apart
+    form.refresh()
+    form.value = {"existing": "Contoso"}
+    assert (form.value["name"], form.value["account_id"], form.value["agree"]) == ("Contoso", "111", True)
+    form.value = {"name": "Contoso US", "account_id": "112", "share": ["administrator", "contributor"]}
+    code = form.code
+    changed = form.save()
+    assert (changed.name, changed.account_id, changed.shared_with) == (
+        "Contoso US",
+        "112",
+        ("administrator", "contributor"),
+    )
+    assert workspace.connections.names() == ["Contoso US"]
+    arguments = parse(COMMAND, code.magic.removeprefix("%ci_connect "), {})
+    assert arguments.switch("edit")
+    assert (arguments.given("rename"), arguments.given("account_id")) == ("Contoso US", "112")
+    assert arguments.all("share") == ["administrator", "contributor"]
+    form.wait()
+
+
+def test_consents_are_withdrawn(form: ConnectForm, workspace: Workspace) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH}
+    form.save()
+    form.withdraw_button.click()
+    form.wait()
+    assert not workspace.connections["Contoso"].agreed
+    assert (form.value["agree"], form.value["accept_terms"]) == (False, False)
+    assert "Nothing is sent through" in form.sentence
+    form.value = {"existing": ""}
+    with pytest.raises(ArgumentError, match="Choose a connection first"):
+        form.withdraw()
+    form.wait()
+
+
+@pytest.mark.parametrize("more", [{}, {"share": ["administrator", "viewer"], "flow": "env"}, {"agree": True}])
+def test_the_code_makes_the_same_connection(form: ConnectForm, workspace: Workspace, more: dict[str, Any]) -> None:
+    form.value = {"name": 'It\'s "ours"', **IDS, **more}
+    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_connect "), {})
+    assert [word.text for word in arguments.words] == ['It\'s "ours"']
+    assert arguments.given("customer_id") == "222"
+    assert arguments.switch("agree") == form.value["agree"]
+    made = eval(form.code.python, {"ci": ci})  # noqa: S307 - the code that the form gives
+    assert (made.name, made.account_id, made.flow) == ('It\'s "ours"', "111", form.value["flow"] or None)
+    assert made.shared_with == form.value["share"]
+    assert workspace.connections.names() == [made.name]
+    form.wait()
+
+
+class Person:
+    """Sees the code in the form, and answers."""
+
+    def __init__(self, form: ConnectForm) -> None:
+        self.seen = threading.Event()
+        self._before = form.hear
+        form.hear = self.hear  # type: ignore[method-assign]
+
+    def hear(self, sentence: str) -> None:
+        self._before(sentence)
+        if isinstance(sentence, SignInPrompt):
+            self.prompt = sentence
+            self.seen.set()
+
+
+@pytest.fixture
+def person(form: ConnectForm, monkeypatch: pytest.MonkeyPatch) -> Person:
+    monkeypatch.setattr("ci_magics.activation.signing_in.can_ask", lambda: True)
+    return Person(form)
+
+
+def test_a_code_is_shown_large_and_copyable_until_somebody_signs_in(
+    form: ConnectForm, person: Person, emulator: RunningEmulator
+) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "device"}
+    form.save_button.click()
+    assert person.seen.wait(20)
+    assert f">{person.prompt.code}</pre>" in form.sign_in_view.value
+    assert f"href='{person.prompt.address}'" in form.sign_in_view.value
+    assert form.cancel_button.layout.display is None
+    answer = emulator.session.post(person.prompt.address, data={"user_code": person.prompt.code, "answer": "accept"})
+    assert answer.ok
+    form.wait()
+    assert "is saved" in form.sentence
+    assert (form.sign_in_view.value, form.cancel_button.layout.display) == ("", "none")
+
+
+def test_a_sign_in_is_canceled(form: ConnectForm, person: Person, workspace: Workspace) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "device"}
+    form.save_button.click()
+    assert person.seen.wait(20)
+    form.cancel_button.click()
+    form.wait()
+    assert "The sign-in was canceled" in form.sentence
+    assert workspace.connections.names() == []
+    with pytest.raises(SignInError, match="canceled"):
+        person.prompt.require_going_on()
+
+
+def test_no_token_is_in_the_form(form: ConnectForm, emulator: RunningEmulator) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH}
+    form.save()
+    form.wait()
+    state = str({each: getattr(widget, "value", "") for each, widget in form.fields.items()}) + repr(form)
+    assert emulator.access_token not in state
+    assert "refresh" not in state
