@@ -80,10 +80,12 @@ def test_loading_twice_is_once(shell: InteractiveShell) -> None:
 def test_unloading_undoes_everything(shell: InteractiveShell) -> None:
     run(shell, "%load_ext autoreload")  # the extension manager brings a magic of its own at its first use
     before = known(shell)
+    assert shell.Completer.custom_matchers == []
     run(shell, "%load_ext ci_magics")
     assert known(shell) != before
+    assert len(shell.Completer.custom_matchers) == 1
     run(shell, "%unload_ext ci_magics")
-    assert (known(shell), ours(shell)) == (before, [])
+    assert (known(shell), ours(shell), shell.Completer.custom_matchers) == (before, [], [])
     assert "CiMagics" not in shell.magics_manager.registry
     run(shell, "%load_ext ci_magics")
     assert len(ours(shell)) == 1
