@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from ci_magics.activation.accounts import list_accounts as list_accounts
     from ci_magics.activation.audiences import audiences as audiences
     from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connection_removal import remove_connection as remove_connection
@@ -103,6 +104,7 @@ _HOMES = {
     "insights": "activation.insights",
     "inspect_rules": "segmentation.rule_counts",
     "list_exports": "activation.export_list",
+    "list_accounts": "activation.accounts",
     "list_segments": "activation.segment_list",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",

@@ -11,7 +11,7 @@ from ci_magics.activation.export_names import require_free
 from ci_magics.activation.exporting import chosen_segments
 from ci_magics.activation.order import Order, make_order
 from ci_magics.activation.previews import find_connection
-from ci_magics.activation.saved_exports import connection_of, keep_export
+from ci_magics.activation.saved_exports import change_export, connection_of
 from ci_magics.activation.segments import stored_segment
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.segmentation.segment import Segment
@@ -64,21 +64,25 @@ def edit_export(
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
     require(workspace, Verb.EDIT_EXPORT, connection_of(workspace, export))
-    document = document_of(export)
-    reset = [_choice(each) for each in without]
-    order = _edited(workspace, document.order, reset, choices)
-    used_email = email or (None if "email" in reset else document.email)
-    stored = chosen_segments(workspace, tuple(segments) or document.segments, used_email, order)
-    edited = ExportDocument(segments=tuple(each.record.name for each in stored), email=used_email, order=order)
-    wanted = replace(export, document=edited.model_dump(mode="json"))
-    if to is not None:
-        connection = find_connection(workspace, to)
+    connection = find_connection(workspace, to) if to is not None else None
+    if connection is not None:
         require(workspace, Verb.EDIT_EXPORT, connection)
-        wanted = replace(wanted, connection_id=connection.id, connection_name=connection.name)
     if rename is not None and rename != name:
         require_free(workspace, rename)
-        wanted = replace(wanted, name=rename)
-    return export if wanted == export else keep_export(workspace, wanted, Verb.EDIT_EXPORT, edited=name)
+    reset = [_choice(each) for each in without]
+
+    def edited(found: Export) -> Export:
+        document = document_of(found)
+        order = _edited(workspace, document.order, reset, choices)
+        used_email = email or (None if "email" in reset else document.email)
+        stored = chosen_segments(workspace, tuple(segments) or document.segments, used_email, order)
+        wanted = ExportDocument(segments=tuple(each.record.name for each in stored), email=used_email, order=order)
+        changed = replace(found, name=rename or found.name, document=wanted.model_dump(mode="json"))
+        if connection is not None:
+            changed = replace(changed, connection_id=connection.id, connection_name=connection.name)
+        return changed
+
+    return change_export(workspace, export, edited, Verb.EDIT_EXPORT, edited=name)
 
 
 def _edited(workspace: Workspace, order: Order, reset: Sequence[str], choices: dict[str, Any]) -> Order:

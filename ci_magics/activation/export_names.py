@@ -35,6 +35,11 @@ def require_free(workspace: Workspace, name: str) -> None:
     """Refuse a name that another export has; see `require_name` too."""
     require_name(name)
     if name in workspace.exports:
-        raise ArgumentError(
-            f"There is an export '{name}' already.", "Choose another name, or remove that one first.", code="name_taken"
-        )
+        raise name_taken(name)
+
+
+def name_taken(name: str) -> ArgumentError:
+    """Return the error for a name that another export has."""
+    return ArgumentError(
+        f"There is an export '{name}' already.", "Choose another name, or remove that one first.", code="name_taken"
+    )

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ci_magics.activation.saved_exports import connection_of, keep_export
+from ci_magics.activation.saved_exports import change_export, connection_of
 from ci_magics.activation.schedule import Schedule, schedule_of
 from ci_magics.activation.system_schedule import SystemSchedule
 from ci_magics.errors import ArgumentError, quoted_list
@@ -70,19 +70,26 @@ def schedule_export(
         )
     document = schedule.document() if schedule else None
     clock = clock or SystemClock()
-    chosen = []
-    for export in exports:
-        stays = not changes_timing or (bool(keep) and export.schedule is not None)
+    now = clock.now()
+
+    def scheduled(found: Export) -> Export:
+        stays = not changes_timing or (bool(keep) and found.schedule is not None)
         wanted = replace(
-            export,
-            schedule=export.schedule if stays else document,
-            active=(True if changes_timing and not stays else export.active) if active is None else active,
+            found,
+            schedule=found.schedule if stays else document,
+            active=(found.active or not stays) if active is None else active,
         )
-        if wanted != export:
-            wanted = replace(wanted, scheduled_at=clock.now())
-            wanted = keep_export(workspace, wanted, Verb.SCHEDULE_EXPORT, schedule=schedule_text(wanted))
-        chosen.append(wanted)
-    return chosen
+        return wanted if wanted == found else replace(wanted, scheduled_at=now)
+
+    chosen_text = str(schedule) if schedule else "with the system refresh" if follow_system else ""
+    return [
+        change_export(workspace, each, scheduled, Verb.SCHEDULE_EXPORT, schedule=chosen_text, turned=_turned(active))
+        for each in exports
+    ]
+
+
+def _turned(active: bool | None) -> str:
+    return "" if active is None else "on" if active else "off"
 
 
 def schedule_text(export: Export, system: SystemSchedule | None = None) -> str:

@@ -15,10 +15,10 @@ from ci_magics.activation.export_runs import BY_SYSTEM, Show, run_one
 from ci_magics.activation.notebook_execution import execute_notebook
 from ci_magics.activation.notifying import tell_of_refresh
 from ci_magics.activation.refresh_report import RefreshReport
-from ci_magics.activation.run import COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
+from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.segment_refreshes import SegmentRefresh, refresh_segments
-from ci_magics.errors import ExportRefusedError
+from ci_magics.errors import ExportRefusedError, ExportStoppedError
 from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
@@ -93,6 +93,9 @@ def refresh(
                 if error is not None:
                     return _end(workspace, replace(record, reason=str(error)), FAILED, show, clock)
             return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), seen, show, clock)
+        except (KeyboardInterrupt, ExportStoppedError):
+            _end(workspace, record, CANCELED, show, clock)
+            raise
         except BaseException as error:
             _end(workspace, replace(record, reason=f"It broke off ({type(error).__name__})."), FAILED, show, clock)
             raise
@@ -208,7 +211,8 @@ def _new(workspace: Workspace, trigger: str, notebook: str | Path | None, now: d
 def _end(workspace: Workspace, record: Refresh, status: str, show: Show, clock: Clock) -> RefreshReport:
     ended = replace(record, status=status, finished_at=clock.now())
     workspace.refreshes.put(ended)
-    tell_of_refresh(workspace, ended, show)
+    if status != CANCELED:
+        tell_of_refresh(workspace, ended, show)
     workspace.audit.note(
         Verb.REFRESH_ALL,
         ended.name,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ci_magics.activation.export_document import ExportDocument
-from ci_magics.activation.export_names import require_free, require_name
+from ci_magics.activation.export_names import name_taken, require_free, require_name
 from ci_magics.activation.order import Order
 from ci_magics.activation.segments import StoredSegment
 from ci_magics.matching.coverage import LARGEST_ORIGINAL
@@ -48,27 +48,61 @@ def save_export(
     earlier = workspace.exports.get(name)
     if earlier is not None:
         require(workspace, Verb.EDIT_EXPORT, connection_of(workspace, earlier))
-    made = earlier or _new(workspace, name)
-    export = replace(
-        made,
-        connection_id=connection.id,
-        connection_name=connection.name,
-        document=document.model_dump(mode="json"),
-    )
-    if export == earlier:
-        return earlier
+
+    def saved(found: Export | None) -> Export:
+        wanted = replace(
+            found or _new(workspace, name),
+            connection_id=connection.id,
+            connection_name=connection.name,
+            document=document.model_dump(mode="json"),
+        )
+        return wanted if wanted == found else _signed(workspace, wanted)
+
+    before, export = workspace.exports.put_as(name, saved)
+    if export == before:
+        return export
     _warn_of_size(stored, show)
-    if earlier is not None:
+    if before is not None:
         show(f"The export '{name}' was replaced; its schedule stays.")
-    return keep_export(workspace, export, Verb.SAVE_EXPORT, replaced=earlier is not None)
+    _note(workspace, export, Verb.SAVE_EXPORT, replaced=before is not None)
+    return export
 
 
-def keep_export(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str) -> Export:
-    """Write an export down as saved just now by whoever works here."""
-    kept = replace(export, saved_by=workspace.user, saved_at=datetime.now(UTC))
-    workspace.exports.put(kept)
-    workspace.audit.note(verb, kept.name, connection=kept.connection_name, segments=kept.segments, **facts)
+def change_export(
+    workspace: Workspace, export: Export, changed: Callable[[Export], Export], verb: Verb, **facts: bool | str
+) -> Export:
+    """Change an export as it is at this moment, whatever others change of it meanwhile.
+
+    Parameters
+    ----------
+    changed
+        Returns what the export becomes; when that is what it was, nothing is written.
+
+    Raises
+    ------
+    NotFoundError
+        Somebody has removed it.
+    """
+
+    def saved(found: Export) -> Export:
+        wanted = changed(found)
+        return found if wanted == found else _signed(workspace, wanted)
+
+    kept = next(iter(workspace.exports.change(saved, id=export.id)), None)
+    if kept is None:
+        return workspace.exports[export.name]  # says that there is none
+    if kept != export:
+        _note(workspace, kept, verb, **facts)
     return kept
+
+
+def _signed(workspace: Workspace, export: Export) -> Export:
+    """Return an export as saved just now by whoever works here."""
+    return replace(export, saved_by=workspace.user, saved_at=datetime.now(UTC))
+
+
+def _note(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str) -> None:
+    workspace.audit.note(verb, export.name, connection=export.connection_name, segments=export.segments, **facts)
 
 
 def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None) -> Export:
@@ -87,7 +121,15 @@ def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None)
     require_free(workspace, new)
     now = datetime.now(UTC)
     copy = replace(export, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=now, scheduled_at=now)
-    return keep_export(workspace, copy, Verb.DUPLICATE_EXPORT, duplicated=name)
+
+    def saved(found: Export | None) -> Export:
+        if found is not None:
+            raise name_taken(new)
+        return _signed(workspace, copy)
+
+    _before, kept = workspace.exports.put_as(new, saved)
+    _note(workspace, kept, Verb.DUPLICATE_EXPORT, duplicated=name)
+    return kept
 
 
 def detach_export(*names: str, workspace: Workspace | None = None) -> list[Export]:
@@ -97,7 +139,7 @@ def detach_export(*names: str, workspace: Workspace | None = None) -> list[Expor
     for export in exports:
         require(workspace, Verb.DETACH_EXPORT, connection_of(workspace, export))
     return [
-        keep_export(workspace, export.detached(), Verb.DETACH_EXPORT, detached_from=export.connection_name)
+        change_export(workspace, export, Export.detached, Verb.DETACH_EXPORT, detached_from=export.connection_name)
         for export in exports
     ]
 

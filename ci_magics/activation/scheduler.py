@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,7 @@ def run_scheduler(
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.REFRESH_ALL)
-    scheduler = BlockingScheduler(timezone=UTC)
+    scheduler = BlockingScheduler(timezone=UTC, logger=_only_errors())
     scheduler.add_job(
         lambda: look(workspace, show, clock),
         NextMoment(workspace),
@@ -103,6 +104,13 @@ def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None 
         return
     if report.segments or report.exports:
         show(repr(report))
+
+
+def _only_errors() -> logging.Logger:
+    """Return where APScheduler writes: at each look, it would say that a long refresh is still on its way."""
+    logger = logging.getLogger("ci_magics.scheduler")
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 def _end_when_told(scheduler: Any) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ci_magics.cli.command import DONE, FAILED, PARTLY, Commands, add_command, answer
+from ci_magics.errors import CiError
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +25,13 @@ def add(commands: Commands) -> None:
 def _refresh(options: argparse.Namespace) -> int:
     from ci_magics.activation.refreshing import refresh
 
-    report = refresh(due_only=options.due, notebook=options.notebook, show=_say)
+    try:
+        report = refresh(due_only=options.due, notebook=options.notebook, show=_say)
+    except CiError as error:
+        if not (options.due and error.code == "refresh_running"):
+            raise
+        answer(options, error.document(), str(error))  # what is due is being done
+        return DONE
     answer(options, report.document(), repr(report))
     if report.reason or report.not_completed:
         return FAILED

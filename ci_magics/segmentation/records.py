@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 _TRUE = ("true", "True", "TRUE", "1")
 
 
@@ -53,7 +53,10 @@ def csv_batches(
     asked = list(wanted or schema.names)
     reader = pa_csv.open_csv(
         stream,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=list(names) if names else None),
+        # With threads of its own, Arrow would read far ahead; several files are read at a time as it is.
+        read_options=pa_csv.ReadOptions(
+            use_threads=False, block_size=_BLOCK, column_names=list(names) if names else None
+        ),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(asked, pa.string()),

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import contoso
+import nbformat
+import polars as pl
+import pytest
+from holding import HeldClock
+
+import ci_magics as ci
+from ci_magics.cli import main
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+
+@pytest.fixture(autouse=True)
+def saved(emulator: RunningEmulator, workspace: Workspace, tmp_path: Path) -> None:
+    """An export of a file, which follows the system refresh."""
+    assert emulator
+    assert workspace
+    contoso.connect()
+    pl.from_pandas(contoso.people(5)).write_parquet(tmp_path / "all.parquet")
+    ci.segment("All", str(tmp_path / "all.parquet"))
+    ci.export("All", to=contoso.NAME, save="Daily")
+
+
+def test_one_pass_ends_with_0_and_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refresh", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["status"], report["trigger"]) == ("Completed", "command")
+    assert [each["segment"] for each in report["segments"]] == ["All"]
+    assert [(each["export"], each["accepted"]) for each in report["exports"]] == [("Daily", 5)]
+
+
+def test_nothing_due_is_done_too(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> None:
+    assert main(["refresh", "--due"]) == 0
+    assert "nothing was due" in capsys.readouterr().out
+    assert list(workspace.refreshes) == []
+
+
+def test_what_failed_ends_with_1_and_what_was_refused_in_part_with_3(
+    capsys: pytest.CaptureFixture[str], emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial"}])
+    assert main(["refresh"]) == 3
+    assert "Completed with errors" in capsys.readouterr().out
+    (tmp_path / "all.parquet").unlink()
+    assert main(["refresh", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [each["status"] for each in report["exports"]] == ["Skipped"]
+
+
+def test_a_notebook_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "weekly.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), file)
+    assert main(["refresh", "--notebook", str(file)]) == 1
+    assert "A cell of weekly.ipynb failed: ZeroDivisionError." in capsys.readouterr().out
+    assert main(["refresh", "--notebook", str(tmp_path / "none.ipynb")]) == 1
+
+
+def test_a_refresh_on_its_way_is_no_failure_of_a_timer(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = datetime.now(UTC)
+    since = HeldClock(now - timedelta(hours=2))
+    ci.schedule_export("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
+    workspace.locks.take("refresh", "another")
+    assert main(["refresh", "--due"]) == 0
+    assert "Another refresh is on its way" in capsys.readouterr().out
+    assert main(["refresh"]) == 1
