@@ -33,8 +33,9 @@ def _save(path: Path) -> None:
     for place, cell in enumerate(notebook.cells):
         cell.setdefault("id", f"cell-{place:02d}")
         cell.metadata.pop("execution", None)
-    if not any("widget-view" in str(cell.get("outputs", "")) for cell in notebook.cells):
-        notebook.metadata.pop("widgets", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # a form shows its HTML
+    notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
 
 

@@ -11,7 +11,7 @@ from traitlets import TraitError
 from ci_magics.errors import ArgumentError, nearest_name
 
 LABEL = {"description_width": "130px"}
-_WIDE = {"width": "100%", "max_width": "620px"}
+_WIDE = {"width": "calc(100% - 4px)", "max_width": "620px"}
 
 
 def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:

@@ -24,6 +24,8 @@ _COLORS = {
     "error": "var(--jp-error-color0, #b3261e)",
     "done": "var(--jp-success-color0, #1b6e3c)",
 }
+#: Lines of text stand as close together as those of a notebook, not as far apart as fields.
+_STYLE = "<style>.ci-form .widget-html-content {line-height: 1.4}</style>"
 _MARKS = {"info": "", "error": "✗ ", "done": "✓ "}
 
 
@@ -45,7 +47,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.is_busy = False
         self._threads: list[threading.Thread] = []
         self.status = page("status")
-        self._heading = widgets.HTML(f"<h3 style='margin:4px 0 8px'>{html.escape(self.title)}</h3>")
+        self._heading = widgets.HTML(f"{_STYLE}<h3 style='margin:4px 0 8px'>{html.escape(self.title)}</h3>")
         self.code_view = page("code-view")
         self.code_button = button("Copy as code", "copy", self._code_clicked, hint="The same as a magic and in Python")
         super().__init__(layout=widgets.Layout(max_width="960px", padding="8px 12px"))
@@ -147,6 +149,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
         bundle = self._repr_mimebundle_()
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data["text/html"] = self.summary  # the receipts stand below, in an output of their own
         display(data, metadata=next(iter(metadata), None), raw=True)  # type: ignore[no-untyped-call]  # IPython's
         self.receipts.show()
 

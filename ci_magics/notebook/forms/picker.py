@@ -42,7 +42,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._search = widgets.Text(
             description=f"Find in {label.lower()}",
             placeholder="type a part of the name",
-            layout=widgets.Layout(width="100%", max_width="620px"),
+            layout=widgets.Layout(width="calc(100% - 4px)", max_width="620px"),
             style=LABEL,
         )
         self._search.observe(lambda _change: self._draw(), names="value")

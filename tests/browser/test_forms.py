@@ -1,0 +1,300 @@
+"""The forms as a person uses them: from the connection to the receipt, by mouse and by keyboard alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+    from tests.conftest import RunningEmulator
+
+START = "%load_ext ci_magics\nfrom ci_magics.sample import customers as sample\ncustomers = sample(4_000)"
+CONNECTED = f"""{START}
+%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms
+%ci_segment "Dutch" customers --where "Country = 'NL' AND MarketingConsent" --quiet
+%ci_segment "Big spenders" customers --where "TotalSpend > 100" --quiet"""
+ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111"
+DONE = re.compile("Completed: [0-9\u2009]+ accepted, 0 rejected")
+SOON = 60_000
+FORMS = ("%ci_connect", "%ci_segment", "%ci_preview", "%ci_export", "%ci_exports")
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+
+
+def forms(page: Page) -> Locator:
+    return page.locator(".ci-form")
+
+
+def said(form: Locator, words: str | re.Pattern[str]) -> None:
+    expect(form.get_by_role("status")).to_contain_text(words, timeout=SOON)
+
+
+def press(form: Locator, name: str) -> None:
+    form.get_by_role("button", name=name, exact=True).click()
+
+
+def opened(lab: Lab, name: str, *cells: str) -> Page:
+    page = lab.open(name, *cells)
+    page.set_viewport_size({"width": 1200, "height": 1400})
+    lab.run_all(page)
+    expect(forms(page)).to_have_count(sum(cell.startswith("%ci") for cell in cells), timeout=SOON)
+    return page
+
+
+def violations(page: Page) -> list[Any]:
+    found = Axe().run(page, context=".ci-form").response["violations"]
+    return [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+
+
+def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
+    page = opened(lab, "job", START, "%ci_connect")
+    connect = forms(page)
+    connect.get_by_label("Name").fill("Forms only")
+    connect.get_by_label("Address bar").fill(ADDRESS)
+    expect(connect.get_by_label("Customer id")).to_have_value("222", timeout=SOON)
+    expect(connect.get_by_text("Account: Contoso EU (111)")).to_be_visible(timeout=SOON)
+    connect.get_by_label("I agree to data privacy").check()
+    connect.get_by_label("I accept the Customer Match terms").check()
+    press(connect, "Save")
+    said(connect, "✓ Connection 'Forms only' is saved: EMULATOR: nothing left this machine")
+    page.screenshot(path=screenshots / "forms-connect.png")
+    page.close()
+
+    page = opened(lab, "job-segment", START, "%ci_segment")
+    segment = forms(page)
+    expect(segment.locator(".ci-total")).to_contain_text("4\u2009000 profiles", timeout=SOON)
+    segment.get_by_label("Name").fill("Dutch by form")
+    press(segment, "Add condition")
+    segment.get_by_label("Column", exact=True).select_option("Country")
+    segment.get_by_label("is", exact=True).select_option("is any of")
+    segment.get_by_label("NL", exact=True).check()
+    press(segment, "Add condition")
+    segment.get_by_label("Column", exact=True).nth(1).select_option("MarketingConsent")
+    expect(segment.locator(".ci-total")).to_contain_text(
+        re.compile("[0-9\u2009]+ of 4\u2009000 profiles"), timeout=SOON
+    )
+    expect(segment.locator(".ci-count").first).to_contain_text("profiles", timeout=SOON)
+    page.screenshot(path=screenshots / "forms-segment.png")
+    press(segment, "Save segment")
+    said(segment, "✓ Segment 'Dutch by form'")
+    page.close()
+
+    page = opened(lab, "job-export", "%load_ext ci_magics", "%ci_preview", "%ci_export")
+    coverage, export = forms(page).all()
+    coverage.get_by_label(re.compile("^Dutch by form")).check()
+    expect(coverage.get_by_alt_text(re.compile("^Coverage of Dutch by form"))).to_be_visible(timeout=SOON)
+    export.get_by_label("Connection").select_option(label="Forms only: emulator, Contoso EU")
+    export.get_by_label(re.compile("^Dutch by form")).check()
+    press(export, "Show the plan")
+    expect(export.locator(".ci-plan table")).to_contain_text("create", timeout=SOON)
+    expect(export.get_by_role("button", name="Push")).to_be_disabled()
+    export.get_by_label("I have read the plan").check()
+    export.scroll_into_view_if_needed()
+    page.screenshot(path=screenshots / "forms-plan.png")
+    press(export, "Push")
+    said(export, DONE)
+    expect(export.locator(".ci-progress-text")).to_contain_text("100%")
+    bar = export.locator(".ci-progress .progress").bounding_box() or export.locator(".ci-progress").bounding_box()
+    assert bar is not None
+    assert bar["width"] > 100
+    expect(page.locator(".jp-RenderedHTMLCommon", has_text="Receipts of the form 'Export").first).to_contain_text(DONE)
+    press(export, "Copy as code")
+    expect(export.locator(".ci-code-view")).to_contain_text('%ci_export "Dutch by form" --to "Forms only"')
+    export.get_by_role("button", name="Copy: As a magic").click()
+    expect(export.get_by_role("button", name="Copy: As a magic")).to_have_text("Copied")
+    page.screenshot(path=screenshots / "forms-receipt.png")
+    assert page.problems == []  # type: ignore[attr-defined]
+    page.close()
+
+
+def tab_to(page: Page, target: Locator, most: int = 40) -> None:
+    """Press Tab until a field has the focus."""
+    for _ in range(most):
+        if target.evaluate("each => each === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {target}")
+
+
+def test_an_export_by_keyboard_alone(lab: Lab) -> None:
+    page = opened(lab, "keyboard", CONNECTED, "%ci_export")
+    form = forms(page)
+    form.get_by_label("Connection").focus()  # from here on only keys
+    page.keyboard.type("Contoso EU")
+    tab_to(page, form.get_by_label(re.compile("^Dutch \\(")))
+    page.keyboard.press("Space")
+    tab_to(page, form.get_by_role("button", name="Show the plan"))
+    page.keyboard.press("Enter")
+    expect(form.locator(".ci-plan table")).to_be_visible(timeout=SOON)
+    said(form, "This is the plan. Confirm it, then push.")
+    tab_to(page, form.get_by_label("I have read the plan"))
+    page.keyboard.press("Space")
+    expect(form.get_by_role("button", name="Push")).to_be_enabled()
+    tab_to(page, form.get_by_role("button", name="Push"))
+    page.keyboard.press("Enter")
+    said(form, re.compile("Completed: "))
+    page.close()
+
+
+def test_the_focus_goes_from_top_to_bottom(lab: Lab) -> None:
+    page = opened(lab, "order", CONNECTED, "%ci_export")
+    form = forms(page)
+    form.get_by_label(re.compile("^Dutch \\(")).check()
+    expect(form.get_by_role("button", name="Show the plan")).to_be_enabled()
+    form.get_by_label("Connection").focus()
+    order = ["segments", "mode", "more-choices", "show-plan", "copy"]
+    reached: list[str] = []
+    while len(reached) < len(order):
+        page.keyboard.press("Tab")
+        classes = page.evaluate("() => document.activeElement.closest('[class*=ci-]').className").split()
+        name = next(each for each in order if f"ci-{each}" in classes)
+        reached += [name] if name not in reached else []
+    assert reached == order
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def all_forms(lab: Lab) -> Iterator[Page]:
+    page = opened(lab, "all-forms", CONNECTED, *FORMS)
+    expect(page.locator(".ci-total")).to_contain_text("profiles", timeout=SOON)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_form_has_a_fault_that_axe_knows(all_forms: Page, theme: str) -> None:
+    all_forms.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    expect(all_forms.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    expect(all_forms.locator("#jp-SplashScreen, .jp-Splash")).to_have_count(0, timeout=SOON)
+    assert violations(all_forms) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1200, 1400), (640, 800)], ids=["wide", "zoomed"])
+def test_nothing_is_cut_off(all_forms: Page, width: int, height: int, screenshots: Path) -> None:
+    all_forms.set_viewport_size({"width": width, "height": height})  # 640 wide: 1280 at 200 % zoom
+    for number, form in enumerate(forms(all_forms).all()):
+        for button in form.locator("button:visible").all():
+            assert button.evaluate("each => each.scrollWidth <= each.clientWidth + 1"), button.inner_text()
+        for field in form.locator("select:visible, input[type=text]:visible").all():
+            box = field.bounding_box()
+            assert box is not None
+            assert box["width"] > 40
+        form.scroll_into_view_if_needed()
+        all_forms.screenshot(path=screenshots / f"forms-{FORMS[number][1:]}-{width}.png")
+
+
+def test_every_form_has_one_status_line_that_is_read_aloud(all_forms: Page) -> None:
+    for form in forms(all_forms).all():
+        status = form.get_by_role("status")
+        expect(status).to_have_count(1)
+        expect(status).to_have_attribute("aria-live", "polite")
+
+
+def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:
+    page = opened(lab, "again", CONNECTED, "%ci_export")
+    forms(page).get_by_label(re.compile("^Dutch \\(")).check()
+    forms(page).get_by_label("Mode").select_option("add: only add these people")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    lab.wait_for_kernel(page)
+    expect(forms(page).get_by_label(re.compile("^Dutch \\("))).to_be_checked(timeout=SOON)
+    expect(forms(page).get_by_label("Mode").locator("option:checked")).to_have_text("add: only add these people")
+    page.close()
+
+
+def test_reopened_without_trust_the_receipt_is_there(lab: Lab, screenshots: Path) -> None:
+    page = opened(lab, "to-reopen", CONNECTED, "%ci_export")
+    form = forms(page)
+    form.get_by_label(re.compile("^Dutch \\(")).check()
+    press(form, "Show the plan")
+    form.get_by_label("I have read the plan").check(timeout=SOON)
+    press(form, "Push")
+    said(form, re.compile("Completed: "))
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.close()
+    copy = lab.folder / "reopened.ipynb"
+    shutil.copy(lab.folder / "to-reopen.ipynb", copy)
+    document = json.loads(copy.read_text("utf-8"))
+    document["cells"][0]["source"] += "\n# changed by somebody else"  # another text has no signature
+    copy.write_text(json.dumps(document), "utf-8")
+    page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.goto(f"{lab.base_url}/lab/tree/reopened.ipynb?reset")
+    outputs = page.locator(".jp-OutputArea-output")
+    expect(outputs.filter(has_text="run the cell to use the form")).to_be_visible(timeout=SOON)
+    expect(outputs.filter(has_text=re.compile("UTC: Completed: "))).to_be_visible()
+    page.screenshot(path=screenshots / "forms-untrusted.png")
+    page.close()
+
+
+@pytest.fixture
+def lasting(
+    tmp_path: Path,
+    start_lab: Callable[..., AbstractContextManager[Lab]],
+    emulator_process: RunningEmulator,
+) -> Iterator[Lab]:
+    """JupyterLab with an emulator that outlives its kernels, and lets the second call wait for a minute."""
+    folder = tmp_path / "lasting"
+    folder.mkdir()
+    held_up = {"operation": "ApplyCustomerListUserData", "call": 2, "fault": "117"}
+    emulator_process.control("POST", "/faults", [held_up])
+    with start_lab(folder, CI_MAGICS_EMULATOR=emulator_process.base_url) as running:
+        yield running
+    emulator_process.control("POST", "/faults", [])
+
+
+def test_a_run_whose_kernel_is_killed_is_resumed_in_the_form(lasting: Lab, emulator_process: RunningEmulator) -> None:
+    numbered = 'import os, pathlib\n_ = pathlib.Path("kernel.pid").write_text(str(os.getpid()))'
+    page = opened(lasting, "killed", f"{CONNECTED}\n{numbered}", "%ci_export")
+    form = forms(page)
+    form.get_by_label(re.compile("^Dutch \\(")).check()
+    press(form, "Show the plan")
+    form.get_by_label("I have read the plan").check(timeout=SOON)
+    press(form, "Push")
+    said(form, "Trying again in")
+    os.kill(int((lasting.folder / "kernel.pid").read_text()), signal.SIGKILL)
+    page.get_by_role("button", name="Ok", exact=True).click(timeout=SOON)
+    lasting.wait_for_kernel(page)
+    emulator_process.control("POST", "/faults", [])
+    lasting.run_all(page)
+    expect(form.get_by_label("Interrupted run")).to_be_visible(timeout=SOON)
+    press(form, "Resume this run")
+    said(form, DONE)
+    expect(form.get_by_label("Interrupted run")).to_be_hidden()
+    page.close()
+
+
+def test_two_notebooks_at_once(lab: Lab) -> None:
+    one = opened(lab, "first", CONNECTED, "%ci_export")
+    other = opened(lab, "second", CONNECTED, "%ci_export")
+    for page, name in ((one, "Dutch"), (other, "Big spenders")):
+        forms(page).get_by_label(re.compile(f"^{name} \\(")).check()
+        press(forms(page), "Show the plan")
+        forms(page).get_by_label("I have read the plan").check(timeout=SOON)
+    for page in (one, other):
+        press(forms(page), "Push")
+    for page in (one, other):
+        said(forms(page), re.compile("Completed: "))
+        page.close()
+
+
+def test_an_error_is_shown_in_the_status_line(lab: Lab) -> None:
+    page = opened(lab, "error", CONNECTED, "%ci_export")
+    form = forms(page)
+    form.get_by_label(re.compile("^Dutch \\(")).check()
+    press(form, "More choices")
+    form.get_by_label("Membership days").fill("soon")
+    press(form, "Show the plan")
+    said(form, "✗ The membership is not a number of days.")
+    page.close()
