@@ -16,6 +16,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 ADDRESS = re.compile(r"[A-Za-z0-9._+-]{2,}@[A-Za-z0-9-]+\.[a-z]")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 MACHINE = re.compile(r"/(?:tmp|home|Users|root)/|site-packages|ipykernel_\d")
+TOKEN = re.compile(r"\beyJ[\w-]{16,}|Bearer \w|\b[A-Za-z0-9_-]{43}\b")
 PICTURE = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)")
 
 
@@ -34,7 +35,7 @@ def outputs(path: Path) -> str:
 def test_a_saved_notebook_gives_nobody_away(path: Path) -> None:
     shown = outputs(path)
     assert len(shown) > 1_000
-    for what in (ADDRESS, HASH, MACHINE):
+    for what in (ADDRESS, HASH, MACHINE, TOKEN):
         assert what.findall(shown) == []
 
 

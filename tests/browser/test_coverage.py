@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
@@ -104,4 +105,24 @@ def test_a_notebook_that_nobody_trusts_shows_it_too(opened: Page, lab: Lab, scre
     is_shown(page.locator(_OUTPUT).first, "^Coverage of Loyal customers: profiles")
     expect(page.locator("table").first).to_contain_text("no address")
     page.screenshot(path=screenshots / "coverage-untrusted.png")
+    page.close()
+
+
+def test_notebook_7_shows_it_too(lab: Lab, screenshots: Path) -> None:
+    page = lab.open("seven", "1 + 1")
+    page.close()
+    cells = [nbformat.v4.new_code_cell(cell) for cell in (SETUP, ONE, "%ci_export")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), lab.folder / "seven.ipynb")
+    page = lab.browser.new_page(viewport={"width": 1200, "height": 1600})
+    page.goto(f"{lab.base_url}/notebooks/seven.ipynb")
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=60_000,
+    )
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    image = page.locator(_OUTPUT).first
+    expect(image).to_be_visible(timeout=60_000)
+    is_shown(image, "^Coverage of Loyal customers: profiles")
+    expect(page.locator(".ci-form")).to_be_visible(timeout=60_000)
+    page.screenshot(path=screenshots / "notebook-7.png")
     page.close()
