@@ -128,6 +128,7 @@ def unload(shell: InteractiveShell) -> None:
     remove_matcher(shell, instance.matcher)
     if instance in shell.configurables:
         shell.configurables.remove(instance)
+    shell.meta.pop("ci_magics.forms", None)
 
 
 def _unexpected(command: Command, error: Exception) -> CiError:

@@ -15,13 +15,15 @@ from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
 from ci_magics.notebook.forms.segment import SegmentForm
-from ci_magics.notebook.forms.segment_fields import FILES, SEGMENTS
+from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS
 from ci_magics.notebook.segment_magic import COMMAND
 from ci_magics.sample import customers
 from ci_magics.segmentation.rule_tree import Join, Operator
 from ci_magics.segmentation.rule_types import Kind
 
 if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
     from ci_magics.segmentation.rule_tree import Node
     from ci_magics.workspace.store import Workspace
 
@@ -257,3 +259,24 @@ def test_nothing_chosen_is_no_source(workspace: Workspace) -> None:
     assert form.value["source"] == FILES
     with pytest.raises(ArgumentError, match="The segment has no name yet"):
         form.code  # noqa: B018 - asking is the test
+
+
+def test_a_segment_of_customer_insights(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    ci.insights("Contoso")
+    form = SegmentForm(workspace, moment=0)
+    form.value = {"name": "Young men", "source": INSIGHTS}
+    with pytest.raises(ArgumentError, match="No segment there is chosen"):
+        form.save()
+    form.look_up_button.click()
+    form.wait()
+    assert "Male_under_40" in [value for _label, value in form.fields["from_insights"].options]
+    form.value = {"from_insights": "Male_under_40"}
+    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_segment "), {})
+    assert (arguments.given("from_insights"), arguments.given("instance")) == ("Male_under_40", "Contoso")
+    assert form.save().rows > 0
+    assert workspace.segments["Young men"].is_dynamic
+    made = eval(form.code.python, {"ci": ci})  # noqa: S307 - the code that the form gives
+    assert made.rows == workspace.segments["Young men"].rows

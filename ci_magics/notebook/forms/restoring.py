@@ -10,6 +10,7 @@ from IPython.core.getipython import get_ipython
 from ci_magics.notebook.forms.pattern import Form
 
 _Kind = TypeVar("_Kind", bound=Form)
+#: Where the shell keeps them; unloading the extension empties it.
 _PLACE = "ci_magics.forms"
 
 
@@ -42,11 +43,6 @@ def notebook_variables() -> Mapping[str, Any]:
     """Return the variables of the notebook, as they are at any moment."""
     shell = get_ipython()
     return shell.user_ns if shell else {}
-
-
-def forget_forms(shell: Any) -> None:
-    """Forget the forms of all cells; those that are shown go on."""
-    shell.meta.pop(_PLACE, None)
 
 
 def _cell_of(shell: Any) -> str | None:

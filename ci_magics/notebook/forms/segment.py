@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 
 import ci_magics as ci
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.insights_segment import InsightsSegment
+from ci_magics.activation.insights_source import Insights
 from ci_magics.activation.ruling import circumstances
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
-from ci_magics.notebook.forms.fields import button, page, row
+from ci_magics.notebook.forms.fields import button, offer, page, row, show
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, handled
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import Surroundings
-from ci_magics.notebook.forms.segment_fields import FILES, SEGMENTS, SegmentFields
+from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rule_types import Kind
 from ci_magics.segmentation.rules import Rule
@@ -78,7 +80,9 @@ class SegmentForm(Form):
     def refresh(self) -> None:
         """Look again which frames and segments there are; a rule that was begun stays."""
         rule = self._rule_if_complete() if not self._building else None
-        self._fields.offer_sources(earlier=bool(self.workspace.segments.names()))
+        self._fields.offer_sources(
+            earlier=bool(self.workspace.segments.names()), instances=self.workspace.insights.names()
+        )
         self._source_changed()
         if rule is not None:
             self.set_rule(rule.text)
@@ -150,6 +154,8 @@ class SegmentForm(Form):
         """The same segment as a magic and as a Python call."""
         name, rule, arguments = self._name(), self.rule, self._fields.arguments()
         source = self._fields.source.value
+        if source == INSIGHTS:
+            return self._insights_code(name)
         given = {**arguments, "rule": rule.text if rule else None}
         frame = self._frame()
         before = f"files = {frame!r}\n" if source == FILES else ""
@@ -159,16 +165,48 @@ class SegmentForm(Form):
             before + python_call("ci.segment", [name, *word], given),
         )
 
+    def look_up(self) -> list[str]:
+        """Ask Customer Insights for its segments, and offer them with their numbers of members."""
+        found = list(self._instance().segments())
+        offer(self._fields.there, [(_insights_label(each), each.name) for each in found])
+        self.say(f"{len(found)} segments: choose one.")
+        return [each.name for each in found]
+
+    def _instance(self) -> Insights:
+        if self._fields.instance.value is None:
+            raise ArgumentError(
+                "No instance of Customer Insights is known.",
+                "Open one: %ci_connect --insights NAME.",
+                code="no_instance",
+            )
+        return ci.insights(self._fields.instance.value, workspace=self.workspace, show=self.say)
+
+    def _insights_code(self, name: str) -> Code:
+        instance, there = self._fields.instance.value, self._there()
+        return Code(
+            magic_line("%ci_segment", [name], {"from_insights": there, "instance": instance}),
+            f"ci.segment({name!r}, ci.insights({instance!r}).segment({there!r}))",
+        )
+
+    def _there(self) -> str:
+        if not self._fields.there.value:
+            raise ArgumentError(
+                "No segment there is chosen.", "Look the segments up, then choose one.", code="no_source"
+            )
+        return str(self._fields.there.value)
+
     def _make_views(self) -> None:
         self._fresh_builder()
         self.total = page("total")
         self.text_view = page("rule-text")
         self.save_button = button("Save segment", "save", self._save_clicked, style="primary")
+        self.look_up_button = button("Look up segments", "look-up", self._look_up_clicked)
         self._rule_place = row(name="rule-place")
         self._rule_place.children = (self.builder.widget,)
         fields = self._fields
         self.lay_out(
-            fields.name, fields.source, fields.path, fields.email, fields.key, self._rule_place, self.total,
+            fields.name, fields.source, fields.path, fields.instance, fields.there,
+            self.look_up_button, fields.email, fields.key, self._rule_place, self.total,
             self.text_view, fields.keep, row(self.save_button, self.code_button),
         )  # fmt: skip
 
@@ -191,7 +229,7 @@ class SegmentForm(Form):
     def _watch(self) -> None:
         self._fields.source.observe(lambda _change: self._source_changed(), names="value")
         self._fields.path.observe(lambda _change: self._source_changed(), names="value")
-        for name in ("name", "email", "key", "keep"):
+        for name in ("name", "email", "key", "keep", "instance", "from_insights"):
             self.fields[name].observe(lambda _change: self._changed(), names="value")
 
     def _source_changed(self) -> None:
@@ -202,6 +240,10 @@ class SegmentForm(Form):
         self._fields.source_changed(self._source)
         self._fresh_builder()
         self._rule_place.children = (self.builder.widget,)
+        there = self._fields.source.value == INSIGHTS
+        for each in (self._rule_place, self.total, self.text_view):
+            show(each, not there)
+        show(self.look_up_button, there)
         self._building = False
         self._changed()
 
@@ -258,6 +300,8 @@ class SegmentForm(Form):
         return str(self._fields.name.value.strip())
 
     def _frame(self) -> Any:
+        if self._fields.source.value == INSIGHTS:
+            return self._instance().segment(self._there())
         frame = self._fields.frame()
         if frame is None and self._fields.source.value != SEGMENTS:
             raise ArgumentError("There is no source yet.", "Choose a frame, or name files.", code="no_source")
@@ -303,6 +347,15 @@ class SegmentForm(Form):
         return self._source.counter.count(rule, circumstances(self.workspace, self._source.frame, None, rule, key))
 
     @background
+    def _look_up_clicked(self) -> None:
+        self.say("Asking Customer Insights …")
+        self.look_up()
+
+    @background
     def _save_clicked(self) -> None:
         self.say("Making the segment …")
         self.save()
+
+
+def _insights_label(segment: InsightsSegment) -> str:
+    return segment.name if segment.members is None else f"{segment.name} ({counted(segment.members)} members)"

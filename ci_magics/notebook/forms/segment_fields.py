@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,6 +15,7 @@ from ci_magics.showing.numbers import counted
 
 FILES = "(files)"
 SEGMENTS = "(earlier segments)"
+INSIGHTS = "(Customer Insights)"
 _FOUND = ""
 
 
@@ -34,6 +35,8 @@ class SegmentFields:
         self.source = dropdown("Source", [], "source")
         self.path = entry("Files", "path", hint="customers.parquet, or customers-*.csv")
         self.path.continuous_update = False
+        self.instance = dropdown("Instance", [], "instance")
+        self.there = dropdown("Segment there", [], "there")
         self.email = dropdown("E-mail column", [], "email")
         self.key = dropdown("Key column", [], "key")
         self.keep = dropdown("Keep it", [], "keep")
@@ -45,18 +48,22 @@ class SegmentFields:
             "name": self.name,
             "source": self.source,
             "path": self.path,
+            "instance": self.instance,
+            "from_insights": self.there,
             "email": self.email,
             "key": self.key,
             "keep": self.keep,
         }
 
-    def offer_sources(self, *, earlier: bool) -> None:
-        """Offer the frames of the notebook, files, and earlier segments where there are any."""
+    def offer_sources(self, *, earlier: bool, instances: Sequence[str] = ()) -> None:
+        """Offer the frames of the notebook, files, and earlier segments and Customer Insights where there are any."""
         frames = frames_to_choose(self._variables)
         choices = [(_frame_label(name, frame), name) for name, frame in frames.items()]
         choices += [("files: CSV, Parquet or Excel", FILES)]
         choices += [("earlier segments alone", SEGMENTS)] if earlier else []
+        choices += [("a segment of Customer Insights", INSIGHTS)] if instances else []
         offer(self.source, choices)
+        offer(self.instance, [(each, each) for each in instances])
 
     def open(self) -> SegmentSource | None:
         """Return the source that is chosen; None for earlier segments alone, and before files are named.
@@ -88,7 +95,7 @@ class SegmentFields:
                     "This names no CSV, Parquet or Excel file.", "For example customers-*.parquet.", code="not_a_path"
                 )
             return self._same(path) if path else None
-        return self._variables.get(self.source.value) if self.source.value != SEGMENTS else None
+        return self._variables.get(self.source.value) if self.source.value not in (SEGMENTS, INSIGHTS) else None
 
     def _same(self, path: str) -> str:
         """Return the path as it was when it was opened, so that it is not opened again."""
@@ -98,6 +105,8 @@ class SegmentFields:
     def source_changed(self, source: SegmentSource | None) -> None:
         """Offer the columns of a source, and how a segment of it can be kept."""
         show(self.path, self.source.value == FILES)
+        for each in (self.instance, self.there):
+            show(each, self.source.value == INSIGHTS)
         columns = source.columns if source else []
         known = source.email if source else None
         others = [(column, column) for column in columns if column != known]
@@ -114,7 +123,7 @@ class SegmentFields:
     def arguments(self) -> dict[str, Any]:
         """Return what the public function takes beside name, frame and rule."""
         return {
-            "email": self.email.value if self.source.value != SEGMENTS else None,
+            "email": self.email.value if self.source.value not in (SEGMENTS, INSIGHTS) else None,
             "key": self.key.value or None,
             "static": self.keep.value == "static" and self.source.value in (FILES, SEGMENTS),
         }
@@ -125,6 +134,8 @@ class SegmentFields:
             had_choice = len(self.keep.options) > 1
             offer(self.keep, [("dynamic: evaluated again at each refresh", "dynamic"), snapshot])
             self.keep.value = self.keep.value if had_choice else "dynamic"
+        elif self.source.value == INSIGHTS:
+            offer(self.keep, [("dynamic: read again at each refresh", "dynamic")])
         else:  # a notebook's frame is not there when the notebook is not
             offer(self.keep, [("static: it reads a frame of this notebook", "static")])
 
