@@ -185,7 +185,6 @@ def lists() -> Any:
 
 ROWS = (
     Row(Verb.LIST_CONNECTIONS, "accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
-    Row(Verb.LIST_CONNECTIONS, "examination.doctor", Stage.connected, lambda _: ci.doctor()),
     Row(Verb.LIST_SEGMENTS, "segment_list.list_segments", Stage.made, lambda _: ci.list_segments()),
     Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
     Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_history", Stage.made, lambda _: ci.segment_history("All")),
