@@ -97,9 +97,8 @@ def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
 def test_a_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
     kernel = start()
     # Another name than before: a request that the stop button cut off may still arrive at the emulator.
-    kernel.shown(
-        f'{SEGMENT}\n%ci_segment Kept people --quiet\n{CONNECT}\n%ci_export Kept --to "Contoso EU" --save Weekly --run --quiet'
-    )
+    kernel.shown(f"{SEGMENT}\n%ci_segment Kept people --quiet\n{CONNECT}")
+    kernel.shown('%ci_export Kept --to "Contoso EU" --save Weekly --run --quiet')
     kernel.manager.restart_kernel(now=True)
     kernel.client.wait_for_ready(timeout=_PATIENCE)
     kernel.shown("%load_ext ci_magics\nimport ci_magics as ci")
