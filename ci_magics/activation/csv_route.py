@@ -34,6 +34,8 @@ from ci_magics.segmentation.records import csv_batches, csv_columns, record_sche
 AT_ONCE = 4
 _T = TypeVar("_T")
 _FILE = "a file of Customer Insights"
+#: Addresses of files expire; new ones that have expired too are asked for once more, and then it is no chance.
+_ATTEMPTS = 3
 
 
 class Files:
@@ -59,7 +61,7 @@ class Files:
 
     def read(self, number: int, work: Callable[[PartitionStream], _T]) -> _T:
         """Read one of them; see `read_partition`."""
-        for _attempt in range(2):
+        for _attempt in range(_ATTEMPTS):
             known = self._all
             try:
                 with reading(_FILE):

@@ -42,6 +42,10 @@ _SIGNATURE = re.compile(r"\bsig=[0-9a-f]+")
 _READY_HOURS = 24 * 365
 
 
+class _OvertakenError(Exception):
+    """The world was reset while a call waited."""
+
+
 class Front(tornado.web.RequestHandler):
     """Every request comes in here."""
 
@@ -71,7 +75,11 @@ class Front(tornado.web.RequestHandler):
             await self._write(reply)
             return
         injected = injection.next_fault(self.world, route.operation)
-        reply = await self._service(route, call, injected)
+        try:
+            reply = await self._service(route, call, injected)
+        except _OvertakenError:
+            self._hang_up()
+            return
         if injected.fault in ("lost_request", "lost_reply", "reset_mid_upload"):
             self._record(route.operation, 0, tracking_id)
             self._hang_up()
@@ -92,7 +100,7 @@ class Front(tornado.web.RequestHandler):
         if injected.fault == "slow":
             delay += injected.detail("seconds", 1.0)
         if delay:
-            await asyncio.sleep(delay)
+            await self._wait(delay)
         if injected.fault in ("lost_request", "reset_mid_upload"):
             return Reply()
         instead = injection.instead(self.world, route.operation, injected, call)
@@ -105,6 +113,13 @@ class Front(tornado.web.RequestHandler):
         except Refusal as refusal:
             reply = refusal.reply
         return injection.after(route.operation, injected, reply)
+
+    async def _wait(self, seconds: float) -> None:
+        """Let a call wait; one that was under way when the world was reset is no part of the new one."""
+        resets = self.world.resets
+        await asyncio.sleep(seconds)
+        if self.world.resets != resets:
+            raise _OvertakenError
 
     def _upload(self, call: Call, injected: Injected) -> Reply:
         reply, work = bulk.accept_file(self.world, call, injected)

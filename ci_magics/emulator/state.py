@@ -195,6 +195,7 @@ class World:
             "112": Account("112", "Contoso US", "F110US01", "222"),
         }
         self.running: Counter[str] = Counter()
+        self.resets = 0
         self.access_tokens: dict[str, Token] = {}
         self.refresh_tokens: dict[str, Token] = {}
         # Ids of another process must never fit, since clients remember them; and no id fits into a floating number.
@@ -203,6 +204,7 @@ class World:
 
     def reset(self) -> None:
         """Return to the start; tokens stay valid, ids are never given twice."""
+        self.resets += 1
         self.clock.reset()
         self.settings = Settings()
         self.insights = Insights(self.instance_id, self.clock.now())

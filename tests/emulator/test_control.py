@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import socket
 import subprocess
@@ -266,3 +267,14 @@ def test_an_emulator_ends_with_its_parent() -> None:
     child.stdin.close()
     assert child.wait(timeout=20) == 0
     child.stdout.close()
+
+
+def test_a_call_that_waits_across_a_reset_is_no_part_of_the_new_world(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/settings", {"delay_ms": 200})
+    connection = http.client.HTTPConnection(emulator.base_url.removeprefix("http://"))
+    body = json.dumps({"Audiences": [LIST]})
+    connection.request("POST", "/CampaignManagement/v13/Audiences", body, emulator.headers())
+    emulator.control("POST", "/reset")
+    with pytest.raises(http.client.RemoteDisconnected):
+        connection.getresponse()
+    assert emulator.audiences() == {}
