@@ -126,11 +126,16 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """An empty workspace, which is also the default one."""
+@pytest.fixture(autouse=True)
+def _workspace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that opens the default workspace never finds the one of whoever runs the tests."""
     monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def workspace(_workspace_of_its_own: None) -> Workspace:
+    """An empty workspace, which is also the default one."""
     return open_workspace()
 
 

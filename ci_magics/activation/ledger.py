@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ci_magics.activation.outdated import outdated, sent_to
 from ci_magics.errors import WorkspaceError
 from ci_magics.matching.hash_list import NOTHING, Hashes, HashList, as_column, of_column, without
 from ci_magics.workspace.models import AudienceRecord
@@ -58,21 +60,24 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
     ------
     LedgerLostError
         It is missing, damaged, of another audience, or older than the workspace says.
+    ExportRefusedError
+        Later, when hashes are asked for: another run has replaced it meanwhile.
     """
     try:
         with workspace.ledgers.opened(record.id) as file:
-            notes = file.schema_arrow.metadata or {}
+            generation, normalization = _generation(file), _notes(file).get(b"normalization")
             states = [file.read_row_group(group, ["state"])["state"].to_numpy() for group in range(file.num_row_groups)]
     except WorkspaceError:
         raise _lost(record) from None
     # A crash between file and row leaves the file one ahead; behind, it is an old copy.
-    is_old = int(notes.get(b"generation", b"-1")) < record.generation
-    if is_old or notes.get(b"normalization") != record.normalization.encode():
+    if generation < record.generation or normalization != record.normalization.encode():
         raise _lost(record)
 
     def part(group: int, state: int) -> Callable[[], Hashes]:
         def read() -> Hashes:
             with workspace.ledgers.opened(record.id) as file:
+                if _generation(file) != generation:
+                    raise outdated([sent_to(record.name)])
                 hashes = of_column(file.read_row_group(group, ["hash"])["hash"])
             chosen: Hashes = hashes[states[group] == state]
             return chosen
@@ -107,6 +112,14 @@ def after(before: Part, *, added: Hashes, removed: Hashes, unknown: Hashes) -> P
     members = np.concatenate([without(before[0], touched), added])
     maybe = np.concatenate([without(before[1], touched), unknown])
     return members, maybe
+
+
+def _generation(file: pq.ParquetFile) -> int:
+    return int(_notes(file).get(b"generation", b"-1"))
+
+
+def _notes(file: pq.ParquetFile) -> dict[bytes, bytes]:
+    return file.schema_arrow.metadata or {}
 
 
 def _table(part: Part) -> pa.Table:

@@ -223,7 +223,7 @@ def make_plan(
 ) -> Plan:
     """Work out what an export would do."""
     works = tuple(_works(workspace, services, connection, stored, order))
-    document = document_of(workspace, connection, order, works, services.conversation.clock.now())
+    document = document_of(connection, order, works, services.conversation.clock.now())
     return Plan(document, workspace, show, works, services)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from ci_magics import __version__
 from ci_magics.activation.guards import Guard
 from ci_magics.activation.order import Order
+from ci_magics.activation.outdated import outdated, sent_to
 from ci_magics.activation.planning import Work
-from ci_magics.errors import ExportRefusedError
+from ci_magics.activation.target import version_now
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.showing.numbers import counted
@@ -101,9 +102,7 @@ class PlanDocument(BaseModel):
     audiences: tuple[AudiencePlan, ...]
 
 
-def document_of(
-    workspace: Workspace, connection: Connection, order: Order, works: tuple[Work, ...], now: datetime
-) -> PlanDocument:
+def document_of(connection: Connection, order: Order, works: tuple[Work, ...], now: datetime) -> PlanDocument:
     """Write a plan down."""
     return PlanDocument(
         code_version=__version__,
@@ -115,7 +114,7 @@ def document_of(
         customer_id=order.customer_id or connection.customer_id,
         account_id=order.account_id or connection.account_id,
         order=order,
-        audiences=tuple(_audience_plan(workspace, work, order) for work in works),
+        audiences=tuple(_audience_plan(work, order) for work in works),
     )
 
 
@@ -131,11 +130,20 @@ def require_current(
     """
     changed = list(_changed(workspace, document, connection, works))
     if changed:
-        raise ExportRefusedError(
-            f"The plan is out of date, so nothing was sent: {'; '.join(changed)}.",
-            "Make the plan again.",
-            code="plan_outdated",
-        )
+        raise outdated(changed)
+
+
+def require_unmoved(workspace: Workspace, works: Sequence[Work]) -> None:
+    """Refuse audiences that another run has sent to since they were looked up: what was found there holds no more.
+
+    Raises
+    ------
+    ExportRefusedError
+        Naming them.
+    """
+    moved = [sent_to(work.target.name) for work in works if _ledger_version(workspace, work) != work.target.version]
+    if moved:
+        raise outdated(moved)
 
 
 def _changed(
@@ -158,23 +166,16 @@ def _changed_audience(workspace: Workspace, planned: AudiencePlan, work: Work) -
     elif planned.audience_id != (work.target.id or None):
         yield f"the audience '{planned.audience}' was made, deleted or exchanged"
     elif planned.ledger_version != _ledger_version(workspace, work):
-        yield f"something was sent to the audience '{planned.audience}'"
+        yield sent_to(planned.audience)
     elif planned.digest != work.changes.digest:
         yield f"what would be sent to the audience '{planned.audience}' is not the same"
 
 
 def _ledger_version(workspace: Workspace, work: Work) -> str | None:
-    """Return the version of what we know of an audience, as the workspace has it at this moment."""
-    if work.target.id:
-        known = workspace.audiences.where(environment=work.environment, audience_id=work.target.id)
-    else:
-        known = workspace.audiences.where(
-            environment=work.environment, account_id=work.account_id, segment_name=work.stored.record.name, chosen=False
-        )
-    return f"{known[-1].id[:8]}:{known[-1].generation}" if known else None
+    return version_now(workspace, work.environment, work.account_id, work.stored.record.name, work.target)
 
 
-def _audience_plan(workspace: Workspace, work: Work, order: Order) -> AudiencePlan:
+def _audience_plan(work: Work, order: Order) -> AudiencePlan:
     target, changes = work.target, work.changes
     return AudiencePlan(
         segment=work.stored.record.name,
@@ -187,7 +188,7 @@ def _audience_plan(workspace: Workspace, work: Work, order: Order) -> AudiencePl
         transport=work.transport,
         sends=_sends(work, order),
         guards=tuple(_found(each) for each in work.guards),
-        ledger_version=_ledger_version(workspace, work),
+        ledger_version=target.version,
         digest=changes.digest,
     )
 

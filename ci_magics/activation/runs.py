@@ -12,7 +12,7 @@ import pyarrow as pa
 from ci_magics.activation.consenting import require_consents
 from ci_magics.activation.guards import Guard, require_disjoint
 from ci_magics.activation.journal import begin_run
-from ci_magics.activation.plan_document import PlanDocument, require_current
+from ci_magics.activation.plan_document import PlanDocument, require_current, require_unmoved
 from ci_magics.activation.planning import Work
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing import Desk, push_audience, state_of
@@ -28,6 +28,8 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
 from ci_magics.workspace.store import Workspace
+
+CONCURRENT = "concurrent_run"
 
 #: Guards that a person may override; who did is written down.
 _OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
@@ -56,6 +58,8 @@ def start_run(
     try:
         stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
         if len(stopped) == len(works):
+            if all(each.code != CONCURRENT for each in stopped.values()):
+                require_unmoved(workspace, works)
             raise next(iter(stopped.values())).refusal()
         going = {number: work for number, work in enumerate(works) if number not in stopped}
         for work in going.values():
@@ -284,15 +288,12 @@ def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
 
 
 def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
-    """Return what keeps an audience from being pushed; without it, its locks are held afterwards."""
-    found = next((each for each in work.guards if each.stops), None)
-    if found is not None:
-        return found
+    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
     for name in work.locks:
         holder = workspace.locks.take(name, run_id)
         if holder is not None:
             return _concurrent(work.target.name, holder)
-    return None
+    return next((each for each in work.guards if each.stops), None)
 
 
 def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
@@ -317,7 +318,7 @@ def _lock_again(workspace: Workspace, push: PushRecord) -> None:
 def _concurrent(audience: str, holder: Holder) -> Guard:
     since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
     return Guard(
-        "concurrent_run",
+        CONCURRENT,
         f"Another run is sending to the audience '{audience}' (run {holder.run_id[:8]} of {holder.holder} on "
         f"{holder.host}, since {since}).",
         "Wait until it is done; a run whose process has ended is recognized and does not block.",

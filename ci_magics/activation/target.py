@@ -29,6 +29,8 @@ class Target:
         What we wrote down when we last sent to it; None where we never did.
     ledger
         What it holds; None where that is not known any more.
+    seen
+        What the workspace had of it when it was looked up; unlike ``record`` also one of an emulator that has ended.
     id
         Its number; empty where the list does not exist.
     """
@@ -37,6 +39,7 @@ class Target:
     remote: Audience | None
     record: AudienceRecord | None
     ledger: Ledger | None = field(repr=False)
+    seen: AudienceRecord | None = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -52,6 +55,11 @@ class Target:
     def renamed(self) -> bool:
         """Whether somebody gave the list another name since we last sent to it."""
         return self.remote is not None and self.record is not None and self.remote.name != self.record.name
+
+    @property
+    def version(self) -> str | None:
+        """What marks the moment at which it was looked up, to be compared with ``version_now``."""
+        return _version_of(self.seen)
 
     @property
     def known(self) -> Ledger:
@@ -70,27 +78,40 @@ def find_target(
 ) -> Target:
     """Look up the audience of a segment.
 
+    The workspace is read before Microsoft: a list that another run makes meanwhile is then not taken for a deleted one.
+
     Raises
     ------
     NotFoundError
         ``--audience`` names a list that does not exist or is no Customer Match list.
     """
+    account_id = services.conversation.caller.account_id
+    last = _last_record(workspace, connection.environment, account_id, segment_name) if order.audience is None else None
     lists = services.advertising.audiences()
     if order.audience is not None:
-        remote = named_audience(lists, order.audience)
-        record = _record_of(workspace, connection, remote.id)
-        return _target(workspace, remote.name, remote, record)
-    record = _last_record(workspace, services, connection, segment_name)
-    if record is not None:
-        remote_or_none = next((each for each in lists if each.id == record.audience_id), None)
-        if remote_or_none is None and _is_another_emulator(services, connection, record):
-            record = None
-        else:
-            name = remote_or_none.name if remote_or_none else record.name
-            return _target(workspace, name, remote_or_none, record)
-    remote_or_none = next((each for each in lists if audience_key(each.name) == audience_key(segment_name)), None)
-    known = _record_of(workspace, connection, remote_or_none.id) if remote_or_none else None
-    return _target(workspace, remote_or_none.name if remote_or_none else segment_name, remote_or_none, known)
+        return _known_target(workspace, connection, named_audience(lists, order.audience))
+    if last is not None:
+        remote = next((each for each in lists if each.id == last.audience_id), None)
+        if remote is not None or not _is_another_emulator(services, connection, last):
+            return _target(workspace, remote.name if remote else last.name, remote, last)
+    remote = next((each for each in lists if audience_key(each.name) == audience_key(segment_name)), None)
+    if remote is not None:
+        return _known_target(workspace, connection, remote)
+    return Target(segment_name, None, None, Ledger(), seen=last)
+
+
+def version_now(
+    workspace: Workspace, environment: str, account_id: str, segment_name: str, target: Target
+) -> str | None:
+    """Return the version of what the workspace has at this moment of an audience that was looked up before."""
+    if target.id:
+        return _version_of(_record_of(workspace, environment, target.id))
+    return _version_of(_last_record(workspace, environment, account_id, segment_name))
+
+
+def _version_of(record: AudienceRecord | None) -> str | None:
+    """Return a mark that changes with each push to an audience; None where there was none."""
+    return f"{record.id[:8]}:{record.generation}" if record else None
 
 
 def lock_names(connection: Connection, account_id: str, target: Target) -> tuple[str, ...]:
@@ -109,13 +130,17 @@ def audience_key(name: str) -> str:
     return name.strip().casefold()
 
 
+def _known_target(workspace: Workspace, connection: Connection, remote: Audience) -> Target:
+    return _target(workspace, remote.name, remote, _record_of(workspace, connection.environment, remote.id))
+
+
 def _target(workspace: Workspace, name: str, remote: Audience | None, record: AudienceRecord | None) -> Target:
     if record is None:
-        return Target(name, remote, None, Ledger())
+        return Target(name, remote, None, Ledger(), seen=None)
     try:
-        return Target(name, remote, record, read_ledger(workspace, record))
+        return Target(name, remote, record, read_ledger(workspace, record), seen=record)
     except LedgerLostError:
-        return Target(name, remote, record, None)
+        return Target(name, remote, record, None, seen=record)
 
 
 def named_audience(lists: list[Audience], wanted: str) -> Audience:
@@ -140,20 +165,15 @@ def named_audience(lists: list[Audience], wanted: str) -> Audience:
     return found
 
 
-def _record_of(workspace: Workspace, connection: Connection, audience_id: str) -> AudienceRecord | None:
-    found = workspace.audiences.where(environment=connection.environment, audience_id=audience_id)
+def _record_of(workspace: Workspace, environment: str, audience_id: str) -> AudienceRecord | None:
+    found = workspace.audiences.where(environment=environment, audience_id=audience_id)
     return found[-1] if found else None
 
 
-def _last_record(
-    workspace: Workspace, services: Services, connection: Connection, segment_name: str
-) -> AudienceRecord | None:
+def _last_record(workspace: Workspace, environment: str, account_id: str, segment_name: str) -> AudienceRecord | None:
     """Return the audience that the segment went to last, under its own name."""
     found = workspace.audiences.where(
-        environment=connection.environment,
-        account_id=services.conversation.caller.account_id,
-        segment_name=segment_name,
-        chosen=False,
+        environment=environment, account_id=account_id, segment_name=segment_name, chosen=False
     )
     return max(found, key=lambda each: each.updated_at) if found else None
 

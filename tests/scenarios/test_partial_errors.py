@@ -155,7 +155,7 @@ def test_11_nobody_is_added_and_removed_in_one_run(emulator: RunningEmulator, wo
     segment(3)
     work = plan_work(workspace, services, connection, stored_segment(workspace, "All"), order, now)
     mixed = replace(work, changes=replace(work.changes, removes=work.changes.adds))
-    document = document_of(workspace, connection, order, (mixed,), now)
+    document = document_of(connection, order, (mixed,), now)
     with pytest.raises(ExportRefusedError, match="added and removed") as refused:
         start_run(Desk(workspace, services, silent), document, connection, (mixed,))
     assert refused.value.code == "add_and_remove"
