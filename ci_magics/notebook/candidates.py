@@ -6,17 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import ci_magics as ci
 from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
+from ci_magics.notebook.stored_names import Stored
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.frame_kinds import is_frame, known_columns
 from ci_magics.workspace.access import Role
-
-if TYPE_CHECKING:
-    from ci_magics.workspace.store import Workspace
 
 _TAIL = re.compile(r"[\w.]*$")
 _WORDS = re.compile(r"\w+")
@@ -43,14 +40,10 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where names are looked for."""
+    """Where names are looked for: the notebook's variables, and what the workspace holds."""
 
     variables: Mapping[str, Any]
-
-    @property
-    def workspace(self) -> Workspace:
-        """The default workspace."""
-        return ci.open_workspace()
+    stored: Stored
 
     def instances(self, module: str, kind: str) -> list[str]:
         """Return the variables that hold a value of a type, known by name so that nothing is imported for it."""
@@ -72,35 +65,35 @@ def variables_of(variables: Mapping[str, Any]) -> list[str]:
 
 
 def _segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("segment", around.workspace.segments.names())
+    yield Candidates("segment", around.stored.names("segment"))
     yield Candidates("variable", around.instances("ci_magics.segmentation.segment", "Segment"))
 
 
 def _connections(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("connection", around.workspace.connections.names())
+    yield Candidates("connection", around.stored.names("connection"))
     yield Candidates("variable", around.instances("ci_magics.workspace.models", "Connection"))
 
 
 def _instances(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("instance", around.workspace.insights.names())
+    yield Candidates("instance", around.stored.names("instance"))
 
 
 def _insights_segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return the segments of Customer Insights as they were listed last: nobody is asked for them now."""
-    yield Candidates("segment", [name for each in around.workspace.insights for name in each.known_segments])
+    yield Candidates("segment", around.stored.names("insights segment"))
 
 
 def _audiences(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("audience", [each.name for each in around.workspace.audiences])
+    yield Candidates("audience", around.stored.names("audience"))
 
 
 def _exports(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    yield Candidates("export", around.workspace.exports.names())
+    yield Candidates("export", around.stored.names("export"))
 
 
 def _runs(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return the runs that are not finished, the last one first."""
-    yield Candidates("run", [each.name for each in reversed(list(around.workspace.runs)) if each.finished_at is None])
+    yield Candidates("run", around.stored.names("run"))
 
 
 def _frames(_place: Place, around: Surroundings) -> Iterator[Candidates]:
@@ -117,12 +110,7 @@ def _columns_at(place: Place, around: Surroundings) -> list[str]:
     columns = [column for name in dict.fromkeys(named) for column in known_columns(around.variables.get(name))]
     if columns:
         return columns
-    found = []
-    for word in place.named("segment"):
-        record = around.workspace.segments.get(word.text)
-        if record is not None:
-            found += [record.definition.get("email"), record.definition.get("key"), *record.unused_consent]
-    return [column for column in found if column]
+    return [column for word in place.named("segment") for column in around.stored.columns(word.text)]
 
 
 def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
@@ -136,7 +124,7 @@ def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return the columns for the word that a rule ends with; behind a quote, the segments."""
     before, quote, name = place.text.rpartition("'")
     if place.quote == '"' and quote and before.count("'") % 2 == 0:
-        yield Candidates("segment", [f"{each}'" for each in around.workspace.segments.names()], name)
+        yield Candidates("segment", [f"{each}'" for each in around.stored.names("segment")], name)
     else:
         yield from _condition(place, around)
 
@@ -167,7 +155,7 @@ def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
 def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return with whom a connection can be shared: roles, and users that the workspace knows."""
     yield Candidates("role", list(Role))
-    yield Candidates("user", around.workspace.roles.names())
+    yield Candidates("user", around.stored.names("user"))
 
 
 KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {

@@ -1,7 +1,8 @@
 """Completion by Tab in the line of a magic: its options, and the names of what there is.
 
 What can be completed follows from the ``kind`` of each `Option` and `Positional`, so that a new magic needs nothing
-here. Only what is at hand is looked at, the notebook's variables and the workspace: never an account.
+here. Only what is at hand is looked at, the notebook's variables and the names of the workspace: never an account, nor
+a server that keeps the workspace.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ci_magics.errors import CiError
 from ci_magics.notebook.candidates import KINDS, Candidates, Surroundings, variables_of
 from ci_magics.notebook.place import Place, place_in
 from ci_magics.notebook.registry import MAGICS
+from ci_magics.notebook.stored_names import StoredNames
 from ci_magics.segmentation.columns import in_quotes, quoted
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class _Nothing(list[SimpleCompletion]):
         return 1
 
 
-def matcher_for(variables: Mapping[str, Any]) -> Any:
+def matcher_for(variables: Mapping[str, Any], stored: StoredNames) -> Any:
     """Return the function that IPython asks what may stand at the cursor."""
 
     @context_matcher(identifier=IDENTIFIER, priority=100)  # type: ignore[untyped-decorator]  # IPython's
@@ -43,18 +45,18 @@ def matcher_for(variables: Mapping[str, Any]) -> Any:
         place = place_in(_BY_NAME, before, context.full_text[len(before) :])
         if place is None or (place.raw.startswith("{") and not place.quote):
             return {"completions": [], "suppress": False}
-        replaced, found = _completions(place, variables)
+        replaced, found = _completions(place, variables, stored)
         return {"completions": found or _Nothing(), "suppress": True, "matched_fragment": replaced, "ordered": True}
 
     return match
 
 
-def add_matcher(shell: InteractiveShell) -> Any:
+def add_matcher(shell: InteractiveShell, stored: StoredNames) -> Any:
     """Let Tab complete our magics in a shell; returns what `remove_matcher` takes away."""
     completer = getattr(shell, "Completer", None)
     if completer is None:
         return None
-    match = matcher_for(shell.user_ns)
+    match = matcher_for(shell.user_ns, stored)
     completer.custom_matchers.append(match)
     return match
 
@@ -66,14 +68,14 @@ def remove_matcher(shell: InteractiveShell, match: Any) -> None:
         matchers.remove(match)
 
 
-def _completions(place: Place, variables: Mapping[str, Any]) -> tuple[str, list[SimpleCompletion]]:
+def _completions(place: Place, variables: Mapping[str, Any], stored: StoredNames) -> tuple[str, list[SimpleCompletion]]:
     """Return what may stand at the cursor, and what it would stand instead of."""
     if not place.quote and place.raw.startswith("$"):
         names = [f"${name}" for name in variables_of(variables)]
         return place.raw, [SimpleCompletion(name, type="variable") for name in _fitting(names, place.raw)]
     if place.awaited is None and not place.quote and place.raw.startswith("-"):
         return place.raw, _options(place)
-    found = list(_candidates(place, Surroundings(variables)))
+    found = list(_candidates(place, variables, stored))
     tail = next((each.tail for each in found if each.tail is not None), None)
     if tail is not None:
         return tail, [SimpleCompletion(name, type=each.kind) for each in found for name in _fitting(each.names, tail)]
@@ -92,7 +94,7 @@ def _options(place: Place) -> list[SimpleCompletion]:
     return [SimpleCompletion(name, type="option") for name in _fitting([*names, "--help"], place.raw)]
 
 
-def _candidates(place: Place, around: Surroundings) -> Iterator[Candidates]:
+def _candidates(place: Place, variables: Mapping[str, Any], stored: StoredNames) -> Iterator[Candidates]:
     wanted = place.awaited or place.positional
     if wanted is None:
         return
@@ -100,7 +102,7 @@ def _candidates(place: Place, around: Surroundings) -> Iterator[Candidates]:
         yield Candidates("choice", wanted.choices)
     if wanted.kind in KINDS:
         try:
-            yield from KINDS[wanted.kind](place, around)
+            yield from KINDS[wanted.kind](place, Surroundings(variables, stored))
         except CiError:
             return  # the workspace cannot be read, which the magic itself will say
 

@@ -14,6 +14,7 @@ from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.completion import add_matcher, remove_matcher
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
+from ci_magics.notebook.stored_names import StoredNames
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -38,6 +39,7 @@ class CiMagics(Magics):
             setattr(self, name, outside[name][0])
         self._variables = shell.user_ns
         self.matcher: Any = None
+        self.stored = StoredNames()
         for magic in MAGICS:
             self.magics[magic.kind][magic.name] = _function(self, magic)
 
@@ -113,7 +115,8 @@ def load(shell: InteractiveShell) -> None:
     if CiMagics.__name__ not in shell.magics_manager.registry:
         magics = CiMagics(shell)
         shell.register_magics(magics)
-        magics.matcher = add_matcher(shell)
+        magics.matcher = add_matcher(shell, magics.stored)
+        shell.events.register("post_run_cell", magics.stored.look_again)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -126,6 +129,8 @@ def unload(shell: InteractiveShell) -> None:
         for name in [name for name, function in ours.items() if known.get(name) is function]:
             del known[name]
     remove_matcher(shell, instance.matcher)
+    shell.events.unregister("post_run_cell", instance.stored.look_again)
+    instance.stored.end()
     if instance in shell.configurables:
         shell.configurables.remove(instance)
     shell.meta.pop("ci_magics.forms", None)

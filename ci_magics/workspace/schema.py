@@ -50,9 +50,8 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
     WorkspaceError
         The database was written by a newer version.
     """
-    with engine.connect() as database:
-        if _revision(database) == revisions()[-1]:
-            return
+    if is_up_to_date(engine):
+        return
     with engine.begin() as database:
         _one_at_a_time(database)
         found = _revision(database)
@@ -67,6 +66,12 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
         elif found != revisions()[-1]:
             upgrade(database, found)
         then(database)
+
+
+def is_up_to_date(engine: Engine) -> bool:
+    """Tell whether a database holds a workspace as this version makes it."""
+    with engine.connect() as database:
+        return _revision(database) == revisions()[-1]
 
 
 def upgrade(database: Connection, found: str | None = None, *, to: str = "head") -> None:

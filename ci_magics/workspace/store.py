@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.engine import make_url
@@ -35,6 +36,7 @@ from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
+from ci_magics.workspace.location import database_in, default_location, file_of, folder_of
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import (
     AudienceRecord,
@@ -50,7 +52,7 @@ from ci_magics.workspace.models import (
 )
 from ci_magics.workspace.places import folder_beside, open_files
 from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
-from ci_magics.workspace.schema import bring_up_to_date
+from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
 from ci_magics.workspace.shelf import Shelf
 from ci_magics.workspace.transactions import at_one_moment, change
 
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FOLDERS = ("segments", "ledgers", "spool")
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Workspace(Shown):
@@ -266,27 +269,56 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     WorkspaceError
         It cannot be opened, or was written by a newer version.
     """
-    place = str(location or os.environ.get("CI_MAGICS_WORKSPACE") or platformdirs.user_data_path("ci-magics"))
-    if "://" in place:
-        return _open(place, None, who_am_i())
-    folder = Path(place).expanduser().absolute()  # a notebook may change its folder, and the workspace stays
-    return _open(URL.create("sqlite", database=str(folder / "workspace.sqlite")), folder, who_am_i())
+    with _ONE_AT_A_TIME:
+        return _open(*_place_of(location), who_am_i())
+
+
+def existing_workspace(location: str | os.PathLike[str] | None = None) -> Workspace | None:
+    """Open a workspace that is there; see `open_workspace`.
+
+    Nothing is made and nothing is brought up to date: None where there is no workspace, or one of another version.
+    """
+    url, _folder = _place_of(location)
+    file = file_of(str(location or default_location()))
+    if file is not None and not file.is_file():
+        return None
+    with _said_when_opening():
+        engine = _engine(make_url(url))
+        try:
+            ready = is_up_to_date(engine)
+        finally:
+            engine.dispose()
+    return open_workspace(location) if ready else None
+
+
+def _place_of(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path | None]:
+    """Return the database's URL, and the folder where one is named."""
+    place = str(location or default_location())
+    folder = folder_of(place)
+    return (place, None) if folder is None else (URL.create("sqlite", database=str(database_in(folder))), folder)
 
 
 @functools.lru_cache(maxsize=8)
 def _open(url: str | URL, folder: Path | None, user: str) -> Workspace:
     if folder is not None:
         private_folder(folder)
-    try:
+    with _said_when_opening():
         engine = _engine(make_url(url))
         bring_up_to_date(engine, then=functools.partial(_begin, user=user))
+    return Workspace(engine, folder or folder_beside(engine), user)
+
+
+@contextmanager
+def _said_when_opening() -> Iterator[None]:
+    """Say what a database or its driver says in words of ours."""
+    try:
+        yield
     except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
         raise WorkspaceError(
             "The workspace cannot be opened.",
             "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL.",
             code=type(error).__name__,
         ) from None
-    return Workspace(engine, folder or folder_beside(engine), user)
 
 
 def _engine(url: URL) -> Engine:

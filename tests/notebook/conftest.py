@@ -12,6 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from ci_magics.errors import CiError
+from ci_magics.notebook.magics import CiMagics
+from ci_magics.notebook.stored_names import StoredNames
 
 
 class Notebook:
@@ -23,6 +25,12 @@ class Notebook:
     @property
     def variables(self) -> dict[str, Any]:
         return self.shell.user_ns
+
+    @property
+    def stored(self) -> StoredNames:
+        """What Tab knows of the workspace."""
+        (magics,) = (each for each in self.shell.configurables if isinstance(each, CiMagics))
+        return magics.stored
 
     def run(self, cell: str) -> Any:
         """Run a cell that must succeed, and return its value."""
@@ -54,6 +62,7 @@ def notebook(shell: InteractiveShell, workspace: object) -> Notebook:
     assert workspace is not None
     notebook = Notebook(shell)
     notebook.run("%load_ext ci_magics")
+    notebook.stored.wait()
     notebook.variables["customers"] = pd.DataFrame(
         {
             "Id": [f"c{number}" for number in range(6)],

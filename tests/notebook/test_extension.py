@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,9 +22,13 @@ config = Config()
 config.HistoryManager.enabled = False
 shell = InteractiveShell.instance(config=config)
 before = set(sys.modules)
+import ci_magics
+ci_magics.load_ipython_extension(shell)
+loaded = sorted(set(sys.modules) - before)
 shell.run_cell("%load_ext ci_magics").raise_error()
+shell.magics_manager.registry["CiMagics"].stored.wait()
 import json
-print(json.dumps([sorted(set(sys.modules) - before), sorted(shell.magics_manager.magics["line"])]))
+print(json.dumps([loaded, sorted(set(sys.modules) - before), sorted(shell.magics_manager.magics["line"])]))
 """
 
 
@@ -40,12 +46,16 @@ def run(shell: InteractiveShell, cell: str) -> str:
     return str(said.stdout + said.stderr)
 
 
-def test_loading_imports_nothing_heavy() -> None:
+def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
-    modules, magics = json.loads(done.stdout)
+    modules, after_a_cell, magics = json.loads(done.stdout)
     assert "ci_magics.notebook.magics" in modules
     assert {"ci_connect", "ci_segment", "ci_preview", "ci_export", "ci_status"} <= set(magics)
     assert [name for name in HEAVY if name in modules] == []
+    in_background = {"sqlalchemy", "pyarrow", "tornado"}  # what Tab needs to look into a workspace, and no more
+    assert {name for name in HEAVY if name in after_a_cell} <= in_background
+    assert "ci_magics.workspace.store" in after_a_cell
+    assert list(tmp_path.iterdir()) == []  # no workspace is made
 
 
 @pytest.mark.parametrize("module", ["ci_magics", "ci_magics.errors", "ci_magics.cli"])
@@ -79,13 +89,17 @@ def test_loading_twice_is_once(shell: InteractiveShell) -> None:
 
 def test_unloading_undoes_everything(shell: InteractiveShell) -> None:
     run(shell, "%load_ext autoreload")  # the extension manager brings a magic of its own at its first use
-    before = known(shell)
+    before, threads = known(shell), set(threading.enumerate())
+    callbacks = {event: list(each) for event, each in shell.events.callbacks.items()}
     assert shell.Completer.custom_matchers == []
     run(shell, "%load_ext ci_magics")
     assert known(shell) != before
     assert len(shell.Completer.custom_matchers) == 1
+    assert {each.name for each in set(threading.enumerate()) - threads} == {"ci-magics names"}
     run(shell, "%unload_ext ci_magics")
     assert (known(shell), ours(shell), shell.Completer.custom_matchers) == (before, [], [])
+    assert shell.events.callbacks == callbacks
+    assert set(threading.enumerate()) == threads
     assert "CiMagics" not in shell.magics_manager.registry
     run(shell, "%load_ext ci_magics")
     assert len(ours(shell)) == 1

@@ -1,0 +1,191 @@
+"""The names of what the workspace holds, at hand for Tab.
+
+A workspace in a file is read when Tab is pressed: that takes a millisecond or two once the libraries are loaded, which
+a thread does after the first cell, the one that loads the extension. A server is never asked by a Tab: the same thread
+asks it after each cell, and Tab offers what was there then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Protocol
+
+from ci_magics.errors import CiError
+from ci_magics.workspace.access import who_am_i
+from ci_magics.workspace.location import default_location, file_of
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.models import SegmentRecord
+    from ci_magics.workspace.store import Workspace
+
+#: How long, in seconds, a Tab waits for libraries that are still being loaded, and the end for a server that hangs.
+_PATIENCE, _FAREWELL = 0.01, 1.0
+
+
+def _interrupted(workspace: Workspace) -> list[str]:
+    """Return the runs that are not finished, the last one first."""
+    return [each.name for each in reversed(list(workspace.runs)) if each.finished_at is None]
+
+
+_LISTS: Mapping[str, Callable[[Workspace], Sequence[str]]] = {
+    "audience": lambda workspace: [each.name for each in workspace.audiences],
+    "connection": lambda workspace: workspace.connections.names(),
+    "export": lambda workspace: workspace.exports.names(),
+    # As they were listed last: Customer Insights is not asked.
+    "insights segment": lambda workspace: [name for each in workspace.insights for name in each.known_segments],
+    "instance": lambda workspace: workspace.insights.names(),
+    "run": _interrupted,
+    "segment": lambda workspace: workspace.segments.names(),
+    "user": lambda workspace: workspace.roles.names(),
+}
+
+
+class Stored(Protocol):
+    """What a workspace holds, as far as it is to be named."""
+
+    def names(self, kind: str) -> Sequence[str]:
+        """Return the names of all of a kind."""
+
+    def columns(self, segment: str) -> Sequence[str]:
+        """Return the columns that are known of a segment."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Looks into the workspace itself."""
+
+    workspace: Workspace
+
+    def names(self, kind: str) -> Sequence[str]:
+        return _LISTS[kind](self.workspace)
+
+    def columns(self, segment: str) -> Sequence[str]:
+        record = self.workspace.segments.get(segment)
+        return [] if record is None else _columns_of(record)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Remembers what was there."""
+
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def names(self, kind: str) -> Sequence[str]:
+        return self.lists.get(kind, ())
+
+    def columns(self, segment: str) -> Sequence[str]:
+        return self.columns_of.get(segment, ())
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which workspace, and for whom: what one person may see, another may not."""
+
+    location: str
+    user: str
+
+    @classmethod
+    def now(cls) -> _Place:
+        return cls(default_location(), who_am_i())
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file; None where a server is asked."""
+        return file_of(self.location)
+
+
+class StoredNames:
+    """The names of the default workspace, whichever that is at the moment."""
+
+    def __init__(self) -> None:
+        self._asked: Queue[_Place | None] = Queue()
+        self._thread: threading.Thread | None = None
+        self._warm = threading.Event()
+        self._opened: dict[_Place, Workspace] = {}
+        self._seen: dict[_Place, _Seen] = {}
+
+    def names(self, kind: str) -> Sequence[str]:
+        """Return the names of all of a kind."""
+        return self._at_hand().names(kind)
+
+    def columns(self, segment: str) -> Sequence[str]:
+        """Return the columns that are known of a segment."""
+        return self._at_hand().columns(segment)
+
+    def look_again(self, _result: object = None) -> None:
+        """Look into the workspace in the background, where Tab cannot: before it is ready, and on a server."""
+        place = _Place.now()
+        if place.file is not None and self._warm.is_set():
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._look, name="ci-magics names", daemon=True)
+            self._thread.start()
+        self._asked.put(place)
+
+    def wait(self) -> None:
+        """Wait until all that was asked for is looked at."""
+        self._asked.join()
+
+    def end(self) -> None:
+        """Look no more."""
+        if self._thread is not None:
+            self._asked.put(None)
+            self._thread.join(_FAREWELL)
+
+    def _at_hand(self) -> Stored:
+        place = _Place.now()
+        if place.file is None:
+            return self._seen.get(place, _Seen())
+        if not place.file.is_file():
+            return _Seen()
+        if self._thread is None:
+            self.look_again()
+        workspace = self._open(place) if self._warm.wait(_PATIENCE) else None
+        return _Seen() if workspace is None else _Read(workspace)
+
+    def _look(self) -> None:
+        while (place := self._asked.get()) is not None:
+            try:
+                if self._asked.empty():  # else the next one counts
+                    self._look_into(place)
+            finally:
+                self._asked.task_done()
+        self._asked.task_done()
+
+    def _look_into(self, place: _Place) -> None:
+        try:
+            workspace = self._open(place)
+            if workspace is not None:
+                self._seen[place] = _seen_in(workspace)
+        except CiError:
+            pass  # it cannot be read now, which the next magic will say; what was seen before stays
+        finally:
+            self._warm.set()
+
+    def _open(self, place: _Place) -> Workspace | None:
+        """Open a workspace that is there; the first time loads the libraries of databases."""
+        from ci_magics.workspace.store import existing_workspace
+
+        if place not in self._opened:
+            workspace = existing_workspace(place.location)
+            if workspace is None or workspace.user != place.user:
+                return None
+            self._opened[place] = workspace
+        return self._opened[place]
+
+
+def _seen_in(workspace: Workspace) -> _Seen:
+    return _Seen(
+        {kind: read(workspace) for kind, read in _LISTS.items()},
+        {each.name: _columns_of(each) for each in workspace.segments},
+    )
+
+
+def _columns_of(segment: SegmentRecord) -> list[str]:
+    known = (segment.definition.get("email"), segment.definition.get("key"), *segment.unused_consent)
+    return [column for column in known if column]
