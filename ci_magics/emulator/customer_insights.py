@@ -95,7 +95,7 @@ def segment_body(world: World, segment: Segment, days: int = 0) -> dict[str, Any
         "segmentQueryExpression": segment.query,
         "state": segment.state,
         "errorDescription": segment.error,
-        "endDate": None,
+        "endDate": segment.end_date,
         "evaluationStatus": {
             "jobStatus": jobs.status_of(world, segment),
             "evaluationDate": moment(segment.history[-1].at) if segment.history else None,

@@ -40,6 +40,7 @@ class Segment:
     query: dict[str, Any]
     created: float
     description: str | None = None
+    end_date: str | None = None
     kind: str = "default"
     state: str = "active"
     membership_type: str = "Customer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from ci_magics.emulator import jobs
@@ -31,7 +32,7 @@ def create_segment(world: World, call: Call) -> Reply:
         raise api_error(400, f"The following name already exists: {name}")
     now = world.clock.now()
     segment = Segment(name, str(body.get("friendlyName") or name), _query(body), now, state="inactive", updated=now)
-    segment.description = body.get("description")
+    segment.description, segment.end_date = body.get("description"), _end_date(body)
     world.insights.segments[name] = segment
     return Reply(shown(world, segment_body(world, segment)), 201)
 
@@ -46,6 +47,7 @@ def update_segment(world: World, call: Call) -> Reply:
         segment.query = _query(body)
     segment.friendly_name = str(body.get("friendlyName") or segment.friendly_name)
     segment.description = body.get("description", segment.description)
+    segment.end_date = _end_date(body) if "endDate" in body else segment.end_date
     _touched(world, segment)
     return Reply(shown(world, segment_body(world, segment)))
 
@@ -90,6 +92,17 @@ def _touched(world: World, segment: Segment) -> None:
     segment.version += 1
     segment.updated = world.clock.now()
     world.insights.changed()
+
+
+def _end_date(body: dict[str, Any]) -> str | None:
+    value = body.get("endDate")
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise api_error(400, "endDate must be a date and time, as in 2030-01-31T12:00:00Z.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _query(body: dict[str, Any]) -> dict[str, Any]:

@@ -301,3 +301,18 @@ def test_enumerations_in_another_case_are_passed_on_unseen(emulator: RunningEmul
     emulator.control("POST", "/settings", {"enum_case": "camel"})
     assert client.get_entity_metadata(home, "Customer").entity_type == "profile"
     assert client.get_all_segments(home)[0].evaluation_status.job_status == "completedSuccess"
+
+
+def test_a_date_without_a_time_zone_counts_as_utc(client: Any, home: str) -> None:
+    noon = datetime(2030, 1, 31, 12, tzinfo=UTC)
+    ending = m.SegmentMetadata(
+        name="Ending", segment_query_expression=YOUNG.segment_query_expression, end_date=noon.replace(tzinfo=None)
+    )
+    assert client.create_a_segment(home, ending).end_date == noon
+    assert {each.name: each.end_date for each in client.get_all_segments(home)}["Ending"] == noon
+
+
+def test_an_end_that_is_no_date_is_refused(emulator: RunningEmulator) -> None:
+    body = {"name": "Ending", "segmentQueryExpression": {"type": "structured"}, "endDate": "soon"}
+    refused = emulator.insights("/manage/segments", "POST", json=body)
+    assert (refused.status_code, "endDate" in refused.text) == (400, True)
