@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ci_magics.activation.connection_verbs import signed_in_accounts as signed_in_accounts
     from ci_magics.activation.connections import connect as connect
     from ci_magics.activation.consenting import withdraw_consents as withdraw_consents
+    from ci_magics.activation.customer_insights.opening import insights as insights
     from ci_magics.activation.differentiating import differentiators as differentiators
     from ci_magics.activation.examination import doctor as doctor
     from ci_magics.activation.export_edits import edit_export as edit_export
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from ci_magics.activation.export_schedules import schedule_export as schedule_export
     from ci_magics.activation.exports import export as export
     from ci_magics.activation.forgetting import forget as forget
-    from ci_magics.activation.insights import insights as insights
     from ci_magics.activation.overlap import overlap as overlap
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.previews import preview as preview
@@ -101,7 +101,7 @@ _HOMES = {
     "export_history": "activation.export_history",
     "export_run_details": "activation.export_history",
     "forget": "activation.forgetting",
-    "insights": "activation.insights",
+    "insights": "activation.customer_insights.opening",
     "inspect_rules": "segmentation.rule_counts",
     "list_exports": "activation.export_list",
     "list_accounts": "activation.accounts",

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.activation.customer_insights.segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.cycles import require_no_cycle
 from ci_magics.activation.definitions import Definition, define
-from ci_magics.activation.insights_segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.making import made
 from ci_magics.activation.progress import Reporter, silent
@@ -137,7 +137,7 @@ def segment(
     if isinstance(frame, Rule):
         frame, rule = None, frame
     if isinstance(frame, InsightsSegment):
-        from ci_magics.activation.insights_keeping import keep_insights
+        from ci_magics.activation.customer_insights.keeping import keep_insights
 
         refuse_conditions(where, rule)
         return keep_insights(workspace, name, frame, email=email, key=key, show=show, progress=progress)
@@ -198,7 +198,7 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
 def _made_again(workspace: Workspace, name: str, kept: Definition, show: Callable[[str], None]) -> Segment:
     read_again: Any = kept.source
     if kept.kind == "insights":
-        from ci_magics.activation.insights import insights
+        from ci_magics.activation.customer_insights.opening import insights
 
         source = insights(kept.instance, workspace=workspace, show=show)
         read_again = source.segment(str(kept.source), via=kept.via)

@@ -19,11 +19,12 @@ import pytest
 
 import ci_magics as ci
 from ci_magics import activation
-from ci_magics.activation import connection_verbs, insights_verbs, notifying
+from ci_magics.activation import connection_verbs, notifying
 from ci_magics.activation.accounts import list_accounts
 from ci_magics.activation.audiences import audiences
 from ci_magics.activation.connection_removal import remove_connection
 from ci_magics.activation.consenting import withdraw_consents
+from ci_magics.activation.customer_insights import verbs as insights_verbs
 from ci_magics.activation.forgetting import forget
 from ci_magics.activation.retention import purge
 from ci_magics.activation.scheduler import run_scheduler
@@ -237,22 +238,27 @@ ROWS = (
         lambda _: connection_verbs.choose_account(contoso.NAME, 1, show=quietly),
         through=True,
     ),
-    Row(Verb.READ_INSIGHTS, "insights.insights", Stage.nothing, lambda _: ci.insights("Contoso", show=quietly)),
     Row(
         Verb.READ_INSIGHTS,
-        "insights_verbs.sign_in_again",
+        "customer_insights.opening.insights",
+        Stage.nothing,
+        lambda _: ci.insights("Contoso", show=quietly),
+    ),
+    Row(
+        Verb.READ_INSIGHTS,
+        "customer_insights.verbs.sign_in_again",
         Stage.reading,
         lambda _: insights_verbs.sign_in_again("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "insights_verbs.sign_out",
+        "customer_insights.verbs.sign_out",
         Stage.reading,
         lambda _: insights_verbs.sign_out("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "insights_verbs.remove_insights",
+        "customer_insights.verbs.remove_insights",
         Stage.reading,
         lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
     ),
@@ -503,11 +509,13 @@ def test_the_matrix_has_every_verb() -> None:
 
 
 def test_the_matrix_has_every_function_that_is_called_on_a_workspace() -> None:
+    whole = f"{activation.__name__}."
+    modules = [each.name for each in pkgutil.walk_packages(activation.__path__, whole)]
     found = {
-        f"{module.name}.{name}"
-        for module in pkgutil.iter_modules(activation.__path__)
-        for name, value in vars(importlib.import_module(f"{activation.__name__}.{module.name}")).items()
-        if _is_called_on_a_workspace(value, f"{activation.__name__}.{module.name}")
+        f"{module.removeprefix(whole)}.{name}"
+        for module in modules
+        for name, value in vars(importlib.import_module(module)).items()
+        if _is_called_on_a_workspace(value, module)
     }
     assert found - {row.function for row in ROWS} == OPEN_TO_ALL
     assert len(found) > 40

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import ci_magics as ci
 from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
-from ci_magics.activation.insights_segment import InsightsSegment
-from ci_magics.activation.insights_source import Insights
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.source import Insights
 from ci_magics.activation.ruling import circumstances
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ci_magics.activation.customer_insights.columns import InsightsColumns, choose_columns
+from ci_magics.activation.customer_insights.complete import require_count, require_unchanged
+from ci_magics.activation.customer_insights.reading import each_once
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.spool import Reading
+from ci_magics.activation.customer_insights.way import FEW, Way, read_members
 from ci_magics.activation.definitions import Definition
-from ci_magics.activation.insights_columns import InsightsColumns, choose_columns
-from ci_magics.activation.insights_complete import require_count, require_unchanged
-from ci_magics.activation.insights_reading import each_once
-from ci_magics.activation.insights_segment import InsightsSegment
-from ci_magics.activation.insights_spool import Reading
-from ci_magics.activation.insights_way import FEW, Way, read_members
 from ci_magics.activation.keeping import keep_segment
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.errors import ArgumentError

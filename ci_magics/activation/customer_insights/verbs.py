@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ci_magics.activation.customer_insights.services import forget_subscription_key, sign_in_for_insights
 from ci_magics.activation.emulation import emulator_url
-from ci_magics.activation.insights_services import forget_subscription_key, sign_in_for_insights
 from ci_magics.activation.signing_in import acquire, application, forget_sign_in, noted_sign_in
 from ci_magics.errors import SegmentError, quoted_list
 from ci_magics.microsoft import signin

@@ -11,16 +11,16 @@ from contoso import connect
 import ci_magics as ci
 from ci_magics.activation import signing_in
 from ci_magics.activation.accounts import list_accounts
+from ci_magics.activation.customer_insights.verbs import sign_out
 from ci_magics.activation.definitions import Definition
 from ci_magics.activation.forgetting import forget
-from ci_magics.activation.insights_verbs import sign_out
 from ci_magics.activation.segments import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-    from ci_magics.activation.insights_source import Insights
+    from ci_magics.activation.customer_insights.source import Insights
     from ci_magics.workspace.store import Workspace
 
 NAME = "Male under 40"
@@ -106,7 +106,7 @@ def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
 
 def test_a_real_instance_is_not_asked_without_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY", raising=False)
-    monkeypatch.setattr("ci_magics.activation.insights_services.remembered", lambda _name: None)
+    monkeypatch.setattr("ci_magics.activation.customer_insights.services.remembered", lambda _name: None)
     with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
         ci.insights("Contoso", environment="production", client_id="1", workspace=workspace)
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.activation.csv_route import AT_ONCE, CsvRoute
-from ci_magics.activation.insights_routes import Route, Stretch
-from ci_magics.activation.insights_spool import Reading
+from ci_magics.activation.customer_insights.csv_route import AT_ONCE, CsvRoute
+from ci_magics.activation.customer_insights.routes import Route, Stretch
+from ci_magics.activation.customer_insights.spool import Reading
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.clock import Clock

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics.activation.insights_columns import InsightsColumns
-from ci_magics.activation.insights_routes import Stretch
-from ci_magics.activation.insights_segment import not_eligible
+from ci_magics.activation.customer_insights.columns import InsightsColumns
+from ci_magics.activation.customer_insights.routes import Stretch
+from ci_magics.activation.customer_insights.segment import not_eligible
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, folded

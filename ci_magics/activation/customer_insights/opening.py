@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ci_magics.activation.insights_services import open_insights_services
-from ci_magics.activation.insights_source import Insights
+from ci_magics.activation.customer_insights.services import open_insights_services
+from ci_magics.activation.customer_insights.source import Insights
 from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from ci_magics.activation.insights_columns import InsightsColumns
+from ci_magics.activation.customer_insights.columns import InsightsColumns
 from ci_magics.errors import ServiceError
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.microsoft.customer_insights import CustomerInsights

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from ci_magics.activation.insights_columns import InsightsColumns
+from ci_magics.activation.customer_insights.columns import InsightsColumns
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.segmentation.records import batch_of_records

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation import dataverse_route
-from ci_magics.activation.dataverse_route import prefers_ids
+from ci_magics.activation.customer_insights import dataverse_route
+from ci_magics.activation.customer_insights.dataverse_route import prefers_ids
 from ci_magics.errors import SegmentError, ServiceError
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-    from ci_magics.activation.insights_source import Insights
+    from ci_magics.activation.customer_insights.source import Insights
     from ci_magics.workspace.store import Workspace
 
 WAYS = [pytest.param(True, id="by id"), pytest.param(False, id="side by side")]
@@ -33,7 +33,7 @@ def source(
 
 @pytest.fixture(params=WAYS)
 def by_id(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr("ci_magics.activation.insights_way.prefers_ids", lambda *_counts: request.param)
+    monkeypatch.setattr("ci_magics.activation.customer_insights.way.prefers_ids", lambda *_counts: request.param)
     return bool(request.param)
 
 
@@ -106,7 +106,7 @@ def test_an_empty_segment_is_empty(source: Insights) -> None:
 
 
 def test_rows_out_of_order_are_refused_rather_than_mixed_up(source: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_magics.activation.insights_way.prefers_ids", lambda *_counts: False)
+    monkeypatch.setattr("ci_magics.activation.customer_insights.way.prefers_ids", lambda *_counts: False)
     profiles = dataverse_route.Dataverse.profiles
 
     def shuffled(dataverse: Any, columns: Any, start: Any = None) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ci_magics.activation.insights_list import InsightsSegments
-from ci_magics.activation.insights_routes import require_via
-from ci_magics.activation.insights_segment import InsightsSegment
-from ci_magics.activation.insights_services import InsightsServices
+from ci_magics.activation.customer_insights.listing import InsightsSegments
+from ci_magics.activation.customer_insights.routes import require_via
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.services import InsightsServices
 from ci_magics.errors import ConnectionSetupError, ServiceError, not_found
 from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import Job, Schedule, SourceSegment

@@ -12,7 +12,7 @@ from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
 
 if TYPE_CHECKING:
-    from ci_magics.activation.insights_source import Insights
+    from ci_magics.activation.customer_insights.source import Insights
 
 #: A segment is evaluated every day or week by Customer Insights; older than this is pointed out.
 _OLD_DAYS = 7

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ci_magics.activation.csv_route import CsvRoute
-from ci_magics.activation.dataverse_route import DataverseRoute, prefers_ids
-from ci_magics.activation.insights_columns import InsightsColumns
-from ci_magics.activation.insights_complete import require_there
-from ci_magics.activation.insights_reading import read_files, read_pages
-from ci_magics.activation.insights_routes import RestRoute, Route
-from ci_magics.activation.insights_segment import InsightsSegment
-from ci_magics.activation.insights_spool import Reading
+from ci_magics.activation.customer_insights.columns import InsightsColumns
+from ci_magics.activation.customer_insights.complete import require_there
+from ci_magics.activation.customer_insights.csv_route import CsvRoute
+from ci_magics.activation.customer_insights.dataverse_route import DataverseRoute, prefers_ids
+from ci_magics.activation.customer_insights.reading import read_files, read_pages
+from ci_magics.activation.customer_insights.routes import RestRoute, Route
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.spool import Reading
 from ci_magics.activation.progress import Progress, Reporter
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.profile_columns import ProfileColumns

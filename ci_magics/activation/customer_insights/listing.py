@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.insights_segment import InsightsSegment
+from ci_magics.activation.customer_insights.segment import InsightsSegment
 from ci_magics.showing.html_table import table
 from ci_magics.showing.text_table import text_table
 

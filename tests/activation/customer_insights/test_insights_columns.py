@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from ci_magics.activation.insights_columns import choose_columns
+from ci_magics.activation.customer_insights.columns import choose_columns
 from ci_magics.errors import SegmentError
 from ci_magics.microsoft.insights_values import Entity, entity_of
 

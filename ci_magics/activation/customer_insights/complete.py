@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ci_magics.activation.insights_segment import InsightsSegment
-from ci_magics.activation.insights_spool import Reading
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.spool import Reading
 from ci_magics.errors import NotFoundError, SegmentError
 
 
