@@ -1,19 +1,32 @@
 """Execute the notebooks and save them with their outputs: ``python notebooks/save.py [FILE...]``.
 
-Each runs in a workspace of its own against the emulator that it starts. Nothing is kept of when it ran.
+Each runs in a workspace of its own against the emulator that it starts. Nothing is kept of when it ran: what
+``sanitize.cfg`` calls a moment becomes one and the same, `MOMENT`, in every output, and so does each day that is neither
+written in a cell nor one of the sample's. Two savings differ in no time, and a test fails on any other one.
 """
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
+MOMENT = "2026-12-01 09:00"
+#: The sample's customers bought before it, whenever the sample is made.
+SAMPLE_ENDS = date(2026, 11, 1)
+
+_CHANGING = configparser.ConfigParser(interpolation=None)
+_CHANGING.read(FOLDER / "sanitize.cfg", "utf-8")
+_MOMENTS, _DAYS = (re.compile(_CHANGING[name]["regex"]) for name in ("moments", "days"))
 
 
 def main(paths: list[Path]) -> None:
@@ -30,13 +43,32 @@ def _save(path: Path) -> None:
     NotebookClient(
         notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(path.parent)}}
     ).execute()
+    written = set(_DAYS.findall("\n".join(cell.source for cell in notebook.cells)))
     for place, cell in enumerate(notebook.cells):
         cell.setdefault("id", f"cell-{place:02d}")
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # a form shows its HTML
+        if cell.cell_type == "code":
+            cell.outputs = _at_one_time(cell.outputs, written)
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
+
+
+def _at_one_time(shown: Any, written: set[str]) -> Any:
+    """Return what a notebook shows as if all of it had happened at `MOMENT`; days that cells have written stay."""
+    if isinstance(shown, dict):
+        return type(shown)({name: _at_one_time(each, written) for name, each in shown.items()})
+    if isinstance(shown, list):
+        return [_at_one_time(each, written) for each in shown]
+    if not isinstance(shown, str):
+        return shown
+    text = _MOMENTS.sub(lambda found: f"{MOMENT}{found[1] or ''}", shown)
+    return _DAYS.sub(lambda found: found[0] if _stays(found[0], written) else MOMENT[:10], text)
+
+
+def _stays(day: str, written: set[str]) -> bool:
+    return day in written or date.fromisoformat(day) < SAMPLE_ENDS
 
 
 if __name__ == "__main__":
