@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.signing_in import noted_sign_in
 from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -43,7 +45,7 @@ class AccountLine:
 
 
 @dataclass(frozen=True)
-class AccountList:
+class AccountList(Shown):
     """The accounts that whoever works here may use, as a table.
 
     Parameters
@@ -77,7 +79,7 @@ class AccountList:
         return text_table(_HEADS, self._rows()) if self.accounts else self.if_none
 
     def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows()) if self.accounts else f"<div>{self.if_none}</div>"
+        return table(_HEADS, self._rows()) if self.accounts else f"<div>{html.escape(self.if_none)}</div>"
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [

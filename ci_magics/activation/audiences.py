@@ -13,6 +13,7 @@ from ci_magics.activation.services import open_services
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -55,7 +56,7 @@ class AccountAudience:
 
 
 @dataclass(frozen=True)
-class AudienceList:
+class AudienceList(Shown):
     """The lists of an account.
 
     Parameters

@@ -18,6 +18,7 @@ from ci_magics.activation.signing_in import noted_sign_in
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -128,7 +129,8 @@ def _writable(workspace: Workspace) -> Finding:
     mode = workspace.folder.stat().st_mode & 0o077
     if os.name == "posix" and mode:
         return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")
-    counts = f"{len(workspace.connections)} connections, {len(workspace.segments)} segments"
+    connections, segments = len(workspace.connections), len(workspace.segments)
+    counts = f"{counted_in_words(connections, 'connection')}, {counted_in_words(segments, 'segment')}"
     return Finding("workspace", GOOD, f"Readable and writable: {counts}.")
 
 

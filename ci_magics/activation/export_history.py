@@ -14,6 +14,7 @@ from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNIN
 from ci_magics.activation.runs import load_run
 from ci_magics.errors import ArgumentError, nearest_name, not_found
 from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
@@ -46,7 +47,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
-class ExportHistory:
+class ExportHistory(Shown):
     """Runs of saved exports, the last one first."""
 
     runs: tuple[HistoryLine, ...]
@@ -91,7 +92,7 @@ class ExportHistory:
 
 
 @dataclass(frozen=True)
-class ExportDetails:
+class ExportDetails(Shown):
     """A saved export: how it is configured, and how its last runs went.
 
     Parameters

@@ -14,6 +14,7 @@ from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
 from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
@@ -76,7 +77,7 @@ class ExportLine:
 
 
 @dataclass(frozen=True)
-class ExportList:
+class ExportList(Shown):
     """Saved exports by name.
 
     Parameters

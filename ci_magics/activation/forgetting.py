@@ -9,12 +9,13 @@ from ci_magics.activation.erasure import erase
 from ci_magics.activation.person import find_person
 from ci_magics.activation.taking_out import TakenOut, require_no_open_run, take_out
 from ci_magics.errors import quoted_list
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class Forgotten(Shown):
     """What became of a request to be forgotten. It names nobody.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
@@ -64,13 +64,15 @@ class SegmentHistory(Shown):
 
     def _picture(self) -> Picture:
         values = [count for _moment, count in self.counts[-_SHOWN:]] or [0]
+        times = counted_in_words(len(values), "count")
+        values = values * 2 if len(values) == 1 else values  # a line, not a point that nobody sees
         low, span = min(values), max(max(values) - min(values), 1)
-        step = _WIDTH / max(len(values) - 1, 1)
+        step = _WIDTH / (len(values) - 1)
         points = " ".join(
             f"{index * step:.1f},{_HEIGHT - 4 - (value - low) / span * (_HEIGHT - 8):.1f}"
             for index, value in enumerate(values)
         )
-        alt = f"{self.segment}: from {counted(values[0])} to {counted(values[-1])} profiles in {len(values)} counts."
+        alt = f"{self.segment}: from {counted(values[0])} to {counted(values[-1])} profiles in {times}."
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
             f'height="{_HEIGHT}" role="img"><title>{html.escape(alt)}</title>'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics.activation.run import COMPLETED, WITH_ERRORS
 from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown, plain
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.export_models import Refresh
 
@@ -18,7 +19,7 @@ _HEADS = ("What", "Name", "Status", "Profiles or hashes", "Why")
 
 
 @dataclass(frozen=True)
-class RefreshReport:
+class RefreshReport(Shown):
     """What a refresh did.
 
     Parameters
@@ -64,6 +65,16 @@ class RefreshReport:
         import pandas as pd
 
         return pd.DataFrame(self._rows(), columns=["what", "name", "status", "count", "reason"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what came of it, without when and by whom."""
+        each = self.record
+        return {
+            "status": each.status,
+            "reason": each.reason,
+            "segments": plain(each.segments),
+            "exports": plain(each.exports),
+        }
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), *([text_table(_HEADS, self._rows())] if self._rows() else [])])

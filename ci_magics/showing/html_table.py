@@ -14,6 +14,9 @@ Cell = str | int | Share | None
 _SPACE = "padding:3px 14px 3px 0;vertical-align:top"
 _SIDE = {"left": "text-align:left", "right": "text-align:right"}
 _WHOLE = "white-space:nowrap"
+#: A long text gives way, even within a word, so that the columns beside it are seen; but not to nothing.
+_BROKEN = "min-width:10em;overflow-wrap:anywhere"
+_LONG = 28
 _LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
 _CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
 _COLUMN, _ROW = " scope='col'", " scope='row'"
@@ -75,14 +78,21 @@ def _framed(content: str) -> str:
 
 
 def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
-    """Return the cells of a row; what it is about, at its beginning, is not broken, nor are numbers."""
-    first, *others = (_SIDE[side] for side in sides)
-    styles = [f"{first};{_WHOLE}", *(f"{each};{_WHOLE}" if each == _SIDE["right"] else each for each in others)]
-    return "".join(_cell("td", cell, style) for cell, style in zip(row, styles, strict=True))
+    """Return the cells of a row; what it is about, at its beginning, is not broken, nor are numbers and moments."""
+    return "".join(
+        _cell("td", cell, f"{_SIDE[side]};{_WHOLE}" if place == 0 or _is_whole(cell) else _SIDE[side])
+        for place, (cell, side) in enumerate(zip(row, sides, strict=True))
+    )
+
+
+def _is_whole(content: Cell) -> bool:
+    return not isinstance(content, str) or content[:1].isdigit()
 
 
 def _cell(tag: str, content: Cell, style: str) -> str:
     scope = _COLUMN if tag == "th" else ""
+    if isinstance(content, str) and len(content) > _LONG:
+        style = f"{style.replace(f';{_WHOLE}', '')};{_BROKEN}"
     return f"<{tag}{scope} style='{_SPACE};{style}'>{_content(content)}</{tag}>"
 
 

@@ -12,7 +12,7 @@ from ci_magics.showing.numbers import clean
 
 _JSON = "application/json"
 #: What differs each time that a notebook is executed.
-_CHANGING = frozenset({"id", "audience_id", "connection_id", "run_id", "tracking_ids"})
+_CHANGING = frozenset({"id", "audience_id", "connection_id", "run", "run_id", "tracking_ids"})
 
 
 class Shown:
@@ -72,7 +72,7 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _plain_fields(value)
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): plain(each) for name, each in value.items() if name not in _CHANGING}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
     return str(value)

@@ -32,6 +32,11 @@ class Consent(Shown):
         """Whether it has not been withdrawn."""
         return self.withdrawn_at is None
 
+    def __repr__(self) -> str:
+        given = f"{self.kind.replace('_', ' ')}: agreed by {self.given_by}, {_minute(self.given_at)}"
+        withdrawn = f"; withdrawn by {self.withdrawn_by}, {_minute(self.withdrawn_at)}" if self.withdrawn_at else ""
+        return f"{given}, text {self.text_version}{withdrawn}"
+
 
 @dataclass(frozen=True)
 class Connection(Shown):
@@ -146,6 +151,9 @@ class UserRole(Shown):
         """The user's name."""
         return self.id
 
+    def __repr__(self) -> str:
+        return f"{self.id}: {self.role}, by {self.given_by}, {_minute(self.given_at)}"
+
 
 @dataclass(frozen=True)
 class SegmentRecord(Shown):
@@ -200,6 +208,9 @@ class SegmentCount(Shown):
     def name(self) -> str:
         """The segment's name."""
         return self.segment_name
+
+    def __repr__(self) -> str:
+        return f"Segment '{self.segment_name}': {counted(self.rows)} profiles, {_minute(self.counted_at)}"
 
 
 @dataclass(frozen=True)
@@ -369,6 +380,10 @@ class StepRecord:
     def name(self) -> str:
         """The word by which it is listed."""
         return self.id
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _given(consent: bool) -> str:

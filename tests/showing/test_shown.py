@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pytest
+from results import ADDRESS, every_kind, results
 
-import ci_magics as ci
-from ci_magics.activation.segment_list import list_segments
-from ci_magics.notebook.options import OPTIONS, OptionList
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 
@@ -24,28 +19,9 @@ if TYPE_CHECKING:
     from conftest import RunningEmulator
 
 NAME = '<b>Bold</b> & "so"'
-ADDRESS = "jan.de.vries@contoso.com"
-WHERE = f"EMail <> '{ADDRESS}'"
 CHANGING = re.compile(r"0x[0-9a-f]{6,}|[0-9a-f]{8}-[0-9a-f]{4}|\d{4}-\d\d-\d\dT?\d?|[0-9a-f]{32}")
 COLOR = re.compile(r"(?:color|background|border)[\w-]*:[^;'\"]*#")
 _VOID = {"img", "br", "hr"}
-
-
-def kinds(base: type = Shown) -> Iterator[type]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from kinds(kind)
-
-
-def every_kind() -> list[type]:
-    for module in pkgutil.walk_packages(ci_magics_path(), "ci_magics."):
-        if not module.name.endswith((".__main__", ".env")) and ".migrations" not in module.name:
-            importlib.import_module(module.name)
-    return sorted(set(kinds()), key=lambda kind: kind.__name__)
-
-
-def ci_magics_path() -> list[str]:
-    return [str(Path(ci.__file__).parent)]
 
 
 @pytest.fixture(scope="module")
@@ -55,39 +31,7 @@ def examples(emulator_process: RunningEmulator, tmp_path_factory: pytest.TempPat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
         patch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        found = [*_of_segments(), *_of_exports()]
-        yield {type(each).__name__: each for each in found}
-
-
-def _of_segments() -> Iterator[Any]:
-    people = pd.DataFrame(
-        {
-            "Id": [f"k{number}" for number in range(1_500)],
-            "EMail": [*(f"p.{number}@contoso.com" for number in range(1_499)), ADDRESS],
-            "Kind": [NAME, "plain"] * 750,
-        }
-    )
-    one = ci.segment(NAME, people, where=WHERE)
-    other = ci.segment("Other", people, rule=f'EMail does not equal "{ADDRESS}"')
-    yield from (one, ci.Rule.parse(f'EMail equals "{ADDRESS}"'), ci.preview(one, other), ci.overlap(one, other))
-    yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
-    yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
-    yield from (list_segments(), ci.segment_history(NAME), ci.segment_usage(NAME))
-
-
-def _of_exports() -> Iterator[Any]:
-    connection = ci.connect(NAME, customer_id="222", account_id="111", agree=True, accept_terms=True)
-    yield connection
-    yield from (ci.export(NAME, to=NAME, dry_run=True), ci.export(NAME, to=NAME), ci.status())
-    yield ci.compare_normalizations(NAME, to=NAME, dry_run=True)
-    ci.export(NAME, to=NAME, save="Weekly")
-    workspace = ci.open_workspace()
-    yield ci.doctor()
-    yield OptionList(dict.fromkeys(OPTIONS, 1), dict.fromkeys(OPTIONS, NAME), with_sources=True)
-    yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
-    for shelf in vars(workspace).values():
-        if isinstance(shelf, Shown):
-            yield from (shelf, *list(shelf)[:1])
+        yield results(NAME)
 
 
 class _Page(HTMLParser):
@@ -131,7 +75,7 @@ KINDS = [kind.__name__ for kind in every_kind()]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_result_is_shown_alike(examples: dict[str, Any], kind: str) -> None:
-    assert kind in examples, f"make an example of {kind} in this file"
+    assert kind in examples, f"make an example of {kind} in tests/results.py"
     value = examples[kind]
     bundle = value._repr_mimebundle_()
     assert {"text/html", "text/plain", value.summary_type()} <= set(bundle)
@@ -159,5 +103,28 @@ def test_every_page_is_safe_and_fits(examples: dict[str, Any], kind: str) -> Non
     assert COLOR.findall(re.sub(r"var\(--[\w-]+, ?[^)]*\)", "var", styles)) == [], "a color of only one theme"
 
 
+def test_whatever_is_shown_as_html_is_a_result() -> None:
+    every_kind()
+    classes = {
+        kind
+        for name, module in list(sys.modules.items())
+        if name.startswith("ci_magics.")
+        for kind in vars(module).values()
+        if isinstance(kind, type) and kind.__module__ == name and hasattr(kind, "_repr_html_")
+    }
+    assert {kind.__name__ for kind in classes if not issubclass(kind, Shown)} == {"Receipts"}  # a part of the forms
+
+
 def test_a_table_keeps_its_place() -> None:
     assert read(table(("a",), [("<b>",)])).tags == ["div", "table", "thead", "tr", "th", "tbody", "tr", "td"]
+
+
+def test_a_long_text_gives_way_and_a_moment_is_not_broken() -> None:
+    long = "bought_more_than_twice_since_last_summer"
+    first, short, moment, other = re.findall(
+        r"<td style='([^']*)'", table("abcd", [(long, "Lapsed", "2026-12-01", long)])
+    )
+    assert "overflow-wrap:anywhere" in first
+    assert "overflow-wrap:anywhere" in other
+    assert "nowrap" not in first + short + other
+    assert "nowrap" in moment

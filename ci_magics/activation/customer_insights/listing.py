@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.customer_insights.segment import InsightsSegment
 from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
-class InsightsSegments:
+class InsightsSegments(Shown):
     """The segments of an instance.
 
     Parameters
@@ -73,7 +74,9 @@ class InsightsSegments:
         return f"{self.origin}\n{text_table(_HEADS, self._rows()) if self.segments else 'No segment yet.'}"
 
     def _repr_html_(self) -> str:
-        return f"<div>{html.escape(self.origin)}</div>{table(_HEADS, self._rows())}"
+        rows = [[None if cell == "" else cell for cell in row] for row in self._rows()]
+        shown = table(_HEADS, rows) if self.segments else "<div>No segment yet.</div>"
+        return f"<div>{html.escape(self.origin)}</div>{shown}"
 
     def _rows(self) -> list[tuple[str | int, ...]]:
         return [

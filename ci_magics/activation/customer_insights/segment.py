@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
+from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     from ci_magics.activation.customer_insights.source import Insights
@@ -20,7 +21,7 @@ _FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
 
 
 @dataclass(frozen=True)
-class InsightsSegment:
+class InsightsSegment(Shown):
     """A segment of Customer Insights; hand it to `ci.segment` to read its members.
 
     Parameters

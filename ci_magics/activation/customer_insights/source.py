@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from ci_magics.activation.customer_insights.listing import InsightsSegments
 from ci_magics.activation.customer_insights.routes import require_via
@@ -13,6 +14,7 @@ from ci_magics.activation.customer_insights.services import InsightsServices
 from ci_magics.errors import ConnectionSetupError, ServiceError, not_found
 from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import Job, Schedule, SourceSegment
+from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace
@@ -23,7 +25,7 @@ _HISTORY_DAYS = 30
 
 
 @dataclass(frozen=True)
-class Insights:
+class Insights(Shown):
     """An instance of Customer Insights, signed in to.
 
     Parameters
@@ -139,6 +141,10 @@ class Insights:
                 code="no_organization",
             )
         return self.services.open_dataverse(self.record.organization_url)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return which one it is."""
+        return {"name": self.name, "environment": self.record.environment}
 
     def __repr__(self) -> str:
         return repr(self.record)

@@ -319,10 +319,5 @@ def _missing(connection: Connection) -> str:
 
 
 def _details(connection: Connection) -> str:
-    given = [
-        f"<div>{html.escape(each.kind.replace('_', ' '))}: agreed by {html.escape(each.given_by)}, "
-        f"{each.given_at:%Y-%m-%d %H:%M} UTC, text {html.escape(each.text_version)}</div>"
-        for each in connection.consents
-        if each.stands
-    ]
+    given = [f"<div>{html.escape(repr(each))}</div>" for each in connection.consents if each.stands]
     return f"<div><b>{html.escape(connection.destination)}</b></div>{''.join(given)}"

@@ -1,0 +1,68 @@
+"""Every result as JupyterLab shows it: none widens its cell, in a narrow window or in a wide one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect
+from results import results
+
+if TYPE_CHECKING:
+    from conftest import Lab, RunningEmulator
+
+NAME = 'Everybody in <b>Germany</b> & "Austria" who bought_more_than_twice_since_last_summer_and_came_back'
+SHOW = """import json
+from IPython.display import HTML, display
+for title, page in json.load(open("results.json")).items():
+    display(HTML(f"<h4 data-kind='{title}'>{title}</h4>{page}"))"""
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+WIDTHS = (600, 1200)
+_OUTPUT = ".jp-OutputArea-output"
+_TOO_WIDE = """outputs => outputs.flatMap(output => {
+  const kind = output.querySelector('[data-kind]').dataset.kind;
+  const right = output.getBoundingClientRect().right + 1;
+  const scrolls = each => each !== output && ['auto', 'scroll'].includes(getComputedStyle(each).overflowX);
+  const inside = each => {
+    for (let up = each.parentElement; up !== output; up = up.parentElement) if (scrolls(up)) return true;
+    return false;
+  };
+  const wide = [...output.querySelectorAll('*')]
+    .filter(each => !inside(each) && each.getBoundingClientRect().right > right);
+  return output.scrollWidth > output.clientWidth + 1 || wide.length
+    ? [`${kind}: ${output.scrollWidth} of ${output.clientWidth}, ${wide.map(each => each.tagName)}`] : [];
+})"""
+
+
+@pytest.fixture(scope="module")
+def opened(lab: Lab, emulator_process: RunningEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    emulator_process.control("POST", "/reset")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
+        patch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        pages = {kind: result._repr_html_() for kind, result in results(NAME).items()}
+    (lab.folder / "results.json").write_text(json.dumps(pages), "utf-8")
+    page = lab.open("results", SHOW)
+    lab.run_all(page)
+    expect(page.locator(f"{_OUTPUT} [data-kind]")).to_have_count(len(pages), timeout=60_000)
+    yield page
+    page.close()
+
+
+def widen(page: Page, width: int) -> None:
+    """Make the window so wide that an output is as wide as given."""
+    output = page.locator(_OUTPUT).first
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    around = 1200 - output.evaluate("each => each.clientWidth")
+    page.set_viewport_size({"width": width + around, "height": 1000})
+    assert abs(output.evaluate("each => each.clientWidth") - width) < 20
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_result_is_wider_than_its_cell(opened: Page, width: int, screenshots: Path) -> None:
+    widen(opened, width)
+    assert opened.locator(_OUTPUT).evaluate_all(_TOO_WIDE) == []
+    opened.screenshot(path=screenshots / f"results-{width}.png")

@@ -1,0 +1,77 @@
+"""One result of every kind, as the functions make them that a person calls."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import ci_magics as ci
+from ci_magics.activation.segment_list import list_segments
+from ci_magics.notebook.options import OPTIONS, OptionList
+from ci_magics.showing.shown import Shown
+
+ADDRESS = "jan.de.vries@contoso.com"
+WHERE = f"EMail <> '{ADDRESS}'"
+
+
+def kinds(base: type = Shown) -> Iterator[type]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def every_kind() -> list[type]:
+    for module in pkgutil.walk_packages(ci_magics_path(), "ci_magics."):
+        if not module.name.endswith((".__main__", ".env")) and ".migrations" not in module.name:
+            importlib.import_module(module.name)
+    return sorted(set(kinds()), key=lambda kind: kind.__name__)
+
+
+def ci_magics_path() -> list[str]:
+    return [str(Path(ci.__file__).parent)]
+
+
+def results(name: str) -> dict[str, Any]:
+    """Return results by the names of their kinds, all about a segment and a connection of one name."""
+    made = (*_of_segments(name), *_of_exports(name))
+    return {type(each).__name__: each for each in made if isinstance(each, Shown)}
+
+
+def _of_segments(name: str) -> Iterator[Any]:
+    people = pd.DataFrame(
+        {
+            "Id": [f"k{number}" for number in range(1_500)],
+            "EMail": [*(f"p.{number}@contoso.com" for number in range(1_499)), ADDRESS],
+            "Kind": [name, "plain"] * 750,
+        }
+    )
+    one = ci.segment(name, people, where=WHERE)
+    other = ci.segment("Other", people, rule=f'EMail does not equal "{ADDRESS}"')
+    yield from (one, ci.Rule.parse(f'EMail equals "{ADDRESS}"'), ci.preview(one, other), ci.overlap(one, other))
+    yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
+    yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
+    yield from (list_segments(), ci.segment_history(name), ci.segment_usage(name))
+
+
+def _of_exports(name: str) -> Iterator[Any]:
+    connection = ci.connect(name, customer_id="222", account_id="111", agree=True, accept_terms=True)
+    yield connection
+    yield from (ci.export(name, to=name, dry_run=True), ci.export(name, to=name), ci.status())
+    yield ci.compare_normalizations(name, to=name, dry_run=True)
+    ci.export(name, to=name, save="Weekly")
+    yield from (ci.list_accounts(), ci.audiences(name), ci.list_exports(), ci.show_export("Weekly"), ci.refresh())
+    yield from (ci.export_history(), ci.forget(key="k1", key_column="Id"))
+    instance = ci.insights("Contoso")
+    yield from (instance, instance.segments(), instance.segment("Big_spenders"))
+    workspace = ci.open_workspace()
+    yield ci.doctor()
+    yield OptionList(dict.fromkeys(OPTIONS, 1), dict.fromkeys(OPTIONS, name), with_sources=True)
+    yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
+    for shelf in vars(workspace).values():
+        if isinstance(shelf, Shown):
+            yield from (shelf, *list(shelf)[:1])
