@@ -122,7 +122,7 @@ def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were waited for; none of them passes."""
     seconds: list[float] = []
-    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.sleep", lambda _clock, wait: seconds.append(wait))
+    monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, wait: seconds.append(wait))
     return seconds
 
 

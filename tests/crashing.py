@@ -21,9 +21,9 @@ import ci_magics as ci
 from ci_magics.activation.ledger import read_ledger
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs import load_run
+from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.matching import hash_list
-from ci_magics.microsoft.clock import SystemClock
 from ci_magics.workspace.store import open_workspace
 
 if TYPE_CHECKING:

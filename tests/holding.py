@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ci_magics.microsoft.clock import SystemClock
+from ci_magics.clock import SystemClock
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 

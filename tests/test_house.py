@@ -33,6 +33,10 @@ FORBIDDEN = {
     "sample": PARTS - {"sample"},
     "errors": PARTS,
 }
+MOMENTS = {
+    *("datetime.now", "datetime.datetime.now", "dt.datetime.now", "datetime.utcnow", "datetime.today"),
+    *("date.today", "datetime.date.today", "dt.date.today", "time.time", "time.monotonic", "time.perf_counter"),
+}
 # Put together here, so that this file does not hold them itself.
 NEVER = {
     "a path of somebody's machine": [f"/{folder}/" for folder in ("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")],
@@ -124,6 +128,17 @@ def test_the_emulator_is_started_in_two_places_only() -> None:
         if "emulator" not in path.parts and '"ci_magics.emulator"' in path.read_text("utf-8")
     }
     assert naming == {"activation/emulation.py", "cli/emulator.py"}
+
+
+def test_time_comes_in_through_one_door() -> None:
+    doors = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if "emulator" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MOMENTS
+    }
+    assert doors == {"clock.py"}
 
 
 @pytest.mark.parametrize("what", NEVER)

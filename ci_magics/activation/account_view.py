@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ci_magics.activation.services import open_services
+from ci_magics.clock import SystemClock, WaitStoppedError
 from ci_magics.errors import CiError
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.matching.expected import Reached
-from ci_magics.microsoft.clock import SystemClock, WaitStoppedError
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace
 

@@ -9,9 +9,9 @@ from ci_magics.activation.progress import Reporter
 from ci_magics.activation.refusals import is_final
 from ci_magics.activation.services import Services
 from ci_magics.activation.spool import Reasons
+from ci_magics.clock import WaitStoppedError
 from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.advertising import Action, Applied
-from ci_magics.microsoft.clock import WaitStoppedError
 from ci_magics.microsoft.faults import service_error
 from ci_magics.workspace.models import StepRecord
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from ci_magics.activation.account_check import verified
 from ci_magics.activation.address import Ids, read_ids
 from ci_magics.activation.consenting import keep_consents, new_consents, withdraw_consents
 from ci_magics.activation.sharing import share_connection, shared_with
+from ci_magics.clock import present
 from ci_magics.errors import ConnectionSetupError, nearest_name, refuse_address
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
@@ -160,7 +160,7 @@ def _new(
         client_id=client_id,
         tenant=tenant or "",
         created_by=workspace.user,
-        created_at=datetime.now(UTC),
+        created_at=present(),
     )
 
 

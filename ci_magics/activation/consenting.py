@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from ci_magics.clock import present
 from ci_magics.errors import ConsentError
 from ci_magics.segmentation.columns import quoted
 from ci_magics.showing.numbers import counted
@@ -31,7 +31,7 @@ def new_consents(workspace: Workspace, connection: Connection, *, agree: bool, a
             kind=kind,
             text_version=CONSENT_VERSION,
             given_by=workspace.user,
-            given_at=datetime.now(UTC),
+            given_at=present(),
         )
         for kind, is_new in wanted.items()
         if is_new
@@ -119,7 +119,7 @@ def end_consents(workspace: Workspace, connection: Connection) -> None:
     """Write down that the consents which stand do so no longer."""
     for consent in connection.consents:
         if consent.stands:
-            withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=datetime.now(UTC))
+            withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=present())
             workspace.connections.consents.put(withdrawn)
             workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
 

@@ -12,7 +12,7 @@ from ci_magics.activation.export_schedules import schedule_text
 from ci_magics.activation.run import FAILED, RUNNING
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
-from ci_magics.microsoft.clock import Clock, SystemClock
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table

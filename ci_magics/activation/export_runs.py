@@ -16,6 +16,7 @@ from ci_magics.activation.refusals import is_final
 from ci_magics.activation.run import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED, Run
 from ci_magics.activation.runs import load_run, resume_run
 from ci_magics.activation.saved_exports import connection_of
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import (
     AccessError,
     CiError,
@@ -25,7 +26,6 @@ from ci_magics.errors import (
     ExportStoppedError,
     ServiceError,
 )
-from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun

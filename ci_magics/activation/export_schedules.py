@@ -9,8 +9,8 @@ from dataclasses import replace
 from ci_magics.activation.saved_exports import change_export, connection_of
 from ci_magics.activation.schedule import Schedule, schedule_of
 from ci_magics.activation.system_schedule import SystemSchedule
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import ArgumentError, quoted_list
-from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from ci_magics.activation.definitions import Definition
 from ci_magics.activation.segment_verbs import note_count
+from ci_magics.clock import present
 from ci_magics.errors import without_people
 from ci_magics.matching.passing import Passing
 from ci_magics.segmentation.sandbox import sandbox
@@ -54,7 +54,7 @@ def keep_segment(
         examples=passing.examples(),
         unused_consent=segment.unused_consent,
         created_by=workspace.user,
-        created_at=datetime.now(UTC),
+        created_at=present(),
     )
     earlier, kept = workspace.segments.put_as(segment.name, lambda found: _in_place_of(workspace, found, record))
     note_count(workspace, record)

@@ -8,8 +8,8 @@ from datetime import datetime
 from ci_magics.activation.delivering import channels
 from ci_magics.activation.notice import FAILED, SHRANK, WELL, Limits, News, news_of_export, news_of_refresh, state_after
 from ci_magics.activation.run import COMPLETED, WITH_ERRORS
+from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
-from ci_magics.microsoft.clock import SystemClock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun, Notice, Refresh, Setting
 from ci_magics.workspace.store import Workspace, open_workspace

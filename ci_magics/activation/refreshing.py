@@ -18,8 +18,8 @@ from ci_magics.activation.refresh_report import RefreshReport
 from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.segment_refreshes import SegmentRefresh, refresh_segments
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import ExportRefusedError, ExportStoppedError
-from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.models import SegmentRecord

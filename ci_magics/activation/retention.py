@@ -10,10 +10,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ci_magics.activation.dependents import made_of
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
@@ -91,7 +92,7 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.PURGE)
-    now = now or datetime.now(UTC)
+    now = now or present()
     days = retention_days()
     snapshots = [(workspace.snapshots, name) for name in _unused_snapshots(workspace, now - timedelta(days=days))]
     spools = [(workspace.spool, name) for name in _spooled_by_finished(workspace)]

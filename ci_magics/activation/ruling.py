@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from datetime import UTC, datetime
 from typing import Any
 
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import kept_keys
 from ci_magics.segmentation.rule_rows import Circumstances, joining_key
@@ -40,7 +40,7 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
 
 def today() -> dt.date:
     """Return the day on which the last days of a rule end: the one on this machine's calendar."""
-    return datetime.now(UTC).astimezone().date()
+    return present().astimezone().date()
 
 
 def require_only_a_rule(frame: Any, where: str | None) -> None:

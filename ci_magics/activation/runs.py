@@ -21,8 +21,8 @@ from ci_magics.activation.run import CANCELED, RUNNING, SKIPPED, AudienceResult,
 from ci_magics.activation.services import open_services
 from ci_magics.activation.spool import Spool, read_rejected
 from ci_magics.activation.target import audience_key
+from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
-from ci_magics.microsoft.clock import Clock, WaitStoppedError
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder

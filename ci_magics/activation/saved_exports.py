@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from ci_magics.activation.export_document import ExportDocument
 from ci_magics.activation.export_names import name_taken, require_free, require_name
 from ci_magics.activation.order import Order
 from ci_magics.activation.segments import StoredSegment
+from ci_magics.clock import present
 from ci_magics.matching.coverage import LARGEST_ORIGINAL
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
@@ -98,7 +98,7 @@ def change_export(
 
 def _signed(workspace: Workspace, export: Export) -> Export:
     """Return an export as saved just now by whoever works here."""
-    return replace(export, saved_by=workspace.user, saved_at=datetime.now(UTC))
+    return replace(export, saved_by=workspace.user, saved_at=present())
 
 
 def _note(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str) -> None:
@@ -119,7 +119,7 @@ def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None)
     export = workspace.exports[name]
     require(workspace, Verb.DUPLICATE_EXPORT, connection_of(workspace, export))
     require_free(workspace, new)
-    now = datetime.now(UTC)
+    now = present()
     copy = replace(export, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=now, scheduled_at=now)
 
     def saved(found: Export | None) -> Export:
@@ -162,7 +162,7 @@ def connection_of(workspace: Workspace, export: Export) -> Connection | None:
 
 
 def _new(workspace: Workspace, name: str) -> Export:
-    now = datetime.now(UTC)
+    now = present()
     return Export(
         id=str(uuid.uuid4()),
         name=name,

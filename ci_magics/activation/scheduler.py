@@ -14,8 +14,8 @@ from apscheduler.triggers.base import BaseTrigger
 
 from ci_magics.activation.due import next_moments
 from ci_magics.activation.refreshing import refresh
+from ci_magics.clock import Clock
 from ci_magics.errors import CiError
-from ci_magics.microsoft.clock import Clock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 

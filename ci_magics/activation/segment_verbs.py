@@ -7,7 +7,6 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.dependents import follow, made_of
 from ci_magics.activation.history import SegmentHistory
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError, quoted_list, refuse_address
 from ci_magics.segmentation.columns import quoted
 from ci_magics.showing.shown import Shown
@@ -113,7 +113,7 @@ def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None
     require(workspace, Verb.MAKE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
-    copy = replace(record, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=datetime.now(UTC))
+    copy = replace(record, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=present())
     workspace.snapshots.link(copy.id, workspace.snapshots, record.id)
     workspace.segments.put(copy)
     note_count(workspace, copy)
@@ -280,7 +280,7 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
 
 def note_count(workspace: Workspace, record: SegmentRecord) -> None:
     """Write down how many profiles a segment has now."""
-    workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, datetime.now(UTC)))
+    workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, present()))
 
 
 def _require_free(workspace: Workspace, name: str) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ci_magics.activation.developer_token import developer_token
 from ci_magics.activation.emulation import emulator_url
 from ci_magics.activation.signing_in import SignInFor, acquire
+from ci_magics.clock import Clock
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk
-from ci_magics.microsoft.clock import Clock
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
 from ci_magics.microsoft.http import Caller, Conversation
 from ci_magics.workspace.models import Connection

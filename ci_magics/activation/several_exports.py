@@ -5,7 +5,7 @@ from __future__ import annotations
 from ci_magics.activation.export_history import ExportHistory, history_line
 from ci_magics.activation.export_runs import MANUAL, Show, run_one
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.microsoft.clock import Clock, SystemClock
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 

@@ -11,12 +11,12 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import platformdirs
 
+from ci_magics.clock import present
 from ci_magics.errors import ConnectionSetupError, SignInError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
@@ -125,7 +125,7 @@ def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) ->
         user=workspace.user,
         subject_id=subject_id,
         home_account_id=home_account_id,
-        signed_in_at=datetime.now(UTC),
+        signed_in_at=present(),
     )
     workspace.sign_ins.put(record)
 

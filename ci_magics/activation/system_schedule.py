@@ -9,7 +9,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.schedule import Schedule, schedule_of
-from ci_magics.microsoft.clock import Clock, SystemClock
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Setting
 from ci_magics.workspace.store import Workspace, open_workspace

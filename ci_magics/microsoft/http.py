@@ -11,9 +11,9 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from ci_magics import __version__
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
 from ci_magics.microsoft.answers import Received, receive
-from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.faults import read_faults, service_error
 from ci_magics.microsoft.retries import RENEW, PassingError, lost, passing_or_final, redirected, seconds_to_wait

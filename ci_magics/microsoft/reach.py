@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
 
+from ci_magics.clock import present
 from ci_magics.microsoft.endpoints import Endpoints
 
 _SECONDS = 5
@@ -49,7 +49,7 @@ def _ask(session: requests.Session, url: str) -> Answer:
         reply = session.head(url, timeout=_SECONDS, allow_redirects=False)
     except requests.RequestException:
         return Answer(host, reached=False)
-    now, there = datetime.now(UTC), None
+    now, there = present(), None
     with contextlib.suppress(ValueError):  # no date, or one that nobody can read
         there = parsedate_to_datetime(reply.headers.get("Date", ""))
     return Answer(host, reached=True, ahead=(now - there).total_seconds() if there and there.tzinfo else None)

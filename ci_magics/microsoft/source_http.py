@@ -8,9 +8,9 @@ from typing import Any
 
 import requests
 
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.answers import Received, receive
-from ci_magics.microsoft.clock import Clock, SystemClock
 from ci_magics.microsoft.http import AccessTokens, open_session
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints
 from ci_magics.microsoft.retries import PassingError

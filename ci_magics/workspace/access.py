@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
-from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
+from ci_magics.clock import present
 from ci_magics.errors import AccessError, ArgumentError, nearest_name, quoted_list
 from ci_magics.workspace.models import UserRole
 
@@ -162,7 +162,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
     if not user.strip():
         raise ArgumentError("Whose role is it?", "Name the user.", code="no_user")
     _require_another_administrator(workspace, user, Role(role))
-    given = UserRole(user, role, workspace.user, datetime.now(UTC))
+    given = UserRole(user, role, workspace.user, present())
     workspace.roles.put(given)
     workspace.audit.note(Verb.GIVE_ROLE, user, role=role)
     return given

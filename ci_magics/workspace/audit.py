@@ -6,11 +6,12 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, insert, select
 
+from ci_magics.clock import present
 from ci_magics.errors import without_addresses
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb
@@ -89,7 +90,7 @@ class AuditLog:
         """
         row = {
             "id": str(uuid.uuid4()),
-            "at": datetime.now(UTC),
+            "at": present(),
             "user": self._user,
             "verb": verb.name.lower(),
             "subject": _impersonal(subject),

@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
+from ci_magics.clock import present
 from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
 from ci_magics.workspace.tables import file_chunks, file_contents
 from ci_magics.workspace.transactions import at_one_moment, said
@@ -186,7 +187,7 @@ def _nothing() -> None:
 
 
 def _note(database: Connection, content_id: str, size: int, checksum: str) -> None:
-    row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": datetime.now(UTC)}
+    row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": present()}
     database.execute(insert(file_contents).values(row))
 
 

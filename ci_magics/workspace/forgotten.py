@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
+from ci_magics.clock import present
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import at_one_moment, change
 
@@ -28,7 +28,7 @@ class ForgottenHashes:
 
         def work(database: Connection) -> None:
             there = self._listed(database)
-            rows = [{"sha256": each, "forgotten_at": datetime.now(UTC)} for each in set(hashes) - there]
+            rows = [{"sha256": each, "forgotten_at": present()} for each in set(hashes) - there]
             if rows:
                 database.execute(insert(forgotten_hashes), rows)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 
+from ci_magics.clock import present
 from ci_magics.workspace.tables import locks
 from ci_magics.workspace.transactions import at_one_moment, change
 
@@ -37,7 +38,7 @@ class Holder:
         """Whether the process that took the lock still runs, as far as can be told from here."""
         if self.host == platform.node():
             return _is_running(self.process)
-        return datetime.now(UTC) - self.seen_at < _SILENCE
+        return present() - self.seen_at < _SILENCE
 
 
 class Locks:
@@ -64,7 +65,7 @@ class Locks:
 
     def seen(self, run_id: str) -> None:
         """Tell the others that the holder still lives."""
-        mark = update(locks).where(locks.c.run_id == run_id).values(seen_at=datetime.now(UTC))
+        mark = update(locks).where(locks.c.run_id == run_id).values(seen_at=present())
         change(self._engine, lambda database: database.execute(mark))
 
     def release(self, run_id: str) -> None:
@@ -97,7 +98,7 @@ class Locks:
         return None
 
     def _row(self, name: str, run_id: str) -> dict[str, Any]:
-        now = datetime.now(UTC)
+        now = present()
         process = _process_name(os.getpid())
         return {
             "name": name,

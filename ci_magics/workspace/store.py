@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
+from ci_magics.clock import present
 from ci_magics.errors import WorkspaceError, not_found
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown
@@ -347,6 +347,6 @@ def _keep_private(database: str) -> None:
 def _begin(database: SqlConnection, *, user: str) -> None:
     """Let whoever makes a workspace administer it, and let the rights fit its tables."""
     if database.execute(select(tables.user_roles.c.id)).first() is None:
-        first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": datetime.now(UTC)}
+        first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": present()}
         database.execute(insert(tables.user_roles).values(first))
     renew_rights(database)

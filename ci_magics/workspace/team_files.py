@@ -9,11 +9,12 @@ import functools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
+from ci_magics.clock import present
 from ci_magics.workspace.contents import Contents
 from ci_magics.workspace.files import Files, missing
 from ci_magics.workspace.tables import file_contents, files
@@ -94,7 +95,7 @@ class TeamFiles(Files):
 
     def _name(self, database: Connection, file_name: str, content_id: str) -> Callable[[], None]:
         """Let a name stand for a content, and forget what it stood for."""
-        row = {"content_id": content_id, "written_at": datetime.now(UTC)}
+        row = {"content_id": content_id, "written_at": present()}
         earlier = database.execute(select(files.c.content_id, files.c.generation).where(self.at(file_name))).first()
         if earlier is None:
             new = {"folder": self._folder, "name": file_name, "generation": 1}

@@ -245,7 +245,7 @@ def test_a_list_that_refuses_everything_is_an_error(emulator: RunningEmulator) -
 def test_what_was_sent_without_an_answer_is_not_reported_as_sent(
     emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.sleep", lambda _clock, _seconds: None)
+    monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, _seconds: None)
     connect()
     lost = [{"operation": "ApplyCustomerListUserData", "call": n, "fault": "lost_reply"} for n in range(1, 6)]
     emulator.control("POST", "/faults", lost)
@@ -272,7 +272,7 @@ def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) ->
 )
 def test_passing_faults_are_waited_out(emulator: RunningEmulator, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.sleep", lambda _clock, seconds: waits.append(seconds))
+    monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, seconds: waits.append(seconds))
     connect()
     emulator.control("POST", "/faults", [{"operation": "ApplyCustomerListUserData", "call": 1, "fault": fault}])
     said: list[str] = []

@@ -338,7 +338,7 @@ def test_41_members_who_would_lapse_are_sent_again(monkeypatch: pytest.MonkeyPat
     export(segment(400), membership_days=30)
     assert export(segment(401)).results[0].added == 1
     later = datetime.now(UTC) + timedelta(days=16)
-    monkeypatch.setattr("ci_magics.microsoft.clock.SystemClock.now", lambda _clock: later)
+    monkeypatch.setattr("ci_magics.clock.SystemClock.now", lambda _clock: later)
     run = export(segment(402))
     assert (run.results[0].added, run.results[0].unchanged) == (402, 0)
     assert export(segment(403)).results[0].added == 1

@@ -28,7 +28,7 @@ JOB = r"""
 import logging, os, pandas as pd, requests
 logging.basicConfig(filename=os.environ["LOG"], level=logging.DEBUG, force=True)
 logging.captureWarnings(True)
-from ci_magics.microsoft.clock import SystemClock
+from ci_magics.clock import SystemClock
 SystemClock.sleep = lambda _clock, seconds: None  # no wait passes
 
 def fail(operation, *faults, **details):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from ci_magics.activation.customer_insights.services import open_insights_services
 from ci_magics.activation.customer_insights.source import Insights
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require
@@ -112,7 +112,7 @@ def _new(
         tenant=tenant or "",
         known_segments=(),
         created_by=workspace.user,
-        created_at=datetime.now(UTC),
+        created_at=present(),
     )
 
 

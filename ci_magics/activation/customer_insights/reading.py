@@ -14,9 +14,9 @@ import pyarrow as pa
 from ci_magics.activation.customer_insights.csv_route import AT_ONCE, CsvRoute
 from ci_magics.activation.customer_insights.routes import Route, Stretch
 from ci_magics.activation.customer_insights.spool import Reading
+from ci_magics.clock import Clock
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
-from ci_magics.microsoft.clock import Clock
 from ci_magics.microsoft.partitions import PartitionStream
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rows import Rows, repetition

@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
 from ci_magics.showing.shown import Shown
@@ -78,7 +79,7 @@ class InsightsSegment(Shown):
         if self.refreshed is None:
             yield f"'{name}' was never refreshed in Customer Insights."
         else:
-            days = ((now or datetime.now(UTC)) - self.refreshed).days
+            days = ((now or present()) - self.refreshed).days
             old = f", {days} days ago" if days >= _OLD_DAYS else ""
             yield f"'{name}' is as Customer Insights refreshed it, {self.refreshed:%Y-%m-%d %H:%M} UTC{old}."
         if self.failed:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ci_magics.activation.emulation import emulator_subscription_key, emulator_url
 from ci_magics.activation.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.signing_in import SignInFor, acquire, can_ask, noted_sign_in
+from ci_magics.clock import Clock
 from ci_magics.errors import SignInError
-from ci_magics.microsoft.clock import Clock
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints, dataverse_endpoints, insights_endpoints

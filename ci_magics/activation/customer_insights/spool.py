@@ -11,12 +11,13 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
+from ci_magics.clock import present
 from ci_magics.errors import SegmentError, WorkspaceError
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.tally_kept import named_again, read_back, written
@@ -188,7 +189,7 @@ class Reading:
 
     def _forget_old(self) -> None:
         """Delete readings that nobody has gone on with for a day."""
-        for name in self._files.names(_PREFIX, before=datetime.now(UTC) - KEPT):
+        for name in self._files.names(_PREFIX, before=present() - KEPT):
             if name.endswith(_STATE):
                 self._files.remove_all(name.removesuffix(_STATE))
 

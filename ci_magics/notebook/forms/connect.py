@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import ci_magics as ci
@@ -14,6 +13,7 @@ from ci_magics.activation.connection_verbs import edit_connection, sign_in_again
 from ci_magics.activation.consenting import withdraw_consents
 from ci_magics.activation.sharing import share_connection
 from ci_magics.activation.signing_in import forget_sign_in
+from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.forms.code_text import Code, copyable, magic_line, python_call
@@ -199,7 +199,7 @@ class ConnectForm(Form):
             return verified(self.workspace, replace(chosen, **typed), self.hear)
         draft = Connection(
             id=f"draft-{uuid.uuid4()}", name=self._fields.name.value.strip() or "new", account_name="",
-            shared_with=("administrator",), created_by=self.workspace.user, created_at=datetime.now(UTC), **typed,
+            shared_with=("administrator",), created_by=self.workspace.user, created_at=present(), **typed,
         )  # fmt: skip
         try:
             return verified(self.workspace, draft, self.hear)

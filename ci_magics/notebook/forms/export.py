@@ -12,8 +12,8 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs import resume_run
 from ci_magics.activation.services import open_services
+from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError, CiError
-from ci_magics.microsoft.clock import SystemClock
 from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.export_choices import ExportChoices
 from ci_magics.notebook.forms.fields import button, checkbox, dropdown, entry, offer, page, row, show

@@ -10,8 +10,8 @@ import ci_magics as ci
 from ci_magics.activation.export_history import ExportHistory
 from ci_magics.activation.export_list import ExportLine
 from ci_magics.activation.run import QUEUED, RUNNING, Run
+from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError
-from ci_magics.microsoft.clock import SystemClock
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.exports_schedule import ScheduleFields
 from ci_magics.notebook.forms.exports_view import ExportsView

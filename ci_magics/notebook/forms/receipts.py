@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from ci_magics.clock import present
 
 _MOST = 20
 _BOX = "border-left:3px solid var(--jp-border-color1,#999);padding:2px 0 2px 10px;margin:6px 0"
@@ -22,7 +24,7 @@ class Receipts:
         The present moment, in UTC.
     """
 
-    def __init__(self, title: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, title: str, now: Callable[[], datetime] = present) -> None:
         self._title = title
         self._now = now
         self._pieces: list[tuple[str, str]] = []

@@ -60,3 +60,8 @@ class SystemClock:
     def stop(self) -> None:
         """End all waits, in every thread, now and from now on."""
         self._stopped.set()
+
+
+def present() -> datetime:
+    """Return the present moment, in UTC, where nothing is waited for and so no clock is at hand."""
+    return SystemClock().now()
