@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ci_magics.activation.export_runs import BY_SCHEDULE, BY_SYSTEM
 from ci_magics.activation.schedule import Schedule
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
-from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.store import Workspace
 
 
@@ -49,8 +49,9 @@ class Timing:
 
 def due_exports(workspace: Workspace, now: datetime) -> list[Due]:
     """Return the exports that are due, by name."""
-    system = system_schedule(workspace=workspace)
-    return [due for export in workspace.exports if (due := _due(workspace, export, system, now)) is not None]
+    system, exports = system_schedule(workspace=workspace), list(workspace.exports)
+    attempts = attempts_of(workspace, exports, system, now)
+    return [due for export in exports if (due := _due(export, system, now, attempts)) is not None]
 
 
 def system_due_at(workspace: Workspace, now: datetime) -> datetime | None:
@@ -73,37 +74,65 @@ def timing_of(export: Export, system: SystemSchedule) -> Timing | None:
     return Timing(system.schedule, BY_SYSTEM, max(export.scheduled_at, system.since))
 
 
-def next_run(workspace: Workspace, export: Export, system: SystemSchedule, now: datetime) -> datetime | None:
+@dataclass(frozen=True)
+class Attempts:
+    """The runs of exports that decide when these run next.
+
+    Parameters
+    ----------
+    begun
+        Those for the last moment of a schedule, by export and moment.
+    waiting
+        When those that failed for a while are tried again, by export.
+    """
+
+    begun: Mapping[tuple[str, datetime | None], ExportRun]
+    waiting: Mapping[str, Sequence[datetime]]
+
+
+def attempts_of(workspace: Workspace, exports: Sequence[Export], system: SystemSchedule, now: datetime) -> Attempts:
+    """Read what of the runs decides when exports run next: two queries, however many exports and runs there are."""
+    timings = [timing for export in exports if (timing := timing_of(export, system)) is not None]
+    moments = {timing.schedule.latest_until(now) for timing in timings}
+    begun = {(run.export_id, run.due_at): run for run in workspace.export_runs.among("due_at", moments)}
+    waiting: dict[str, list[datetime]] = {}
+    for run in workspace.export_runs.having("retry_at"):
+        waiting.setdefault(run.export_id, []).extend([run.retry_at] if run.retry_at else [])
+    return Attempts(begun, waiting)
+
+
+def next_run(export: Export, system: SystemSchedule, now: datetime, attempts: Attempts) -> datetime | None:
     """Return when an export runs next; a moment that has passed when it is due, None when it does not."""
     timing = timing_of(export, system)
     if timing is None:
         return None
-    due = _due(workspace, export, system, now)
+    due = _due(export, system, now, attempts)
     if due is not None:
         return due.due_at
-    waiting = [each.retry_at for each in workspace.export_runs.where(export_id=export.id) if each.retry_at]
+    waiting = attempts.waiting.get(export.id, ())
     return min([*waiting, timing.schedule.next_after(max(now, timing.since))])
 
 
 def next_moments(workspace: Workspace, now: datetime) -> Iterator[datetime]:
     """Yield when something is due next, for each schedule: what a scheduler waits for."""
-    system = system_schedule(workspace=workspace)
+    system, exports = system_schedule(workspace=workspace), list(workspace.exports)
     if system.schedule is not None and system.active:
         yield system.schedule.next_after(now)
-    for export in workspace.exports:
-        moment = next_run(workspace, export, system, now)
+    attempts = attempts_of(workspace, exports, system, now)
+    for export in exports:
+        moment = next_run(export, system, now, attempts)
         if moment is not None:
             yield moment
 
 
-def _due(workspace: Workspace, export: Export, system: SystemSchedule, now: datetime) -> Due | None:
+def _due(export: Export, system: SystemSchedule, now: datetime, attempts: Attempts) -> Due | None:
     timing = timing_of(export, system)
     if timing is None:
         return None
     due_at = timing.schedule.latest_until(now)
     if due_at <= timing.since:
         return None
-    begun = next(iter(workspace.export_runs.where(export_id=export.id, due_at=due_at)), None)
+    begun = attempts.begun.get((export.id, due_at))
     if begun is not None and (begun.finished_at is not None or (begun.retry_at is not None and begun.retry_at > now)):
         return None
     return Due(export, due_at, timing.trigger)

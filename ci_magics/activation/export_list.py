@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.due import next_run, timing_of
+from ci_magics.activation.due import Attempts, attempts_of, next_run, timing_of
 from ci_magics.activation.export_schedules import schedule_text
 from ci_magics.activation.run import FAILED, RUNNING
-from ci_magics.activation.saved_exports import connection_of
 from ci_magics.activation.system_schedule import SystemSchedule, system_schedule
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.showing.html_table import table
@@ -18,6 +17,7 @@ from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
+from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -145,9 +145,8 @@ def list_exports(
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
     exports = [workspace.exports[name] for name in names] or list(workspace.exports)
-    system = system_schedule(workspace=workspace)
-    now = (clock or SystemClock()).now()
-    return ExportList(tuple(_line(workspace, each, system, now) for each in exports), notes)
+    around = _around(workspace, exports, (clock or SystemClock()).now())
+    return ExportList(tuple(_line(workspace, each, around) for each in exports), notes)
 
 
 def current_status(workspace: Workspace, entry: ExportRun) -> tuple[str, str]:
@@ -159,22 +158,50 @@ def current_status(workspace: Workspace, entry: ExportRun) -> tuple[str, str]:
     return entry.status, entry.reason
 
 
-def _line(workspace: Workspace, export: Export, system: SystemSchedule, now: datetime) -> ExportLine:
-    runs = workspace.export_runs.where(export_id=export.id)
-    status, reason = current_status(workspace, runs[-1]) if runs else (NOT_RUN, "")
-    timing = timing_of(export, system)
-    moment = next_run(workspace, export, system, now)
-    connection = connection_of(workspace, export)
+@dataclass(frozen=True)
+class _Around:
+    """What the lines are made of beside the exports themselves, read once for all of them."""
+
+    now: datetime
+    system: SystemSchedule
+    attempts: Attempts
+    last_runs: Mapping[str, ExportRun]
+    connections: Mapping[str, Connection]
+    editable: Mapping[str | None, bool]
+
+
+def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _Around:
+    system = system_schedule(workspace=workspace)
+    connections = {each.id: each for each in workspace.all_connections}
+    return _Around(
+        now=now,
+        system=system,
+        attempts=attempts_of(workspace, exports, system, now),
+        last_runs={each.export_id: each for each in workspace.export_runs.last_of_each("export_id")},
+        connections=connections,
+        editable={
+            None: may(workspace, Verb.EDIT_EXPORT),
+            **{key: may(workspace, Verb.EDIT_EXPORT, each) for key, each in connections.items()},
+        },
+    )
+
+
+def _line(workspace: Workspace, export: Export, around: _Around) -> ExportLine:
+    last = around.last_runs.get(export.id)
+    status, reason = current_status(workspace, last) if last else (NOT_RUN, "")
+    timing = timing_of(export, around.system)
+    moment = next_run(export, around.system, around.now, around.attempts)
+    connection = around.connections.get(export.connection_id or "")
     return ExportLine(
         name=export.name,
         connection=export.connection if connection else NO_CONNECTION,
         segments=export.segments,
         status=status if connection else NO_CONNECTION,
         reason=reason if connection else "",
-        last_run=runs[-1].started_at if runs else None,
+        last_run=last.started_at if last else None,
         next_run=moment,
-        overdue=moment is not None and moment <= now,
+        overdue=moment is not None and moment <= around.now,
         time_zone=timing.schedule.time_zone if timing else "UTC",
-        schedule=schedule_text(export, system),
-        permissions="edit" if may(workspace, Verb.EDIT_EXPORT, connection) else "view",
+        schedule=schedule_text(export, around.system),
+        permissions="edit" if around.editable[connection.id if connection else None] else "view",
     )

@@ -91,7 +91,7 @@ class SegmentCoverage:
                 "too many for Customer Insights."
             )
         if 0 < self.prehashed < self.valid:
-            found.append(f"{self.name}: plain addresses and hashes are mixed; pushing it needs --allow-mixed.")
+            found.append(f"{self.name}: plain addresses and hashes are mixed; sending both must be allowed.")
         return tuple(found)
 
     @property

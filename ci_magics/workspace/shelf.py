@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Engine, Select, Table, delete, insert, select, update
+from sqlalchemy import Engine, Select, Table, delete, func, insert, select, update
 
 from ci_magics.errors import not_found
 from ci_magics.showing.html_table import as_cell, titled
@@ -87,11 +87,25 @@ class Shelf(Shown, Generic[T]):
         """Return those whose columns hold the given values."""
         return self._select(**values)
 
+    def among(self, column: str, values: Collection[Any]) -> list[T]:
+        """Return those whose column holds one of the given values."""
+        return self._found(self._query({}).where(self._table.c[column].in_(values)))
+
+    def having(self, column: str) -> list[T]:
+        """Return those whose column holds anything."""
+        return self._found(self._query({}).where(self._table.c[column].is_not(None)))
+
     def latest(self, count: int) -> list[T]:
         """Return the last ones in the shelf's order, the very last first."""
-        query = select(self._table).order_by(self._table.c[self._order].desc()).limit(count)
-        with at_one_moment(self._engine) as database:
-            return [self._value(dict(row)) for row in database.execute(query).mappings()]
+        return self._found(select(self._table).order_by(self._table.c[self._order].desc()).limit(count))
+
+    def last_of_each(self, column: str) -> list[T]:
+        """Return, for each value of a column, the last one in the shelf's order."""
+        backwards = self._table.c[self._order].desc()
+        place = func.row_number().over(partition_by=self._table.c[column], order_by=backwards).label("place")
+        placed = select(self._table, place).subquery()
+        columns = [placed.c[each.name] for each in self._table.columns]
+        return self._found(select(*columns).where(placed.c.place == 1))
 
     def names(self) -> list[str]:
         """Return all names, in order."""
@@ -195,6 +209,10 @@ class Shelf(Shown, Generic[T]):
     def _select(self, **values: Any) -> list[T]:
         with at_one_moment(self._engine) as database:
             return self.rows_in(database, **values)
+
+    def _found(self, query: Select[Any]) -> list[T]:
+        with at_one_moment(self._engine) as database:
+            return [self._value(dict(row)) for row in database.execute(query).mappings()]
 
     def _query(self, values: dict[str, Any]) -> Select[Any]:
         query = select(self._table).order_by(self._table.c[self._order])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
+from sqlalchemy import Engine, event
 
 import ci_magics as ci
 from ci_magics.activation.export_document import as_magic, document_of
@@ -48,6 +49,25 @@ def test_saving_sends_nothing(workspace: Workspace, emulator: RunningEmulator) -
     assert (document.segments, document.order.mode, document.order.membership_days) == (("All",), "add", 30)
     assert list(workspace.runs) == []
     assert list(workspace.export_runs) == []
+
+
+def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Workspace) -> None:
+    def asked() -> int:
+        statements: list[str] = []
+        listener = (Engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+        event.listen(*listener)
+        assert len(ci.list_exports()) == len(workspace.exports.names())
+        event.remove(*listener)
+        return len(statements)
+
+    saved()
+    ci.run_export("Weekly")
+    ci.schedule_export("Weekly", at=["06:30"])
+    few = asked()
+    for number in range(5):
+        duplicate_export("Weekly", f"Copy {number}")
+        ci.run_export(f"Copy {number}")
+    assert asked() == few
 
 
 def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""The forms as a person uses them: from the connection to the receipt, by mouse and by keyboard alone."""
+"""The forms as a person uses them: from the connection to the receipt."""
 
 from __future__ import annotations
 
@@ -116,35 +116,6 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     expect(export.get_by_role("button", name="Copy: As a magic")).to_have_text("Copied")
     page.screenshot(path=screenshots / "forms-receipt.png")
     assert page.problems == []  # type: ignore[attr-defined]
-    page.close()
-
-
-def tab_to(page: Page, target: Locator, most: int = 40) -> None:
-    """Press Tab until a field has the focus."""
-    for _ in range(most):
-        if target.evaluate("each => each === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not reach {target}")
-
-
-def test_an_export_by_keyboard_alone(lab: Lab) -> None:
-    page = opened(lab, "keyboard", CONNECTED, "%ci_export")
-    form = forms(page)
-    form.get_by_label("Connection").focus()  # from here on only keys
-    page.keyboard.type("Contoso EU")
-    tab_to(page, form.get_by_label(re.compile("^Dutch \\(")))
-    page.keyboard.press("Space")
-    tab_to(page, form.get_by_role("button", name="Show the plan"))
-    page.keyboard.press("Enter")
-    expect(form.locator(".ci-plan table")).to_be_visible(timeout=SOON)
-    said(form, "This is the plan. Confirm it, then push.")
-    tab_to(page, form.get_by_label("I have read the plan"))
-    page.keyboard.press("Space")
-    expect(form.get_by_role("button", name="Push")).to_be_enabled()
-    tab_to(page, form.get_by_role("button", name="Push"))
-    page.keyboard.press("Enter")
-    said(form, re.compile("Completed: "))
     page.close()
 
 

@@ -148,7 +148,7 @@ def test_words_tell_all_that_is_known() -> None:
         "Against the audience: unchanged 1 (4.2%), new 23 (95.8%), gone 1 (50.0%).",
         "'Big' and 'Small' share 1 hash (4.2% of 'Big' and 50.0% of 'Small').",
         "! Small: something to know.",
-        "! Big: plain addresses and hashes are mixed; pushing it needs --allow-mixed.",
+        "! Big: plain addresses and hashes are mixed; sending both must be allowed.",
         "Expected match of 'Big': 12 (42.9%) to 14 (50.0%), judged by 2 earlier audiences of this account.",
     ):
         assert words in shown

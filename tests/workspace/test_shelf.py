@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ci_magics.errors import NotFoundError
-from ci_magics.workspace.models import Connection, Consent, SegmentRecord
+from ci_magics.workspace.models import Connection, Consent, SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
 NOW = datetime(2026, 11, 24, 12, 30, 0, 123456, UTC)
@@ -117,6 +117,17 @@ def test_they_are_chosen_by_what_they_hold(workspace: Workspace) -> None:
     workspace.segments.put(replace(SEGMENT, id="2", name="Lapsed", created_by="bob"))
     assert [each.name for each in workspace.segments.where(created_by="bob")] == ["Lapsed"]
     assert workspace.segments.where(created_by="eve") == []
+
+
+def test_the_last_one_of_each_is_found(workspace: Workspace) -> None:
+    for number, (name, hour) in enumerate([("Weekly", 3), ("Daily", 1), ("Weekly", 2), ("Daily", 4)]):
+        workspace.counts.put(SegmentCount(str(number), name, number, NOW + timedelta(hours=hour)))
+    assert {each.segment_name: each.id for each in workspace.counts.last_of_each("segment_name")} == {
+        "Weekly": "0",
+        "Daily": "3",
+    }
+    assert [each.id for each in workspace.counts.among("rows", {1, 2, 7})] == ["1", "2"]
+    assert workspace.counts.among("rows", set()) == []
 
 
 def test_a_shelf_is_a_frame(workspace: Workspace) -> None:

@@ -6,6 +6,8 @@ export const cells = {
   preview: { label: "Coverage", source: '%ci_preview "SEGMENT" --to "CONNECTION"' },
   export: { label: "Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --dry-run' },
   save: { label: "Saved Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --save "NAME"' },
+  segmentForm: { label: "Segment Form", source: "%ci_segment" },
+  previewForm: { label: "Coverage Form", source: "%ci_preview" },
   form: { label: "Export Form", source: "%ci_export" },
   exports: { label: "List of Exports", source: "%ci_exports" },
   status: { label: "Status", source: "%ci_status" },

@@ -15,6 +15,7 @@ import ci_magics as ci
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.code_text import Code, code_html
 from ci_magics.notebook.forms.fields import button, no_choice, page, put, show
+from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
 from ci_magics.workspace.store import Workspace
 
@@ -25,7 +26,7 @@ _COLORS = {
     "done": "var(--jp-success-color0, #1b6e3c)",
 }
 #: Lines of text stand as close together as those of a notebook, not as far apart as fields.
-_STYLE = "<style>.ci-form .widget-html-content {line-height: 1.4}</style>"
+_STYLE = f"<style>.ci-form .widget-html-content {{line-height: 1.4}} {STYLE}</style>"
 _MARKS = {"info": "", "error": "✗ ", "done": "✓ "}
 
 
@@ -47,6 +48,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.is_busy = False
         self._threads: list[threading.Thread] = []
         self.status = page("status")
+        self.in_page = InPage()
         self._heading = widgets.HTML(f"{_STYLE}<h3 style='margin:4px 0 8px'>{html.escape(self.title)}</h3>")
         self.code_view = page("code-view")
         self.code_button = button("Copy as code", "copy", self._code_clicked, hint="The same as a magic and in Python")
@@ -86,6 +88,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal;overflow-wrap:anywhere"
         text = html.escape(_MARKS[kind] + sentence)
         self.status.value = f"<div role='status' aria-live='polite' style=\"{style}\">{text}</div>"
+        self.in_page.say(_MARKS[kind] + sentence, _COLORS[kind])
 
     def remark(self, sentence: str) -> None:
         """Show a sentence that is less important than an error that stands there."""
@@ -100,7 +103,9 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def lay_out(self, *body: widgets.Widget) -> None:
         """Put fields and actions below the heading; status line and code come last unless they are placed."""
         last = [each for each in (self.status, self.code_view) if each not in body]
-        self.children = (self._heading, *body, *last)
+        children = [self._heading, *body, *last]
+        children.insert(children.index(self.status) + 1, self.in_page)
+        self.children = tuple(children)
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Run something long beside the kernel, which stays free for other cells."""

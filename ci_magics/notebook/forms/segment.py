@@ -7,26 +7,23 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import ci_magics as ci
-from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
-from ci_magics.activation.customer_insights.segment import InsightsSegment
-from ci_magics.activation.customer_insights.source import Insights
-from ci_magics.activation.ruling import circumstances
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
-from ci_magics.notebook.forms.fields import button, offer, page, row, show
+from ci_magics.notebook.forms.fields import button, page, row, show
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, handled
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import Surroundings
+from ci_magics.notebook.forms.rule_count import RuleCount
+from ci_magics.notebook.forms.rule_text import rule_html
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
+from ci_magics.notebook.forms.segment_insights import InsightsChoice
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rule_types import Kind
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace
-
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 6px;color:inherit;background:transparent"
 
 
 class SegmentForm(Form):
@@ -56,10 +53,11 @@ class SegmentForm(Form):
         self._fields = SegmentFields(variables or {})
         self.fields = self._fields.fields()
         self._source: SegmentSource | None = None
+        self._insights = InsightsChoice(self.workspace, self._fields, self.say)
+        self._counted = RuleCount(self.workspace, self.remark)
         self.live = Live(self, self._count, moment)
         self._building = True
         self._refused = False
-        self._chosen = 0
         self._make_views()
         self._watch()
         self.refresh()
@@ -128,7 +126,7 @@ class SegmentForm(Form):
             The rule is not complete, or does not fit the source.
         """
         self.live.now()
-        return self._chosen
+        return self._counted.chosen
 
     def save(self) -> Segment:
         """Make the segment.
@@ -155,7 +153,7 @@ class SegmentForm(Form):
         name, rule, arguments = self._name(), self.rule, self._fields.arguments()
         source = self._fields.source.value
         if source == INSIGHTS:
-            return self._insights_code(name)
+            return self._insights.code(name)
         given = {**arguments, "rule": rule.text if rule else None}
         frame = self._frame()
         before = f"files = {frame!r}\n" if source == FILES else ""
@@ -167,37 +165,11 @@ class SegmentForm(Form):
 
     def look_up(self) -> list[str]:
         """Ask Customer Insights for its segments, and offer them with their numbers of members."""
-        found = list(self._instance().segments())
-        offer(self._fields.there, [(_insights_label(each), each.name) for each in found])
-        self.say(f"{len(found)} segments: choose one.")
-        return [each.name for each in found]
-
-    def _instance(self) -> Insights:
-        if self._fields.instance.value is None:
-            raise ArgumentError(
-                "No instance of Customer Insights is known.",
-                "Open one: %ci_connect --insights NAME.",
-                code="no_instance",
-            )
-        return ci.insights(self._fields.instance.value, workspace=self.workspace, show=self.say)
-
-    def _insights_code(self, name: str) -> Code:
-        instance, there = self._fields.instance.value, self._there()
-        return Code(
-            magic_line("%ci_segment", [name], {"from_insights": there, "instance": instance}),
-            f"ci.segment({name!r}, ci.insights({instance!r}).segment({there!r}))",
-        )
-
-    def _there(self) -> str:
-        if not self._fields.there.value:
-            raise ArgumentError(
-                "No segment there is chosen.", "Look the segments up, then choose one.", code="no_source"
-            )
-        return str(self._fields.there.value)
+        return self._insights.look_up()
 
     def _make_views(self) -> None:
         self._fresh_builder()
-        self.total = page("total")
+        self.total = self._counted.view
         self.text_view = page("rule-text")
         self.save_button = button("Save segment", "save", self._save_clicked, style="primary")
         self.look_up_button = button("Look up segments", "look-up", self._look_up_clicked)
@@ -269,24 +241,7 @@ class SegmentForm(Form):
         except CiError as error:
             self.text_view.value = f"<small>{html.escape(error.sentence)}</small>"
             return
-        if rule is None:
-            self.text_view.value = "<small>No condition: everybody is in.</small>"
-            return
-        shown = f"<div>Rule</div><pre style='{_PRE}'>{html.escape(rule.text)}</pre>"
-        self.text_view.value = shown + self._sql(rule)
-
-    def _sql(self, rule: Rule) -> str:
-        if self._source is None:
-            return ""
-        try:
-            given = circumstances(self.workspace, self._source.frame, None, rule, self._fields.key.value or None)
-            used = [*rule.columns, *([given.key] if given.key else [])]
-            sql = rule.to_sql(self._source.counter.schema(used), today=given.today, key=given.key)
-        except CiError as error:
-            return f"<small>{html.escape(error.sentence)}</small>"
-        values = "\n".join(f"-- ${place} = {value!r}" for place, value in enumerate(sql.parameters, start=1))
-        text = html.escape(f"{sql.query}\n{values}")
-        return f"<details><summary>SQL</summary><pre style='{_PRE}'>{text}</pre></details>"
+        self.text_view.value = rule_html(self.workspace, self._source, self._fields.key.value or None, rule)
 
     def _rule_if_complete(self) -> Rule | None:
         try:
@@ -301,50 +256,20 @@ class SegmentForm(Form):
 
     def _frame(self) -> Any:
         if self._fields.source.value == INSIGHTS:
-            return self._instance().segment(self._there())
+            return self._insights.segment()
         frame = self._fields.frame()
         if frame is None and self._fields.source.value != SEGMENTS:
             raise ArgumentError("There is no source yet.", "Choose a frame, or name files.", code="no_source")
         return frame
 
     def _count(self, stopped: Stopped) -> None:
-        """Count the whole, then each part, until nobody wants to know any more."""
-        self._chosen = 0
-        try:
-            rule = self.rule
-        except CiError as error:
-            self.total.value = f"<small>Not counted yet: {html.escape(error.sentence)}</small>"
-            return
-        self.total.value = "<small>Counting …</small>"
-        try:
-            self._chosen, whole = self._count_of(rule), self._count_of(None)
-        except CiError as error:
-            self.total.value = f"<small>Not counted: {html.escape(str(error))}</small>"
-            return
-        if stopped():
-            return
-        of = f" of {counted(whole)}" if rule is not None and self._source is not None else ""
-        self.total.value = f"<b>{counted(self._chosen)}{of} profiles</b>"
-        for editor in list(self.builder.editors()):
-            if stopped():
-                return
-            editor.count.value = self._said(editor)
-        self.remark(f"{counted(self._chosen)}{of} profiles are in.")
-
-    def _said(self, editor: Any) -> str:
-        node = editor.node()
-        return "" if node is None else f"{counted(self._count_of(Rule(root=node)))} profiles"
-
-    def _count_of(self, rule: Rule | None) -> int:
-        key = self._fields.key.value or None
-        if self._source is None:
-            if rule is None:
-                return sum(each.rows for each in self.workspace.segments)
-            _made, schema = segment_of_segments(self.workspace, "count", rule)
-            return sum(batch.num_rows for batch in profiles_of_segments(self.workspace, rule, schema))
-        if rule is None:
-            return self._source.counter.total(key)
-        return self._source.counter.count(rule, circumstances(self.workspace, self._source.frame, None, rule, key))
+        self._counted.show(
+            self._source,
+            self._fields.key.value or None,
+            lambda: self.rule,
+            lambda: list(self.builder.editors()),
+            stopped,
+        )
 
     @background
     def _look_up_clicked(self) -> None:
@@ -355,7 +280,3 @@ class SegmentForm(Form):
     def _save_clicked(self) -> None:
         self.say("Making the segment …")
         self.save()
-
-
-def _insights_label(segment: InsightsSegment) -> str:
-    return segment.name if segment.members is None else f"{segment.name} ({counted(segment.members)} members)"

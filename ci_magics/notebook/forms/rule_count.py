@@ -1,0 +1,94 @@
+"""How many profiles a rule chooses, and each part of it: what the segment form shows while a rule is built."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.ruling import circumstances
+from ci_magics.errors import CiError
+from ci_magics.notebook.forms.fields import page
+from ci_magics.notebook.forms.live import Stopped
+from ci_magics.notebook.forms.segment_source import SegmentSource
+from ci_magics.segmentation.rules import Rule
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.store import Workspace
+
+
+class RuleCount:
+    """The number of profiles that are in.
+
+    Parameters
+    ----------
+    workspace
+        Where earlier segments are.
+    remark
+        Called with a sentence when the whole has been counted, parts included.
+    """
+
+    def __init__(self, workspace: Workspace, remark: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._remark = remark
+        self.chosen = 0
+        self.view = page("total")
+
+    def show(
+        self,
+        source: SegmentSource | None,
+        key: str | None,
+        rule: Callable[[], Rule | None],
+        editors: Callable[[], Iterable[Any]],
+        stopped: Stopped,
+    ) -> None:
+        """Count the whole, then each part, until nobody wants to know any more.
+
+        Parameters
+        ----------
+        source
+            What the rule chooses from; None for earlier segments alone.
+        key
+            The key column, where one is chosen.
+        rule
+            Returns the rule, or raises what is not complete in it.
+        editors
+            Returns the parts of the rule, each with a place for its count.
+        stopped
+            Whether the count is wanted no more.
+        """
+        self.chosen = 0
+        try:
+            wanted = rule()
+        except CiError as error:
+            self.view.value = f"<small>Not counted yet: {html.escape(error.sentence)}</small>"
+            return
+        self.view.value = "<small>Counting …</small>"
+        try:
+            self.chosen, whole = self._of(source, key, wanted), self._of(source, key, None)
+        except CiError as error:
+            self.view.value = f"<small>Not counted: {html.escape(str(error))}</small>"
+            return
+        if stopped():
+            return
+        of = f" of {counted(whole)}" if wanted is not None and source is not None else ""
+        self.view.value = f"<b>{counted(self.chosen)}{of} profiles</b>"
+        for editor in editors():
+            if stopped():
+                return
+            node = editor.node()
+            editor.count.value = "" if node is None else f"{counted(self._of(source, key, Rule(root=node)))} profiles"
+        self._remark(f"{counted(self.chosen)}{of} profiles are in.")
+
+    def _of(self, source: SegmentSource | None, key: str | None, rule: Rule | None) -> int:
+        if source is None:
+            return self._of_segments(rule)
+        if rule is None:
+            return source.counter.total(key)
+        return source.counter.count(rule, circumstances(self._workspace, source.frame, None, rule, key))
+
+    def _of_segments(self, rule: Rule | None) -> int:
+        if rule is None:
+            return sum(each.rows for each in self._workspace.segments)
+        _made, schema = segment_of_segments(self._workspace, "count", rule)
+        return sum(batch.num_rows for batch in profiles_of_segments(self._workspace, rule, schema))

@@ -1,0 +1,79 @@
+"""A segment of Customer Insights as the source of the segment form: looked up there, and chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ci_magics as ci
+from ci_magics.activation.customer_insights.segment import InsightsSegment
+from ci_magics.activation.customer_insights.source import Insights
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.forms.code_text import Code, magic_line
+from ci_magics.notebook.forms.fields import offer
+from ci_magics.notebook.forms.segment_fields import SegmentFields
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.store import Workspace
+
+
+class InsightsChoice:
+    """What is chosen of Customer Insights.
+
+    Parameters
+    ----------
+    workspace
+        Where its instances are known.
+    fields
+        Those of the form.
+    show
+        Called with each sentence that the person must see.
+    """
+
+    def __init__(self, workspace: Workspace, fields: SegmentFields, show: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._fields = fields
+        self._show = show
+
+    def look_up(self) -> list[str]:
+        """Ask Customer Insights for its segments, and offer them with their numbers of members."""
+        found = list(self._instance().segments())
+        offer(self._fields.there, [(_label(each), each.name) for each in found])
+        self._show(f"{len(found)} segments: choose one.")
+        return [each.name for each in found]
+
+    def segment(self) -> InsightsSegment:
+        """Return the segment that is chosen.
+
+        Raises
+        ------
+        ArgumentError
+            No instance is known, or no segment chosen.
+        """
+        return self._instance().segment(self._name())
+
+    def code(self, name: str) -> Code:
+        """Return the segment as a magic and as a Python call."""
+        instance, there = self._fields.instance.value, self._name()
+        return Code(
+            magic_line("%ci_segment", [name], {"from_insights": there, "instance": instance}),
+            f"ci.segment({name!r}, ci.insights({instance!r}).segment({there!r}))",
+        )
+
+    def _instance(self) -> Insights:
+        if self._fields.instance.value is None:
+            raise ArgumentError(
+                "No instance of Customer Insights is known.",
+                "Open one: %ci_connect --insights NAME.",
+                code="no_instance",
+            )
+        return ci.insights(self._fields.instance.value, workspace=self._workspace, show=self._show)
+
+    def _name(self) -> str:
+        if not self._fields.there.value:
+            raise ArgumentError(
+                "No segment there is chosen.", "Look the segments up, then choose one.", code="no_source"
+            )
+        return str(self._fields.there.value)
+
+
+def _label(segment: InsightsSegment) -> str:
+    return segment.name if segment.members is None else f"{segment.name} ({counted(segment.members)} members)"

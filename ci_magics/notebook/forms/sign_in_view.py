@@ -1,0 +1,41 @@
+"""What a person sees while somebody is asked to sign in: where, with which code, and how to give up."""
+
+from __future__ import annotations
+
+import html
+
+from ci_magics.microsoft.signin_prompt import SignInPrompt
+from ci_magics.notebook.forms.code_text import copyable
+from ci_magics.notebook.forms.fields import button, page, show
+
+
+class SignInView:
+    """A sign-in that waits for a person; nothing is shown while none does."""
+
+    def __init__(self) -> None:
+        self._prompt: SignInPrompt | None = None
+        self.view = page("sign-in")
+        self.cancel_button = button("Cancel sign-in", "cancel", lambda _event: None)
+        show(self.cancel_button, False)
+
+    def begin(self, prompt: SignInPrompt) -> str:
+        """Show where to sign in, a code large and to be copied; returns it as a sentence."""
+        self._prompt = prompt
+        address = html.escape(prompt.address)
+        link = f"<a href='{address}' target='_blank' rel='noopener'>{address}</a>"
+        self.view.value = f"<div>1. Open {link}</div>{copyable('2. Enter this code', prompt.code, large=True)}"
+        show(self.cancel_button, True)
+        return f"Enter the code {prompt.code} on the page {prompt.address}. Waiting for you …"
+
+    def cancel(self) -> bool:
+        """Give up; tells whether there was anything to give up."""
+        if self._prompt is None:
+            return False
+        self._prompt.cancel()
+        return True
+
+    def end(self) -> None:
+        """Show nothing any more."""
+        self._prompt = None
+        self.view.value = ""
+        show(self.cancel_button, False)

@@ -1,0 +1,127 @@
+"""The connection that is typed into the connect form: looked up, made, changed, and written as code."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.activation.account_check import verified
+from ci_magics.activation.connection_verbs import edit_connection
+from ci_magics.activation.sharing import share_connection
+from ci_magics.activation.signing_in import forget_sign_in
+from ci_magics.clock import present
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.connect_fields import ConnectFields
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+
+class TypedConnection:
+    """What is typed, as a connection.
+
+    Parameters
+    ----------
+    workspace
+        Where connections are kept.
+    fields
+        Those of the form.
+    show
+        Called with each sentence that the person must see.
+    """
+
+    def __init__(self, workspace: Workspace, fields: ConnectFields, show: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._fields = fields
+        self._show = show
+
+    def look_up(self, given: dict[str, Any]) -> Connection:
+        """Look up the account, without saving anything.
+
+        Raises
+        ------
+        ArgumentError
+            An id is missing.
+        """
+        if not (given["customer_id"] and given["account_id"]):
+            raise ArgumentError("Both ids are needed.", "Paste the address bar, or type them.", code="no_ids")
+        chosen = self._fields.chosen
+        typed = {**given, "tenant": given["tenant"] or ""}
+        if chosen is not None:
+            return verified(self._workspace, replace(chosen, **typed), self._show)
+        draft = Connection(
+            id=f"draft-{uuid.uuid4()}", name=self._fields.name.value.strip() or "new", account_name="",
+            shared_with=("administrator",), created_by=self._workspace.user, created_at=present(), **typed,
+        )  # fmt: skip
+        try:
+            return verified(self._workspace, draft, self._show)
+        finally:
+            forget_sign_in(self._workspace, draft.id)
+
+    def save(self) -> Connection:
+        """Make the connection, or change the one that is chosen."""
+        earlier = self._fields.chosen
+        return self._make() if earlier is None else self._change(earlier)
+
+    def code(self) -> Code:
+        """Return the connection as a magic and as a Python call."""
+        name, earlier, given = self._name(), self._fields.chosen, self._given()
+        said = {**given, "share": self._share(), "agree": self._fields.agree.value}
+        said["accept_terms"] = self._fields.accept_terms.value
+        if earlier is None:
+            return Code(magic_line("%ci_connect", [name], said), python_call("ci.connect", [name], said))
+        rename = None if name == earlier.name else name
+        changes = {"rename": rename, **given}
+        consents = {each: said[each] for each in ("agree", "accept_terms", "share")}
+        return Code(
+            magic_line("%ci_connect", [earlier.name], {"edit": True, **changes, **consents}),
+            f"{python_call('ci.edit_connection', [earlier.name], changes)}\n"
+            f"{python_call('ci.connect', [name], consents)}",
+        )
+
+    def _make(self) -> Connection:
+        given = {name: value for name, value in self._fields.arguments().items() if value is not None}
+        return ci.connect(
+            self._name(),
+            **given,
+            share=self._share() or (),
+            agree=self._fields.agree.value,
+            accept_terms=self._fields.accept_terms.value,
+            workspace=self._workspace,
+            show=self._show,
+        )
+
+    def _change(self, earlier: Connection) -> Connection:
+        name = self._name()
+        changed = edit_connection(
+            earlier.name,
+            rename=None if name == earlier.name else name,
+            **self._fields.arguments(),
+            workspace=self._workspace,
+            show=self._show,
+        )
+        if tuple(self._fields.share.value) != earlier.shared_with:
+            share_connection(changed.name, list(self._fields.share.value), workspace=self._workspace)
+        return ci.connect(
+            changed.name,
+            agree=self._fields.agree.value,
+            accept_terms=self._fields.accept_terms.value,
+            workspace=self._workspace,
+            show=self._show,
+        )
+
+    def _given(self) -> dict[str, Any]:
+        given = self._fields.arguments()
+        return given | {"environment": None if given["environment"] == "emulator" else given["environment"]}
+
+    def _share(self) -> list[str] | None:
+        chosen = list(self._fields.share.value)
+        return None if chosen == ["administrator"] else chosen
+
+    def _name(self) -> str:
+        if not self._fields.name.value.strip():
+            raise ArgumentError("The connection has no name yet.", "Type one in the field Name.", code="no_name")
+        return str(self._fields.name.value.strip())

@@ -1,0 +1,118 @@
+"""The whole job with the keys alone: from the launcher card to the receipt of an export, through forms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111"
+DONE = re.compile("Completed: [0-9\u2009]+ accepted, 0 rejected")
+SOON = 30_000
+HAS_THE_FOCUS = "each => each === document.activeElement"
+
+
+def reach(page: Page, target: Locator, *, key: str = "Tab", most: int = 60) -> None:
+    """Press a key again and again until something has the focus."""
+    expect(target).to_be_visible(timeout=20_000)
+    for _ in range(most):
+        if target.evaluate(HAS_THE_FOCUS):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not reach {target}")
+
+
+def write(page: Page, field: Locator, text: str) -> None:
+    reach(page, field)
+    page.keyboard.type(text)
+    expect(field).to_have_value(text)
+
+
+def turn(page: Page, field: Locator, key: str = "Space") -> None:
+    reach(page, field)
+    page.keyboard.press(key)
+
+
+def insert_cell(page: Page, name: str) -> Locator:
+    """Insert a cell by the command palette, run it, and return the form that it shows."""
+    page.keyboard.press("Control+Shift+C")
+    page.keyboard.type(f"Insert Cell: {name}")
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
+    page.keyboard.press("Enter")
+    expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".jp-Cell.jp-mod-active .ci-form")).to_be_visible(timeout=SOON)
+    return page.locator(".ci-form").last  # the cells below have none yet
+
+
+def said(form: Locator, words: str | re.Pattern[str]) -> None:
+    expect(form.get_by_role("status")).to_contain_text(words, timeout=SOON)
+
+
+def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
+    page = lab.browser.new_page(viewport={"width": 1200, "height": 1400})
+    page.goto(f"{lab.base_url}/lab?reset")
+    reach(page, page.get_by_role("button", name=re.compile("^Customer Match")))
+    page.keyboard.press("Enter")
+    lab.wait_for_kernel(page)
+    for _ in range(4):  # the heading, the extension, the customers
+        page.keyboard.press("Shift+Enter")
+    expect(page.get_by_role("columnheader", name="MarketingConsent")).to_be_visible(timeout=SOON)
+
+    form = insert_cell(page, "Connection")
+    page.screenshot(path=screenshots / "keys-connect-0.png")
+    write(page, form.get_by_label("Name"), "By keys")
+    write(page, form.get_by_label("Address bar"), ADDRESS)
+    expect(form.get_by_label("Account id")).to_have_value("111", timeout=SOON)
+    turn(page, form.get_by_label("I agree to data privacy"))
+    turn(page, form.get_by_label("I accept the Customer Match terms"))
+    turn(page, form.get_by_role("button", name="Save"))
+    said(form, "✓ Connection 'By keys' is saved: EMULATOR: nothing left this machine")
+    page.screenshot(path=screenshots / "keys-connect.png")
+
+    form = insert_cell(page, "Segment Form")
+    write(page, form.get_by_label("Name"), "Dutch by keys")
+    turn(page, form.get_by_role("button", name="Add condition"))
+    reach(page, form.get_by_label("Column", exact=True), key="Shift+Tab")
+    page.keyboard.type("Country")
+    expect(form.get_by_label("Column", exact=True)).to_have_value("Country")
+    reach(page, form.get_by_label("is", exact=True))
+    page.keyboard.type("is any of")
+    turn(page, form.get_by_label("NL", exact=True))
+    turn(page, form.get_by_role("button", name="Add condition"))
+    reach(page, form.get_by_label("Column", exact=True).nth(1), key="Shift+Tab")
+    page.keyboard.type("MarketingConsent")
+    expect(form.locator(".ci-total")).to_contain_text(re.compile("[0-9\u2009]+ of 5\u2009000 profiles"), timeout=SOON)
+    page.screenshot(path=screenshots / "keys-segment.png")
+    turn(page, form.get_by_role("button", name="Save segment"), "Enter")
+    said(form, "✓ Segment 'Dutch by keys'")
+
+    form = insert_cell(page, "Coverage Form")
+    turn(page, form.get_by_label(re.compile("^Dutch by keys")))
+    said(form, re.compile("Dutch by keys: [0-9\u2009]+ of [0-9\u2009]+ can be sent"))
+    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible(timeout=SOON)
+    reach(page, form.get_by_label("Compare with"))
+    page.keyboard.type("By keys")
+    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible(timeout=SOON)
+    page.screenshot(path=screenshots / "keys-coverage.png")
+
+    form = insert_cell(page, "Export Form")
+    reach(page, form.get_by_label("Connection"))
+    page.keyboard.type("By keys")
+    turn(page, form.get_by_label(re.compile("^Dutch by keys")))
+    turn(page, form.get_by_role("button", name="Show the plan"), "Enter")
+    said(form, "This is the plan. Confirm it, then push.")
+    expect(form.locator(".ci-plan table")).to_contain_text("create")
+    turn(page, form.get_by_label("I have read the plan"))
+    expect(form.get_by_role("button", name="Push")).to_be_enabled()
+    turn(page, form.get_by_role("button", name="Push"), "Enter")
+    said(form, DONE)
+    expect(form.locator(".ci-progress-text")).to_contain_text("100%")
+    expect(page.locator(".jp-RenderedHTMLCommon", has_text="Receipts of the form 'Export").first).to_contain_text(DONE)
+    page.screenshot(path=screenshots / "keys-export.png")
+    page.close()
