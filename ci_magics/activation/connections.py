@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ci_magics.activation.account_check import verified
 from ci_magics.activation.address import Ids, read_ids
 from ci_magics.activation.consenting import keep_consents, new_consents, withdraw_consents
+from ci_magics.activation.developer_token import holding
 from ci_magics.activation.sharing import share_connection, shared_with
 from ci_magics.clock import present
 from ci_magics.errors import ConnectionSetupError, nearest_name, refuse_address
@@ -31,6 +32,7 @@ def connect(
     flow: str | None = None,
     client_id: str | None = None,
     tenant: str | None = None,
+    developer_token: str | None = None,
     withdraw: bool = False,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
@@ -58,6 +60,9 @@ def connect(
         How to sign in: ``device``, ``browser`` or ``env``; by what the kernel can do unless given.
     client_id, tenant
         The application in Microsoft Entra; only for ``sandbox`` and ``production``.
+    developer_token
+        That of Microsoft Advertising, for ``production``: kept in the system's keyring. Never write it into a notebook;
+        unless it is given here or in the environment, a notebook asks for it when it is needed.
     withdraw
         Take back both consents: nothing is sent through this connection any more.
     workspace
@@ -91,7 +96,11 @@ def connect(
     if existing and share:
         require(workspace, Verb.SHARE_CONNECTION, connection)
     if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
-        connection = verified(workspace, connection, show)
+        with holding(connection, developer_token):
+            connection = verified(workspace, connection, show)
+    elif developer_token:
+        with holding(connection, developer_token):
+            pass  # nothing is asked of Microsoft before somebody has agreed to it
     if connection != existing:
         workspace.connections.put(connection)
     if existing is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ci_magics.activation.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.signing_in import can_ask
-from ci_magics.errors import SignInError
+from ci_magics.errors import CiError, SignInError
 from ci_magics.microsoft.endpoints import UNIVERSAL_DEVELOPER_TOKEN
 from ci_magics.workspace.models import Connection
 
@@ -38,6 +39,30 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
     if not remember(connection.id, typed):
         show(f"This machine has no keyring, so the developer token is not kept: set {VARIABLE} to be asked no more.")
     return typed
+
+
+@contextmanager
+def holding(connection: Connection, token: str | None) -> Iterator[None]:
+    """Keep a developer token in the keyring for what is done with a connection; where that fails, the one before it.
+
+    Raises
+    ------
+    SignInError
+        This machine has no keyring.
+    """
+    before = remembered(connection.id) if token else None
+    if token and not remember(connection.id, token):
+        raise SignInError(
+            "This machine has no keyring, so the developer token cannot be kept.", f"Set {VARIABLE}.", code="no_keyring"
+        )
+    try:
+        yield
+    except CiError:
+        if token:
+            forget_secret(connection.id)
+        if before:
+            remember(connection.id, before)
+        raise
 
 
 def forget_developer_token(connection: Connection) -> None:

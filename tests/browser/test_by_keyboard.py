@@ -19,7 +19,8 @@ HAS_THE_FOCUS = "each => each === document.activeElement"
 
 def reach(page: Page, target: Locator, *, key: str = "Tab", most: int = 60) -> None:
     """Press a key again and again until something has the focus."""
-    expect(target).to_be_visible(timeout=20_000)
+    expect(target).to_be_visible(timeout=SOON)
+    expect(target).to_be_enabled(timeout=SOON)  # Tab passes by what cannot be pressed yet
     for _ in range(most):
         if target.evaluate(HAS_THE_FOCUS):
             return

@@ -119,26 +119,10 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     page.close()
 
 
-def test_the_focus_goes_from_top_to_bottom(lab: Lab) -> None:
-    page = opened(lab, "order", CONNECTED, "%ci_export")
-    form = forms(page)
-    form.get_by_label(re.compile("^Dutch \\(")).check()
-    expect(form.get_by_role("button", name="Show the plan")).to_be_enabled()
-    form.get_by_label("Connection").focus()
-    order = ["segments", "mode", "more-choices", "show-plan", "copy"]
-    reached: list[str] = []
-    while len(reached) < len(order):
-        page.keyboard.press("Tab")
-        classes = page.evaluate("() => document.activeElement.closest('[class*=ci-]').className").split()
-        name = next(each for each in order if f"ci-{each}" in classes)
-        reached += [name] if name not in reached else []
-    assert reached == order
-    page.close()
-
-
 @pytest.fixture(scope="module")
 def all_forms(lab: Lab) -> Iterator[Page]:
-    page = opened(lab, "all-forms", CONNECTED, *FORMS)
+    kept = '%ci_export "Big spenders" --to "Contoso EU" --ignore-consent --save "Weekly"'
+    page = opened(lab, "all-forms", f"{CONNECTED}\n{kept}", *FORMS)
     expect(page.locator(".ci-total")).to_contain_text("profiles", timeout=SOON)
     yield page
     page.close()
@@ -171,6 +155,94 @@ def test_every_form_has_one_status_line_that_is_read_aloud(all_forms: Page) -> N
         status = form.get_by_role("status")
         expect(status).to_have_count(1)
         expect(status).to_have_attribute("aria-live", "polite")
+
+
+ORDERS: dict[str, tuple[str, list[str]]] = {
+    "%ci_connect": ("", [
+        "combobox Connection", "textbox Name", "combobox Environment", "textbox Address bar", "textbox Customer id",
+        "textbox Account id", "checkbox administrators", "checkbox contributors too", "checkbox viewers too",
+        "checkbox I agree to data privacy and compliance", "checkbox I accept the Customer Match terms",
+        "combobox Sign in by", "button Test", "button Save", "button Copy as code",
+    ]),
+    "%ci_segment": ("Add condition", [
+        "textbox Name", "combobox Source", "combobox E-mail column", "combobox Key column", "combobox Match when",
+        "combobox Column", "combobox is", "combobox value", "checkbox ignoring case", "button Remove",
+        "button Add condition", "button Add group", "button Add segment", "button Add joined rule",
+        "combobox Keep it", "button Save segment", "button Copy as code",
+    ]),
+    "%ci_preview": ("", [
+        "a segment", "combobox Compare with", "combobox Normalization", "button Keep as receipt", "button Copy as code",
+    ]),
+    "%ci_export": ("More choices", [
+        "combobox Connection", "a segment", "combobox Mode", "button Fewer choices",
+        "button Look up the account's lists", "combobox Audience", "textbox Membership days",
+        "combobox New audience for", "combobox Normalization", "a segment",
+        "checkbox Go on even if nobody is left to send", "checkbox Go on even if more than half of the members leave",
+        "checkbox Send a column that mixes addresses and hashes", "textbox Save as", "button Save for later",
+        "button Show the plan", "button Copy as code",
+    ]),
+    "%ci_exports": ("Schedule, copy, remove …", [
+        "textbox Search", "combobox Status", "combobox Sort by", "checkbox last one first", "combobox Export",
+        "button Run", "button Run all", "button Details and history", "button Refresh", "button Copy as code",
+        "button Hide schedule, copy, remove", "combobox Runs", "textbox At", "checkbox Monday", "checkbox Tuesday",
+        "checkbox Wednesday", "checkbox Thursday", "checkbox Friday", "checkbox Saturday", "checkbox Sunday",
+        "textbox Time zone", "button Set schedule", "textbox New name", "button Duplicate",
+        "button Detach from connection", "checkbox Yes, remove it and forget what was sent", "button Remove",
+    ]),
+}  # fmt: skip
+
+
+def choose_dutch(form: Locator) -> None:
+    """Choose the segment in a form that asks for one; only then can something be done."""
+    box = form.locator(".ci-segments").get_by_label(re.compile("^Dutch \\("))
+    if box.count():
+        box.check()
+        expect(form.get_by_role("button", name="Copy as code")).to_be_enabled(timeout=SOON)
+
+
+def focused(page: Page) -> str:
+    """Return role and name of what has the focus, as a screen reader says it; all segments are one."""
+    if page.locator(":is(.ci-segments, .ci-exclude) :focus").count():
+        return "a segment"
+    found = re.match(r'- (\w+) "([^"]*)"', page.locator(":focus").aria_snapshot())
+    assert found is not None, page.locator(":focus").aria_snapshot()
+    return f"{found[1]} {found[2]}"
+
+
+@pytest.mark.parametrize("magic", FORMS)
+def test_tab_goes_from_top_to_bottom(all_forms: Page, magic: str) -> None:
+    unfold, order = ORDERS[magic]
+    form = forms(all_forms).nth(FORMS.index(magic))
+    choose_dutch(form)
+    if unfold:
+        press(form, unfold)
+        expect(form.get_by_role("combobox", name=re.compile("^(Column|Audience|Runs)$"))).to_be_visible(timeout=SOON)
+    form.locator("input:visible, select:visible").first.focus()  # from here on only Tab
+    reached: list[str] = []
+    while form.locator(":focus").count():
+        reached += [name] if (name := focused(all_forms)) not in reached[-1:] else []
+        all_forms.keyboard.press("Tab")
+    assert reached == order
+
+
+SAYS = [
+    ("%ci_connect", "Test", "✗ Both ids are needed."),
+    ("%ci_segment", "Save segment", "✗ The segment has no name yet."),
+    ("%ci_preview", "Keep as receipt", "✓ It is written below and stays in the notebook."),
+    ("%ci_export", "Show the plan", "This is the plan. Confirm it, then push."),
+    ("%ci_exports", "Details and history", "Weekly: 0 runs."),
+]
+
+
+@pytest.mark.parametrize(("magic", "button", "words"), SAYS, ids=FORMS)
+def test_what_a_form_says_is_announced(all_forms: Page, magic: str, button: str, words: str) -> None:
+    form = forms(all_forms).nth(FORMS.index(magic))
+    status = form.get_by_role("status")
+    status.evaluate("each => { each.isTheSame = true; }")  # what is put anew is announced by no screen reader
+    choose_dutch(form)
+    press(form, button)
+    said(form, words)
+    assert status.evaluate("each => each.isTheSame")
 
 
 def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:

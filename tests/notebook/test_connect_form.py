@@ -4,8 +4,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
 
 import ci_magics as ci
+from ci_magics.activation.developer_token import developer_token
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.arguments import parse
@@ -191,6 +194,70 @@ def test_a_sign_in_is_canceled(form: ConnectForm, person: Person, workspace: Wor
     assert workspace.connections.names() == []
     with pytest.raises(SignInError, match="canceled"):
         person.prompt.require_going_on()
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring that lasts as long as the test."""
+
+    priority = 1.0
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    backend = MemoryKeyring()
+    monkeypatch.setattr("keyring.core._keyring_backend", backend)
+    return backend.kept
+
+
+def typed(form: ConnectForm, token: str) -> None:
+    """Type a developer token, as the page sends it."""
+    form._fields.token.hear(None, {"secret": token}, [])
+
+
+def test_the_developer_token_goes_to_the_keyring_and_nowhere_else(
+    form: ConnectForm, kept: dict[tuple[str, str], str]
+) -> None:
+    entry = form._fields.token
+    assert entry.layout.display == "none"
+    form.value = {"name": "Contoso", **IDS, "environment": "production"}
+    assert entry.layout.display is None
+    typed(form, "TOKEN-OF-MINE")
+    assert "TOKEN-OF-MINE" not in f"{entry.get_state()} {form.code} {form.value} {form!r} {form.summary}"
+    saved = form.save()  # without consent nobody is asked, so that nothing is sent
+    assert kept == {("ci-magics", saved.id): "TOKEN-OF-MINE"}
+    assert entry.secret == ""
+    assert developer_token(saved, print, ask=False) == "TOKEN-OF-MINE"
+    typed(form, "ANOTHER")
+    form.save()
+    assert kept == {("ci-magics", saved.id): "ANOTHER"}
+    form.save()
+    assert kept == {("ci-magics", saved.id): "ANOTHER"}
+
+
+def test_a_developer_token_with_which_nothing_works_is_not_kept(
+    form: ConnectForm, workspace: Workspace, kept: dict[tuple[str, str], str]
+) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH, "environment": "production"}
+    typed(form, "WRONG")
+    with pytest.raises(ConnectionSetupError, match="no client id"):
+        form.save()
+    with pytest.raises(ConnectionSetupError, match="no client id"):
+        form.test()
+    assert kept == {}
+    assert workspace.connections.names() == []
 
 
 def test_no_token_is_in_the_form(form: ConnectForm, emulator: RunningEmulator) -> None:

@@ -133,7 +133,8 @@ class ConnectForm(Form):
         fields = self._fields
         self.lay_out(
             fields.existing, fields.name, fields.environment, fields.address, fields.customer, fields.account,
-            self.account_view, fields.share, fields.consents, fields.flow, fields.client_id, fields.tenant,
+            self.account_view, fields.share, fields.consents, fields.flow, fields.client_id,
+            fields.tenant, fields.token,
             row(self.test_button, self.save_button, self.sign_in_button, self.withdraw_button, self.code_button),
             self.sign_in_view, self.cancel_button,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from ci_magics.errors import CiError
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show
 from ci_magics.notebook.forms.picker import Picker
+from ci_magics.notebook.forms.secret_entry import SecretEntry
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
@@ -62,6 +63,7 @@ class ConnectFields:
         self.flow = dropdown("Sign in by", _FLOWS, "flow")
         self.client_id = entry("Client id", "client-id", hint="of your application in Microsoft Entra")
         self.tenant = entry("Tenant", "tenant", hint="in Microsoft Entra; empty for common")
+        self.token = SecretEntry("Developer token", "token", hint="kept in the keyring; empty: as it is kept")
         self.consents = column(
             _text(DATA_PRIVACY_TEXT), self.agree, _text(TERMS_TEXT), self.accept_terms, name="consents"
         )
@@ -143,10 +145,15 @@ class ConnectFields:
         return ids if ids.customer and ids.account else None
 
     def show_what_fits(self) -> None:
-        """Show the fields of Microsoft Entra only where an application is needed."""
+        """Show the fields of Microsoft Entra and the developer token only where they are needed."""
         real = self.environment.value != "emulator"
         show(self.client_id, real)
         show(self.tenant, real)
+        show(self.token, self.environment.value == "production")
+
+    def developer_token(self) -> str | None:
+        """Return the developer token that is typed, where one is needed."""
+        return (self.token.secret or None) if self.environment.value == "production" else None
 
     def arguments(self) -> dict[str, Any]:
         """Return what the public function takes beside the name and the consents; what is not given is None."""

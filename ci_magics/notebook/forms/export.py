@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
@@ -16,7 +16,7 @@ from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.export_choices import ExportChoices
-from ci_magics.notebook.forms.fields import button, checkbox, dropdown, entry, offer, page, row, show
+from ci_magics.notebook.forms.fields import button, entry, page, row
 from ci_magics.notebook.forms.pattern import Form, background, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import (
@@ -26,6 +26,8 @@ from ci_magics.notebook.forms.run_result import (
     result_progress,
     result_sentence,
 )
+from ci_magics.notebook.forms.shown_plan import ShownPlan
+from ci_magics.notebook.forms.unfinished_runs import UnfinishedRuns
 from ci_magics.workspace.access import NOTHING_SHARED
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace
@@ -49,7 +51,6 @@ class ExportForm(Form):
     def __init__(self, workspace: Workspace | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(workspace)
         self.run: Run | None = None
-        self._plan: Plan | None = None
         self._version = 0
         self._saved: str | None = None
         self._clock = SystemClock()
@@ -64,7 +65,7 @@ class ExportForm(Form):
     def refresh(self) -> None:
         """Read segments, connections and interrupted runs again."""
         self.choices.refresh()
-        self._offer_unfinished()
+        self.unfinished_runs.refresh()
         if not self.workspace.segments.names():
             self.say("There is no segment yet. Make one with the form %ci_segment.")
         elif not self.workspace.connections.names() and len(self.workspace.all_connections):
@@ -89,7 +90,7 @@ class ExportForm(Form):
         ArgumentError
             Segments or connection are not chosen yet.
         """
-        self._forget_plan()
+        self._shown.forget()
         self._require_choices()
         version = self._version
         plan = ci.export(
@@ -104,7 +105,10 @@ class ExportForm(Form):
             raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
         if version != self._version:
             raise ArgumentError("The choices were changed meanwhile.", "Show the plan again.", code="plan_outdated")
-        self._show_plan(plan)
+        if self._shown.put(plan):
+            self.say("This is the plan. Confirm it, then push.")
+        else:
+            self.say("Nothing would be sent: read in the plan why, and change the choices.", "error")
         return plan
 
     def push(self) -> Run:
@@ -115,9 +119,9 @@ class ExportForm(Form):
         ArgumentError
             There is no plan yet.
         """
-        if self._plan is None:
+        plan = self._shown.plan
+        if plan is None:
             raise ArgumentError("There is no plan yet.", "Show the plan first.", code="no_plan")
-        plan = self._plan
         return self._carry_out(lambda: plan.apply(progress=self.progress.report))
 
     def resume(self, run: str | None = None) -> Run:
@@ -128,9 +132,7 @@ class ExportForm(Form):
         ArgumentError
             No run is left to finish.
         """
-        wanted = run or self.unfinished.value
-        if wanted is None:
-            raise ArgumentError("No run is left to finish.", "Make a plan.", code="no_run")
+        wanted = run or self.unfinished_runs.chosen()
         self._clock = SystemClock()
         return self._carry_out(
             lambda: resume_run(self.workspace, wanted, report=self.progress.report, show=self.say, clock=self._clock)
@@ -185,11 +187,13 @@ class ExportForm(Form):
 
     def _make_views(self) -> None:
         self.destination = page("destination")
-        self.plan_view = page("plan")
         self.result = page("result")
-        self.confirm = checkbox("I have read the plan", "confirm")
+        self._shown = ShownPlan(self._push_clicked)
+        self.plan_view, self.confirm, self.push_button = self._shown.view, self._shown.confirm, self._shown.push_button
         self.save_as = entry("Save as", "save-as", hint="a name under which it can be run again and scheduled")
-        self.unfinished = dropdown("Interrupted run", [], "unfinished")
+        self.unfinished_runs = UnfinishedRuns(self.workspace, self._resume_clicked)
+        self.unfinished, self.resume_row = self.unfinished_runs.choice, self.unfinished_runs.row
+        self.resume_button = self.unfinished_runs.resume_button
 
     def _make_actions(self) -> None:
         self.more_button = button("More choices", "more-choices", lambda _event: None, hint="Audience, guards")
@@ -199,9 +203,6 @@ class ExportForm(Form):
         self.choices.more.children = (*self.choices.more.children, row(self.save_as, self.save_button))
         reveal(self.more_button, self.choices.more, "More choices", "Fewer choices")
         self.plan_button = button("Show the plan", "show-plan", self._plan_clicked, hint="Sends nothing yet")
-        self.push_button = button("Push", "push", self._push_clicked, style="primary", hint="Send what the plan says")
-        self.resume_button = button("Resume this run", "resume", self._resume_clicked)
-        self.resume_row = row(self.unfinished, self.resume_button, name="resume-row")
         choices = self.choices
         self.lay_out(
             self.destination, self.resume_row, choices.connection, choices.segments, choices.email, choices.consent,
@@ -213,7 +214,6 @@ class ExportForm(Form):
         self.choices.segments.observe(lambda _change: self.choices.segments_changed(), names="value")
         for field in self.fields.values():
             field.observe(lambda _change: self._choices_changed(), names="value")
-        self.confirm.observe(lambda _change: self.allow(), names="value")
 
     def _require_choices(self) -> None:
         if not (self.choices.segments.value and self.choices.connection.value):
@@ -223,38 +223,18 @@ class ExportForm(Form):
         """Forget a plan that does not fit the choices any more."""
         self._version += 1
         self._saved = None
-        self._forget_plan()
+        self._shown.forget()
+        self.allow()
         self.forget_code()
         connection = self.workspace.connections.get(self.choices.connection.value or "")
         self.destination.value = f"<b>{html.escape(connection.destination)}</b>" if connection else ""
-
-    def _forget_plan(self) -> None:
-        """Take a plan back: what a person confirms is the plan that is shown, no other."""
-        self._plan = None
-        self.plan_view.value = ""
-        self.confirm.value = False
-        show(self.confirm, False)
-        show(self.push_button, False)
-        self.allow()
-
-    def _show_plan(self, plan: Plan) -> None:
-        self._plan = plan
-        self.plan_view.value = plan._repr_html_()
-        stopped = all(each.stopping for each in plan.audiences)
-        show(self.confirm, not stopped)
-        show(self.push_button, not stopped)
-        self.allow()
-        if stopped:
-            self.say("Nothing would be sent: read in the plan why, and change the choices.", "error")
-        else:
-            self.say("This is the plan. Confirm it, then push.")
 
     def allow(self) -> None:
         """Let only those buttons be pressed that can do something now."""
         ready = bool(self.choices.segments.value and self.choices.connection.value)
         self.plan_button.disabled = self.code_button.disabled = not ready
         self.look_up_button.disabled = not self.choices.connection.value
-        self.push_button.disabled = self._plan is None or not self.confirm.value
+        self._shown.allow()
 
     def _carry_out(self, work: Callable[[], Run]) -> Run:
         self.progress.begin()
@@ -266,8 +246,8 @@ class ExportForm(Form):
             self.receipts.add(str(error))
             raise
         finally:
-            self._forget_plan()
-            self._offer_unfinished()
+            self._shown.forget()
+            self.unfinished_runs.refresh()
         self.run = run
         self.progress.end(result_progress(run))
         self.result.value = rejected_html(run)
@@ -277,18 +257,8 @@ class ExportForm(Form):
 
     def _end_waits(self) -> None:
         self._clock.stop()
-        if self._plan is not None:
-            self._plan.stop()
-
-    def _offer_unfinished(self) -> None:
-        """Offer the runs that something interrupted, newest first."""
-        open_runs = [each for each in self.workspace.runs if each.finished_at is None]
-        labels: list[tuple[str, Any]] = [
-            (f"{each.name} of {each.started_at:%Y-%m-%d %H:%M} UTC to {each.connection_name}", each.id)
-            for each in reversed(open_runs)
-        ]
-        offer(self.unfinished, labels)
-        show(self.resume_row, bool(labels))
+        if self._shown.plan is not None:
+            self._shown.plan.stop()
 
     @background
     def _plan_clicked(self) -> None:

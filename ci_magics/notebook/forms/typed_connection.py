@@ -10,6 +10,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.activation.account_check import verified
 from ci_magics.activation.connection_verbs import edit_connection
+from ci_magics.activation.developer_token import forget_developer_token, holding
 from ci_magics.activation.sharing import share_connection
 from ci_magics.activation.signing_in import forget_sign_in
 from ci_magics.clock import present
@@ -50,21 +51,32 @@ class TypedConnection:
             raise ArgumentError("Both ids are needed.", "Paste the address bar, or type them.", code="no_ids")
         chosen = self._fields.chosen
         typed = {**given, "tenant": given["tenant"] or ""}
+        token = self._fields.developer_token()
         if chosen is not None:
-            return verified(self._workspace, replace(chosen, **typed), self._show)
+            with holding(chosen, token):
+                return verified(self._workspace, replace(chosen, **typed), self._show)
         draft = Connection(
             id=f"draft-{uuid.uuid4()}", name=self._fields.name.value.strip() or "new", account_name="",
             shared_with=("administrator",), created_by=self._workspace.user, created_at=present(), **typed,
         )  # fmt: skip
         try:
-            return verified(self._workspace, draft, self._show)
+            with holding(draft, token):
+                return verified(self._workspace, draft, self._show)
         finally:
             forget_sign_in(self._workspace, draft.id)
+            if token:
+                forget_developer_token(draft)
 
     def save(self) -> Connection:
         """Make the connection, or change the one that is chosen."""
         earlier = self._fields.chosen
-        return self._make() if earlier is None else self._change(earlier)
+        if earlier is None:
+            saved = self._make()
+        else:
+            with holding(earlier, self._fields.developer_token()):
+                saved = self._change(earlier)
+        self._fields.token.forget()
+        return saved
 
     def code(self) -> Code:
         """Return the connection as a magic and as a Python call."""
@@ -90,6 +102,7 @@ class TypedConnection:
             share=self._share() or (),
             agree=self._fields.agree.value,
             accept_terms=self._fields.accept_terms.value,
+            developer_token=self._fields.developer_token(),
             workspace=self._workspace,
             show=self._show,
         )

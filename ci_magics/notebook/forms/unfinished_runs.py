@@ -1,0 +1,50 @@
+"""The runs that something interrupted, to be finished in the export form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.forms.fields import button, dropdown, offer, row, show
+from ci_magics.workspace.store import Workspace
+
+
+class UnfinishedRuns:
+    """A list of runs that are not finished; nothing is shown where there is none.
+
+    Parameters
+    ----------
+    workspace
+        Where runs are.
+    resume
+        Called when the button is pressed.
+    """
+
+    def __init__(self, workspace: Workspace, resume: Callable[..., None]) -> None:
+        self._workspace = workspace
+        self.choice = dropdown("Interrupted run", [], "unfinished")
+        self.resume_button = button("Resume this run", "resume", resume)
+        self.row = row(self.choice, self.resume_button, name="resume-row")
+
+    def refresh(self) -> None:
+        """Offer the runs that are not finished, newest first."""
+        open_runs = [each for each in self._workspace.runs if each.finished_at is None]
+        labels: list[tuple[str, Any]] = [
+            (f"{each.name} of {each.started_at:%Y-%m-%d %H:%M} UTC to {each.connection_name}", each.id)
+            for each in reversed(open_runs)
+        ]
+        offer(self.choice, labels)
+        show(self.row, bool(labels))
+
+    def chosen(self) -> str:
+        """Return the id of the chosen one.
+
+        Raises
+        ------
+        ArgumentError
+            No run is left to finish.
+        """
+        if self.choice.value is None:
+            raise ArgumentError("No run is left to finish.", "Make a plan.", code="no_run")
+        return str(self.choice.value)
