@@ -183,12 +183,15 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
 
 
 def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
-    """Open the browser of this machine, and wait until the person has signed in."""
-    show("Sign in with the browser window that opens now.")
+    """Open the browser of this machine, and wait until the person has signed in or given up."""
+    prompt = SignInPrompt.for_browser()
+    show(prompt)
     try:
         with _reachable():
-            answer = app.acquire_token_interactive(
-                [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
+            answer = prompt.wait_for(
+                lambda: app.acquire_token_interactive(
+                    [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
+                )
             )
     except (RuntimeError, OSError):
         raise SignInError(

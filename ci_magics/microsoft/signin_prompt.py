@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any
+import threading
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 from ci_magics.errors import SignInError
 
+T = TypeVar("T")
+
+#: Seconds between two looks at whether the person has given up.
+_LOOK = 0.2
+
 
 class SignInPrompt(str):
-    """A sentence that says where to sign in and with which code.
+    """A sentence that says where to sign in, and with which code where one is asked for.
 
     It is a text like all others that are shown; a form shows its parts instead.
     """
@@ -26,15 +33,22 @@ class SignInPrompt(str):
         prompt._flow, prompt._canceled = flow, False
         return prompt
 
+    @classmethod
+    def for_browser(cls) -> SignInPrompt:
+        """Return the prompt for the browser of this machine, which asks for no code."""
+        prompt = cls("Sign in with the browser window that opens now.")
+        prompt._flow, prompt._canceled = {}, False
+        return prompt
+
     @property
     def address(self) -> str:
-        """The page on which the code is entered."""
-        return str(self._flow["verification_uri"])
+        """The page on which the code is entered; empty where a browser has opened it."""
+        return str(self._flow.get("verification_uri", ""))
 
     @property
     def code(self) -> str:
-        """The code."""
-        return str(self._flow["user_code"])
+        """The code; empty where none is asked for."""
+        return str(self._flow.get("user_code", ""))
 
     def cancel(self) -> None:
         """Give up, from another thread: MSAL asks no further once its flow has expired."""
@@ -51,3 +65,31 @@ class SignInPrompt(str):
         """
         if self._canceled:
             raise SignInError("The sign-in was canceled.", "Sign in again when you like.", code="sign_in_canceled")
+
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Return what comes of something that waits for the person and cannot be interrupted itself.
+
+        It goes on in a thread of its own after the person has given up, until its own time is over.
+
+        Raises
+        ------
+        SignInError
+            The person has given up.
+        """
+        coming: Future[T] = Future()
+        threading.Thread(target=_settle, args=(coming, work), daemon=True).start()
+        try:
+            while not wait([coming], _LOOK).done:
+                self.require_going_on()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        self.require_going_on()
+        return coming.result()
+
+
+def _settle(coming: Future[T], work: Callable[[], T]) -> None:
+    try:
+        coming.set_result(work())
+    except Exception as error:  # noqa: BLE001 - whoever waits raises it
+        coming.set_exception(error)

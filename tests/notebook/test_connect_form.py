@@ -196,6 +196,22 @@ def test_a_sign_in_is_canceled(form: ConnectForm, person: Person, workspace: Wor
         person.prompt.require_going_on()
 
 
+def test_a_sign_in_in_the_browser_is_canceled_too(
+    form: ConnectForm, person: Person, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("msal.oauth2cli.authcode._browse", lambda _uri, **_options: True)  # and nobody signs in there
+    form.value = {"name": "Contoso", **IDS, **BOTH, "flow": "browser"}
+    form.save_button.click()
+    assert person.seen.wait(20)
+    assert "Waiting for you" in form.sentence
+    assert form.cancel_button.layout.display is None
+    form.cancel_button.click()
+    form.wait()
+    assert "The sign-in was canceled" in form.sentence
+    assert form.cancel_button.layout.display == "none"
+    assert workspace.connections.names() == []
+
+
 class MemoryKeyring(KeyringBackend):
     """A keyring that lasts as long as the test."""
 

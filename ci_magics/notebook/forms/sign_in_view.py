@@ -21,10 +21,12 @@ class SignInView:
     def begin(self, prompt: SignInPrompt) -> str:
         """Show where to sign in, a code large and to be copied; returns it as a sentence."""
         self._prompt = prompt
+        show(self.cancel_button, True)
+        if not prompt.code:
+            return f"{prompt} Waiting for you …"
         address = html.escape(prompt.address)
         link = f"<a href='{address}' target='_blank' rel='noopener'>{address}</a>"
         self.view.value = f"<div>1. Open {link}</div>{copyable('2. Enter this code', prompt.code, large=True)}"
-        show(self.cancel_button, True)
         return f"Enter the code {prompt.code} on the page {prompt.address}. Waiting for you …"
 
     def cancel(self) -> bool:
