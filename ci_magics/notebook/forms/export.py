@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-import ci_magics as ci
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs import resume_run
-from ci_magics.activation.services import open_services
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code
@@ -79,7 +77,7 @@ class ExportForm(Form):
     @property
     def code(self) -> Code:
         """The same export as a magic and as a Python call."""
-        self._require_choices()
+        self.choices.require()
         return self.choices.code(save=self._saved)
 
     def plan(self) -> Plan:
@@ -91,18 +89,9 @@ class ExportForm(Form):
             Segments or connection are not chosen yet.
         """
         self._shown.forget()
-        self._require_choices()
+        self.choices.require()
         version = self._version
-        plan = ci.export(
-            *self.choices.segments.value,
-            to=self.choices.connection.value,
-            dry_run=True,
-            **self.choices.arguments(),
-            workspace=self.workspace,
-            show=self.say,
-        )
-        if not isinstance(plan, Plan):
-            raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
+        plan = self.choices.plan(self.say)
         if version != self._version:
             raise ArgumentError("The choices were changed meanwhile.", "Show the plan again.", code="plan_outdated")
         if self._shown.put(plan):
@@ -151,20 +140,11 @@ class ExportForm(Form):
         ArgumentError
             There is no name, or segments or connection are not chosen yet.
         """
-        self._require_choices()
+        self.choices.require()
         wanted = (name or self.save_as.value).strip()
         if not wanted:
             raise ArgumentError("The export has no name yet.", "Type one in the field Save as.", code="no_name")
-        saved = ci.export(
-            *self.choices.segments.value,
-            to=self.choices.connection.value,
-            save=wanted,
-            **self.choices.arguments(),
-            workspace=self.workspace,
-            show=self.say,
-        )
-        if not isinstance(saved, Export):
-            raise CiError("The export could not be saved.", "Try %ci_export with --save.")
+        saved = self.choices.save(wanted, self.say)
         self._saved = wanted
         said = f"Saved as '{wanted}'. Run and schedule it with %ci_exports."
         self.receipts.add(said)
@@ -177,10 +157,7 @@ class ExportForm(Form):
 
     def look_up_audiences(self) -> list[str]:
         """Ask Microsoft Advertising for the account's Customer Match lists, and offer them."""
-        connection = self.workspace.connections[self.choices.connection.value or ""]
-        services = open_services(self.workspace, connection, show=self.say)
-        names = [each.name for each in services.advertising.audiences()]
-        self.choices.audience.options = tuple(names)
+        names = self.choices.look_up_audiences(self.say)
         found = f"{len(names)} lists: type or choose one." if names else "The account has no Customer Match list yet."
         self.say(found)
         return names
@@ -214,10 +191,6 @@ class ExportForm(Form):
         self.choices.segments.observe(lambda _change: self.choices.segments_changed(), names="value")
         for field in self.fields.values():
             field.observe(lambda _change: self._choices_changed(), names="value")
-
-    def _require_choices(self) -> None:
-        if not (self.choices.segments.value and self.choices.connection.value):
-            raise ArgumentError("Choose a connection and at least one segment first.", "", code="not_chosen")
 
     def _choices_changed(self) -> None:
         """Forget a plan that does not fit the choices any more."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
 
+import ci_magics as ci
 from ci_magics.activation.order import MODES
-from ci_magics.errors import ArgumentError
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.run import Run
+from ci_magics.activation.services import open_services
+from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.showing.numbers import counted
+from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -128,11 +134,54 @@ class ExportChoices:
         """Return `options` without those that are not given."""
         return {name: value for name, value in self.options().items() if value not in (None, False, [])}
 
+    def require(self) -> None:
+        """Refuse to go on before there is anything to export.
+
+        Raises
+        ------
+        ArgumentError
+            Segments or connection are not chosen yet.
+        """
+        if not (self.segments.value and self.connection.value):
+            raise ArgumentError("Choose a connection and at least one segment first.", "", code="not_chosen")
+
+    def plan(self, show: Callable[[str], None]) -> Plan:
+        """Return the plan of the export; nothing is sent."""
+        plan = self._export(show, dry_run=True)
+        if not isinstance(plan, Plan):
+            raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
+        return plan
+
+    def save(self, name: str, show: Callable[[str], None]) -> Export:
+        """Keep the export under a name; nothing is sent."""
+        saved = self._export(show, save=name)
+        if not isinstance(saved, Export):
+            raise CiError("The export could not be saved.", "Try %ci_export with --save.")
+        return saved
+
+    def look_up_audiences(self, show: Callable[[str], None]) -> list[str]:
+        """Offer the Customer Match lists that the account has, and return their names."""
+        connection = self._workspace.connections[self.connection.value or ""]
+        services = open_services(self._workspace, connection, show=show)
+        names = [each.name for each in services.advertising.audiences()]
+        self.audience.options = tuple(names)
+        return names
+
     def code(self, *, save: str | None = None) -> Code:
         """Return the export, or the saving of it, as a magic and as a Python call."""
         options = {"to": self.connection.value, **self.options(), "save": save}
         names = self.segments.value
         return Code(magic_line("%ci_export", names, options), python_call("ci.export", names, options))
+
+    def _export(self, show: Callable[[str], None], **how: Any) -> Plan | Run | Export:
+        return ci.export(
+            *self.segments.value,
+            to=self.connection.value,
+            **how,
+            **self.arguments(),
+            workspace=self._workspace,
+            show=show,
+        )
 
     def _chosen(self) -> list[SegmentRecord]:
         found = [self._workspace.segments.get(name) for name in self.segments.value]

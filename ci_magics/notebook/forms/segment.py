@@ -6,9 +6,8 @@ import html
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import ci_magics as ci
-from ci_magics.errors import ArgumentError, CiError, SegmentError
-from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
+from ci_magics.errors import CiError, SegmentError
+from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.fields import button, page, row, show
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, handled
@@ -16,9 +15,10 @@ from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import Surroundings
 from ci_magics.notebook.forms.rule_count import RuleCount
 from ci_magics.notebook.forms.rule_text import rule_html
-from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
+from ci_magics.notebook.forms.segment_fields import INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
 from ci_magics.notebook.forms.segment_source import SegmentSource
+from ci_magics.notebook.forms.typed_segment import TypedSegment
 from ci_magics.segmentation.rule_types import Kind
 from ci_magics.segmentation.rules import Rule
 from ci_magics.segmentation.segment import Segment
@@ -54,6 +54,7 @@ class SegmentForm(Form):
         self.fields = self._fields.fields()
         self._source: SegmentSource | None = None
         self._insights = InsightsChoice(self.workspace, self._fields, self.say)
+        self._typed = TypedSegment(self.workspace, self._fields, self._insights, self.say)
         self._counted = RuleCount(self.workspace, self.remark)
         self.live = Live(self, self._count, moment)
         self._building = True
@@ -138,11 +139,8 @@ class SegmentForm(Form):
         SegmentError
             The rule is not complete, or the source cannot be used.
         """
-        name = self._name()
-        rule = self.rule
-        arguments = self._fields.arguments()
-        self.segment = ci.segment(name, self._frame(), rule=rule, **arguments, workspace=self.workspace, show=self.say)
-        said = f"Segment '{name}': {counted(self.segment.rows)} profiles, e-mail in {self.segment.email}."
+        self.segment = self._typed.save(self.rule)
+        said = f"Segment '{self.segment.name}': {counted(self.segment.rows)} profiles, e-mail in {self.segment.email}."
         self.receipts.add(said, self.segment._repr_html_())
         self.say(said, "done")
         return self.segment
@@ -150,18 +148,7 @@ class SegmentForm(Form):
     @property
     def code(self) -> Code:
         """The same segment as a magic and as a Python call."""
-        name, rule, arguments = self._name(), self.rule, self._fields.arguments()
-        source = self._fields.source.value
-        if source == INSIGHTS:
-            return self._insights.code(name)
-        given = {**arguments, "rule": rule.text if rule else None}
-        frame = self._frame()
-        before = f"files = {frame!r}\n" if source == FILES else ""
-        word = [] if source == SEGMENTS else [Name("files" if source == FILES else source)]
-        return Code(
-            before + magic_line("%ci_segment", [name, *word], given),
-            before + python_call("ci.segment", [name, *word], given),
-        )
+        return self._typed.code(self.rule)
 
     def look_up(self) -> list[str]:
         """Ask Customer Insights for its segments, and offer them with their numbers of members."""
@@ -248,19 +235,6 @@ class SegmentForm(Form):
             return self.rule
         except CiError:
             return None
-
-    def _name(self) -> str:
-        if not self._fields.name.value.strip():
-            raise ArgumentError("The segment has no name yet.", "Type one in the field Name.", code="no_name")
-        return str(self._fields.name.value.strip())
-
-    def _frame(self) -> Any:
-        if self._fields.source.value == INSIGHTS:
-            return self._insights.segment()
-        frame = self._fields.frame()
-        if frame is None and self._fields.source.value != SEGMENTS:
-            raise ArgumentError("There is no source yet.", "Choose a frame, or name files.", code="no_source")
-        return frame
 
     def _count(self, stopped: Stopped) -> None:
         self._counted.show(

@@ -1,0 +1,79 @@
+"""The segment that is put together in the segment form: what it is made of, made, and written as code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ci_magics as ci
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
+from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
+from ci_magics.notebook.forms.segment_insights import InsightsChoice
+from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.store import Workspace
+
+
+class TypedSegment:
+    """What is typed and chosen, as a segment.
+
+    Parameters
+    ----------
+    workspace
+        Where segments are kept.
+    fields
+        Those of the form.
+    insights
+        What is chosen of Customer Insights.
+    show
+        Called with each sentence that the person must see.
+    """
+
+    def __init__(
+        self, workspace: Workspace, fields: SegmentFields, insights: InsightsChoice, show: Callable[[str], None]
+    ) -> None:
+        self._workspace = workspace
+        self._fields = fields
+        self._insights = insights
+        self._show = show
+
+    def save(self, rule: Rule | None) -> Segment:
+        """Make the segment of those whom the rule chooses.
+
+        Raises
+        ------
+        ArgumentError
+            The name or the source is missing.
+        """
+        name = self._name()
+        arguments = self._fields.arguments()
+        return ci.segment(name, self._frame(), rule=rule, **arguments, workspace=self._workspace, show=self._show)
+
+    def code(self, rule: Rule | None) -> Code:
+        """Return the segment as a magic and as a Python call."""
+        name, arguments = self._name(), self._fields.arguments()
+        source = self._fields.source.value
+        if source == INSIGHTS:
+            return self._insights.code(name)
+        given = {**arguments, "rule": rule.text if rule else None}
+        frame = self._frame()
+        before = f"files = {frame!r}\n" if source == FILES else ""
+        word = [] if source == SEGMENTS else [Name("files" if source == FILES else source)]
+        return Code(
+            before + magic_line("%ci_segment", [name, *word], given),
+            before + python_call("ci.segment", [name, *word], given),
+        )
+
+    def _name(self) -> str:
+        if not self._fields.name.value.strip():
+            raise ArgumentError("The segment has no name yet.", "Type one in the field Name.", code="no_name")
+        return str(self._fields.name.value.strip())
+
+    def _frame(self) -> Any:
+        if self._fields.source.value == INSIGHTS:
+            return self._insights.segment()
+        frame = self._fields.frame()
+        if frame is None and self._fields.source.value != SEGMENTS:
+            raise ArgumentError("There is no source yet.", "Choose a frame, or name files.", code="no_source")
+        return frame
