@@ -156,7 +156,8 @@ def _environment(folder: Path) -> dict[str, str]:
     settings.mkdir(parents=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-    return {**os.environ, **{name: str(home / name.lower()) for name in names}}
+    places = {name: str(home / name.lower()) for name in names}
+    return {**os.environ, **places, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 
 
 def _wait_for(base_url: str, server: subprocess.Popen[bytes]) -> None:

@@ -246,6 +246,24 @@ def test_what_a_form_says_is_announced(all_forms: Page, magic: str, button: str,
     assert status.evaluate("each => each.isTheSame")
 
 
+def test_a_developer_token_is_typed_where_one_is_needed(all_forms: Page, screenshots: Path) -> None:
+    form = forms(all_forms).first
+    token = form.get_by_label("Developer token")
+    expect(token).to_be_hidden()
+    form.get_by_label("Environment").select_option("production: your real account")
+    form.get_by_label("Name").fill("Real")
+    form.get_by_label("Address bar").fill(ADDRESS)
+    expect(form.get_by_label("Customer id")).to_have_value("222", timeout=SOON)
+    token.fill("a token")
+    form.scroll_into_view_if_needed()
+    all_forms.screenshot(path=screenshots / "forms-token.png")
+    assert violations(all_forms) == []
+    press(form, "Save")
+    said(form, "✗ This machine has no keyring, so the developer token cannot be kept.")
+    form.get_by_label("Environment").select_option("emulator: nothing leaves this machine")
+    expect(token).to_be_hidden()
+
+
 def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:
     page = opened(lab, "again", CONNECTED, "%ci_export")
     forms(page).get_by_label(re.compile("^Dutch \\(")).check()
