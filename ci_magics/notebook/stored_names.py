@@ -86,7 +86,7 @@ class _Seen:
 class _Place:
     """Which workspace, and for whom: what one person may see, another may not."""
 
-    location: str
+    location: str = field(repr=False)  # a URL may hold a password
     user: str
 
     @classmethod
