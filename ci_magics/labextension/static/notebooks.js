@@ -39,15 +39,22 @@ function isEmpty(cell) {
   return cell?.model.type === "code" && cell.model.sharedModel.source.trim() === "";
 }
 
-/** Tell whether the magics are loaded; a kernel that is busy is not waited for, and the cells are looked at instead. */
+/** Tell whether the magics are loaded; a kernel that is busy is not waited for: the cells that were run tell it then. */
 async function isLoaded(panel) {
   const kernel = panel.sessionContext.session?.kernel;
   if (kernel?.status !== "idle") {
-    return panel.content.widgets.some(cell => LOADING.test(cell.model.sharedModel.source));
+    return panel.content.widgets.some(
+      cell => LOADING.test(cell.model.sharedModel.source) && isRun(cell.model),
+    );
   }
   const question = { code: "", silent: true, user_expressions: { loaded: LOADED } };
   const reply = await kernel.requestExecute(question).done.catch(() => null); // it ended meanwhile
   return reply?.content.user_expressions?.loaded?.data?.["text/plain"] === "True";
+}
+
+/** Tell whether a cell was run, or is about to be. */
+function isRun(model) {
+  return model.type === "code" && (model.executionCount !== null || model.executionState === "running");
 }
 
 /** The server's kernel, or the first one that speaks Python where the server's does not. */
