@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import who_am_i
@@ -106,7 +107,8 @@ class StoredNames:
         self._asked: Queue[_Place | None] = Queue()
         self._thread: threading.Thread | None = None
         self._warm = threading.Event()
-        self._opened: dict[_Place, Workspace] = {}
+        #: As long as it is open anyway: nothing is kept open for Tab.
+        self._opened: WeakValueDictionary[_Place, Workspace] = WeakValueDictionary()
         self._seen: dict[_Place, _Seen] = {}
 
     def names(self, kind: str) -> Sequence[str]:
@@ -171,12 +173,13 @@ class StoredNames:
         """Open a workspace that is there; the first time loads the libraries of databases."""
         from ci_magics.workspace.store import existing_workspace
 
-        if place not in self._opened:
+        workspace = self._opened.get(place)
+        if workspace is None:
             workspace = existing_workspace(place.location)
             if workspace is None or workspace.user != place.user:
                 return None
             self._opened[place] = workspace
-        return self._opened[place]
+        return workspace
 
 
 def _seen_in(workspace: Workspace) -> _Seen:

@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+import ci_magics
 from ci_magics.errors import CiError
 from ci_magics.notebook.magics import CiMagics
 from ci_magics.notebook.stored_names import StoredNames
@@ -52,7 +53,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     InteractiveShell.clear_instance()
-    yield InteractiveShell.instance(config=config)
+    shell = InteractiveShell.instance(config=config)
+    yield shell
+    ci_magics.unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
 
 
