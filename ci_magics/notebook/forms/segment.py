@@ -139,7 +139,7 @@ class SegmentForm(Form):
         SegmentError
             The rule is not complete, or the source cannot be used.
         """
-        self.segment = self._typed.save(self.rule)
+        self.segment = self._typed.save(lambda: self.rule)
         said = f"Segment '{self.segment.name}': {counted(self.segment.rows)} profiles, e-mail in {self.segment.email}."
         self.receipts.add(said, self.segment._repr_html_())
         self.say(said, "done")
@@ -148,7 +148,7 @@ class SegmentForm(Form):
     @property
     def code(self) -> Code:
         """The same segment as a magic and as a Python call."""
-        return self._typed.code(self.rule)
+        return self._typed.code(lambda: self.rule)
 
     def look_up(self) -> list[str]:
         """Ask Customer Insights for its segments, and offer them with their numbers of members."""

@@ -38,25 +38,29 @@ class TypedSegment:
         self._insights = insights
         self._show = show
 
-    def save(self, rule: Rule | None) -> Segment:
-        """Make the segment of those whom the rule chooses.
+    def save(self, rule: Callable[[], Rule | None]) -> Segment:
+        """Make the segment of those whom the rule chooses; what is missing is said from top to bottom.
+
+        Parameters
+        ----------
+        rule
+            Returns the rule, or raises what is not complete in it.
 
         Raises
         ------
         ArgumentError
             The name or the source is missing.
         """
-        name = self._name()
-        arguments = self._fields.arguments()
-        return ci.segment(name, self._frame(), rule=rule, **arguments, workspace=self._workspace, show=self._show)
+        name, chosen, arguments = self._name(), rule(), self._fields.arguments()
+        return ci.segment(name, self._frame(), rule=chosen, **arguments, workspace=self._workspace, show=self._show)
 
-    def code(self, rule: Rule | None) -> Code:
-        """Return the segment as a magic and as a Python call."""
-        name, arguments = self._name(), self._fields.arguments()
+    def code(self, rule: Callable[[], Rule | None]) -> Code:
+        """Return the segment as a magic and as a Python call; see `save`."""
+        name, chosen, arguments = self._name(), rule(), self._fields.arguments()
         source = self._fields.source.value
         if source == INSIGHTS:
             return self._insights.code(name)
-        given = {**arguments, "rule": rule.text if rule else None}
+        given = {**arguments, "rule": chosen.text if chosen else None}
         frame = self._frame()
         before = f"files = {frame!r}\n" if source == FILES else ""
         word = [] if source == SEGMENTS else [Name("files" if source == FILES else source)]
