@@ -28,6 +28,7 @@ def terminal(emulator: RunningEmulator, tmp_path: Path) -> Iterator[pexpect.spaw
         encoding="utf-8",
         timeout=_PATIENCE,
         dimensions=(50, 160),
+        use_poll=True,  # select() knows no file numbers above 1023
     )
     child.expect_exact("In [1]: ")
     yield child
