@@ -116,8 +116,8 @@ def test_pauses_grow_by_half_to_five_seconds_and_then_to_a_minute(client: Any, u
     early = [wait for wait, before in zip(waits, np.cumsum([0, *waits]), strict=False) if before < 60]
     assert max(early) == 5.0
     assert waits[-1] == 60.0
-    assert seen[-1] == "Completed"
-    assert len(seen) == 33
+    assert seen[:32] == ["InProgress"] * 12 + ["FileUploaded"] * 20
+    assert seen[-1] == "Completed"  # the emulator works in real time, and may need another question or two
 
 
 @pytest.mark.parametrize(
