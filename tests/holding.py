@@ -1,7 +1,9 @@
-"""A clock that tests hold."""
+"""Clocks and tokens that tests hold."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ci_magics.clock import SystemClock
@@ -21,3 +23,39 @@ class HeldClock(SystemClock):
 
     def pass_by(self, **time: float) -> None:
         self.moment += timedelta(**time)
+
+
+class JumpingClock(SystemClock):
+    """Time that passes only in sleep, and then at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return sum(self.waits)
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@dataclass
+class GivenTokens:
+    """Tokens of a test: the next one is given at each renewal."""
+
+    tokens: Iterator[str]
+    renewals: int = 0
+
+    def __post_init__(self) -> None:
+        self._now = next(self.tokens)
+
+    def token(self) -> str:
+        return self._now
+
+    def renew(self) -> str:
+        self.renewals += 1
+        self._now = next(self.tokens)
+        return self._now

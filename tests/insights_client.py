@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from holding import GivenTokens, JumpingClock
 
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.dataverse import Dataverse
@@ -17,49 +17,11 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class HeldClock:
-    """Time that passes only in sleep, and then at once."""
-
-    waits: list[float] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return sum(self.waits)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-    def stop(self) -> None:
-        raise NotImplementedError
-
-
-@dataclass
-class GivenTokens:
-    """Tokens of a test: the next one is given at each renewal."""
-
-    tokens: Iterator[str]
-    renewals: int = 0
-
-    def __post_init__(self) -> None:
-        self._now = next(self.tokens)
-
-    def token(self) -> str:
-        return self._now
-
-    def renew(self) -> str:
-        self.renewals += 1
-        self._now = next(self.tokens)
-        return self._now
-
-
-@dataclass
 class InsightsClient:
     """A client, what it waited for and said, and the emulator behind it."""
 
     emulator: RunningEmulator
-    clock: HeldClock
+    clock: JumpingClock
     tokens: GivenTokens
     said: list[str]
     insights: CustomerInsights
@@ -81,7 +43,7 @@ class InsightsClient:
 
 
 def insights_client(emulator: RunningEmulator, *tokens: str, key: str | None = None) -> InsightsClient:
-    clock, said = HeldClock(), list[str]()
+    clock, said = JumpingClock(), list[str]()
     given = GivenTokens(iter(tokens or [emulator.insights_token] * 10))
     headers = {"Ocp-Apim-Subscription-Key": emulator.subscription_key if key is None else key}
     place = insights_endpoints("emulator", emulator.base_url)

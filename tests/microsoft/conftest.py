@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from holding import GivenTokens, JumpingClock
 
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk
@@ -19,49 +18,11 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class HeldClock:
-    """Time that passes only in sleep, and then at once."""
-
-    waits: list[float] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return sum(self.waits)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-    def stop(self) -> None:
-        raise NotImplementedError
-
-
-@dataclass
-class GivenTokens:
-    """Tokens of a test: the next one is given at each renewal."""
-
-    tokens: Iterator[str]
-    renewals: int = 0
-
-    def __post_init__(self) -> None:
-        self._now = next(self.tokens)
-
-    def token(self) -> str:
-        return self._now
-
-    def renew(self) -> str:
-        self.renewals += 1
-        self._now = next(self.tokens)
-        return self._now
-
-
-@dataclass
 class Client:
     """A signed-in client and what it did."""
 
     emulator: RunningEmulator
-    clock: HeldClock
+    clock: JumpingClock
     tokens: GivenTokens
     said: list[str]
     conversation: Conversation
@@ -87,7 +48,7 @@ class Client:
 
 
 def make_client(emulator: RunningEmulator, *tokens: str, account_id: str = "111") -> Client:
-    clock, said = HeldClock(), list[str]()
+    clock, said = JumpingClock(), list[str]()
     given = GivenTokens(iter(tokens or [emulator.access_token] * 10))
     endpoints = endpoints_of("emulator", emulator.base_url)
     caller = Caller(endpoints, given, emulator.customer_id, account_id, emulator.developer_token)
