@@ -1,0 +1,367 @@
+"""Each verb: the least role that may do it, which function does it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import contoso
+import pytest
+from role_stage import Stage, quietly
+
+import ci_magics as ci
+from ci_magics.activation import connection_verbs, notifying
+from ci_magics.activation.accounts import list_accounts
+from ci_magics.activation.audiences import audiences
+from ci_magics.activation.connection_removal import remove_connection
+from ci_magics.activation.consenting import withdraw_consents
+from ci_magics.activation.customer_insights import verbs as insights_verbs
+from ci_magics.activation.forgetting import forget
+from ci_magics.activation.retention import purge
+from ci_magics.activation.scheduler import run_scheduler
+from ci_magics.activation.sharing import share_connection
+from ci_magics.errors import CiError
+from ci_magics.workspace.access import Role, Verb, give_role, take_role
+
+VIEWER, CONTRIBUTOR, ADMINISTRATOR = Role.VIEWER, Role.CONTRIBUTOR, Role.ADMINISTRATOR
+
+#: What each role may at least do, said once more here: whoever moves a verb has to say so twice.
+LEAST = {
+    Verb.LIST_CONNECTIONS: VIEWER,
+    Verb.LIST_SEGMENTS: VIEWER,
+    Verb.PREVIEW: VIEWER,
+    Verb.SHOW_STATUS: VIEWER,
+    Verb.LIST_EXPORTS: VIEWER,
+    Verb.LIST_AUDIENCES: VIEWER,
+    Verb.OPEN_CONNECTION: CONTRIBUTOR,
+    Verb.READ_INSIGHTS: CONTRIBUTOR,
+    Verb.MAKE_SEGMENT: CONTRIBUTOR,
+    Verb.CHANGE_SEGMENT: CONTRIBUTOR,
+    Verb.REFRESH_SEGMENT: CONTRIBUTOR,
+    Verb.DELETE_SEGMENT: CONTRIBUTOR,
+    Verb.DOWNLOAD_KEYS: CONTRIBUTOR,
+    Verb.PLAN_EXPORT: CONTRIBUTOR,
+    Verb.RUN_EXPORT: CONTRIBUTOR,
+    Verb.RESUME_RUN: CONTRIBUTOR,
+    Verb.SAVE_EXPORT: CONTRIBUTOR,
+    Verb.EDIT_EXPORT: CONTRIBUTOR,
+    Verb.DUPLICATE_EXPORT: CONTRIBUTOR,
+    Verb.DETACH_EXPORT: CONTRIBUTOR,
+    Verb.REMOVE_EXPORT: CONTRIBUTOR,
+    Verb.SCHEDULE_EXPORT: CONTRIBUTOR,
+    Verb.REFRESH_ALL: CONTRIBUTOR,
+    Verb.RENAME_AUDIENCE: CONTRIBUTOR,
+    Verb.CREATE_CONNECTION: ADMINISTRATOR,
+    Verb.EDIT_CONNECTION: ADMINISTRATOR,
+    Verb.SHARE_CONNECTION: ADMINISTRATOR,
+    Verb.GIVE_CONSENT: ADMINISTRATOR,
+    Verb.WITHDRAW_CONSENT: ADMINISTRATOR,
+    Verb.REMOVE_CONNECTION: ADMINISTRATOR,
+    Verb.EMPTY_AUDIENCE: ADMINISTRATOR,
+    Verb.DELETE_AUDIENCE: ADMINISTRATOR,
+    Verb.SUPPRESS: ADMINISTRATOR,
+    Verb.SET_SYSTEM_SCHEDULE: ADMINISTRATOR,
+    Verb.SET_NOTIFICATIONS: ADMINISTRATOR,
+    Verb.FORGET_PERSON: ADMINISTRATOR,
+    Verb.PURGE: ADMINISTRATOR,
+    Verb.READ_AUDIT: ADMINISTRATOR,
+    Verb.GIVE_ROLE: ADMINISTRATOR,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A verb: which function does it, what it needs, and how it is done.
+
+    Parameters
+    ----------
+    verb
+        What the role is asked for.
+    function
+        The function, by module and name.
+    prepared
+        What an administrator does before.
+    act
+        Does it.
+    through
+        Whether it goes through a connection, which then has to be shared.
+    """
+
+    verb: Verb
+    function: str
+    prepared: Callable[[Stage], None]
+    act: Callable[[Stage], Any]
+    through: bool = False
+
+
+def lists() -> Any:
+    return audiences(contoso.NAME, show=quietly)
+
+
+ROWS = (
+    Row(Verb.LIST_CONNECTIONS, "accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
+    Row(Verb.LIST_SEGMENTS, "segment_list.list_segments", Stage.made, lambda _: ci.list_segments()),
+    Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
+    Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_history", Stage.made, lambda _: ci.segment_history("All")),
+    Row(Verb.PREVIEW, "previews.preview", Stage.made, lambda _: ci.preview("All", to=contoso.NAME), through=True),
+    Row(Verb.PREVIEW, "overlap.overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
+    Row(
+        Verb.PREVIEW,
+        "differentiating.differentiators",
+        Stage.made,
+        lambda _: ci.differentiators("All", "Other", contoso.people(3)),
+    ),
+    Row(Verb.SHOW_STATUS, "status.status", Stage.filled, lambda _: ci.status(show=quietly)),
+    Row(Verb.LIST_EXPORTS, "export_list.list_exports", Stage.saved, lambda _: ci.list_exports()),
+    Row(Verb.LIST_EXPORTS, "export_history.show_export", Stage.saved, lambda _: ci.show_export("daily")),
+    Row(Verb.LIST_EXPORTS, "export_history.export_history", Stage.saved, lambda _: ci.export_history()),
+    Row(
+        Verb.LIST_EXPORTS,
+        "export_history.export_run_details",
+        Stage.ran,
+        lambda stage: ci.export_run_details(stage.entry()),
+    ),
+    Row(Verb.LIST_EXPORTS, "system_schedule.system_schedule", Stage.nothing, lambda _: ci.system_schedule()),
+    Row(Verb.LIST_AUDIENCES, "audiences.audiences", Stage.filled, lambda _: lists(), through=True),
+    Row(Verb.OPEN_CONNECTION, "connections.connect", Stage.connected, lambda _: ci.connect(contoso.NAME), through=True),
+    Row(
+        Verb.OPEN_CONNECTION,
+        "connection_verbs.sign_in_again",
+        Stage.connected,
+        lambda _: connection_verbs.sign_in_again(contoso.NAME, show=quietly),
+        through=True,
+    ),
+    Row(
+        Verb.OPEN_CONNECTION,
+        "connection_verbs.sign_out",
+        Stage.connected,
+        lambda _: connection_verbs.sign_out(contoso.NAME, show=quietly),
+        through=True,
+    ),
+    Row(
+        Verb.OPEN_CONNECTION,
+        "connection_verbs.signed_in_accounts",
+        Stage.connected,
+        lambda _: connection_verbs.signed_in_accounts(contoso.NAME, show=quietly),
+        through=True,
+    ),
+    Row(
+        Verb.OPEN_CONNECTION,
+        "connection_verbs.choose_account",
+        Stage.connected,
+        lambda _: connection_verbs.choose_account(contoso.NAME, 1, show=quietly),
+        through=True,
+    ),
+    Row(
+        Verb.READ_INSIGHTS,
+        "customer_insights.opening.insights",
+        Stage.nothing,
+        lambda _: ci.insights("Contoso", show=quietly),
+    ),
+    Row(
+        Verb.READ_INSIGHTS,
+        "customer_insights.verbs.sign_in_again",
+        Stage.reading,
+        lambda _: insights_verbs.sign_in_again("Contoso", show=quietly),
+    ),
+    Row(
+        Verb.READ_INSIGHTS,
+        "customer_insights.verbs.sign_out",
+        Stage.reading,
+        lambda _: insights_verbs.sign_out("Contoso", show=quietly),
+    ),
+    Row(
+        Verb.READ_INSIGHTS,
+        "customer_insights.verbs.remove_insights",
+        Stage.reading,
+        lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
+    ),
+    Row(Verb.MAKE_SEGMENT, "segments.segment", Stage.nothing, lambda _: contoso.segment(3)),
+    Row(Verb.MAKE_SEGMENT, "segment_verbs.duplicate_segment", Stage.made, lambda _: ci.duplicate_segment("All", "New")),
+    Row(Verb.CHANGE_SEGMENT, "segment_verbs.rename_segment", Stage.made, lambda _: ci.rename_segment("All", "New")),
+    Row(Verb.CHANGE_SEGMENT, "segment_verbs.activate_segment", Stage.made, lambda _: ci.activate_segment("All")),
+    Row(Verb.CHANGE_SEGMENT, "segment_verbs.tag_segment", Stage.made, lambda _: ci.tag_segment("All", ["spring"])),
+    Row(
+        Verb.REFRESH_SEGMENT,
+        "segments.refresh_segment",
+        Stage.made,
+        lambda _: ci.refresh_segment("All", show=quietly),
+    ),
+    Row(Verb.DELETE_SEGMENT, "segment_verbs.delete_segment", Stage.made, lambda _: ci.delete_segment("All")),
+    Row(
+        Verb.DOWNLOAD_KEYS,
+        "segment_verbs.download_keys",
+        Stage.made,
+        lambda stage: ci.download_keys("All", stage.folder / "keys.csv"),
+    ),
+    Row(Verb.PLAN_EXPORT, "exports.export", Stage.made, lambda _: contoso.planned("All"), through=True),
+    Row(Verb.RUN_EXPORT, "exports.export", Stage.made, lambda _: contoso.export("All"), through=True),
+    Row(Verb.RUN_EXPORT, "plan.Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
+    Row(Verb.RUN_EXPORT, "export_runs.run_export", Stage.saved, lambda _: ci.run_export("daily"), through=True),
+    Row(Verb.RUN_EXPORT, "several_exports.run_exports", Stage.saved, lambda _: ci.run_exports()),
+    Row(
+        Verb.RUN_EXPORT,
+        "comparison.compare_normalizations",
+        Stage.made,
+        lambda _: _unless_too_few(lambda: ci.compare_normalizations("All", to=contoso.NAME)),
+        through=True,
+    ),
+    Row(
+        Verb.RESUME_RUN,
+        "exports.export",
+        Stage.interrupted,
+        lambda stage: contoso.resumed(stage.run_name()),
+        through=True,
+    ),
+    Row(
+        Verb.SAVE_EXPORT,
+        "exports.export",
+        Stage.made,
+        lambda _: ci.export("All", to=contoso.NAME, save="daily", show=quietly),
+        through=True,
+    ),
+    Row(
+        Verb.EDIT_EXPORT,
+        "export_edits.edit_export",
+        Stage.saved,
+        lambda _: ci.edit_export("daily", rename="new"),
+        through=True,
+    ),
+    Row(
+        Verb.DUPLICATE_EXPORT,
+        "saved_exports.duplicate_export",
+        Stage.saved,
+        lambda _: ci.duplicate_export("daily", "new"),
+        through=True,
+    ),
+    Row(
+        Verb.DETACH_EXPORT,
+        "saved_exports.detach_export",
+        Stage.saved,
+        lambda _: ci.detach_export("daily"),
+        through=True,
+    ),
+    Row(
+        Verb.REMOVE_EXPORT,
+        "export_removal.remove_export",
+        Stage.saved,
+        lambda _: ci.remove_export("daily"),
+        through=True,
+    ),
+    Row(
+        Verb.SCHEDULE_EXPORT,
+        "export_schedules.schedule_export",
+        Stage.saved,
+        lambda _: ci.schedule_export("daily", at=["06:00"]),
+        through=True,
+    ),
+    Row(Verb.REFRESH_ALL, "refreshing.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
+    Row(Verb.REFRESH_ALL, "scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
+    Row(
+        Verb.RENAME_AUDIENCE,
+        "audience_verbs.rename_audience",
+        Stage.filled,
+        lambda _: lists().rename("All", "New", confirm="All"),
+        through=True,
+    ),
+    Row(
+        Verb.CREATE_CONNECTION,
+        "connections.connect",
+        Stage.nothing,
+        lambda _: ci.connect("New", customer_id="222", account_id="112"),
+    ),
+    Row(
+        Verb.EDIT_CONNECTION,
+        "connection_verbs.edit_connection",
+        Stage.connected,
+        lambda _: connection_verbs.edit_connection(contoso.NAME, rename="New", show=quietly),
+    ),
+    Row(
+        Verb.SHARE_CONNECTION,
+        "sharing.share_connection",
+        Stage.connected,
+        lambda _: share_connection(contoso.NAME, ["contributor"]),
+    ),
+    Row(
+        Verb.GIVE_CONSENT,
+        "connections.connect",
+        lambda _: contoso.connect(share=["viewer"], accept_terms=False),
+        lambda _: ci.connect(contoso.NAME, accept_terms=True),
+    ),
+    Row(
+        Verb.WITHDRAW_CONSENT,
+        "consenting.withdraw_consents",
+        Stage.connected,
+        lambda _: withdraw_consents(contoso.NAME, show=quietly),
+    ),
+    Row(
+        Verb.REMOVE_CONNECTION,
+        "connection_removal.remove_connection",
+        Stage.connected,
+        lambda _: remove_connection(contoso.NAME, show=quietly),
+    ),
+    Row(
+        Verb.EMPTY_AUDIENCE,
+        "audience_verbs.empty_audience",
+        Stage.filled,
+        lambda _: lists().empty("All", confirm="All"),
+    ),
+    Row(
+        Verb.DELETE_AUDIENCE,
+        "audience_verbs.delete_audience",
+        Stage.filled,
+        lambda _: lists().delete("All", confirm="All"),
+    ),
+    Row(Verb.SUPPRESS, "segment_verbs.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")),
+    Row(Verb.SUPPRESS, "segment_verbs.end_suppression", Stage.suppressed, lambda _: ci.end_suppression("All")),
+    Row(
+        Verb.SET_SYSTEM_SCHEDULE,
+        "system_schedule.set_system_schedule",
+        Stage.nothing,
+        lambda _: ci.set_system_schedule(at=["06:00"]),
+    ),
+    Row(Verb.LIST_EXPORTS, "notifying.notification_limits", Stage.nothing, lambda _: notifying.notification_limits()),
+    Row(
+        Verb.SET_NOTIFICATIONS,
+        "notifying.set_notification_limits",
+        Stage.nothing,
+        lambda _: notifying.set_notification_limits(notifying.Limits()),
+    ),
+    Row(
+        Verb.FORGET_PERSON,
+        "forgetting.forget",
+        Stage.made,
+        lambda _: forget(sha256=contoso.hash_of("p0@contoso.com"), show=quietly),
+    ),
+    Row(Verb.PURGE, "retention.purge", Stage.nothing, lambda _: purge()),
+    Row(Verb.READ_AUDIT, "Workspace.audit", Stage.nothing, lambda stage: stage.workspace.audit.to_frame()),
+    Row(Verb.GIVE_ROLE, "access.give_role", Stage.nothing, lambda stage: give_role(stage.workspace, "bob", "viewer")),
+    Row(
+        Verb.GIVE_ROLE,
+        "access.take_role",
+        lambda stage: give_role(stage.workspace, "bob", "viewer") and None,
+        lambda stage: take_role(stage.workspace, "bob"),
+    ),
+)
+
+
+def _schedule_for_a_moment() -> None:
+    """Start a scheduler that ends at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ci_magics.activation.scheduler.BlockingScheduler.start", lambda _scheduler: None)
+        patch.setattr("ci_magics.activation.scheduler._end_when_told", lambda _scheduler: None)
+        run_scheduler(show=quietly)
+
+
+def _loaded(stage: Stage) -> ci.Plan:
+    """Return the plan as somebody else finds it in a file."""
+    return ci.Plan.load(stage.plan.save(stage.folder / "plan.json"))
+
+
+def _unless_too_few(act: Callable[[], Any]) -> Any:
+    """Do something, for which three people are too few: that is found out after the roles were looked at."""
+    with pytest.raises(CiError) as refused:
+        act()
+    if refused.value.code != "too_few_differ":
+        raise refused.value
