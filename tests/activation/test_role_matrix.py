@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
+from role_rows import LEAST, ROWS, Row
+from role_stage import Stage
 
 from ci_magics import activation
 from ci_magics.activation.sharing import share_connection
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from conftest import RunningEmulator
 
     from ci_magics.workspace.store import Workspace
-
-from role_rows import LEAST, ROWS, Row
-from role_stage import Stage
 
 pytestmark = pytest.mark.usefixtures("waits")
 
