@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 import requests
+from holding import MemoryKeyring
 from hypothesis import settings
 
+import ci_magics as ci
+from ci_magics.activation.customer_insights.source import Insights
 from ci_magics.workspace.models import UserRole
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -69,6 +72,10 @@ class RunningEmulator:
         url = path if path.startswith("http") else f"{self.base_url}/v1/instances/{self.instance_id}{path}"
         headers = {"Authorization": f"Bearer {self.insights_token}", "Ocp-Apim-Subscription-Key": self.subscription_key}
         return self.session.request(method, url, headers=headers | options.pop("headers", {}), **options)
+
+    def fault(self, operation: str, name: str, call: int = 1, **details: Any) -> None:
+        """Let a call of an operation go wrong, counted from now on."""
+        self.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
 
     def audiences(self) -> dict[str, dict[str, Any]]:
         return {each["Name"]: each for each in self.control("GET", "/audiences") if not each["deleted"]}
@@ -137,6 +144,21 @@ def _workspace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def workspace(_workspace_of_its_own: None) -> Workspace:
     """An empty workspace, which is also the default one."""
     return open_workspace()
+
+
+@pytest.fixture
+def source(emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Insights:
+    """Contoso's instance of Customer Insights, signed in to."""
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    return ci.insights("Contoso", workspace=workspace)
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """What the system's keyring holds, which is one of this test."""
+    backend = MemoryKeyring()
+    monkeypatch.setattr("keyring.core._keyring_backend", backend)
+    return backend.kept
 
 
 @pytest.fixture

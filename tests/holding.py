@@ -1,10 +1,13 @@
-"""Clocks and tokens that tests hold."""
+"""Clocks, tokens and a keyring that tests hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
 
 from ci_magics.clock import SystemClock
 
@@ -59,3 +62,22 @@ class GivenTokens:
         self.renewals += 1
         self._now = next(self.tokens)
         return self._now
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring that lasts as long as the test."""
+
+    priority = 1.0
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError

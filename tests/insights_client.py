@@ -35,8 +35,7 @@ class InsightsClient:
         self.emulator.control("POST", "/settings", values)
 
     def fault(self, operation: str, fault: str, call: int = 1, **details: Any) -> None:
-        planned = [{"operation": operation, "call": call, "fault": fault, **details}]
-        self.emulator.control("POST", "/faults", planned)
+        self.emulator.fault(operation, fault, call, **details)
 
     def count(self, operation: str) -> int:
         return self.emulator.operations().count(operation)

@@ -95,12 +95,10 @@ def connect(
     require(workspace, Verb.GIVE_CONSENT if newly else Verb.OPEN_CONNECTION, connection)
     if existing and share:
         require(workspace, Verb.SHARE_CONNECTION, connection)
-    if connection.agreed or any(each.kind == DATA_PRIVACY for each in newly):
-        with holding(connection, developer_token):
-            connection = verified(workspace, connection, show)
-    elif developer_token:
-        with holding(connection, developer_token):
-            pass  # nothing is asked of Microsoft before somebody has agreed to it
+    agreed = connection.agreed or any(each.kind == DATA_PRIVACY for each in newly)
+    with holding(connection, developer_token):
+        # Nothing is asked of Microsoft before somebody has agreed to it.
+        connection = verified(workspace, connection, show) if agreed else connection
     if connection != existing:
         workspace.connections.put(connection)
     if existing is None:

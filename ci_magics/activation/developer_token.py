@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ci_magics.activation.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.signing_in import can_ask
-from ci_magics.errors import CiError, SignInError
+from ci_magics.errors import SignInError
 from ci_magics.microsoft.endpoints import UNIVERSAL_DEVELOPER_TOKEN
 from ci_magics.workspace.models import Connection
 
@@ -43,23 +43,27 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
 
 @contextmanager
 def holding(connection: Connection, token: str | None) -> Iterator[None]:
-    """Keep a developer token in the keyring for what is done with a connection; where that fails, the one before it.
+    """Keep a developer token in the keyring for what is done with a connection, and the one before it where that fails.
+
+    Without a token nothing is changed.
 
     Raises
     ------
     SignInError
         This machine has no keyring.
     """
-    before = remembered(connection.id) if token else None
-    if token and not remember(connection.id, token):
+    if not token:
+        yield
+        return
+    before = remembered(connection.id)
+    if not remember(connection.id, token):
         raise SignInError(
             "This machine has no keyring, so the developer token cannot be kept.", f"Set {VARIABLE}.", code="no_keyring"
         )
     try:
         yield
-    except CiError:
-        if token:
-            forget_secret(connection.id)
+    except BaseException:  # also when somebody stops it
+        forget_secret(connection.id)
         if before:
             remember(connection.id, before)
         raise

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FOLDERS = ("segments", "ledgers", "spool")
+#: Threads that open a workspace at once share what the first of them has opened.
 _ONE_AT_A_TIME = threading.Lock()
 
 

@@ -52,10 +52,6 @@ def home(emulator: RunningEmulator) -> str:
     return emulator.instance_id
 
 
-def fault(emulator: RunningEmulator, operation: str, name: str, **details: Any) -> None:
-    emulator.control("POST", "/faults", [{"operation": operation, "call": 1, "fault": name, **details}])
-
-
 def test_it_lists_instances(client: Any, home: str) -> None:
     found = {each.instance_id: each for each in client.get_all_instances()}
     assert (found[home].name, found[home].instance_type) == ("Contoso", "production")
@@ -248,7 +244,7 @@ def test_it_says_nothing_when_it_is_not_let_in(emulator: RunningEmulator, home: 
 
 
 def test_it_raises_when_something_is_forbidden(emulator: RunningEmulator, client: Any, home: str) -> None:
-    fault(emulator, "GetAllSegments", "http_403")
+    emulator.fault("GetAllSegments", "http_403")
     with pytest.raises(HttpOperationError) as refused:
         client.get_all_segments(home)
     assert refused.value.response.status_code == 403
@@ -272,7 +268,7 @@ def test_a_segment_that_is_refused_raises(client: Any, home: str) -> None:
 
 
 def test_it_asks_four_times_for_what_fails_but_sends_once(emulator: RunningEmulator, client: Any, home: str) -> None:
-    fault(emulator, "*", "http_503", times=100)
+    emulator.fault("*", "http_503", times=100)
     with pytest.raises(ClientRequestError):
         client.get_all_segments(home)
     assert client.submit_a_workflow_job(home, "main", operation_type="export") is None
@@ -283,14 +279,14 @@ def test_it_asks_four_times_for_what_fails_but_sends_once(emulator: RunningEmula
 def test_it_waits_only_where_it_is_told_how_long(
     emulator: RunningEmulator, client: Any, home: str, details: dict[str, int], calls: int
 ) -> None:
-    fault(emulator, "GetAllSegments", "http_429", times=100, **details)
+    emulator.fault("GetAllSegments", "http_429", times=100, **details)
     with pytest.raises((HttpOperationError, ClientRequestError)):
         client.get_all_segments(home)
     assert emulator.operations() == ["GetAllSegments"] * calls
 
 
 def test_a_body_that_is_cut_is_noticed(emulator: RunningEmulator, client: Any, home: str) -> None:
-    fault(emulator, "GetData", "truncated_body")
+    emulator.fault("GetData", "truncated_body")
     with pytest.raises(DeserializationError):
         client.get_entities_with_odata_path(home, "Customer")
 

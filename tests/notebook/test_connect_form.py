@@ -4,8 +4,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError
 
 import ci_magics as ci
 from ci_magics.activation.developer_token import developer_token
@@ -210,32 +208,6 @@ def test_a_sign_in_in_the_browser_is_canceled_too(
     assert "The sign-in was canceled" in form.sentence
     assert form.cancel_button.layout.display == "none"
     assert workspace.connections.names() == []
-
-
-class MemoryKeyring(KeyringBackend):
-    """A keyring that lasts as long as the test."""
-
-    priority = 1.0
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
-            raise PasswordDeleteError
-
-
-@pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    backend = MemoryKeyring()
-    monkeypatch.setattr("keyring.core._keyring_backend", backend)
-    return backend.kept
 
 
 def typed(form: ConnectForm, token: str) -> None:

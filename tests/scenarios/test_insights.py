@@ -16,23 +16,10 @@ if TYPE_CHECKING:
     from conftest import RunningEmulator
 
     from ci_magics.activation.customer_insights.source import Insights
-    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("waits")
 
 SEGMENT = "All_customers"
-
-
-@pytest.fixture
-def source(
-    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, waits: list[float]
-) -> Insights:
-    assert workspace is not None
-    assert waits == []
-    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    return ci.insights("Contoso")
-
-
-def fault(emulator: RunningEmulator, operation: str, name: str, call: int = 1, **details: Any) -> None:
-    emulator.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
 
 
 def calls(emulator: RunningEmulator, operation: str) -> int:
@@ -56,7 +43,7 @@ def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
 ) -> None:
     emulator.control("POST", "/settings", {"next_link": link, "page_size": 4, "customers": 4_400})
     expected = undisturbed(source, "csv")
-    fault(emulator, "GetData", "http_403", call=1_001)
+    emulator.fault("GetData", "http_403", call=1_001)
     before = calls(emulator, "GetData")
     with pytest.raises(ServiceError, match="may not use Customer Insights"):
         make(source, "rest")
@@ -124,7 +111,7 @@ def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emul
 
 
 def test_a_refresh_in_between_begins_anew(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetData", "http_403", call=10)
+    emulator.fault("GetData", "http_403", call=10)
     with pytest.raises(ServiceError):
         make(source, "rest")
     emulator.control("POST", "/settings", {"refresh_seconds": 0})
@@ -155,24 +142,24 @@ def test_a_segment_refreshed_while_being_read_is_refused(
 
 
 def test_a_sign_in_that_ends_in_mid_paging_is_renewed(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetData", "token_expired", call=25)
+    emulator.fault("GetData", "token_expired", call=25)
     assert make(source, "rest").rows == 5_000
 
 
 def test_a_storm_of_429_is_waited_out(
     source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fault(emulator, "GetData", "http_429", call=7, times=9, retry_after=60)
+    emulator.fault("GetData", "http_429", call=7, times=9, retry_after=60)
     assert make(source, "rest").rows == 5_000
     assert waits.count(60) == 9
     assert capsys.readouterr().out.count("too many calls. Trying again in 60 s.") == 9
 
 
 def test_a_storm_that_outlasts_our_patience_can_be_gone_on_from(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetData", "http_429", call=7, times=500, retry_after=60)
+    emulator.fault("GetData", "http_429", call=7, times=500, retry_after=60)
     with pytest.raises(ServiceError, match="too many calls"):
         make(source, "rest")
-    fault(emulator, "GetData", "no_email", call=10_000)
+    emulator.fault("GetData", "no_email", call=10_000)
     said: list[str] = []
     assert make(source, "rest", said).rows == 5_000
     assert any("after 6 pages and 600 members" in sentence for sentence in said)
@@ -181,15 +168,15 @@ def test_a_storm_that_outlasts_our_patience_can_be_gone_on_from(source: Insights
 def test_a_page_that_repeats_ends_the_reading_and_the_next_attempt_goes_on(
     source: Insights, emulator: RunningEmulator
 ) -> None:
-    fault(emulator, "GetData", "repeated_page", call=12, times=500)
+    emulator.fault("GetData", "repeated_page", call=12, times=500)
     with pytest.raises(ServiceError, match="same page twice"):
         make(source, "rest")
-    fault(emulator, "GetData", "no_email", call=10_000)
+    emulator.fault("GetData", "no_email", call=10_000)
     assert make(source, "rest").rows == 5_000
 
 
 def test_a_link_to_another_host_ends_the_reading(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetData", "foreign_next_link", call=3)
+    emulator.fault("GetData", "foreign_next_link", call=3)
     with pytest.raises(ServiceError, match="nothing was sent there"):
         make(source, "rest")
     assert make(source, "rest").rows == 5_000
@@ -198,7 +185,7 @@ def test_a_link_to_another_host_ends_the_reading(source: Insights, emulator: Run
 def test_a_page_that_is_not_known_any_more_lets_the_reading_begin_anew(
     source: Insights, emulator: RunningEmulator
 ) -> None:
-    fault(emulator, "GetData", "http_403", call=10)
+    emulator.fault("GetData", "http_403", call=10)
     with pytest.raises(ServiceError):
         make(source, "rest")
     state = next((source.workspace.folder / "spool").glob("reading-*.json"))
@@ -213,16 +200,16 @@ def test_a_file_that_breaks_off_or_expires_is_fetched_again(
     source: Insights, emulator: RunningEmulator, fault_name: str
 ) -> None:
     expected = undisturbed(source, "csv")
-    fault(emulator, "GetPartition", fault_name, call=6, times=2)
+    emulator.fault("GetPartition", fault_name, call=6, times=2)
     assert undisturbed(source, "csv") == expected
 
 
 def test_files_that_were_read_are_not_read_again(source: Insights, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"partitions": 12})
-    fault(emulator, "GetPartition", "http_503", call=20, times=500)
+    emulator.fault("GetPartition", "http_503", call=20, times=500)
     with pytest.raises(ServiceError, match="cannot be fetched to its end"):
         make(source, "csv")
-    fault(emulator, "GetData", "no_email", call=10_000)
+    emulator.fault("GetData", "no_email", call=10_000)
     before = calls(emulator, "GetPartition")
     said: list[str] = []
     assert make(source, "csv", said).rows == 5_000
@@ -251,7 +238,7 @@ def test_nobody_reads_the_same_twice_at_a_time(source: Insights, emulator: Runni
 
 
 def test_a_sign_in_that_is_not_renewed_keeps_what_was_read(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetData", "http_401", call=8, times=2)
+    emulator.fault("GetData", "http_401", call=8, times=2)
     with pytest.raises(SignInError, match="does not accept this sign-in"):
         make(source, "rest")
     said: list[str] = []

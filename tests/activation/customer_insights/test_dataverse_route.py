@@ -15,30 +15,22 @@ if TYPE_CHECKING:
     from conftest import RunningEmulator
 
     from ci_magics.activation.customer_insights.source import Insights
-    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("waits")
 
 WAYS = [pytest.param(True, id="by id"), pytest.param(False, id="side by side")]
 
 
 @pytest.fixture
-def source(
-    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, waits: list[float]
-) -> Insights:
-    assert workspace is not None
-    assert waits == []
-    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+def source(source: Insights, emulator: RunningEmulator) -> Insights:
     emulator.control("POST", "/settings", {"dataverse_page_size": 250})
-    return ci.insights("Contoso")
+    return source
 
 
 @pytest.fixture(params=WAYS)
 def by_id(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr("ci_magics.activation.customer_insights.way.prefers_ids", lambda *_counts: request.param)
     return bool(request.param)
-
-
-def fault(emulator: RunningEmulator, operation: str, name: str, call: int = 1, **details: Any) -> None:
-    emulator.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
 
 
 def make(source: Insights, said: list[str] | None = None, via: str = "dataverse", name: str = "Over21") -> Any:
@@ -83,7 +75,7 @@ def test_a_reading_that_breaks_off_goes_on_from_there(source: Insights, emulator
     whole = kept(source)
     operation = "GetSegmentMemberships" if by_id else "GetCustomerProfiles"
     before = emulator.operations().count(operation)
-    fault(emulator, operation, "http_403", call=12)
+    emulator.fault(operation, "http_403", call=12)
     with pytest.raises(ServiceError, match="may not use Dataverse"):
         make(source)
     said: list[str] = []
@@ -95,7 +87,7 @@ def test_a_reading_that_breaks_off_goes_on_from_there(source: Insights, emulator
 
 @pytest.mark.usefixtures("by_id")
 def test_a_segment_that_is_deleted_while_being_read_is_said(source: Insights, emulator: RunningEmulator) -> None:
-    fault(emulator, "GetSegmentMemberships", "segment_deleted", call=3)
+    emulator.fault("GetSegmentMemberships", "segment_deleted", call=3)
     with pytest.raises(SegmentError, match="was deleted in Customer Insights while it was being read"):
         make(source)
 

@@ -28,19 +28,8 @@ THERE = "Male_under_40"
 ROUTES = ("rest", "csv", "dataverse")
 
 
-@pytest.fixture
-def source(emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Insights:
-    assert workspace is not None
-    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    return ci.insights("Contoso")
-
-
 def settings(emulator: RunningEmulator, **values: Any) -> None:
     emulator.control("POST", "/settings", values)
-
-
-def fault(emulator: RunningEmulator, operation: str, name: str, call: int = 1, **details: Any) -> None:
-    emulator.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
 
 
 def made(source: Insights, via: str | None = "rest", name: str = THERE, **options: Any) -> Any:
@@ -259,7 +248,7 @@ def test_a_refresh_without_a_change_says_nothing_of_one(source: Insights, worksp
 
 def test_rows_without_the_attribute_are_without_an_address(source: Insights, emulator: RunningEmulator) -> None:
     usual = ci.preview(made(source)).to_frame()
-    fault(emulator, "GetData", "no_email", indexes=[0, 1, 2])
+    emulator.fault("GetData", "no_email", indexes=[0, 1, 2])
     fewer = ci.preview(made(source)).to_frame()
     assert not fewer.equals(usual)
     assert source.segment(THERE).members == source.workspace.segments[NAME].rows
@@ -269,7 +258,7 @@ def test_a_segment_that_is_deleted_while_being_read_leaves_ours_as_it_was(
     source: Insights, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     before = made(source)
-    fault(emulator, "GetData", "segment_deleted", call=4)
+    emulator.fault("GetData", "segment_deleted", call=4)
     with pytest.raises(SegmentError, match="was deleted in Customer Insights while it was being read"):
         made(source)
     assert workspace.segments[NAME].id == before.id
@@ -309,7 +298,7 @@ def test_how_many_members_have_come_is_reported(source: Insights) -> None:
 def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
     source: Insights, emulator: RunningEmulator, workspace: Workspace
 ) -> None:
-    fault(emulator, "GetData", "http_403", call=5)
+    emulator.fault("GetData", "http_403", call=5)
     with pytest.raises(ServiceError):
         made(source)
     assert spooled(workspace)
@@ -346,7 +335,7 @@ def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
 
 
 def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
-    fault(emulator, "GetData", "http_403", call=5)
+    emulator.fault("GetData", "http_403", call=5)
     with pytest.raises(ServiceError):
         made(source)
     assert spooled(workspace)
