@@ -1,7 +1,7 @@
 """What `tests/scenarios/test_insights.py` says of readings that break off, with the spool on PostgreSQL."""
 
 from scenarios.test_insights import (  # noqa: F401
-    source,
+    pytestmark,
     test_a_reading_that_is_stopped_goes_on_from_there,
     test_a_refresh_in_between_begins_anew,
     test_files_that_were_read_are_not_read_again,
