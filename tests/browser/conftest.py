@@ -19,9 +19,10 @@ from typing import Any
 import nbformat
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+expect.set_options(timeout=60_000)  # a machine may be slow or busy
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

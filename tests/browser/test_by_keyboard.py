@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111"
 DONE = re.compile("Completed: [0-9\u2009]+ accepted, 0 rejected")
-SOON = 30_000
 HAS_THE_FOCUS = "each => each === document.activeElement"
 
 
 def reach(page: Page, target: Locator, *, key: str = "Tab", most: int = 60) -> None:
     """Press a key again and again until something has the focus."""
-    expect(target).to_be_visible(timeout=SOON)
-    expect(target).to_be_enabled(timeout=SOON)  # Tab passes by what cannot be pressed yet
+    expect(target).to_be_visible()
+    expect(target).to_be_enabled()  # Tab passes by what cannot be pressed yet
     for _ in range(most):
         if target.evaluate(HAS_THE_FOCUS):
             return
@@ -47,12 +46,12 @@ def insert_cell(page: Page, name: str) -> Locator:
     page.keyboard.press("Enter")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".jp-Cell.jp-mod-active .ci-form")).to_be_visible(timeout=SOON)
+    expect(page.locator(".jp-Cell.jp-mod-active .ci-form")).to_be_visible()
     return page.locator(".ci-form").last  # the cells below have none yet
 
 
 def said(form: Locator, words: str | re.Pattern[str]) -> None:
-    expect(form.get_by_role("status")).to_contain_text(words, timeout=SOON)
+    expect(form.get_by_role("status")).to_contain_text(words)
 
 
 def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
@@ -63,12 +62,12 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     lab.wait_for_kernel(page)
     for _ in range(4):  # the heading, the extension, the customers
         page.keyboard.press("Shift+Enter")
-    expect(page.get_by_role("columnheader", name="MarketingConsent")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("columnheader", name="MarketingConsent")).to_be_visible()
 
     form = insert_cell(page, "Connection")
     write(page, form.get_by_label("Name"), "By keys")
     write(page, form.get_by_label("Address bar"), ADDRESS)
-    expect(form.get_by_label("Account id")).to_have_value("111", timeout=SOON)
+    expect(form.get_by_label("Account id")).to_have_value("111")
     turn(page, form.get_by_label("I agree to data privacy"))
     turn(page, form.get_by_label("I accept the Customer Match terms"))
     turn(page, form.get_by_role("button", name="Save"))
@@ -87,7 +86,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     turn(page, form.get_by_role("button", name="Add condition"))
     reach(page, form.get_by_label("Column", exact=True).nth(1), key="Shift+Tab")
     page.keyboard.type("MarketingConsent")
-    expect(form.locator(".ci-total")).to_contain_text(re.compile("[0-9\u2009]+ of 5\u2009000 profiles"), timeout=SOON)
+    expect(form.locator(".ci-total")).to_contain_text(re.compile("[0-9\u2009]+ of 5\u2009000 profiles"))
     page.screenshot(path=screenshots / "keys-segment.png")
     turn(page, form.get_by_role("button", name="Save segment"), "Enter")
     said(form, "✓ Segment 'Dutch by keys'")
@@ -95,10 +94,10 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     form = insert_cell(page, "Coverage Form")
     turn(page, form.get_by_label(re.compile("^Dutch by keys")))
     said(form, re.compile("Dutch by keys: [0-9\u2009]+ of [0-9\u2009]+ can be sent"))
-    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible(timeout=SOON)
+    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible()
     reach(page, form.get_by_label("Compare with"))
     page.keyboard.type("By keys")
-    expect(form).to_contain_text("is not known before an audience of this account", timeout=SOON)
+    expect(form).to_contain_text("is not known before an audience of this account")
     page.screenshot(path=screenshots / "keys-coverage.png")
 
     form = insert_cell(page, "Export Form")

@@ -40,7 +40,7 @@ def opened(lab: Lab) -> Iterator[Page]:
     page = lab.open("coverage", SETUP, ONE, THREE)
     page.set_viewport_size({"width": 1200, "height": 2600})
     lab.run_all(page)
-    expect(page.locator(_OUTPUT)).to_have_count(3, timeout=60_000)
+    expect(page.locator(_OUTPUT)).to_have_count(3)
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     yield page
     show(page, THEMES[0])
@@ -56,7 +56,7 @@ def is_shown(image: Locator, words: str) -> None:
     image.scroll_into_view_if_needed()
     expect(image).to_be_visible()
     expect(image).to_have_attribute("alt", re.compile(words))
-    assert image.evaluate(_LOADED)
+    image.page.wait_for_function(_LOADED, arg=image.element_handle())
     width, height = image.evaluate("each => [each.naturalWidth, each.naturalHeight]")
     box = image.bounding_box()
     assert box is not None
@@ -99,7 +99,7 @@ def test_a_notebook_that_nobody_trusts_shows_it_too(opened: Page, lab: Lab, scre
     copy.write_text(json.dumps(document), "utf-8")
     page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
     page.goto(f"{lab.base_url}/lab/tree/copied.ipynb?reset")
-    expect(page.locator(_OUTPUT)).to_have_count(3, timeout=60_000)
+    expect(page.locator(_OUTPUT)).to_have_count(3)
     trusted = "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(cell => cell.model.trusted)"
     assert not any(page.evaluate(trusted))
     is_shown(page.locator(_OUTPUT).first, "^Coverage of Loyal customers: profiles")
@@ -121,8 +121,8 @@ def test_notebook_7_shows_it_too(lab: Lab, screenshots: Path) -> None:
     )
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     image = page.locator(_OUTPUT).first
-    expect(image).to_be_visible(timeout=60_000)
+    expect(image).to_be_visible()
     is_shown(image, "^Coverage of Loyal customers: profiles")
-    expect(page.locator(".ci-form")).to_be_visible(timeout=60_000)
+    expect(page.locator(".ci-form")).to_be_visible()
     page.screenshot(path=screenshots / "notebook-7.png")
     page.close()

@@ -28,7 +28,6 @@ CONNECTED = f"""{START}
 %ci_segment "Big spenders" customers --where "TotalSpend > 100" --quiet"""
 ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?cid=222&aid=111"
 DONE = re.compile("Completed: [0-9\u2009]+ accepted, 0 rejected")
-SOON = 60_000
 FORMS = ("%ci_connect", "%ci_segment", "%ci_preview", "%ci_export", "%ci_exports")
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
@@ -38,7 +37,7 @@ def forms(page: Page) -> Locator:
 
 
 def said(form: Locator, words: str | re.Pattern[str]) -> None:
-    expect(form.get_by_role("status")).to_contain_text(words, timeout=SOON)
+    expect(form.get_by_role("status")).to_contain_text(words)
 
 
 def press(form: Locator, name: str) -> None:
@@ -49,7 +48,7 @@ def opened(lab: Lab, name: str, *cells: str) -> Page:
     page = lab.open(name, *cells)
     page.set_viewport_size({"width": 1200, "height": 1400})
     lab.run_all(page)
-    expect(forms(page)).to_have_count(sum(cell.startswith("%ci") for cell in cells), timeout=SOON)
+    expect(forms(page)).to_have_count(sum(cell.startswith("%ci") for cell in cells))
     return page
 
 
@@ -63,8 +62,8 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     connect = forms(page)
     connect.get_by_label("Name").fill("Forms only")
     connect.get_by_label("Address bar").fill(ADDRESS)
-    expect(connect.get_by_label("Customer id")).to_have_value("222", timeout=SOON)
-    expect(connect.get_by_text("Account: Contoso EU (111)")).to_be_visible(timeout=SOON)
+    expect(connect.get_by_label("Customer id")).to_have_value("222")
+    expect(connect.get_by_text("Account: Contoso EU (111)")).to_be_visible()
     connect.get_by_label("I agree to data privacy").check()
     connect.get_by_label("I accept the Customer Match terms").check()
     press(connect, "Save")
@@ -74,7 +73,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
 
     page = opened(lab, "job-segment", START, "%ci_segment")
     segment = forms(page)
-    expect(segment.locator(".ci-total")).to_contain_text("4\u2009000 profiles", timeout=SOON)
+    expect(segment.locator(".ci-total")).to_contain_text("4\u2009000 profiles")
     segment.get_by_label("Name").fill("Dutch by form")
     press(segment, "Add condition")
     segment.get_by_label("Column", exact=True).select_option("Country")
@@ -82,10 +81,8 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     segment.get_by_label("NL", exact=True).check()
     press(segment, "Add condition")
     segment.get_by_label("Column", exact=True).nth(1).select_option("MarketingConsent")
-    expect(segment.locator(".ci-total")).to_contain_text(
-        re.compile("[0-9\u2009]+ of 4\u2009000 profiles"), timeout=SOON
-    )
-    expect(segment.locator(".ci-count").first).to_contain_text("profiles", timeout=SOON)
+    expect(segment.locator(".ci-total")).to_contain_text(re.compile("[0-9\u2009]+ of 4\u2009000 profiles"))
+    expect(segment.locator(".ci-count").first).to_contain_text("profiles")
     page.screenshot(path=screenshots / "forms-segment.png")
     press(segment, "Save segment")
     said(segment, "✓ Segment 'Dutch by form'")
@@ -94,11 +91,11 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     page = opened(lab, "job-export", "%load_ext ci_magics", "%ci_preview", "%ci_export")
     coverage, export = forms(page).all()
     coverage.get_by_label(re.compile("^Dutch by form")).check()
-    expect(coverage.get_by_alt_text(re.compile("^Coverage of Dutch by form"))).to_be_visible(timeout=SOON)
+    expect(coverage.get_by_alt_text(re.compile("^Coverage of Dutch by form"))).to_be_visible()
     export.get_by_label("Connection").select_option(label="Forms only: emulator, Contoso EU")
     export.get_by_label(re.compile("^Dutch by form")).check()
     press(export, "Show the plan")
-    expect(export.locator(".ci-plan table")).to_contain_text("create", timeout=SOON)
+    expect(export.locator(".ci-plan table")).to_contain_text("create")
     expect(export.get_by_role("button", name="Push")).to_be_disabled()
     export.get_by_label("I have read the plan").check()
     export.scroll_into_view_if_needed()
@@ -123,7 +120,7 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
 def all_forms(lab: Lab) -> Iterator[Page]:
     kept = '%ci_export "Big spenders" --to "Contoso EU" --ignore-consent --save "Weekly"'
     page = opened(lab, "all-forms", f"{CONNECTED}\n{kept}", *FORMS)
-    expect(page.locator(".ci-total")).to_contain_text("profiles", timeout=SOON)
+    expect(page.locator(".ci-total")).to_contain_text("profiles")
     yield page
     page.close()
 
@@ -132,7 +129,7 @@ def all_forms(lab: Lab) -> Iterator[Page]:
 def test_no_form_has_a_fault_that_axe_knows(all_forms: Page, theme: str) -> None:
     all_forms.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
     expect(all_forms.locator("body")).to_have_attribute("data-jp-theme-name", theme)
-    expect(all_forms.locator("#jp-SplashScreen, .jp-Splash")).to_have_count(0, timeout=SOON)
+    expect(all_forms.locator("#jp-SplashScreen, .jp-Splash")).to_have_count(0)
     assert violations(all_forms) == []
 
 
@@ -197,7 +194,7 @@ def choose_dutch(form: Locator) -> None:
     box = form.locator(".ci-segments").get_by_label(re.compile("^Dutch \\("))
     if box.count():
         box.check()
-        expect(form.get_by_role("button", name="Copy as code")).to_be_enabled(timeout=SOON)
+        expect(form.get_by_role("button", name="Copy as code")).to_be_enabled()
 
 
 def focused(page: Page) -> str:
@@ -217,7 +214,7 @@ def test_tab_goes_from_top_to_bottom(all_forms: Page, magic: str) -> None:
     choose_dutch(form)
     if unfold:
         press(form, unfold)
-        expect(form.get_by_role("combobox", name=re.compile("^(Column|Audience|Runs)$"))).to_be_visible(timeout=SOON)
+        expect(form.get_by_role("combobox", name=re.compile("^(Column|Audience|Runs)$"))).to_be_visible()
     form.locator("input:visible, select:visible").first.focus()  # from here on only Tab
     reached: list[str] = []
     while form.locator(":focus").count():
@@ -253,7 +250,7 @@ def test_a_developer_token_is_typed_where_one_is_needed(all_forms: Page, screens
     form.get_by_label("Environment").select_option("production: your real account")
     form.get_by_label("Name").fill("Real")
     form.get_by_label("Address bar").fill(ADDRESS)
-    expect(form.get_by_label("Customer id")).to_have_value("222", timeout=SOON)
+    expect(form.get_by_label("Customer id")).to_have_value("222")
     token.fill("a token")
     form.scroll_into_view_if_needed()
     all_forms.screenshot(path=screenshots / "forms-token.png")
@@ -270,7 +267,7 @@ def test_running_the_cell_again_shows_what_was_chosen(lab: Lab) -> None:
     forms(page).get_by_label("Mode").select_option("add: only add these people")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
     lab.wait_for_kernel(page)
-    expect(forms(page).get_by_label(re.compile("^Dutch \\("))).to_be_checked(timeout=SOON)
+    expect(forms(page).get_by_label(re.compile("^Dutch \\("))).to_be_checked()
     expect(forms(page).get_by_label("Mode").locator("option:checked")).to_have_text("add: only add these people")
     page.close()
 
@@ -280,7 +277,7 @@ def test_reopened_without_trust_the_receipt_is_there(lab: Lab, screenshots: Path
     form = forms(page)
     form.get_by_label(re.compile("^Dutch \\(")).check()
     press(form, "Show the plan")
-    form.get_by_label("I have read the plan").check(timeout=SOON)
+    form.get_by_label("I have read the plan").check()
     press(form, "Push")
     said(form, re.compile("Completed: "))
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
@@ -294,7 +291,7 @@ def test_reopened_without_trust_the_receipt_is_there(lab: Lab, screenshots: Path
     page = lab.browser.new_page(viewport={"width": 1200, "height": 1000})
     page.goto(f"{lab.base_url}/lab/tree/reopened.ipynb?reset")
     outputs = page.locator(".jp-OutputArea-output")
-    expect(outputs.filter(has_text="run the cell to use the form")).to_be_visible(timeout=SOON)
+    expect(outputs.filter(has_text="run the cell to use the form")).to_be_visible()
     expect(outputs.filter(has_text=re.compile("UTC: Completed: "))).to_be_visible()
     page.screenshot(path=screenshots / "forms-untrusted.png")
     page.close()
@@ -322,15 +319,15 @@ def test_a_run_whose_kernel_is_killed_is_resumed_in_the_form(lasting: Lab, emula
     form = forms(page)
     form.get_by_label(re.compile("^Dutch \\(")).check()
     press(form, "Show the plan")
-    form.get_by_label("I have read the plan").check(timeout=SOON)
+    form.get_by_label("I have read the plan").check()
     press(form, "Push")
     said(form, "Trying again in")
     os.kill(int((lasting.folder / "kernel.pid").read_text()), signal.SIGKILL)
-    page.get_by_role("button", name="Ok", exact=True).click(timeout=SOON)
+    page.get_by_role("button", name="Ok", exact=True).click()
     lasting.wait_for_kernel(page)
     emulator_process.control("POST", "/faults", [])
     lasting.run_all(page)
-    expect(form.get_by_label("Interrupted run")).to_be_visible(timeout=SOON)
+    expect(form.get_by_label("Interrupted run")).to_be_visible()
     press(form, "Resume this run")
     said(form, DONE)
     expect(form.get_by_label("Interrupted run")).to_be_hidden()
@@ -343,7 +340,7 @@ def test_two_notebooks_at_once(lab: Lab) -> None:
     for page, name in ((one, "Dutch"), (other, "Big spenders")):
         forms(page).get_by_label(re.compile(f"^{name} \\(")).check()
         press(forms(page), "Show the plan")
-        forms(page).get_by_label("I have read the plan").check(timeout=SOON)
+        forms(page).get_by_label("I have read the plan").check()
     for page in (one, other):
         press(forms(page), "Push")
     for page in (one, other):

@@ -47,18 +47,17 @@ def opened(lab: Lab, emulator_process: RunningEmulator, tmp_path_factory: pytest
     (lab.folder / "results.json").write_text(json.dumps(pages), "utf-8")
     page = lab.open("results", SHOW)
     lab.run_all(page)
-    expect(page.locator(f"{_OUTPUT} [data-kind]")).to_have_count(len(pages), timeout=60_000)
+    expect(page.locator(f"{_OUTPUT} [data-kind]")).to_have_count(len(pages))
     yield page
     page.close()
 
 
 def widen(page: Page, width: int) -> None:
-    """Make the window so wide that an output is as wide as given."""
-    output = page.locator(_OUTPUT).first
-    page.set_viewport_size({"width": 1200, "height": 1000})
-    around = 1200 - output.evaluate("each => each.clientWidth")
-    page.set_viewport_size({"width": width + around, "height": 1000})
-    assert abs(output.evaluate("each => each.clientWidth") - width) < 20
+    """Make the window so wide that an output is as wide as given, and wait until JupyterLab has laid it out."""
+    output = page.locator(_OUTPUT).first.element_handle()
+    beside = output.evaluate("each => innerWidth - each.clientWidth")
+    page.set_viewport_size({"width": width + beside, "height": 1000})
+    page.wait_for_function("([each, width]) => Math.abs(each.clientWidth - width) < 20", arg=[output, width])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
