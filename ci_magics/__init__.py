@@ -13,55 +13,55 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ci_magics.activation.accounts import list_accounts as list_accounts
-    from ci_magics.activation.audiences import audiences as audiences
-    from ci_magics.activation.comparison import compare_normalizations as compare_normalizations
-    from ci_magics.activation.connection_removal import remove_connection as remove_connection
-    from ci_magics.activation.connection_verbs import choose_account as choose_account
-    from ci_magics.activation.connection_verbs import edit_connection as edit_connection
-    from ci_magics.activation.connection_verbs import sign_in_again as sign_in_again
-    from ci_magics.activation.connection_verbs import sign_out as sign_out
-    from ci_magics.activation.connection_verbs import signed_in_accounts as signed_in_accounts
-    from ci_magics.activation.connections import connect as connect
-    from ci_magics.activation.consenting import withdraw_consents as withdraw_consents
-    from ci_magics.activation.customer_insights.opening import insights as insights
-    from ci_magics.activation.differentiating import differentiators as differentiators
+    from ci_magics.activation.audiences.audiences import audiences as audiences
+    from ci_magics.activation.comparing.comparison import compare_normalizations as compare_normalizations
+    from ci_magics.activation.connections.accounts import list_accounts as list_accounts
+    from ci_magics.activation.connections.connections import connect as connect
+    from ci_magics.activation.connections.consenting import withdraw_consents as withdraw_consents
+    from ci_magics.activation.connections.sharing import share_connection as share_connection
+    from ci_magics.activation.connections.verbs import choose_account as choose_account
+    from ci_magics.activation.connections.verbs import edit_connection as edit_connection
+    from ci_magics.activation.connections.verbs import sign_in_again as sign_in_again
+    from ci_magics.activation.connections.verbs import sign_out as sign_out
+    from ci_magics.activation.connections.verbs import signed_in_accounts as signed_in_accounts
     from ci_magics.activation.examination import doctor as doctor
-    from ci_magics.activation.export_edits import edit_export as edit_export
-    from ci_magics.activation.export_history import export_history as export_history
-    from ci_magics.activation.export_history import export_run_details as export_run_details
-    from ci_magics.activation.export_history import show_export as show_export
-    from ci_magics.activation.export_list import list_exports as list_exports
-    from ci_magics.activation.export_removal import remove_export as remove_export
-    from ci_magics.activation.export_runs import run_export as run_export
-    from ci_magics.activation.export_schedules import schedule_export as schedule_export
-    from ci_magics.activation.exports import export as export
-    from ci_magics.activation.forgetting import forget as forget
-    from ci_magics.activation.overlap import overlap as overlap
+    from ci_magics.activation.exports.connection_removal import remove_connection as remove_connection
+    from ci_magics.activation.exports.edits import edit_export as edit_export
+    from ci_magics.activation.exports.exports import export as export
+    from ci_magics.activation.exports.history import export_history as export_history
+    from ci_magics.activation.exports.history import export_run_details as export_run_details
+    from ci_magics.activation.exports.history import show_export as show_export
+    from ci_magics.activation.exports.listing import list_exports as list_exports
+    from ci_magics.activation.exports.removal import remove_export as remove_export
+    from ci_magics.activation.exports.running import run_export as run_export
+    from ci_magics.activation.exports.saving import detach_export as detach_export
+    from ci_magics.activation.exports.saving import duplicate_export as duplicate_export
+    from ci_magics.activation.exports.schedules import schedule_export as schedule_export
+    from ci_magics.activation.exports.several import run_exports as run_exports
+    from ci_magics.activation.exports.system_schedule import set_system_schedule as set_system_schedule
+    from ci_magics.activation.exports.system_schedule import system_schedule as system_schedule
+    from ci_magics.activation.forgetting.forgetting import forget as forget
     from ci_magics.activation.plan import Plan as Plan
-    from ci_magics.activation.previews import preview as preview
-    from ci_magics.activation.refreshing import refresh as refresh
+    from ci_magics.activation.planning.previews import preview as preview
+    from ci_magics.activation.pushing.status import status as status
+    from ci_magics.activation.refreshing.refreshing import refresh as refresh
     from ci_magics.activation.run import Run as Run
-    from ci_magics.activation.saved_exports import detach_export as detach_export
-    from ci_magics.activation.saved_exports import duplicate_export as duplicate_export
-    from ci_magics.activation.segment_list import list_segments as list_segments
-    from ci_magics.activation.segment_verbs import activate_segment as activate_segment
-    from ci_magics.activation.segment_verbs import delete_segment as delete_segment
-    from ci_magics.activation.segment_verbs import download_keys as download_keys
-    from ci_magics.activation.segment_verbs import duplicate_segment as duplicate_segment
-    from ci_magics.activation.segment_verbs import end_suppression as end_suppression
-    from ci_magics.activation.segment_verbs import rename_segment as rename_segment
-    from ci_magics.activation.segment_verbs import segment_history as segment_history
-    from ci_magics.activation.segment_verbs import segment_usage as segment_usage
-    from ci_magics.activation.segment_verbs import suppress_segment as suppress_segment
-    from ci_magics.activation.segment_verbs import tag_segment as tag_segment
-    from ci_magics.activation.segments import refresh_segment as refresh_segment
-    from ci_magics.activation.segments import segment as segment
-    from ci_magics.activation.several_exports import run_exports as run_exports
-    from ci_magics.activation.sharing import share_connection as share_connection
-    from ci_magics.activation.status import status as status
-    from ci_magics.activation.system_schedule import set_system_schedule as set_system_schedule
-    from ci_magics.activation.system_schedule import system_schedule as system_schedule
+    from ci_magics.activation.segments.customer_insights.opening import insights as insights
+    from ci_magics.activation.segments.differentiating import differentiators as differentiators
+    from ci_magics.activation.segments.listing import list_segments as list_segments
+    from ci_magics.activation.segments.overlap import overlap as overlap
+    from ci_magics.activation.segments.segments import refresh_segment as refresh_segment
+    from ci_magics.activation.segments.segments import segment as segment
+    from ci_magics.activation.segments.verbs import activate_segment as activate_segment
+    from ci_magics.activation.segments.verbs import delete_segment as delete_segment
+    from ci_magics.activation.segments.verbs import download_keys as download_keys
+    from ci_magics.activation.segments.verbs import duplicate_segment as duplicate_segment
+    from ci_magics.activation.segments.verbs import end_suppression as end_suppression
+    from ci_magics.activation.segments.verbs import rename_segment as rename_segment
+    from ci_magics.activation.segments.verbs import segment_history as segment_history
+    from ci_magics.activation.segments.verbs import segment_usage as segment_usage
+    from ci_magics.activation.segments.verbs import suppress_segment as suppress_segment
+    from ci_magics.activation.segments.verbs import tag_segment as tag_segment
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
@@ -82,57 +82,57 @@ _HOMES = {
     "Rule": "segmentation.rules",
     "Run": "activation.run",
     "Segment": "segmentation.segment",
-    "activate_segment": "activation.segment_verbs",
-    "audiences": "activation.audiences",
-    "choose_account": "activation.connection_verbs",
-    "compare_normalizations": "activation.comparison",
-    "connect": "activation.connections",
-    "delete_segment": "activation.segment_verbs",
-    "detach_export": "activation.saved_exports",
-    "differentiators": "activation.differentiating",
+    "activate_segment": "activation.segments.verbs",
+    "audiences": "activation.audiences.audiences",
+    "choose_account": "activation.connections.verbs",
+    "compare_normalizations": "activation.comparing.comparison",
+    "connect": "activation.connections.connections",
+    "delete_segment": "activation.segments.verbs",
+    "detach_export": "activation.exports.saving",
+    "differentiators": "activation.segments.differentiating",
     "doctor": "activation.examination",
-    "download_keys": "activation.segment_verbs",
-    "duplicate_export": "activation.saved_exports",
-    "duplicate_segment": "activation.segment_verbs",
-    "edit_connection": "activation.connection_verbs",
-    "edit_export": "activation.export_edits",
-    "end_suppression": "activation.segment_verbs",
-    "export": "activation.exports",
-    "export_history": "activation.export_history",
-    "export_run_details": "activation.export_history",
-    "forget": "activation.forgetting",
-    "insights": "activation.customer_insights.opening",
+    "download_keys": "activation.segments.verbs",
+    "duplicate_export": "activation.exports.saving",
+    "duplicate_segment": "activation.segments.verbs",
+    "edit_connection": "activation.connections.verbs",
+    "edit_export": "activation.exports.edits",
+    "end_suppression": "activation.segments.verbs",
+    "export": "activation.exports.exports",
+    "export_history": "activation.exports.history",
+    "export_run_details": "activation.exports.history",
+    "forget": "activation.forgetting.forgetting",
+    "insights": "activation.segments.customer_insights.opening",
     "inspect_rules": "segmentation.rule_counts",
-    "list_exports": "activation.export_list",
-    "list_accounts": "activation.accounts",
-    "list_segments": "activation.segment_list",
+    "list_exports": "activation.exports.listing",
+    "list_accounts": "activation.connections.accounts",
+    "list_segments": "activation.segments.listing",
     "normalize": "matching.normalize",
     "open_workspace": "workspace.store",
-    "overlap": "activation.overlap",
-    "preview": "activation.previews",
+    "overlap": "activation.segments.overlap",
+    "preview": "activation.planning.previews",
     "quick_segments": "segmentation.quick",
-    "refresh": "activation.refreshing",
-    "refresh_segment": "activation.segments",
-    "remove_connection": "activation.connection_removal",
-    "remove_export": "activation.export_removal",
-    "rename_segment": "activation.segment_verbs",
-    "run_export": "activation.export_runs",
-    "run_exports": "activation.several_exports",
-    "schedule_export": "activation.export_schedules",
-    "segment": "activation.segments",
-    "segment_history": "activation.segment_verbs",
-    "segment_usage": "activation.segment_verbs",
-    "set_system_schedule": "activation.system_schedule",
-    "share_connection": "activation.sharing",
-    "show_export": "activation.export_history",
-    "sign_in_again": "activation.connection_verbs",
-    "sign_out": "activation.connection_verbs",
-    "signed_in_accounts": "activation.connection_verbs",
-    "status": "activation.status",
-    "suppress_segment": "activation.segment_verbs",
-    "system_schedule": "activation.system_schedule",
-    "tag_segment": "activation.segment_verbs",
-    "withdraw_consents": "activation.consenting",
+    "refresh": "activation.refreshing.refreshing",
+    "refresh_segment": "activation.segments.segments",
+    "remove_connection": "activation.exports.connection_removal",
+    "remove_export": "activation.exports.removal",
+    "rename_segment": "activation.segments.verbs",
+    "run_export": "activation.exports.running",
+    "run_exports": "activation.exports.several",
+    "schedule_export": "activation.exports.schedules",
+    "segment": "activation.segments.segments",
+    "segment_history": "activation.segments.verbs",
+    "segment_usage": "activation.segments.verbs",
+    "set_system_schedule": "activation.exports.system_schedule",
+    "share_connection": "activation.connections.sharing",
+    "show_export": "activation.exports.history",
+    "sign_in_again": "activation.connections.verbs",
+    "sign_out": "activation.connections.verbs",
+    "signed_in_accounts": "activation.connections.verbs",
+    "status": "activation.pushing.status",
+    "suppress_segment": "activation.segments.verbs",
+    "system_schedule": "activation.exports.system_schedule",
+    "tag_segment": "activation.segments.verbs",
+    "withdraw_consents": "activation.connections.consenting",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]

@@ -18,7 +18,7 @@ from holding import MemoryKeyring
 from hypothesis import settings
 
 import ci_magics as ci
-from ci_magics.activation.customer_insights.source import Insights
+from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.workspace.models import UserRole
 from ci_magics.workspace.store import Workspace, open_workspace
 

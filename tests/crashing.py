@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from contoso import connect, export, segment
 
 import ci_magics as ci
-from ci_magics.activation.ledger import read_ledger
+from ci_magics.activation.planning.ledger import read_ledger
+from ci_magics.activation.pushing.runs import load_run
 from ci_magics.activation.run import Run
-from ci_magics.activation.runs import load_run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.matching import hash_list
@@ -130,7 +130,9 @@ def _finished(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool)
 
 def _start(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
     context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["ci_magics.activation.exports", "ci_magics.activation.segments", "pandas"])
+    context.set_forkserver_preload(
+        ["ci_magics.activation.exports.exports", "ci_magics.activation.segments.segments", "pandas"]
+    )
     ours, theirs = context.Pipe(duplex=False)
     mode, before, _now, _start_at = KINDS[kind]
     place = (str(folder), emulator.base_url)

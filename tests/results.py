@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import ci_magics as ci
-from ci_magics.activation.segment_list import list_segments
+from ci_magics.activation.segments.listing import list_segments
 from ci_magics.notebook.options import OPTIONS, OptionList
 from ci_magics.showing.shown import Shown
 

@@ -11,16 +11,17 @@ import pytest
 from role_stage import Stage, quietly
 
 import ci_magics as ci
-from ci_magics.activation import connection_verbs, notifying
-from ci_magics.activation.accounts import list_accounts
-from ci_magics.activation.audiences import audiences
-from ci_magics.activation.connection_removal import remove_connection
-from ci_magics.activation.consenting import withdraw_consents
-from ci_magics.activation.customer_insights import verbs as insights_verbs
-from ci_magics.activation.forgetting import forget
+from ci_magics.activation.audiences.audiences import audiences
+from ci_magics.activation.connections import verbs as connection_verbs
+from ci_magics.activation.connections.accounts import list_accounts
+from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.exports.connection_removal import remove_connection
+from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.notifying import notifying
+from ci_magics.activation.refreshing.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
-from ci_magics.activation.scheduler import run_scheduler
-from ci_magics.activation.sharing import share_connection
+from ci_magics.activation.segments.customer_insights import verbs as insights_verbs
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb, give_role, take_role
 
@@ -100,237 +101,256 @@ def lists() -> Any:
 
 
 ROWS = (
-    Row(Verb.LIST_CONNECTIONS, "accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
-    Row(Verb.LIST_SEGMENTS, "segment_list.list_segments", Stage.made, lambda _: ci.list_segments()),
-    Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
-    Row(Verb.LIST_SEGMENTS, "segment_verbs.segment_history", Stage.made, lambda _: ci.segment_history("All")),
-    Row(Verb.PREVIEW, "previews.preview", Stage.made, lambda _: ci.preview("All", to=contoso.NAME), through=True),
-    Row(Verb.PREVIEW, "overlap.overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
+    Row(Verb.LIST_CONNECTIONS, "connections.accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
+    Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.list_segments()),
+    Row(Verb.LIST_SEGMENTS, "segments.verbs.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
+    Row(Verb.LIST_SEGMENTS, "segments.verbs.segment_history", Stage.made, lambda _: ci.segment_history("All")),
     Row(
         Verb.PREVIEW,
-        "differentiating.differentiators",
+        "planning.previews.preview",
+        Stage.made,
+        lambda _: ci.preview("All", to=contoso.NAME),
+        through=True,
+    ),
+    Row(Verb.PREVIEW, "segments.overlap.overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
+    Row(
+        Verb.PREVIEW,
+        "segments.differentiating.differentiators",
         Stage.made,
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),
-    Row(Verb.SHOW_STATUS, "status.status", Stage.filled, lambda _: ci.status(show=quietly)),
-    Row(Verb.LIST_EXPORTS, "export_list.list_exports", Stage.saved, lambda _: ci.list_exports()),
-    Row(Verb.LIST_EXPORTS, "export_history.show_export", Stage.saved, lambda _: ci.show_export("daily")),
-    Row(Verb.LIST_EXPORTS, "export_history.export_history", Stage.saved, lambda _: ci.export_history()),
+    Row(Verb.SHOW_STATUS, "pushing.status.status", Stage.filled, lambda _: ci.status(show=quietly)),
+    Row(Verb.LIST_EXPORTS, "exports.listing.list_exports", Stage.saved, lambda _: ci.list_exports()),
+    Row(Verb.LIST_EXPORTS, "exports.history.show_export", Stage.saved, lambda _: ci.show_export("daily")),
+    Row(Verb.LIST_EXPORTS, "exports.history.export_history", Stage.saved, lambda _: ci.export_history()),
     Row(
         Verb.LIST_EXPORTS,
-        "export_history.export_run_details",
+        "exports.history.export_run_details",
         Stage.ran,
         lambda stage: ci.export_run_details(stage.entry()),
     ),
-    Row(Verb.LIST_EXPORTS, "system_schedule.system_schedule", Stage.nothing, lambda _: ci.system_schedule()),
-    Row(Verb.LIST_AUDIENCES, "audiences.audiences", Stage.filled, lambda _: lists(), through=True),
-    Row(Verb.OPEN_CONNECTION, "connections.connect", Stage.connected, lambda _: ci.connect(contoso.NAME), through=True),
+    Row(Verb.LIST_EXPORTS, "exports.system_schedule.system_schedule", Stage.nothing, lambda _: ci.system_schedule()),
+    Row(Verb.LIST_AUDIENCES, "audiences.audiences.audiences", Stage.filled, lambda _: lists(), through=True),
     Row(
         Verb.OPEN_CONNECTION,
-        "connection_verbs.sign_in_again",
+        "connections.connections.connect",
+        Stage.connected,
+        lambda _: ci.connect(contoso.NAME),
+        through=True,
+    ),
+    Row(
+        Verb.OPEN_CONNECTION,
+        "connections.verbs.sign_in_again",
         Stage.connected,
         lambda _: connection_verbs.sign_in_again(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connection_verbs.sign_out",
+        "connections.verbs.sign_out",
         Stage.connected,
         lambda _: connection_verbs.sign_out(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connection_verbs.signed_in_accounts",
+        "connections.verbs.signed_in_accounts",
         Stage.connected,
         lambda _: connection_verbs.signed_in_accounts(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connection_verbs.choose_account",
+        "connections.verbs.choose_account",
         Stage.connected,
         lambda _: connection_verbs.choose_account(contoso.NAME, 1, show=quietly),
         through=True,
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "customer_insights.opening.insights",
+        "segments.customer_insights.opening.insights",
         Stage.nothing,
         lambda _: ci.insights("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "customer_insights.verbs.sign_in_again",
+        "segments.customer_insights.verbs.sign_in_again",
         Stage.reading,
         lambda _: insights_verbs.sign_in_again("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "customer_insights.verbs.sign_out",
+        "segments.customer_insights.verbs.sign_out",
         Stage.reading,
         lambda _: insights_verbs.sign_out("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "customer_insights.verbs.remove_insights",
+        "segments.customer_insights.verbs.remove_insights",
         Stage.reading,
         lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
     ),
-    Row(Verb.MAKE_SEGMENT, "segments.segment", Stage.nothing, lambda _: contoso.segment(3)),
-    Row(Verb.MAKE_SEGMENT, "segment_verbs.duplicate_segment", Stage.made, lambda _: ci.duplicate_segment("All", "New")),
-    Row(Verb.CHANGE_SEGMENT, "segment_verbs.rename_segment", Stage.made, lambda _: ci.rename_segment("All", "New")),
-    Row(Verb.CHANGE_SEGMENT, "segment_verbs.activate_segment", Stage.made, lambda _: ci.activate_segment("All")),
-    Row(Verb.CHANGE_SEGMENT, "segment_verbs.tag_segment", Stage.made, lambda _: ci.tag_segment("All", ["spring"])),
+    Row(Verb.MAKE_SEGMENT, "segments.segments.segment", Stage.nothing, lambda _: contoso.segment(3)),
+    Row(
+        Verb.MAKE_SEGMENT, "segments.verbs.duplicate_segment", Stage.made, lambda _: ci.duplicate_segment("All", "New")
+    ),
+    Row(Verb.CHANGE_SEGMENT, "segments.verbs.rename_segment", Stage.made, lambda _: ci.rename_segment("All", "New")),
+    Row(Verb.CHANGE_SEGMENT, "segments.verbs.activate_segment", Stage.made, lambda _: ci.activate_segment("All")),
+    Row(Verb.CHANGE_SEGMENT, "segments.verbs.tag_segment", Stage.made, lambda _: ci.tag_segment("All", ["spring"])),
     Row(
         Verb.REFRESH_SEGMENT,
-        "segments.refresh_segment",
+        "segments.segments.refresh_segment",
         Stage.made,
         lambda _: ci.refresh_segment("All", show=quietly),
     ),
-    Row(Verb.DELETE_SEGMENT, "segment_verbs.delete_segment", Stage.made, lambda _: ci.delete_segment("All")),
+    Row(Verb.DELETE_SEGMENT, "segments.verbs.delete_segment", Stage.made, lambda _: ci.delete_segment("All")),
     Row(
         Verb.DOWNLOAD_KEYS,
-        "segment_verbs.download_keys",
+        "segments.verbs.download_keys",
         Stage.made,
         lambda stage: ci.download_keys("All", stage.folder / "keys.csv"),
     ),
-    Row(Verb.PLAN_EXPORT, "exports.export", Stage.made, lambda _: contoso.planned("All"), through=True),
-    Row(Verb.RUN_EXPORT, "exports.export", Stage.made, lambda _: contoso.export("All"), through=True),
+    Row(Verb.PLAN_EXPORT, "exports.exports.export", Stage.made, lambda _: contoso.planned("All"), through=True),
+    Row(Verb.RUN_EXPORT, "exports.exports.export", Stage.made, lambda _: contoso.export("All"), through=True),
     Row(Verb.RUN_EXPORT, "plan.Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
-    Row(Verb.RUN_EXPORT, "export_runs.run_export", Stage.saved, lambda _: ci.run_export("daily"), through=True),
-    Row(Verb.RUN_EXPORT, "several_exports.run_exports", Stage.saved, lambda _: ci.run_exports()),
+    Row(Verb.RUN_EXPORT, "exports.running.run_export", Stage.saved, lambda _: ci.run_export("daily"), through=True),
+    Row(Verb.RUN_EXPORT, "exports.several.run_exports", Stage.saved, lambda _: ci.run_exports()),
     Row(
         Verb.RUN_EXPORT,
-        "comparison.compare_normalizations",
+        "comparing.comparison.compare_normalizations",
         Stage.made,
         lambda _: _unless_too_few(lambda: ci.compare_normalizations("All", to=contoso.NAME)),
         through=True,
     ),
     Row(
         Verb.RESUME_RUN,
-        "exports.export",
+        "exports.exports.export",
         Stage.interrupted,
         lambda stage: contoso.resumed(stage.run_name()),
         through=True,
     ),
     Row(
         Verb.SAVE_EXPORT,
-        "exports.export",
+        "exports.exports.export",
         Stage.made,
         lambda _: ci.export("All", to=contoso.NAME, save="daily", show=quietly),
         through=True,
     ),
     Row(
         Verb.EDIT_EXPORT,
-        "export_edits.edit_export",
+        "exports.edits.edit_export",
         Stage.saved,
         lambda _: ci.edit_export("daily", rename="new"),
         through=True,
     ),
     Row(
         Verb.DUPLICATE_EXPORT,
-        "saved_exports.duplicate_export",
+        "exports.saving.duplicate_export",
         Stage.saved,
         lambda _: ci.duplicate_export("daily", "new"),
         through=True,
     ),
     Row(
         Verb.DETACH_EXPORT,
-        "saved_exports.detach_export",
+        "exports.saving.detach_export",
         Stage.saved,
         lambda _: ci.detach_export("daily"),
         through=True,
     ),
     Row(
         Verb.REMOVE_EXPORT,
-        "export_removal.remove_export",
+        "exports.removal.remove_export",
         Stage.saved,
         lambda _: ci.remove_export("daily"),
         through=True,
     ),
     Row(
         Verb.SCHEDULE_EXPORT,
-        "export_schedules.schedule_export",
+        "exports.schedules.schedule_export",
         Stage.saved,
         lambda _: ci.schedule_export("daily", at=["06:00"]),
         through=True,
     ),
-    Row(Verb.REFRESH_ALL, "refreshing.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
-    Row(Verb.REFRESH_ALL, "scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
+    Row(Verb.REFRESH_ALL, "refreshing.refreshing.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
+    Row(Verb.REFRESH_ALL, "refreshing.scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
     Row(
         Verb.RENAME_AUDIENCE,
-        "audience_verbs.rename_audience",
+        "audiences.verbs.rename_audience",
         Stage.filled,
         lambda _: lists().rename("All", "New", confirm="All"),
         through=True,
     ),
     Row(
         Verb.CREATE_CONNECTION,
-        "connections.connect",
+        "connections.connections.connect",
         Stage.nothing,
         lambda _: ci.connect("New", customer_id="222", account_id="112"),
     ),
     Row(
         Verb.EDIT_CONNECTION,
-        "connection_verbs.edit_connection",
+        "connections.verbs.edit_connection",
         Stage.connected,
         lambda _: connection_verbs.edit_connection(contoso.NAME, rename="New", show=quietly),
     ),
     Row(
         Verb.SHARE_CONNECTION,
-        "sharing.share_connection",
+        "connections.sharing.share_connection",
         Stage.connected,
         lambda _: share_connection(contoso.NAME, ["contributor"]),
     ),
     Row(
         Verb.GIVE_CONSENT,
-        "connections.connect",
+        "connections.connections.connect",
         lambda _: contoso.connect(share=["viewer"], accept_terms=False),
         lambda _: ci.connect(contoso.NAME, accept_terms=True),
     ),
     Row(
         Verb.WITHDRAW_CONSENT,
-        "consenting.withdraw_consents",
+        "connections.consenting.withdraw_consents",
         Stage.connected,
         lambda _: withdraw_consents(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.REMOVE_CONNECTION,
-        "connection_removal.remove_connection",
+        "exports.connection_removal.remove_connection",
         Stage.connected,
         lambda _: remove_connection(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.EMPTY_AUDIENCE,
-        "audience_verbs.empty_audience",
+        "audiences.verbs.empty_audience",
         Stage.filled,
         lambda _: lists().empty("All", confirm="All"),
     ),
     Row(
         Verb.DELETE_AUDIENCE,
-        "audience_verbs.delete_audience",
+        "audiences.verbs.delete_audience",
         Stage.filled,
         lambda _: lists().delete("All", confirm="All"),
     ),
-    Row(Verb.SUPPRESS, "segment_verbs.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")),
-    Row(Verb.SUPPRESS, "segment_verbs.end_suppression", Stage.suppressed, lambda _: ci.end_suppression("All")),
+    Row(Verb.SUPPRESS, "segments.verbs.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")),
+    Row(Verb.SUPPRESS, "segments.verbs.end_suppression", Stage.suppressed, lambda _: ci.end_suppression("All")),
     Row(
         Verb.SET_SYSTEM_SCHEDULE,
-        "system_schedule.set_system_schedule",
+        "exports.system_schedule.set_system_schedule",
         Stage.nothing,
         lambda _: ci.set_system_schedule(at=["06:00"]),
     ),
-    Row(Verb.LIST_EXPORTS, "notifying.notification_limits", Stage.nothing, lambda _: notifying.notification_limits()),
+    Row(
+        Verb.LIST_EXPORTS,
+        "notifying.notifying.notification_limits",
+        Stage.nothing,
+        lambda _: notifying.notification_limits(),
+    ),
     Row(
         Verb.SET_NOTIFICATIONS,
-        "notifying.set_notification_limits",
+        "notifying.notifying.set_notification_limits",
         Stage.nothing,
         lambda _: notifying.set_notification_limits(notifying.Limits()),
     ),
     Row(
         Verb.FORGET_PERSON,
-        "forgetting.forget",
+        "forgetting.forgetting.forget",
         Stage.made,
         lambda _: forget(sha256=contoso.hash_of("p0@contoso.com"), show=quietly),
     ),
@@ -349,8 +369,8 @@ ROWS = (
 def _schedule_for_a_moment() -> None:
     """Start a scheduler that ends at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ci_magics.activation.scheduler.BlockingScheduler.start", lambda _scheduler: None)
-        patch.setattr("ci_magics.activation.scheduler._end_when_told", lambda _scheduler: None)
+        patch.setattr("ci_magics.activation.refreshing.scheduler.BlockingScheduler.start", lambda _scheduler: None)
+        patch.setattr("ci_magics.activation.refreshing.scheduler._end_when_told", lambda _scheduler: None)
         run_scheduler(show=quietly)
 
 

@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 
@@ -57,6 +58,19 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively"
             yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def rooms(folder: Path) -> dict[str, set[str]]:
+    """Return what is in a folder of the package, and what else in it each of them needs to be loaded."""
+    before = ".".join(("ci_magics", *folder.relative_to(PACKAGE).parts, ""))
+    needed: dict[str, set[str]] = {}
+    for path in folder.rglob("*.py"):
+        room = path.relative_to(folder).parts[0].removesuffix(".py")
+        loaded = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ImportFrom)]
+        names = {f"{node.module}.{each.name}" for node in loaded for each in node.names}
+        others = {name.removeprefix(before).split(".")[0] for name in names if name.startswith(before)}
+        needed.setdefault(room, set()).update(others - {room})
+    return needed
 
 
 def parts_imported(path: Path) -> set[str]:
@@ -116,6 +130,12 @@ def test_imports_go_one_way(part: str) -> None:
     assert {name: parts for name, parts in found.items() if parts} == {}
 
 
+@pytest.mark.parametrize("folder", [each.parent for each in PACKAGE.rglob("__init__.py")], ids=lambda each: each.name)
+def test_nothing_leans_on_what_leans_on_it(folder: Path) -> None:
+    in_order = list(TopologicalSorter(rooms(folder)).static_order())  # a circle has none
+    assert in_order
+
+
 def test_the_emulator_imports_only_itself() -> None:
     assert len(sources("emulator")) > 5
     assert {part for path in sources("emulator") for part in parts_imported(path)} == {"emulator"}
@@ -127,7 +147,7 @@ def test_the_emulator_is_started_in_two_places_only() -> None:
         for path in PACKAGE.rglob("*.py")
         if "emulator" not in path.parts and '"ci_magics.emulator"' in path.read_text("utf-8")
     }
-    assert naming == {"activation/emulation.py", "cli/emulator.py"}
+    assert naming == {"activation/connections/emulation.py", "cli/emulator.py"}
 
 
 def test_time_comes_in_through_one_door() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics import __version__
-from ci_magics.activation.services import connection_endpoints
-from ci_magics.activation.signing_in import noted_sign_in
+from ci_magics.activation.connections.services import connection_endpoints
+from ci_magics.activation.connections.signing_in import noted_sign_in
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.showing.html_table import table

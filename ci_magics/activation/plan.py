@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ci_magics.activation.order import Order
-from ci_magics.activation.plan_document import AudiencePlan, PlanDocument, document_of
-from ci_magics.activation.planning import Work, plan_work
+from ci_magics.activation.connections.services import Services, open_services
+from ci_magics.activation.planning.order import Order
+from ci_magics.activation.planning.plan_document import AudiencePlan, PlanDocument, document_of
+from ci_magics.activation.planning.planning import Work, plan_work
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.pushing import Desk
+from ci_magics.activation.pushing.pushing import Desk
+from ci_magics.activation.pushing.runs import start_run
 from ci_magics.activation.run import Run
-from ci_magics.activation.runs import start_run
-from ci_magics.activation.segments import StoredSegment, stored_segment
-from ci_magics.activation.services import Services, open_services
+from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ci_magics.activation.dependents import made_of
+from ci_magics.activation.segments.dependents import made_of
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError
 from ci_magics.workspace.access import Verb, require

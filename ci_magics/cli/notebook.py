@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     """Execute a notebook; the file itself is not changed."""
-    from ci_magics.activation.notebook_execution import execute_notebook
+    from ci_magics.activation.refreshing.notebook_execution import execute_notebook
 
     notebook, error = execute_notebook(options.file)
     sys.stdout.write(_told(notebook))

@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    from ci_magics.activation.refreshing import refresh
+    from ci_magics.activation.refreshing.refreshing import refresh
 
     try:
         report = refresh(due_only=options.due, notebook=options.notebook, show=_say)

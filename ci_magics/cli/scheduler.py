@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
 
 
 def _scheduler(options: argparse.Namespace) -> int:
-    from ci_magics.activation.scheduler import run_scheduler
+    from ci_magics.activation.refreshing.scheduler import run_scheduler
 
     run_scheduler(show=_say_json if options.json else _say)
     return DONE

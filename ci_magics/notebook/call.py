@@ -48,7 +48,7 @@ class Call:
 
     def progress(self) -> ProgressLine:
         """Return the line that shows how far a run is, where somebody is looking and wants it."""
-        from ci_magics.activation.signing_in import can_ask
+        from ci_magics.activation.connections.signing_in import can_ask
 
         return ProgressLine(live=self.settings.progress and not self.quiet and can_ask())
 

@@ -58,7 +58,7 @@ def connect(call: Call) -> Any:
 
         return restored(ConnectForm)
     if not arguments.words:
-        from ci_magics.activation.accounts import list_accounts
+        from ci_magics.activation.connections.accounts import list_accounts
 
         return list_accounts()
     return ci.connect(

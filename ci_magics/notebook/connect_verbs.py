@@ -59,10 +59,10 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
     Raises
     ------
     CiError
-        See `ci_magics.activation.connection_verbs` and `ci_magics.activation.connection_removal`.
+        See `ci_magics.activation.connections.verbs` and `ci_magics.activation.exports.connection_removal`.
     """
-    from ci_magics.activation import connection_verbs as verbs
-    from ci_magics.activation.connection_removal import remove_connection
+    from ci_magics.activation.connections import verbs as verbs
+    from ci_magics.activation.exports.connection_removal import remove_connection
 
     given = call.arguments.given
     match verb.key:
@@ -84,7 +84,7 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
 
 def _edit(name: str, call: Call) -> Any:
     import ci_magics as ci
-    from ci_magics.activation.connection_verbs import edit_connection
+    from ci_magics.activation.connections.verbs import edit_connection
 
     arguments = call.arguments
     changed = edit_connection(name, **{each: arguments.given(each) for each in sorted(_BESIDE["edit"])}, show=call.say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci_magics.activation.export_names import EXPORT_VERBS
+from ci_magics.activation.exports.names import EXPORT_VERBS
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.export_magic import MODES
 from ci_magics.notebook.shared_options import ACCOUNT, NORMALIZATION, QUIET

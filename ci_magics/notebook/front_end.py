@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ci_magics.activation.connections.signing_in import can_ask
 from ci_magics.activation.examination import GOOD, LOOK, Finding
-from ci_magics.activation.signing_in import can_ask
 
 #: Told by what each place sets for its kernels, first match first.
 _MARKS = {

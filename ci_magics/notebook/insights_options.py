@@ -55,8 +55,8 @@ def open_insights(call: Call) -> Any:
     name, verb = arguments.given("insights"), next((each for each in _VERBS if arguments.switch(each)), None)
     if verb is None:
         return ci.insights(name, **{each: arguments.given(each) for each in _NAMES}, show=call.say)
-    from ci_magics.activation.accounts import list_accounts
-    from ci_magics.activation.customer_insights import verbs
+    from ci_magics.activation.connections.accounts import list_accounts
+    from ci_magics.activation.segments.customer_insights import verbs
 
     work = {"sign_in": verbs.sign_in_again, "sign_out": verbs.sign_out, "remove": verbs.remove_insights}[verb]
     work(name, show=call.say)
@@ -71,7 +71,7 @@ def segment_from_insights(call: Call) -> Any:
     ArgumentError
         The line names a frame or a rule too.
     """
-    from ci_magics.activation.signing_in import can_ask
+    from ci_magics.activation.connections.signing_in import can_ask
 
     arguments = call.arguments
     others = ["a frame"] if len(arguments.words) > 1 else []

@@ -50,7 +50,7 @@ def segment(call: Call) -> Any:
     if "from_insights" in arguments.options:
         return segment_from_insights(call)
     if not arguments.words:
-        from ci_magics.activation.segment_list import list_segments
+        from ci_magics.activation.segments.listing import list_segments
 
         return list_segments()
     if len(arguments.words) == 1 and "rule" not in arguments.options:

@@ -57,11 +57,11 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
     Raises
     ------
     CiError
-        See `ci_magics.activation.segment_verbs`.
+        See `ci_magics.activation.segments.verbs`.
     """
-    from ci_magics.activation import segment_verbs as verbs
-    from ci_magics.activation.segment_list import list_segments
-    from ci_magics.activation.segments import refresh_segment
+    from ci_magics.activation.segments import verbs as verbs
+    from ci_magics.activation.segments.listing import list_segments
+    from ci_magics.activation.segments.segments import refresh_segment
 
     match verb.key:
         case "history":
@@ -81,7 +81,7 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
 
 def _changed(verb: str, name: str, arguments: Arguments) -> list[str]:
     """Change a segment; returns the names of those that are worth showing."""
-    from ci_magics.activation import segment_verbs as verbs
+    from ci_magics.activation.segments import verbs as verbs
 
     match verb:
         case "rename":

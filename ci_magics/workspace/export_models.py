@@ -21,9 +21,9 @@ class Export(Shown):
     connection_id, connection_name
         Where it goes; None and empty once it is detached: then it does not run.
     document
-        The configuration; `ci_magics.activation.export_document.ExportDocument` reads it.
+        The configuration; `ci_magics.activation.exports.document.ExportDocument` reads it.
     schedule
-        Its own schedule, which `ci_magics.activation.schedule.Schedule` reads; None follows the system refresh.
+        Its own schedule, which `ci_magics.activation.exports.schedule.Schedule` reads; None follows the system refresh.
     active
         Whether its schedule is on.
     scheduled_at

@@ -19,7 +19,7 @@ from role_rows import LEAST, ROWS, Row
 from role_stage import Stage
 
 from ci_magics import activation
-from ci_magics.activation.sharing import share_connection
+from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.access import Role, Verb, role_of
 
@@ -65,7 +65,7 @@ def test_a_role_may_do_what_it_may_and_nothing_else(
 
 def _carried_out(row: Row, stage: Stage) -> None:
     """Do it; the emulator's own user is no account that could be chosen."""
-    if row.function != "connection_verbs.choose_account":
+    if row.function != "connections.verbs.choose_account":
         row.act(stage)
         return
     with pytest.raises(CiError, match="There is no account 1"):

@@ -20,7 +20,7 @@ import polars as pl
 from measuring import in_its_own_process, peak
 
 import ci_magics as ci
-from ci_magics.activation.emulation import emulator_url
+from ci_magics.activation.connections.emulation import emulator_url
 from ci_magics.activation.run import Run
 
 

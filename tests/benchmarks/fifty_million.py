@@ -20,7 +20,7 @@ import polars as pl
 from measuring import memory, peak
 
 import ci_magics as ci
-from ci_magics.activation.emulation import emulator_url
+from ci_magics.activation.connections.emulation import emulator_url
 from ci_magics.activation.run import Run
 
 _FILE_ROWS = 2_000_000

@@ -21,7 +21,7 @@ import contoso
 from conftest import RunningEmulator, running_emulator
 from measuring import median
 
-from ci_magics.activation import planning
+from ci_magics.activation.planning import planning
 
 SIZES = (1_000, 2_000, 4_000, 8_000, 12_000, 20_000, 40_000)
 _RUNS = 5

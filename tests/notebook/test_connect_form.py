@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.developer_token import developer_token
+from ci_magics.activation.connections.developer_token import developer_token
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.arguments import parse
@@ -162,7 +162,7 @@ class Person:
 
 @pytest.fixture
 def person(form: ConnectForm, monkeypatch: pytest.MonkeyPatch) -> Person:
-    monkeypatch.setattr("ci_magics.activation.signing_in.can_ask", lambda: True)
+    monkeypatch.setattr("ci_magics.activation.connections.signing_in.can_ask", lambda: True)
     return Person(form)
 
 

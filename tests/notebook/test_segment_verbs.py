@@ -11,9 +11,9 @@ import pytest
 from contoso import connect, export
 
 import ci_magics as ci
-from ci_magics.activation.history import SegmentHistory
-from ci_magics.activation.segment_list import SegmentLine, list_segments
-from ci_magics.activation.segment_verbs import SegmentUse
+from ci_magics.activation.segments.history import SegmentHistory
+from ci_magics.activation.segments.listing import SegmentLine, list_segments
+from ci_magics.activation.segments.verbs import SegmentUse
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.notebook.segment_verbs import VERBS
 

@@ -1,3 +1,3 @@
-"""What `tests/activation/test_audiences.py` says, with the workspace on PostgreSQL."""
+"""What `tests/activation/audiences/test_audiences.py` says, with the workspace on PostgreSQL."""
 
-from activation.test_audiences import *  # noqa: F403
+from activation.audiences.test_audiences import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""What `tests/activation/test_exports_at_once.py` says, on PostgreSQL."""
+"""What `tests/activation/exports/test_exports_at_once.py` says, on PostgreSQL."""
 
-from activation.test_exports_at_once import *  # noqa: F403
+from activation.exports.test_exports_at_once import *  # noqa: F403

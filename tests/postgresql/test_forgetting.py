@@ -1,3 +1,3 @@
-"""What `tests/activation/test_forgetting.py` says, with the workspace on PostgreSQL."""
+"""What `tests/activation/forgetting/test_forgetting.py` says, with the workspace on PostgreSQL."""
 
-from activation.test_forgetting import *  # noqa: F403
+from activation.forgetting.test_forgetting import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""What `tests/activation/test_runs.py` says, with ledgers, segments and spool on PostgreSQL."""
+"""What `tests/activation/pushing/test_runs.py` says, with ledgers, segments and spool on PostgreSQL."""
 
-from activation.test_runs import *  # noqa: F403
+from activation.pushing.test_runs import *  # noqa: F403

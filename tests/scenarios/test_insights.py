@@ -15,7 +15,7 @@ from ci_magics.errors import SegmentError, ServiceError, SignInError
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-    from ci_magics.activation.customer_insights.source import Insights
+    from ci_magics.activation.segments.customer_insights.source import Insights
 
 pytestmark = pytest.mark.usefixtures("waits")
 

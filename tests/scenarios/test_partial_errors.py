@@ -11,14 +11,14 @@ import pytest
 from contoso import calls, connect, email_of, export, fail, hash_of, hashes, people, resumed, segment
 
 import ci_magics as ci
-from ci_magics.activation.order import Order
-from ci_magics.activation.plan_document import document_of
-from ci_magics.activation.planning import plan_work
+from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.planning.order import Order
+from ci_magics.activation.planning.plan_document import document_of
+from ci_magics.activation.planning.planning import plan_work
 from ci_magics.activation.progress import silent
-from ci_magics.activation.pushing import Desk
-from ci_magics.activation.runs import start_run
-from ci_magics.activation.segments import stored_segment
-from ci_magics.activation.services import open_services
+from ci_magics.activation.pushing.pushing import Desk
+from ci_magics.activation.pushing.runs import start_run
+from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import ExportRefusedError, OutcomeUnknownError, ServiceError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.export_runs import run_export
-from ci_magics.activation.saved_exports import detach_export
+from ci_magics.activation.exports.running import run_export
+from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.access import NOTHING_SHARED

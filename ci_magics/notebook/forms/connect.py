@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import ClassVar
 
-from ci_magics.activation.connection_verbs import sign_in_again
-from ci_magics.activation.consenting import withdraw_consents
+from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.verbs import sign_in_again
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.forms.code_text import Code

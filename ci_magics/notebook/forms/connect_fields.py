@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ci_magics.activation.address import Ids, read_ids
+from ci_magics.activation.connections.address import Ids, read_ids
 from ci_magics.errors import CiError
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.pushing.runs import resume_run
 from ci_magics.activation.run import Run
-from ci_magics.activation.runs import resume_run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code

@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 
 import ci_magics as ci
-from ci_magics.activation.order import MODES
+from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.planning.order import MODES
 from ci_magics.activation.run import Run
-from ci_magics.activation.services import open_services
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call

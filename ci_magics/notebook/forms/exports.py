@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 import ci_magics as ci
-from ci_magics.activation.export_history import ExportHistory
-from ci_magics.activation.export_list import ExportLine
+from ci_magics.activation.exports.history import ExportHistory
+from ci_magics.activation.exports.listing import ExportLine
 from ci_magics.activation.run import QUEUED, RUNNING, Run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ci_magics.activation.schedule import local_time_zone
+from ci_magics.activation.exports.schedule import local_time_zone
 from ci_magics.notebook.forms.fields import column, dropdown, entry, show
 from ci_magics.notebook.forms.picker import Picker
 

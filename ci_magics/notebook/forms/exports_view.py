@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ci_magics.activation.export_history import STATUSES
-from ci_magics.activation.export_list import NOT_RUN, ExportLine, ExportList
+from ci_magics.activation.exports.history import STATUSES
+from ci_magics.activation.exports.listing import NOT_RUN, ExportLine, ExportList
 from ci_magics.notebook.forms.fields import checkbox, dropdown, entry, page, row, show
 from ci_magics.workspace.export_models import NO_CONNECTION
 

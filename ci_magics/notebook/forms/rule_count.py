@@ -6,8 +6,8 @@ import html
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ci_magics.activation.algebra import profiles_of_segments, segment_of_segments
-from ci_magics.activation.ruling import circumstances
+from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.segments.ruling import circumstances
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.fields import page
 from ci_magics.notebook.forms.live import Stopped

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import ci_magics as ci
-from ci_magics.activation.customer_insights.segment import InsightsSegment
-from ci_magics.activation.customer_insights.source import Insights
+from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line
 from ci_magics.notebook.forms.fields import offer

@@ -1,0 +1,46 @@
+"""Take everybody out of a Customer Match list: a bulk file that replaces its members with nobody."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ci_magics.activation.connections.services import Services
+from ci_magics.activation.pushing.uploading import NOT_ARRIVED, failed_upload, list_error
+from ci_magics.errors import ServiceError
+from ci_magics.matching.hash_list import EMPTY
+from ci_magics.microsoft.bulk import UploadStatus
+from ci_magics.microsoft.upload_file import write_upload_file
+
+
+def take_everybody_out(services: Services, audience_id: str) -> None:
+    """Empty a list, and wait until that is done; can be repeated without harm.
+
+    Raises
+    ------
+    ServiceError
+        Microsoft refused, or the file did not arrive.
+    OutcomeUnknownError
+        It is not known whether it was done.
+    """
+    with tempfile.TemporaryDirectory(prefix="ci-magics-") as folder:
+        path = Path(folder) / "upload.zip"
+        # There are no items, so nobody's data is sent and no terms have to be accepted.
+        write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)
+        request_id, status = _send(services, path)
+    if not status.readable:
+        raise failed_upload(status)
+    if status.status != "Completed":
+        for error in services.bulk.errors(request_id, status):
+            raise list_error(error, status)
+
+
+def _send(services: Services, path: Path) -> tuple[str, UploadStatus]:
+    """Send the file, and once more to a new address when it did not arrive."""
+    for _attempt in range(2):
+        ticket = services.bulk.request_upload()
+        services.bulk.upload(ticket, path)
+        status = services.bulk.wait(ticket.request_id)
+        if status.status != NOT_ARRIVED:
+            return ticket.request_id, status
+    raise ServiceError("The upload did not arrive.", "Check the network and run it again.", code="upload_lost")

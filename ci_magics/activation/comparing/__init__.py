@@ -1,0 +1,1 @@
+"""Which normalization Microsoft matches better: one segment in two audiences, and what they say."""

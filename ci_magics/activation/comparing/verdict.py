@@ -1,0 +1,194 @@
+"""What two audiences of one segment, each filled under a rule of its own, say about the rules."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.comparing.proportions import Interval, difference_interval
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.run import COMPLETED, Run
+from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: By then Microsoft has counted an audience (guide "Customer Match").
+_COUNTING = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two audiences.
+
+    Parameters
+    ----------
+    rule
+        The normalization that it was filled under.
+    audience, audience_id
+        Which; the id is empty before it is made.
+    people
+        Different addresses in it.
+    plan
+        What would be sent to it.
+    run
+        What came of sending it; None where nothing was sent this time.
+    size
+        People whom Microsoft matched; None until it has counted them.
+    filled_at
+        When something was last sent to it.
+    """
+
+    rule: str
+    audience: str
+    audience_id: str
+    people: int
+    plan: Plan = field(repr=False)
+    run: Run | None = field(default=None, repr=False)
+    size: int | None = None
+    filled_at: datetime | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Matched people among those sent."""
+        return None if self.size is None or not self.people else min(self.size / self.people, 1.0)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the audience was not in step, so that its size is that of something else."""
+        return any(each.adds or each.removes for each in self.plan.audiences)
+
+    def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the fewest and the most who may be matched, of how many: a size too small to be used may be any."""
+        size = min(self.size or 0, self.people)
+        least, most = (0, min(SMALLEST_SERVING - 1, self.people)) if size < SMALLEST_SERVING else (size, size)
+        return (least, self.people), (most, self.people)
+
+
+@dataclass(frozen=True)
+class Comparison(Shown):
+    """Two audiences of one segment, each filled under a rule of its own, and what their sizes say.
+
+    Parameters
+    ----------
+    destination
+        Where they are; the first line of every display.
+    segment
+        What they are halves of.
+    basic, enhanced
+        The two.
+    dry_run
+        Whether nothing was to be sent.
+    """
+
+    destination: str
+    segment: str
+    basic: Side
+    enhanced: Side
+    dry_run: bool = False
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both audiences."""
+        return self.basic, self.enhanced
+
+    @property
+    def differing(self) -> int:
+        """People whose hash depends on the normalization: only they tell anything."""
+        return self.basic.people + self.enhanced.people
+
+    @property
+    def counted(self) -> bool:
+        """Whether Microsoft has counted what was planned, and enough people in one of the two audiences."""
+        sizes = [each.size for each in self.sides if each.size is not None and not each.changes]
+        return len(sizes) == len(self.sides) and max(sizes) >= SMALLEST_SERVING
+
+    @property
+    def interval(self) -> Interval | None:
+        """How much bigger the matched share under ``enhanced`` is, in 95 of 100 cases; None until it can be said."""
+        if not self.counted:
+            return None
+        (low, high), (other_low, other_high) = self.enhanced.counts(), self.basic.counts()
+        return difference_interval(low, other_high)[0], difference_interval(high, other_low)[1]
+
+    @property
+    def better(self) -> str | None:
+        """The rule that Microsoft matches better; None where that cannot be told."""
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return None
+        return "enhanced" if self.interval[0] > 0 else "basic"
+
+    @property
+    def look_again_at(self) -> datetime | None:
+        """When Microsoft will have counted, in UTC; None before anything was sent."""
+        times = [each.filled_at for each in self.sides if each.filled_at is not None]
+        return max(times) + _COUNTING if times else None
+
+    @property
+    def conclusion(self) -> str:
+        """What is known now, and what to do next, in words."""
+        if self.interval is None:
+            return self._not_yet()
+        low, high = (each * 100 for each in self.interval)
+        if self.better is None:
+            return (
+                f"The sizes do not tell which rule is matched better: the difference is between {low:+.1f} and "
+                f"{high:+.1f} percentage points (95% interval). A bigger segment may tell."
+            )
+        fewest, most = (low, high) if self.better == "enhanced" else (-high, -low)
+        return (
+            f"Microsoft matches {self.better} better here: it finds {fewest:.1f} to {most:.1f} percentage points more "
+            f"of the people by it (95% interval). Export with normalization {self.better}."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per audience."""
+        import pandas as pd
+
+        names = ("rule", "audience", "audience_id", "people", "size", "share")
+        return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.sides], columns=names)
+
+    def __repr__(self) -> str:
+        lines = [self.destination, self._title()]
+        for each in self.sides:
+            lines.append(f"  {each.rule}: audience '{each.audience}', {counted(each.people)} people, {_matched(each)}")
+        return "\n".join([*lines, *self._guards(), self.conclusion])
+
+    def _repr_html_(self) -> str:
+        heads = ("Rule", "Audience", "People", "Matched by Microsoft")
+        rows = [(each.rule, each.audience, each.people, _matched(each)) for each in self.sides]
+        notes = "".join(f"<div>{html.escape(note)}</div>" for note in [*self._guards(), self.conclusion])
+        head = f"<div><b>{html.escape(self.destination)}</b></div><div>{html.escape(self._title())}</div>"
+        return f"{head}{table(heads, rows)}{notes}"
+
+    def _title(self) -> str:
+        people = counted(self.differing)
+        return f"Normalizations of '{self.segment}': the hash of {people} people depends on the rule"
+
+    def _guards(self) -> list[str]:
+        return list(dict.fromkeys(guard for each in self.sides for guard in each.plan.guards)) if self.dry_run else []
+
+    def _not_yet(self) -> str:
+        if self.dry_run and any(each.changes for each in self.sides):
+            return "Nothing was sent; without dry_run both audiences are filled."
+        failed = [each.audience for each in self.sides if each.run is not None and each.run.status != COMPLETED]
+        if failed:
+            return f"Not all was sent to {' and '.join(failed)}; run the comparison again."
+        moment = f"{self.look_again_at:%Y-%m-%d %H:%M} UTC" if self.look_again_at else "two days"
+        if any(each.size is None or each.changes for each in self.sides):
+            return f"Microsoft counts within 48 hours: run the comparison again after {moment}."
+        return (
+            f"Fewer than {SMALLEST_SERVING} people are matched in either audience, too few to tell. "
+            f"Run it again after {moment}; if it stays so, take a bigger segment."
+        )
+
+
+def _matched(side: Side) -> str:
+    if side.size is None:
+        return "not counted yet" if side.audience_id else "not made yet"
+    return f"{counted(side.size)} matched ({side.share or 0:.1%})"

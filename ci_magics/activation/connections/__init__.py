@@ -1,0 +1,1 @@
+"""Accounts to send to: their connections, consents, sign-ins, and the services behind them."""

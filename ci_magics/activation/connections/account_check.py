@@ -1,0 +1,74 @@
+"""Ask Microsoft whether a connection's ids are those of an account that the signed-in person may manage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ci_magics.activation.connections.services import open_services
+from ci_magics.errors import ConnectionSetupError
+from ci_magics.microsoft.advertising import Account
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+#: RoleId of a user who may change nothing (page "GetUser").
+_VIEWER = 100
+
+
+def verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
+    """Sign in, and return the connection with the account's name.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The ids are swapped, or not those of an account that the person may manage.
+    SignInError
+        Signing in failed.
+    """
+    services = open_services(workspace, connection, show=show)
+    user = services.advertising.get_user()
+    accounts = {account.id: account for account in services.advertising.search_accounts(user.id)}
+    account = accounts.get(connection.account_id)
+    if account is None or account.customer_id != connection.customer_id:
+        raise _unseen(connection) if connection.details_hidden else _wrong_account(connection, accounts)
+    if set(user.roles_in(connection.customer_id)) == {_VIEWER}:
+        raise ConnectionSetupError(
+            "The signed-in user may only look at this account.",
+            "Ask the account's administrator for a role that manages campaigns, or sign in as somebody else: "
+            f'%ci_connect "{connection.name}" --sign-in.',
+            code="viewer_role",
+        )
+    return replace(connection, account_name=account.name)
+
+
+def _wrong_account(connection: Connection, accounts: Mapping[str, Account]) -> ConnectionSetupError:
+    swapped = accounts.get(connection.customer_id)
+    if swapped is not None:
+        return ConnectionSetupError(
+            "The customer id and the account id are swapped.",
+            f"Use --customer-id {swapped.customer_id} --account-id {swapped.id}.",
+            code="ids_swapped",
+        )
+    elsewhere = accounts.get(connection.account_id)
+    if elsewhere is not None:
+        return ConnectionSetupError(
+            f"The account {elsewhere.id} ({elsewhere.name}) belongs to customer {elsewhere.customer_id}, "
+            f"not {connection.customer_id}.",
+            f"Use --customer-id {elsewhere.customer_id}.",
+            code="other_customer",
+        )
+    known = ", ".join(f"{each.id} ({each.name}, customer {each.customer_id})" for each in accounts.values())
+    return ConnectionSetupError(
+        f"The signed-in user has no account {connection.account_id} under customer {connection.customer_id}.",
+        f"Accounts of this user: {known or 'none'}.",
+        code="account_not_found",
+    )
+
+
+def _unseen(connection: Connection) -> ConnectionSetupError:
+    """Say it to somebody who sees no more of the connection than its name."""
+    return ConnectionSetupError(
+        f"You have signed in as somebody who may not use the account of the connection '{connection.name}'.",
+        f'Sign in as somebody else: %ci_connect "{connection.name}" --sign-in; or ask its administrator for access.',
+        code="account_not_found",
+    )

@@ -1,0 +1,139 @@
+"""Both kinds of account that somebody signs in to: Microsoft Advertising, and Customer Insights beside it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.connections.signing_in import noted_sign_in
+from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
+from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADS = ("Name", "Account", "Environment", "Leads to", "Made (UTC)", "Who may use it", "Signed in (UTC)")
+_NONE = "No account yet. Make a connection: %ci_connect NAME; open Customer Insights: %ci_connect --insights NAME."
+_HIDDEN = "shared with you"
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """One account: a connection to Microsoft Advertising, or an instance of Customer Insights.
+
+    Parameters
+    ----------
+    created_at, shared_with
+        When it was made, and who may use it besides administrators; nothing where it is only shared with the person.
+    signed_in_at
+        When whoever works here signed in to it; None where that was not needed or not done yet.
+    """
+
+    name: str
+    type: str
+    environment: str
+    leads_to: str
+    created_at: datetime | None
+    shared_with: tuple[str, ...]
+    signed_in_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AccountList(Shown):
+    """The accounts that whoever works here may use, as a table.
+
+    Parameters
+    ----------
+    accounts
+        The accounts.
+    if_none
+        What is said when there is none.
+    """
+
+    accounts: tuple[AccountLine, ...]
+    if_none: str = _NONE
+
+    def __iter__(self) -> Iterator[AccountLine]:
+        return iter(self.accounts)
+
+    def __len__(self) -> int:
+        return len(self.accounts)
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return [each.name for each in self.accounts]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each account."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(each) for each in self.accounts], columns=list(AccountLine.__dataclass_fields__))
+
+    def __repr__(self) -> str:
+        return text_table(_HEADS, self._rows()) if self.accounts else self.if_none
+
+    def _repr_html_(self) -> str:
+        return table(_HEADS, self._rows()) if self.accounts else f"<div>{html.escape(self.if_none)}</div>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                each.name,
+                each.type,
+                each.environment,
+                each.leads_to,
+                f"{each.created_at:%Y-%m-%d}" if each.created_at else "",
+                ", ".join(each.shared_with),
+                _signed_in(each),
+            )
+            for each in self.accounts
+        ]
+
+
+def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
+    """Return the connections to Microsoft Advertising and the instances of Customer Insights that are known here."""
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_CONNECTIONS)
+    advertising = [
+        AccountLine(
+            each.name,
+            "Microsoft Advertising",
+            each.environment,
+            _HIDDEN if each.details_hidden else f"customer {each.customer_id}, account {each.account_id}",
+            None if each.details_hidden else each.created_at,
+            () if each.details_hidden else each.shared_with,
+            _moment(workspace, each.id),
+        )
+        for each in workspace.connections
+    ]
+    insights = [
+        AccountLine(
+            each.name,
+            "Customer Insights",
+            each.environment,
+            f"instance {each.name}",
+            each.created_at,
+            (),
+            _moment(workspace, each.id),
+        )
+        for each in workspace.insights
+    ]
+    hidden = not advertising and len(workspace.all_connections)
+    return AccountList((*advertising, *insights), NOTHING_SHARED if hidden else _NONE)
+
+
+def _moment(workspace: Workspace, subject_id: str) -> datetime | None:
+    noted = noted_sign_in(workspace, subject_id)
+    return noted.signed_in_at if noted else None
+
+
+def _signed_in(account: AccountLine) -> str:
+    if account.signed_in_at is not None:
+        return f"{account.signed_in_at:%Y-%m-%d %H:%M}"
+    return "as the emulator's user" if account.environment == "emulator" else "not yet"

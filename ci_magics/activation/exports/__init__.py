@@ -1,0 +1,1 @@
+"""Exports, run at once or saved: their choices, their schedules, their runs."""

@@ -1,0 +1,114 @@
+"""Remove a connection, once nothing depends on it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ci_magics.activation.connections.verbs import sign_out
+from ci_magics.activation.exports.removal import remove_export
+from ci_magics.activation.exports.saving import detach_export
+from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
+from ci_magics.segmentation.columns import quoted
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+_WHAT = ("remove", "detach")
+
+
+def remove_connection(
+    name: str,
+    *,
+    exports: str | Mapping[str, str] | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = print,
+) -> None:
+    """Remove a connection; what was sent through it stays in Microsoft's audiences.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    exports
+        What becomes of the saved exports that use it: ``remove`` or ``detach`` for all, or for each by its name. A
+        detached export keeps its configuration and does not run until it gets another connection.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with what became of its exports.
+
+    Raises
+    ------
+    AccessError
+        Whoever works here is no administrator.
+    ConnectionSetupError
+        Exports use it and nobody has said what becomes of them, or a run through it was not finished.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.REMOVE_CONNECTION, connection)
+    using = workspace.exports.where(connection_id=connection.id)
+    choice = _choices(connection, using, exports)
+    _require_finished(workspace, connection)
+    for export in using:
+        if choice[export.name] == "detach":
+            detach_export(export.name, workspace=workspace)
+            show(f"The export '{export.name}' is kept without a connection; it does not run until it gets another one.")
+        else:
+            remove_export(export.name, workspace=workspace)
+            show(f"The export '{export.name}' was removed.")
+    sign_out(name, workspace=workspace, show=show)
+    for each in workspace.sign_ins.where(subject_id=connection.id):
+        workspace.sign_ins.remove(each.id)
+    workspace.connections.remove(connection.id)
+    done = [f"{each}: {what}" for each, what in choice.items()]
+    workspace.audit.note(
+        Verb.REMOVE_CONNECTION,
+        name,
+        environment=connection.environment,
+        account=connection.account_id,
+        exports=done,
+    )
+
+
+def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Return what becomes of each export."""
+    names = [each.name for each in using]
+    if isinstance(wanted, Mapping):
+        for name in wanted:
+            if name not in names:
+                raise NotFoundError(
+                    f"The connection '{connection.name}' is not used by an export '{name}'.",
+                    f"It is used by: {quoted_list(names) or 'none'}.",
+                    code="not_found",
+                )
+    chosen = {name: wanted.get(name) if isinstance(wanted, Mapping) else wanted for name in names}
+    open_names = [name for name, what in chosen.items() if what is None]
+    if open_names:
+        raise ConnectionSetupError(
+            f"The connection '{connection.name}' is used by {_counted(len(open_names))}: {quoted_list(open_names)}.",
+            f"Say what becomes of them: %ci_connect {quoted(connection.name)} --remove --exports detach (they are kept "
+            "and do not run until they get another connection), or --exports remove.",
+            code="connection_in_use",
+        )
+    for what in (*chosen.values(), *([wanted] if isinstance(wanted, str) else [])):
+        if what not in _WHAT:
+            raise ArgumentError(
+                f"An export cannot be '{what}' here.", f"Use {' or '.join(_WHAT)}.", code="unknown_choice"
+            )
+    return {name: str(what) for name, what in chosen.items()}
+
+
+def _counted(number: int) -> str:
+    return "one export" if number == 1 else f"{number} exports"
+
+
+def _require_finished(workspace: Workspace, connection: Connection) -> None:
+    for run in workspace.runs.where(connection_id=connection.id):
+        if run.finished_at is None and connection.agreed and connection.terms_accepted:
+            raise ConnectionSetupError(
+                f"The run {run.name} through the connection '{connection.name}' was not finished.",
+                f"Finish it first: %ci_export --resume {run.name}; or withdraw the consents, and it is given up.",
+                code="unfinished_run",
+            )

@@ -1,0 +1,55 @@
+"""The configuration of a saved export as a document: what to send and how. No address, no hash, no secret."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from ci_magics.activation.planning.order import Order
+from ci_magics.segmentation.columns import quoted
+from ci_magics.workspace.export_models import Export
+
+
+class ExportDocument(BaseModel):
+    """What a saved export sends, each time that it runs.
+
+    Parameters
+    ----------
+    segments
+        Their names; each goes to the audience of its name.
+    email
+        The column with the addresses, to make sure; None for the one that each segment was made with.
+    order
+        How: mode, normalization, guards that are set aside.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segments: tuple[str, ...]
+    email: str | None = None
+    order: Order = Order()
+
+
+def document_of(export: Export) -> ExportDocument:
+    """Return the configuration of a saved export."""
+    return ExportDocument.model_validate(export.document)
+
+
+def as_magic(export: Export) -> str:
+    """Return the line of a notebook that saves the same export."""
+    document = document_of(export)
+    words = [*map(quoted, document.segments), "--to", quoted(export.connection_name or "CONNECTION")]
+    words += ["--save", quoted(export.name)]
+    words += ["--email", quoted(document.email)] if document.email else []
+    changed = document.order.model_dump(exclude_defaults=True)
+    for name, value in changed.items():
+        words += _option(f"--{name.replace('_', '-')}", value)
+    return " ".join(["%ci_export", *words])
+
+
+def _option(option: str, value: object) -> list[str]:
+    if value is True:
+        return [option]
+    if isinstance(value, tuple | list):
+        return [word for each in value for word in (option, quoted(str(each)))]
+    text = str(value).lower() if option == "--scope" else str(value)
+    return [option, quoted(text) if " " in text else text]

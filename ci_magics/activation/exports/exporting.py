@@ -1,0 +1,115 @@
+"""What every export does, saved or not: look its segments up, plan, finish what was interrupted, push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.plan import Plan, make_plan, open_order
+from ci_magics.activation.planning.order import Order
+from ci_magics.activation.progress import Reporter
+from ci_magics.activation.pushing.runs import load_run, unfinished_runs
+from ci_magics.activation.run import Run
+from ci_magics.activation.segments.segments import StoredSegment, stored_segment
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+Show = Callable[[str], None]
+
+
+def plan_export(
+    workspace: Workspace, connection: Connection, stored: list[StoredSegment], order: Order, show: Show
+) -> Plan:
+    """Work out what an export would do; nothing is sent."""
+    require(workspace, Verb.PLAN_EXPORT, connection)
+    return make_plan(workspace, open_order(workspace, connection, order, show), connection, stored, order, show)
+
+
+def send_export(
+    workspace: Workspace,
+    connection: Connection,
+    stored: list[StoredSegment],
+    order: Order,
+    *,
+    progress: Reporter,
+    show: Show,
+    run_id: str | None = None,
+) -> Run:
+    """Plan and push; a run on the same audience that was interrupted is finished first.
+
+    Parameters
+    ----------
+    run_id
+        The id that the run gets; a new one unless given.
+
+    Raises
+    ------
+    ExportRefusedError, ConsentError, AccessError
+        Nothing was sent.
+    CiError
+        No audience was completed.
+    """
+    require(workspace, Verb.RUN_EXPORT, connection)
+    require_consents(connection)
+    services = open_order(workspace, connection, order, show)
+    plan = make_plan(workspace, services, connection, stored, order, show)
+    if _finished_others(workspace, plan, show, progress):
+        plan = make_plan(workspace, services, connection, stored, order, show)
+    return plan.apply(progress=progress, run_id=run_id)
+
+
+def chosen_segments(
+    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: Order
+) -> list[StoredSegment]:
+    """Return the segments of an export as the workspace has them.
+
+    Raises
+    ------
+    ArgumentError
+        There is none, one is named twice, or one list is to hold several.
+    SegmentError
+        One was made with another e-mail column.
+    """
+    if not segments:
+        raise ArgumentError(
+            "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
+        )
+    if order.audience is not None and len(segments) > 1:
+        raise ArgumentError(
+            "--audience names one list, and there are several segments.",
+            "Export them one by one, or join them into one segment first.",
+            code="audience_of_several",
+        )
+    stored = [stored_segment(workspace, wanted) for wanted in segments]
+    names = [each.record.name.casefold() for each in stored]
+    if len(set(names)) != len(names):
+        raise ArgumentError(
+            "Two of the segments have the same name, and so the same audience.", "Name each once.", code="segment_twice"
+        )
+    for each in stored:
+        _require_email(each, email)
+    return stored
+
+
+def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter) -> bool:
+    """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
+    open_runs = unfinished_runs(workspace, plan.document)
+    for record in open_runs:
+        show(f"The run {record.name} on this audience was not finished: it is finished first.")
+        run = load_run(workspace, record).resume(progress=progress)
+        show(repr(run))
+    return bool(open_runs)
+
+
+def _require_email(stored: StoredSegment, email: str | None) -> None:
+    used = stored.record.definition["email"]
+    if email is not None and email != used:
+        raise SegmentError(
+            f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
+            f"Make it again: %ci_segment {quoted(stored.record.name)} FRAME --email {quoted(email)}.",
+            code="other_email_column",
+        )

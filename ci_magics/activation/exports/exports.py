@@ -1,0 +1,161 @@
+"""Export segments: plan, push, or save how for later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ci_magics.activation.exports.exporting import chosen_segments, plan_export, send_export
+from ci_magics.activation.exports.running import run_export
+from ci_magics.activation.exports.saving import save_export
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.planning.order import make_order
+from ci_magics.activation.planning.previews import find_connection
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.pushing.runs import resume_run
+from ci_magics.activation.run import Run
+from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.errors import ArgumentError
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import nothing_shared
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def export(
+    *segments: Segment | str,
+    to: Connection | str | None = None,
+    email: str | None = None,
+    customer_id: str | None = None,
+    account_id: str | None = None,
+    url: str | None = None,
+    mode: str = "mirror",
+    audience: str | None = None,
+    scope: str = "account",
+    dry_run: bool = False,
+    normalization: str = "basic",
+    membership_days: int | None = None,
+    consent: str | None = None,
+    ignore_consent: bool = False,
+    exclude: Sequence[Segment | str] = (),
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
+    allow_mixed: bool = False,
+    resume: str | None = None,
+    save: str | None = None,
+    run: bool = False,
+    progress: Reporter = silent,
+    show: Callable[[str], None] = print,
+    workspace: Workspace | None = None,
+) -> Plan | Run | Export:
+    """Send segments to Microsoft Advertising, each to the audience of its name.
+
+    A new audience is created and filled; one that was filled from here before is brought into step, which sends
+    only what changed. A run on the same audience that was interrupted is finished first.
+
+    Parameters
+    ----------
+    segments
+        Segments or their names.
+    to
+        The connection or its name.
+    email
+        The column with the addresses, to make sure: it must be the one that the segment was made with.
+    customer_id, account_id, url
+        Instead of the connection's ids.
+    mode
+        ``mirror``: the audience becomes the segment, for audiences that were filled from here. ``add`` and
+        ``remove``: only that. ``replace``: the whole list anew, which makes an existing audience ours.
+    audience
+        Name or number of an existing Customer Match list, for one segment.
+    scope
+        ``account``, or ``customer`` for an audience that all accounts of the customer share.
+    dry_run
+        Return the plan and send nothing.
+    normalization
+        ``basic``, ``enhanced`` or ``both``; it never changes within one audience.
+    membership_days
+        How long a member stays without being sent again: 1 to 390 days, or -1 for ever. A new audience gets -1
+        unless told, an existing one keeps what it has.
+    consent
+        A column that says whether somebody may be advertised to: only those are sent.
+    ignore_consent
+        Send although a column looks like a consent and was not used.
+    exclude
+        Segments whose people are not sent, by key and by hash; those who are in the audience already leave it. The
+        workspace's suppression segment is always excluded.
+    allow_empty
+        Go on with a segment that has nobody to send.
+    allow_shrink
+        Go on although more than half of the members would leave.
+    allow_mixed
+        Send a column that mixes plain addresses and hashes.
+    resume
+        Finish this run instead; nothing else may be asked then.
+    save
+        Keep the configuration under this name instead of sending anything; an export of this name is replaced.
+    run
+        Run what was saved at once.
+    progress
+        Called while it runs.
+    show
+        Called with each sentence the person must see: a wait, a sign-in code.
+    workspace
+        Where segments and connections are; the default one unless given.
+
+    Returns
+    -------
+    Plan, Export or Run
+        The plan with ``dry_run``, the saved export with ``save``, else the run.
+
+    Raises
+    ------
+    ExportRefusedError
+        A guard stopped it; nothing was sent.
+    ConsentError
+        A consent is missing; nothing was sent.
+    ExportStoppedError
+        The person stopped it; the error says how to finish it.
+    ServiceError
+        Microsoft refused; the error names code and TrackingId.
+    """
+    workspace = workspace or open_workspace()
+    if resume is not None:
+        if segments or to is not None or dry_run or save is not None:
+            raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")
+        return resume_run(workspace, resume, report=progress, show=show)
+    if save is not None and dry_run:
+        raise ArgumentError(
+            "Saving sends nothing, so there is nothing to try.", "Leave out --dry-run or --save.", code="save_dry_run"
+        )
+    if to is None:
+        names = ", ".join(f"'{name}'" for name in workspace.connections.names())
+        if not names and len(workspace.all_connections):
+            raise nothing_shared()
+        raise ArgumentError(
+            "Where to is missing.", f"Name a connection with --to; there are: {names or 'none yet'}.", code="no_to"
+        )
+    order = make_order(
+        mode=mode,
+        normalization=normalization,
+        audience=audience,
+        membership_days=membership_days,
+        scope=scope,
+        url=url,
+        customer_id=customer_id,
+        account_id=account_id,
+        consent=consent,
+        ignore_consent=ignore_consent,
+        exclude=[stored_segment(workspace, each).record.name for each in exclude],
+        allow_empty=allow_empty,
+        allow_shrink=allow_shrink,
+        allow_mixed=allow_mixed,
+    )
+    stored = chosen_segments(workspace, segments, email, order)
+    connection = find_connection(workspace, to)
+    if save is not None:
+        kept = save_export(workspace, save, connection, stored, email, order, show)
+        return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept
+    if dry_run:
+        return plan_export(workspace, connection, stored, order, show)
+    return send_export(workspace, connection, stored, order, progress=progress, show=show)

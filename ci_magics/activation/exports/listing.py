@@ -1,0 +1,207 @@
+"""The saved exports as a table: what, where to, how the last run went, when the next one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.exports.due import Attempts, attempts_of, next_run, timing_of
+from ci_magics.activation.exports.schedules import schedule_text
+from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
+from ci_magics.activation.run import FAILED, RUNNING
+from ci_magics.clock import Clock, SystemClock
+from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
+from ci_magics.workspace.access import Verb, may, require
+from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_RUN = "Not run yet"
+INTERRUPTED = "The process that ran it has ended; the next run finishes it."
+_HEADS = (
+    "Export", "Connection", "Segments", "Status", "Last run (UTC)", "Next run", "Schedule", "Your permissions",
+)  # fmt: skip
+_NONE = "No export is saved yet. Save one: %ci_export SEGMENT --to CONNECTION --save NAME."
+
+
+@dataclass(frozen=True)
+class ExportLine:
+    """What the list says of an export.
+
+    Parameters
+    ----------
+    name, connection, segments
+        Which, where to, and what.
+    status, reason
+        That of its last run, by whatever it was started; or that it has not run, or has no connection.
+    last_run
+        When that began.
+    next_run
+        When it runs next; a moment that has passed when it is due, None when no schedule is on.
+    time_zone
+        That of its schedule.
+    schedule
+        In words.
+    permissions
+        ``edit`` or ``view``: what whoever works here may do with it.
+    """
+
+    name: str
+    connection: str
+    segments: tuple[str, ...]
+    status: str
+    reason: str
+    last_run: datetime | None
+    next_run: datetime | None
+    overdue: bool
+    time_zone: str
+    schedule: str
+    permissions: str
+
+    @property
+    def next_run_text(self) -> str:
+        """When it runs next, by the clocks of its schedule's time zone."""
+        if self.next_run is None:
+            return "—"
+        from zoneinfo import ZoneInfo
+
+        text = f"{self.next_run.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M %Z}"
+        return f"due since {text}" if self.overdue else text
+
+
+@dataclass(frozen=True)
+class ExportList(Shown):
+    """Saved exports by name.
+
+    Parameters
+    ----------
+    notes
+        What was done just now, said below the table.
+    """
+
+    exports: tuple[ExportLine, ...]
+    notes: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return [each.name for each in self.exports]
+
+    def __iter__(self) -> Iterator[ExportLine]:
+        return iter(self.exports)
+
+    def __len__(self) -> int:
+        return len(self.exports)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each export."""
+        import pandas as pd
+
+        columns = [name for name in ExportLine.__dataclass_fields__ if name != "overdue"]
+        return pd.DataFrame([{name: getattr(each, name) for name in columns} for each in self], columns=columns)
+
+    def __repr__(self) -> str:
+        shown = text_table(_HEADS, self._rows()) if self.exports else _NONE
+        return "\n".join([shown, *self.notes])
+
+    def _repr_html_(self) -> str:
+        import html
+
+        shown = table(_HEADS, self._rows()) if self.exports else f"<div>{html.escape(_NONE)}</div>"
+        return shown + "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                each.name,
+                each.connection,
+                ", ".join(each.segments),
+                f"{each.status}: {each.reason}" if each.reason else each.status,
+                f"{each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "—",
+                each.next_run_text,
+                each.schedule,
+                each.permissions,
+            )
+            for each in self.exports
+        ]
+
+
+def list_exports(
+    *names: str, notes: tuple[str, ...] = (), workspace: Workspace | None = None, clock: Clock | None = None
+) -> ExportList:
+    """Return the saved exports, or those of some names.
+
+    Raises
+    ------
+    NotFoundError
+        There is no export of a name.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_EXPORTS)
+    exports = [workspace.exports[name] for name in names] or list(workspace.exports)
+    around = _around(workspace, exports, (clock or SystemClock()).now())
+    return ExportList(tuple(_line(workspace, each, around) for each in exports), notes)
+
+
+def current_status(workspace: Workspace, entry: ExportRun) -> tuple[str, str]:
+    """Return the status of a run and the reason for it; one whose process has ended does not run any more."""
+    if entry.status == RUNNING:
+        holder = workspace.locks.holder(f"export:{entry.export_id}")
+        if holder is None or not holder.lives:
+            return FAILED, INTERRUPTED
+    return entry.status, entry.reason
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What the lines are made of beside the exports themselves, read once for all of them."""
+
+    now: datetime
+    system: SystemSchedule
+    attempts: Attempts
+    last_runs: Mapping[str, ExportRun]
+    connections: Mapping[str, Connection]
+    editable: Mapping[str | None, bool]
+
+
+def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _Around:
+    system = system_schedule(workspace=workspace)
+    connections = {each.id: each for each in workspace.all_connections}
+    return _Around(
+        now=now,
+        system=system,
+        attempts=attempts_of(workspace, exports, system, now),
+        last_runs={each.export_id: each for each in workspace.export_runs.last_of_each("export_id")},
+        connections=connections,
+        editable={
+            None: may(workspace, Verb.EDIT_EXPORT),
+            **{key: may(workspace, Verb.EDIT_EXPORT, each) for key, each in connections.items()},
+        },
+    )
+
+
+def _line(workspace: Workspace, export: Export, around: _Around) -> ExportLine:
+    last = around.last_runs.get(export.id)
+    status, reason = current_status(workspace, last) if last else (NOT_RUN, "")
+    timing = timing_of(export, around.system)
+    moment = next_run(export, around.system, around.now, around.attempts)
+    connection = around.connections.get(export.connection_id or "")
+    return ExportLine(
+        name=export.name,
+        connection=export.connection if connection else NO_CONNECTION,
+        segments=export.segments,
+        status=status if connection else NO_CONNECTION,
+        reason=reason if connection else "",
+        last_run=last.started_at if last else None,
+        next_run=moment,
+        overdue=moment is not None and moment <= around.now,
+        time_zone=timing.schedule.time_zone if timing else "UTC",
+        schedule=schedule_text(export, around.system),
+        permissions="edit" if around.editable[connection.id if connection else None] else "view",
+    )

@@ -1,0 +1,105 @@
+"""Remove saved exports, and with them the hashes that are kept only for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ci_magics.activation.exports.saving import connection_of
+from ci_magics.errors import ExportRefusedError
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.models import AudienceRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace | None = None) -> list[str]:
+    """Remove saved exports. Their audiences keep their members; the history of their runs stays.
+
+    What was sent to audiences that no other export fills is forgotten: those hashes are personal data. To mirror such
+    an audience later, it is filled anew once with ``--mode replace``.
+
+    Parameters
+    ----------
+    names
+        The exports.
+    keep_ledger
+        Keep what was sent, so that the audiences can be kept in step without a saved export.
+
+    Returns
+    -------
+    list of str
+        What was forgotten, a sentence for each audience.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such export.
+    ExportRefusedError
+        One of them is running, or a run of it was not finished.
+    """
+    workspace = workspace or open_workspace()
+    exports = [workspace.exports[name] for name in names]
+    for export in exports:
+        require(workspace, Verb.REMOVE_EXPORT, connection_of(workspace, export))
+        _require_still(workspace, export)
+    forgotten = []
+    for export in exports:
+        audiences = [] if keep_ledger else list(_filled_only_by(workspace, export))
+        workspace.exports.remove(export.id)
+        for notice in workspace.notices.where(export_id=export.id):
+            workspace.notices.remove(notice.id)
+        for audience in audiences:
+            workspace.ledgers.remove(audience.id)
+            workspace.audiences.remove(audience.id)
+            forgotten.append(
+                f"The {counted(audience.members)} hashes that were sent to the audience '{audience.name}' are "
+                "forgotten; the audience keeps them."
+            )
+        workspace.audit.note(
+            Verb.REMOVE_EXPORT,
+            export.name,
+            connection=export.connection_name,
+            segments=export.segments,
+            ledgers_erased=[each.audience_id for each in audiences],
+        )
+    return forgotten
+
+
+def _require_still(workspace: Workspace, export: Export) -> None:
+    holder = workspace.locks.holder(f"export:{export.id}")
+    running = holder is not None and holder.lives
+    open_runs = _unfinished(workspace, export)
+    if running or open_runs:
+        raise ExportRefusedError(
+            f"The export '{export.name}' is running, or a run of it was not finished.",
+            f"Finish it first: %ci_export --resume {open_runs[0]}." if open_runs else "Wait until it is done.",
+            code="export_running",
+        )
+
+
+def _unfinished(workspace: Workspace, export: Export) -> list[str]:
+    """Return the runs that could still be finished; without both consents none can."""
+    connection = connection_of(workspace, export)
+    if connection is None or not (connection.agreed and connection.terms_accepted):
+        return []
+    mine = {each.id for each in workspace.runs.where(connection_id=connection.id)}
+    pushes = [push for name in export.segments for push in workspace.pushes.where(segment_name=name, finished=False)]
+    return sorted({push.run_id[:8] for push in pushes if push.run_id in mine})
+
+
+def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRecord]:
+    """Yield the audiences that an export fills and no other one does."""
+    connection = connection_of(workspace, export)
+    if connection is None:
+        return
+    order = export.document["order"]
+    others = [each for each in workspace.exports if each.id != export.id and each.connection_id == connection.id]
+    for name in export.segments:
+        if any(name in each.segments for each in others):
+            continue
+        yield from workspace.audiences.where(
+            environment=connection.environment,
+            account_id=order["account_id"] or connection.account_id,
+            segment_name=name,
+        )

@@ -1,0 +1,178 @@
+"""Save exports, and change those that are saved. Nothing here sends anything."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ci_magics.activation.exports.document import ExportDocument
+from ci_magics.activation.exports.names import name_taken, require_free, require_name
+from ci_magics.activation.planning.order import Order
+from ci_magics.activation.segments.segments import StoredSegment
+from ci_magics.clock import present
+from ci_magics.matching.coverage import LARGEST_ORIGINAL
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def save_export(
+    workspace: Workspace,
+    name: str,
+    connection: Connection,
+    stored: Sequence[StoredSegment],
+    email: str | None,
+    order: Order,
+    show: Callable[[str], None],
+) -> Export:
+    """Keep how segments are exported; an export of the same name is replaced and keeps its schedule.
+
+    Parameters
+    ----------
+    show
+        Called when an export of this name is replaced, and when a segment is too large for Customer Insights.
+
+    Raises
+    ------
+    AccessError
+        Whoever works here may not save exports to this connection.
+    ArgumentError
+        No export can have this name.
+    """
+    require(workspace, Verb.SAVE_EXPORT, connection)
+    require_name(name)
+    document = ExportDocument(segments=tuple(each.record.name for each in stored), email=email, order=order)
+    earlier = workspace.exports.get(name)
+    if earlier is not None:
+        require(workspace, Verb.EDIT_EXPORT, connection_of(workspace, earlier))
+
+    def saved(found: Export | None) -> Export:
+        wanted = replace(
+            found or _new(workspace, name),
+            connection_id=connection.id,
+            connection_name=connection.name,
+            document=document.model_dump(mode="json"),
+        )
+        return wanted if wanted == found else _signed(workspace, wanted)
+
+    before, export = workspace.exports.put_as(name, saved)
+    if export == before:
+        return export
+    _warn_of_size(stored, show)
+    if before is not None:
+        show(f"The export '{name}' was replaced; its schedule stays.")
+    _note(workspace, export, Verb.SAVE_EXPORT, replaced=before is not None)
+    return export
+
+
+def change_export(
+    workspace: Workspace, export: Export, changed: Callable[[Export], Export], verb: Verb, **facts: bool | str
+) -> Export:
+    """Change an export as it is at this moment, whatever others change of it meanwhile.
+
+    Parameters
+    ----------
+    changed
+        Returns what the export becomes; when that is what it was, nothing is written.
+
+    Raises
+    ------
+    NotFoundError
+        Somebody has removed it.
+    """
+
+    def saved(found: Export) -> Export:
+        wanted = changed(found)
+        return found if wanted == found else _signed(workspace, wanted)
+
+    kept = next(iter(workspace.exports.change(saved, id=export.id)), None)
+    if kept is None:
+        return workspace.exports[export.name]  # says that there is none
+    if kept != export:
+        _note(workspace, kept, verb, **facts)
+    return kept
+
+
+def _signed(workspace: Workspace, export: Export) -> Export:
+    """Return an export as saved just now by whoever works here."""
+    return replace(export, saved_by=workspace.user, saved_at=present())
+
+
+def _note(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str) -> None:
+    workspace.audit.note(verb, export.name, connection=export.connection_name, segments=export.segments, **facts)
+
+
+def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None) -> Export:
+    """Save an export once more under another name, with its schedule.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such export.
+    ArgumentError
+        The new name is taken, or no export can have it.
+    """
+    workspace = workspace or open_workspace()
+    export = workspace.exports[name]
+    require(workspace, Verb.DUPLICATE_EXPORT, connection_of(workspace, export))
+    require_free(workspace, new)
+    now = present()
+    copy = replace(export, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=now, scheduled_at=now)
+
+    def saved(found: Export | None) -> Export:
+        if found is not None:
+            raise name_taken(new)
+        return _signed(workspace, copy)
+
+    _before, kept = workspace.exports.put_as(new, saved)
+    _note(workspace, kept, Verb.DUPLICATE_EXPORT, duplicated=name)
+    return kept
+
+
+def detach_export(*names: str, workspace: Workspace | None = None) -> list[Export]:
+    """Take the connection from exports: they stay as they are and do not run until they get another one."""
+    workspace = workspace or open_workspace()
+    exports = [workspace.exports[name] for name in names]
+    for export in exports:
+        require(workspace, Verb.DETACH_EXPORT, connection_of(workspace, export))
+    return [
+        change_export(workspace, export, Export.detached, Verb.DETACH_EXPORT, detached_from=export.connection_name)
+        for export in exports
+    ]
+
+
+def connection_of(workspace: Workspace, export: Export) -> Connection | None:
+    """Return where an export goes; None when it is detached, or its connection was removed."""
+    if export.connection_id is None:
+        return None
+    return next(iter(workspace.all_connections.where(id=export.connection_id)), None)
+
+
+def _new(workspace: Workspace, name: str) -> Export:
+    now = present()
+    return Export(
+        id=str(uuid.uuid4()),
+        name=name,
+        connection_id=None,
+        connection_name="",
+        document={},
+        schedule=None,
+        active=True,
+        scheduled_at=now,
+        created_by=workspace.user,
+        created_at=now,
+        saved_by=workspace.user,
+        saved_at=now,
+    )
+
+
+def _warn_of_size(stored: Sequence[StoredSegment], show: Callable[[str], None]) -> None:
+    for each in stored:
+        if each.record.rows > LARGEST_ORIGINAL:
+            show(
+                f"The segment '{each.record.name}' has {counted(each.record.rows)} profiles: fine here, but Customer "
+                f"Insights itself exports at most {counted(LARGEST_ORIGINAL)}."
+            )

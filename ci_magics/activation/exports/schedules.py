@@ -1,0 +1,118 @@
+"""Give saved exports their schedules: their own, that of the system refresh, or none for now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ci_magics.activation.exports.saving import change_export, connection_of
+from ci_magics.activation.exports.schedule import Schedule, schedule_of
+from ci_magics.activation.exports.system_schedule import SystemSchedule
+from ci_magics.clock import Clock, SystemClock
+from ci_magics.errors import ArgumentError, quoted_list
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def schedule_export(
+    *names: str,
+    at: Sequence[str | dt.time] = (),
+    weekly: Sequence[str] = (),
+    time_zone: str | None = None,
+    follow_system: bool = False,
+    active: bool | None = None,
+    keep: bool | None = None,
+    workspace: Workspace | None = None,
+    clock: Clock | None = None,
+) -> list[Export]:
+    """Give exports a schedule of their own, let them follow the system refresh, or turn their schedules on and off.
+
+    What was due before now does not count any more: nothing is caught up because a schedule changed.
+
+    Parameters
+    ----------
+    names
+        The exports.
+    at
+        Times of the day for a schedule of their own, one to four, such as ``06:30``.
+    weekly
+        Only on these days of the week; every day unless given.
+    time_zone
+        Such as ``Europe/Amsterdam``; the one of this machine unless given.
+    follow_system
+        Let them follow the system refresh instead.
+    active
+        Whether their schedules are on; a new schedule is, unless told.
+    keep
+        For several exports of which some have a schedule of their own: True keeps those, False replaces them.
+
+    Raises
+    ------
+    ArgumentError
+        Nothing is asked, or two things that exclude each other; or several exports have schedules of their own and
+        ``keep`` says not what becomes of them.
+    """
+    workspace = workspace or open_workspace()
+    exports = [workspace.exports[name] for name in names]
+    schedule = schedule_of(at, weekly, time_zone)
+    _require_one_choice(names, schedule, follow_system, active)
+    for export in exports:
+        require(workspace, Verb.SCHEDULE_EXPORT, connection_of(workspace, export))
+    changes_timing = schedule is not None or follow_system
+    own = [each for each in exports if each.schedule is not None]
+    if changes_timing and len(exports) > 1 and own and keep is None:
+        raise ArgumentError(
+            f"These exports have a schedule of their own already: {quoted_list(each.name for each in own)}.",
+            "Say --keep to leave those as they are, or --replace to give all the new one.",
+            code="keep_or_replace",
+        )
+    document = schedule.document() if schedule else None
+    clock = clock or SystemClock()
+    now = clock.now()
+
+    def scheduled(found: Export) -> Export:
+        stays = not changes_timing or (bool(keep) and found.schedule is not None)
+        wanted = replace(
+            found,
+            schedule=found.schedule if stays else document,
+            active=(found.active or not stays) if active is None else active,
+        )
+        return wanted if wanted == found else replace(wanted, scheduled_at=now)
+
+    chosen_text = str(schedule) if schedule else "with the system refresh" if follow_system else ""
+    return [
+        change_export(workspace, each, scheduled, Verb.SCHEDULE_EXPORT, schedule=chosen_text, turned=_turned(active))
+        for each in exports
+    ]
+
+
+def _turned(active: bool | None) -> str:
+    return "" if active is None else "on" if active else "off"
+
+
+def schedule_text(export: Export, system: SystemSchedule | None = None) -> str:
+    """Return when an export runs, in words; with the system's schedule, whether that is off."""
+    if export.schedule is None:
+        is_off = system is not None and not system.active
+        return f"with the system refresh{' (off)' if is_off else ''}" if export.active else "off"
+    text = str(Schedule.model_validate(export.schedule))
+    return text if export.active else f"off ({text})"
+
+
+def _require_one_choice(
+    names: tuple[str, ...], schedule: Schedule | None, follow_system: bool, active: bool | None
+) -> None:
+    if not names:
+        raise ArgumentError("Which export is missing.", "Name one; %ci_exports lists them.", code="no_name")
+    if schedule is not None and follow_system:
+        raise ArgumentError(
+            "An export has its own schedule or follows the system refresh, not both.", "Choose one.", code="two_ways"
+        )
+    if schedule is None and not follow_system and active is None:
+        raise ArgumentError(
+            "When it runs is missing.",
+            "Give times with --at 06:00, or say --system, --on or --off.",
+            code="no_schedule",
+        )

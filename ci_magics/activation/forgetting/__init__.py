@@ -1,0 +1,1 @@
+"""One person taken out of everything: audiences, ledgers, segments."""

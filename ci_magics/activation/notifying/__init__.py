@@ -1,0 +1,1 @@
+"""Whom it concerns is told when the state of an export changes."""

@@ -1,0 +1,139 @@
+"""Deliver a notice: to a webhook, or as mail by SMTP. Where to is a secret: from the environment or the keyring."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Callable
+from email.message import EmailMessage
+from ipaddress import ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import requests
+
+from ci_magics.activation.connections.keyring_secrets import remembered
+from ci_magics.activation.notifying.notice import News
+from ci_magics.errors import CiError
+
+#: Secrets by their name in the keyring, with the environment variable that comes before it.
+SECRETS = {
+    "webhook": "CI_MAGICS_WEBHOOK",
+    "smtp": "CI_MAGICS_SMTP",
+    "smtp-password": "CI_MAGICS_SMTP_PASSWORD",
+    "mail-from": "CI_MAGICS_MAIL_FROM",
+    "mail-to": "CI_MAGICS_MAIL_TO",
+}
+_TIMEOUT = 15.0
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class NoticeError(CiError):
+    """A notice could not be delivered."""
+
+
+def secret(name: str) -> str | None:
+    """Return a secret, or None where nobody has set it."""
+    return os.environ.get(SECRETS[name]) or remembered(name)
+
+
+def channels() -> dict[str, Callable[[News], None]]:
+    """Return the ways in which notices can be delivered, as they are set up."""
+    ways: dict[str, Callable[[News], None]] = {}
+    if secret("webhook"):
+        ways["webhook"] = call_webhook
+    if secret("smtp"):
+        ways["mail"] = send_mail
+    return ways
+
+
+def call_webhook(news: News) -> None:
+    """Send a notice to the webhook, as JSON whose ``text`` chat programs show.
+
+    Raises
+    ------
+    NoticeError
+        It cannot be reached or refuses; the error names its host only, as the rest of its address is a secret.
+    """
+    address = _address(secret("webhook") or "", "CI_MAGICS_WEBHOOK", ("https", "http"))
+    if address.scheme == "http" and not _is_here(address.hostname):
+        raise NoticeError("The webhook's address is not https.", "Set CI_MAGICS_WEBHOOK.", code="webhook_not_https")
+    session = requests.Session()
+    session.trust_env = not _is_here(address.hostname)
+    body = {"text": f"{news.title}. {news.text}", **news.facts}
+    try:
+        with session:
+            answer = session.post(address.geturl(), json=body, timeout=_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise _undelivered(f"The webhook of {address.hostname} cannot be reached", type(error).__name__) from None
+    if not answer.ok or answer.is_redirect:
+        raise _undelivered(f"The webhook of {address.hostname} refused the notice", f"HTTP {answer.status_code}")
+
+
+def send_mail(news: News) -> None:
+    """Send a notice by SMTP, encrypted unless the server is on this machine.
+
+    Raises
+    ------
+    NoticeError
+        The server cannot be reached, refuses, or would not encrypt.
+    """
+    address = _address(secret("smtp") or "", "CI_MAGICS_SMTP", tuple(_PORTS))
+    message = _message(news)
+    host, port = address.hostname or "", address.port or _PORTS[address.scheme]
+    try:
+        with _connected(address.scheme, host, port) as server:
+            user = unquote(address.username or "")
+            if user:
+                server.login(user, secret("smtp-password") or "")
+            server.send_message(message)
+    except (smtplib.SMTPException, OSError) as error:
+        raise _undelivered(f"The mail server {host} did not take the notice", type(error).__name__) from None
+
+
+def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
+    server = smtplib.SMTP(host, port, timeout=_TIMEOUT)
+    if not _is_here(host):
+        server.starttls(context=context)
+    return server
+
+
+def _message(news: News) -> EmailMessage:
+    sender, recipients = secret("mail-from"), secret("mail-to")
+    if not sender or not recipients:
+        raise NoticeError(
+            "Who sends and who gets the mail is missing.",
+            "Set CI_MAGICS_MAIL_FROM and CI_MAGICS_MAIL_TO.",
+            code="no_recipient",
+        )
+    message = EmailMessage()
+    message["Subject"] = f"ci-magics: {news.title}"
+    message["From"] = sender
+    message["To"] = recipients
+    facts = "\n".join(f"{name}: {value}" for name, value in news.facts.items() if value not in (None, ""))
+    message.set_content(f"{news.title}.\n\n{news.text}\n\n{facts}\n")
+    return message
+
+
+def _address(text: str, variable: str, schemes: tuple[str, ...]) -> SplitResult:
+    address = urlsplit(text.strip())
+    if address.scheme not in schemes or not address.hostname:
+        raise NoticeError(f"{variable} is not an address.", f"It begins with {schemes[0]}://.", code="notice_address")
+    return address
+
+
+def _is_here(host: str | None) -> bool:
+    """Tell whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _undelivered(sentence: str, code: str) -> NoticeError:
+    return NoticeError(f"{sentence}.", "It is told again after the next run.", code=code)

@@ -1,0 +1,1 @@
+"""What an export would change: segment, ledger and audience looked at, guarded, and worked out."""

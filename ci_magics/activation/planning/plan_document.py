@@ -1,0 +1,214 @@
+"""The plan as a document: what can be saved, looked at, and checked again later. No address, no hash, no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from ci_magics import __version__
+from ci_magics.activation.planning.guards import Guard
+from ci_magics.activation.planning.order import Order
+from ci_magics.activation.planning.outdated import outdated, sent_to
+from ci_magics.activation.planning.planning import Work
+from ci_magics.activation.planning.target import version_now
+from ci_magics.microsoft.advertising import MAX_ITEMS
+from ci_magics.microsoft.upload_file import rows_per_file
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+
+class FoundGuard(BaseModel):
+    """A guard as it is saved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    sentence: str
+    next_step: str
+    stops: bool
+
+    def __str__(self) -> str:
+        return str(self.guard())
+
+    def guard(self) -> Guard:
+        """Return it as found."""
+        return Guard(self.code, self.sentence, self.next_step, self.stops)
+
+
+class AudiencePlan(BaseModel):
+    """What would happen to one audience. Counts are hashes.
+
+    Parameters
+    ----------
+    segment, segment_version, audience
+        Which segment, as it was, and which audience.
+    audience_id
+        None where it would be created.
+    adds, removes, unchanged
+        How many go in, go out, and are there already.
+    transport, sends
+        ``apply``, ``bulk`` or ``none``, and the same in words.
+    guards
+        What was found; those that stop come first.
+    ledger_version
+        Version of what we know of the audience; None where we never sent to it.
+    digest
+        A short mark of what is sent.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    segment: str
+    segment_version: str
+    audience: str
+    audience_id: str | None
+    adds: int
+    removes: int
+    unchanged: int
+    transport: str
+    sends: str
+    guards: tuple[FoundGuard, ...]
+    ledger_version: str | None
+    digest: str
+
+    @property
+    def action(self) -> str:
+        """What happens to the audience itself."""
+        return "create" if self.audience_id is None else "update"
+
+    @property
+    def stopping(self) -> Guard | None:
+        """The guard that refuses this audience, if any."""
+        return next((each.guard() for each in self.guards if each.stops), None)
+
+
+class PlanDocument(BaseModel):
+    """What an export would do, and what it was worked out from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code_version: str
+    made_at: datetime
+    destination: str
+    connection_id: str
+    connection: str
+    environment: str
+    customer_id: str
+    account_id: str
+    order: Order
+    audiences: tuple[AudiencePlan, ...]
+
+
+def document_of(connection: Connection, order: Order, works: tuple[Work, ...], now: datetime) -> PlanDocument:
+    """Write a plan down."""
+    return PlanDocument(
+        code_version=__version__,
+        made_at=now,
+        destination=connection.destination,
+        connection_id=connection.id,
+        connection=connection.name,
+        environment=connection.environment,
+        customer_id=order.customer_id or connection.customer_id,
+        account_id=order.account_id or connection.account_id,
+        order=order,
+        audiences=tuple(_audience_plan(work, order) for work in works),
+    )
+
+
+def require_current(
+    workspace: Workspace, document: PlanDocument, connection: Connection, works: tuple[Work, ...]
+) -> None:
+    """Refuse a plan that was worked out from something that has changed since.
+
+    Raises
+    ------
+    ExportRefusedError
+        Naming everything that changed.
+    """
+    changed = list(_changed(workspace, document, connection, works))
+    if changed:
+        raise outdated(changed)
+
+
+def require_unmoved(workspace: Workspace, works: Sequence[Work]) -> None:
+    """Refuse audiences that another run has sent to since they were looked up: what was found there holds no more.
+
+    Raises
+    ------
+    ExportRefusedError
+        Naming them.
+    """
+    moved = [sent_to(work.target.name) for work in works if _ledger_version(workspace, work) != work.target.version]
+    if moved:
+        raise outdated(moved)
+
+
+def _changed(
+    workspace: Workspace, document: PlanDocument, connection: Connection, works: tuple[Work, ...]
+) -> Iterator[str]:
+    if document.code_version != __version__:
+        yield f"ci-magics was {document.code_version} and is {__version__}"
+    goes_to = (document.order.customer_id or connection.customer_id, document.order.account_id or connection.account_id)
+    planned = (document.connection_id, document.environment, document.customer_id, document.account_id)
+    if planned != (connection.id, connection.environment, *goes_to):
+        yield f"the connection '{connection.name}' was changed"
+    for planned_audience, work in zip(document.audiences, works, strict=True):
+        yield from _changed_audience(workspace, planned_audience, work)
+
+
+def _changed_audience(workspace: Workspace, planned: AudiencePlan, work: Work) -> Iterator[str]:
+    segment = workspace.segments.get(planned.segment)
+    if segment is None or segment.fingerprint != planned.segment_version:
+        yield f"the segment '{planned.segment}' was made anew or deleted"
+    elif planned.audience_id != (work.target.id or None):
+        yield f"the audience '{planned.audience}' was made, deleted or exchanged"
+    elif planned.ledger_version != _ledger_version(workspace, work):
+        yield sent_to(planned.audience)
+    elif planned.digest != work.changes.digest:
+        yield f"what would be sent to the audience '{planned.audience}' is not the same"
+
+
+def _ledger_version(workspace: Workspace, work: Work) -> str | None:
+    return version_now(workspace, work.environment, work.account_id, work.stored.record.name, work.target)
+
+
+def _audience_plan(work: Work, order: Order) -> AudiencePlan:
+    target, changes = work.target, work.changes
+    return AudiencePlan(
+        segment=work.stored.record.name,
+        segment_version=work.stored.record.fingerprint,
+        audience=target.name,
+        audience_id=target.id or None,
+        adds=len(changes.adds),
+        removes=changes.leaving if order.mode == "replace" else len(changes.removes),
+        unchanged=changes.unchanged,
+        transport=work.transport,
+        sends=_sends(work, order),
+        guards=tuple(_found(each) for each in work.guards),
+        ledger_version=target.version,
+        digest=changes.digest,
+    )
+
+
+def _found(guard: Guard) -> FoundGuard:
+    return FoundGuard(code=guard.code, sentence=guard.sentence, next_step=guard.next_step, stops=guard.stops)
+
+
+def _sends(work: Work, order: Order) -> str:
+    """Say how it goes out."""
+    adds, removes = len(work.changes.adds), len(work.changes.removes)
+    if work.transport == "none":
+        return "nothing"
+    if work.transport == "apply":
+        return _several(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
+    rows = rows_per_file(work.environment)
+    files = max(-(-adds // rows) + -(-removes // rows), 1)
+    note = ", the list is short until the last is done" if order.mode == "replace" and files > 1 else ""
+    return f"{_several(files, 'file')}{note}"
+
+
+def _several(count: int, word: str) -> str:
+    return f"{counted(count)} {word}{'' if count == 1 else 's'}"

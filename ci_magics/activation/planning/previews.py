@@ -1,0 +1,93 @@
+"""Preview: what would happen to each profile, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_magics.activation.planning.account_view import AccountView, view_account
+from ci_magics.activation.planning.ledger import LedgerLostError, read_ledger
+from ci_magics.activation.planning.suppressing import suppression_for
+from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.errors import ArgumentError
+from ci_magics.matching.coverage import Coverage, cover
+from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def preview(
+    *segments: Segment | str,
+    to: Connection | str | None = None,
+    normalization: str = "basic",
+    exclude: Sequence[Segment | str] = (),
+    workspace: Workspace | None = None,
+) -> Coverage:
+    """Show how many profiles can be matched, and for each reason how many cannot.
+
+    Parameters
+    ----------
+    segments
+        Segments or their names; with several, what they share is counted too.
+    to
+        A connection or its name: also count what is new against the audience, and tell what size it may reach.
+    normalization
+        ``basic``, ``enhanced`` or ``both``.
+    exclude
+        Segments whose people would not be sent; those of the workspace's suppression segment never are.
+    workspace
+        Where the segments are; the default one unless given.
+
+    Raises
+    ------
+    NotFoundError
+        A segment or the connection does not exist.
+    """
+    if not segments:
+        raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
+    workspace = workspace or open_workspace()
+    connection = find_connection(workspace, to) if to is not None else None
+    require(workspace, Verb.PREVIEW, connection)
+    stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
+    excluded = [stored_segment(workspace, each).record.name for each in exclude]
+    suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
+    account = view_account(workspace, connection) if connection else None
+    held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
+    return cover(
+        {name: each.matched for name, each in stored.items()},
+        normalization=normalization,
+        scratch=Scratch(workspace.scratch),
+        suppressed=suppressed,
+        ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
+        earlier=account.reached(normalization) if account else (),
+        remarks={name: remark for name, (_ledger, remark) in held.items()},
+        destination=connection.destination if connection else None,
+    )
+
+
+def find_connection(workspace: Workspace, wanted: Connection | str) -> Connection:
+    """Return a connection as the workspace has it now.
+
+    Raises
+    ------
+    NotFoundError
+        It does not exist.
+    """
+    return workspace.connections[wanted if isinstance(wanted, str) else wanted.name]
+
+
+def _held(workspace: Workspace, account: AccountView, name: str, normalization: str) -> tuple[HashList | None, str]:
+    """Return what the audience of a segment holds, or None and why that cannot be compared."""
+    record = account.of_segment(name)
+    if record is None:
+        return NOTHING, ""
+    if record.normalization != normalization:
+        return None, (
+            f"{name}: its audience was filled with the normalization {record.normalization}, so what is new under "
+            f"{normalization} cannot be told."
+        )
+    try:
+        return read_ledger(workspace, record).all, ""
+    except LedgerLostError:
+        return None, f"{name}: what its audience holds is not known any more, so what is new cannot be told."

@@ -1,0 +1,336 @@
+"""Carry runs out: lock, write down, push one audience after the other; and carry on with what was interrupted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+
+from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.planning.guards import Guard, require_disjoint
+from ci_magics.activation.planning.plan_document import PlanDocument, require_current, require_unmoved
+from ci_magics.activation.planning.planning import Work
+from ci_magics.activation.planning.target import audience_key
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.pushing.journal import begin_run
+from ci_magics.activation.pushing.pushing import Desk, push_audience, state_of
+from ci_magics.activation.pushing.spool import Spool, read_rejected
+from ci_magics.activation.retention import forget_old
+from ci_magics.activation.run import CANCELED, RUNNING, SKIPPED, AudienceResult, Run, overall, rejected_table
+from ci_magics.clock import Clock, WaitStoppedError
+from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
+from ci_magics.showing.numbers import counted
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder
+from ci_magics.workspace.models import Connection, PushRecord, RunRecord
+from ci_magics.workspace.store import Workspace
+
+CONCURRENT = "concurrent_run"
+
+#: Guards that a person may override; who did is written down.
+_OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+
+
+def start_run(
+    desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work], run_id: str | None = None
+) -> Run:
+    """Carry a plan out, as a run with a given id or a new one.
+
+    Raises
+    ------
+    ConsentError
+        A consent is missing; nothing was sent.
+    ExportRefusedError
+        A guard, another run or a change since the plan stops every audience; nothing was sent.
+    CiError
+        No audience was completed; where some were, the run tells about the others.
+    """
+    workspace = desk.workspace
+    require(workspace, Verb.RUN_EXPORT, connection)
+    require_consents(workspace.connections[connection.name])
+    now = desk.services.conversation.clock.now()
+    forget_old(workspace, now)
+    run_id = run_id or str(uuid.uuid4())
+    try:
+        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
+        if len(stopped) == len(works):
+            if all(each.code != CONCURRENT for each in stopped.values()):
+                require_unmoved(workspace, works)
+            raise next(iter(stopped.values())).refusal()
+        going = {number: work for number, work in enumerate(works) if number not in stopped}
+        for work in going.values():
+            require_disjoint(work.changes)
+        _refuse_unfinished(workspace, document)
+        require_current(workspace, document, connection, tuple(works))
+        results = [_at_first(work, stopped.get(number)) for number, work in enumerate(works)]
+        record = begin_run(
+            workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
+        )
+        _note_start(workspace, document, record)
+        return _carry_on(desk, record)
+    finally:
+        workspace.locks.release(run_id)
+
+
+def resume_run(
+    workspace: Workspace,
+    run: str,
+    *,
+    report: Reporter = silent,
+    show: Callable[[str], None] = print,
+    clock: Clock | None = None,
+) -> Run:
+    """Finish a run that was interrupted; one that is finished is returned as it is.
+
+    Parameters
+    ----------
+    run
+        Its id, or the beginning of it.
+    clock
+        Where waits are spent; whoever stops it, stops the run.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    ExportRefusedError
+        It is still running somewhere.
+    """
+    record = find_run(workspace, run)
+    if record.finished_at is not None:
+        return load_run(workspace, record)
+    connection = _connection_of(workspace, record)
+    require(workspace, Verb.RESUME_RUN, connection)
+    require_consents(connection)
+    pushes = workspace.pushes.where(run_id=record.id)
+    _require_same_environment(connection, pushes)
+    try:
+        for push in pushes:
+            _lock_again(workspace, push)
+        record = find_run(workspace, record.id)
+        if record.finished_at is not None:  # somebody else finished it before it was ours
+            return load_run(workspace, record)
+        services = open_services(
+            workspace,
+            connection,
+            show=show,
+            clock=clock,
+            account_id=pushes[0].account_id,
+            customer_id=pushes[0].customer_id,
+        )
+        workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
+        return _carry_on(Desk(workspace, services, report), record)
+    finally:
+        workspace.locks.release(record.id)
+
+
+def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
+    """Refuse to finish a run elsewhere than it began."""
+    if any(each.environment != connection.environment for each in pushes):
+        raise ExportRefusedError(
+            f"The connection '{connection.name}' leads to another environment than when the run began.",
+            "The run cannot be finished; export again.",
+            code="other_environment",
+        )
+
+
+def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRecord]:
+    """Return the runs that began to send to one of a plan's audiences and did not finish."""
+    ids = {each.audience_id for each in document.audiences} - {None}
+    keys = {audience_key(each.audience) for each in document.audiences}
+    mine = {
+        each.run_id
+        for each in workspace.pushes.where(environment=document.environment, finished=False)
+        if each.audience_id in ids or (each.account_id == document.account_id and each.audience_key in keys)
+    }
+    return [each for each in workspace.runs if each.id in mine]
+
+
+def find_run(workspace: Workspace, run: str) -> RunRecord:
+    """Return a run by its id or the beginning of it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or several begin so.
+    """
+    found = [each for each in workspace.runs if each.id.startswith(run.strip().lower())] if run.strip() else []
+    if len(found) != 1:
+        raise not_found("run", run, workspace.runs.names(), "%ci_status lists the runs.")
+    return found[0]
+
+
+def load_run(workspace: Workspace, record: RunRecord) -> Run:
+    """Return a run as the workspace knows it."""
+    results = tuple(AudienceResult.from_document(each) for each in record.results)
+    rejected = read_rejected(workspace, record.id, len(results))
+    return Run(
+        record.id,
+        record.destination,
+        results,
+        record.started_at,
+        record.finished_at,
+        pa.concat_tables(rejected) if rejected else rejected_table([]),
+        lambda run_id, report: resume_run(workspace, run_id, report=report),
+    )
+
+
+def _carry_on(desk: Desk, record: RunRecord) -> Run:
+    """Do whatever is left to do for each audience, and say what came of it."""
+    workspace = desk.workspace
+    errors: list[CiError] = []
+    pushes = workspace.pushes.where(run_id=record.id)
+    for push in pushes:
+        if push.finished:
+            continue
+        try:
+            pushed = push_audience(desk, push)
+        except (KeyboardInterrupt, WaitStoppedError):
+            raise _stopped_by_person(workspace, record) from None
+        record = _note(workspace, record, pushed.push, pushed.result)
+        errors += [pushed.error] if pushed.error else []
+    record = _close(workspace, record, desk.services.conversation.clock.now())
+    if errors and len(errors) == len(pushes):
+        raise _with_way_on(errors[0], record)
+    return load_run(workspace, record)
+
+
+def _note(workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult) -> RunRecord:
+    """Write down how an audience stands: the push and the run say it together or not at all."""
+    results = [*record.results]
+    results[push.number] = result.document()
+    record = replace(record, results=results)
+    workspace.record(record, push)
+    if push.finished:
+        Spool(workspace, push).clear()
+    return record
+
+
+def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, now: datetime) -> list[str]:
+    """Give up what runs have left to do for an audience that they cannot bring into step any more.
+
+    Returns
+    -------
+    list of str
+        The runs.
+    """
+    given_up = []
+    for push in workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False):
+        (record,) = workspace.runs.where(id=push.run_id)
+        result = state_of(workspace, push, CANCELED, why)
+        record = _note(workspace, record, replace(push, finished=True), result)
+        _close(workspace, record, now)
+        given_up.append(record.name)
+    return given_up
+
+
+def _close(workspace: Workspace, record: RunRecord, now: datetime) -> RunRecord:
+    """Give a run its status; it is finished when no audience has anything left to do."""
+    left = workspace.pushes.where(run_id=record.id, finished=False)
+    status = overall([each["status"] for each in record.results])
+    record = replace(record, status=status, finished_at=None if left else now)
+    workspace.runs.put(record)
+    return record
+
+
+def _stopped_by_person(workspace: Workspace, record: RunRecord) -> ExportStoppedError:
+    """Write down how far a run came that the person stopped, and say how to finish it."""
+    for push in workspace.pushes.where(run_id=record.id, finished=False):
+        record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."))
+    workspace.runs.put(replace(record, status=CANCELED))
+    return ExportStoppedError(
+        f"The export was stopped: {_progress(record)}.",
+        f"Finish it with %ci_export --resume {record.name}.",
+        code="stopped",
+    )
+
+
+def _with_way_on(error: CiError, record: RunRecord) -> CiError:
+    """Add to an error how the run that it interrupted can be finished."""
+    if record.finished_at is None:
+        way_on = f"So far {_progress(record)}; finish it with %ci_export --resume {record.name}."
+        error.next_step = f"{error.next_step} {way_on}".strip()
+    return error
+
+
+def _progress(record: RunRecord) -> str:
+    results = [AudienceResult.from_document(each) for each in record.results]
+    accepted = sum(each.accepted for each in results)
+    whole = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
+    return f"{counted(accepted)} of {counted(whole)} hashes were accepted"
+
+
+def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
+    order = document.order
+    overridden = [name for name in _OVERRIDES if getattr(order, name)]
+    workspace.audit.note(
+        Verb.RUN_EXPORT,
+        document.connection,
+        run=record.id,
+        account=document.account_id,
+        mode=order.mode,
+        segments=[each.segment for each in document.audiences],
+        adds=sum(each.adds for each in document.audiences),
+        removes=sum(each.removes for each in document.audiences),
+        overridden=overridden,
+    )
+
+
+def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
+    names = (work.stored.record.name, work.target.name, work.target.id)
+    if guard is not None:
+        return AudienceResult(*names, SKIPPED, message=str(guard))
+    return AudienceResult(*names, RUNNING, unsent=len(work.changes.adds) + len(work.changes.removes))
+
+
+def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
+    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
+    for name in work.locks:
+        holder = workspace.locks.take(name, run_id)
+        if holder is not None:
+            return _concurrent(work.target.name, holder)
+    return next((each for each in work.guards if each.stops), None)
+
+
+def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
+    """Refuse to send to an audience of which another run has left an open end."""
+    for record in unfinished_runs(workspace, document):
+        raise ExportRefusedError(
+            f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
+            f"Finish it with %ci_export --resume {record.name}, then plan again.",
+            code="unfinished_run",
+        )
+
+
+def _lock_again(workspace: Workspace, push: PushRecord) -> None:
+    names = [f"{push.environment}:{push.account_id}:{push.audience_key}"]
+    names += [f"{push.environment}:{push.audience_id}"] if push.audience_id else []
+    for name in names:
+        holder = workspace.locks.take(name, push.run_id)
+        if holder is not None:
+            raise _concurrent(push.audience_name, holder).refusal()
+
+
+def _concurrent(audience: str, holder: Holder) -> Guard:
+    since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
+    return Guard(
+        CONCURRENT,
+        f"Another run is sending to the audience '{audience}' (run {holder.run_id[:8]} of {holder.holder} on "
+        f"{holder.host}, since {since}).",
+        "Wait until it is done; a run whose process has ended is recognized and does not block.",
+    )
+
+
+def _connection_of(workspace: Workspace, record: RunRecord) -> Connection:
+    found = workspace.all_connections.where(id=record.connection_id)
+    if not found:
+        raise ExportRefusedError(
+            f"The connection '{record.connection_name}' of the run does not exist any more.",
+            "The run cannot be finished.",
+            code="no_connection",
+        )
+    return found[0]

@@ -1,0 +1,210 @@
+"""Status: what became of what was sent, as far as Microsoft has counted it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ci_magics import __version__
+from ci_magics.activation.connections.services import open_services
+from ci_magics.errors import CiError, not_found
+from ci_magics.microsoft.advertising import Audience
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown, plain
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PENDING = "not counted yet (up to 48 hours)"
+_SHOWN_RUNS = 5
+
+
+@dataclass(frozen=True)
+class AudienceStatus:
+    """One audience that was filled from here.
+
+    Parameters
+    ----------
+    destination
+        Where it is.
+    audience, audience_id, segment
+        Which.
+    members
+        Hashes that Microsoft accepted.
+    search_size, audience_network_size
+        People whom Microsoft matched; None until it has counted them.
+    note
+        What is wrong, if anything.
+    """
+
+    destination: str
+    audience: str
+    audience_id: str
+    segment: str
+    members: int
+    search_size: int | None
+    audience_network_size: int | None
+    note: str = ""
+
+    @property
+    def match_rate(self) -> float | None:
+        """Matched people per hash sent; None until Microsoft has counted."""
+        return self.search_size / self.members if self.search_size is not None and self.members else None
+
+    @property
+    def matched(self) -> str:
+        """The matched size in words."""
+        if self.note:
+            return self.note
+        if self.search_size is None:
+            return _PENDING
+        share = f" ({self.match_rate:.1%} of what was sent)" if self.match_rate is not None else ""
+        return f"{counted(self.search_size)}{share}"
+
+
+@dataclass(frozen=True)
+class Status(Shown):
+    """Audiences, the last runs, and what is kept on this machine."""
+
+    audiences: tuple[AudienceStatus, ...]
+    runs: tuple[RunRecord, ...]
+    stored_hashes: int
+    version: str = __version__
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per audience."""
+        import pandas as pd
+
+        names = ("audience", "audience_id", "segment", "members", "search_size", "audience_network_size", "match_rate")
+        rows = [{name: getattr(each, name) for name in names} for each in self.audiences]
+        return pd.DataFrame(rows, columns=list(names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audiences with their sizes, and the last runs."""
+        audiences = [plain(each) | {"match_rate": each.match_rate} for each in self.audiences]
+        return {"audiences": audiences, "runs": plain(self.runs), "stored_hashes": self.stored_hashes}
+
+    def __repr__(self) -> str:
+        lines = []
+        for destination in dict.fromkeys(each.destination for each in self.audiences):
+            lines.append(destination)
+            lines += [
+                f"  audience '{each.audience}': {counted(each.members)} sent, matched {each.matched}"
+                for each in self.audiences
+                if each.destination == destination
+            ]
+        lines += [] if self.audiences else ["No audience was filled from here yet."]
+        lines += [f"  {_run_line(each)}" for each in self.runs]
+        return "\n".join([*lines, self._kept()])
+
+    def _repr_html_(self) -> str:
+        heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
+        rows = [(each.destination, each.audience, each.segment, each.members, each.matched) for each in self.audiences]
+        shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
+        runs = table(("Last runs",), [(_run_line(each),) for each in self.runs])
+        return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
+
+    def _kept(self) -> str:
+        return (
+            f"ci-magics {self.version}; {counted(self.stored_hashes)} hashes are kept in the workspace: "
+            "they are personal data."
+        )
+
+
+def _run_line(run: RunRecord) -> str:
+    """Say what came of a run, and how to finish one that was interrupted."""
+    line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}"
+    return line if run.finished_at else f"{line}, not finished: %ci_export --resume {run.name}"
+
+
+def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Status:
+    """Return the audiences that were filled from here, with the sizes that Microsoft has counted.
+
+    Parameters
+    ----------
+    names
+        Audiences or segments; all of them when none is named.
+    workspace
+        Where the ledgers are; the default one unless given.
+    show
+        Called with each sentence the person must see, such as a sign-in code.
+
+    Raises
+    ------
+    NotFoundError
+        There is no audience or segment of a name.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.SHOW_STATUS)
+    records = _chosen(workspace, names)
+    audiences: list[AudienceStatus] = []
+    for connection in workspace.connections:
+        mine = [each for each in records if _belongs(each, connection)]
+        records = [each for each in records if each not in mine]
+        audiences += _ask(workspace, connection, mine, show) if mine else []
+    audiences += [_unasked(workspace, each) for each in records]
+    runs = list(workspace.runs)[-_SHOWN_RUNS:][::-1]
+    return Status(tuple(audiences), tuple(runs), sum(each.members for each in workspace.audiences))
+
+
+def _chosen(workspace: Workspace, names: tuple[str, ...]) -> list[AudienceRecord]:
+    records = list(workspace.audiences)
+    if not names:
+        return records
+    segments = set(workspace.segments.names())
+    known = {name for each in records for name in (each.name, each.segment_name)}
+    for name in names:
+        if name not in known and name not in segments:
+            raise not_found("audience or segment", name, known | segments, "%ci_status without a name lists all.")
+    return [each for each in records if each.name in names or each.segment_name in names]
+
+
+def _belongs(record: AudienceRecord, connection: Connection) -> bool:
+    return (record.environment, record.account_id) == (connection.environment, connection.account_id)
+
+
+def _ask(
+    workspace: Workspace, connection: Connection, records: list[AudienceRecord], show: Callable[[str], None]
+) -> list[AudienceStatus]:
+    try:
+        services = open_services(workspace, connection, show=show)
+        found = {each.id: each for each in services.advertising.audiences([each.audience_id for each in records])}
+        missing = "it does not exist any more"
+    except CiError as error:
+        found, missing = {}, str(error)
+    return [_status(connection, record, found.get(record.audience_id), missing) for record in records]
+
+
+def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
+    """Return what is known of an audience to which no connection leads that the person may use."""
+    others = [each for each in workspace.all_connections if _belongs(record, each)]
+    emulated = record.environment == "emulator"
+    return AudienceStatus(
+        destination="EMULATOR: nothing left this machine" if emulated else record.environment.upper(),
+        audience=record.name,
+        audience_id=record.audience_id,
+        segment=record.segment_name,
+        members=record.members,
+        search_size=None,
+        audience_network_size=None,
+        note="its connection is not shared with you" if others else "no connection leads to it any more",
+    )
+
+
+def _status(connection: Connection, record: AudienceRecord, audience: Audience | None, missing: str) -> AudienceStatus:
+    return AudienceStatus(
+        destination=connection.destination,
+        audience=record.name,
+        audience_id=record.audience_id,
+        segment=record.segment_name,
+        members=record.members,
+        search_size=audience.search_size if audience else None,
+        audience_network_size=audience.audience_network_size if audience else None,
+        note="" if audience else missing,
+    )

@@ -1,0 +1,124 @@
+"""Segments made of earlier segments alone: joined on the key, no frame needed, since hashes and keys are kept."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.activation.segments.key_set import key_sets
+from ci_magics.activation.segments.ruling import require_key
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
+from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+
+def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Segment, pa.Schema]:
+    """Return a segment that a rule makes of earlier segments, and the columns of its profiles.
+
+    Raises
+    ------
+    SegmentError
+        The rule uses columns, so that it needs a frame; or the segments have different keys.
+    NotFoundError
+        A segment does not exist.
+    """
+    if rule.columns:
+        raise SegmentError(
+            f"The rule uses the column {rule.columns[0]}, so it needs a frame.",
+            "Name the frame behind the segment's name: %ci_segment NAME FRAME --rule TEXT.",
+            code="frame_missing",
+        )
+    records = _records(workspace, rule)
+    schema = _schema(workspace, records)
+    rule.check(schema)
+    segment = Segment(
+        id=str(uuid.uuid4()),
+        name=name,
+        rows=0,
+        email=records[0].definition["email"],
+        key=records[0].definition["key"],
+        where=None,
+        columns=(),
+        unused_consent=tuple(dict.fromkeys(column for each in records for column in each.unused_consent)),
+        rule=rule.text,
+    )
+    return segment, schema
+
+
+def profiles_of_segments(workspace: Workspace, rule: Rule, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Return the profiles that fulfil a rule; one that is in several segments comes from the first of them."""
+    records = _records(workspace, rule)
+    sets = {each.segment: each for each in key_sets(workspace, records)}
+    for number, record in enumerate(records):
+        for batch in workspace.snapshots.batches(record.id, workspace.snapshots.columns(record.id)):
+            inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
+            chosen = _fulfilled(rule.root, inside)
+            for earlier in records[:number]:
+                chosen &= ~inside[earlier.name]
+            yield _shaped(batch.filter(chosen.to_arrow()), schema)
+
+
+def _records(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
+    """Return the segments that a rule uses; all must have the same key."""
+    records = [workspace.segments[name] for name in rule.segments]
+    for record in records:
+        require_key(record, records[0].definition["key"])
+    return records
+
+
+def _fulfilled(node: Node, inside: Mapping[str, pl.Series]) -> pl.Series:
+    """Return which profiles fulfil a rule, given which are in each segment."""
+    match node:
+        case Member():
+            return inside[node.segment]
+        case Not():
+            return ~_fulfilled(node.rule, inside)
+        case AllOf() | AnyOf():
+            join = operator.and_ if isinstance(node, AllOf) else operator.or_
+            return functools.reduce(join, (_fulfilled(rule, inside) for rule in node.rules))
+        case Joined():
+            found = _fulfilled(node.first, inside)
+            for step in node.steps:
+                found = _JOINS[step.join](found, _fulfilled(step.rule, inside))
+            return found
+        case _:
+            raise TypeError("a rule over segments has no conditions")
+
+
+_JOINS: Mapping[Join, Callable[[pl.Series, pl.Series], pl.Series]] = {
+    Join.UNION: operator.or_,
+    Join.INTERSECT: operator.and_,
+    Join.EXCEPT: lambda found, other: found & ~other,
+}
+
+
+def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema:
+    """Return the columns that the profiles of several segments have together; the keys must be of one type."""
+    schemas = [workspace.snapshots.schema(record.id) for record in records]
+    for record, schema in zip(records, schemas, strict=True):
+        if schema.field("key").type != schemas[0].field("key").type:
+            raise SegmentError(
+                f"The keys of the segments '{records[0].name}' and '{record.name}' are of different types.",
+                "Make both with the same key column.",
+                code="rule_other_key",
+            )
+    fields = {each.name: each for schema in reversed(schemas) for each in schema}
+    return pa.schema([fields[name] for name in dict.fromkeys(each.name for schema in schemas for each in schema)])
+
+
+def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch in the columns of all segments; a consent that a segment knows nothing of is not given."""
+    names = set(batch.schema.names)
+    arrays = [
+        batch.column(each.name).cast(each.type) if each.name in names else pa.nulls(batch.num_rows, each.type)
+        for each in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

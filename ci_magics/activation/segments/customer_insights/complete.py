@@ -1,0 +1,74 @@
+"""Whether all members of a segment came, and of the segment as it was when reading began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.spool import Reading
+from ci_magics.errors import NotFoundError, SegmentError
+
+
+def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
+    """Return the segment as it is now.
+
+    Raises
+    ------
+    SegmentError
+        It was deleted.
+    """
+    try:
+        return wanted.source.segment(wanted.name)
+    except NotFoundError:
+        reading.clear()
+        raise SegmentError(
+            f"The segment '{wanted.segment.label}' was deleted in Customer Insights while it was being read.",
+            "What there is in the workspace stays as it was.",
+            code="segment_deleted",
+        ) from None
+
+
+def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
+    """Require that the segment is still the one whose members were read.
+
+    Raises
+    ------
+    SegmentError
+        It was deleted or refreshed meanwhile.
+    """
+    now = require_there(reading, wanted)
+    if now.refreshed != wanted.refreshed:
+        reading.clear()
+        raise SegmentError(
+            f"Customer Insights refreshed '{wanted.segment.label}' while it was being read, so members may be missing.",
+            "Run it again.",
+            code="segment_refreshed",
+        )
+    if reading.state.lagging:
+        show(
+            f"{reading.state.lagging:,} members have no profile yet: profiles lag behind memberships until the system "
+            "refresh completes. They count as without an address."
+        )
+
+
+def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
+    """Compare what came with what the service said.
+
+    Raises
+    ------
+    SegmentError
+        Members are missing.
+    """
+    came, total = reading.state.rows - repeated, reading.state.total
+    if repeated:
+        show(f"{repeated:,} members came twice and are kept once.")
+    if (total is not None and came != total) or (not came and wanted.members):
+        reading.clear()
+        raise SegmentError(
+            f"Customer Insights said that '{wanted.segment.label}' has {total or wanted.members:,} members, and sent "
+            f"{came:,}.",
+            "Run it again, or read it another way (--via); nothing was changed.",
+            code="members_missing",
+        )
+    if wanted.members is not None and came != wanted.members:
+        show(f"Customer Insights counted {wanted.members:,} members when it refreshed the segment; {came:,} came.")

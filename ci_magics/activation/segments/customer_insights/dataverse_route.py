@@ -1,0 +1,157 @@
+"""The members of a segment by way of Dataverse: memberships first, then the profiles of those ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
+from ci_magics.activation.segments.customer_insights.routes import Stretch
+from ci_magics.activation.segments.customer_insights.segment import not_eligible
+from ci_magics.errors import ServiceError
+from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
+from ci_magics.microsoft.insights_values import CUSTOMER, folded
+from ci_magics.microsoft.paging import Page
+from ci_magics.segmentation.records import batch_of_records
+
+#: Far below the 52 concurrent requests that Dataverse takes of one person.
+_AT_ONCE = 4
+_Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DataverseRoute:
+    """Dataverse, in one of two ways: a few profiles are asked for by their ids, many are taken from all that pass by.
+
+    Parameters
+    ----------
+    dataverse
+        The organization.
+    segment, label
+        What is read.
+    columns
+        What of each profile is asked for.
+    by_id
+        Whether profiles are asked for by their ids.
+    """
+
+    dataverse: Dataverse
+    segment: str
+    label: str
+    columns: InsightsColumns
+    by_id: bool
+
+    def stretches(self, position: dict[str, Any]) -> Iterator[Stretch]:
+        """Return members in order of their ids."""
+        return self._asked_for(position) if self.by_id else self._passing_by(position)
+
+    def _asked_for(self, position: dict[str, Any]) -> Iterator[Stretch]:
+        last = str(position.get("after", ""))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for page in self.dataverse.memberships(self.segment, position.get("members")):
+                ids = self._ids(page, last)
+                pieces = [ids[start : start + IDS_PER_CALL] for start in range(0, len(ids), IDS_PER_CALL)]
+                found = {row[ID]: row for rows in pool.map(self._profiles_of, pieces) for row in rows}
+                last = ids[-1] if ids else last
+                yield self._stretch(ids, found, {"members": page.next, "after": last} if page.next else {})
+
+    def _profiles_of(self, ids: Sequence[str]) -> list[_Row]:
+        pages = self.dataverse.profiles_of(ids, self.columns.dataverse_names)
+        return [row for page in pages for row in page.rows]
+
+    def _passing_by(self, position: dict[str, Any]) -> Iterator[Stretch]:
+        """Go through memberships and profiles side by side; both come in order of the id, so that few are in memory."""
+        waiting = _Waiting(self, position)
+        before = ""
+        for page in self.dataverse.profiles(self.columns.dataverse_names, position.get("profiles")):
+            found = {str(row[ID]): row for row in page.rows}
+            if list(found) != sorted(found) or (found and min(found) <= before):
+                raise _no_order()
+            before = max(found, default=before)
+            ids = waiting.until(before if page.next else None)
+            at = {"profiles": page.next, "members": waiting.address, "after": waiting.after}
+            yield self._stretch(ids, found, at if page.next and not waiting.at_end else {})
+            if waiting.at_end:
+                return
+
+    def _ids(self, page: Page, last: str) -> list[str]:
+        """Return the ids of a page behind the last one, each once: it comes once for each provider."""
+        if {folded(each or CUSTOMER) for each in {row.get(TYPE) for row in page.rows}} - {folded(CUSTOMER)}:
+            raise not_eligible(self.label)
+        ids = list(dict.fromkeys(str(row[ID]) for row in page.rows))
+        if ids != sorted(ids):
+            raise _no_order()
+        return [each for each in ids if each > last]
+
+    def _stretch(self, ids: Sequence[str], found: Mapping[str, _Row], position: dict[str, Any]) -> Stretch:
+        names = self.columns.dataverse_names
+        rows = [found.get(each) or {ID: each} for each in ids]
+        lagging = sum(each not in found for each in ids)
+        return Stretch(batch_of_records(rows, names, self.columns.schema), position, lagging=lagging)
+
+
+class _Waiting:
+    """The ids of members whose profiles have not passed by yet.
+
+    Parameters
+    ----------
+    route
+        Whose members.
+    position
+        Where an earlier reading had come.
+    """
+
+    def __init__(self, route: DataverseRoute, position: dict[str, Any]) -> None:
+        self._route = route
+        self._pages = route.dataverse.memberships(route.segment, position.get("members"))
+        self._ids: list[str] = []
+        self._seen = self.after = str(position.get("after", ""))
+        self.address: str | None = position.get("members")
+        self._ended = False
+        self._fetch()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._ended and not self._ids
+
+    def until(self, last: str | None) -> list[str]:
+        """Return the ids up to one, or all that are left."""
+        taken: list[str] = []
+        while True:
+            ready = [each for each in self._ids if last is None or each <= last]
+            taken += ready
+            self._ids = self._ids[len(ready) :]
+            if self._ids or self._ended:
+                break
+            self._fetch()
+        self.after = taken[-1] if taken else self.after
+        return taken
+
+    def _fetch(self) -> None:
+        while not self._ids and not self._ended:
+            page = next(self._pages, None)
+            if page is None:
+                self._ended = True
+                return
+            self.address = page.address
+            self._ids = self._route._ids(page, self._seen)  # noqa: SLF001 - two halves of one thing
+            self._seen = self._ids[-1] if self._ids else self._seen
+            self._ended = page.next is None
+
+
+def prefers_ids(members: int | None, profiles: int | None) -> bool:
+    """Tell whether fewer requests are needed when profiles are asked for by their ids."""
+    if members is None:
+        return profiles is None or profiles > PAGE_SIZE
+    return profiles is None or members / IDS_PER_CALL < profiles / PAGE_SIZE
+
+
+def _no_order() -> ServiceError:
+    return ServiceError(
+        "Dataverse does not send its rows in the order that was asked for.",
+        "Read the segment with --via csv or --via rest.",
+        code="no_order",
+    )

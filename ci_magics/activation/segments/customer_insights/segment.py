@@ -1,0 +1,125 @@
+"""A segment of Customer Insights as one may build on it: how many members, how fresh, and whether it fits."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ci_magics.clock import present
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
+from ci_magics.showing.shown import Shown
+
+if TYPE_CHECKING:
+    from ci_magics.activation.segments.customer_insights.source import Insights
+
+#: A segment is evaluated every day or week by Customer Insights; older than this is pointed out.
+_OLD_DAYS = 7
+_FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
+
+
+@dataclass(frozen=True)
+class InsightsSegment(Shown):
+    """A segment of Customer Insights; hand it to `ci.segment` to read its members.
+
+    Parameters
+    ----------
+    source
+        Where it is.
+    segment
+        What Customer Insights tells of it.
+    via
+        How its members will be read: ``rest``, ``csv``, ``dataverse``, or None for what suits its size.
+    refreshing
+        Whether a refresh that concerns it is under way.
+    """
+
+    source: Insights = field(repr=False)
+    segment: SourceSegment
+    via: str | None = None
+    refreshing: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its output name."""
+        return self.segment.name
+
+    @property
+    def members(self) -> int | None:
+        """How many members it had when it was refreshed last."""
+        return self.segment.evaluation.members
+
+    @property
+    def refreshed(self) -> datetime | None:
+        """When that was, in UTC."""
+        return self.segment.evaluation.moment
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last refresh did."""
+        return self.segment.evaluation.status in _FAILED
+
+    def require_eligible(self) -> None:
+        """Refuse a segment that has no customers as members.
+
+        Raises
+        ------
+        SegmentError
+            Its members are accounts or contacts.
+        """
+        if folded(self.segment.profile_type) != folded(CUSTOMER):
+            raise not_eligible(self.segment.label)
+
+    def freshness(self, now: datetime | None = None) -> Iterator[str]:
+        """Return in sentences how fresh the members are, and what is wrong with that."""
+        name = self.segment.label
+        if self.refreshed is None:
+            yield f"'{name}' was never refreshed in Customer Insights."
+        else:
+            days = ((now or present()) - self.refreshed).days
+            old = f", {days} days ago" if days >= _OLD_DAYS else ""
+            yield f"'{name}' is as Customer Insights refreshed it, {self.refreshed:%Y-%m-%d %H:%M} UTC{old}."
+        if self.failed:
+            yield "Its last refresh failed; the members are those of the one before."
+        if self.refreshing or self.segment.evaluation.is_running:
+            yield f"A refresh is running. To wait for it and read what comes of it, add --wait (refresh: {self.name})."
+        if self.segment.state and self.segment.state != "active":
+            yield f"It is {self.segment.state} there, so it is not refreshed any more."
+
+    def __repr__(self) -> str:
+        count = "members not counted" if self.members is None else f"{self.members:,} members"
+        lines = [f"{self.source.record.origin}", f"Segment '{self.segment.label}' ({self.name}): {count}"]
+        return "\n".join([*lines, *self.freshness()])
+
+    def _repr_html_(self) -> str:
+        first, *rest = repr(self).splitlines()
+        return f"<div>{html.escape(first)}</div>" + "".join(f"<div>{html.escape(each)}</div>" for each in rest)
+
+
+def not_eligible(label: str) -> SegmentError:
+    """Return the error for a segment of accounts or contacts, in the words of the original."""
+    return SegmentError(
+        f"The following segment isn't eligible for this export destination: '{label}'. "
+        f"Choose only segments of type {CUSTOMER} and try again.",
+        "ci.insights(NAME).segments() lists those of each type.",
+        code="not_eligible",
+    )
+
+
+def refuse_conditions(*conditions: object) -> None:
+    """Refuse a condition on a segment of Customer Insights: it is not evaluated here.
+
+    Raises
+    ------
+    ArgumentError
+        There is one.
+    """
+    if any(each is not None for each in conditions):
+        raise ArgumentError(
+            "A segment of Customer Insights is taken as it is.",
+            "Make it first, then another one of it with --rule \"'NAME' and not 'OTHER'\".",
+            code="insights_condition",
+        )

@@ -1,0 +1,140 @@
+"""From an instance of Customer Insights to its services, signed in as the person who reads from it.
+
+This is the original's *Add yourself as export user*: a second account beside the one of Microsoft Advertising.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ci_magics.activation.connections.emulation import emulator_subscription_key, emulator_url
+from ci_magics.activation.connections.keyring_secrets import forget_secret, remember, remembered
+from ci_magics.activation.connections.signing_in import SignInFor, acquire, can_ask, noted_sign_in
+from ci_magics.clock import Clock
+from ci_magics.errors import SignInError
+from ci_magics.microsoft.customer_insights import CustomerInsights
+from ci_magics.microsoft.dataverse import Dataverse
+from ci_magics.microsoft.insights_endpoints import SourceEndpoints, dataverse_endpoints, insights_endpoints
+from ci_magics.microsoft.signin import MsalTokens
+from ci_magics.microsoft.source_http import SourceCaller, SourceConversation
+from ci_magics.workspace.insights_record import InsightsRecord
+from ci_magics.workspace.store import Workspace
+
+KEY_VARIABLE = "CI_MAGICS_SUBSCRIPTION_KEY"
+REFRESH_VARIABLE = "CI_MAGICS_INSIGHTS_REFRESH_TOKEN"
+_KEY_HEADER = "Ocp-Apim-Subscription-Key"
+#: How long one request waits while the service is busy: ten windows of Customer Insights (100 calls a minute), three
+#: of Dataverse (6,000 requests in five minutes).
+_INSIGHTS_PATIENCE = 600.0
+_DATAVERSE_PATIENCE = 900.0
+
+
+@dataclass(frozen=True)
+class InsightsServices:
+    """What a sign-in to Customer Insights gives access to.
+
+    Parameters
+    ----------
+    insights
+        Customer Insights' own API.
+    open_dataverse
+        Signs in to the Dataverse organization of an address, as the same person.
+    """
+
+    insights: CustomerInsights
+    open_dataverse: Callable[[str], Dataverse]
+
+
+def open_insights_services(
+    workspace: Workspace,
+    source: InsightsRecord,
+    *,
+    show: Callable[[str], None],
+    clock: Clock | None = None,
+    ask: bool = True,
+) -> InsightsServices:
+    """Sign in to Customer Insights and return its services.
+
+    Parameters
+    ----------
+    workspace
+        Where tokens are kept.
+    source
+        Which instance, and who signs in.
+    show
+        Called with each sentence that the person must see: a sign-in code, a wait.
+    clock
+        Where waits are spent.
+    ask
+        Whether a person who is there may be asked.
+
+    Raises
+    ------
+    SignInError
+        Nobody is signed in and nobody can be asked, or the subscription key is missing.
+    """
+    emulated = emulator_url() if source.environment == "emulator" else None
+    key = _emulators_key() if emulated else _subscription_key(source, show, ask=ask)
+    endpoints = insights_endpoints(source.environment, emulated, by_gateway=key is not None)
+    tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
+    caller = SourceCaller(endpoints, tokens, {_KEY_HEADER: key} if key else {}, _INSIGHTS_PATIENCE)
+
+    def open_dataverse(organization_url: str) -> Dataverse:
+        place = dataverse_endpoints(source.environment, organization_url, emulated)
+        visitor = SourceCaller(place, _signed_in(workspace, source, place, show, ask=ask), patience=_DATAVERSE_PATIENCE)
+        return Dataverse(SourceConversation(visitor, clock=clock, on_wait=show))
+
+    return InsightsServices(CustomerInsights(SourceConversation(caller, clock=clock, on_wait=show)), open_dataverse)
+
+
+def sign_in_for_insights(source: InsightsRecord) -> SignInFor:
+    """Return what somebody signs in for who reads from an instance."""
+    name = f"Customer Insights {source.name}".strip()
+    return SignInFor(source.id, name, source.flow, source.client_id, source.tenant, REFRESH_VARIABLE)
+
+
+def _signed_in(
+    workspace: Workspace,
+    source: InsightsRecord,
+    endpoints: SourceEndpoints,
+    show: Callable[[str], None],
+    *,
+    ask: bool,
+) -> MsalTokens:
+    # The account of Microsoft Advertising that is signed in already is not taken for this one without asking.
+    anew = noted_sign_in(workspace, source.id) is None
+    return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, anew=anew)
+
+
+def forget_subscription_key(source: InsightsRecord) -> None:
+    """Take the subscription key of an instance out of the keyring, if it is there."""
+    forget_secret(_kept_as(source))
+
+
+def _kept_as(source: InsightsRecord) -> str:
+    return f"subscription key {source.id}"
+
+
+def _emulators_key() -> str | None:
+    """Return the emulator's key; None for one that somebody else has started and nobody has named the key of."""
+    return os.environ.get(KEY_VARIABLE) or emulator_subscription_key()
+
+
+def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
+    """Return the key that API management asks for beside the sign-in."""
+    found = os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
+    if found:
+        return found
+    if not (ask and can_ask()):
+        raise SignInError(
+            "The subscription key of Customer Insights is missing.",
+            f"Set {KEY_VARIABLE}; an administrator finds it under Permissions > APIs.",
+            code="no_subscription_key",
+        )
+    typed = getpass.getpass("Subscription key of Customer Insights (Permissions > APIs): ").strip()
+    if not remember(_kept_as(source), typed):
+        show(f"This machine has no keyring, so the key is not kept: set {KEY_VARIABLE} to be asked no more.")
+    return typed

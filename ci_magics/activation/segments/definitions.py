@@ -1,0 +1,109 @@
+"""Definitions of dynamic segments: what is kept so that a refresh can evaluate them again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from ci_magics.activation.segments.wanted import Wanted
+from ci_magics.errors import names_somebody
+from ci_magics.segmentation.sources import referenced_tables
+from ci_magics.segmentation.streams import is_path
+
+Kind = Literal["files", "sql", "database", "segments", "insights"]
+Value = bool | int | float | dt.datetime | dt.date | str | None
+
+
+class Definition(BaseModel):
+    """How a dynamic segment is made, without the notebook that it was made in.
+
+    Parameters
+    ----------
+    kind
+        What is read: ``files``, a query over files and earlier segments (``sql``), a ``database``, earlier
+        ``segments`` alone, or a segment of Customer ``insights``.
+    source
+        The path, the query, the name of the segment there, or nothing.
+    email, key, where, rule
+        As they were asked for.
+    parameters
+        Values of ``$name`` in the query.
+    database
+        Its address, without the password.
+    instance, via
+        The instance of Customer Insights, and how it is read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    source: str | None = None
+    email: str | None = None
+    key: str | None = None
+    where: str | None = None
+    rule: str | None = None
+    parameters: dict[str, Value] = {}
+    database: str | None = None
+    instance: str | None = None
+    via: str | None = None
+
+
+def define(frame: Any, wanted: Wanted) -> Definition | str:
+    """Return a segment's definition, or in words why it cannot be evaluated again.
+
+    One that names a person by address is not kept: nobody's address is.
+    """
+    defined = _define(frame, wanted)
+    return "its definition has somebody's e-mail address in it" if _names_somebody(defined) else defined
+
+
+def _names_somebody(defined: Definition | str) -> bool:
+    if isinstance(defined, str):
+        return False
+    source = defined.source if defined.kind in ("sql", "database") else None
+    texts = (source, defined.where, defined.rule, *defined.parameters.values())
+    return any(isinstance(text, str) and names_somebody(text) for text in texts)
+
+
+def _define(frame: Any, wanted: Wanted) -> Definition | str:
+    if wanted.static:
+        return "it was made as a snapshot"
+    rule = wanted.rule.text if wanted.rule else None
+    asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
+    if frame is None:
+        return Definition(kind="segments", **asked)
+    if is_path(frame):
+        return Definition(kind="files", source=str(Path(str(frame)).absolute()), **asked)
+    if not isinstance(frame, str):
+        return "it reads a frame of a notebook"
+    if used := sorted(wanted.frames):
+        return f"it reads {', '.join(used)} of a notebook"
+    values = {name: _plain(value) for name, value in wanted.parameters.items()}
+    odd = next((name for name, value in values.items() if not isinstance(value, Value)), None)
+    if odd is not None:
+        return f"the value of ${odd} cannot be kept"
+    if wanted.database is not None:
+        address = _address(wanted.database)
+        return Definition(kind="database", source=frame, parameters=values, database=address, **asked)
+    return Definition(kind="sql", source=frame, parameters=values, **asked)
+
+
+def segments_used(definition: Definition) -> set[str]:
+    """Return the names of tables that a query reads and that are no files: earlier segments."""
+    if definition.kind != "sql" or definition.source is None:
+        return set()
+    return {name for name in referenced_tables(definition.source) if not is_path(name)}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _address(database: str | Engine) -> str:
+    url = database.url if isinstance(database, Engine) else make_url(database)
+    return url.set(password=None).render_as_string(hide_password=False)

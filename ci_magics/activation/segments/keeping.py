@@ -1,0 +1,128 @@
+"""Keep a segment in the workspace: its matched profiles, what is known of them, and how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.activation.segments.definitions import Definition
+from ci_magics.activation.segments.verbs import note_count
+from ci_magics.clock import present
+from ci_magics.errors import without_people
+from ci_magics.matching.passing import Passing
+from ci_magics.segmentation.sandbox import sandbox
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+
+def keep_segment(
+    workspace: Workspace,
+    segment: Segment,
+    passing: Passing,
+    definition: Definition | str,
+    show: Callable[[str], None],
+) -> Segment:
+    """Match profiles, and keep what comes of it instead of the segment of the same name.
+
+    Parameters
+    ----------
+    workspace
+        Where to keep it.
+    segment, passing
+        The segment and its profiles.
+    definition
+        How it can be made again, or why it cannot.
+    show
+        Called with a sentence when a segment of this name is replaced; nothing changes when both are the same.
+    """
+    seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
+    workspace.snapshots.write_parts(segment.id, passing.schema, map(seen.noted, passing.batches()))
+    segment = replace(segment, rows=seen.rows)
+    record = SegmentRecord(
+        id=segment.id,
+        name=segment.name,
+        definition=_written(segment, definition),
+        fingerprint=seen.fingerprint,
+        rows=segment.rows,
+        domains=passing.domains(),
+        examples=passing.examples(),
+        unused_consent=segment.unused_consent,
+        created_by=workspace.user,
+        created_at=present(),
+    )
+    earlier, kept = workspace.segments.put_as(segment.name, lambda found: _in_place_of(workspace, found, record))
+    note_count(workspace, record)
+    if kept.id != record.id:
+        workspace.snapshots.remove(record.id)
+        return replace(segment, id=kept.id)
+    if earlier is not None:
+        workspace.snapshots.remove(earlier.id)
+        show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
+    workspace.audit.note(Verb.MAKE_SEGMENT, segment.name, profiles=segment.rows, replaced=earlier is not None)
+    return segment
+
+
+def _in_place_of(workspace: Workspace, earlier: SegmentRecord | None, made: SegmentRecord) -> SegmentRecord:
+    """Return what is kept of a segment that was made, given the one of its name."""
+    if earlier is None:
+        return made
+    if earlier.fingerprint == made.fingerprint and workspace.snapshots.exists(earlier.id):
+        return replace(earlier, definition=made.definition)
+    return replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
+
+
+def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
+    """Return what is kept of how a segment was made."""
+    where, rule = (text and without_people(text) for text in (segment.where, segment.rule))
+    made = {"email": segment.email, "key": segment.key, "where": where, "rule": rule}
+    if isinstance(definition, str):
+        return {**made, "source": None, "static_because": definition}
+    return {**made, "source": definition.model_dump(mode="json")}
+
+
+class _Seen:
+    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.rows = 0
+        definition = (segment.name, segment.email, segment.key, segment.where, segment.rule)
+        self._mark = hashlib.sha256(repr(definition).encode())
+
+    @property
+    def fingerprint(self) -> str:
+        return self._digest().hexdigest()[:32]  # short, so that nobody takes it for an address's hash
+
+    def _digest(self) -> hashlib._Hash:
+        return self._mark
+
+    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self.rows += batch.num_rows
+        self._mark.update(batch.serialize())
+        return batch
+
+
+class _SeenInAnyOrder(_Seen):
+    """The same for a source that gives its rows in another order each time: a sum over them."""
+
+    def __init__(self, segment: Segment) -> None:
+        super().__init__(segment)
+        self._sum = 0
+
+    def _digest(self) -> hashlib._Hash:
+        mark = self._mark.copy()
+        mark.update(str(self._sum).encode())
+        return mark
+
+    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self.rows += batch.num_rows
+        with sandbox() as database:
+            database.register("batch", pa.Table.from_batches([batch]))
+            added = database.sql("SELECT sum(hash(batch)::HUGEINT)::VARCHAR AS added FROM batch").to_arrow_table()
+        self._sum += int(added["added"][0].as_py() or 0)
+        return batch

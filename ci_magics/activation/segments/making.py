@@ -1,0 +1,105 @@
+"""From what was asked for to a segment and its profiles, whatever they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.segments.ruling import circumstances, require_only_a_rule, today
+from ci_magics.activation.segments.wanted import Wanted
+from ci_magics.errors import ArgumentError
+from ci_magics.matching.passing import MatchedBefore, Passing, PassingHere
+from ci_magics.matching.spark import matched_on_spark
+from ci_magics.segmentation.frames import is_spark
+from ci_magics.segmentation.rule_condition import RuleCondition
+from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.segment import (
+    ROW_NUMBER,
+    Profiles,
+    Segment,
+    build_segment,
+    build_segment_from_rule,
+    build_segment_from_sql,
+)
+from ci_magics.segmentation.sources import referenced_tables
+from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
+from ci_magics.segmentation.streams import is_path
+from ci_magics.workspace.store import Workspace
+
+
+@contextmanager
+def made(
+    workspace: Workspace, name: str, frame: Any, wanted: Wanted, show: Callable[[str], None]
+) -> Iterator[tuple[Segment, Passing]]:
+    """Return a segment and its profiles, which can be read until the block is left.
+
+    Raises
+    ------
+    SegmentError
+        The frame, a column, the condition or the query cannot be used.
+    ArgumentError
+        Two of the things that were asked for exclude each other.
+    """
+    if frame is None:
+        yield _of_segments(workspace, name, wanted.rule)
+    elif is_spark(frame):
+        on_spark = _on_spark(name, frame, wanted)
+        with matched_on_spark(on_spark) as passing:
+            yield on_spark.segment, passing
+    else:
+        profiles = _here(workspace, name, frame, wanted)
+        if profiles.notice:
+            show(profiles.notice)
+        yield profiles.segment, PassingHere(profiles.rows)
+
+
+def _of_segments(workspace: Workspace, name: str, rule: Rule | None) -> tuple[Segment, Passing]:
+    if rule is None:
+        raise ArgumentError(
+            "A segment needs a frame, or a rule over earlier segments.", "Name one.", code="frame_missing"
+        )
+    segment, schema = segment_of_segments(workspace, name, rule)
+    return segment, MatchedBefore(schema, profiles_of_segments(workspace, rule, schema))
+
+
+def _on_spark(name: str, frame: Any, wanted: Wanted) -> SparkProfiles:
+    rule = None
+    if wanted.rule is not None:
+        require_only_a_rule(frame, wanted.where)
+        rule = RuleCondition(wanted.rule, today())
+    return build_spark_segment(name, frame, email=wanted.email, key=wanted.key, where=wanted.where, rule=rule)
+
+
+def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted) -> Profiles:
+    email, key = wanted.email, wanted.key
+    if wanted.rule is not None:
+        given = circumstances(workspace, frame, wanted.where, wanted.rule, key)
+        return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key)
+    if not isinstance(frame, str) or is_path(frame):
+        return build_segment(name, frame, email=email, key=key, where=wanted.where)
+    if wanted.where is not None:
+        raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
+    return build_segment_from_sql(
+        name,
+        frame,
+        frames={} if wanted.database else {**_earlier_segments(workspace, frame), **wanted.frames},
+        parameters=wanted.parameters,
+        database=wanted.database,
+        email=email,
+        key=key,
+    )
+
+
+def _earlier_segments(workspace: Workspace, sql: str) -> dict[str, pa.Table]:
+    """Return the segments that a query reads by their names, each as a table of its keys."""
+    tables: dict[str, pa.Table] = {}
+    for name in referenced_tables(sql):
+        record = workspace.segments.get(name)
+        if record is not None and record.definition["key"] != ROW_NUMBER:
+            keys = pa.Table.from_batches(workspace.snapshots.batches(record.id, ["key"]))
+            tables[name] = keys.rename_columns([record.definition["key"]])
+    return tables

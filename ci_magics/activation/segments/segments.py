@@ -1,0 +1,252 @@
+"""Make segments, keep them in the workspace, and find them again by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.segments.customer_insights.segment import InsightsSegment, refuse_conditions
+from ci_magics.activation.segments.cycles import require_no_cycle
+from ci_magics.activation.segments.definitions import Definition, define
+from ci_magics.activation.segments.keeping import keep_segment
+from ci_magics.activation.segments.making import made
+from ci_magics.activation.segments.wanted import Wanted
+from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
+from ci_magics.matching.matched import Matched
+from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.databases import Source
+from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.segment import (
+    Segment,
+)
+from ci_magics.segmentation.sources import is_frame
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.files import Files
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+@dataclass(frozen=True)
+class StoredProfiles:
+    """Matched profiles in the workspace, read batch by batch.
+
+    Parameters
+    ----------
+    files, name
+        Where they are.
+    rows
+        How many there are, those left out counted.
+    keep
+        Says of a batch which of its profiles count; None for all. The column that it needs.
+    """
+
+    files: Files
+    name: str
+    rows: int
+    keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return some columns of those that count."""
+        if self.keep is None:
+            yield from self.files.batches(self.name, columns)
+            return
+        column, is_kept = self.keep
+        for batch in self.files.batches(self.name, [*columns, column]):
+            kept = batch.filter(is_kept(batch.column(batch.num_columns - 1)))
+            yield kept.select(list(columns))
+
+
+@dataclass(frozen=True)
+class StoredSegment:
+    """A segment as the workspace keeps it, with its matched profiles."""
+
+    record: SegmentRecord
+    matched: Matched
+
+    @property
+    def profiles(self) -> StoredProfiles:
+        """The profiles in the workspace."""
+        if not isinstance(self.matched.profiles, StoredProfiles):
+            raise TypeError("a stored segment has stored profiles")
+        return self.matched.profiles
+
+
+def segment(
+    name: str,
+    frame: Any = None,
+    *,
+    email: str | None = None,
+    key: str | None = None,
+    where: str | None = None,
+    rule: Rule | str | None = None,
+    frames: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    database: Source | None = None,
+    static: bool = False,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = print,
+    progress: Reporter = silent,
+) -> Segment:
+    """Make a segment: a named set of profiles. What is kept are keys and hashes, never an address.
+
+    Parameters
+    ----------
+    name
+        What to call it; its audience gets the same name.
+    frame
+        pandas, polars, pyarrow, a DuckDB relation, a Spark DataFrame, a path or pattern of CSV or Parquet files, an
+        Excel file (with the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments,
+        which have their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
+        A Spark DataFrame is matched by its executors; only keys and hashes come here, and it needs a key.
+        ``ci.insights(NAME).segment(NAME)`` is a segment of Customer Insights, whose members are read in pages.
+    email
+        The column with the addresses; found by its name when it is the only one named like one.
+    key
+        The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
+    where
+        A condition in SQL over the frame's columns: DuckDB's SQL, for a Spark DataFrame too. What should spare Spark
+        from reading partitions is better written as a filter of the frame itself.
+    rule
+        Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
+    frames
+        Frames by the names that the SQL uses.
+    parameters
+        Values for ``$name`` in the SQL; bound, never pasted.
+    database
+        Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
+    static
+        Keep it as it is now, although it could be evaluated again.
+    workspace
+        Where to keep it; the default one unless given.
+    show
+        Called with a sentence when a segment of this name is replaced, or no column identifies its profiles.
+    progress
+        Called with how many members of a segment of Customer Insights have come.
+
+    Raises
+    ------
+    SegmentError
+        The frame, a column, the condition or the query cannot be used.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.MAKE_SEGMENT)
+    if isinstance(frame, Rule):
+        frame, rule = None, frame
+    if isinstance(frame, InsightsSegment):
+        from ci_magics.activation.segments.customer_insights.keeping import keep_insights
+
+        refuse_conditions(where, rule)
+        return keep_insights(workspace, name, frame, email=email, key=key, show=show, progress=progress)
+    wanted = Wanted(
+        email=email,
+        key=key,
+        where=where,
+        rule=None if rule is None else as_rule(rule),
+        frames=frames or {},
+        parameters=parameters or {},
+        database=database,
+        static=static,
+    )
+    if database is None:
+        require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
+    definition = define(frame, wanted)
+    with made(workspace, name, frame, wanted, show) as (built, passing):
+        return keep_segment(workspace, built, passing, definition, show)
+
+
+def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
+    """Evaluate a dynamic segment again.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        It is static, set aside, or what it reads is not there any more.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    require(workspace, Verb.REFRESH_SEGMENT)
+    if not record.active:
+        raise SegmentError(
+            f"The segment '{name}' is set aside, so it is not refreshed.",
+            f"Use it again with %ci_segment {quoted(name)} --activate.",
+            code="segment_inactive",
+        )
+    if not record.is_dynamic:
+        raise SegmentError(
+            f"The segment '{name}' is static: {record.definition.get('static_because') or 'it has no definition'}.",
+            "Make it again in its notebook, or make it from files, a database or earlier segments.",
+            code="segment_static",
+        )
+    try:
+        return _made_again(workspace, name, Definition.model_validate(record.definition["source"]), show)
+    except SegmentError as error:
+        if error.code != "no_file":
+            raise
+        raise SegmentError(
+            f"The segment '{name}' stays as it was: {error.sentence[0].lower()}{error.sentence[1:].rstrip('.')}.",
+            "Put the file back, or make the segment again from another one.",
+            code="no_file",
+        ) from None
+
+
+def _made_again(workspace: Workspace, name: str, kept: Definition, show: Callable[[str], None]) -> Segment:
+    read_again: Any = kept.source
+    if kept.kind == "insights":
+        from ci_magics.activation.segments.customer_insights.opening import insights
+
+        source = insights(kept.instance, workspace=workspace, show=show)
+        read_again = source.segment(str(kept.source), via=kept.via)
+    return segment(
+        name,
+        read_again,
+        email=kept.email,
+        key=kept.key,
+        where=kept.where,
+        rule=kept.rule,
+        parameters=kept.parameters,
+        database=kept.database,
+        workspace=workspace,
+        show=show,
+    )
+
+
+def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:
+    """Return a segment by its name, or the one that a value stands for.
+
+    Raises
+    ------
+    ArgumentError
+        It is a frame: only segments can be exported.
+    NotFoundError
+        There is none of this name, or it was replaced since.
+    """
+    if isinstance(wanted, str):
+        record = workspace.segments[wanted]
+    elif isinstance(wanted, Segment):
+        record = _same(workspace, wanted)
+    else:
+        what = "a DataFrame" if is_frame(wanted) else f"a {type(wanted).__name__}"
+        raise ArgumentError(
+            f"Only segments can be exported, and this is {what}.",
+            "Make it a segment first: %ci_segment NAME df.",
+            code="not_a_segment",
+        )
+    profiles = StoredProfiles(workspace.snapshots, record.id, workspace.snapshots.rows(record.id))
+    return StoredSegment(record, Matched(profiles, record.domains, record.examples))
+
+
+def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
+    record = workspace.segments.get(wanted.name)
+    if record is None or record.id != wanted.id:
+        raise NotFoundError(
+            f"The segment '{wanted.name}' was replaced or deleted since.",
+            f"Use it by its name: {quoted(wanted.name)}, or make it again.",
+            code="segment_replaced",
+        )
+    return record

@@ -1,0 +1,203 @@
+"""The lists of an account are seen, renamed, emptied and deleted; ledgers and records follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import contoso
+import pytest
+
+import ci_magics as ci
+from ci_magics.activation.audiences.audiences import AudienceList, audiences
+from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.planning.ledger import read_ledger
+from ci_magics.errors import (
+    AccessError,
+    ArgumentError,
+    CiError,
+    ExportRefusedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServiceError,
+)
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
+
+
+def quietly(_sentence: str) -> None:
+    """Nobody listens."""
+
+
+def lists() -> AudienceList:
+    return audiences(contoso.NAME, show=quietly)
+
+
+@pytest.fixture
+def filled(workspace: Workspace, emulator: RunningEmulator) -> AudienceList:
+    """A list of ours with three members, and one of somebody else with two."""
+    del workspace
+    contoso.connect()
+    contoso.export(contoso.segment(3))
+    contoso.foreign_list(emulator, "Theirs")
+    return lists()
+
+
+def test_all_lists_are_seen_with_what_was_sent_from_here(filled: AudienceList, emulator: RunningEmulator) -> None:
+    assert filled.names() == ["All", "Theirs"]
+    ours, theirs = filled
+    assert (ours.segment, ours.members, ours.scope, ours.membership_days) == ("All", 3, "Account", -1)
+    assert (theirs.segment, theirs.members, theirs.search_size) == ("", None, None)
+    emulator.control("POST", "/settings", {"match_rate": 1.0})
+    emulator.control("POST", "/clock", {"advance_hours": 49})
+    assert lists().audiences[0].search_size == 3
+    for shown in (repr(filled), filled._repr_html_()):
+        assert "EMULATOR: nothing left this machine" in shown
+        assert "not filled from here" in shown
+    assert list(filled.to_frame()["name"]) == ["All", "Theirs"]
+
+
+def test_a_list_is_renamed_and_stays_in_step(filled: AudienceList) -> None:
+    assert filled.rename("All", "Everybody", confirm="All").names() == ["Everybody", "Theirs"]
+    run = contoso.export(contoso.segment(4))
+    assert (run.results[0].audience, run.results[0].added) == ("Everybody", 1)
+
+
+@pytest.mark.parametrize("new", ["Theirs", " ", "x" * 129])
+def test_a_name_that_cannot_be_is_refused(filled: AudienceList, new: str) -> None:
+    with pytest.raises(CiError):
+        filled.rename("All", new, confirm="All")
+    assert lists().names() == ["All", "Theirs"]
+
+
+@pytest.mark.parametrize("name", ["All", "Theirs"])
+def test_emptying_takes_everybody_out_whoever_put_them_in(
+    filled: AudienceList, emulator: RunningEmulator, name: str
+) -> None:
+    assert emulator.members(name)
+    filled.empty(emulator.audiences()[name]["Id"], confirm=name)
+    assert emulator.members(name) == set()
+    assert lists().names() == ["All", "Theirs"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_next_export_fills_an_emptied_list_again(workspace: Workspace, emulator: RunningEmulator) -> None:
+    lists().empty("All", confirm="All")
+    (record,) = workspace.audiences
+    assert (record.members, record.owned) == (0, True)
+    assert len(read_ledger(workspace, record).all) == 0
+    assert contoso.export("All").results[0].added == 3
+    assert emulator.members("All") == contoso.hashes(3)
+
+
+@pytest.mark.usefixtures("filled")
+def test_after_a_lost_answer_everybody_may_be_in_it(workspace: Workspace, emulator: RunningEmulator) -> None:
+    contoso.fail(emulator, "GetBulkUploadStatus", *["http_500"] * 5)
+    with pytest.raises(ServiceError):
+        lists().empty("All", confirm="All")
+    (record,) = workspace.audiences
+    ledger = read_ledger(workspace, record)
+    assert (len(ledger.members), len(ledger.maybe)) == (0, 3)
+    lists().empty("All", confirm="All")
+    (record,) = workspace.audiences
+    assert len(read_ledger(workspace, record).all) == 0
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_deleted_list_is_forgotten_and_made_anew(workspace: Workspace, emulator: RunningEmulator) -> None:
+    before = emulator.audiences()["All"]["Id"]
+    (record,) = workspace.audiences
+    assert lists().delete("All", confirm="All").names() == ["Theirs"]
+    assert list(workspace.audiences) == []
+    assert not workspace.ledgers.exists(record.id)
+    assert contoso.export("All").results[0].added == 3
+    assert emulator.audiences()["All"]["Id"] != before
+
+
+@pytest.mark.parametrize("confirm", ["", "all", "Theirs"])
+def test_nothing_happens_without_the_name(filled: AudienceList, emulator: RunningEmulator, confirm: str) -> None:
+    changes: list[Callable[[], Any]] = [
+        lambda: filled.rename("All", "X", confirm=confirm),
+        lambda: filled.empty("All", confirm=confirm),
+        lambda: filled.delete("All", confirm=confirm),
+    ]
+    for change in changes:
+        with pytest.raises(ArgumentError, match="confirm it by its name; this one is 'All'"):
+            change()
+    assert emulator.members("All") == contoso.hashes(3)
+
+
+def test_a_list_that_does_not_exist_is_named_with_the_nearest(filled: AudienceList) -> None:
+    with pytest.raises(NotFoundError, match="Did you mean 'Theirs'"):
+        filled.delete("Their", confirm="Their")
+
+
+def test_neither_consent_is_needed_to_take_data_back(filled: AudienceList, emulator: RunningEmulator) -> None:
+    withdraw_consents(contoso.NAME, show=quietly)
+    filled.empty("All", confirm="All")
+    assert emulator.members("All") == set()
+    assert filled.delete("All", confirm="All").names() == ["Theirs"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_run_that_was_not_finished_is_given_up(workspace: Workspace, emulator: RunningEmulator) -> None:
+    contoso.fail(emulator, "ApplyCustomerListUserData", *["http_500"] * 5)
+    with pytest.raises(CiError, match="resume"):
+        contoso.export(contoso.segment(5))
+    said: list[str] = []
+    audiences(contoso.NAME, show=said.append).empty("All", confirm="All")
+    run = list(workspace.runs)[-1]
+    assert f"The run {run.name} was not finished and is given up for this audience." in said
+    assert (run.status, run.finished_at is not None) == ("Canceled", True)
+    assert contoso.export("All").results[0].added == 5
+
+
+def test_a_list_that_a_run_is_sending_to_is_left_alone(filled: AudienceList, workspace: Workspace) -> None:
+    workspace.locks.take(f"emulator:{filled.audiences[0].id}", "another-run")
+    with pytest.raises(ExportRefusedError, match=r"The run another- of .* is sending to the audience 'All'"):
+        filled.empty("All", confirm="All")
+    workspace.locks.release("another-run")
+    filled.empty("All", confirm="All")
+
+
+def test_a_list_in_use_says_why_it_cannot_be_deleted(filled: AudienceList, emulator: RunningEmulator) -> None:
+    contoso.fail(emulator, "DeleteAudiences", "4854")
+    with pytest.raises(ServiceError, match="used by an ad group"):
+        filled.delete("All", confirm="All")
+    assert lists().audiences[0].members == 3
+
+
+def test_a_lost_deletion_is_settled_by_looking(filled: AudienceList, emulator: RunningEmulator) -> None:
+    contoso.fail(emulator, "DeleteAudiences", "lost_reply")
+    assert filled.delete("All", confirm="All").names() == ["Theirs"]
+    contoso.fail(emulator, "DeleteAudiences", "lost_request")
+    with pytest.raises(OutcomeUnknownError):
+        filled.delete("Theirs", confirm="Theirs")
+
+
+def test_contributors_see_and_rename_and_do_not_delete(filled: AudienceList, as_user: Callable[..., Workspace]) -> None:
+    ci.connect(contoso.NAME, share=["contributor"])
+    del filled
+    as_user("ann", "contributor")
+    assert lists().rename("All", "Everybody", confirm="All").names() == ["Everybody", "Theirs"]
+    for change in (lists().empty, lists().delete):
+        with pytest.raises(AccessError, match="only administrators may"):
+            change("Everybody", confirm="Everybody")
+
+
+def test_it_is_audited(filled: AudienceList, workspace: Workspace) -> None:
+    filled.rename("All", "Everybody", confirm="All")
+    filled.empty("Everybody", confirm="Everybody")
+    filled.delete("Everybody", confirm="Everybody")
+    done = [(each.verb, each.subject) for each in workspace.audit][-3:]
+    assert done == [
+        ("rename_audience", "All"),
+        ("empty_audience", "Everybody"),
+        ("delete_audience", "Everybody"),
+    ]
+    assert {each.facts["connection"] for each in list(workspace.audit)[-3:]} == {contoso.NAME}

@@ -1,0 +1,286 @@
+"""Connections are changed, shared, signed in to and out of; and a withdrawn consent stops everything at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import contoso
+import pytest
+
+import ci_magics as ci
+from ci_magics.activation.connections import signing_in
+from ci_magics.activation.connections.accounts import list_accounts
+from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.connections.verbs import (
+    choose_account,
+    edit_connection,
+    sign_in_again,
+    sign_out,
+    signed_in_accounts,
+)
+from ci_magics.errors import (
+    AccessError,
+    ArgumentError,
+    ConnectionSetupError,
+    ConsentError,
+    ExportRefusedError,
+    SignInError,
+)
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("emulator", "workspace")
+
+Becoming = Callable[..., "Workspace"]
+ADDRESS = "https://ui.ads.microsoft.com/campaign/Campaigns.m?CID=222&AID=112"
+
+
+class TestEditing:
+    """A connection changes, and what was agreed for the old account does not hold for the new one."""
+
+    def test_another_account_needs_both_consents_again(self) -> None:
+        made = contoso.connect()
+        said: list[str] = []
+        changed = edit_connection(contoso.NAME, account_id="112", show=said.append)
+        assert (changed.id, changed.account_id, changed.account_name) == (made.id, "112", "Contoso US")
+        assert not changed.agreed
+        assert not changed.terms_accepted
+        assert "both consents have to be given again" in said[0]
+        with pytest.raises(ConsentError):
+            contoso.export(contoso.segment(3))
+
+    @pytest.mark.parametrize("changes", [{"url": ADDRESS}, {"account_id": ADDRESS}, {"customer_id": ADDRESS}])
+    def test_a_pasted_address_is_read_wherever_it_is_pasted(self, changes: dict[str, str]) -> None:
+        contoso.connect()
+        assert edit_connection(contoso.NAME, **changes, show=lambda _: None).account_id == "112"
+
+    def test_swapped_ids_are_recognized_and_nothing_changes(self) -> None:
+        contoso.connect()
+        with pytest.raises(ConnectionSetupError, match="swapped") as refused:
+            edit_connection(contoso.NAME, customer_id="112", account_id="222")
+        assert refused.value.next_step == "Use --customer-id 222 --account-id 112."
+        assert ci.open_workspace().connections[contoso.NAME].agreed
+
+    def test_an_account_of_another_customer_is_said(self) -> None:
+        contoso.connect()
+        with pytest.raises(ConnectionSetupError, match="belongs to customer 222, not 333"):
+            edit_connection(contoso.NAME, customer_id="333")
+
+    def test_another_name_keeps_everything_else(self) -> None:
+        made = contoso.connect()
+        renamed = edit_connection(contoso.NAME, rename="Contoso Europe")
+        assert (renamed.id, renamed.agreed, renamed.terms_accepted) == (made.id, True, True)
+        assert ci.open_workspace().connections.names() == ["Contoso Europe"]
+
+    @pytest.mark.parametrize("name", ["Another", " "])
+    def test_a_name_that_is_taken_or_blank_is_refused(self, name: str) -> None:
+        contoso.connect()
+        ci.connect("Another", customer_id="222", account_id="112")
+        with pytest.raises(ConnectionSetupError):
+            edit_connection(contoso.NAME, rename=name)
+
+    def test_a_run_on_its_way_is_finished_where_it_began(self, emulator: RunningEmulator) -> None:
+        contoso.connect()
+        contoso.fail(emulator, "ApplyCustomerListUserData", "106")
+        contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
+        with pytest.raises(Exception, match="resume"):
+            contoso.export(contoso.segment(3))
+        with pytest.raises(ConnectionSetupError, match="was not finished"):
+            edit_connection(contoso.NAME, account_id="112")
+        assert edit_connection(contoso.NAME, rename="C").name == "C"
+
+    def test_opening_by_name_with_other_ids_says_how_to_change(self) -> None:
+        contoso.connect()
+        with pytest.raises(ConnectionSetupError) as refused:
+            ci.connect(contoso.NAME, account_id="112")
+        assert '%ci_connect "Contoso EU" --edit --account-id 112' in refused.value.next_step
+
+    def test_it_is_audited(self, workspace: Workspace) -> None:
+        contoso.connect()
+        edit_connection(contoso.NAME, account_id="112", show=lambda _: None)
+        entry = next(each for each in workspace.audit if each.verb == "edit_connection")
+        assert entry.facts == {"account_id": "112"}
+
+
+class TestSharing:
+    """Who may use a connection."""
+
+    def test_a_contributor_uses_what_is_shared_with_the_role_or_by_name(self, as_user: Becoming) -> None:
+        contoso.connect(share=["contributor"])
+        admin = ci.open_workspace().user
+        as_user("ann", "contributor")
+        assert contoso.export(contoso.segment(3)).accepted == 3
+        as_user(admin)
+        share_connection(contoso.NAME, ["bob"], workspace=as_user("bob", "contributor") and as_user(admin))
+        as_user("ann")
+        with pytest.raises(AccessError, match="not shared with you"):
+            contoso.export("All")
+        as_user("bob")
+        assert contoso.export("All").status == "Completed"
+
+    def test_a_contributor_opens_it_and_is_told_no_ids(self, as_user: Becoming) -> None:
+        contoso.connect(share=["contributor"])
+        as_user("ann", "contributor")
+        assert "111" not in repr(ci.connect(contoso.NAME))
+        with pytest.raises(ConnectionSetupError) as refused:
+            ci.connect(contoso.NAME, account_id="113")
+        assert "111" not in str(refused.value)
+
+    def test_a_user_nobody_knows_is_named(self) -> None:
+        contoso.connect()
+        with pytest.raises(ConnectionSetupError, match="no role or user 'zoe'") as refused:
+            share_connection(contoso.NAME, ["zoe"])
+        assert "ci-magics roles --give contributor --to zoe" in refused.value.next_step
+
+    def test_opening_an_existing_connection_shares_it(self) -> None:
+        contoso.connect()
+        assert ci.connect(contoso.NAME, share=["contributor"]).shared_with == ("contributor",)
+        assert ci.connect(contoso.NAME).shared_with == ("contributor",)
+        assert ci.connect(contoso.NAME, share=["administrator"]).shared_with == ("administrator",)
+
+    def test_a_run_of_somebody_else_is_not_finished_without_the_connection(
+        self, as_user: Becoming, emulator: RunningEmulator
+    ) -> None:
+        contoso.connect()
+        contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
+        with pytest.raises(Exception, match="resume"):
+            contoso.export(contoso.segment(3))
+        (run,) = ci.open_workspace().runs
+        as_user("ann", "contributor")
+        with pytest.raises(AccessError, match="not shared with you"):
+            contoso.resumed(run.name)
+
+
+class TestWithdrawing:
+    """A withdrawn consent stops all exports of a connection at once."""
+
+    def test_it_says_what_is_left_and_how_to_take_it_back(self) -> None:
+        contoso.connect()
+        contoso.export(contoso.segment(3))
+        said: list[str] = []
+        connection = withdraw_consents(contoso.NAME, show=said.append)
+        assert not connection.agreed
+        assert said[0] == "All exports through 'Contoso EU' have stopped."
+        assert '%ci_audiences "Contoso EU" empty All --confirm All' in said[1]
+        with pytest.raises(ConsentError):
+            contoso.export("All")
+
+    def test_a_run_on_its_way_sends_nothing_more(self, emulator: RunningEmulator) -> None:
+        contoso.connect()
+        made = contoso.segment(12_000)
+        withdrawn: list[Any] = []
+
+        def withdraw(progress: Any) -> None:
+            if "upload file" in progress.step and not withdrawn:
+                withdrawn.append(withdraw_consents(contoso.NAME, show=lambda _: None))
+
+        with pytest.raises(ConsentError, match="withdrawn while the run was on its way") as stopped:
+            contoso.export(made, progress=withdraw)
+        assert withdrawn
+        assert "UploadFile" not in emulator.operations()
+        assert emulator.members("All") == set()
+        (run,) = ci.open_workspace().runs
+        assert run.name in str(stopped.value)
+        with pytest.raises(ConsentError):
+            contoso.resumed(run.name)
+        ci.connect(contoso.NAME, agree=True, accept_terms=True)
+        assert contoso.resumed(run.name).accepted == 12_000
+
+    def test_only_administrators_withdraw(self, as_user: Becoming) -> None:
+        contoso.connect(share=["contributor"])
+        as_user("ann", "contributor")
+        for withdraw in (lambda: withdraw_consents(contoso.NAME), lambda: ci.connect(contoso.NAME, withdraw=True)):
+            with pytest.raises(AccessError, match="only administrators may withdraw a consent"):
+                withdraw()
+
+
+class TestSigningIn:
+    """Who is signed in, chosen and forgotten again."""
+
+    @pytest.fixture(autouse=True)
+    def signed_in(
+        self, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[str], None]:
+        del workspace  # it must be there before anything is kept in it
+        monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+
+        def enter(sentence: str) -> None:
+            for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
+                emulator.control("POST", "/devicecode", {"user_code": code, "accept": True})
+
+        contoso.connect(flow="device", show=enter)
+        return enter
+
+    def test_accounts_are_listed_masked_and_chosen_by_number(self) -> None:
+        (account,) = signed_in_accounts(contoso.NAME)
+        assert (account.number, account.used) == (1, True)
+        assert repr(account) == "1: a••• (used here)"
+        assert choose_account(contoso.NAME, 1).account_name == "Contoso EU"
+        with pytest.raises(ArgumentError, match="There is no account 2; 1 are signed in"):
+            choose_account(contoso.NAME, 2)
+
+    def test_signing_out_forgets_the_account_and_the_next_use_asks(
+        self, signed_in: Callable[[str], None], emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sign_out(contoso.NAME)
+        assert signed_in_accounts(contoso.NAME) == []
+        asked = emulator.operations().count("DeviceCode")
+        ci.connect(contoso.NAME, show=signed_in)
+        assert emulator.operations().count("DeviceCode") == asked + 1
+        sign_out(contoso.NAME)
+        monkeypatch.setattr(signing_in, "can_ask", lambda: False)
+        with pytest.raises(SignInError, match="nobody can be asked here"):
+            ci.connect(contoso.NAME)
+
+    def test_signing_in_again_asks_although_somebody_is_signed_in(
+        self, signed_in: Callable[[str], None], emulator: RunningEmulator
+    ) -> None:
+        asked = emulator.operations().count("DeviceCode")
+        assert sign_in_again(contoso.NAME, show=signed_in).account_name == "Contoso EU"
+        assert emulator.operations().count("DeviceCode") == asked + 1
+
+
+def test_a_run_is_not_finished_in_another_environment(workspace: Workspace, emulator: RunningEmulator) -> None:
+    connection = contoso.connect()
+    contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
+    with pytest.raises(Exception, match="resume"):
+        contoso.export(contoso.segment(3))
+    (run,) = workspace.runs
+    workspace.connections.put(type(connection)(**{**vars(connection), "environment": "sandbox"}))
+    with pytest.raises(ExportRefusedError, match="another environment"):
+        contoso.resumed(run.name)
+
+
+def test_the_list_says_who_may_use_a_connection_and_to_whom_it_is_shared_only_that_it_is(as_user: Becoming) -> None:
+    contoso.connect(share=["contributor"])
+    (line,) = list_accounts()
+    assert line.shared_with == ("contributor",)
+    assert "customer 222, account 111" in repr(list_accounts())
+    as_user("ann", "contributor")
+    assert "shared with you" in repr(list_accounts())
+    assert "111" not in list_accounts().to_frame().to_string() + repr(list_accounts())
+    as_user("zoe", "viewer")
+    assert repr(list_accounts()) == "No Microsoft Advertising connection is shared with you; ask an administrator."
+
+
+def test_a_viewer_reads_what_was_sent_without_the_connection(as_user: Becoming) -> None:
+    contoso.connect()
+    contoso.export(contoso.segment(3))
+    as_user("zoe", "viewer")
+    (audience,) = ci.status(show=lambda _: None).audiences
+    assert (audience.audience, audience.members, audience.note) == ("All", 3, "its connection is not shared with you")
+    assert "111" not in audience.destination
+
+
+def test_who_has_no_connection_is_told_so_when_none_is_named(as_user: Becoming) -> None:
+    contoso.connect()
+    contoso.segment(3)
+    as_user("ann", "contributor")
+    with pytest.raises(AccessError, match="No Microsoft Advertising connection is shared with you; ask an administrat"):
+        ci.export("All")

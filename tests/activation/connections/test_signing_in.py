@@ -1,0 +1,170 @@
+"""Who is signed in for a connection: found, asked, chosen, and never a flow where nobody can answer."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ci_magics.activation.connections import signing_in
+from ci_magics.activation.connections.signing_in import SignInFor, acquire, noted_sign_in
+from ci_magics.errors import SignInError
+from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+DEVICE = SignInFor("c1", "Contoso EU", flow="device")
+Entering = Callable[[str], None]
+
+
+@pytest.fixture
+def endpoints(emulator: RunningEmulator) -> Endpoints:
+    return endpoints_of("emulator", emulator.base_url)
+
+
+@pytest.fixture
+def entering(emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Entering:
+    """Somebody is there, and enters each code that is shown."""
+    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+
+    def enter(sentence: str) -> None:
+        for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
+            emulator.control("POST", "/devicecode", {"user_code": code, "accept": True})
+
+    return enter
+
+
+def silent(sentence: str) -> None:
+    assert "the code" not in sentence
+
+
+def test_who_signed_in_once_is_not_asked_again(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
+) -> None:
+    first = acquire(workspace, DEVICE, endpoints, entering)
+    again = acquire(workspace, DEVICE, endpoints, silent)
+    assert again.token() == first.token()
+    assert emulator.operations().count("DeviceCode") == 1
+
+
+def test_the_tokens_are_kept_privately_for_each_person(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, as_user: Callable[..., Workspace]
+) -> None:
+    acquire(workspace, DEVICE, endpoints, entering)
+    ann = as_user("ann/x", "contributor")
+    assert noted_sign_in(workspace, "c1") is not None
+    assert noted_sign_in(ann, "c1") is None
+    with pytest.raises(SignInError, match="nobody can be asked here"):
+        acquire(ann, DEVICE, endpoints, silent, ask=False)
+    (kept,) = workspace.folder.parent.glob("config/ci-magics/sign-in-*/*.bin")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    in_workspace = b"".join(each.read_bytes() for each in workspace.folder.rglob("*") if each.is_file())
+    for token in re.findall(r'"secret": "([^"]+)"', kept.read_text("utf-8")):
+        assert token.encode() not in in_workspace
+
+
+def test_another_connection_finds_who_is_signed_in_already(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
+) -> None:
+    acquire(workspace, DEVICE, endpoints, entering)
+    acquire(workspace, SignInFor("c2", "Contoso US", flow="device"), endpoints, silent)
+    assert emulator.operations().count("DeviceCode") == 1
+
+
+def test_signing_in_anew_asks_even_though_a_sign_in_is_known(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
+) -> None:
+    acquire(workspace, DEVICE, endpoints, entering)
+    acquire(workspace, DEVICE, endpoints, entering, anew=True)
+    assert emulator.operations().count("DeviceCode") == 2
+
+
+def test_a_sign_in_that_has_ended_is_asked_for_again_where_somebody_can_answer(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
+) -> None:
+    acquire(workspace, DEVICE, endpoints, entering)
+    _let_tokens_end(workspace)
+    fault = {"operation": "Token", "call": 1, "fault": "invalid_grant"}
+    emulator.control("POST", "/faults", [fault])
+    with pytest.raises(SignInError, match="Sign in again"):
+        acquire(workspace, DEVICE, endpoints, silent, ask=False)
+    emulator.control("POST", "/faults", [fault])
+    assert acquire(workspace, DEVICE, endpoints, entering).token()
+
+
+def _let_tokens_end(workspace: Workspace) -> None:
+    """Make every access token on disk one that ended long ago."""
+    (kept,) = workspace.folder.parent.glob("config/ci-magics/sign-in-*/*.bin")
+    kept.write_text(re.sub(r'("expires_on": ")\d+', r"\g<1>1000000000", kept.read_text("utf-8")), "utf-8")
+
+
+@pytest.mark.parametrize("flow", ["device", "browser"])
+def test_a_kernel_that_cannot_ask_never_starts_a_flow(
+    workspace: Workspace,
+    endpoints: Endpoints,
+    emulator: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str,
+) -> None:
+    monkeypatch.setattr(signing_in, "can_ask", lambda: False)
+    with pytest.raises(SignInError, match="nobody can be asked here") as refused:
+        acquire(workspace, SignInFor("c1", "Contoso EU", flow=flow), endpoints, silent)
+    assert "CI_MAGICS_REFRESH_TOKEN" in refused.value.next_step
+    assert not {"DeviceCode", "Authorize", "Token"} & set(emulator.operations())
+
+
+def test_a_device_code_that_fails_says_that_microsoft_advertising_does_not_document_it(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
+) -> None:
+    emulator.control("POST", "/faults", [{"operation": "DeviceCode", "call": 1, "fault": "invalid_grant"}])
+    with pytest.raises(SignInError, match="does not document signing in by a code: if it stays, use --flow browser"):
+        acquire(workspace, DEVICE, endpoints, entering)
+
+
+def test_a_real_refresh_token_is_never_sent_to_the_emulator(
+    workspace: Workspace, endpoints: Endpoints, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "a-real-one")
+    emulator.control("POST", "/settings", {"record_bodies": True})
+    for flow in ("env", None):
+        assert acquire(workspace, SignInFor("c1", "Contoso EU", flow=flow), endpoints, silent).token()
+    assert "a-real-one" not in repr(emulator.control("GET", "/requests"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "local"),
+    [
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({}, False),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4"}, False),
+        ({"DISPLAY": ":0", "JUPYTERHUB_USER": "ann"}, False),
+    ],
+)
+def test_a_browser_is_opened_only_before_the_person(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], local: bool
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "JUPYTERHUB_USER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.get", lambda: object())
+    assert signing_in.is_local() is local
+
+
+def test_two_services_are_signed_in_to_beside_each_other(
+    workspace: Workspace, endpoints: Endpoints, entering: Entering
+) -> None:
+    sandbox = Endpoints(**{**vars(endpoints), "scope": "https://si.ads.microsoft.com/msads.manage"})
+    first = acquire(workspace, DEVICE, endpoints, entering)
+    second = acquire(workspace, SignInFor("i1", "Insights", flow="device"), sandbox, entering)
+    tokens: set[Any] = {first.token(), second.token()}
+    assert len(tokens) == 2

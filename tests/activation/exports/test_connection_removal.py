@@ -1,0 +1,100 @@
+"""A connection goes once every export that uses it is removed or detached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+
+import ci_magics as ci
+from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.verbs import edit_connection
+from ci_magics.activation.exports.connection_removal import remove_connection
+from ci_magics.errors import AccessError, ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("emulator", "workspace")
+
+
+def quietly(_sentence: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.fixture
+def used(workspace: Workspace, emulator: RunningEmulator) -> None:
+    """A connection that two saved exports use."""
+    del workspace, emulator  # they must be there first
+    contoso.connect()
+    made = contoso.segment(3)
+    for name in ("daily", "weekly"):
+        ci.export(made, to=contoso.NAME, save=name, show=quietly)
+
+
+@pytest.mark.usefixtures("used")
+def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
+    with pytest.raises(ConnectionSetupError, match="used by 2 exports: 'daily', 'weekly'") as refused:
+        remove_connection(contoso.NAME)
+    assert '%ci_connect "Contoso EU" --remove --exports detach' in refused.value.next_step
+    with pytest.raises(ConnectionSetupError, match="used by one export: 'weekly'"):
+        remove_connection(contoso.NAME, exports={"daily": "remove"})
+    assert contoso.NAME in ci.open_workspace().connections
+    assert ci.open_workspace().exports.names() == ["daily", "weekly"]
+
+
+@pytest.mark.usefixtures("used")
+def test_each_export_is_removed_or_detached(workspace: Workspace) -> None:
+    said: list[str] = []
+    remove_connection(contoso.NAME, exports={"daily": "remove", "weekly": "detach"}, show=said.append)
+    assert workspace.connections.names() == []
+    (kept,) = workspace.exports
+    assert (kept.name, kept.connection_id) == ("weekly", None)
+    assert len(said) == 2
+    assert [each.verb for each in workspace.audit][-1] == "remove_connection"
+
+
+@pytest.mark.usefixtures("used")
+def test_a_choice_is_remove_or_detach_for_an_export_that_uses_it() -> None:
+    with pytest.raises(ArgumentError, match="cannot be 'delete'"):
+        remove_connection(contoso.NAME, exports="delete")
+    with pytest.raises(NotFoundError, match="not used by an export 'monthly'"):
+        remove_connection(contoso.NAME, exports={"monthly": "detach"})
+
+
+@pytest.mark.usefixtures("used")
+def test_exports_follow_another_name(workspace: Workspace) -> None:
+    edit_connection(contoso.NAME, rename="Europe")
+    assert {each.connection_name for each in workspace.exports} == {"Europe"}
+
+
+def test_what_was_agreed_goes_with_it(workspace: Workspace) -> None:
+    contoso.connect()
+    remove_connection(contoso.NAME)
+    assert len(workspace.connections.consents) == 0
+    assert not contoso.connect(agree=False, accept_terms=False).agreed
+
+
+def test_a_run_on_its_way_keeps_it_until_it_is_finished_or_given_up(emulator: RunningEmulator) -> None:
+    contoso.connect()
+    contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
+    with pytest.raises(Exception, match="resume"):
+        contoso.export(contoso.segment(3))
+    (run,) = ci.open_workspace().runs
+    with pytest.raises(ConnectionSetupError, match=f"The run {run.name} through .* was not finished"):
+        remove_connection(contoso.NAME)
+    withdraw_consents(contoso.NAME, show=quietly)
+    remove_connection(contoso.NAME)
+    with pytest.raises(ExportRefusedError, match="does not exist any more"):
+        contoso.resumed(run.name)
+
+
+def test_only_administrators_remove(as_user: Callable[..., Workspace]) -> None:
+    contoso.connect(share=["contributor"])
+    as_user("ann", "contributor")
+    with pytest.raises(AccessError, match="only administrators may remove a connection"):
+        remove_connection(contoso.NAME)

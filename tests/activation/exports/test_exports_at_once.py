@@ -1,0 +1,102 @@
+"""Eight real kernels at once on saved exports: no change is lost, and nothing runs twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+from holding import HeldClock
+from kernels import Kernels, running_kernels
+
+import ci_magics as ci
+from ci_magics.activation.exports.document import document_of
+from ci_magics.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+EIGHT = 8
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
+    with running_kernels(EIGHT, tmp_path_factory.mktemp("kernels")) as running:
+        yield running
+
+
+@pytest.fixture
+def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
+    assert emulator
+    contoso.connect()
+    for name in ("A", "B", "C"):
+        contoso.segment(4, name=name)
+        ci.export(name, to=contoso.NAME, save=name)
+    return workspace
+
+
+def test_different_changes_of_one_export_all_stand(kernels: Kernels, saved: Workspace) -> None:
+    answers = kernels.at_once(
+        """
+import ci_magics as ci
+changes = [
+    lambda: ci.edit_export("A", mode="add"),
+    lambda: ci.edit_export("A", allow_empty=True),
+    lambda: ci.edit_export("A", allow_shrink=True),
+    lambda: ci.edit_export("A", membership_days=30),
+    lambda: ci.schedule_export("A", at=["06:00"], time_zone="UTC"),
+    lambda: ci.edit_export("A", allow_mixed=True),
+    lambda: ci.edit_export("A", exclude=["B"]),
+    lambda: ci.edit_export("A", scope="customer"),
+]
+for _turn in range(5):
+    changes[number]()
+return number
+"""
+    )
+    assert answers == [("done", number) for number in range(EIGHT)]
+    export = saved.exports["A"]
+    order = document_of(export).order
+    assert (order.mode, order.membership_days, order.scope, order.exclude) == ("add", 30, "Customer", ("B",))
+    assert order.allow_empty
+    assert order.allow_shrink
+    assert order.allow_mixed
+    assert export.schedule is not None
+
+
+def test_one_of_eight_gets_a_name(kernels: Kernels, saved: Workspace) -> None:
+    answers = kernels.at_once('import ci_magics as ci\nreturn ci.duplicate_export("A", "Copy").id')
+    assert [how for how, _what in answers].count("done") == 1
+    assert {what for how, what in answers if how == "refused"} == {"name_taken"}
+    assert saved.exports.names() == ["A", "B", "C", "Copy"]
+
+
+def test_what_is_due_runs_once(kernels: Kernels, saved: Workspace, emulator: RunningEmulator) -> None:
+    now = datetime.now(UTC)
+    since = HeldClock(now - timedelta(hours=2))
+    ci.schedule_export("A", "B", "C", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
+    answers = kernels.at_once(
+        """
+import ci_magics as ci
+report = ci.refresh(due_only=True, show=lambda sentence: None)
+return [each["export"] for each in report.exports]
+"""
+    )
+    assert {what if how == "refused" else "done" for how, what in answers} <= {"refresh_running", "done"}
+    assert sorted(name for how, names in answers if how == "done" for name in names) == ["A", "B", "C"]
+    assert sorted(each.export_name for each in saved.export_runs) == ["A", "B", "C"]
+    assert {each.status for each in saved.export_runs} == {"Completed"}
+    assert emulator.operations().count("AddAudiences") == 3
+
+
+def test_an_export_that_all_run_by_hand_runs_in_one_place_at_a_time(
+    kernels: Kernels, saved: Workspace, emulator: RunningEmulator
+) -> None:
+    answers = kernels.at_once('import ci_magics as ci\nreturn ci.run_export("A", show=lambda sentence: None).status')
+    assert {what for how, what in answers if how == "done"} == {"Completed"}
+    assert {what for how, what in answers if how == "refused"} <= {"export_running"}
+    assert emulator.members("A") == contoso.hashes(4)
+    assert emulator.operations().count("AddAudiences") == 1
+    assert sum(each.accepted for each in saved.export_runs) == 4

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+from sqlalchemy import Engine, event
+
+import ci_magics as ci
+from ci_magics.activation.exports.document import as_magic, document_of
+from ci_magics.activation.exports.saving import detach_export, duplicate_export
+from ci_magics.activation.segments.verbs import delete_segment, rename_segment, segment_usage
+from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
+from ci_magics.workspace.export_models import Export
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+Becoming = Callable[..., "Workspace"]
+
+
+@pytest.fixture(autouse=True)
+def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
+    assert emulator
+    assert workspace
+    contoso.connect(share=["contributor"])
+    contoso.segment(5)
+
+
+def saved(name: str = "Weekly", *segments: str, **options: object) -> Export:
+    kept = ci.export(*(segments or ("All",)), to=contoso.NAME, save=name, **options)  # type: ignore[arg-type]
+    assert isinstance(kept, Export)
+    return kept
+
+
+def test_saving_sends_nothing(workspace: Workspace, emulator: RunningEmulator) -> None:
+    before = emulator.operations()
+    export = saved(mode="add", membership_days=30)
+    assert emulator.operations() == before
+    assert emulator.audiences() == {}
+    assert workspace.exports["Weekly"] == export
+    assert workspace.exports.names() == ["Weekly"]
+    assert repr(export) == "Export 'Weekly': 'All' to Contoso EU"
+    document = document_of(export)
+    assert (document.segments, document.order.mode, document.order.membership_days) == (("All",), "add", 30)
+    assert list(workspace.runs) == []
+    assert list(workspace.export_runs) == []
+
+
+def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Workspace) -> None:
+    def asked() -> int:
+        statements: list[str] = []
+        listener = (Engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+        event.listen(*listener)
+        assert len(ci.list_exports()) == len(workspace.exports.names())
+        event.remove(*listener)
+        return len(statements)
+
+    saved()
+    ci.run_export("Weekly")
+    ci.schedule_export("Weekly", at=["06:30"])
+    few = asked()
+    for number in range(5):
+        duplicate_export("Weekly", f"Copy {number}")
+        ci.run_export(f"Copy {number}")
+    assert asked() == few
+
+
+def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspace) -> None:
+    ci.connect("Another", customer_id="222", account_id="112")
+    ci.export("All", to="Another", save="Later")
+    with pytest.raises(ci.CiError, match="so nothing was sent"):
+        ci.run_export("Later")
+    assert [(each.status, each.export_name) for each in workspace.export_runs] == [("Skipped", "Later")]
+
+
+def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) -> None:
+    run = ci.export("All", to=contoso.NAME, save="Weekly", run=True)
+    assert isinstance(run, ci.Run)
+    assert emulator.members("All") == contoso.hashes(5)
+    entry = workspace.export_runs[run.name]
+    assert (entry.status, entry.accepted, entry.members, entry.trigger) == ("Completed", 5, 5, "manual")
+    assert entry.id == run.id
+
+
+def test_a_saved_export_runs_as_it_was_saved(emulator: RunningEmulator) -> None:
+    saved()
+    ci.run_export("Weekly")
+    contoso.segment(7)
+    assert ci.run_export("Weekly").accepted == 2
+    assert emulator.members("All") == contoso.hashes(7)
+
+
+def test_saving_what_is_saved_changes_nothing_and_another_configuration_is_said(workspace: Workspace) -> None:
+    said: list[str] = []
+    first = saved()
+    assert saved(show=said.append) == first
+    assert said == []
+    second = saved(mode="add", show=said.append)
+    assert said == ["The export 'Weekly' was replaced; its schedule stays."]
+    assert second.id == first.id
+    assert document_of(workspace.exports["Weekly"]).order.mode == "add"
+
+
+def test_saving_with_a_dry_run_is_a_usage_error() -> None:
+    with pytest.raises(ArgumentError, match="Leave out --dry-run or --save"):
+        saved(dry_run=True)
+
+
+@pytest.mark.parametrize("name", ["", " ", "run", "Run-All", "show", "x" * 129])
+def test_a_name_may_not_be_empty_long_or_a_verb(name: str, workspace: Workspace) -> None:
+    with pytest.raises(ArgumentError, match="Choose another one"):
+        saved(name)
+    assert list(workspace.exports) == []
+
+
+def test_a_segment_too_large_for_the_original_is_said(workspace: Workspace) -> None:
+    workspace.segments.put(replace(workspace.segments["All"], rows=500_001))
+    said: list[str] = []
+    saved(show=said.append)
+    assert said[0].startswith("The segment 'All' has 500\u2009001 profiles: fine here")
+
+
+def test_exports_follow_a_renamed_segment(workspace: Workspace) -> None:
+    contoso.segment(2, name="Opted out")
+    saved("Weekly", "All", exclude=["Opted out"])
+    rename_segment("All", "Everybody")
+    rename_segment("Opted out", "Left")
+    export = workspace.exports["Weekly"]
+    assert (export.segments, export.excluded) == (("Everybody",), ("Left",))
+    assert ci.run_export("Weekly").status == "Completed"
+
+
+def test_a_segment_that_an_export_uses_is_not_deleted() -> None:
+    contoso.segment(2, name="Opted out")
+    saved("Weekly", "All", exclude=["Opted out"])
+    for name in ("All", "Opted out"):
+        assert segment_usage(name).exports == ("Weekly",)
+        with pytest.raises(SegmentError, match="is used by 'Weekly'"):
+            delete_segment(name)
+    assert "saved exports: 'Weekly'" in repr(segment_usage("All"))
+
+
+def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emulator: RunningEmulator) -> None:
+    saved()
+    connection = workspace.connections[contoso.NAME]
+    assert [each.name for each in workspace.exports.where(connection_id=connection.id)] == ["Weekly"]
+    [export] = detach_export("Weekly")
+    assert export.connection == "No connection"
+    assert workspace.exports.where(connection_id=connection.id) == []
+    with pytest.raises(ExportRefusedError, match="has no connection, so it does not run"):
+        ci.run_export("Weekly")
+    assert emulator.audiences() == {}
+    assert saved().connection == contoso.NAME
+
+
+def test_a_duplicate_stands_for_itself(workspace: Workspace) -> None:
+    saved()
+    duplicate_export("Weekly", "Monthly")
+    saved(mode="add")
+    assert document_of(workspace.exports["Monthly"]).order.mode == "mirror"
+    with pytest.raises(ArgumentError, match="already"):
+        duplicate_export("Weekly", "Monthly")
+
+
+def test_an_export_runs_in_one_place_at_a_time(workspace: Workspace) -> None:
+    export = saved()
+    workspace.locks.take(f"export:{export.id}", "another")
+    with pytest.raises(ExportRefusedError, match="is running already, started by"):
+        ci.run_export("Weekly")
+    workspace.locks.release("another")
+    assert ci.run_export("Weekly").status == "Completed"
+
+
+def test_a_guard_that_stops_it_is_a_skip_with_its_reason(workspace: Workspace) -> None:
+    saved()
+    ci.run_export("Weekly")
+    contoso.segment(1)
+    with pytest.raises(ExportRefusedError, match="more than half"):
+        ci.run_export("Weekly")
+    entry = list(workspace.export_runs)[-1]
+    assert entry.status == "Skipped"
+    assert "4 of 5 members would leave" in entry.reason
+    assert entry.finished_at is not None
+
+
+def test_a_failure_is_written_down_with_its_reason(workspace: Workspace, emulator: RunningEmulator) -> None:
+    saved()
+    emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 1, "fault": "106"}])
+    with pytest.raises(ci.CiError):
+        ci.run_export("Weekly")
+    [entry] = workspace.export_runs
+    assert (entry.status, entry.retry_at) == ("Failed", None)
+    assert "106" in entry.reason
+
+
+def test_what_does_not_exist_is_named() -> None:
+    saved()
+    with pytest.raises(NotFoundError, match="Did you mean 'Weekly'"):
+        ci.run_export("Wekly")
+
+
+def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
+    saved()
+    as_user("ann", "viewer")
+    for act in (saved, lambda: ci.run_export("Weekly"), lambda: duplicate_export("Weekly", "Mine")):
+        with pytest.raises(AccessError):
+            act()
+    as_user("bob", "contributor")
+    assert ci.run_export("Weekly").status == "Completed"
+
+
+def test_the_line_that_saves_the_same_is_shown() -> None:
+    contoso.segment(2, name="Opted out")
+    export = saved("Every week", "All", exclude=["Opted out"], mode="add", allow_empty=True, scope="customer")
+    assert as_magic(export) == (
+        '%ci_export All --to "Contoso EU" --save "Every week" --mode add --scope customer '
+        '--exclude "Opted out" --allow-empty'
+    )

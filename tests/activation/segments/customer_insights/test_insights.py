@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contoso import connect
+
+import ci_magics as ci
+from ci_magics.activation.connections import signing_in
+from ci_magics.activation.connections.accounts import list_accounts
+from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.segments.customer_insights.verbs import sign_out
+from ci_magics.activation.segments.definitions import Definition
+from ci_magics.activation.segments.segments import refresh_segment
+from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.activation.segments.customer_insights.source import Insights
+    from ci_magics.workspace.store import Workspace
+
+NAME = "Male under 40"
+THERE = "Male_under_40"
+ROUTES = ("rest", "csv", "dataverse")
+
+
+def settings(emulator: RunningEmulator, **values: Any) -> None:
+    emulator.control("POST", "/settings", values)
+
+
+def made(source: Insights, via: str | None = "rest", name: str = THERE, **options: Any) -> Any:
+    return ci.segment(NAME, source.segment(name, via=via), **options)
+
+
+def members_there(emulator: RunningEmulator, name: str = THERE) -> dict[str, str | None]:
+    """Return the addresses of a segment's members by their ids, as the emulator hands them out."""
+    found: dict[str, str | None] = {}
+    query = f"$filter=IsMemberOfSegment('{name}')&$select=CustomerId,EMail&$top=10000&$skip="
+    while True:
+        rows = emulator.insights(f"/data/Customer?{query}{len(found)}").json()["value"]
+        if not rows:
+            return found
+        found |= {row["CustomerId"]: row["EMail"] for row in rows}
+
+
+def kept(workspace: Workspace, name: str = NAME) -> dict[str, str | None]:
+    """Return the basic hashes of a segment of ours by its keys."""
+    batches = workspace.snapshots.batches(workspace.segments[name].id, ["key", "sha256_basic"])
+    return {
+        key: value and value.hex()
+        for batch in batches
+        for key, value in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+    }
+
+
+def spooled(workspace: Workspace) -> list[str]:
+    return workspace.spool.names("reading-")
+
+
+def test_an_instance_is_found_by_its_name_and_remembered(source: Insights, workspace: Workspace) -> None:
+    assert repr(source) == "EMULATOR: Customer Insights 'Contoso'"
+    assert workspace.insights.names() == ["Contoso"]
+    assert ci.insights().name == "Contoso"
+
+
+def test_an_instance_that_is_not_there_gets_the_nearest(source: Insights) -> None:
+    assert source
+    with pytest.raises(NotFoundError, match="Did you mean 'Contoso'"):
+        ci.insights("Contso")
+
+
+def test_a_wrong_subscription_key_is_said(
+    source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
+) -> None:
+    assert source
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key[::-1])
+    with pytest.raises(SignInError, match="does not accept the subscription key"):
+        ci.insights("Contoso")
+
+
+def test_an_emulator_of_somebody_else_is_asked_at_the_address_that_needs_no_key(
+    source: Insights, monkeypatch: pytest.MonkeyPatch, emulator: RunningEmulator
+) -> None:
+    assert source
+    monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
+    without = ci.insights("Contoso")
+    for via in ROUTES:
+        assert made(without, via).rows == len(members_there(emulator))
+    assert without.refresh(THERE, wait=False).refreshing
+
+
+def test_a_real_instance_is_not_asked_without_its_key(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY", raising=False)
+    monkeypatch.setattr("ci_magics.activation.segments.customer_insights.services.remembered", lambda _name: None)
+    with pytest.raises(SignInError, match="Set CI_MAGICS_SUBSCRIPTION_KEY"):
+        ci.insights("Contoso", environment="production", client_id="1", workspace=workspace)
+
+
+def test_segments_are_listed_with_state_and_count(source: Insights, workspace: Workspace) -> None:
+    listed = source.segments().to_frame().set_index("name")
+    assert listed.loc["All_customers", "members"] == 5_000
+    assert listed.loc["Lapsed", "state"] == "inactive"
+    assert listed.loc["Broken", "status"] == "Failed"
+    assert listed.loc["Key_accounts", "type"] == "Account"
+    assert THERE in workspace.insights["Contoso"].known_segments
+    assert "Male under 40" in repr(source.segments())
+
+
+def test_what_customer_insights_knows_of_its_past_and_future(source: Insights) -> None:
+    history = source.history(THERE)
+    assert len(history) > 3
+    assert history == sorted(history)
+    assert {members for _moment, members in history} == {source.segment(THERE).members}
+    (schedule,) = source.schedules()
+    assert schedule.is_active
+    assert schedule.crons == ("0 0 2 * * *",)
+
+
+@pytest.mark.parametrize("via", ROUTES)
+def test_each_route_brings_the_same_members(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace, via: str
+) -> None:
+    segment = made(source, via)
+    there = members_there(emulator)
+    assert segment.rows == len(there)
+    assert segment.email == "EMail"
+    assert segment.key == "CustomerId"
+    ours = kept(workspace)
+    assert ours.keys() == there.keys()
+    plain = {key: email for key, email in there.items() if email and email == email.strip().lower() and ours[key]}
+    assert len(plain) > len(there) / 3
+    assert all(ours[key] == hashlib.sha256(email.encode()).hexdigest() for key, email in plain.items())
+    assert spooled(workspace) == []
+
+
+@pytest.mark.parametrize("via", ROUTES)
+def test_addresses_are_counted_the_same_by_each_route(source: Insights, via: str) -> None:
+    direct = ci.preview(made(source, "rest")).to_frame()
+    assert ci.preview(made(source, via)).to_frame().equals(direct)
+
+
+def test_only_the_columns_that_are_needed_are_asked_for(source: Insights, emulator: RunningEmulator) -> None:
+    settings(emulator, record_bodies=True)
+    made(source, "rest")
+    asked = [each for each in emulator.control("GET", "/requests?since=0") if each["operation"] == "GetData"]
+    assert asked
+    assert source.services.insights.entity(source.record.instance_id).attributes[0].name == "CustomerId"
+
+
+def test_the_address_is_found_by_what_it_means_and_can_be_named(source: Insights) -> None:
+    assert made(source).email == "EMail"
+    assert made(source, email="EMail").email == "EMail"
+    with pytest.raises(SegmentError, match=r"There is no column 'Email'\. Did you mean 'EMail'"):
+        made(source, email="Email")
+
+
+def test_a_segment_of_accounts_is_refused_in_the_words_of_the_original(source: Insights) -> None:
+    with pytest.raises(SegmentError) as refused:
+        made(source, name="Key_accounts")
+    assert refused.value.sentence == (
+        "The following segment isn't eligible for this export destination: 'Key accounts'. "
+        "Choose only segments of type Customer and try again."
+    )
+
+
+def test_a_segment_that_is_not_there_gets_the_nearest(source: Insights) -> None:
+    with pytest.raises(NotFoundError, match="Did you mean 'Male_under_40'"):
+        source.segment("Male_under_4")
+    with pytest.raises(ArgumentError, match="Did you mean 'rest'"):
+        source.segment(THERE, via="rset")
+
+
+def test_conditions_and_other_keys_are_refused(source: Insights) -> None:
+    with pytest.raises(ArgumentError, match="taken as it is"):
+        made(source, where="TotalSpend > 5")
+    with pytest.raises(ArgumentError, match="known by their CustomerId"):
+        made(source, key="ContactId")
+
+
+def test_how_fresh_the_members_are_is_said(source: Insights, emulator: RunningEmulator) -> None:
+    said: list[str] = []
+    ci.segment(NAME, source.segment(THERE), show=said.append)
+    assert said[0].startswith("'Male under 40' is as Customer Insights refreshed it, ")
+    emulator.control("POST", "/clock", {"advance_hours": 24})
+    lapsed = "\n".join(source.segment("Lapsed").freshness())
+    assert "was never refreshed" in lapsed
+    assert "inactive" in lapsed
+    assert "last refresh failed" in "\n".join(source.segment("Broken").freshness())
+
+
+def test_a_refresh_is_waited_for(
+    source: Insights, emulator: RunningEmulator, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings(emulator, refresh_seconds=3600)
+    running = source.refresh(THERE, wait=False)
+    assert "A refresh is running" in repr(running)
+    assert "--wait" in repr(source.segment(THERE))
+    before = source.segment(THERE).refreshed
+    monkey = iter([1.0])
+
+    def advance(_wait: float) -> None:
+        if next(monkey, None):
+            emulator.control("POST", "/clock", {"advance_hours": 2})
+
+    source.services.insights.conversation.clock.sleep = advance  # type: ignore[method-assign]
+    ready = source.segment(THERE, wait=True)
+    assert not ready.refreshing
+    assert "Waiting for the refresh of 'Male under 40' in Customer Insights, asked for at " in capsys.readouterr().out
+    assert ready.refreshed is not None
+    assert before is not None
+    assert ready.refreshed > before
+    assert waits == []
+
+
+def test_a_refresh_that_fails_is_said(source: Insights, emulator: RunningEmulator) -> None:
+    settings(emulator, refresh_seconds=0)
+    with pytest.raises(ServiceError, match="could not refresh 'Broken'"):
+        source.refresh("Broken")
+
+
+def test_such_a_segment_is_dynamic_and_read_again_by_a_refresh(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    made(source, "csv")
+    definition = Definition.model_validate(workspace.segments[NAME].definition["source"])
+    assert (definition.kind, definition.source, definition.instance, definition.via) == (
+        "insights",
+        THERE,
+        "Contoso",
+        "csv",
+    )
+    settings(emulator, customers=9_000)
+    assert refresh_segment(NAME).rows == len(members_there(emulator)) > 1_000
+
+
+def test_a_refresh_without_a_change_says_nothing_of_one(source: Insights, workspace: Workspace) -> None:
+    for via in ("rest", "csv"):
+        first = made(source, via)
+        said: list[str] = []
+        assert refresh_segment(NAME, show=said.append).id == first.id
+        assert not any("was replaced" in sentence for sentence in said)
+    assert len(workspace.segments) == 1
+
+
+def test_rows_without_the_attribute_are_without_an_address(source: Insights, emulator: RunningEmulator) -> None:
+    usual = ci.preview(made(source)).to_frame()
+    emulator.fault("GetData", "no_email", indexes=[0, 1, 2])
+    fewer = ci.preview(made(source)).to_frame()
+    assert not fewer.equals(usual)
+    assert source.segment(THERE).members == source.workspace.segments[NAME].rows
+
+
+def test_a_segment_that_is_deleted_while_being_read_leaves_ours_as_it_was(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    before = made(source)
+    emulator.fault("GetData", "segment_deleted", call=4)
+    with pytest.raises(SegmentError, match="was deleted in Customer Insights while it was being read"):
+        made(source)
+    assert workspace.segments[NAME].id == before.id
+    assert spooled(workspace) == []
+
+
+def test_members_that_are_missing_are_noticed(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    settings(emulator, next_link="none")
+    before = made(source)
+    insights = source.services.insights
+    ask = insights.conversation.get
+
+    def short(operation: str, url: str, headers: Any = None) -> Any:
+        body = ask(operation, url, headers)
+        if "$skip=200" in url:
+            body["value"] = body["value"][:-3]
+        if "/data/" in url and int(url.rpartition("$skip=")[2]) > 200:
+            body["@odata.count"] += 3
+        return body
+
+    insights.conversation.get = short  # type: ignore[method-assign]
+    with pytest.raises(SegmentError, match="has 743 members, and sent"):
+        made(source)
+    assert workspace.segments[NAME].id == before.id
+
+
+def test_how_many_members_have_come_is_reported(source: Insights) -> None:
+    for via in ROUTES:
+        seen: list[Any] = []
+        made(source, via, progress=seen.append)
+        assert seen[-1].done == seen[-1].total == source.segment(THERE).members
+        assert [each.done for each in seen] == sorted(each.done for each in seen)
+
+
+def test_a_person_who_is_forgotten_is_in_no_interrupted_reading(
+    source: Insights, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    emulator.fault("GetData", "http_403", call=5)
+    with pytest.raises(ServiceError):
+        made(source)
+    assert spooled(workspace)
+    forget(sha256=hashlib.sha256(b"jan@contoso.com").hexdigest(), show=lambda _sentence: None)
+    assert spooled(workspace) == []
+
+
+def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+    asked: list[str] = []
+
+    def enter(sentence: str) -> None:
+        for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
+            asked.append(code)
+            emulator.control("POST", "/devicecode", {"user_code": code, "accept": True})
+
+    connect(flow="device", show=enter)
+    assert len(asked) == 1
+    source = ci.insights("Contoso", flow="device", show=enter)
+    assert len(asked) == 2
+    assert {each.signed_in_at is None for each in list_accounts()} == {False}
+    ci.segment(NAME, source.segment(THERE, via="dataverse"))
+    ci.insights("Contoso", show=enter)
+    assert len(asked) == 2
+    sign_out("Contoso")
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_in, "can_ask", lambda: False)
+        with pytest.raises(SignInError, match="Nobody is signed in to 'Customer Insights Contoso'"):
+            ci.insights("Contoso")
+    assert workspace.insights.names() == ["Contoso"]
+
+
+def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmulator, workspace: Workspace) -> None:
+    emulator.fault("GetData", "http_403", call=5)
+    with pytest.raises(ServiceError):
+        made(source)
+    assert spooled(workspace)
+    domains = {email.rpartition("@")[2] for email in members_there(emulator).values() if email and "@" in email}
+    written = [path.read_bytes() for path in Path(workspace.folder).rglob("*") if path.is_file()]
+    for email in filter(None, members_there(emulator).values()):
+        if "@" in email:
+            assert not any(email.encode() in content for content in written)
+    assert domains
