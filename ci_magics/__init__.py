@@ -65,9 +65,9 @@ if TYPE_CHECKING:
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
-    from ci_magics.segmentation.quick import quick_segments as quick_segments
-    from ci_magics.segmentation.rule_counts import inspect_rules as inspect_rules
-    from ci_magics.segmentation.rules import Rule as Rule
+    from ci_magics.segmentation.quick.segments import quick_segments as quick_segments
+    from ci_magics.segmentation.rules.counts import inspect_rules as inspect_rules
+    from ci_magics.segmentation.rules.rule import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
     from ci_magics.workspace.export_models import Export as Export
     from ci_magics.workspace.models import Connection as Connection
@@ -79,7 +79,7 @@ _HOMES = {
     "Coverage": "matching.coverage",
     "Export": "workspace.export_models",
     "Plan": "activation.plan",
-    "Rule": "segmentation.rules",
+    "Rule": "segmentation.rules.rule",
     "Run": "activation.run",
     "Segment": "segmentation.segment",
     "activate_segment": "activation.segments.verbs",
@@ -102,7 +102,7 @@ _HOMES = {
     "export_run_details": "activation.exports.history",
     "forget": "activation.forgetting.forgetting",
     "insights": "activation.segments.customer_insights.opening",
-    "inspect_rules": "segmentation.rule_counts",
+    "inspect_rules": "segmentation.rules.counts",
     "list_exports": "activation.exports.listing",
     "list_accounts": "activation.connections.accounts",
     "list_segments": "activation.segments.listing",
@@ -110,7 +110,7 @@ _HOMES = {
     "open_workspace": "workspace.store",
     "overlap": "activation.segments.overlap",
     "preview": "activation.planning.previews",
-    "quick_segments": "segmentation.quick",
+    "quick_segments": "segmentation.quick.segments",
     "refresh": "activation.refreshing.refreshing",
     "refresh_segment": "activation.segments.segments",
     "remove_connection": "activation.exports.connection_removal",

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from ci_magics.segmentation.rule_tree import (
+from ci_magics.segmentation.rules.tree import (
     FRAGMENTS,
     NULL_TESTS,
     TEXTUAL,

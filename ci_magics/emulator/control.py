@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 from importlib.resources import files
 from typing import Any
 
-from ci_magics.emulator import device
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import is_number, read_faults
 from ci_magics.emulator.people import People
 from ci_magics.emulator.replies import Refusal, Reply
+from ci_magics.emulator.sign_in import device
 from ci_magics.emulator.state import EMAIL_NAMES, Settings, World
 
 MAX_HOURS = 100_000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ci_magics.emulator.codes import NAMES
-from ci_magics.emulator.insights_faults import (
+from ci_magics.emulator.insights.faults import (
     DATAVERSE_OPERATIONS,
     INSIGHTS_FAULTS,
     INSIGHTS_OPERATIONS,

@@ -9,10 +9,10 @@ from typing import Any
 
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
-from ci_magics.emulator.insights_faults import cut, is_insights, service_fault
-from ci_magics.emulator.insights_replies import storage_error
-from ci_magics.emulator.oauth_replies import invalid_grant
+from ci_magics.emulator.insights.faults import cut, is_insights, service_fault
+from ci_magics.emulator.insights.replies import storage_error
 from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
+from ci_magics.emulator.sign_in.replies import invalid_grant
 from ci_magics.emulator.state import World
 
 HUGE = 5_000_000

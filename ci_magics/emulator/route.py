@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.replies import Reply
@@ -27,3 +28,13 @@ def route(operation: str, method: str, path: str, handler: Handler | None) -> Ro
     """Build a route; ``{name}`` stands for one part of the path, ``{name*}`` for all that follows."""
     pattern = re.sub(r"\{(\w+)\*\}", r"(?P<\1>.+)", path)
     return Route(operation, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern) + r"\Z"), handler)
+
+
+def late(module: str, function: str) -> Handler:
+    """Return an operation of a module that is slow to import, so that it is not needed to start."""
+
+    def handler(world: World, call: Call) -> Reply:
+        reply: Reply = getattr(import_module(f"ci_magics.emulator.{module}"), function)(world, call)
+        return reply
+
+    return handler

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from ci_magics.emulator import advertising, bulk, control, customers, device, insights_routes, oauth, user_data
+from ci_magics.emulator import control
+from ci_magics.emulator.advertising import audiences, bulk, customers, user_data
+from ci_magics.emulator.dataverse import routes as dataverse_routes
+from ci_magics.emulator.insights import routes as insights_routes
 from ci_magics.emulator.route import Route
 from ci_magics.emulator.route import route as _route
+from ci_magics.emulator.sign_in import device, oauth
 
 _CAMPAIGN = "/CampaignManagement/v13"
 _CUSTOMER = "/CustomerManagement/v13"
 _BULK = "/Bulk/v13"
 
 SERVICES = (
-    _route("AddAudiences", "POST", f"{_CAMPAIGN}/Audiences", advertising.add_audiences),
-    _route("UpdateAudiences", "PUT", f"{_CAMPAIGN}/Audiences", advertising.update_audiences),
-    _route("DeleteAudiences", "DELETE", f"{_CAMPAIGN}/Audiences", advertising.delete_audiences),
-    _route("GetAudiencesByIds", "POST", f"{_CAMPAIGN}/Audiences/QueryByIds", advertising.get_audiences),
+    _route("AddAudiences", "POST", f"{_CAMPAIGN}/Audiences", audiences.add_audiences),
+    _route("UpdateAudiences", "PUT", f"{_CAMPAIGN}/Audiences", audiences.update_audiences),
+    _route("DeleteAudiences", "DELETE", f"{_CAMPAIGN}/Audiences", audiences.delete_audiences),
+    _route("GetAudiencesByIds", "POST", f"{_CAMPAIGN}/Audiences/QueryByIds", audiences.get_audiences),
     _route("ApplyCustomerListUserData", "POST", f"{_CAMPAIGN}/CustomerListUserData/Apply", user_data.apply_user_data),
     _route("ApplyCustomerListItems", "POST", f"{_CAMPAIGN}/CustomerListItems/Apply", user_data.apply_items),
     _route("GetUser", "POST", f"{_CUSTOMER}/User/Query", customers.get_user),
@@ -31,6 +35,7 @@ SERVICES = (
     _route("DeviceLogin", "GET", "/devicelogin", device.show_page),
     _route("DeviceLogin", "POST", "/devicelogin", device.take_answer),
     *insights_routes.ROUTES,
+    *dataverse_routes.ROUTES,
 )
 CONTROL = (
     _route("", "GET", "/_emulator/audiences", control.audiences),

@@ -17,11 +17,12 @@ import tornado.netutil
 import tornado.web
 from tornado.log import app_log
 
-from ci_magics.emulator import bulk, injection
+from ci_magics.emulator import injection
+from ci_magics.emulator.advertising import bulk
 from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
-from ci_magics.emulator.insights_replies import failure_at
+from ci_magics.emulator.insights.replies import failure_at
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault
 from ci_magics.emulator.route import Route
 from ci_magics.emulator.routes import find_route

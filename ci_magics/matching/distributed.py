@@ -61,7 +61,7 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
 
 def match_frame(profiles: pd.DataFrame, *, email: str, key: str) -> pd.DataFrame:
     """Match a pandas frame of profiles; see `match_arrow`."""
-    from ci_magics.segmentation.frames import as_table
+    from ci_magics.segmentation.sources.frames import as_table
 
     _require_columns(list(profiles.columns), email, key)
     table = as_table(profiles, list(dict.fromkeys([email, key])))

@@ -16,7 +16,7 @@ from ci_magics.matching.normalize import rules_of
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.text_column import text_column
-from ci_magics.segmentation.rows import BATCH
+from ci_magics.segmentation.sources.rows import BATCH
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")

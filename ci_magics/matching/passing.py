@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ci_magics.matching.matched import match_batches, matched_schema
 from ci_magics.matching.tally import Tally
-from ci_magics.segmentation.rows import Rows
+from ci_magics.segmentation.sources.rows import Rows
 
 
 class Passing(Protocol):

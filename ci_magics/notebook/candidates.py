@@ -12,7 +12,7 @@ from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
 from ci_magics.notebook.stored_names import Stored
 from ci_magics.segmentation.columns import quoted
-from ci_magics.segmentation.frame_kinds import is_frame, known_columns
+from ci_magics.segmentation.sources.frame_kinds import is_frame, known_columns
 from ci_magics.workspace.access import Role
 
 _TAIL = re.compile(r"[\w.]*$")

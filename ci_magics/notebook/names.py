@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
 from ci_magics.notebook.words import Word
-from ci_magics.segmentation.frame_kinds import is_frame
+from ci_magics.segmentation.sources.frame_kinds import is_frame
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
@@ -81,7 +81,7 @@ def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
         return word
     if word.text in variables:
         return variables[word.text]
-    from ci_magics.segmentation.streams import is_path
+    from ci_magics.segmentation.sources.streams import is_path
 
     if is_path(word.text):
         return word.text
@@ -108,8 +108,8 @@ def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = 
     NotFoundError
         A table's name is nearly the name of a frame.
     """
-    from ci_magics.segmentation.sources import referenced_tables
-    from ci_magics.segmentation.streams import is_path
+    from ci_magics.segmentation.sources.queries import referenced_tables
+    from ci_magics.segmentation.sources.streams import is_path
 
     names = frame_names(variables)
     by_folded = {name.casefold(): name for name in reversed(names)}  # SQL does not tell cases apart
@@ -137,7 +137,8 @@ def parameters_of(sql: str, variables: Mapping[str, Any], *, in_database: bool =
     NotFoundError
         There is no such variable.
     """
-    from ci_magics.segmentation import databases, sources
+    from ci_magics.segmentation.sources import databases
+    from ci_magics.segmentation.sources import queries as sources
 
     names_in = databases.parameter_names if in_database else sources.parameter_names
     names = [name for name in names_in(sql) if name.isidentifier()]

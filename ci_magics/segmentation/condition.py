@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.segmentation.columns import mentions
-from ci_magics.segmentation.sandbox import sandbox
-from ci_magics.segmentation.sql_errors import condition_error
+from ci_magics.segmentation.sources.sandbox import sandbox
+from ci_magics.segmentation.sources.sql_errors import condition_error
 
 _PROFILES = "profiles"
 _POSITION = "position in the batch"

@@ -10,8 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError, refuse_address, without_addresses
-from ci_magics.segmentation import frames as any_frame
-from ci_magics.segmentation import sources
 from ci_magics.segmentation.columns import (
     consent_columns,
     find_email_column,
@@ -20,13 +18,15 @@ from ci_magics.segmentation.columns import (
     mentions,
     require_column,
 )
-from ci_magics.segmentation.databases import Source, query_database
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.rows import Rows, repetition
-from ci_magics.segmentation.rule_rows import Circumstances, read_rows
-from ci_magics.segmentation.rule_tree import Node
-from ci_magics.segmentation.rules import Rule
-from ci_magics.segmentation.set_algebra import Joinable, member
+from ci_magics.segmentation.rules.rows import Circumstances, read_rows
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.set_algebra import Joinable, member
+from ci_magics.segmentation.rules.tree import Node
+from ci_magics.segmentation.sources import frames as any_frame
+from ci_magics.segmentation.sources import queries as sources
+from ci_magics.segmentation.sources.databases import Source, query_database
+from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text, key_type
 from ci_magics.showing.html_table import fields_table
 from ci_magics.showing.shown import Shown

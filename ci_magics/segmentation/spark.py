@@ -17,13 +17,13 @@ import pyarrow as pa
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import consent_columns, find_email_column, key_candidates, mentions, require_column
 from ci_magics.segmentation.condition import Condition
-from ci_magics.segmentation.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
-from ci_magics.segmentation.rule_condition import RuleCondition
-from ci_magics.segmentation.sandbox import sandbox
+from ci_magics.segmentation.rules.condition import RuleCondition
 from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeats, require_name
-from ci_magics.segmentation.sources import referenced_tables, refuse_parameters
+from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
+from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
+from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.values import is_text, key_type
 
 #: What our own code on an executor said; it quotes no value.

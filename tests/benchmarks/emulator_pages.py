@@ -12,10 +12,11 @@ from typing import Any
 
 from measuring import machine, median, memory
 
-from ci_magics.emulator import dataverse, selection
 from ci_magics.emulator.call import Call
-from ci_magics.emulator.data_pages import get_data
-from ci_magics.emulator.partitions import get_partition
+from ci_magics.emulator.dataverse import tables as dataverse
+from ci_magics.emulator.insights.data_pages import get_data
+from ci_magics.emulator.insights.partitions import get_partition
+from ci_magics.emulator.invented import selection
 from ci_magics.emulator.state import DATAVERSE, INSIGHTS, World
 
 MEMBERS = "IsMemberOfSegment('All_customers')"

@@ -19,7 +19,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_the_emulator_shares_no_code_with_the_client() -> None:
-    names = {name for path in (PACKAGE / "emulator").glob("*.py") for name in imported(path)}
+    names = {name for path in (PACKAGE / "emulator").rglob("*.py") for name in imported(path)}
     assert names
     assert all(name.startswith("ci_magics.emulator") for name in names)
 

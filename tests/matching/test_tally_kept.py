@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.tally_kept import named_again, read_back, written
-from ci_magics.segmentation.records import batch_of_records, record_schema
+from ci_magics.segmentation.sources.records import batch_of_records, record_schema
 
 SCHEMA = record_schema({"key": False, "email": False})
 DOMAINS = ["contoso.com", "fabrikam.com", "jansen.example", "deboer.example"]

@@ -18,13 +18,13 @@ from ci_magics.notebook.forms.segment import SegmentForm
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS
 from ci_magics.notebook.segment_magic import COMMAND
 from ci_magics.sample import customers
-from ci_magics.segmentation.rule_tree import Join, Operator
-from ci_magics.segmentation.rule_types import Kind
+from ci_magics.segmentation.rules.kinds import Kind
+from ci_magics.segmentation.rules.tree import Join, Operator
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-    from ci_magics.segmentation.rule_tree import Node
+    from ci_magics.segmentation.rules.tree import Node
     from ci_magics.workspace.store import Workspace
 
 RULE = '(Country is any of NL, BE and TotalSpend > 100) union (Orders >= 3 and not City starts with "A")'

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.databases import query_database
+from ci_magics.segmentation.sources.databases import query_database
 
 
 @pytest.fixture(params=["adbc", "sqlalchemy"])

@@ -17,7 +17,7 @@ from contoso import people
 
 import ci_magics as ci
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources import query, read_columns
+from ci_magics.segmentation.sources.queries import query, read_columns
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.ruling import require_key
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rules import Rule
-from ci_magics.segmentation.sources import referenced_tables
-from ci_magics.segmentation.streams import is_path
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.sources.queries import referenced_tables
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 

@@ -12,8 +12,8 @@ from sqlalchemy.engine import make_url
 
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import names_somebody
-from ci_magics.segmentation.sources import referenced_tables
-from ci_magics.segmentation.streams import is_path
+from ci_magics.segmentation.sources.queries import referenced_tables
+from ci_magics.segmentation.sources.streams import is_path
 
 Kind = Literal["files", "sql", "database", "segments", "insights"]
 Value = bool | int | float | dt.datetime | dt.date | str | None

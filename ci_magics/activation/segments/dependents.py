@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from ci_magics.activation.segments.definitions import Definition, segments_used
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rule_tree import renamed
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.tree import renamed
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 

@@ -13,11 +13,11 @@ from ci_magics.activation.segments.key_set import KeySet, key_sets
 from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.quick_lines import Line, LinesOfColumn, names_people, usable
-from ci_magics.segmentation.rows import Rows, repetition
-from ci_magics.segmentation.rule_types import types_of
+from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
+from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.segment import Segment
-from ci_magics.segmentation.sources import columns_of, read_columns
+from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import Share, counted
 from ci_magics.showing.shown import Shown

@@ -14,8 +14,8 @@ from ci_magics.activation.segments.verbs import note_count
 from ci_magics.clock import present
 from ci_magics.errors import without_people
 from ci_magics.matching.passing import Passing
-from ci_magics.segmentation.sandbox import sandbox
 from ci_magics.segmentation.segment import Segment
+from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace

@@ -14,9 +14,8 @@ from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.passing import MatchedBefore, Passing, PassingHere
 from ci_magics.matching.spark import matched_on_spark
-from ci_magics.segmentation.frames import is_spark
-from ci_magics.segmentation.rule_condition import RuleCondition
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.condition import RuleCondition
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import (
     ROW_NUMBER,
     Profiles,
@@ -25,9 +24,10 @@ from ci_magics.segmentation.segment import (
     build_segment_from_rule,
     build_segment_from_sql,
 )
-from ci_magics.segmentation.sources import referenced_tables
+from ci_magics.segmentation.sources.frames import is_spark
+from ci_magics.segmentation.sources.queries import referenced_tables
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
-from ci_magics.segmentation.streams import is_path
 from ci_magics.workspace.store import Workspace
 
 

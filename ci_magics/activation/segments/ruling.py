@@ -8,10 +8,10 @@ from typing import Any
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import kept_keys
-from ci_magics.segmentation.rule_rows import Circumstances, joining_key
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rows import Circumstances, joining_key
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
-from ci_magics.segmentation.streams import is_path
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 

@@ -18,12 +18,12 @@ from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.segmentation.columns import quoted
-from ci_magics.segmentation.databases import Source
-from ci_magics.segmentation.rules import Rule, as_rule
+from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.segment import (
     Segment,
 )
-from ci_magics.segmentation.sources import is_frame
+from ci_magics.segmentation.sources.databases import Source
+from ci_magics.segmentation.sources.queries import is_frame
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord

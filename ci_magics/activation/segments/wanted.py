@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ci_magics.segmentation.databases import Source
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.sources.databases import Source
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from ci_magics.errors import SegmentError
 from ci_magics.notebook.forms.fields import button, row, show
 from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
-from ci_magics.segmentation.rule_tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Step
+from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Step
 
 _MATCHES = [
     ("all of these hold", "all"),

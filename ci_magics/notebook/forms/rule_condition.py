@@ -12,7 +12,8 @@ from ci_magics.errors import SegmentError
 from ci_magics.notebook.forms.fields import button, offer, row, show
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.rule_entries import ListEntry, ValueEntry, labels_of, month_picker, unfinished
-from ci_magics.segmentation.rule_tree import (
+from ci_magics.segmentation.rules.kinds import MOMENTS, NUMBERS, Kind
+from ci_magics.segmentation.rules.tree import (
     CALENDAR,
     FRAGMENTS,
     NULL_TESTS,
@@ -22,8 +23,7 @@ from ci_magics.segmentation.rule_tree import (
     Member,
     Operator,
 )
-from ci_magics.segmentation.rule_types import MOMENTS, NUMBERS, Kind
-from ci_magics.segmentation.rule_writer import WORDING
+from ci_magics.segmentation.rules.writer import WORDING
 
 _SMALL = {"description_width": "initial"}
 

@@ -12,7 +12,7 @@ from ci_magics.errors import CiError
 from ci_magics.notebook.forms.fields import page
 from ci_magics.notebook.forms.live import Stopped
 from ci_magics.notebook.forms.segment_source import SegmentSource
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace
 

@@ -13,9 +13,9 @@ import ipywidgets as widgets
 
 from ci_magics.errors import SegmentError
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.segmentation.rule_tree import NULL_TESTS, Operator
-from ci_magics.segmentation.rule_types import Kind
-from ci_magics.segmentation.rule_writer import MONTHS
+from ci_magics.segmentation.rules.kinds import Kind
+from ci_magics.segmentation.rules.tree import NULL_TESTS, Operator
+from ci_magics.segmentation.rules.writer import MONTHS
 
 _ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[^\s@,;]")
 _HINTS = {

@@ -7,7 +7,7 @@ import html
 from ci_magics.activation.segments.ruling import circumstances
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.segment_source import SegmentSource
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.workspace.store import Workspace
 
 _PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 6px;color:inherit;background:transparent"

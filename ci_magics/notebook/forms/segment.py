@@ -19,8 +19,8 @@ from ci_magics.notebook.forms.segment_fields import INSIGHTS, SEGMENTS, SegmentF
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.notebook.forms.typed_segment import TypedSegment
-from ci_magics.segmentation.rule_types import Kind
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.kinds import Kind
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace

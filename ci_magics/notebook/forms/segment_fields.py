@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import dropdown, entry, offer, show
 from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
-from ci_magics.segmentation.streams import is_path
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.showing.numbers import counted
 
 FILES = "(files)"

@@ -8,12 +8,12 @@ from typing import Any
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import find_email_column, key_candidates
-from ci_magics.segmentation.frames import is_frame, is_spark
-from ci_magics.segmentation.rows import Rows
-from ci_magics.segmentation.rule_choices import FIRST_ROWS, value_choices
-from ci_magics.segmentation.rule_counter import RuleCounter
-from ci_magics.segmentation.rule_types import Kind, types_of
-from ci_magics.segmentation.sources import columns_of, read_columns
+from ci_magics.segmentation.rules.choices import FIRST_ROWS, value_choices
+from ci_magics.segmentation.rules.counter import RuleCounter
+from ci_magics.segmentation.rules.kinds import Kind, types_of
+from ci_magics.segmentation.sources.frames import is_frame, is_spark
+from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.rows import Rows
 
 _ADDRESS = re.compile(r"\S@\S")
 

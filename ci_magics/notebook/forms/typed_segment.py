@@ -10,7 +10,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
-from ci_magics.segmentation.rules import Rule
+from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace
 

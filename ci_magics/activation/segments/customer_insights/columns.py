@@ -10,7 +10,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.microsoft.dataverse import PREFIX
 from ci_magics.microsoft.insights_values import CUSTOMER_ID, Entity
 from ci_magics.segmentation.columns import consent_columns, find_email_column, list_columns, quoted, require_column
-from ci_magics.segmentation.records import record_schema
+from ci_magics.segmentation.sources.records import record_schema
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from ci_magics.microsoft.partitions import (
     read_partition,
 )
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.reading import reading
-from ci_magics.segmentation.records import csv_batches, csv_columns, record_schema
+from ci_magics.segmentation.sources.reading import reading
+from ci_magics.segmentation.sources.records import csv_batches, csv_columns, record_schema
 
 AT_ONCE = 4
 _T = TypeVar("_T")

@@ -14,7 +14,7 @@ from ci_magics.errors import ServiceError
 from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, folded
 from ci_magics.microsoft.paging import Page
-from ci_magics.segmentation.records import batch_of_records
+from ci_magics.segmentation.sources.records import batch_of_records
 
 #: Far below the 52 concurrent requests that Dataverse takes of one person.
 _AT_ONCE = 4

@@ -19,7 +19,7 @@ from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.partitions import PartitionStream
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.rows import Rows, repetition
+from ci_magics.segmentation.sources.rows import Rows, repetition
 
 #: So many profiles are matched at once, or as many as came in so many seconds: what a crash can lose.
 _ENOUGH_ROWS = 10_000

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.microsoft.customer_insights import CustomerInsights
-from ci_magics.segmentation.records import batch_of_records
+from ci_magics.segmentation.sources.records import batch_of_records
 
 VIAS = ("rest", "csv", "dataverse")
 

@@ -1,0 +1,1 @@
+"""Microsoft Advertising: Customer Match lists, their members, and the Bulk service."""

@@ -1,0 +1,85 @@
+"""Campaign Management: members applied to a list, up to a thousand at a time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ci_magics.emulator.advertising.checks import check_account
+from ci_magics.emulator.advertising.lists import find
+from ci_magics.emulator.call import Call, long_id, optional_list, required_object
+from ci_magics.emulator.replies import Reply, api_fault_detail, batch_error
+from ci_magics.emulator.state import Audience, World
+
+LIMIT = 1000
+ACTIONS = ("Add", "Remove", "Replace")
+HASH = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def apply_user_data(world: World, call: Call) -> Reply:
+    """Answer ApplyCustomerListUserData: good items are applied, bad ones named by their index."""
+    check_account(world, call)
+    data = required_object(call.json(), "CustomerListUserData")
+    audience = find(world, call, long_id(data.get("AudienceId"), "AudienceId"))
+    if audience is None:
+        raise api_fault_detail(8000)
+    if data.get("ActionType") not in ACTIONS:
+        raise api_fault_detail(8001)
+    if data.get("CustomerListItemSubType") != "Email":
+        raise api_fault_detail(8002)
+    items = _items(data)
+    check_terms(world, data.get("AcceptCustomerMatchTerm"))
+    bad = {index for index, item in enumerate(items) if not isinstance(item, str) or not HASH.match(item)}
+    left_out = bad | call.refused
+    members = {bytes.fromhex(item) for index, item in enumerate(items) if index not in left_out}
+    _change(audience, data["ActionType"], members)
+    note_change(world, audience)
+    return Reply({"PartialErrors": [batch_error(8004, index) for index in sorted(bad)]})
+
+
+def apply_items(world: World, call: Call) -> Reply:
+    """Answer ApplyCustomerListItems, which Microsoft has deprecated and whose model has no items."""
+    check_account(world, call)
+    audience = required_object(call.json(), "CustomerListAudience")
+    if find(world, call, long_id(audience.get("Id"), "Id")) is None:
+        raise api_fault_detail(8000)
+    raise api_fault_detail(204)
+
+
+def accepts_terms(world: World, flag: Any) -> bool:
+    """Tell whether data may be added: accepted in the call, or earlier in the web page when the call is silent."""
+    return flag is True or (flag is None and world.settings.terms_accepted)
+
+
+def check_terms(world: World, flag: Any) -> None:
+    """Require the Customer Match terms."""
+    if flag is not None and not isinstance(flag, bool):
+        raise api_fault_detail(201, "AcceptCustomerMatchTerm must be a boolean.")
+    if not accepts_terms(world, flag):
+        raise api_fault_detail(8003)
+
+
+def note_change(world: World, audience: Audience) -> None:
+    """Forget the size that was counted; counting begins when a list is filled for the first time."""
+    audience.measured = None
+    if audience.first_filled is None and len(audience.members):
+        audience.first_filled = world.clock.now()
+
+
+def _change(audience: Audience, action: str, members: set[bytes]) -> None:
+    """Add, remove or replace; adding one that is there and removing one that is not does nothing."""
+    if action == "Remove":
+        audience.members.remove(members)
+        return
+    if action == "Replace":
+        audience.members.clear()
+    audience.members.add(members)
+
+
+def _items(data: dict[str, Any]) -> list[Any]:
+    items = optional_list(data, "CustomerListItems")
+    if not items:
+        raise api_fault_detail(206)
+    if len(items) > LIMIT:
+        raise api_fault_detail(6999)  # which code the real service uses is not documented: our guess
+    return items

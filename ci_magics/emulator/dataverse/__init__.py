@@ -1,0 +1,1 @@
+"""Dataverse, as far as Customer Insights fills it."""

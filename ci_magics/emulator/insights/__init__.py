@@ -1,0 +1,1 @@
+"""Customer Insights: instances, segments, entities, members, jobs and schedules."""

@@ -1,0 +1,181 @@
+"""Which rows a question is about: members of segments, filters, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ci_magics.emulator.invented import population, rowsets
+from ci_magics.emulator.invented.attributes import ALL_ATTRIBUTES
+from ci_magics.emulator.invented.drawing import Rows
+from ci_magics.emulator.odata.filters import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
+from ci_magics.emulator.odata.filters import names as names_in
+
+if TYPE_CHECKING:
+    from ci_magics.emulator.state import World
+
+ACCOUNTS = 12
+_TYPES: dict[str, tuple[type, ...]] = {
+    "Edm.String": (str,),
+    "Edm.DateTimeOffset": (str,),
+    "Edm.Int64": (int, float),
+    "Edm.Double": (int, float),
+    "Edm.Boolean": (bool,),
+}
+_KEPT_BYTES = 500_000_000
+_COMPARED: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "eq": lambda left, right: left.eq_missing(right),
+    "ne": lambda left, right: left.ne_missing(right),
+    "gt": lambda left, right: left > right,
+    "ge": lambda left, right: left >= right,
+    "lt": lambda left, right: left < right,
+    "le": lambda left, right: left <= right,
+    "contains": lambda left, right: left.str.to_lowercase().str.contains(right.str.to_lowercase(), literal=True),
+    "startswith": lambda left, right: left.str.starts_with(right),
+    "endswith": lambda left, right: left.str.ends_with(right),
+}
+
+
+def members(world: World, name: str) -> Rows:
+    """Return the rows of a segment as it was evaluated last, in order; an unknown or inactive one has none."""
+    return kept(world, ("members", name), lambda: _members(world, name))
+
+
+def matching(world: World, condition: Condition | None, order: tuple[str, bool] | None = None) -> Rows:
+    """Return the customers for whom a condition holds, in the order of the rows or of an attribute.
+
+    Parameters
+    ----------
+    order
+        An attribute, and whether its values descend.
+    """
+    if condition is None and order is None:
+        size = world.settings.customers
+        return kept(world, ("all",), lambda: population.span(0, size))
+    # By its writing, since 1, 1.0 and True are equal but do not mean the same here.
+    return kept(world, (repr(condition), order), lambda: _ordered(_matching(world, condition), order))
+
+
+def populated(world: World) -> tuple[str, ...]:
+    """Return the names of the segments that have been evaluated and are not set aside."""
+    found = world.insights.segments.values()
+    return tuple(each.name for each in found if each.state != "inactive" and each.evaluated is not None)
+
+
+def united(world: World, names: tuple[str, ...]) -> Rows:
+    """Return the rows that are in any of some segments, each once."""
+    if len(names) == 1:
+        return members(world, names[0])
+    nobody = population.span(0, 0)
+    return kept(
+        world, ("united", names), lambda: np.unique(np.concatenate([nobody, *(members(world, each) for each in names)]))
+    )
+
+
+def belongs(rows: Rows, of: Rows) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether it is among others, which are in order."""
+    if not len(of):
+        return np.zeros(len(rows), dtype=np.bool_)
+    places = np.searchsorted(of, rows).clip(max=len(of) - 1)
+    found: npt.NDArray[np.bool_] = of[places] == rows
+    return found
+
+
+def kept(world: World, key: Any, make: Callable[[], Rows]) -> Rows:
+    """Return what was selected before under a key, else what is made now; the latest few are kept."""
+    known = world.insights.selections
+    key = (world.settings.customers, key)
+    if key not in known:
+        made = make()
+        while known and made.nbytes + sum(each.nbytes for each in known.values()) > _KEPT_BYTES:
+            del known[next(iter(known))]
+        known[key] = made
+    else:
+        known[key] = known.pop(key)
+    found: Rows = known[key]
+    return found
+
+
+def _members(world: World, name: str) -> Rows:
+    segment = world.insights.segments.get(name)
+    nobody = population.span(0, 0)
+    if segment is None or segment.state == "inactive" or segment.evaluated is None:
+        return nobody
+    size = world.settings.customers
+    if segment.membership_type != "Customer":
+        return population.span(size, size + ACCOUNTS)
+    try:
+        expression, attributes = rowsets.expression(segment.evaluated, world.clock.now())
+    except rowsets.RuleError:
+        return nobody
+    if not attributes:
+        return population.span(0, size)
+    return _where(size, expression, attributes)
+
+
+def _where(size: int, expression: pl.Expr, attributes: set[str]) -> Rows:
+    try:
+        found = [
+            rows[population.profiles(rows, sorted(attributes)).select(expression).to_series().to_numpy()]
+            for rows in population.chunks(size)
+        ]
+    except pl.exceptions.PolarsError:
+        raise FilterError("a value does not fit its attribute") from None
+    return np.concatenate([population.span(0, 0), *found])
+
+
+def _matching(world: World, condition: Condition | None) -> Rows:
+    size = world.settings.customers
+    match condition:
+        case None:
+            return population.span(0, size)
+        case Membership():
+            found = members(world, condition.segment)
+            return found[found < size]
+        case Both(operator="and"):
+            left = _matching(world, condition.left)
+            return left[belongs(left, _matching(world, condition.right))]
+        case Both():
+            return np.union1d(_matching(world, condition.left), _matching(world, condition.right))
+        case Not():
+            return np.setdiff1d(population.span(0, size), _matching(world, condition.condition))
+        case OneOf(name="CustomerId") | Comparison(operator="eq", name="CustomerId"):
+            values = condition.values if isinstance(condition, OneOf) else (condition.value,)
+            rows = {population.row_of(str(value), size) for value in values} - {None}
+            return np.array(sorted(row for row in rows if row is not None), dtype=np.uint64)
+    return _where(size, _expression(condition), names_in(condition))
+
+
+def _expression(condition: OneOf | Comparison) -> pl.Expr:
+    column = pl.col(condition.name)
+    values = condition.values if isinstance(condition, OneOf) else (condition.value,)
+    if not all(value is None or type(value) in _TYPES[ALL_ATTRIBUTES[condition.name].data_type] for value in values):
+        raise FilterError(f"a value does not fit {condition.name}")
+    if isinstance(condition, OneOf):
+        return column.is_in(list(condition.values), nulls_equal=True)
+    return _COMPARED[condition.operator](column, pl.lit(condition.value)).fill_null(value=False)
+
+
+def _ordered(rows: Rows, order: tuple[str, bool] | None) -> Rows:
+    if order is None:
+        return rows
+    name, descending = order
+    values = [population.profiles(rows[start : start + 100_000], [name]) for start in range(0, len(rows), 100_000)]
+    if not values:
+        return rows
+    places = pl.concat(values).to_series().arg_sort(descending=descending, nulls_last=descending)
+    found: Rows = rows[places.to_numpy()]
+    return found
+
+
+def problem(query: dict[str, Any], now: float) -> str | None:
+    """Return what keeps a segment's definition from being evaluated."""
+    try:
+        rowsets.expression(query, now)
+    except rowsets.RuleError as error:
+        return f"{error} is not understood."
+    return None

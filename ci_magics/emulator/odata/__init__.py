@@ -1,0 +1,1 @@
+"""OData, as far as both services understand it: options, filters and pages."""

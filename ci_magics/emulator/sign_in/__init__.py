@@ -1,0 +1,1 @@
+"""Microsoft Entra: whoever signs in, and which service a token is for."""

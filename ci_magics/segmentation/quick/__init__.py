@@ -1,0 +1,1 @@
+"""Segments that a column proposes: its most frequent values, or its percentiles."""

@@ -1,0 +1,183 @@
+"""Quick segments: the top values of a category or the percentiles of a number, each one line to a segment."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import require_column
+from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
+from ci_magics.segmentation.rules.kinds import ColumnType, types_of
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.tree import Condition, Operator
+from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.rows import Rows
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
+
+_HEADS = ("", "Value", "Profiles", "Share", "Rule")
+
+
+@dataclass(frozen=True)
+class QuickSegment:
+    """One value or range of a column.
+
+    Parameters
+    ----------
+    value
+        In words.
+    profiles
+        How many have it.
+    share
+        Of all profiles, from 0 to 1.
+    rule
+        What makes a segment of it.
+    """
+
+    value: str
+    profiles: int
+    share: float
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class QuickSegments(Shown):
+    """The values or ranges of a column, each with its size and its rule; ``quick[0]`` is the rule of the first.
+
+    Parameters
+    ----------
+    column
+        The column.
+    profiles
+        How many profiles there are at all.
+    empty
+        How many of them have no value.
+    lines
+        Values from the most frequent on, ranges from the least on.
+    """
+
+    column: str
+    profiles: int
+    empty: int
+    lines: tuple[QuickSegment, ...]
+
+    def rule(self, number: int) -> Rule:
+        """Return the rule of a line, for ``ci.segment(name, frame, rule=...)``.
+
+        Raises
+        ------
+        SegmentError
+            There is no such line.
+        """
+        try:
+            return self.lines[number].rule
+        except IndexError:
+            raise SegmentError(
+                f"There is no line {number}.", f"The lines are 0 to {len(self.lines) - 1}.", code="no_line"
+            ) from None
+
+    def __getitem__(self, number: int) -> Rule:
+        return self.rule(number)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return (each.rule for each in self.lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each line: value, profiles, share, and the rule's text."""
+        rows = [(each.value, each.profiles, each.share, each.rule.text) for each in self.lines]
+        return pd.DataFrame(rows, columns=["value", "profiles", "share", "rule"])
+
+    def __repr__(self) -> str:
+        return f"{self._title()}\n{text_table(_HEADS, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{html.escape(self._title())}</b>{table(_HEADS, self._rows())}"
+
+    def _title(self) -> str:
+        counts = f"{counted(self.profiles)} profiles, {counted(self.empty)} without a value"
+        return f"Quick segments of {self.column}: {counts}"
+
+    def _rows(self) -> list[tuple[int, str, int, str, str]]:
+        return [
+            (number, each.value, each.profiles, f"{each.share:.1%}", each.rule.text)
+            for number, each in enumerate(self.lines)
+        ]
+
+
+def quick_segments(frame: Any, column: str, *, percentiles: Sequence[float] = PERCENTILES) -> QuickSegments:
+    """Return the ten most frequent values of a category, or the ranges between percentiles of a number, date or time.
+
+    The sizes are those of segments made of the same frame. It is read twice, batch by batch. Of more than 262,144
+    numbers the percentiles are those of a fair sample; among more than 50,000 different values, two whose counts differ
+    by less than one in 50,000 of the profiles may be taken for each other.
+
+    Parameters
+    ----------
+    frame
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
+    column
+        The column.
+    percentiles
+        Between which the ranges of a number lie, in percent.
+
+    Raises
+    ------
+    SegmentError
+        The column does not exist, holds addresses, or nothing that can be chosen.
+    """
+    name = require_column(columns_of(frame), column)
+    rows = read_columns(frame, [name], None)
+    kind = types_of(rows.schema)[name]
+    if not usable(kind):
+        raise SegmentError(
+            f"The column {name} holds {rows.schema.field(name).type} values, of which no quick segments can be made.",
+            "Choose a column of texts, numbers, dates, or true and false.",
+            code="quick_type",
+        )
+    lines = _lines(rows, name, kind, percentiles)
+    if names_people(lines):
+        raise SegmentError(
+            f"The column {name} holds e-mail addresses or hashes, each of which stands for one person.",
+            "Choose a column of which many people have the same value, such as a country.",
+            code="quick_addresses",
+        )
+    return _counted(rows, name, lines)
+
+
+def _lines(rows: Rows, column: str, kind: ColumnType, percentiles: Sequence[float]) -> list[Line]:
+    seen = LinesOfColumn(column, kind)
+    for batch in rows.read([column]):
+        seen.add(batch.column(0))
+    return seen.lines(sorted(percentiles))
+
+
+def _counted(rows: Rows, column: str, lines: Sequence[Line]) -> QuickSegments:
+    """Count what each rule chooses, as making a segment of it would."""
+    empty = Rule(root=Condition(column=column, operator=Operator.NULL))
+    tests = [rule.to_expression(rows.schema) for rule in (empty, *(line.rule for line in lines))]
+    counts, total = [0] * len(tests), 0
+    for batch in rows.read([column]):
+        found = pl.DataFrame(pl.from_arrow(batch)).select(
+            test.sum().alias(str(place)) for place, test in enumerate(tests)
+        )
+        counts = [count + more for count, more in zip(counts, found.row(0), strict=True)]
+        total += batch.num_rows
+    sized = [
+        QuickSegment(line.value, count, count / max(total, 1), line.rule)
+        for line, count in zip(lines, counts[1:], strict=True)
+        if count
+    ]
+    if lines and isinstance(lines[0].rule.root, Condition) and lines[0].rule.root.operator is Operator.EQUALS:
+        sized.sort(key=lambda each: -each.profiles)
+    return QuickSegments(column, total, counts[0], tuple(sized))

@@ -1,0 +1,150 @@
+"""How many profiles each part of a rule chooses, by itself and together with what stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ci_magics.errors import without_addresses
+from ci_magics.segmentation.columns import require_column
+from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
+from ci_magics.segmentation.rules.rule import Rule, as_rule
+from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
+from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.showing.html_table import table
+from ci_magics.showing.shown import Shown
+from ci_magics.showing.text_table import text_table
+
+_HEADS = ("", "Rule", "Profiles", "Cumulative")
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """One part of a rule.
+
+    Parameters
+    ----------
+    joined
+        How it is joined to what stands before it: ``and``, ``or``, ``union``, ``intersect``, ``except``; empty for
+        the first.
+    rule
+        Its text.
+    profiles
+        How many fulfil it.
+    cumulative
+        How many fulfil the rule up to it.
+    """
+
+    joined: str
+    rule: str
+    profiles: int
+    cumulative: int
+
+
+@dataclass(frozen=True)
+class Inspection(Shown):
+    """The counts of a rule's parts, and how many profiles there are at all."""
+
+    total: int
+    counts: tuple[RuleCount, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with a row for each part."""
+        return pd.DataFrame([vars(each) for each in self.counts])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parts with their counts."""
+        return {
+            "rules": [dict(zip(("joined", "rule", "profiles", "cumulative"), row, strict=True)) for row in self._rows()]
+        }
+
+    def __repr__(self) -> str:
+        return text_table(_HEADS, self._rows())
+
+    def _repr_html_(self) -> str:
+        return table(_HEADS, self._rows())
+
+    def _rows(self) -> list[tuple[str, str, int, int]]:
+        parts = [(each.joined, without_addresses(each.rule), each.profiles, each.cumulative) for each in self.counts]
+        return [("", "all profiles", self.total, self.total), *parts]
+
+
+def inspect_rules(
+    frame: Any, rules: Rule | str | Sequence[Rule | str], given: Circumstances | None = None
+) -> Inspection:
+    """Count what each part of a rule chooses.
+
+    Parameters
+    ----------
+    frame
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
+    rules
+        A rule, of which each part is counted: those joined by and, or, union, intersect, except. Several rules are
+        counted as if they were intersected.
+    given
+        The key, the day and earlier segments. With a key profiles are counted, without one rows.
+
+    Raises
+    ------
+    SegmentError
+        A rule does not fit the frame.
+    """
+    given = given or Circumstances()
+    whole = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
+    rule = as_rule(whole)
+    names = columns_of(frame)
+    used = [require_column(names, name) for name in (*rule.columns, *([given.key] if given.key else []))]
+    used = list(dict.fromkeys(used or names[:1]))
+    rows = read_columns(frame, used, None)
+    table = pa.Table.from_batches(rows.read(used), pa.schema([rows.schema.field(name) for name in used]))
+    rule.check(table.schema, today=given.today)
+    parts = _parts(rule.root)
+    counts = []
+    for number, (word, part) in enumerate(parts, start=1):
+        alone, together = Rule(root=part), Rule(root=_first(rule.root, number))
+        profiles, cumulative = (_count(table, each, given) for each in (alone, together))
+        counts.append(RuleCount(word, alone.text, profiles, cumulative))
+    return Inspection(_profiles(table, given.key), tuple(counts))
+
+
+def _intersected(rules: Sequence[Rule]) -> Rule:
+    if len(rules) == 1:
+        return rules[0]
+    steps = tuple(Step(join=Join.INTERSECT, rule=rule.root) for rule in rules[1:])
+    return Rule(root=Joined(first=rules[0].root, steps=steps))
+
+
+def _parts(root: Node) -> list[tuple[str, Node]]:
+    """Return the parts of a rule, each with the word that joins it."""
+    match root:
+        case AllOf() | AnyOf():
+            word = "and" if isinstance(root, AllOf) else "or"
+            return [("", root.rules[0]), *((word, rule) for rule in root.rules[1:])]
+        case Joined():
+            return [("", root.first), *((str(step.join), step.rule) for step in root.steps)]
+        case _:
+            return [("", root)]
+
+
+def _first(root: Node, count: int) -> Node:
+    """Return a rule of which only the first parts are left."""
+    match root:
+        case AllOf() | AnyOf() if count > 1:
+            return root.model_copy(update={"rules": root.rules[:count]})
+        case Joined() if count > 1:
+            return root.model_copy(update={"steps": root.steps[: count - 1]})
+        case _:
+            return _parts(root)[0][1]
+
+
+def _count(table: pa.Table, rule: Rule, given: Circumstances) -> int:
+    return _profiles(table.filter(fulfilled(table, rule, given)), given.key)
+
+
+def _profiles(table: pa.Table, key: str | None) -> int:
+    return table.num_rows if key is None else int(pc.count_distinct(table[key]).as_py())

@@ -1,0 +1,130 @@
+"""Which rows of a frame fulfil a rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.segmentation.columns import key_candidates, require_column
+from ci_magics.segmentation.rules.kinds import Kind, types_of
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.rows import Rows, repetition
+
+
+def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
+    return keys
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a rule is evaluated with, beside the frame.
+
+    Parameters
+    ----------
+    key
+        The column on which sets of profiles are joined; without one each row stands for itself.
+    today
+        The day on which the last days end.
+    members
+        Keys of earlier segments by name.
+    as_kept
+        How a frame's keys look where those of segments are kept.
+    """
+
+    key: str | None = None
+    today: dt.date | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
+    as_kept: Callable[[pa.Array | pa.ChunkedArray], Any] = _as_they_are
+
+
+def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> Rows:
+    """Return some columns of the rows that fulfil a rule, in the frame's order.
+
+    Parameters
+    ----------
+    frame
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
+    columns
+        The columns to read.
+    rule
+        The rule; only the columns that it uses are read beside those.
+    given
+        The key, the day, and earlier segments.
+
+    Raises
+    ------
+    SegmentError
+        The rule does not fit the frame.
+    """
+    rows, needed = _source(frame, columns, rule, given)
+    if _needs_all_at_once(rule, rows, given):
+        table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
+        return Rows.of(table.filter(fulfilled(table, rule, given)).select(columns))
+    fulfilled(rows.schema.empty_table(), rule, given)  # whatever is wrong with the rule is said before reading
+
+    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in rows.read(needed):
+            yield batch.filter(fulfilled(batch, rule, given)).select(list(wanted))
+
+    return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
+
+
+def _source(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> tuple[Rows, list[str]]:
+    """Return a frame's rows, and the columns to read of them."""
+    names = columns_of(frame)
+    for name in rule.columns:
+        require_column(names, name)
+    needed = list(dict.fromkeys([*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]))
+    return read_columns(frame, needed, None), needed
+
+
+def _needs_all_at_once(rule: Rule, rows: Rows, given: Circumstances) -> bool:
+    """Tell whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
+    return rule.joins_sets and given.key is not None and repetition(rows, given.key) != (0, 0)
+
+
+def joining_key(frame: Any, asked: str | None) -> str | None:
+    """Return the column on which sets of profiles are joined.
+
+    It is the one asked for, else the first that is named like a key and is different for each row, else none.
+
+    Raises
+    ------
+    SegmentError
+        The column asked for does not exist.
+    """
+    names = columns_of(frame)
+    if asked is not None:
+        return require_column(names, asked)
+    candidates = key_candidates(names)
+    if not candidates:
+        return None
+    rows = read_columns(frame, candidates, None)
+    types = types_of(rows.schema, candidates)
+    fitting = [name for name in candidates if types[name].kind not in (Kind.TRUTH, Kind.OTHER)]
+    return next((name for name in fitting if repetition(rows, name) == (0, 0)), None)
+
+
+def fulfilled(table: pa.Table | pa.RecordBatch, rule: Rule, given: Circumstances) -> pa.Array:
+    """Return for each row of a table whether it fulfils a rule; see `read_rows`."""
+    read, key = table.select(list(rule.columns)), given.key if rule.needs_key else None
+    if key is not None:
+        kept = _unused(rule.columns)
+        read, key = read.append_column(kept, given.as_kept(table.column(key))), kept
+    chosen = rule.to_expression(read.schema, today=given.today, key=key, members=given.members)
+    rows = pl.DataFrame(pl.from_arrow(read)) if read.num_columns else pl.DataFrame({"": range(table.num_rows)})
+    return rows.select(chosen.alias("chosen"))["chosen"].to_arrow()
+
+
+def _unused(columns: Sequence[str]) -> str:
+    """Return a name that no column of a rule has: the key may be kept otherwise than it is compared."""
+    name = "key"
+    while name in columns:
+        name += "_"
+    return name

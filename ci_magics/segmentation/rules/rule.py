@@ -1,0 +1,210 @@
+"""Rules: what a person says of the profiles of a segment, as a tree, a text, SQL, an expression and JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from ci_magics.errors import SegmentError, without_addresses
+from ci_magics.segmentation.columns import no_column
+from ci_magics.segmentation.rules.check import check_conditions
+from ci_magics.segmentation.rules.expression import ExpressionWriter
+from ci_magics.segmentation.rules.kinds import types_of
+from ci_magics.segmentation.rules.meaning import Test, meaning
+from ci_magics.segmentation.rules.members import require_members
+from ci_magics.segmentation.rules.possible import check_possible
+from ci_magics.segmentation.rules.reader import read
+from ci_magics.segmentation.rules.set_algebra import Joinable
+from ci_magics.segmentation.rules.sql import RuleSql, SqlWriter
+from ci_magics.segmentation.rules.tree import MOST_DEPTH, Condition, Joined, Member, Node, depth, walk
+from ci_magics.segmentation.rules.writer import write
+from ci_magics.segmentation.sources.frames import column_names
+from ci_magics.showing.shown import Shown, plain
+
+
+class Rule(Shown, Joinable, BaseModel):
+    """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
+
+    An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;
+    ``not`` turns that round, so that ``not Country equals NL`` holds where the country is not known. Times are
+    compared in the zone of their column; with a date they are compared by their day.
+
+    Parameters
+    ----------
+    version
+        Of the document.
+    root
+        The tree.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    root: Node
+
+    @model_validator(mode="after")
+    def _require_shallow(self) -> Rule:
+        if depth(self.root) > MOST_DEPTH:
+            raise SegmentError(
+                f"Rules are nested more than {MOST_DEPTH} deep.", "Make it a few segments.", code="rule_too_deep"
+            )
+        return self
+
+    def as_node(self) -> Node:
+        """Return the tree."""
+        return self.root
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """Read a rule's text.
+
+        Raises
+        ------
+        SegmentError
+            The text is no rule; the error points to the place.
+        """
+        return cls(root=read(text))
+
+    @classmethod
+    def from_json(cls, document: str | bytes) -> Rule:
+        """Read a rule that was saved.
+
+        Raises
+        ------
+        SegmentError
+            The document is not a rule, or one of a newer version.
+        """
+        try:
+            return cls.model_validate_json(document)
+        except ValidationError as error:
+            raise _not_a_rule(error) from None
+
+    def to_json(self) -> str:
+        """Return the rule as a document that can be saved."""
+        return self.model_dump_json()
+
+    @property
+    def text(self) -> str:
+        """The rule as a person writes it; reading it gives the same rule."""
+        return write(self.root)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Rule: {without_addresses(self.text)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the text, and what it uses."""
+        return {"text": without_addresses(self.text), "columns": plain(self.columns), "segments": plain(self.segments)}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it uses, in order."""
+        return tuple(dict.fromkeys(each.column for each in walk(self.root) if isinstance(each, Condition)))
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The earlier segments that it uses, in order."""
+        return tuple(dict.fromkeys(each.segment for each in walk(self.root) if isinstance(each, Member)))
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether it joins sets of profiles, which is done on the key."""
+        return any(isinstance(each, Member | Joined) for each in walk(self.root))
+
+    @property
+    def joins_sets(self) -> bool:
+        """Whether a profile may be chosen for what another row of the same key says."""
+        return any(isinstance(each, Joined) for each in walk(self.root))
+
+    def to_expression(
+        self,
+        source: Any,
+        *,
+        today: dt.date | None = None,
+        key: str | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> pl.Expr:
+        """Return the rule as a Polars expression that is true or false for each row.
+
+        Parameters
+        ----------
+        source
+            The frame it is for, or the Arrow schema of one.
+        today
+            The day on which the last days end; needed only by rules about them.
+        key
+            The column on which sets of profiles are joined; without one each row stands for itself.
+        members
+            Keys of earlier segments by name, as an Arrow column, a Polars Series or a list.
+
+        Raises
+        ------
+        SegmentError
+            The rule does not fit the frame, can never be true, or needs a key or a segment that was not given.
+        """
+        test = self.check(source, today=today)
+        keys = require_members(self.segments, members or {}, source, key)
+        return ExpressionWriter(test, key, keys).write(self.root)
+
+    def to_sql(
+        self, source: Any, *, today: dt.date | None = None, key: str | None = None, table: str = "profiles"
+    ) -> RuleSql:
+        """Return the rule as SQL for DuckDB: a condition with bound values; see `to_expression`.
+
+        Parameters
+        ----------
+        source, today, key
+            As for `to_expression`.
+        table
+            The name under which DuckDB knows the frame.
+        """
+        test = self.check(source, today=today)
+        require_members(self.segments, dict.fromkeys(self.segments, ()), source, key)
+        return SqlWriter(test, table, key).rule(self.root)
+
+    def check(self, source: Any, *, today: dt.date | None = None) -> Callable[[Condition], Test]:
+        """Find what is wrong with the rule for a frame, without running it.
+
+        Raises
+        ------
+        SegmentError
+            A column is missing, a value or an operator does not fit its column, or the rule can never be true.
+        """
+        names = source.names if isinstance(source, pa.Schema) else column_names(source)
+        for name in self.columns:
+            if name not in names:
+                raise no_column(names, name)
+        types = types_of(source, list(self.columns))
+        check_conditions(self.root, names, types)
+
+        def test(condition: Condition) -> Test:
+            return meaning(condition, types[condition.column], today)
+
+        check_possible(self.root, test)
+        return test
+
+
+def as_rule(rule: Rule | str) -> Rule:
+    """Return a rule that may be given as text."""
+    return rule if isinstance(rule, Rule) else Rule.parse(rule)
+
+
+def _not_a_rule(error: ValidationError) -> SegmentError:
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["loc"] == ("version",):
+        return SegmentError(
+            "The rule was saved by another version of ci-magics.", "Update ci-magics.", code="rule_version"
+        )
+    return SegmentError(
+        f"The document is not a rule{f': see {place}' if place else ''}.",
+        "Write the rule as text, or save it again with to_json().",
+        code="rule_document",
+    )

@@ -1,0 +1,170 @@
+"""From the tree of a rule to SQL for DuckDB. Values are bound, names are quoted, nothing is pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_magics.segmentation.rules.case import REPLACED, REPLACEMENTS
+from ci_magics.segmentation.rules.meaning import Test, View
+from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
+
+_COMPARE: Mapping[Operator, str] = {
+    Operator.EQUALS: "{} = {}",
+    Operator.DIFFERS: "{} <> {}",
+    Operator.GREATER: "{} > {}",
+    Operator.AT_LEAST: "{} >= {}",
+    Operator.LESS: "{} < {}",
+    Operator.AT_MOST: "{} <= {}",
+    Operator.BETWEEN: "{} BETWEEN {} AND {}",
+    Operator.CONTAINS: "contains({}, {})",
+    Operator.STARTS: "starts_with({}, {})",
+    Operator.ENDS: "ends_with({}, {})",
+    Operator.NULL: "{} IS NULL",
+    Operator.NOT_NULL: "{} IS NOT NULL",
+}
+_JOINS = {Join.UNION: "OR", Join.INTERSECT: "AND", Join.EXCEPT: "AND NOT"}
+
+
+@dataclass(frozen=True)
+class RuleSql:
+    """A rule as SQL.
+
+    Parameters
+    ----------
+    condition
+        What stands behind WHERE, with ``$1``, ``$2``... for values.
+    parameters
+        The values, in order.
+    table
+        The table that it reads.
+    segments
+        Earlier segments by the tables that hold their keys, in a column ``key``.
+    """
+
+    condition: str
+    parameters: tuple[Any, ...]
+    table: str
+    segments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def query(self) -> str:
+        """The rule as one SELECT."""
+        return f"SELECT * FROM {identifier(self.table)} WHERE {self.condition}"  # noqa: S608 - both are built here
+
+    def __str__(self) -> str:
+        return self.query
+
+
+class SqlWriter:
+    """Writes one rule as SQL.
+
+    Parameters
+    ----------
+    test
+        Gives the meaning of a condition.
+    table
+        The table that is read.
+    key
+        The column on which sets are joined; without one each row stands for itself.
+    """
+
+    def __init__(self, test: Callable[[Condition], Test], table: str, key: str | None = None) -> None:
+        self._test = test
+        self._table = table
+        self._key = key
+        self._values: list[Any] = []
+        self._segments: dict[str, str] = {}
+
+    def rule(self, node: Node) -> RuleSql:
+        """Return a rule as SQL."""
+        condition = self._write(node)
+        tables = {table: segment for segment, table in self._segments.items()}
+        return RuleSql(condition, tuple(self._values), self._table, tables)
+
+    def _write(self, node: Node) -> str:
+        match node:
+            case Condition():
+                return self._tested(self._test(node))
+            case Member():
+                table = self._segments.setdefault(node.segment, f"segment_{len(self._segments) + 1}")
+                return self._among(f'SELECT "key" FROM {identifier(table)}')  # noqa: S608 - a name we made
+            case Not():
+                return f"NOT {self._part(node.rule)}"
+            case AllOf():
+                return " AND ".join(map(self._part, node.rules))
+            case AnyOf():
+                return " OR ".join(map(self._part, node.rules))
+            case Joined():
+                return self._joined(node)
+
+    def _joined(self, node: Joined) -> str:
+        found = self._set(node.first)
+        for step in node.steps:
+            found = f"({found} {_JOINS[step.join]} {self._set(step.rule)})"
+        return found
+
+    def _set(self, node: Node) -> str:
+        """Return whether a row's key is among the keys of the rows that fulfil a rule."""
+        if self._key is None:
+            return self._part(node)
+        key, table = identifier(self._key), identifier(self._table)
+        return self._among(f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL AND {self._part(node)}")  # noqa: S608
+
+    def _among(self, keys: str) -> str:
+        return f"({identifier(str(self._key))} IN ({keys}) IS TRUE)"
+
+    def _part(self, node: Node) -> str:
+        return f"({self._write(node)})"
+
+    def _tested(self, test: Test) -> str:
+        if test.view is View.NOTHING:
+            return "FALSE"
+        seen = self._seen(test)
+        values = [self._bound(value) for value in test.values]
+        if test.operator is Operator.ANY_OF:
+            return f"({seen} IN ({', '.join(values)})) IS TRUE"
+        compared = _COMPARE[test.operator].format(seen, *values)
+        return compared if not values else f"({compared}) IS TRUE"
+
+    def _bound(self, value: Any) -> str:
+        self._values.append(value)
+        return f"${len(self._values)}"
+
+    def _seen(self, test: Test) -> str:
+        """Return a column as the test looks at it."""
+        raw = identifier(test.column)
+        # The zone is bound before the values, so that their numbers follow the text.
+        wall = f"timezone({self._bound(test.type.zone)}, {raw})" if _needs_zone(test) else raw
+        match test.view:
+            case View.NUMBER:
+                return f"nullif(CAST({raw} AS DOUBLE), CAST('NaN' AS DOUBLE))"
+            case View.TEXT:
+                return f"CAST({raw} AS VARCHAR)"
+            case View.FOLDED:
+                return caseless(f"CAST({raw} AS VARCHAR)")
+            case View.DAY:
+                return f"CAST({wall} AS DATE)"
+            case View.MONTH:
+                return f"month(CAST({wall} AS DATE))"
+            case View.MOMENT:
+                return f"CAST({wall} AS TIMESTAMP)"
+            case View.NANOSECOND:
+                return f"epoch_ns({wall})"
+            case _:
+                return raw
+
+
+def identifier(name: str) -> str:
+    """Return a name as SQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def caseless(texts: str) -> str:
+    """Return SQL for texts as they are compared when case is ignored."""
+    return f"lower(translate({texts}, '{REPLACED}', '{REPLACEMENTS}'))"
+
+
+def _needs_zone(test: Test) -> bool:
+    return test.type.zone is not None and test.view in (View.DAY, View.MONTH, View.MOMENT, View.NANOSECOND)

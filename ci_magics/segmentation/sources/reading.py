@@ -1,0 +1,78 @@
+"""What goes wrong while a source is read, said without the words of other libraries: they quote lines of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.sql_errors import condition_error
+
+#: What DuckDB, Arrow and Polars raise when a source is not what it was, or breaks off.
+FAILURES = (duckdb.Error, pa.ArrowException, pl.exceptions.PolarsError, OSError)
+
+
+@contextmanager
+def reading(what: str, paths: Sequence[str] = (), where: str | None = None) -> Iterator[None]:
+    """Say what is wrong with a source that is being read.
+
+    Parameters
+    ----------
+    what
+        What is read, in words.
+    paths
+        Its files.
+    where
+        The condition that its rows must fulfil.
+
+    Raises
+    ------
+    SegmentError
+        A file is not there any more, or the source cannot be read to its end.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        require_files(paths)
+        if isinstance(error, FileNotFoundError):
+            raise _vanished("A file of the frame") from None
+        if where is not None and _is_of_condition(error):
+            raise condition_error(duckdb.ConversionException(), where, ()) from None
+        raise unreadable(what, error) from None
+
+
+def require_files(paths: Sequence[str]) -> None:
+    """Require that files are still there.
+
+    Raises
+    ------
+    SegmentError
+        One is not.
+    """
+    for path in paths:
+        if not Path(path).is_file():
+            raise _vanished(f"The file {Path(path).name}")
+
+
+def unreadable(what: str, error: Exception) -> SegmentError:
+    """Return the error for a source that breaks off."""
+    return SegmentError(
+        f"{what[0].upper()}{what[1:]} cannot be read to the end ({type(error).__name__}).",
+        "Is it whole, and does each line have a value of the same kind in each column?",
+        code="unreadable_file",
+    )
+
+
+def _is_of_condition(error: Exception) -> bool:
+    """Tell whether a value could not be compared, which is the condition's fault; Arrow passes DuckDB's words on."""
+    words = str(error)
+    return "Conversion Error" in words and "CSV Error" not in words
+
+
+def _vanished(what: str) -> SegmentError:
+    return SegmentError(f"{what} is not there any more.", "Put it back, or name another one.", code="file_vanished")
