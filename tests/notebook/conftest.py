@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     yield shell
     ci_magics.unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
+    atexit.unregister(shell.atexit_operations)  # which would keep the shell, and all that is in it, until the last test
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_the_whole_traceback_holds_no_address(notebook: Notebook, mode: str) -> 
     cell = f"%ci_segment A customers --where \"EMail = '{SECRET}' AND EMail::INTEGER = 1\""
     for text in (shown(notebook, cell), shown(notebook, f"%tb {mode}")):
         assert "SegmentError: The condition cannot be used" in text
-        assert "sources.py" in text
+        assert "queries.py" in text
         assert "contoso" not in text
 
 
