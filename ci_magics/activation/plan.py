@@ -16,7 +16,7 @@ from ci_magics.activation.planning.plan_document import AudiencePlan, PlanDocume
 from ci_magics.activation.planning.planning import Work, plan_work
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.pushing import Desk
-from ci_magics.activation.pushing.runs import start_run
+from ci_magics.activation.pushing.starting import start_run
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ExportRefusedError, NotFoundError

@@ -17,7 +17,7 @@ from ci_magics.activation.planning.plan_document import document_of
 from ci_magics.activation.planning.planning import plan_work
 from ci_magics.activation.progress import silent
 from ci_magics.activation.pushing.pushing import Desk
-from ci_magics.activation.pushing.runs import start_run
+from ci_magics.activation.pushing.starting import start_run
 from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import ExportRefusedError, OutcomeUnknownError, ServiceError
 

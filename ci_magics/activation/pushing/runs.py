@@ -1,8 +1,7 @@
-"""Carry runs out: lock, write down, push one audience after the other; and carry on with what was interrupted."""
+"""Runs: found again, carried on with until nothing is left to do, or given up."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,16 +10,13 @@ import pyarrow as pa
 
 from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.connections.services import open_services
-from ci_magics.activation.planning.guards import Guard, require_disjoint
-from ci_magics.activation.planning.plan_document import PlanDocument, require_current, require_unmoved
-from ci_magics.activation.planning.planning import Work
+from ci_magics.activation.planning.guards import Guard
+from ci_magics.activation.planning.plan_document import PlanDocument
 from ci_magics.activation.planning.target import audience_key
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.pushing.journal import begin_run
 from ci_magics.activation.pushing.pushing import Desk, push_audience, state_of
 from ci_magics.activation.pushing.spool import Spool, read_rejected
-from ci_magics.activation.retention import forget_old
-from ci_magics.activation.run import CANCELED, RUNNING, SKIPPED, AudienceResult, Run, overall, rejected_table
+from ci_magics.activation.run import CANCELED, AudienceResult, Run, overall, rejected_table
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.showing.numbers import counted
@@ -30,50 +26,6 @@ from ci_magics.workspace.models import Connection, PushRecord, RunRecord
 from ci_magics.workspace.store import Workspace
 
 CONCURRENT = "concurrent_run"
-
-#: Guards that a person may override; who did is written down.
-_OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
-
-
-def start_run(
-    desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work], run_id: str | None = None
-) -> Run:
-    """Carry a plan out, as a run with a given id or a new one.
-
-    Raises
-    ------
-    ConsentError
-        A consent is missing; nothing was sent.
-    ExportRefusedError
-        A guard, another run or a change since the plan stops every audience; nothing was sent.
-    CiError
-        No audience was completed; where some were, the run tells about the others.
-    """
-    workspace = desk.workspace
-    require(workspace, Verb.RUN_EXPORT, connection)
-    require_consents(workspace.connections[connection.name])
-    now = desk.services.conversation.clock.now()
-    forget_old(workspace, now)
-    run_id = run_id or str(uuid.uuid4())
-    try:
-        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
-        if len(stopped) == len(works):
-            if all(each.code != CONCURRENT for each in stopped.values()):
-                require_unmoved(workspace, works)
-            raise next(iter(stopped.values())).refusal()
-        going = {number: work for number, work in enumerate(works) if number not in stopped}
-        for work in going.values():
-            require_disjoint(work.changes)
-        _refuse_unfinished(workspace, document)
-        require_current(workspace, document, connection, tuple(works))
-        results = [_at_first(work, stopped.get(number)) for number, work in enumerate(works)]
-        record = begin_run(
-            workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
-        )
-        _note_start(workspace, document, record)
-        return _carry_on(desk, record)
-    finally:
-        workspace.locks.release(run_id)
 
 
 def resume_run(
@@ -123,7 +75,7 @@ def resume_run(
             customer_id=pushes[0].customer_id,
         )
         workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
-        return _carry_on(Desk(workspace, services, report), record)
+        return carry_on(Desk(workspace, services, report), record)
     finally:
         workspace.locks.release(record.id)
 
@@ -179,8 +131,16 @@ def load_run(workspace: Workspace, record: RunRecord) -> Run:
     )
 
 
-def _carry_on(desk: Desk, record: RunRecord) -> Run:
-    """Do whatever is left to do for each audience, and say what came of it."""
+def carry_on(desk: Desk, record: RunRecord) -> Run:
+    """Do whatever is left to do for each audience, and say what came of it.
+
+    Raises
+    ------
+    ExportStoppedError
+        The person stopped it; the run can be finished.
+    CiError
+        No audience was completed; the error of the first.
+    """
     workspace = desk.workspace
     errors: list[CiError] = []
     pushes = workspace.pushes.where(run_id=record.id)
@@ -264,58 +224,17 @@ def _progress(record: RunRecord) -> str:
     return f"{counted(accepted)} of {counted(whole)} hashes were accepted"
 
 
-def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
-    order = document.order
-    overridden = [name for name in _OVERRIDES if getattr(order, name)]
-    workspace.audit.note(
-        Verb.RUN_EXPORT,
-        document.connection,
-        run=record.id,
-        account=document.account_id,
-        mode=order.mode,
-        segments=[each.segment for each in document.audiences],
-        adds=sum(each.adds for each in document.audiences),
-        removes=sum(each.removes for each in document.audiences),
-        overridden=overridden,
-    )
-
-
-def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
-    names = (work.stored.record.name, work.target.name, work.target.id)
-    if guard is not None:
-        return AudienceResult(*names, SKIPPED, message=str(guard))
-    return AudienceResult(*names, RUNNING, unsent=len(work.changes.adds) + len(work.changes.removes))
-
-
-def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
-    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
-    for name in work.locks:
-        holder = workspace.locks.take(name, run_id)
-        if holder is not None:
-            return _concurrent(work.target.name, holder)
-    return next((each for each in work.guards if each.stops), None)
-
-
-def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
-    """Refuse to send to an audience of which another run has left an open end."""
-    for record in unfinished_runs(workspace, document):
-        raise ExportRefusedError(
-            f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
-            f"Finish it with %ci_export --resume {record.name}, then plan again.",
-            code="unfinished_run",
-        )
-
-
 def _lock_again(workspace: Workspace, push: PushRecord) -> None:
     names = [f"{push.environment}:{push.account_id}:{push.audience_key}"]
     names += [f"{push.environment}:{push.audience_id}"] if push.audience_id else []
     for name in names:
         holder = workspace.locks.take(name, push.run_id)
         if holder is not None:
-            raise _concurrent(push.audience_name, holder).refusal()
+            raise concurrent(push.audience_name, holder).refusal()
 
 
-def _concurrent(audience: str, holder: Holder) -> Guard:
+def concurrent(audience: str, holder: Holder) -> Guard:
+    """Return what is said when another run is sending to an audience."""
     since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
     return Guard(
         CONCURRENT,
