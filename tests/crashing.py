@@ -23,7 +23,7 @@ from ci_magics.activation.pushing.runs import load_run
 from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
-from ci_magics.matching import hash_list
+from ci_magics.matching import hash_sets
 from ci_magics.workspace.store import open_workspace
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _start(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) ->
 def _work(mode: str, earlier_runs: int, place: tuple[str, str], long: bool, answer: Connection) -> None:
     """Do what is left of the export: begin it, resume it, or read what came of it."""
     os.environ |= {"CI_MAGICS_WORKSPACE": place[0], "CI_MAGICS_EMULATOR": place[1]}
-    hash_list.SHORT = _SHORT if long else hash_list.SHORT
+    hash_sets.SHORT = _SHORT if long else hash_sets.SHORT
     SystemClock.sleep = lambda _clock, seconds: time.sleep(min(seconds, 0.02))  # type: ignore[method-assign]
     answer.send("ready")
     for _ in range(_TRIES):

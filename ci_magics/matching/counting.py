@@ -10,19 +10,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.matching.hash_list import (
-    EMPTY,
-    Hashes,
-    HashList,
-    Scratch,
-    chosen,
-    combined,
-    distinct,
-    of_column,
-    present_in,
-    without,
-)
-from ci_magics.matching.hash_list import unique as unique_hashes
+from ci_magics.matching.hash_list import HashList, Scratch
+from ci_magics.matching.hash_sets import combined, distinct
+from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, present_in, without
+from ci_magics.matching.hashes import unique as unique_hashes
 from ci_magics.matching.matched import Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
 from ci_magics.matching.suppression import Suppression

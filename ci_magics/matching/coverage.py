@@ -13,7 +13,8 @@ from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
 from ci_magics.matching.coverage_text import coverage_text, expected_sentence
 from ci_magics.matching.expected import Expected, Reached, expect
 from ci_magics.matching.funnel import Bar, Changes
-from ci_magics.matching.hash_list import HashList, Scratch, shared
+from ci_magics.matching.hash_list import HashList, Scratch
+from ci_magics.matching.hash_sets import shared
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.matching.hash_list import as_column
+from ci_magics.matching.hashes import as_column
 from ci_magics.matching.kernel import Hashed
 from ci_magics.matching.text_column import as_text
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.matching.hash_list import Hashes, as_series
+from ci_magics.matching.hashes import Hashes, as_series
 from ci_magics.matching.matched import Profiles
 from ci_magics.matching.normalize import rules_of
 

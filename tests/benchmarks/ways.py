@@ -16,7 +16,7 @@ from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 
 import ci_magics as ci
 from ci_magics.matching.digests import digests_of
-from ci_magics.matching.hash_list import Hashes, present_in, unique
+from ci_magics.matching.hashes import Hashes, present_in, unique
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import pieces, text_column

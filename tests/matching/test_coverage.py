@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.expected import Reached
-from ci_magics.matching.hash_list import HashList, Scratch, as_array, as_series
+from ci_magics.matching.hash_list import HashList, Scratch
+from ci_magics.matching.hashes import as_array, as_series
 from ci_magics.matching.keys import keys_of
 from ci_magics.matching.matched import InMemory, Matched, match_profiles
 from ci_magics.sample import customers

@@ -10,21 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci_magics.matching import hash_list
-from ci_magics.matching.hash_list import (
-    EMPTY,
-    Hashes,
-    HashList,
-    Scratch,
-    combined,
-    distinct,
-    paired,
-    shared,
-    split,
-    unique,
-    within,
-    without,
-)
+from ci_magics.matching import hash_sets
+from ci_magics.matching.hash_list import HashList, Scratch
+from ci_magics.matching.hash_sets import combined, distinct, paired, shared
+from ci_magics.matching.hashes import EMPTY, Hashes, split, unique, within, without
 
 FEW = st.lists(st.integers(0, 40), max_size=60)
 
@@ -43,7 +32,7 @@ def as_set(hashes: HashList) -> set[bytes]:
 def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Lists of a few hashes, taken for short ones or for long ones."""
     if request.param == "long":
-        monkeypatch.setattr(hash_list, "SHORT", 3)
+        monkeypatch.setattr(hash_sets, "SHORT", 3)
     return str(request.param)
 
 
@@ -68,7 +57,7 @@ def test_lists_are_sets_whatever_their_length(tmp_path: Path, one: list[int], ot
 def test_a_long_list_lies_in_files_that_only_the_owner_reads_and_that_go_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hash_list, "SHORT", 3)
+    monkeypatch.setattr(hash_sets, "SHORT", 3)
     hashes: Any = distinct([some(list(range(100)))], 100, Scratch(tmp_path))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files

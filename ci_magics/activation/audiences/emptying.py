@@ -8,7 +8,7 @@ from pathlib import Path
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.pushing.uploading import NOT_ARRIVED, failed_upload, list_error
 from ci_magics.errors import ServiceError
-from ci_magics.matching.hash_list import EMPTY
+from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.bulk import UploadStatus
 from ci_magics.microsoft.upload_file import write_upload_file
 

@@ -20,7 +20,7 @@ from ci_magics.activation.planning.previews import find_connection
 from ci_magics.activation.planning.target import lock_names_of, named_audience
 from ci_magics.activation.pushing.runs import give_up
 from ci_magics.errors import ArgumentError, ExportRefusedError
-from ci_magics.matching.hash_list import EMPTY
+from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.access import Verb, require

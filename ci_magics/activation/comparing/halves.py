@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ci_magics.activation.segments.keeping import keep_segment
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError
-from ci_magics.matching.hash_list import of_column, unique
+from ci_magics.matching.hashes import of_column, unique
 from ci_magics.matching.passing import MatchedBefore
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
-from ci_magics.matching.hash_list import Hashes, as_series, of_column
+from ci_magics.matching.hashes import Hashes, as_series, of_column
 from ci_magics.matching.normalize import normalize
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord

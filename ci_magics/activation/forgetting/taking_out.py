@@ -12,7 +12,9 @@ from ci_magics.activation.forgetting.person import Person, as_rows
 from ci_magics.activation.planning.ledger import Ledger, LedgerLostError, Part, read_ledger, write_ledger
 from ci_magics.activation.pushing.spool import Spool
 from ci_magics.errors import CiError, ExportRefusedError, WorkspaceError
-from ci_magics.matching.hash_list import HashList, shared, without
+from ci_magics.matching.hash_list import HashList
+from ci_magics.matching.hash_sets import shared
+from ci_magics.matching.hashes import without
 from ci_magics.microsoft.faults import service_error
 from ci_magics.workspace.models import AudienceRecord, Connection, PushRecord
 from ci_magics.workspace.store import Workspace

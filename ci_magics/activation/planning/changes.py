@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.target import NEVER, Target
-from ci_magics.matching.hash_list import NOTHING, HashList, Scratch, combined, shared, within, without
+from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
+from ci_magics.matching.hash_sets import combined, shared
+from ci_magics.matching.hashes import within, without
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
-from ci_magics.matching.hash_list import shared
+from ci_magics.matching.hash_sets import shared
 from ci_magics.segmentation.columns import list_columns, quoted
 from ci_magics.showing.numbers import counted
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from ci_magics.activation.planning.outdated import outdated, sent_to
 from ci_magics.errors import WorkspaceError
-from ci_magics.matching.hash_list import NOTHING, Hashes, HashList, as_column, of_column, without
+from ci_magics.matching.hash_list import NOTHING, HashList
+from ci_magics.matching.hashes import Hashes, as_column, of_column, without
 from ci_magics.workspace.models import AudienceRecord
 from ci_magics.workspace.store import Workspace
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ci_magics.matching.counting import Counted
-from ci_magics.matching.hash_list import EMPTY, NOTHING, HashList, of_column, unique
+from ci_magics.matching.hash_list import NOTHING, HashList
+from ci_magics.matching.hashes import EMPTY, of_column, unique
 from ci_magics.matching.suppression import Suppression
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord

@@ -19,7 +19,7 @@ from ci_magics.activation.pushing.ledger_after import ledger_after
 from ci_magics.activation.pushing.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome, read_outcome
 from ci_magics.activation.run import COMPLETED, FAILED, WITH_ERRORS, AudienceResult, rejected_table
 from ci_magics.errors import CiError
-from ci_magics.matching.hash_list import EMPTY
+from ci_magics.matching.hashes import EMPTY
 from ci_magics.matching.keys import keys_of
 from ci_magics.microsoft.faults import sentence_of
 from ci_magics.workspace.models import AudienceRecord, PushRecord

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ci_magics.activation.planning.ledger import Ledger, Part, after
 from ci_magics.activation.pushing.journal import Journal
 from ci_magics.activation.pushing.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome
-from ci_magics.matching.hash_list import EMPTY, Hashes, bits_for, by_prefix, without
+from ci_magics.matching.hash_sets import bits_for
+from ci_magics.matching.hashes import EMPTY, Hashes, by_prefix, without
 
 States = npt.NDArray[np.int8]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ci_magics.activation.segments.segments import StoredProfiles
-from ci_magics.matching.hash_list import Hashes, HashList
+from ci_magics.matching.hash_list import HashList
+from ci_magics.matching.hashes import Hashes
 from ci_magics.workspace.files import missing
 from ci_magics.workspace.models import PushRecord, StepRecord
 from ci_magics.workspace.store import Workspace

@@ -14,7 +14,8 @@ import ci_magics as ci
 from ci_magics.activation.segments.verbs import activate_segment, suppress_segment
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.matching.counting import count_profiles
-from ci_magics.matching.hash_list import Scratch, of_column
+from ci_magics.matching.hash_list import Scratch
+from ci_magics.matching.hashes import of_column
 from ci_magics.matching.matched import InMemory, match_profiles
 from ci_magics.matching.suppression import Suppression
 

@@ -51,7 +51,7 @@ class Promised:
 def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Lists of a few people, kept as short ones or as long ones."""
     if request.param == "long":
-        monkeypatch.setattr("ci_magics.matching.hash_list.SHORT", 3)
+        monkeypatch.setattr("ci_magics.matching.hash_sets.SHORT", 3)
     return str(request.param)
 
 

@@ -1,0 +1,106 @@
+"""Start a run: lock, look once more whether the plan still fits, write down, and push one audience after the other."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.planning.guards import Guard, require_disjoint
+from ci_magics.activation.planning.plan_document import PlanDocument, require_current, require_unmoved
+from ci_magics.activation.planning.planning import Work
+from ci_magics.activation.pushing.journal import begin_run
+from ci_magics.activation.pushing.pushing import Desk
+from ci_magics.activation.pushing.runs import CONCURRENT, carry_on, concurrent, unfinished_runs
+from ci_magics.activation.retention import forget_old
+from ci_magics.activation.run import RUNNING, SKIPPED, AudienceResult, Run
+from ci_magics.errors import ExportRefusedError
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection, RunRecord
+from ci_magics.workspace.store import Workspace
+
+#: Guards that a person may override; who did is written down.
+_OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+
+
+def start_run(
+    desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work], run_id: str | None = None
+) -> Run:
+    """Carry a plan out, as a run with a given id or a new one.
+
+    Raises
+    ------
+    ConsentError
+        A consent is missing; nothing was sent.
+    ExportRefusedError
+        A guard, another run or a change since the plan stops every audience; nothing was sent.
+    CiError
+        No audience was completed; where some were, the run tells about the others.
+    """
+    workspace = desk.workspace
+    require(workspace, Verb.RUN_EXPORT, connection)
+    require_consents(workspace.connections[connection.name])
+    now = desk.services.conversation.clock.now()
+    forget_old(workspace, now)
+    run_id = run_id or str(uuid.uuid4())
+    try:
+        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
+        if len(stopped) == len(works):
+            if all(each.code != CONCURRENT for each in stopped.values()):
+                require_unmoved(workspace, works)
+            raise next(iter(stopped.values())).refusal()
+        going = {number: work for number, work in enumerate(works) if number not in stopped}
+        for work in going.values():
+            require_disjoint(work.changes)
+        _refuse_unfinished(workspace, document)
+        require_current(workspace, document, connection, tuple(works))
+        results = [_at_first(work, stopped.get(number)) for number, work in enumerate(works)]
+        record = begin_run(
+            workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
+        )
+        _note_start(workspace, document, record)
+        return carry_on(desk, record)
+    finally:
+        workspace.locks.release(run_id)
+
+
+def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
+    order = document.order
+    overridden = [name for name in _OVERRIDES if getattr(order, name)]
+    workspace.audit.note(
+        Verb.RUN_EXPORT,
+        document.connection,
+        run=record.id,
+        account=document.account_id,
+        mode=order.mode,
+        segments=[each.segment for each in document.audiences],
+        adds=sum(each.adds for each in document.audiences),
+        removes=sum(each.removes for each in document.audiences),
+        overridden=overridden,
+    )
+
+
+def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
+    names = (work.stored.record.name, work.target.name, work.target.id)
+    if guard is not None:
+        return AudienceResult(*names, SKIPPED, message=str(guard))
+    return AudienceResult(*names, RUNNING, unsent=len(work.changes.adds) + len(work.changes.removes))
+
+
+def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
+    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
+    for name in work.locks:
+        holder = workspace.locks.take(name, run_id)
+        if holder is not None:
+            return concurrent(work.target.name, holder)
+    return next((each for each in work.guards if each.stops), None)
+
+
+def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
+    """Refuse to send to an audience of which another run has left an open end."""
+    for record in unfinished_runs(workspace, document):
+        raise ExportRefusedError(
+            f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
+            f"Finish it with %ci_export --resume {record.name}, then plan again.",
+            code="unfinished_run",
+        )

@@ -1,0 +1,120 @@
+"""SHA-256 values as rows of bytes: each once, those that are among others or not, and as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+Hashes = npt.NDArray[np.uint8]
+"""SHA-256 values, shape (n, 32)."""
+
+WIDTH = 32
+EMPTY: Hashes = np.empty((0, WIDTH), dtype=np.uint8)
+
+
+def split(hashes: Hashes, bits: int) -> Iterator[Hashes]:
+    """Cut hashes by their first bits, at most eight; within a part they keep their order."""
+    if bits:
+        yield from (hashes.take(places, axis=0) for places in by_prefix(hashes, bits))
+    else:
+        yield hashes
+
+
+def by_prefix(hashes: Hashes, bits: int) -> Iterator[npt.NDArray[np.intp]]:
+    """Return the places of the hashes of each prefix."""
+    prefixes = hashes[:, 0] >> (8 - bits)
+    order = np.argsort(prefixes, kind="stable")
+    bounds = np.searchsorted(prefixes[order], np.arange(2**bits + 1))
+    for start, stop in pairwise(bounds):
+        yield order[start:stop]
+
+
+def unique(hashes: Hashes) -> Hashes:
+    """Return each hash once, where it first stands.
+
+    Sorting 64 bits is many times quicker than looking up hashes one by one. As many of the bits as the position needs
+    give way to it; hashes whose remaining bits are alike are then compared in full.
+    """
+    bits = np.uint64(len(hashes).bit_length())
+    marks = np.ascontiguousarray(hashes).view(np.uint64)[:, 0] >> bits
+    marks <<= bits
+    marks |= np.arange(len(hashes), dtype=np.uint64)
+    marks = pl.Series(marks).sort().to_numpy()  # three times as quick as numpy on an AMD EPYC
+    alike = np.flatnonzero((marks[1:] ^ marks[:-1]) >> bits == 0)
+    if not len(alike):
+        return hashes
+    is_doubtful = np.zeros(len(hashes), dtype=np.bool_)
+    positions = marks & ((np.uint64(1) << bits) - np.uint64(1))
+    is_doubtful[positions[alike]] = is_doubtful[positions[alike + 1]] = True
+    kept = ~is_doubtful
+    kept[is_doubtful] = as_series(chosen(hashes, is_doubtful)).is_first_distinct().to_numpy()
+    return chosen(hashes, kept)
+
+
+def chosen(hashes: Hashes, which: npt.NDArray[np.bool_]) -> Hashes:
+    """Return some of the hashes; eight times quicker than ``hashes[which]``."""
+    some: Hashes = np.compress(which, hashes, axis=0)
+    return some
+
+
+def without(hashes: Hashes, others: Hashes) -> Hashes:
+    """Return the hashes that are not among the others, in their order."""
+    return _joined(hashes, others, "anti") if len(hashes) and len(others) else hashes
+
+
+def within(hashes: Hashes, others: Hashes) -> Hashes:
+    """Return the hashes that are among the others, in their order."""
+    return _joined(hashes, others, "semi") if len(hashes) and len(others) else EMPTY
+
+
+def as_array(hashes: pl.Series) -> Hashes:
+    """Return a column of 32-byte values as rows of bytes."""
+    arrow = hashes.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.binary(WIDTH))
+    packed = np.frombuffer(arrow.buffers()[1] or b"", dtype=np.uint8)
+    return packed.reshape(-1, WIDTH)[arrow.offset : arrow.offset + len(arrow)]
+
+
+def as_series(hashes: Hashes) -> pl.Series:
+    """Return rows of bytes as a column."""
+    return pl.Series("hash", pl.from_arrow(as_column(hashes).cast(pa.large_binary())))
+
+
+def as_column(hashes: Hashes, present: npt.NDArray[np.bool_] | None = None) -> pa.FixedSizeBinaryArray:
+    """Return rows of bytes as an Arrow column, without a copy where they lie together.
+
+    Parameters
+    ----------
+    hashes
+        The rows.
+    present
+        Which of them are values, the others being null; all unless given.
+    """
+    packed = pa.py_buffer(np.ascontiguousarray(hashes))
+    valid = None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(WIDTH), len(hashes), [valid, packed])
+
+
+def of_column(column: pa.Array | pa.ChunkedArray) -> Hashes:
+    """Return an Arrow column of 32-byte values without nulls as rows of bytes."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.binary(WIDTH))
+    packed = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
+    return packed[: (array.offset + len(array)) * WIDTH].reshape(-1, WIDTH)[array.offset :]
+
+
+def present_in(column: pa.Array) -> Hashes:
+    """Return the values of an Arrow column of 32-byte values that are not null."""
+    return chosen(of_column(column), column.is_valid().to_numpy(zero_copy_only=False)) if len(column) else EMPTY
+
+
+def _joined(hashes: Hashes, others: Hashes, how: str) -> Hashes:
+    numbered = as_series(hashes).to_frame().with_row_index("position")
+    kept = numbered.join(as_series(others).to_frame(), on="hash", how=how)["position"].sort().to_numpy()  # type: ignore[arg-type]
+    remaining: Hashes = hashes[kept]
+    return remaining
