@@ -72,7 +72,10 @@ def expected_sentence(coverage: Coverage, each: SegmentCoverage) -> str:
         words = expected_words(each.expected, each.rows)
         return f"Expected match{name}: {words}, judged by {each.expected.basis} of this account."
     if coverage.destination is None:
-        return "How many of them Microsoft can match is not known without an account: compare with a connection."
+        return (
+            "How many of them Microsoft can match is not known without an account: choose a connection to compare with "
+            "(--to)."
+        )
     return (
         "How many of them Microsoft can match is not known before an audience of this account, "
         f"filled under the normalization {coverage.normalization}, has its size."

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split
+from ci_magics.showing.numbers import counted
 
 
 class HashList:
@@ -41,7 +42,7 @@ class HashList:
         return sum(self._lengths)
 
     def __repr__(self) -> str:
-        return f"HashList({len(self):,} hashes)"
+        return f"HashList({counted(len(self))} hashes)"
 
     @property
     def bits(self) -> int:

@@ -29,6 +29,7 @@ from ci_magics.segmentation.sources.databases import Source, query_database
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text, key_type
 from ci_magics.showing.html_table import fields_table
+from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
@@ -76,7 +77,8 @@ class Segment(Shown, Joinable):
     def __repr__(self) -> str:
         made = without_addresses(self.where or self.rule or "")
         condition = f", where {made}" if made else ""
-        return f"Segment '{self.name}': {self.rows:,} profiles, e-mail in {self.email}, key in {self.key}{condition}"
+        profiles = f"{counted(self.rows)} profiles"
+        return f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}"
 
     def _repr_html_(self) -> str:
         where, rule = without_addresses(self.where or ""), without_addresses(self.rule or "")
@@ -254,7 +256,7 @@ def _not_unique(rows: Rows, column: str) -> str | None:
 
 def repeats(empty: int, repeated: int) -> str | None:
     """Return why a column of so many empty and repeated values is no key; None when it is one."""
-    return f"has {empty:,} empty and {repeated:,} repeated values" if empty or repeated else None
+    return f"has {counted(empty)} empty and {counted(repeated)} repeated values" if empty or repeated else None
 
 
 def require_name(name: str) -> None:

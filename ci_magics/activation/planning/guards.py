@@ -71,7 +71,7 @@ def require_disjoint(changes: Changes) -> None:
     both = shared(changes.adds, changes.removes)
     if both:
         raise ExportRefusedError(
-            f"{both:,} hashes would be added and removed in the same run, so nothing was sent.",
+            f"{counted(both)} hashes would be added and removed in the same run, so nothing was sent.",
             "Plan it again; if it stays, please report it.",
             code="add_and_remove",
         )
@@ -122,7 +122,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         yield Guard(
             "mixed_hashes",
             f"The e-mail column of the segment '{name}' mixes addresses and hashes "
-            f"({numbers.prehashed:,} of {numbers.valid:,} are hashes), whose rule is not known.",
+            f"({counted(numbers.prehashed)} of {counted(numbers.valid)} are hashes), whose rule is not known.",
             "Send both with --allow-mixed.",
         )
 

@@ -16,6 +16,7 @@ from ci_magics.errors import without_people
 from ci_magics.matching.passing import Passing
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.sandbox import sandbox
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -63,7 +64,10 @@ def keep_segment(
         return replace(segment, id=kept.id)
     if earlier is not None:
         workspace.snapshots.remove(earlier.id)
-        show(f"The segment '{segment.name}' was replaced: {earlier.rows:,} profiles before, {segment.rows:,} now.")
+        show(
+            f"The segment '{segment.name}' was replaced: {counted(earlier.rows)} profiles before, "
+            f"{counted(segment.rows)} now."
+        )
     workspace.audit.note(Verb.MAKE_SEGMENT, segment.name, profiles=segment.rows, replaced=earlier is not None)
     return segment
 

@@ -10,6 +10,7 @@ from ci_magics.segmentation.rules.tree import MOST_DAYS
 from ci_magics.segmentation.rules.values import GREATEST, SMALLEST, Value
 from ci_magics.segmentation.rules.words import STRUCTURE, Token, unreadable
 from ci_magics.segmentation.rules.writer import MONTHS
+from ci_magics.showing.numbers import counted
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -76,7 +77,7 @@ def read_days(text: str, token: Token) -> int:
         days = int(token.text)
         if 1 <= days <= MOST_DAYS:
             return days
-    problem = f"a whole number of days from 1 to {MOST_DAYS:,} is expected, not {token}"
+    problem = f"a whole number of days from 1 to {counted(MOST_DAYS)} is expected, not {token}"
     raise unreadable(text, token.start, problem, "Write it as: LastPurchase within the last 90 days.")
 
 

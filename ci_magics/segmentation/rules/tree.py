@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.values import Value
+from ci_magics.showing.numbers import counted
 
 
 class Operator(StrEnum):
@@ -85,7 +86,7 @@ class Condition(_Document):
         if self.operator is Operator.MONTH and not _whole(self.values, 12):
             raise _wrong_values(self, "has months from 1 to 12")
         if self.operator is Operator.WITHIN_LAST and not _whole(self.values, MOST_DAYS):
-            raise _wrong_values(self, f"has a whole number of days from 1 to {MOST_DAYS:,}")
+            raise _wrong_values(self, f"has a whole number of days from 1 to {counted(MOST_DAYS)}")
         if self.operator in FRAGMENTS and not isinstance(self.values[0], str):
             raise _wrong_values(self, "looks for a text")
         if self.ignore_case and self.operator not in TEXTUAL:

@@ -115,7 +115,7 @@ def test_a_dry_run_sends_nothing(emulator: RunningEmulator) -> None:
 
 def test_too_few_who_differ_are_refused() -> None:
     segment(1_199, plain=2_000)
-    with pytest.raises(SegmentError, match="Only 1,199 people"):
+    with pytest.raises(SegmentError, match="Only 1\u2009199 people"):
         compare()
 
 

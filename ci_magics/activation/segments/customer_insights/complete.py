@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.errors import NotFoundError, SegmentError
+from ci_magics.showing.numbers import counted
 
 
 def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
@@ -46,8 +47,8 @@ def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[
         )
     if reading.state.lagging:
         show(
-            f"{reading.state.lagging:,} members have no profile yet: profiles lag behind memberships until the system "
-            "refresh completes. They count as without an address."
+            f"{counted(reading.state.lagging)} members have no profile yet: profiles lag behind memberships until the "
+            "system refresh completes. They count as without an address."
         )
 
 
@@ -61,14 +62,17 @@ def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show
     """
     came, total = reading.state.rows - repeated, reading.state.total
     if repeated:
-        show(f"{repeated:,} members came twice and are kept once.")
+        show(f"{counted(repeated)} members came twice and are kept once.")
     if (total is not None and came != total) or (not came and wanted.members):
         reading.clear()
+        said = total or wanted.members or 0
         raise SegmentError(
-            f"Customer Insights said that '{wanted.segment.label}' has {total or wanted.members:,} members, and sent "
-            f"{came:,}.",
+            f"Customer Insights said that '{wanted.segment.label}' has {counted(said)} members; {counted(came)} came.",
             "Run it again, or read it another way (--via); nothing was changed.",
             code="members_missing",
         )
     if wanted.members is not None and came != wanted.members:
-        show(f"Customer Insights counted {wanted.members:,} members when it refreshed the segment; {came:,} came.")
+        show(
+            f"Customer Insights counted {counted(wanted.members)} members when it refreshed the segment; "
+            f"{counted(came)} came."
+        )

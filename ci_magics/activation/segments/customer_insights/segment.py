@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
+from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class InsightsSegment(Shown):
             yield f"It is {self.segment.state} there, so it is not refreshed any more."
 
     def __repr__(self) -> str:
-        count = "members not counted" if self.members is None else f"{self.members:,} members"
+        count = "members not counted" if self.members is None else f"{counted(self.members)} members"
         lines = [f"{self.source.record.origin}", f"Segment '{self.segment.label}' ({self.name}): {count}"]
         return "\n".join([*lines, *self.freshness()])
 

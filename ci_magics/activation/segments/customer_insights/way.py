@@ -16,6 +16,7 @@ from ci_magics.activation.segments.customer_insights.segment import InsightsSegm
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.profile_columns import ProfileColumns
+from ci_magics.showing.numbers import counted
 
 #: Up to so many members, page by page is quick enough: a hundred calls, a minute's worth.
 FEW = 10_000
@@ -86,8 +87,8 @@ def read_members(reading: Reading, way: Way, show: Callable[[str], None]) -> Non
         way.go(reading)
     except KeyboardInterrupt:
         raise SegmentError(
-            f"Reading '{way.wanted.segment.label}' was stopped after {reading.state.pages:,} pages and "
-            f"{reading.state.rows:,} members.",
+            f"Reading '{way.wanted.segment.label}' was stopped after {counted(reading.state.pages)} pages and "
+            f"{counted(reading.state.rows)} members.",
             "Run it again: it goes on from there.",
             code="reading_stopped",
         ) from None
@@ -107,10 +108,11 @@ def _say(reading: Reading, way: Way, show: Callable[[str], None]) -> None:
     members = way.wanted.members or 0
     if reading.state.pages:
         show(
-            f"Going on with an earlier reading, after {reading.state.pages:,} pages and {reading.state.rows:,} members."
+            f"Going on with an earlier reading, after {counted(reading.state.pages)} pages and "
+            f"{counted(reading.state.rows)} members."
         )
     elif way.is_slow:
         show(
-            f"Page by page, {members:,} members take about {members // 10_000} minutes: Customer "
+            f"Page by page, {counted(members)} members take about {members // 10_000} minutes: Customer "
             "Insights allows 100 calls of 100 members a minute. With --via csv or dataverse it is quicker."
         )

@@ -282,7 +282,7 @@ def test_members_that_are_missing_are_noticed(
         return body
 
     insights.conversation.get = short  # type: ignore[method-assign]
-    with pytest.raises(SegmentError, match="has 743 members, and sent"):
+    with pytest.raises(SegmentError, match="has 743 members;"):
         made(source)
     assert workspace.segments[NAME].id == before.id
 
