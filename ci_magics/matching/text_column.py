@@ -69,16 +69,14 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
     ArgumentError
         It is not a column at all.
     """
-    column = _column(values)
-    array = _arrow(column)
+    array = _arrow(_column(values))
     kind = array.type
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
     if pa.types.is_string_view(kind) or pa.types.is_null(kind):
         array, kind = array.cast(pa.large_string()), pa.large_string()
     if is_text(kind):
-        # What Arrow makes of Python's own text is UTF-8; what came as Arrow is so by its word only.
-        return array if _objects(column) is not None else readable(array)
+        return readable(array)
     return pa.array([_text(value) for value in array.to_pylist()], pa.large_string())
 
 

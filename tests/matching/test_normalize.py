@@ -228,6 +228,12 @@ def test_other_values_are_reasons() -> None:
     assert [reason for _text, _hash, reason in judged(mixed)] == [None, "bad_local", "inner_space", "missing", None]
 
 
+def test_text_of_arrow_is_read_for_its_bytes_also_value_by_value() -> None:
+    broken = pa.array([b"\xff@b.com"]).view(pa.string())
+    assert [reason for _text, _hash, reason in judged([broken[0], pa.scalar("a@b.com")])] == ["bad_local", None]
+    assert [reason for _text, _hash, reason in judged(broken)] == ["bad_local"]
+
+
 def test_a_segment_of_mixed_values_is_judged_like_a_column_of_them() -> None:
     values = ["A@b.com", b"a@b.com", 1, 2.5, float("nan"), pd.NA, None, "a\ud800@b.com"]
     rows = build_segment("S", pd.DataFrame({"EMail": pd.Series(values, dtype=object)})).rows.table()
