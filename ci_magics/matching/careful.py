@@ -1,35 +1,20 @@
-"""The careful way: any text whatever under the rules, each reason told apart from the others."""
+"""The slow path: classify any text, and give the exact reason where it has no hash."""
 
 from __future__ import annotations
 
 import polars as pl
 import polars_hash as plh
 
-#: Why a value has no hash, in order of precedence.
-INVALID = ("missing", "poison_hash", "no_at", "many_at", "inner_space", "bad_local", "bad_domain")
+from ci_magics.matching.characters import BLANKS, HIDDEN, as_class
 
-#: White space and invisible characters that are stripped at both ends.
-STRIP = "".join(
-    map(
-        chr,
-        [
-            *range(0x09, 0x0E),
-            *range(0x1C, 0x21),
-            0x85,
-            0xA0,
-            0x1680,
-            *range(0x2000, 0x200E),
-            0x2028,
-            0x2029,
-            0x202F,
-            0x205F,
-            0x2060,
-            0x3000,
-            0xFEFF,
-        ],
-    )
+#: Why a value has no hash, in order of precedence.
+INVALID = (
+    *("missing", "poison_hash", "no_at", "many_at", "inner_space"),
+    *("hidden_character", "bad_local", "bad_domain"),
 )
-_BLANKS = f"[{STRIP}]"
+
+_BLANKS = f"[{as_class(BLANKS)}]"
+_HIDDEN = f"[{as_class(HIDDEN)}]"
 _MISSING = ["", "none", "null", "nan", "<na>", "n/a", "undefined"]
 #: SHA-256 of "", "nan", "none" and "null": what careless pipelines send for people without an address.
 _POISON = [
@@ -39,8 +24,15 @@ _POISON = [
     "74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b",
 ]
 _HASH = "^[0-9a-f]{64}$"
-_ILLEGAL_LOCAL = r'[()<>\[\]",;:\\' + STRIP + "]"
-_DOMAIN = r"^(?:[a-z0-9_\p{L}-]+\.)+[a-z0-9_\p{L}-]+$"
+_ILLEGAL_LOCAL = r'[()<>\[\]",;:\\' + as_class(BLANKS) + "]"
+#: What a label of a domain name consists of, beside ASCII: the letters, marks and digits of all scripts, and the signs
+#: that IDNA 2008 allows in some of them (RFC 5892, sections 2.6 and A.3 to A.7): Catalan, Greek, Hebrew, Tibetan,
+#: Sindhi and Japanese. A label never begins with a mark (RFC 5891, section 4.2.3.2), nor begins or ends with a hyphen.
+_FIRST = r"a-z0-9_\p{L}\p{Nd}\u{b7}\u{375}\u{5f3}\u{5f4}\u{6fd}\u{6fe}\u{f0b}\u{3007}\u{30fb}"
+_LABEL = rf"[{_FIRST}](?:[{_FIRST}\p{{Mn}}\p{{Mc}}-]*[{_FIRST}\p{{Mn}}\p{{Mc}}])?"
+_DOMAIN = rf"^(?:{_LABEL}\.)+{_LABEL}$"
+#: A top-level name of digits only would be a part of an IP address (RFC 3696, section 2).
+_NUMBERED = r"\.\p{Nd}+$"
 LONGEST = 254
 _LONGEST_LOCAL = 64
 
@@ -117,8 +109,9 @@ def _reason(rule: str) -> pl.Expr:
         "no_at": domain.is_null(),
         "many_at": domain.str.contains("@", literal=True),
         **({"inner_space": text.str.contains(_BLANKS)} if rule == "basic" else {}),
+        "hidden_character": text.str.contains(_HIDDEN),
         "bad_local": _bad_local(local),
-        "bad_domain": ~domain.str.contains(_DOMAIN) | (text.str.len_chars() > LONGEST),
+        "bad_domain": ~domain.str.contains(_DOMAIN) | domain.str.contains(_NUMBERED) | (text.str.len_chars() > LONGEST),
     }
     reason: pl.Expr = pl.lit(None, REASON)
     for name, fits in reversed(first_fitting.items()):

@@ -19,6 +19,7 @@ EXPLAINED = {
     "no_at": "no @",
     "many_at": "more than one @",
     "inner_space": "a blank inside",
+    "hidden_character": "an invisible character inside",
     "bad_local": "not legal before the @",
     "bad_domain": "not a domain after the @",
     "duplicate": "same address as another profile",

@@ -14,10 +14,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.matching.careful import LONGEST, REASON, STRIP, careful, sha256, split_at, without_tag_and_periods
+from ci_magics.matching.careful import LONGEST, REASON, careful, sha256, split_at, without_tag_and_periods
+from ci_magics.matching.characters import STRIP
 
 #: Addresses that are valid as they stand, once they are stripped and their ASCII letters are small.
-_PLAIN = r"^[a-z0-9!#$%&'*/=?^_`{|}~.+-]{1,64}@(?:[a-z0-9_-]+\.)+[a-z0-9_-]+$"
+#: A top-level name with a digit goes the slow path, like everything that is rare: it may be all digits.
+_PLAIN = r"^[a-z0-9!#$%&'*/=?^_`{|}~.+-]{1,64}@(?:[a-z0-9_]+(?:-+[a-z0-9_]+)*\.)+[a-z_]+$"
 #: Of these, the ones whose local part the enhanced rule takes away altogether.
 _NOTHING_LEFT = r"^\.*[+@]"
 

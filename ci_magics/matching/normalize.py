@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.matching.careful import INVALID as INVALID
-from ci_magics.matching.careful import STRIP as STRIP
+from ci_magics.matching.characters import STRIP as STRIP
 from ci_magics.matching.kernel import hashed
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import kept_text, pieces, text_column

@@ -13,19 +13,38 @@ TRAPS = (
     "\uff0c\uff1b\uff21\U0001d400\u210c\u00b2\u00bd\u00a8\u00b4\u0301\u0307\u0308\u0345\u20dd\u6f22\u00e9"
     "\u00c9\u0450\U0001d51e\U00010400\u01c5\u00ad\u200e\u0131\u037a"
 )
+#: Control and format characters, and others that are not seen; the last two replace what was lost.
+UNSEEN = (
+    "\0\x07\x7f\x84\xad\u034f\u061c\u115f\u1160\u17b4\u180b\u180e\u200e\u202a\u2065\u2066\u3164\ufe0f\uffa0\ufff9"
+    "\U000e0001\U000e0041\U000e0101\U0001d173\ufffc\ufffd"
+)
 LEGAL = "abcXYZ019._-+'!#"
 ILLEGAL = '@()<>[]",;:\\/'
 
 #: Characters that Unicode had assigned long ago: Python and Polars may know different versions of it.
 ANY_CHARACTER = st.characters(codec="utf-8", max_codepoint=0x1FFFF, exclude_categories=("Cn", "Cs", "Co"))
-NASTY = st.one_of(*(st.sampled_from(each) for each in (LEGAL, LEGAL, TRAPS, BLANK, ILLEGAL)), ANY_CHARACTER)
+NASTY = st.one_of(*(st.sampled_from(each) for each in (LEGAL, LEGAL, TRAPS, BLANK, UNSEEN, ILLEGAL)), ANY_CHARACTER)
 some = st.text(NASTY, max_size=8)
-blanks = st.text(st.sampled_from(BLANK), max_size=2)
+blanks = st.text(st.sampled_from(BLANK + UNSEEN), max_size=2)
 local = st.one_of(st.text(st.sampled_from(LEGAL), min_size=1, max_size=10), some)
 domain = st.one_of(
     st.sampled_from(
         ["b.com", "B.Example.ORG", "münchen.de", "x-y.co_m", "b", "b.", ".b.com", "b..com", "b.c!m", "ß.de"]
     ),
+    st.sampled_from(
+        [
+            "हिन्दी.भारत",
+            "mu\u0308nchen.de",
+            "இந்தியா.இந்தியா",
+            "-b.com",
+            "b-.com",
+            "b.123",
+            "b.१२",
+            "\u0301b.com",
+            "paral·lel.cat",
+        ]
+    ),
+    st.lists(st.text(st.sampled_from("b7-_é\u0301\u093f१·"), max_size=3), max_size=4).map(".".join),
     some,
 )
 addresses = st.builds(lambda one, two: f"{one}@{two}", local, domain)
