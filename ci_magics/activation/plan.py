@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ci_magics.activation.connections.account_check import require_manager
+from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.plan_document import AudiencePlan, PlanDocument, document_of
 from ci_magics.activation.planning.planning import Work, plan_work
+from ci_magics.activation.planning.verdict import READY, Finding, Verdict, verdict_of
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.pushing import Desk
-from ci_magics.activation.pushing.starting import start_run
+from ci_magics.activation.pushing.starting import foresee, start_run
+from ci_magics.activation.retention import retention_days
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
+from ci_magics.clock import present
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
@@ -101,8 +106,14 @@ class Plan(Shown):
         """
         connection = self._connection()
         require(self._workspace, Verb.RUN_EXPORT, connection)
+        require_consents(connection)
+        retention_days()  # a run begins by deleting what is kept too long
         services = self._services or open_order(self._workspace, connection, self.order, self._show)
+        if self._services is None or self.verdict.blocked:  # otherwise it was asked when the plan was made
+            require_manager(services, connection)
         works = self._works or self._works_again(connection, services)
+        if len(works) != len(self.audiences):
+            raise _outdated("not everything could be looked at when it was made.")
         return start_run(Desk(self._workspace, services, progress), self.document, connection, works, run_id)
 
     def stop(self) -> None:
@@ -114,6 +125,11 @@ class Plan(Shown):
     def destination(self) -> str:
         """Where it goes; the first line of every display."""
         return self.document.destination
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the export would go through, as of the moment at which the plan was made."""
+        return self.document.verdict
 
     @property
     def order(self) -> Order:
@@ -141,15 +157,20 @@ class Plan(Shown):
 
         names = ("segment", "audience", "audience_id", "action", "adds", "removes", "unchanged", "transport", "sends")
         rows = [
-            {name: getattr(each, name) for name in names} | {"guards": [guard.code for guard in each.guards]}
+            {"verdict": self.verdict.state}
+            | {name: getattr(each, name) for name in names}
+            | {"guards": [guard.code for guard in each.guards]}
             for each in self.audiences
         ]
-        return pd.DataFrame(rows, columns=[*names, "guards"])
+        if not rows:  # nothing could be planned
+            rows = [{"verdict": self.verdict.state, "segment": each, "guards": []} for each in self.document.segments]
+        return pd.DataFrame(rows, columns=["verdict", *names, "guards"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return where it goes and what would be sent to each audience."""
+        """Return the verdict, where it goes and what would be sent to each audience."""
         names = ("segment", "audience", "action", "adds", "removes", "unchanged", "transport")
         return {
+            "verdict": self.verdict.model_dump(mode="json"),
             "destination": self.destination,
             "account_id": self.account_id,
             "mode": self.order.mode,
@@ -161,11 +182,10 @@ class Plan(Shown):
         }
 
     def __repr__(self) -> str:
-        lines = [self.destination, self._title()]
+        lines = [f"{self.destination}. {self.verdict}", self._title()]
         for each in self.audiences:
             counts = f"add {counted(each.adds)}, remove {counted(each.removes)}, unchanged {counted(each.unchanged)}"
             lines.append(f"  {each.action} audience '{each.audience}': {counts}, by {each.sends}")
-            lines += [f"    {_mark(guard.stops)} {guard}" for guard in each.guards]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -174,13 +194,9 @@ class Plan(Shown):
             (each.segment, each.audience, each.action, each.adds, each.removes, each.unchanged, each.sends)
             for each in self.audiences
         ]
-        notes = "".join(
-            f"<div>{_mark(guard.stops)} {html.escape(str(guard))}</div>"
-            for each in self.audiences
-            for guard in each.guards
-        )
-        head = f"<div><b>{html.escape(self.destination)}</b></div><div>{html.escape(self._title())}</div>"
-        return f"{head}{table(heads, rows)}{notes}"
+        head = f"<div><b>{html.escape(self.destination)}</b></div>"
+        title = f"<div>{html.escape(self._title())}</div>"
+        return f"{head}{self.verdict._repr_html_()}{title}{table(heads, rows) if rows else ''}"
 
     def _title(self) -> str:
         order = self.order
@@ -201,7 +217,7 @@ class Plan(Shown):
 
     def _works_again(self, connection: Connection, services: Services) -> tuple[Work, ...]:
         try:
-            stored = [stored_segment(self._workspace, each.segment) for each in self.audiences]
+            stored = [stored_segment(self._workspace, each) for each in self.document.segments]
         except NotFoundError as error:
             raise _outdated(error.sentence) from None
         return tuple(_works(self._workspace, services, connection, stored, self.order))
@@ -221,10 +237,47 @@ def make_plan(
     order: Order,
     show: Show,
 ) -> Plan:
-    """Work out what an export would do."""
-    works = tuple(_works(workspace, services, connection, stored, order))
-    document = document_of(connection, order, works, services.conversation.clock.now())
-    return Plan(document, workspace, show, works, services)
+    """Work out what an export would do.
+
+    Raises
+    ------
+    CiError
+        A segment or its audience cannot be used; `ci_magics.activation.exports.dry_run.examine` collects these.
+    """
+    works = _works(workspace, services, connection, stored, order)
+    return plan_of(workspace, services, connection, [each.record.name for each in stored], works, order, show)
+
+
+def plan_of(
+    workspace: Workspace,
+    services: Services | None,
+    connection: Connection,
+    segments: Sequence[str],
+    works: Sequence[Work],
+    order: Order,
+    show: Show,
+    findings: Sequence[Finding] = (),
+    not_checked: Sequence[str] = (),
+) -> Plan:
+    """Return the plan of what was worked out, with the verdict on it.
+
+    Parameters
+    ----------
+    services
+        None where Microsoft may not be asked or could not be reached.
+    segments
+        Names of all segments of the export, also of those that could not be planned.
+    works
+        What was worked out.
+    findings, not_checked
+        What was found before, and what could not be looked at.
+    """
+    now = services.conversation.clock.now() if services else present()
+    document = document_of(connection, order, segments, tuple(works), now, Verdict(state=READY))
+    foreseen, stopped = foresee(workspace, document, works)
+    verdict = verdict_of([*findings, *foreseen], audiences=len(works), stopped=stopped, not_checked=not_checked)
+    document = document.model_copy(update={"verdict": verdict})
+    return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)
 
 
 def open_order(workspace: Workspace, connection: Connection, order: Order, show: Show) -> Services:
@@ -237,7 +290,3 @@ def _works(
 ) -> list[Work]:
     now = services.conversation.clock.now()
     return [plan_work(workspace, services, connection, each, order, now) for each in stored]
-
-
-def _mark(stops: bool) -> str:
-    return "✗" if stops else "!"

@@ -87,6 +87,12 @@ class Connection(Shown):
         return self.consent(CUSTOMER_MATCH_TERMS) is not None
 
     @property
+    def missing_consents(self) -> tuple[str, ...]:
+        """The options of `ci_magics.connect` that give the consents which are missing; nothing is sent before."""
+        missing = {"agree": not self.agreed, "accept_terms": not self.terms_accepted}
+        return tuple(name for name, is_missing in missing.items() if is_missing)
+
+    @property
     def type(self) -> str:
         """What it leads to; with the name, all that is seen of a connection that is only shared."""
         return f"Microsoft Advertising ({self.environment})"
@@ -95,10 +101,11 @@ class Connection(Shown):
         if self.details_hidden:
             where = self.destination if self.environment == "emulator" else f"{self.environment.upper()}: {self.name}"
             return f"{where}\nConnection '{self.name}': {self.type}, shared with you"
+        blocked = "; nothing can be sent yet" if self.missing_consents else ""
         return (
             f"{self.destination}\n"
             f"Connection '{self.name}': customer {self.customer_id}, account {self.account_id}, "
-            f"data privacy {_given(self.agreed)}, Customer Match terms {_given(self.terms_accepted)}"
+            f"data privacy {_given(self.agreed)}, Customer Match terms {_given(self.terms_accepted)}{blocked}"
         )
 
     def to_dict(self) -> dict[str, Any]:

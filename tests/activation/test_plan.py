@@ -27,7 +27,7 @@ def test_a_plan_says_what_each_audience_gets() -> None:
         ["All", "update", 200, 100, 300, "apply", "2 calls"],
         ["Many", "create", 12_000, 0, 0, "bulk", "1 file"],
     ]
-    assert repr(plan).startswith("EMULATOR: nothing left this machine\nPlan for account 111: mirror")
+    assert repr(plan).startswith("EMULATOR: nothing left this machine. Ready\nPlan for account 111: mirror")
     html = plan._repr_html_()
     assert "EMULATOR" in html
     assert "12\u2009000" in html

@@ -110,8 +110,12 @@ def test_a_plan_that_would_send_nothing_cannot_be_confirmed(form: ExportForm) ->
     form.value = {"segments": ["Nobody"], "consent": ""}
     form.plan()
     assert "Nothing would be sent" in form.sentence
+    assert "has no profiles" in form.sentence
+    assert form.plan_view.value.index("Blocked") < form.plan_view.value.index("Plan for account")
     assert "has no profiles" in form.plan_view.value
-    assert (form.confirm.layout.display, form.push_button.layout.display) == ("none", "none")
+    assert (form.confirm.layout.display, form.push_button.layout.display) == ("none", None)
+    assert form.push_button.disabled
+    assert form.push_button.tooltip.startswith("Blocked: The segment 'Nobody' has no profiles")
     form.value = {"allow_empty": True}
     form.plan()
     assert "This is the plan" in form.sentence

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ci_magics.activation.comparing.halves import Half, halves_of, keep_half
 from ci_magics.activation.comparing.verdict import Comparison, Side
+from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.exports.exports import export
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.planning.order import Order
@@ -75,7 +76,8 @@ def compare_normalizations(
     """
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to)
-    require(workspace, Verb.PLAN_EXPORT if dry_run else Verb.RUN_EXPORT, connection)
+    require(workspace, Verb.RUN_EXPORT, connection)  # also keeps what it takes, so a dry run is more than looking
+    require_consents(connection)
     stored = stored_segment(workspace, segment)
     halves = halves_of(with_consent(stored, Order(consent=consent)))
     _require_enough(stored, halves)
@@ -113,6 +115,8 @@ def _planned(
 ) -> Side:
     kept = keep_half(workspace, stored, half, show)
     plan = cast(Plan, export(kept, normalization=half.rule, dry_run=True, **asked))
+    if not plan.audiences and plan.verdict.reason is not None:  # there is nothing to compare
+        raise plan.verdict.reason.refusal()
     return Side(half.rule, half.segment, plan.audiences[0].audience_id or "", half.people, plan)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.errors import ConnectionSetupError
-from ci_magics.microsoft.advertising import Account
+from ci_magics.microsoft.advertising import Account, User
+from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -31,14 +32,31 @@ def verified(workspace: Workspace, connection: Connection, show: Callable[[str],
     account = accounts.get(connection.account_id)
     if account is None or account.customer_id != connection.customer_id:
         raise _unseen(connection) if connection.details_hidden else _wrong_account(connection, accounts)
-    if set(user.roles_in(connection.customer_id)) == {_VIEWER}:
+    _require_manager(user, connection, connection.customer_id)
+    return replace(connection, account_name=account.name)
+
+
+def require_manager(services: Services, connection: Connection) -> None:
+    """Ask Microsoft whether the signed-in person may manage audiences, before anything is planned or sent.
+
+    Whether the account exists and is open to that person is answered by the first request about its lists.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The person may only look.
+    """
+    _require_manager(services.advertising.get_user(), connection, services.conversation.caller.customer_id)
+
+
+def _require_manager(user: User, connection: Connection, customer_id: str) -> None:
+    if set(user.roles_in(customer_id)) == {_VIEWER}:
         raise ConnectionSetupError(
             "The signed-in user may only look at this account.",
             "Ask the account's administrator for a role that manages campaigns, or sign in as somebody else: "
-            f'%ci_connect "{connection.name}" --sign-in.',
+            f"%ci_connect {quoted(connection.name)} --sign-in.",
             code="viewer_role",
         )
-    return replace(connection, account_name=account.name)
 
 
 def _wrong_account(connection: Connection, accounts: Mapping[str, Account]) -> ConnectionSetupError:

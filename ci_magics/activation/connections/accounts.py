@@ -18,7 +18,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEADS = ("Name", "Account", "Environment", "Leads to", "Made (UTC)", "Who may use it", "Signed in (UTC)")
+_HEADS = ("Name", "Account", "Environment", "Leads to", "Made (UTC)", "Who may use it", "Signed in (UTC)", "Consents")
 _NONE = "No account yet. Make a connection: %ci_connect NAME; open Customer Insights: %ci_connect --insights NAME."
 _HIDDEN = "shared with you"
 
@@ -33,6 +33,9 @@ class AccountLine:
         When it was made, and who may use it besides administrators; nothing where it is only shared with the person.
     signed_in_at
         When whoever works here signed in to it; None where that was not needed or not done yet.
+    missing_consents
+        The options that give what is missing before anything can be sent; None where no consent is needed, or where the
+        connection is only shared with the person.
     """
 
     name: str
@@ -42,6 +45,7 @@ class AccountLine:
     created_at: datetime | None
     shared_with: tuple[str, ...]
     signed_in_at: datetime | None
+    missing_consents: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class AccountList(Shown):
                 f"{each.created_at:%Y-%m-%d}" if each.created_at else "",
                 ", ".join(each.shared_with),
                 _signed_in(each),
+                _consents(each),
             )
             for each in self.accounts
         ]
@@ -109,6 +114,7 @@ def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
             None if each.details_hidden else each.created_at,
             () if each.details_hidden else each.shared_with,
             _moment(workspace, each.id),
+            None if each.details_hidden else each.missing_consents,
         )
         for each in workspace.connections
     ]
@@ -137,3 +143,12 @@ def _signed_in(account: AccountLine) -> str:
     if account.signed_in_at is not None:
         return f"{account.signed_in_at:%Y-%m-%d %H:%M}"
     return "as the emulator's user" if account.environment == "emulator" else "not yet"
+
+
+def _consents(account: AccountLine) -> str:
+    if account.missing_consents is None:
+        return ""
+    if not account.missing_consents:
+        return "both given"
+    options = " ".join(f"--{each.replace('_', '-')}" for each in account.missing_consents)
+    return f"nothing can be sent: {options}"

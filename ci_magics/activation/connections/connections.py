@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ci_magics.activation.connections.account_check import verified
 from ci_magics.activation.connections.address import Ids, read_ids
-from ci_magics.activation.connections.consenting import keep_consents, new_consents, withdraw_consents
+from ci_magics.activation.connections.consenting import consent_notice, keep_consents, new_consents, withdraw_consents
 from ci_magics.activation.connections.developer_token import holding
 from ci_magics.activation.connections.sharing import share_connection, shared_with
 from ci_magics.clock import present
@@ -68,7 +68,8 @@ def connect(
     workspace
         Where to keep it; the default one unless given.
     show
-        Called with each sentence the person must see, such as a sign-in code.
+        Called with each sentence the person must see, such as a sign-in code, or that nothing can be sent through a new
+        connection before its consents are given.
 
     Raises
     ------
@@ -108,7 +109,10 @@ def connect(
     keep_consents(workspace, connection, newly)
     if existing and share:
         share_connection(name, share, workspace=workspace)
-    return workspace.connections[name]
+    made = workspace.connections[name]
+    if existing is None and made.missing_consents:
+        show(consent_notice(made))
+    return made
 
 
 def require_known(word: str, value: str | None, known: Sequence[str]) -> None:

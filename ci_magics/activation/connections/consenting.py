@@ -47,28 +47,52 @@ def keep_consents(workspace: Workspace, connection: Connection, consents: list[C
         )
 
 
+def missing_consents(connection: Connection) -> list[ConsentError]:
+    """Return, for each consent that is missing, the error that says which one and how to give it."""
+    missing = []
+    if not connection.agreed:
+        missing.append(
+            ConsentError(
+                f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
+                "so nothing was sent.",
+                f"Read the text with %ci_connect --help, then agree: %ci_connect {quoted(connection.name)} --agree.",
+                code="no_data_privacy_consent",
+            )
+        )
+    if not connection.terms_accepted:
+        missing.append(
+            ConsentError(
+                f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
+                "so nothing was sent.",
+                f"Accept them: %ci_connect {quoted(connection.name)} --accept-terms.",
+                code="no_terms_consent",
+            )
+        )
+    return missing
+
+
+def consent_notice(connection: Connection) -> str:
+    """Return what to say about the consents that a connection lacks; empty where both are given."""
+    missing = connection.missing_consents
+    if not missing:
+        return ""
+    options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
+    lacking = "No consent yet" if len(missing) == 2 else "One consent is missing"
+    return (
+        f"{lacking}: nothing can be sent until an administrator runs %ci_connect {quoted(connection.name)} {options}."
+    )
+
+
 def require_consents(connection: Connection) -> None:
     """Refuse to go on unless both consents stand.
 
     Raises
     ------
     ConsentError
-        Naming which one is missing and how to give it.
+        Naming the first one that is missing and how to give it.
     """
-    if not connection.agreed:
-        raise ConsentError(
-            f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
-            "so nothing was sent.",
-            f'Read the text with %ci_connect --help, then agree: %ci_connect "{connection.name}" --agree.',
-            code="no_data_privacy_consent",
-        )
-    if not connection.terms_accepted:
-        raise ConsentError(
-            f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
-            "so nothing was sent.",
-            f'Accept them: %ci_connect "{connection.name}" --accept-terms.',
-            code="no_terms_consent",
-        )
+    for error in missing_consents(connection):
+        raise error
 
 
 def require_consents_of_run(workspace: Workspace, run_id: str) -> None:

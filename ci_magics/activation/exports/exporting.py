@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ci_magics.activation.connections.account_check import require_manager
 from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.plan import Plan, make_plan, open_order
 from ci_magics.activation.planning.order import Order
@@ -19,14 +20,6 @@ from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]
-
-
-def plan_export(
-    workspace: Workspace, connection: Connection, stored: list[StoredSegment], order: Order, show: Show
-) -> Plan:
-    """Work out what an export would do; nothing is sent."""
-    require(workspace, Verb.PLAN_EXPORT, connection)
-    return make_plan(workspace, open_order(workspace, connection, order, show), connection, stored, order, show)
 
 
 def send_export(
@@ -56,6 +49,7 @@ def send_export(
     require(workspace, Verb.RUN_EXPORT, connection)
     require_consents(connection)
     services = open_order(workspace, connection, order, show)
+    require_manager(services, connection)
     plan = make_plan(workspace, services, connection, stored, order, show)
     if _finished_others(workspace, plan, show, progress):
         plan = make_plan(workspace, services, connection, stored, order, show)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ci_magics.activation.exports.exporting import chosen_segments, plan_export, send_export
+from ci_magics.activation.exports.dry_run import examine, unreadable
+from ci_magics.activation.exports.exporting import chosen_segments, send_export
 from ci_magics.activation.exports.running import run_export
 from ci_magics.activation.exports.saving import save_export
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.planning.order import make_order
+from ci_magics.activation.planning.order import Order, make_order
 from ci_magics.activation.planning.previews import find_connection
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.runs import resume_run
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import stored_segment
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, WorkspaceError
 from ci_magics.segmentation.segment import Segment
-from ci_magics.workspace.access import nothing_shared
+from ci_magics.workspace.access import Verb, nothing_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -71,7 +72,8 @@ def export(
     scope
         ``account``, or ``customer`` for an audience that all accounts of the customer share.
     dry_run
-        Return the plan and send nothing.
+        Return the plan and send nothing. It makes every check that the export makes, and its ``verdict`` says whether
+        the export would go through; without both consents Microsoft is not asked.
     normalization
         ``basic``, ``enhanced`` or ``both``; it never changes within one audience.
     membership_days
@@ -151,11 +153,28 @@ def export(
         allow_shrink=allow_shrink,
         allow_mixed=allow_mixed,
     )
-    stored = chosen_segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
+    if dry_run:
+        return _dry_run(workspace, connection, segments, email, order, show)
+    stored = chosen_segments(workspace, segments, email, order)
     if save is not None:
         kept = save_export(workspace, save, connection, stored, email, order, show)
         return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept
-    if dry_run:
-        return plan_export(workspace, connection, stored, order, show)
     return send_export(workspace, connection, stored, order, progress=progress, show=show)
+
+
+def _dry_run(
+    workspace: Workspace,
+    connection: Connection,
+    segments: Sequence[Segment | str],
+    email: str | None,
+    order: Order,
+    show: Callable[[str], None],
+) -> Plan:
+    require(workspace, Verb.PLAN_EXPORT, connection)
+    try:
+        stored = chosen_segments(workspace, segments, email, order)
+    except WorkspaceError as error:  # the profiles were purged or damaged
+        names = [each if isinstance(each, str) else each.name for each in segments]
+        return unreadable(workspace, connection, names, order, show, error)
+    return examine(workspace, connection, stored, order, show)

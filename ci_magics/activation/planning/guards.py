@@ -48,16 +48,19 @@ def find_guards(
     stored: StoredSegment, counted: Counted, target: Target, order: Order, changes: Changes
 ) -> tuple[Guard, ...]:
     """Return what was found about one audience, what stops first."""
-    name = stored.record.name
-    numbers = cover_one(name, stored.matched, counted)
     found = [
-        *_about_state(stored),
-        *_about_consent(stored, order),
-        *_about_segment(name, numbers, order),
+        *segment_guards(stored, counted, order),
         *_about_target(target, order),
-        *_about_size(name, target, order, changes),
+        *_about_size(stored.record.name, target, order, changes),
     ]
     return tuple(sorted(found, key=lambda each: not each.stops))
+
+
+def segment_guards(stored: StoredSegment, counted: Counted, order: Order) -> list[Guard]:
+    """Return what was found about a segment alone, which can be said without asking Microsoft."""
+    name = stored.record.name
+    numbers = cover_one(name, stored.matched, counted)
+    return [*_about_state(stored), *_about_consent(stored, order), *_about_segment(name, numbers, order)]
 
 
 def require_disjoint(changes: Changes) -> None:

@@ -8,34 +8,16 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics import __version__
-from ci_magics.activation.planning.guards import Guard
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.outdated import outdated, sent_to
 from ci_magics.activation.planning.planning import Work
 from ci_magics.activation.planning.target import version_now
+from ci_magics.activation.planning.verdict import Finding, Verdict, finding_of
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
-
-
-class FoundGuard(BaseModel):
-    """A guard as it is saved."""
-
-    model_config = ConfigDict(frozen=True)
-
-    code: str
-    sentence: str
-    next_step: str
-    stops: bool
-
-    def __str__(self) -> str:
-        return str(self.guard())
-
-    def guard(self) -> Guard:
-        """Return it as found."""
-        return Guard(self.code, self.sentence, self.next_step, self.stops)
 
 
 class AudiencePlan(BaseModel):
@@ -70,7 +52,7 @@ class AudiencePlan(BaseModel):
     unchanged: int
     transport: str
     sends: str
-    guards: tuple[FoundGuard, ...]
+    guards: tuple[Finding, ...]
     ledger_version: str | None
     digest: str
 
@@ -80,16 +62,25 @@ class AudiencePlan(BaseModel):
         return "create" if self.audience_id is None else "update"
 
     @property
-    def stopping(self) -> Guard | None:
+    def stopping(self) -> Finding | None:
         """The guard that refuses this audience, if any."""
-        return next((each.guard() for each in self.guards if each.stops), None)
+        return next((each for each in self.guards if each.stops), None)
 
 
 class PlanDocument(BaseModel):
-    """What an export would do, and what it was worked out from."""
+    """What an export would do, and what it was worked out from.
+
+    Parameters
+    ----------
+    verdict
+        Whether the export would go through, as of the moment at which the plan was made.
+    segments
+        All that were asked for; ``audiences`` has fewer where a check failed before they could be planned.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    verdict: Verdict
     code_version: str
     made_at: datetime
     destination: str
@@ -99,12 +90,21 @@ class PlanDocument(BaseModel):
     customer_id: str
     account_id: str
     order: Order
+    segments: tuple[str, ...]
     audiences: tuple[AudiencePlan, ...]
 
 
-def document_of(connection: Connection, order: Order, works: tuple[Work, ...], now: datetime) -> PlanDocument:
+def document_of(
+    connection: Connection,
+    order: Order,
+    segments: Sequence[str],
+    works: tuple[Work, ...],
+    now: datetime,
+    verdict: Verdict,
+) -> PlanDocument:
     """Write a plan down."""
     return PlanDocument(
+        verdict=verdict,
         code_version=__version__,
         made_at=now,
         destination=connection.destination,
@@ -114,6 +114,7 @@ def document_of(connection: Connection, order: Order, works: tuple[Work, ...], n
         customer_id=order.customer_id or connection.customer_id,
         account_id=order.account_id or connection.account_id,
         order=order,
+        segments=tuple(segments),
         audiences=tuple(_audience_plan(work, order) for work in works),
     )
 
@@ -187,14 +188,10 @@ def _audience_plan(work: Work, order: Order) -> AudiencePlan:
         unchanged=changes.unchanged,
         transport=work.transport,
         sends=_sends(work, order),
-        guards=tuple(_found(each) for each in work.guards),
+        guards=tuple(finding_of(each, target.name) for each in work.guards),
         ledger_version=target.version,
         digest=changes.digest,
     )
-
-
-def _found(guard: Guard) -> FoundGuard:
-    return FoundGuard(code=guard.code, sentence=guard.sentence, next_step=guard.next_step, stops=guard.stops)
 
 
 def _sends(work: Work, order: Order) -> str:

@@ -10,14 +10,15 @@ import pyarrow.compute as pc
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.planning.changes import Changes, changes_for
-from ci_magics.activation.planning.guards import Guard, find_guards
+from ci_magics.activation.planning.guards import Guard, find_guards, segment_guards
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import all_held_back, suppression_for
 from ci_magics.activation.planning.target import Target, find_target, lock_names
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.matching.counting import count_profiles
+from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.hash_list import Scratch
+from ci_magics.matching.suppression import Suppression
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.segmentation.columns import is_objection, list_columns
 from ci_magics.workspace.models import Connection
@@ -71,10 +72,7 @@ def plan_work(
     """Work out what one segment's audience needs."""
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
-    stored = with_consent(stored, order)
-    scratch = Scratch(workspace.scratch)
-    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
-    counted = count_profiles(stored.matched.profiles, order.normalization, scratch, suppression)
+    stored, counted, suppression, scratch = _counted(workspace, stored, order)
     held_back = all_held_back(suppression, counted)
     changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
     return Work(
@@ -86,6 +84,33 @@ def plan_work(
         environment=connection.environment,
         account_id=account_id,
         locks=lock_names(connection, account_id, target),
+    )
+
+
+def plan_without_microsoft(workspace: Workspace, stored: StoredSegment, order: Order) -> list[Guard]:
+    """Return what can be found about a segment's export while nothing may be asked of Microsoft.
+
+    Raises
+    ------
+    SegmentError
+        The consent column that was asked for cannot be used.
+    """
+    stored, counted, _suppression, _scratch = _counted(workspace, stored, order)
+    return segment_guards(stored, counted, order)
+
+
+def _counted(
+    workspace: Workspace, stored: StoredSegment, order: Order
+) -> tuple[StoredSegment, Counted, Suppression | None, Scratch]:
+    """Return the segment after consent, its counts, who is left out, and where long lists are kept meanwhile."""
+    stored = with_consent(stored, order)
+    scratch = Scratch(workspace.scratch)
+    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
+    return (
+        stored,
+        count_profiles(stored.matched.profiles, order.normalization, scratch, suppression),
+        suppression,
+        scratch,
     )
 
 

@@ -9,6 +9,7 @@ from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.planning.guards import Guard, require_disjoint
 from ci_magics.activation.planning.plan_document import PlanDocument, require_current, require_unmoved
 from ci_magics.activation.planning.planning import Work
+from ci_magics.activation.planning.verdict import Finding, finding_of
 from ci_magics.activation.pushing.journal import begin_run
 from ci_magics.activation.pushing.pushing import Desk
 from ci_magics.activation.pushing.runs import CONCURRENT, carry_on, concurrent, unfinished_runs
@@ -16,6 +17,7 @@ from ci_magics.activation.retention import forget_old
 from ci_magics.activation.run import RUNNING, SKIPPED, AudienceResult, Run
 from ci_magics.errors import ExportRefusedError
 from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, RunRecord
 from ci_magics.workspace.store import Workspace
 
@@ -64,6 +66,60 @@ def start_run(
         workspace.locks.release(run_id)
 
 
+def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
+    """Return what `start_run` would refuse at this moment, in the order in which it would; no lock is taken.
+
+    Returns
+    -------
+    tuple of list of Finding and int
+        The findings, and how many audiences would be skipped.
+    """
+    findings: list[Finding] = []
+    warnings: list[Finding] = []
+    stopped = 0
+    busy: set[str] = set()
+    taken: set[str] = set()
+    for work in works:
+        holder = _living_holder(workspace, work)
+        stops = [each for each in work.guards if each.stops]
+        if holder is not None:
+            busy.add(holder.run_id)
+            stops.insert(0, concurrent(work.target.name, holder))
+        elif taken & set(work.locks):
+            stops.insert(0, _twice(work))
+        taken |= set(work.locks)
+        stopped += bool(stops)
+        findings += [finding_of(each, work.target.name) for each in stops]
+        warnings += [finding_of(each, work.target.name) for each in work.guards if not each.stops]
+        if not stops:
+            findings += _disjoint(work)
+    if stopped < len(works):
+        open_runs = [each for each in unfinished_runs(workspace, document) if each.id not in busy]
+        findings += [finding_of(_unfinished(each)) for each in open_runs]
+    return [*findings, *warnings], stopped
+
+
+def _living_holder(workspace: Workspace, work: Work) -> Holder | None:
+    holders = (workspace.locks.holder(name) for name in work.locks)
+    return next((each for each in holders if each is not None and each.lives), None)
+
+
+def _twice(work: Work) -> Guard:
+    return Guard(
+        CONCURRENT,
+        f"Another segment of this export goes to the audience '{work.target.name}' too.",
+        "Export the two one after the other, or join them into one segment.",
+    )
+
+
+def _disjoint(work: Work) -> list[Finding]:
+    try:
+        require_disjoint(work.changes)
+    except ExportRefusedError as error:
+        return [finding_of(error)]
+    return []
+
+
 def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
     order = document.order
     overridden = [name for name in _OVERRIDES if getattr(order, name)]
@@ -99,8 +155,13 @@ def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
 def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
     """Refuse to send to an audience of which another run has left an open end."""
     for record in unfinished_runs(workspace, document):
-        raise ExportRefusedError(
-            f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
-            f"Finish it with %ci_export --resume {record.name}, then plan again.",
-            code="unfinished_run",
-        )
+        raise _unfinished(record)
+
+
+def _unfinished(record: RunRecord) -> ExportRefusedError:
+    return ExportRefusedError(
+        f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
+        f"Finish it with %ci_export --resume {record.name}, then plan again; an export without a dry run finishes it "
+        "first.",
+        code="unfinished_run",
+    )

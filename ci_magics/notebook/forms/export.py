@@ -97,7 +97,7 @@ class ExportForm(Form):
         if self._shown.put(plan):
             self.say("This is the plan. Confirm it, then push.")
         else:
-            self.say("Nothing would be sent: read in the plan why, and change the choices.", "error")
+            self.say(f"Blocked. Nothing would be sent: {plan.verdict.reason}", "error")
         return plan
 
     def push(self) -> Run:

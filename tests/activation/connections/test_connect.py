@@ -10,6 +10,8 @@ from ci_magics.errors import ConnectionSetupError, SignInError
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+    from ci_magics.workspace.store import Workspace
+
 pytestmark = pytest.mark.usefixtures("emulator", "workspace")
 
 IDS = {"customer_id": "222", "account_id": "111"}
@@ -109,3 +111,33 @@ def test_a_revoked_grant_is_an_error_with_a_way_out(emulator: RunningEmulator) -
         ci.connect("C", **IDS, agree=True)
     assert refused.value.code == "AADSTS70000"
     assert "refresh" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "No consent yet: nothing can be sent until an administrator runs %ci_connect C --agree --accept-terms."),
+        (
+            {"agree": True},
+            "One consent is missing: nothing can be sent until an administrator runs %ci_connect C --acc",
+        ),
+        (
+            {"accept_terms": True},
+            "One consent is missing: nothing can be sent until an administrator runs %ci_connect C",
+        ),
+        ({"agree": True, "accept_terms": True}, ""),
+    ],
+)
+def test_a_new_connection_says_which_consents_are_missing(
+    emulator: RunningEmulator, workspace: Workspace, given: dict[str, bool], said: str
+) -> None:
+    del emulator, workspace
+    heard: list[str] = []
+    made = ci.connect("C", customer_id="222", account_id="111", **given, show=heard.append)
+    assert [each[: len(said)] for each in heard] == ([said] if said else [])
+    assert ("nothing can be sent" in repr(made)) is bool(said)
+    assert ("nothing can be sent" in repr(ci.list_accounts())) is bool(said)
+    assert ci.list_accounts().to_frame()["missing_consents"][0] == made.missing_consents
+    heard.clear()
+    ci.connect("C", show=heard.append)
+    assert heard == []
