@@ -153,10 +153,10 @@ def export(
         allow_shrink=allow_shrink,
         allow_mixed=allow_mixed,
     )
-    connection = find_connection(workspace, to)
     if dry_run:
-        return _dry_run(workspace, connection, segments, email, order, show)
+        return _dry_run(workspace, to, segments, email, order, show)
     stored = chosen_segments(workspace, segments, email, order)
+    connection = find_connection(workspace, to)
     if save is not None:
         kept = save_export(workspace, save, connection, stored, email, order, show)
         return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept
@@ -165,16 +165,17 @@ def export(
 
 def _dry_run(
     workspace: Workspace,
-    connection: Connection,
+    to: Connection | str,
     segments: Sequence[Segment | str],
     email: str | None,
     order: Order,
     show: Callable[[str], None],
 ) -> Plan:
-    require(workspace, Verb.PLAN_EXPORT, connection)
     try:
         stored = chosen_segments(workspace, segments, email, order)
     except WorkspaceError as error:  # the profiles were purged or damaged
         names = [each if isinstance(each, str) else each.name for each in segments]
-        return unreadable(workspace, connection, names, order, show, error)
+        return unreadable(workspace, find_connection(workspace, to), names, order, show, error)
+    connection = find_connection(workspace, to)
+    require(workspace, Verb.PLAN_EXPORT, connection)
     return examine(workspace, connection, stored, order, show)
