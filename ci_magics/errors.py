@@ -26,6 +26,8 @@ class CiError(Exception):
         The provider's error code, or our own short name for the case.
     tracking_id
         The TrackingId that Microsoft's support asks for.
+    error_name
+        Microsoft's symbolic name for the code, such as ``DuplicateAudienceName``; empty where it gave none.
     """
 
     #: Whether a notebook shows one line instead of the stack.
@@ -38,17 +40,21 @@ class CiError(Exception):
         *,
         code: int | str | None = None,
         tracking_id: str | None = None,
+        error_name: str = "",
     ) -> None:
         self.sentence = without_addresses(sentence)
         self.next_step = without_addresses(next_step)
         super().__init__(self.sentence)
         self.code = code
         self.tracking_id = tracking_id
+        self.error_name = error_name
 
     def __str__(self) -> str:
         marks = []
         if self.code is not None:
             marks.append(f"code {self.code}")
+        if self.error_name:
+            marks.append(self.error_name)
         if self.tracking_id:
             marks.append(f"TrackingId {self.tracking_id}")
         parts = [self.sentence, self.next_step, f"({', '.join(marks)})" if marks else ""]
@@ -60,6 +66,7 @@ class CiError(Exception):
             "error": self.sentence,
             "next_step": self.next_step or None,
             "code": None if self.code is None else str(self.code),
+            "error_name": self.error_name or None,
             "tracking_id": self.tracking_id,
         }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ class Plan(Shown):
         target.write_text(self.document.model_dump_json(indent=2) + "\n", "utf-8")
         return target
 
-    def apply(self, *, progress: Reporter = silent, run_id: str | None = None) -> Run:
+    def apply(
+        self, *, progress: Reporter = silent, run_id: str | None = None, as_of: Mapping[str, datetime] | None = None
+    ) -> Run:
         """Carry the plan out, exactly as it is.
 
         Parameters
@@ -96,6 +99,8 @@ class Plan(Shown):
             Called while it runs.
         run_id
             The id that the run gets; a new one unless given.
+        as_of
+            Since when segments are as they are that a refresh left alone, by name; the run says so.
 
         Raises
         ------
@@ -114,7 +119,8 @@ class Plan(Shown):
         works = self._works or self._works_again(connection, services)
         if len(works) != len(self.audiences):
             raise _outdated("not everything could be looked at when it was made.")
-        return start_run(Desk(self._workspace, services, progress), self.document, connection, works, run_id)
+        desk = Desk(self._workspace, services, progress)
+        return start_run(desk, self.document, connection, works, run_id, as_of or {})
 
     def stop(self) -> None:
         """End the waits of a run that another thread carries out: it stops there and can be resumed."""
@@ -176,7 +182,8 @@ class Plan(Shown):
             "mode": self.order.mode,
             "normalization": self.order.normalization,
             "audiences": [
-                {name: getattr(each, name) for name in names} | {"guards": [guard.code for guard in each.guards]}
+                {name: getattr(each, name) for name in names}
+                | {"guards": [guard.code for guard in each.guards], "renewal": each.renewal}
                 for each in self.audiences
             ],
         }
@@ -186,6 +193,7 @@ class Plan(Shown):
         for each in self.audiences:
             counts = f"add {counted(each.adds)}, remove {counted(each.removes)}, unchanged {counted(each.unchanged)}"
             lines.append(f"  {each.action} audience '{each.audience}': {counts}, by {each.sends}")
+            lines += [f"    {each.renewal}"] if each.renewal else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -196,7 +204,8 @@ class Plan(Shown):
         ]
         head = f"<div><b>{html.escape(self.destination)}</b></div>"
         title = f"<div>{html.escape(self._title())}</div>"
-        return f"{head}{self.verdict._repr_html_()}{title}{table(heads, rows) if rows else ''}"
+        notes = "".join(f"<div>{html.escape(each.renewal)}</div>" for each in self.audiences if each.renewal)
+        return f"{head}{self.verdict._repr_html_()}{title}{table(heads, rows) if rows else ''}{notes}"
 
     def _title(self) -> str:
         order = self.order

@@ -14,22 +14,22 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown, plain
+from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-QUEUED = "Queued"
-RUNNING = "Running"
-COMPLETED = "Completed"
-WITH_ERRORS = "Completed with errors"
-FAILED = "Failed"
-SKIPPED = "Skipped"
-CANCELED = "Canceled"
-
 _REJECTED_SCHEMA = pa.schema(
-    [("segment", pa.string()), ("key", pa.string()), ("code", pa.int64()), ("reason", pa.string())]
+    [
+        ("segment", pa.string()),
+        ("key", pa.string()),
+        ("code", pa.int64()),
+        ("reason", pa.string()),
+        ("error_name", pa.string()),
+    ]
 )
-RejectedRow = tuple[str, str | None, int | None, str]
+RejectedRow = tuple[str, str | None, int | None, str, str]
+"""Segment, key, Microsoft's code, the reason in words, and Microsoft's symbolic name for the code."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class AudienceResult:
     segment, audience, audience_id
         Which; the id is empty where the audience could not be created.
     status
-        Completed, Completed with errors, Failed, Skipped or Canceled.
+        Completed, Completed with errors, Failed, Skipped or Canceled; Running or Queued while it is not done.
     accepted
         Sent and accepted by Microsoft.
     added, removed
@@ -58,6 +58,10 @@ class AudienceResult:
         What the audience holds after it, as far as is known.
     message
         What went wrong, if anything.
+    as_of
+        When the segment was evaluated last, as 2026-11-01, if that was not for this run; empty otherwise.
+    code, error_name
+        The code of what stopped it, and Microsoft's symbolic name for it where Microsoft gave one.
     tracking_ids
         For Microsoft's support.
     """
@@ -75,7 +79,15 @@ class AudienceResult:
     unsent: int = 0
     members: int = 0
     message: str = ""
+    as_of: str = ""
+    code: str = ""
+    error_name: str = ""
     tracking_ids: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about it, as sentences."""
+        return [each for each in (self.message, sent_as_of([self.as_of])) if each]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AudienceResult:
@@ -119,7 +131,7 @@ class Run(Shown):
 
     @property
     def status(self) -> str:
-        """Completed, Completed with errors, Failed, Skipped or Canceled."""
+        """Queued, Running, Completed, Completed with errors, Skipped, Failed or Canceled."""
         return overall([each.status for each in self.results])
 
     @property
@@ -154,7 +166,7 @@ class Run(Shown):
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
     def rejected_rows(self) -> pd.DataFrame:
-        """Return the refused profiles by key: segment, key, code and reason; never the address.
+        """Return the refused profiles by key: segment, key, code, reason and error name; never the address.
 
         They are kept for thirty days. A profile that left the segment and could not be removed has no key any more.
         """
@@ -173,8 +185,7 @@ class Run(Shown):
         lines = [self.destination, f"Export {self.status}"]
         for each in self.results:
             lines.append(f"  audience '{each.audience}': {_counts(each)}")
-            if each.message:
-                lines.append(f"    {each.message}")
+            lines += [f"    {note}" for note in each.notes]
         return "\n".join([*lines, *self._way_on()])
 
     def _repr_html_(self) -> str:
@@ -184,7 +195,7 @@ class Run(Shown):
              each.unknown, each.unsent)
             for each in self.results
         ]  # fmt: skip
-        notes = [*(each.message for each in self.results if each.message), *self._way_on()]
+        notes = [*(note for each in self.results for note in each.notes), *self._way_on()]
         title = f"<div><b>{html.escape(self.destination)}</b></div><div>Export {self.status}</div>"
         return f"{title}{table(heads, rows)}{''.join(f'<div>{html.escape(note)}</div>' for note in notes)}"
 
@@ -192,19 +203,9 @@ class Run(Shown):
         return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self.name}"]
 
 
-def overall(statuses: Sequence[str]) -> str:
-    """Return the status of several audiences together."""
-    if len(set(statuses)) == 1:
-        return statuses[0]
-    if CANCELED in statuses:
-        return CANCELED
-    worked = {COMPLETED, WITH_ERRORS} & set(statuses)
-    return WITH_ERRORS if worked else FAILED
-
-
 def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:
-    """Return refused profiles as a table: segment, key, code, reason."""
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    """Return refused profiles as a table: segment, key, code, reason, error name."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(_REJECTED_SCHEMA)
     return pa.table([list(column) for column in columns], schema=_REJECTED_SCHEMA)
 
 

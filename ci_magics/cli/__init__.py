@@ -18,12 +18,14 @@ from ci_magics.cli import (
     refresh,
     roles,
     scheduler,
+    status,
 )
 from ci_magics.cli.command import FAILED
 from ci_magics.errors import CiError
 
 COMMANDS = (
     notebook,
+    status,
     doctor,
     notifications,
     emulator,

@@ -150,7 +150,13 @@ def service_error(
     code = fault.code if fault else None
     sentence, next_step = sentence_of(code, status=status, operation=operation, name=fault.error_code if fault else "")
     kind = SignInError if code in _SIGN_IN_CODES or (code is None and status == 401) else ServiceError
-    return kind(sentence, next_step, code=code if code is not None else f"HTTP {status}", tracking_id=tracking_id)
+    return kind(
+        sentence,
+        next_step,
+        code=code if code is not None else f"HTTP {status}",
+        tracking_id=tracking_id,
+        error_name=fault.error_code if fault else "",
+    )
 
 
 def sentence_of(code: int | None, *, status: int, operation: str, name: str = "") -> tuple[str, str]:

@@ -9,10 +9,11 @@ from datetime import datetime
 from ci_magics import __version__
 from ci_magics.activation.exports.listing import ExportLine, list_exports
 from ci_magics.activation.pushing.journal import Journal
-from ci_magics.activation.run import RUNNING, AudienceResult
+from ci_magics.activation.run import AudienceResult
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
 from ci_magics.workspace.export_models import NO_CONNECTION
 from ci_magics.workspace.models import Connection, RunRecord
+from ci_magics.workspace.statuses import RUNNING
 from ci_magics.workspace.store import Workspace
 
 _SHOWN_RUNS = 20
@@ -169,8 +170,7 @@ def _export(line: ExportLine) -> ExportView:
 
 def _run(workspace: Workspace, record: RunRecord, connections: Mapping[str, Connection]) -> RunView:
     results = [AudienceResult.from_document(each) for each in record.results]
-    holder = None if record.finished_at else workspace.locks.of_run(record.id)
-    running = record.status == RUNNING and holder is not None and holder.lives
+    running = record.finished_at is None and record.status == RUNNING
     done, planned = _progress(workspace, record) if running else (None, None)
     return RunView(
         name=record.name,
@@ -185,7 +185,7 @@ def _run(workspace: Workspace, record: RunRecord, connections: Mapping[str, Conn
         unknown=sum(each.unknown for each in results),
         done=done,
         planned=planned,
-        interrupted=record.finished_at is None and not (holder is not None and holder.lives),
+        interrupted=record.finished_at is None and not running,
         audiences=tuple(_audience(each) for each in results),
     )
 

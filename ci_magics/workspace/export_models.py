@@ -103,6 +103,8 @@ class ExportRun:
         How often it was tried, and when it is tried again; the second is None when it is over.
     accepted, rejected, members
         Hashes that Microsoft took and refused, and what the audiences hold after it.
+    unknown
+        Hashes that were sent without a usable answer.
     """
 
     id: str
@@ -121,6 +123,7 @@ class ExportRun:
     started_by: str
     started_at: datetime
     finished_at: datetime | None = None
+    unknown: int = 0
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Where saved exports, their runs, refreshes and settings are kept."""
+"""Where saved exports, refreshes and settings are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from ci_magics.workspace import tables
-from ci_magics.workspace.export_models import Export, ExportRun, Notice, Refresh, Setting
+from ci_magics.workspace.export_models import Export, Notice, Refresh, Setting
 from ci_magics.workspace.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -34,18 +34,6 @@ class ExportShelf(Shelf[Export]):
         import pandas as pd
 
         return pd.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in self], columns=list(_COLUMNS))
-
-
-def export_runs(engine: Engine) -> Shelf[ExportRun]:
-    """Return the runs of saved exports, the earliest first."""
-    return Shelf(
-        engine,
-        tables.export_runs,
-        ExportRun,
-        word="run of an export",
-        advice="%ci_exports show lists them.",
-        order="started_at",
-    )
 
 
 def refreshes(engine: Engine) -> Shelf[Refresh]:

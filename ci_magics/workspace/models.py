@@ -235,7 +235,7 @@ class AudienceRecord(Shown):
     generation
         Grows by one with each finished push; the ledger's file says the same.
     full_send_at
-        When all wanted members were last sent.
+        When everybody in it was last sent; before the first full send, when the list was made.
     """
 
     id: str
@@ -265,7 +265,15 @@ class AudienceRecord(Shown):
 
 @dataclass(frozen=True)
 class RunRecord(Shown):
-    """One execution: what it was to do and what came of it."""
+    """One execution: what it was to do and how it stands; while it is not finished, as `RunShelf` derives it.
+
+    Parameters
+    ----------
+    results
+        One document for each audience; `ci_magics.activation.run.AudienceResult` reads it.
+    finished_at
+        None while something is left to do.
+    """
 
     id: str
     connection_id: str
@@ -281,6 +289,10 @@ class RunRecord(Shown):
     def name(self) -> str:
         """The short id by which a person refers to the run."""
         return self.id[:8]
+
+    def total(self, count: str) -> int:
+        """Return one of the counts of its audiences, such as ``accepted``, added up."""
+        return sum(each.get(count, 0) for each in self.results)
 
     def __repr__(self) -> str:
         return f"{self.destination}\nRun {self.name}: {self.status}"

@@ -99,11 +99,12 @@ class Shelf(Shown, Generic[T]):
         """Return the last ones in the shelf's order, the very last first."""
         return self._found(select(self._table).order_by(self._table.c[self._order].desc()).limit(count))
 
-    def last_of_each(self, column: str) -> list[T]:
-        """Return, for each value of a column, the last one in the shelf's order."""
+    def last_of_each(self, column: str, *, until: Any = None) -> list[T]:
+        """Return, for each value of a column, the last one in the shelf's order, none after ``until`` if given."""
         backwards = self._table.c[self._order].desc()
         place = func.row_number().over(partition_by=self._table.c[column], order_by=backwards).label("place")
-        placed = select(self._table, place).subquery()
+        query = select(self._table, place)
+        placed = (query if until is None else query.where(self._table.c[self._order] <= until)).subquery()
         columns = [placed.c[each.name] for each in self._table.columns]
         return self._found(select(*columns).where(placed.c.place == 1))
 

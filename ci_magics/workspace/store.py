@@ -32,7 +32,7 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
-from ci_magics.workspace.export_shelves import ExportShelf, export_runs, notices, refreshes, settings
+from ci_magics.workspace.export_shelves import ExportShelf, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -52,6 +52,7 @@ from ci_magics.workspace.models import (
 )
 from ci_magics.workspace.places import folder_beside, open_files
 from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
+from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
 from ci_magics.workspace.shelf import Shelf
 from ci_magics.workspace.transactions import at_one_moment, change
@@ -134,20 +135,12 @@ class Workspace(Shown):
             advice="See %ci_status for those we filled.",
             shows=("segment_name", "members", "normalization"),
         )
-        self.runs = Shelf(
-            engine,
-            tables.runs,
-            RunRecord,
-            word="run",
-            advice="%ci_status lists the runs.",
-            order="started_at",
-            shows=("status", "connection_name", "destination"),
-        )
         self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
         self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
         self.locks = Locks(engine, user)
+        self.runs = RunShelf(engine, self.pushes, self.steps, self.locks)
         self.exports = ExportShelf(engine)
-        self.export_runs = export_runs(engine)
+        self.export_runs = ExportRunShelf(engine, self.runs, self.locks)
         self.refreshes = refreshes(engine)
         self.settings = settings(engine)
         self.notices = notices(engine)

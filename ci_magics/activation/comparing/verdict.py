@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.comparing.proportions import Interval, difference_interval
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.run import COMPLETED, Run
+from ci_magics.activation.run import Run
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
+from ci_magics.workspace.statuses import COMPLETED
 
 if TYPE_CHECKING:
     import pandas as pd

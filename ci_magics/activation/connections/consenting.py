@@ -9,7 +9,6 @@ from dataclasses import replace
 from ci_magics.clock import present
 from ci_magics.errors import ConsentError
 from ci_magics.segmentation.columns import quoted
-from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
@@ -149,9 +148,12 @@ def end_consents(workspace: Workspace, connection: Connection) -> None:
 
 
 def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
-    """Say what is left in Microsoft's audiences, and how to take it back."""
+    """Say what is left in Microsoft's audiences, as far as it is known, and how to take it back."""
+    # Pushing asks for consents; what a push left in an audience is asked for only here.
+    from ci_magics.activation.pushing.known_members import known_members
+
     show(f"All exports through '{connection.name}' have stopped.")
     filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     for each in filled:
         line = f"%ci_audiences {quoted(connection.name)} empty {quoted(each.name)} --confirm {quoted(each.name)}"
-        show(f"The audience '{each.name}' keeps {counted(each.members)} members. Empty it: {line} (or delete).")
+        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")

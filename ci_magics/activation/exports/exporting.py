@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from ci_magics.activation.connections.account_check import require_manager
 from ci_magics.activation.connections.consenting import require_consents
@@ -31,6 +32,7 @@ def send_export(
     progress: Reporter,
     show: Show,
     run_id: str | None = None,
+    as_of: Mapping[str, datetime] | None = None,
 ) -> Run:
     """Plan and push; a run on the same audience that was interrupted is finished first.
 
@@ -38,6 +40,8 @@ def send_export(
     ----------
     run_id
         The id that the run gets; a new one unless given.
+    as_of
+        Since when segments are as they are that a refresh left alone, by name.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def send_export(
     plan = make_plan(workspace, services, connection, stored, order, show)
     if _finished_others(workspace, plan, show, progress):
         plan = make_plan(workspace, services, connection, stored, order, show)
-    return plan.apply(progress=progress, run_id=run_id)
+    return plan.apply(progress=progress, run_id=run_id, as_of=as_of)
 
 
 def chosen_segments(

@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ci_magics.activation.exports.document import as_magic
-from ci_magics.activation.exports.listing import ExportLine, current_status, list_exports
+from ci_magics.activation.exports.listing import ExportLine, list_exports
+from ci_magics.activation.exports.running import with_members
 from ci_magics.activation.pushing.runs import load_run
-from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, Run
+from ci_magics.activation.run import Run
 from ci_magics.errors import ArgumentError, nearest_name, not_found
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
+from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _HEADS = ("Run", "Export", "Started (UTC)", "By", "Status", "Accepted", "Rejecte
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One run of a saved export; counts are hashes."""
+    """One run of a saved export; counts are hashes, as far as they are known while it is not finished."""
 
     run: str
     export: str
@@ -44,6 +46,7 @@ class HistoryLine:
     accepted: int
     rejected: int
     members: int
+    unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def _ids(workspace: Workspace, entries: list[ExportRun], names: tuple[str, ...])
 
 def history_line(workspace: Workspace, entry: ExportRun) -> HistoryLine:
     """Return what the history says of a run."""
-    status, reason = current_status(workspace, entry)
+    entry = with_members(workspace, entry)
     return HistoryLine(
         run=entry.name,
         export=entry.export_name,
@@ -228,11 +231,12 @@ def history_line(workspace: Workspace, entry: ExportRun) -> HistoryLine:
         due_at=entry.due_at,
         trigger=entry.trigger,
         started_by=entry.started_by,
-        status=status,
-        reason=reason,
+        status=entry.status,
+        reason=entry.reason,
         accepted=entry.accepted,
         rejected=entry.rejected,
         members=entry.members,
+        unknown=entry.unknown,
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.exports.due import Attempts, attempts_of, next_run, timing_of
+from ci_magics.activation.exports.due import CLOCKS_DIFFER, Attempts, attempts_of, next_run, timing_of
 from ci_magics.activation.exports.schedules import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
-from ci_magics.activation.run import FAILED, RUNNING
+from ci_magics.activation.exports.time_zones import zone_of
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_RUN = "Not run yet"
-INTERRUPTED = "The process that ran it has ended; the next run finishes it."
 _HEADS = (
     "Export", "Connection", "Segments", "Status", "Last run (UTC)", "Next run", "Schedule", "Your permissions",
 )  # fmt: skip
@@ -70,9 +69,7 @@ class ExportLine:
         """When it runs next, by the clocks of its schedule's time zone."""
         if self.next_run is None:
             return "—"
-        from zoneinfo import ZoneInfo
-
-        text = f"{self.next_run.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M %Z}"
+        text = f"{self.next_run.astimezone(zone_of(self.time_zone)):%Y-%m-%d %H:%M %Z}"
         return f"due since {text}" if self.overdue else text
 
 
@@ -146,16 +143,7 @@ def list_exports(
     require(workspace, Verb.LIST_EXPORTS)
     exports = [workspace.exports[name] for name in names] or list(workspace.exports)
     around = _around(workspace, exports, (clock or SystemClock()).now())
-    return ExportList(tuple(_line(workspace, each, around) for each in exports), notes)
-
-
-def current_status(workspace: Workspace, entry: ExportRun) -> tuple[str, str]:
-    """Return the status of a run and the reason for it; one whose process has ended does not run any more."""
-    if entry.status == RUNNING:
-        holder = workspace.locks.holder(f"export:{entry.export_id}")
-        if holder is None or not holder.lives:
-            return FAILED, INTERRUPTED
-    return entry.status, entry.reason
+    return ExportList(tuple(_line(each, around) for each in exports), notes)
 
 
 @dataclass(frozen=True)
@@ -177,7 +165,7 @@ def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _
         now=now,
         system=system,
         attempts=attempts_of(workspace, exports, system, now),
-        last_runs={each.export_id: each for each in workspace.export_runs.last_of_each("export_id")},
+        last_runs=_last_runs(workspace, now),
         connections=connections,
         editable={
             None: may(workspace, Verb.EDIT_EXPORT),
@@ -186,10 +174,19 @@ def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _
     )
 
 
-def _line(workspace: Workspace, export: Export, around: _Around) -> ExportLine:
+def _last_runs(workspace: Workspace, now: datetime) -> dict[str, ExportRun]:
+    """Return the last run of each export; one that a clock far ahead dated counts only where there is no other."""
+    until = now + CLOCKS_DIFFER
+    found = {each.export_id: each for each in workspace.export_runs.last_of_each("export_id")}
+    if all(each.started_at <= until for each in found.values()):
+        return found
+    return found | {each.export_id: each for each in workspace.export_runs.last_of_each("export_id", until=until)}
+
+
+def _line(export: Export, around: _Around) -> ExportLine:
     last = around.last_runs.get(export.id)
-    status, reason = current_status(workspace, last) if last else (NOT_RUN, "")
-    timing = timing_of(export, around.system)
+    status, reason = (last.status, last.reason) if last else (NOT_RUN, "")
+    timing = timing_of(export, around.system, around.now)
     moment = next_run(export, around.system, around.now, around.attempts)
     connection = around.connections.get(export.connection_id or "")
     return ExportLine(

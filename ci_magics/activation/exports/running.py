@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from ci_magics.activation.notifying.notifying import tell_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.pushing.refusals import is_final
 from ci_magics.activation.pushing.runs import load_run, resume_run
-from ci_magics.activation.run import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED, Run
+from ci_magics.activation.run import Run
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import (
     AccessError,
@@ -30,6 +30,8 @@ from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.models import Connection
+from ci_magics.workspace.run_shelves import INTERRUPTED
+from ci_magics.workspace.statuses import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED
 from ci_magics.workspace.store import Workspace, open_workspace
 
 MANUAL, BY_SCHEDULE, BY_SYSTEM = "manual", "schedule", "system"
@@ -81,6 +83,7 @@ def run_one(
     show: Show,
     clock: Clock,
     skip: str = "",
+    as_of: Mapping[str, datetime] | None = None,
 ) -> ExportRun | None:
     """Run an export as one of several: an error ends only this one, and is written down.
 
@@ -90,6 +93,8 @@ def run_one(
         The moment of its schedule for which it runs; for one moment it never runs twice, whoever asks.
     skip
         Why it cannot run, if that is known already.
+    as_of
+        Since when segments are as they are that a refresh left alone, by name.
 
     Returns
     -------
@@ -108,7 +113,7 @@ def run_one(
                 entry = replace(entry, status=SKIPPED, reason=skip, retry_at=None, finished_at=clock.now())
                 _close(workspace, entry, show)
             elif entry.finished_at is None:
-                entry = _tried(workspace, export, entry, seen(progress), show, clock)
+                entry = _tried(workspace, export, entry, seen(progress), show, clock, as_of)
             return entry
     except ExportRunningError:
         return None
@@ -122,10 +127,16 @@ def _begun(workspace: Workspace, export: Export, due_at: datetime | None) -> Exp
 
 
 def _tried(
-    workspace: Workspace, export: Export, entry: ExportRun, progress: Reporter, show: Show, clock: Clock
+    workspace: Workspace,
+    export: Export,
+    entry: ExportRun,
+    progress: Reporter,
+    show: Show,
+    clock: Clock,
+    as_of: Mapping[str, datetime] | None,
 ) -> ExportRun:
     try:
-        carry_out(workspace, export, entry, progress=progress, show=show, clock=clock)
+        carry_out(workspace, export, entry, progress=progress, show=show, clock=clock, as_of=as_of)
     except ExportStoppedError:
         raise
     except Exception:  # noqa: BLE001, S110 - `carry_out` has written it down; the other exports go on
@@ -177,9 +188,17 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
         return tell
 
     try:
+        _close_interrupted(workspace, export)
         yield seen
     finally:
         workspace.locks.release(mine)
+
+
+def _close_interrupted(workspace: Workspace, export: Export) -> None:
+    """Write down which runs of an export do not run any more: nobody else runs it, so their processes have ended."""
+    workspace.export_runs.change(
+        lambda entry: replace(entry, status=FAILED, reason=INTERRUPTED), export_id=export.id, status=RUNNING
+    )
 
 
 def new_entry(workspace: Workspace, export: Export, trigger: str, due_at: datetime | None, now: datetime) -> ExportRun:
@@ -204,16 +223,23 @@ def new_entry(workspace: Workspace, export: Export, trigger: str, due_at: dateti
 
 
 def carry_out(
-    workspace: Workspace, export: Export, entry: ExportRun, *, progress: Reporter, show: Show, clock: Clock
+    workspace: Workspace,
+    export: Export,
+    entry: ExportRun,
+    *,
+    progress: Reporter,
+    show: Show,
+    clock: Clock,
+    as_of: Mapping[str, datetime] | None = None,
 ) -> Run:
-    """Run an export and write down what came of it, whatever that is.
+    """Run an export and write down how it ended, whatever happened.
 
     An entry whose run was begun before is finished instead.
     """
     entry = replace(entry, status=RUNNING, attempts=entry.attempts + 1, retry_at=None)
     workspace.export_runs.put(entry)
     try:
-        run = _begun_or_new(workspace, export, entry, progress, show)
+        run = _begun_or_new(workspace, export, entry, progress, show, as_of)
     except BaseException as error:
         _close(workspace, _ended_badly(entry, error, clock.now()), show)
         raise
@@ -222,19 +248,37 @@ def carry_out(
 
 
 def _close(workspace: Workspace, entry: ExportRun, show: Show) -> None:
-    """Write down how a run ended, and tell whom it concerns."""
+    """Write down how a run ended, and notify about it if the state of the export changed."""
     workspace.export_runs.put(entry)
-    tell_of_run(workspace, entry, show)
+    (as_it_stands,) = workspace.export_runs.where(id=entry.id)
+    tell_of_run(workspace, with_members(workspace, as_it_stands), show)
 
 
-def _begun_or_new(workspace: Workspace, export: Export, entry: ExportRun, progress: Reporter, show: Show) -> Run:
+def with_members(workspace: Workspace, entry: ExportRun) -> ExportRun:
+    """Return a line of the history with what its audiences hold, as far as it is known while its run is unfinished."""
+    record = next(iter(workspace.runs.where(id=entry.id)), None)
+    if record is None or record.finished_at is not None:
+        return entry
+    return replace(entry, members=sum(each.members for each in load_run(workspace, record).results))
+
+
+def _begun_or_new(
+    workspace: Workspace,
+    export: Export,
+    entry: ExportRun,
+    progress: Reporter,
+    show: Show,
+    as_of: Mapping[str, datetime] | None,
+) -> Run:
     begun = workspace.runs.where(id=entry.id)
     if begun:
         return load_run(workspace, begun[0]) if begun[0].finished_at else resume_run(workspace, entry.id, show=show)
     connection = require_connection(workspace, export)
     document = document_of(export)
     stored = chosen_segments(workspace, document.segments, document.email, document.order)
-    return send_export(workspace, connection, stored, document.order, progress=progress, show=show, run_id=entry.id)
+    return send_export(
+        workspace, connection, stored, document.order, progress=progress, show=show, run_id=entry.id, as_of=as_of
+    )
 
 
 def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:

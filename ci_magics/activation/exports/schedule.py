@@ -6,11 +6,12 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.activation.exports.time_zones import chosen_zone, local_time_zone, zone_of
+from ci_magics.errors import ArgumentError
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
@@ -35,7 +36,7 @@ class Schedule(BaseModel):
     times
         One to four times of the day.
     time_zone
-        Its name in the IANA database, such as ``Europe/Amsterdam``.
+        Its name in the IANA database, such as ``Europe/Amsterdam``, or a POSIX rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,8 +47,14 @@ class Schedule(BaseModel):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone."""
-        return ZoneInfo(self.time_zone)
+        """The time zone.
+
+        Raises
+        ------
+        ArgumentError
+            This machine does not know it.
+        """
+        return zone_of(self.time_zone)
 
     def next_after(self, moment: dt.datetime) -> dt.datetime:
         """Return the first moment after another one, in UTC."""
@@ -89,7 +96,7 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
     weekly
         Days of the week, in full or by their first letters; none for every day.
     time_zone
-        A name of the IANA database; the one of this machine unless given.
+        As `chosen_zone` takes it; the one of this machine unless given.
 
     Raises
     ------
@@ -107,20 +114,13 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
     return Schedule(
         weekdays=tuple(each for each in get_args(Weekday) if each in days),
         times=tuple(times),
-        time_zone=_known_zone(time_zone or local_time_zone()),
+        time_zone=chosen_zone(time_zone) if time_zone and time_zone.strip() else local_time_zone(),
     )
 
 
 def schedule_of(at: Sequence[str | dt.time], weekly: Sequence[str], time_zone: str | None) -> Schedule | None:
     """Return the schedule of these choices, or None where none was made; see `make_schedule`."""
     return make_schedule(at=at, weekly=weekly, time_zone=time_zone) if at or weekly or time_zone else None
-
-
-def local_time_zone() -> str:
-    """Return the time zone of this machine by its name; UTC where it has none."""
-    from tzlocal import get_localzone_name
-
-    return get_localzone_name() or "UTC"
 
 
 def _moment(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
@@ -149,17 +149,6 @@ def _weekday(text: str) -> str:
     if len(found) != 1:
         raise ArgumentError(f"There is no day '{text}'.", f"Use {', '.join(WEEKDAYS)}.", code="schedule_day")
     return found[0]
-
-
-def _known_zone(name: str) -> str:
-    known = available_timezones()
-    if name in known:
-        return name
-    nearest = nearest_name(name, known) or next((each for each in sorted(known) if each.endswith(f"/{name}")), None)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise ArgumentError(
-        f"There is no time zone '{name}'.{hint}", "Use a name such as Europe/Amsterdam.", code="time_zone"
-    )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -79,7 +79,9 @@ def schedule_export(
             schedule=found.schedule if stays else document,
             active=(found.active or not stays) if active is None else active,
         )
-        return wanted if wanted == found else replace(wanted, scheduled_at=now)
+        # Set once more under a right clock, a schedule that was set under a wrong one counts from now.
+        is_as_it_was = wanted == found and found.scheduled_at <= now
+        return wanted if is_as_it_was else replace(wanted, scheduled_at=now)
 
     chosen_text = str(schedule) if schedule else "with the system refresh" if follow_system else ""
     return [

@@ -86,7 +86,8 @@ def set_system_schedule(
     now = (clock or SystemClock()).now()
     wanted = schedule_of(at, weekly, time_zone) or before.schedule
     chosen = SystemSchedule(schedule=wanted, active=active and wanted is not None, since=now)
-    if (chosen.schedule, chosen.active) == (before.schedule, before.active):
+    is_as_it_was = (chosen.schedule, chosen.active) == (before.schedule, before.active)
+    if is_as_it_was and (before.since is None or before.since <= now):
         return before
     workspace.settings.put(Setting(_NAME, chosen.model_dump(mode="json"), workspace.user, now))
     workspace.audit.note(Verb.SET_SYSTEM_SCHEDULE, "system refresh", schedule=str(chosen))

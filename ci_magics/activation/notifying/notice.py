@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ci_magics.activation.run import CANCELED, QUEUED, RUNNING, SKIPPED
-from ci_magics.activation.run import FAILED as RUN_FAILED
 from ci_magics.errors import without_addresses
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.export_models import ExportRun, Refresh
+from ci_magics.workspace.statuses import CANCELED, QUEUED, RUNNING, SKIPPED
+from ci_magics.workspace.statuses import FAILED as RUN_FAILED
 
 WELL, FAILED, REJECTS, SHRANK = "well", "failed", "rejects", "shrank"
 

@@ -16,11 +16,11 @@ from ci_magics.activation.notifying.notice import (
     news_of_refresh,
     state_after,
 )
-from ci_magics.activation.run import COMPLETED, WITH_ERRORS
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun, Notice, Refresh, Setting
+from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS
 from ci_magics.workspace.store import Workspace, open_workspace
 
 _NAME = "notifications"

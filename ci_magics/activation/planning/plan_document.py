@@ -39,6 +39,8 @@ class AudiencePlan(BaseModel):
         Version of what we know of the audience; None where we never sent to it.
     digest
         A short mark of what is sent.
+    renewal
+        Why members are sent again, as a sentence; empty where only the difference is sent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +57,7 @@ class AudiencePlan(BaseModel):
     guards: tuple[Finding, ...]
     ledger_version: str | None
     digest: str
+    renewal: str = ""
 
     @property
     def action(self) -> str:
@@ -191,6 +194,7 @@ def _audience_plan(work: Work, order: Order) -> AudiencePlan:
         guards=tuple(finding_of(each, target.name) for each in work.guards),
         ledger_version=target.version,
         digest=changes.digest,
+        renewal=changes.renewal,
     )
 
 

@@ -17,12 +17,13 @@ from ci_magics.activation.planning.ledger import Ledger, LedgerLostError, read_l
 from ci_magics.activation.pushing.journal import Journal
 from ci_magics.activation.pushing.ledger_after import ledger_after
 from ci_magics.activation.pushing.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome, read_outcome
-from ci_magics.activation.run import COMPLETED, FAILED, WITH_ERRORS, AudienceResult, rejected_table
+from ci_magics.activation.run import AudienceResult, rejected_table
 from ci_magics.errors import CiError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.matching.keys import keys_of
 from ci_magics.microsoft.faults import sentence_of
 from ci_magics.workspace.models import AudienceRecord, PushRecord
+from ci_magics.workspace.statuses import COMPLETED, FAILED, WITH_ERRORS
 from ci_magics.workspace.store import Workspace
 
 
@@ -49,7 +50,7 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
         chosen=push.chosen,
         members=0,
         generation=0,
-        full_send_at=None,
+        full_send_at=now if was_created else None,
         updated_at=now,
     )
     write_ledger(workspace, record, [(EMPTY, EMPTY)])
@@ -100,6 +101,8 @@ def result_of(push: PushRecord, outcome: Outcome, members: int, error: CiError |
         unsent=outcome.count(UNSENT),
         members=members,
         message=str(error) if error else "",
+        code="" if error is None or error.code is None else str(error.code),
+        error_name=error.error_name if error else "",
         tracking_ids=outcome.tracking_ids,
     )
 
@@ -133,7 +136,7 @@ def _keep_ledger(
 
 
 def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:
-    """Return refused profiles by key: segment, key, code, reason."""
+    """Return refused profiles as `rejected_table` has them."""
     if not outcome.reasons:
         return rejected_table([])
     positions = sorted(outcome.reasons)
@@ -143,7 +146,7 @@ def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:
     for index, key in keys.iter_rows():
         code, name = outcome.reasons[positions[index]]
         sentence = sentence_of(code, status=200, operation="it", name=name)[0]
-        rows.append((journal.push.segment_name, key, code, sentence))
+        rows.append((journal.push.segment_name, key, code, sentence, name))
     return rejected_table(rows)
 
 

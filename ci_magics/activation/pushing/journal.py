@@ -14,14 +14,14 @@ from ci_magics.activation.planning.planning import Work
 from ci_magics.activation.planning.target import audience_key
 from ci_magics.activation.progress import Progress
 from ci_magics.activation.pushing.spool import Reasons, Spool
-from ci_magics.activation.run import RUNNING, AudienceResult
-from ci_magics.errors import CiError
+from ci_magics.activation.run import AudienceResult
+from ci_magics.errors import CiError, ConsentError
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
+from ci_magics.workspace.statuses import ANSWERED, PLANNED, REFUSED, RUNNING, SENT
 from ci_magics.workspace.store import Workspace
 
-PLANNED, SENT, ANSWERED, REFUSED = "planned", "sent", "answered", "refused"
 CREATE, APPLY, UPLOAD = "create", "apply", "upload"
 
 
@@ -59,15 +59,23 @@ class Journal:
         )
 
     def sending(self, step: StepRecord, request_id: str = "") -> StepRecord:
-        """Write down that a step is about to be sent; if it was before, its outcome may be known never.
+        """Write down that a step is about to be sent; if it had been sent before, its outcome may remain unknown.
+
+        It is written down before the consents are looked at: a withdrawal then either sees a request that may arrive,
+        or it is seen here and the request is not sent.
 
         Raises
         ------
         ConsentError
             A consent was withdrawn since the run began.
         """
-        require_consents_of_run(self.workspace, self.push.run_id)
-        return self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
+        going = self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
+        try:
+            require_consents_of_run(self.workspace, self.push.run_id)
+        except ConsentError:
+            self._keep(step)
+            raise
+        return going
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:
         """Write down a TrackingId."""
@@ -86,7 +94,7 @@ class Journal:
         """Write down that a step was refused as a whole."""
         ids = (*step.tracking_ids, error.tracking_id) if error.tracking_id else step.tracking_ids
         code = "" if error.code is None else str(error.code)
-        return self._keep(replace(step, state=REFUSED, code=code, tracking_ids=ids))
+        return self._keep(replace(step, state=REFUSED, code=code, error_name=error.error_name, tracking_ids=ids))
 
     def created(self, step: StepRecord, audience_id: str, tracking_id: str | None) -> None:
         """Write down the number of a new audience."""

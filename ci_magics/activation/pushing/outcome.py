@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ci_magics.activation.pushing.journal import ANSWERED, REFUSED, SENT, Journal
+from ci_magics.activation.pushing.journal import Journal
 from ci_magics.activation.pushing.spool import Reasons
+from ci_magics.errors import ServiceError
+from ci_magics.microsoft.faults import sentence_of, whole
+from ci_magics.workspace.statuses import ANSWERED, REFUSED, SENT
 
 ACCEPTED, REJECTED, UNKNOWN, UNSENT = 0, 1, 2, 3
 
@@ -25,6 +28,8 @@ class Outcome:
         `ACCEPTED`, `REJECTED`, `UNKNOWN` or `UNSENT`, one for each hash.
     reasons
         Microsoft's code and name for what was refused, by position.
+    tracking_ids
+        Of all requests, for Microsoft's support.
     """
 
     going_in: int
@@ -68,6 +73,22 @@ def read_outcome(journal: Journal) -> Outcome:
             outcome.states[mine] = UNKNOWN
         elif step.state == REFUSED:
             outcome.states[mine] = REJECTED
-            code = int(step.code) if step.code.lstrip("-").isdigit() else None
-            outcome.reasons |= dict.fromkeys(range(step.start, step.stop), (code, step.error_name))
+            reason = (whole(step.code), step.error_name)
+            outcome.reasons |= dict.fromkeys(range(step.start, step.stop), reason)
     return outcome
+
+
+def refusal_in(journal: Journal) -> ServiceError | None:
+    """Return the refusal of a whole request that the journal of a push holds; None where there is none."""
+    step = next((each for each in journal.steps() if each.state == REFUSED), None)
+    if step is None:
+        return None
+    code = whole(step.code)
+    sentence, next_step = sentence_of(code, status=200, operation="a request", name=step.error_name)
+    return ServiceError(
+        sentence,
+        next_step,
+        code=step.code if code is None else code,
+        error_name=step.error_name,
+        tracking_id=step.tracking_ids[-1] if step.tracking_ids else None,
+    )

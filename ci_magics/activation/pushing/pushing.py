@@ -13,12 +13,14 @@ from ci_magics.activation.pushing.calling import send_calls
 from ci_magics.activation.pushing.creating import ensure_audience
 from ci_magics.activation.pushing.finishing import ensure_record, finish_push, result_of
 from ci_magics.activation.pushing.journal import Journal
-from ci_magics.activation.pushing.outcome import read_outcome
+from ci_magics.activation.pushing.known_members import known_members
+from ci_magics.activation.pushing.outcome import read_outcome, refusal_in
 from ci_magics.activation.pushing.refusals import is_final
 from ci_magics.activation.pushing.uploading import send_files
-from ci_magics.activation.run import FAILED, AudienceResult
+from ci_magics.activation.run import AudienceResult
 from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.workspace.models import AudienceRecord, PushRecord
+from ci_magics.workspace.statuses import FAILED
 from ci_magics.workspace.store import Workspace
 
 
@@ -63,18 +65,26 @@ class Pushed:
 def push_audience(desk: Desk, push: PushRecord) -> Pushed:
     """Do what is left of one audience; an error that may pass leaves it unfinished."""
     journal = Journal(desk.workspace, push)
-    error: CiError | None = None
-    try:
-        _send(desk, journal)
-    except CiError as caught:
-        error = caught
+    # A process that ended right after a refusal leaves it in the journal: nothing more is sent, as if it had gone on.
+    error: CiError | None = refusal_in(journal)
+    if error is None:
+        try:
+            _send(desk, journal)
+        except CiError as caught:
+            error = caught
     return _settle(desk, journal, error)
 
 
 def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) -> AudienceResult:
     """Return how far an audience is that something interrupted."""
-    result = result_of(push, read_outcome(Journal(workspace, push)), _members(workspace, push), None)
+    result = result_of(push, read_outcome(Journal(workspace, push)), members_so_far(workspace, push), None)
     return replace(result, status=status, message=message)
+
+
+def members_so_far(workspace: Workspace, push: PushRecord) -> int:
+    """Return how many members the audience of a push has at least, before the push has ended."""
+    record = _record(workspace, push)
+    return known_members(workspace, record).at_least if record else 0
 
 
 def _send(desk: Desk, journal: Journal) -> None:
@@ -90,7 +100,8 @@ def _settle(desk: Desk, journal: Journal, error: CiError | None) -> Pushed:
     if isinstance(error, WorkspaceError) and error.code == "file_missing":
         return Pushed(replace(push, finished=True), _give_up(workspace, push, error), error)
     if error is not None and not is_final(error):
-        return Pushed(push, result_of(push, read_outcome(journal), _members(workspace, push), error), error)
+        result = result_of(push, read_outcome(journal), members_so_far(workspace, push), error)
+        return Pushed(push, replace(result, status=FAILED), error)
     now = desk.services.conversation.clock.now()
     result = finish_push(workspace, journal, _record(workspace, push), error, now)
     return Pushed(replace(push, finished=True), result, error)
@@ -108,8 +119,3 @@ def _record(workspace: Workspace, push: PushRecord) -> AudienceRecord | None:
     if not push.audience_id:
         return None
     return next(iter(workspace.audiences.where(environment=push.environment, audience_id=push.audience_id)), None)
-
-
-def _members(workspace: Workspace, push: PushRecord) -> int:
-    record = _record(workspace, push)
-    return record.members if record else 0

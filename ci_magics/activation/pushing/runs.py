@@ -14,15 +14,16 @@ from ci_magics.activation.planning.guards import Guard
 from ci_magics.activation.planning.plan_document import PlanDocument
 from ci_magics.activation.planning.target import audience_key
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.pushing.pushing import Desk, push_audience, state_of
+from ci_magics.activation.pushing.pushing import Desk, members_so_far, push_audience, state_of
 from ci_magics.activation.pushing.spool import Spool, read_rejected
-from ci_magics.activation.run import CANCELED, AudienceResult, Run, overall, rejected_table
+from ci_magics.activation.run import AudienceResult, Run, rejected_table
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
+from ci_magics.workspace.statuses import CANCELED, FAILED, overall
 from ci_magics.workspace.store import Workspace
 
 CONCURRENT = "concurrent_run"
@@ -117,22 +118,26 @@ def find_run(workspace: Workspace, run: str) -> RunRecord:
 
 
 def load_run(workspace: Workspace, record: RunRecord) -> Run:
-    """Return a run as the workspace knows it."""
-    results = tuple(AudienceResult.from_document(each) for each in record.results)
+    """Return a run as the workspace knows it: what is done, and for the rest how far it came."""
+    results = [AudienceResult.from_document(each) for each in record.results]
+    if record.finished_at is None:
+        for push in workspace.pushes.where(run_id=record.id, finished=False):
+            members = members_so_far(workspace, push)
+            results[push.number] = replace(results[push.number], members=members)
     rejected = read_rejected(workspace, record.id, len(results))
     return Run(
         record.id,
         record.destination,
-        results,
+        tuple(results),
         record.started_at,
         record.finished_at,
-        pa.concat_tables(rejected) if rejected else rejected_table([]),
+        pa.concat_tables(rejected, promote_options="default") if rejected else rejected_table([]),
         lambda run_id, report: resume_run(workspace, run_id, report=report),
     )
 
 
 def carry_on(desk: Desk, record: RunRecord) -> Run:
-    """Do whatever is left to do for each audience, and say what came of it.
+    """Do whatever is left to do for each audience, and return the run.
 
     Raises
     ------
@@ -142,6 +147,8 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
         No audience was completed; the error of the first.
     """
     workspace = desk.workspace
+    now = desk.services.conversation.clock.now
+    workspace.runs.put(record)  # it runs again: what stopped it before holds no more
     errors: list[CiError] = []
     pushes = workspace.pushes.where(run_id=record.id)
     for push in pushes:
@@ -150,20 +157,32 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
         try:
             pushed = push_audience(desk, push)
         except (KeyboardInterrupt, WaitStoppedError):
-            raise _stopped_by_person(workspace, record) from None
-        record = _note(workspace, record, pushed.push, pushed.result)
+            raise _stopped_by_person(workspace, record, now()) from None
+        except Exception as error:
+            why = f"It failed unexpectedly ({type(error).__name__})."
+            _note(workspace, record, push, state_of(workspace, push, FAILED, why), now())
+            raise
+        record = _note(workspace, record, pushed.push, pushed.result, now())
         errors += [pushed.error] if pushed.error else []
-    record = _close(workspace, record, desk.services.conversation.clock.now())
+    if record.finished_at is None and all(each.finished for each in pushes):
+        record = replace(record, status=overall([each["status"] for each in record.results]), finished_at=now())
+        workspace.runs.put(record)
     if errors and len(errors) == len(pushes):
         raise _with_way_on(errors[0], record)
     return load_run(workspace, record)
 
 
-def _note(workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult) -> RunRecord:
-    """Write down how an audience stands: the push and the run say it together or not at all."""
+def _note(
+    workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult, now: datetime
+) -> RunRecord:
+    """Write down how an audience stands, and with the last one that the run is finished: together or not at all."""
     results = [*record.results]
-    results[push.number] = result.document()
-    record = replace(record, results=results)
+    as_of = results[push.number].get("as_of", "")
+    results[push.number] = replace(result, as_of=as_of).document()
+    left = [each for each in workspace.pushes.where(run_id=record.id, finished=False) if each.id != push.id]
+    is_done = push.finished and not left
+    status = overall([each["status"] for each in results])
+    record = replace(record, results=results, status=status, finished_at=now if is_done else None)
     workspace.record(record, push)
     if push.finished:
         Spool(workspace, push).clear()
@@ -182,26 +201,15 @@ def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, 
     for push in workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False):
         (record,) = workspace.runs.where(id=push.run_id)
         result = state_of(workspace, push, CANCELED, why)
-        record = _note(workspace, record, replace(push, finished=True), result)
-        _close(workspace, record, now)
+        record = _note(workspace, record, replace(push, finished=True), result, now)
         given_up.append(record.name)
     return given_up
 
 
-def _close(workspace: Workspace, record: RunRecord, now: datetime) -> RunRecord:
-    """Give a run its status; it is finished when no audience has anything left to do."""
-    left = workspace.pushes.where(run_id=record.id, finished=False)
-    status = overall([each["status"] for each in record.results])
-    record = replace(record, status=status, finished_at=None if left else now)
-    workspace.runs.put(record)
-    return record
-
-
-def _stopped_by_person(workspace: Workspace, record: RunRecord) -> ExportStoppedError:
+def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
     """Write down how far a run came that the person stopped, and say how to finish it."""
     for push in workspace.pushes.where(run_id=record.id, finished=False):
-        record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."))
-    workspace.runs.put(replace(record, status=CANCELED))
+        record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."), now)
     return ExportStoppedError(
         f"The export was stopped: {_progress(record)}.",
         f"Finish it with %ci_export --resume {record.name}.",

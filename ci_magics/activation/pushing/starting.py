@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.planning.guards import Guard, require_disjoint
@@ -14,21 +16,43 @@ from ci_magics.activation.pushing.journal import begin_run
 from ci_magics.activation.pushing.pushing import Desk
 from ci_magics.activation.pushing.runs import CONCURRENT, carry_on, concurrent, unfinished_runs
 from ci_magics.activation.retention import forget_old
-from ci_magics.activation.run import RUNNING, SKIPPED, AudienceResult, Run
+from ci_magics.activation.run import AudienceResult, Run
+from ci_magics.activation.segments.evaluations import evaluations
 from ci_magics.errors import ExportRefusedError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection, RunRecord
+from ci_magics.workspace.statuses import RUNNING, SKIPPED
 from ci_magics.workspace.store import Workspace
 
+_FRESH: Mapping[str, datetime] = MappingProxyType({})
+_A_DAY = timedelta(days=1)
 #: Guards that a person may override; who did is written down.
 _OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
 def start_run(
-    desk: Desk, document: PlanDocument, connection: Connection, works: Sequence[Work], run_id: str | None = None
+    desk: Desk,
+    document: PlanDocument,
+    connection: Connection,
+    works: Sequence[Work],
+    run_id: str | None = None,
+    as_of: Mapping[str, datetime] = _FRESH,
 ) -> Run:
     """Carry a plan out, as a run with a given id or a new one.
+
+    Parameters
+    ----------
+    desk
+        What it is carried out with.
+    document, works
+        The plan, and what carrying it out needs.
+    connection
+        Where it goes.
+    run_id
+        The id that the run gets; a new one unless given.
+    as_of
+        Since when segments are as they are that a refresh left alone, by name.
 
     Raises
     ------
@@ -56,7 +80,8 @@ def start_run(
             require_disjoint(work.changes)
         _refuse_unfinished(workspace, document)
         require_current(workspace, document, connection, tuple(works))
-        results = [_at_first(work, stopped.get(number)) for number, work in enumerate(works)]
+        old = _older_than_a_day(workspace, works, now) | dict(as_of)
+        results = [_at_first(work, stopped.get(number), old) for number, work in enumerate(works)]
         record = begin_run(
             workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
         )
@@ -136,11 +161,21 @@ def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord)
     )
 
 
-def _at_first(work: Work, guard: Guard | None) -> AudienceResult:
+def _older_than_a_day(workspace: Workspace, works: Sequence[Work], now: datetime) -> dict[str, datetime]:
+    """Return when those segments were evaluated that nobody has evaluated for a day."""
+    evaluated = evaluations(workspace)
+    names = {work.stored.record.name for work in works}
+    return {name: at for name, at in evaluated.items() if name in names and now - at > _A_DAY}
+
+
+def _at_first(work: Work, guard: Guard | None, old: Mapping[str, datetime]) -> AudienceResult:
+    at = old.get(work.stored.record.name)
+    as_of = f"{at:%Y-%m-%d}" if at else ""
     names = (work.stored.record.name, work.target.name, work.target.id)
     if guard is not None:
         return AudienceResult(*names, SKIPPED, message=str(guard))
-    return AudienceResult(*names, RUNNING, unsent=len(work.changes.adds) + len(work.changes.removes))
+    unsent = len(work.changes.adds) + len(work.changes.removes)
+    return AudienceResult(*names, RUNNING, unsent=unsent, as_of=as_of)
 
 
 def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics import __version__
 from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.pushing.known_members import known_members, open_push
 from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
@@ -16,6 +17,7 @@ from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
+from ci_magics.workspace.statuses import RUNNING
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ class AudienceStatus:
         Where it is.
     audience, audience_id, segment
         Which.
-    members
-        Hashes that Microsoft accepted.
+    members, members_at_most
+        Hashes that Microsoft accepted, and with those that were sent without a usable answer; None where that is not
+        known.
     search_size, audience_network_size
         People whom Microsoft matched; None until it has counted them.
     note
@@ -51,6 +54,14 @@ class AudienceStatus:
     search_size: int | None
     audience_network_size: int | None
     note: str = ""
+    members_at_most: int | None = None
+
+    @property
+    def sent(self) -> str:
+        """How many hashes it holds, in words."""
+        if self.members_at_most is None or self.members_at_most <= self.members:
+            return counted(self.members)
+        return f"{counted(self.members)} to {counted(self.members_at_most)}"
 
     @property
     def match_rate(self) -> float | None:
@@ -90,12 +101,16 @@ class Status(Shown):
         audiences = [plain(each) | {"match_rate": each.match_rate} for each in self.audiences]
         return {"audiences": audiences, "runs": plain(self.runs), "stored_hashes": self.stored_hashes}
 
+    def document(self) -> dict[str, Any]:
+        """Return the same for programs: with the name, the times and the counts of each run."""
+        return {**self.to_dict(), "version": self.version, "runs": [_run_document(each) for each in self.runs]}
+
     def __repr__(self) -> str:
         lines = []
         for destination in dict.fromkeys(each.destination for each in self.audiences):
             lines.append(destination)
             lines += [
-                f"  audience '{each.audience}': {counted(each.members)} sent, matched {each.matched}"
+                f"  audience '{each.audience}': {each.sent} sent, matched {each.matched}"
                 for each in self.audiences
                 if each.destination == destination
             ]
@@ -105,7 +120,7 @@ class Status(Shown):
 
     def _repr_html_(self) -> str:
         heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
-        rows = [(each.destination, each.audience, each.segment, each.members, each.matched) for each in self.audiences]
+        rows = [(each.destination, each.audience, each.segment, each.sent, each.matched) for each in self.audiences]
         shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
         runs = table(("Last runs",), [(_run_line(each),) for each in self.runs])
         return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
@@ -118,9 +133,25 @@ class Status(Shown):
 
 
 def _run_line(run: RunRecord) -> str:
-    """Say what came of a run, and how to finish one that was interrupted."""
-    line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}"
-    return line if run.finished_at else f"{line}, not finished: %ci_export --resume {run.name}"
+    """Return the status and the counts of a run, and how to finish one that was interrupted."""
+    counts = [f"{counted(run.total(word))} {word}" for word in ("accepted", "rejected")]
+    counts += [f"{counted(run.total('unknown'))} unknown"] if run.total("unknown") else []
+    old = sorted({each["as_of"] for each in run.results if each.get("as_of")})
+    counts += [f"sent as of {' and '.join(old)}"] if old else []
+    line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}, {', '.join(counts)}"
+    if run.finished_at or run.status == RUNNING:
+        return line
+    return f"{line}, not finished: %ci_export --resume {run.name}"
+
+
+def _run_document(run: RunRecord) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        **run.to_dict(),
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        **{word: run.total(word) for word in ("accepted", "rejected", "unknown")},
+    }
 
 
 def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Status:
@@ -149,7 +180,7 @@ def status(*names: str, workspace: Workspace | None = None, show: Callable[[str]
         records = [each for each in records if each not in mine]
         audiences += _ask(workspace, connection, mine, show) if mine else []
     audiences += [_unasked(workspace, each) for each in records]
-    runs = list(workspace.runs)[-_SHOWN_RUNS:][::-1]
+    runs = workspace.runs.latest(_SHOWN_RUNS)
     return Status(tuple(audiences), tuple(runs), sum(each.members for each in workspace.audiences))
 
 
@@ -178,7 +209,7 @@ def _ask(
         missing = "it does not exist any more"
     except CiError as error:
         found, missing = {}, str(error)
-    return [_status(connection, record, found.get(record.audience_id), missing) for record in records]
+    return [_status(workspace, connection, record, found.get(record.audience_id), missing) for record in records]
 
 
 def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
@@ -190,20 +221,30 @@ def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
         audience=record.name,
         audience_id=record.audience_id,
         segment=record.segment_name,
-        members=record.members,
+        **_members(workspace, record),
         search_size=None,
         audience_network_size=None,
         note="its connection is not shared with you" if others else "no connection leads to it any more",
     )
 
 
-def _status(connection: Connection, record: AudienceRecord, audience: Audience | None, missing: str) -> AudienceStatus:
+def _members(workspace: Workspace, record: AudienceRecord) -> dict[str, Any]:
+    """Return how many hashes an audience holds; the ledger is only read where a push has not ended yet."""
+    if open_push(workspace, record) is None:
+        return {"members": record.members}
+    known = known_members(workspace, record)
+    return {"members": known.at_least, "members_at_most": known.at_most}
+
+
+def _status(
+    workspace: Workspace, connection: Connection, record: AudienceRecord, audience: Audience | None, missing: str
+) -> AudienceStatus:
     return AudienceStatus(
         destination=connection.destination,
         audience=record.name,
         audience_id=record.audience_id,
         segment=record.segment_name,
-        members=record.members,
+        **_members(workspace, record),
         search_size=audience.search_size if audience else None,
         audience_network_size=audience.audience_network_size if audience else None,
         note="" if audience else missing,

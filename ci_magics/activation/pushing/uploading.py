@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Progress, Reporter
-from ci_magics.activation.pushing.journal import SENT, UPLOAD, Journal
+from ci_magics.activation.pushing.journal import UPLOAD, Journal
 from ci_magics.activation.pushing.refusals import is_final
 from ci_magics.activation.pushing.spool import Reasons
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
@@ -17,6 +17,7 @@ from ci_magics.microsoft.faults import Fault, service_error
 from ci_magics.microsoft.result_file import RowError
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.workspace.models import StepRecord
+from ci_magics.workspace.statuses import SENT
 
 NOT_ARRIVED = "PendingFileUpload"
 _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}

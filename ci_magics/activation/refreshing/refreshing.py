@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -15,14 +15,15 @@ from ci_magics.activation.exports.saving import connection_of
 from ci_magics.activation.notifying.notifying import tell_of_refresh
 from ci_magics.activation.refreshing.notebook_execution import execute_notebook
 from ci_magics.activation.refreshing.report import RefreshReport
-from ci_magics.activation.run import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.activation.segments.dependents import in_order
+from ci_magics.activation.segments.evaluations import stale_since
 from ci_magics.activation.segments.refreshes import SegmentRefresh, refresh_segments
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import ExportRefusedError, ExportStoppedError
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
 from ci_magics.workspace.store import Workspace, open_workspace
 
 BY_COMMAND, BY_SCHEDULER = "command", "schedule"
@@ -139,15 +140,18 @@ def _carry_out(
     record = replace(record, segments=[_plain(each) for each in segments])
     workspace.refreshes.put(record)
     stale = {each.segment for each in segments if each.stale}
+    as_of = stale_since(workspace, {each.segment for each in segments if each.status != COMPLETED})
     exports = []
     for due in task.exports:
-        exports.append(_exported(workspace, due, stale, show, clock))
+        exports.append(_exported(workspace, due, stale, as_of, show, clock))
         seen()
     record = replace(record, exports=exports)
     return _end(workspace, record, _status(segments, exports), show, clock)
 
 
-def _exported(workspace: Workspace, due: Due, stale: set[str], show: Show, clock: Clock) -> dict[str, object]:
+def _exported(
+    workspace: Workspace, due: Due, stale: set[str], as_of: Mapping[str, datetime], show: Show, clock: Clock
+) -> dict[str, object]:
     """Run one export and return what the report says of it."""
     export = due.export
     _give_up_overtaken(workspace, due, clock.now())
@@ -159,6 +163,7 @@ def _exported(workspace: Workspace, due: Due, stale: set[str], show: Show, clock
         show=show,
         clock=clock,
         skip=_skip(workspace, export, stale),
+        as_of=as_of,
     )
     if entry is None:
         return {"export": export.name, "status": SKIPPED, "reason": "It is running elsewhere.", "run": ""}

@@ -6,11 +6,11 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ci_magics.activation.run import COMPLETED, WITH_ERRORS
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.export_models import Refresh
+from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS
 
 if TYPE_CHECKING:
     import pandas as pd

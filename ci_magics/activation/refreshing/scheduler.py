@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import FrameType
-from typing import Any
-
-from apscheduler.schedulers.blocking import BlockingScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from ci_magics.activation.exports.due import next_moments
 from ci_magics.activation.refreshing.refreshing import refresh
-from ci_magics.clock import Clock
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -23,25 +18,6 @@ from ci_magics.workspace.store import Workspace, open_workspace
 LOOKS_EVERY = timedelta(seconds=30)
 #: What is due and runs elsewhere is looked at again so soon, not at once.
 PATIENCE = timedelta(seconds=5)
-
-
-class NextMoment(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Fires at once, then whenever something is due next.
-
-    Parameters
-    ----------
-    workspace
-        Whose schedules.
-    """
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return when to look next; APScheduler asks after each time."""
-        if previous_fire_time is None:
-            return now
-        return next_look(self._workspace, now.astimezone(UTC))
 
 
 def next_look(workspace: Workspace, now: datetime) -> datetime:
@@ -74,20 +50,16 @@ def run_scheduler(
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.REFRESH_ALL)
-    scheduler = BlockingScheduler(timezone=UTC, logger=_only_errors())
-    scheduler.add_job(
-        lambda: look(workspace, show, clock),
-        NextMoment(workspace),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    _end_when_told(scheduler)
+    clock = clock or SystemClock()
+    ending = _Ending()
     show(f"Scheduler of {workspace.user}: looking for what is due.")
     try:
-        scheduler.start()
-    except (KeyboardInterrupt, SystemExit):
-        scheduler.shutdown(wait=True)
+        while not ending.told:
+            look(workspace, show, clock)
+            now = clock.now()
+            ending.wait(clock, next_look(workspace, now) - now)
+    except KeyboardInterrupt:
+        ending.told = True
     show("Scheduler ended.")
 
 
@@ -106,17 +78,28 @@ def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None 
         show(repr(report))
 
 
-def _only_errors() -> logging.Logger:
-    """Return where APScheduler writes: at each look, it would say that a long refresh is still on its way."""
-    logger = logging.getLogger("ci_magics.scheduler")
-    logger.setLevel(logging.ERROR)
-    return logger
+class _Ending:
+    """Lets SIGTERM end the scheduler after what it is doing.
 
+    Attributes
+    ----------
+    told
+        Whether it is to end.
+    """
 
-def _end_when_told(scheduler: Any) -> None:
-    """Let SIGTERM end the scheduler after what it is doing, as Ctrl-C does."""
+    def __init__(self) -> None:
+        self.told = False
+        signal.signal(signal.SIGTERM, self._tell)
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        scheduler.shutdown(wait=False)
+    def wait(self, clock: Clock, length: timedelta) -> None:
+        """Wait until the time has passed or the scheduler is to end.
 
-    signal.signal(signal.SIGTERM, end)
+        What is waited for is a length, not a moment: a clock that is set right meanwhile does not make it longer.
+        """
+        seconds = length.total_seconds()
+        while seconds > 0 and not self.told:
+            clock.sleep(min(seconds, 1.0))
+            seconds -= 1.0
+
+    def _tell(self, _signal: int, _frame: FrameType | None) -> None:
+        self.told = True

@@ -20,9 +20,10 @@ function RunItem({ run, actions }) {
     null,
     h(Title, {
       text: audiences.map(each => each.segment).join(", "),
-      status: run.interrupted ? "Interrupted" : run.status,
+      status: run.status,
     }),
     h("div", null, run.destination),
+    run.interrupted && h("div", null, "Interrupted: not everything was sent."),
     run.planned === null ? h("div", null, counts(run)) : h(Progress, { run }),
     h("div", null, h(Moment, { at: run.started_at }), ` by ${run.started_by}, run ${run.name}`),
     h(

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 import ci_magics as ci
 from ci_magics.activation.exports.history import ExportHistory
 from ci_magics.activation.exports.listing import ExportLine
-from ci_magics.activation.run import QUEUED, RUNNING, Run
+from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
@@ -19,6 +19,7 @@ from ci_magics.notebook.forms.fields import button, checkbox, column, dropdown, 
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
+from ci_magics.workspace.statuses import QUEUED, RUNNING
 from ci_magics.workspace.store import Workspace
 
 _EVERY = 1.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ci_magics.activation.exports.schedule import local_time_zone
+from ci_magics.activation.exports.time_zones import local_time_zone
+from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import column, dropdown, entry, show
 from ci_magics.notebook.forms.picker import Picker
 
@@ -26,7 +27,7 @@ class ScheduleFields:
         self.at = entry("At", "at", hint="up to four times, as 06:30, 18:00")
         self.weekly = Picker("Only on these days", "weekly", most=7)
         self.weekly.options = [(day, day) for day in _DAYS]
-        self.time_zone = entry("Time zone", "time-zone", hint=local_time_zone())
+        self.time_zone = entry("Time zone", "time-zone", hint=_hint())
         self.box = column(self.when, self.at, self.weekly, self.time_zone, name="schedule")
         self.when.observe(lambda _change: self._show_times(), names="value")
 
@@ -62,3 +63,11 @@ class ScheduleFields:
     def _show_times(self) -> None:
         for each in (self.at, self.weekly, self.time_zone):
             show(each, self.when.value == _OWN)
+
+
+def _hint() -> str:
+    """Return the time zone that is taken unless one is typed; where the machine's is not understood, an example."""
+    try:
+        return local_time_zone()
+    except ArgumentError:
+        return "such as Europe/Amsterdam"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import button, dropdown, offer, row, show
+from ci_magics.workspace.statuses import RUNNING
 from ci_magics.workspace.store import Workspace
 
 
@@ -29,7 +30,7 @@ class UnfinishedRuns:
 
     def refresh(self) -> None:
         """Offer the runs that are not finished, newest first."""
-        open_runs = [each for each in self._workspace.runs if each.finished_at is None]
+        open_runs = [each for each in self._workspace.runs if each.finished_at is None and each.status != RUNNING]
         labels: list[tuple[str, Any]] = [
             (f"{each.name} of {each.started_at:%Y-%m-%d %H:%M} UTC to {each.connection_name}", each.id)
             for each in reversed(open_runs)

@@ -264,6 +264,9 @@ def test_a_run_whose_process_has_ended_is_not_shown_as_running(workspace: Worksp
     [entry] = workspace.export_runs
     workspace.export_runs.put(replace(entry, status="Running", finished_at=None))
     [line] = ci.list_exports()
+    assert (line.status, line.reason) == ("Completed", "")  # its run had ended before the process did
+    workspace.runs.remove(entry.id)
+    [line] = ci.list_exports()
     assert (line.status, line.reason) == ("Failed", "The process that ran it has ended; the next run finishes it.")
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_magics.activation.exports.schedule import WEEKDAYS, Schedule, local_time_zone, make_schedule
+from ci_magics.activation.exports.schedule import WEEKDAYS, Schedule, make_schedule
+from ci_magics.activation.exports.time_zones import local_time_zone
 from ci_magics.errors import ArgumentError
 
 ZONES = ("Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata", "UTC")

@@ -1,0 +1,29 @@
+"""``ci-magics status``: audiences and the last runs, as ``%ci_status`` shows them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ci_magics.cli.command import DONE, Commands, add_command, answer
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    status = add_command(
+        commands, "status", "show the audiences that were filled from here, with Microsoft's sizes, and the last runs"
+    )
+    status.add_argument("names", nargs="*", metavar="NAME", help="audience or segment; all of them when none is named")
+    status.set_defaults(work=_status)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from ci_magics.activation.pushing.status import status
+
+    found = status(*options.names, show=_say)
+    answer(options, found.document(), repr(found))
+    return DONE
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")

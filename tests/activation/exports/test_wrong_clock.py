@@ -1,0 +1,152 @@
+"""What was noted under a wrong clock does not keep a schedule from running once the clock is right."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+from holding import HeldClock
+
+import ci_magics as ci
+from ci_magics.activation.exports.due import due_exports, next_moments
+from ci_magics.activation.refreshing.refreshing import refresh
+from ci_magics.activation.refreshing.scheduler import run_scheduler
+from ci_magics.clock import SystemClock
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
+
+RIGHT = datetime(2026, 3, 28, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+#: How far the clock was off when the schedule was made.
+ERRORS = [timedelta(days=each) for each in (365 * 5, 40, 2, 10 / 24, -2, -365 * 50)]
+
+
+@pytest.fixture(autouse=True)
+def _saved(emulator: object, workspace: Workspace) -> None:
+    """An export whose runs are skipped for want of a consent, which keeps the days short."""
+    assert emulator
+    contoso.connect()
+    contoso.segment(3)
+    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.connect(contoso.NAME, withdraw=True, show=lambda _: None)
+    workspace.exports.change(lambda export: replace(export, scheduled_at=RIGHT - 30 * DAY))
+
+
+def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]:
+    """Look at the schedules every hour, and return for which moments the export ran."""
+    end = clock.moment + days * DAY
+    while clock.moment < end:
+        refresh(due_only=True, show=lambda _: None, workspace=workspace, clock=clock)
+        clock.pass_by(hours=1)
+    return [f"{each.due_at:%m-%d %H}" for each in workspace.export_runs if each.due_at is not None]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("follows_system", [False, True])
+def test_a_schedule_of_a_wrong_clock_runs_once_and_then_as_it_says(
+    workspace: Workspace, error: timedelta, follows_system: bool
+) -> None:
+    clock = HeldClock(RIGHT + error)
+    if follows_system:
+        ci.schedule_export("Weekly", follow_system=True, clock=clock)
+        workspace.exports.change(lambda export: replace(export, scheduled_at=clock.now()))
+        ci.set_system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
+    else:
+        ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
+    clock.moment = RIGHT
+    (line,) = ci.list_exports("Weekly", clock=clock)
+    assert line.next_run is not None
+    assert abs(line.next_run - RIGHT) <= DAY
+    assert min(next_moments(workspace, RIGHT)) <= RIGHT + DAY
+    assert days_of_runs(workspace, clock, 3) == ["03-28 06", "03-29 06", "03-30 06", "03-31 06"]
+
+
+@pytest.mark.parametrize("follows_system", [False, True])
+def test_a_schedule_that_is_given_again_counts_from_now(workspace: Workspace, follows_system: bool) -> None:
+    clock = HeldClock(RIGHT + 2000 * DAY)
+
+    def schedule() -> None:
+        if follows_system:
+            ci.set_system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
+        else:
+            ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
+
+    schedule()
+    clock.moment = RIGHT
+    schedule()
+    assert due_exports(workspace, RIGHT) == []
+    assert days_of_runs(workspace, clock, 2) == ["03-29 06", "03-30 06"]
+
+
+def test_clocks_of_two_machines_that_differ_a_little_run_nothing_early(workspace: Workspace) -> None:
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT + timedelta(minutes=3)))
+    assert due_exports(workspace, RIGHT) == []
+
+
+def test_a_try_that_was_put_off_into_the_far_future_is_made_now(workspace: Workspace) -> None:
+    clock = HeldClock(RIGHT)
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    refresh(due_only=True, show=lambda _: None, clock=clock)
+    workspace.export_runs.change(
+        lambda entry: replace(entry, status="Queued", finished_at=None, retry_at=RIGHT + 900 * DAY)
+    )
+    (line,) = ci.list_exports("Weekly", clock=clock)
+    assert line.next_run is not None
+    assert line.next_run <= RIGHT + DAY
+    assert [each.export.name for each in due_exports(workspace, RIGHT)] == ["Weekly"]
+
+
+def test_a_run_that_a_wrong_clock_dated_does_not_stand_for_the_last_one(workspace: Workspace) -> None:
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    clock = HeldClock(RIGHT)
+    refresh(due_only=True, show=lambda _: None, clock=clock)
+    workspace.export_runs.change(lambda entry: replace(entry, started_at=RIGHT + 900 * DAY))
+    (line,) = ci.list_exports("Weekly", clock=clock)
+    assert line.last_run == RIGHT + 900 * DAY  # there is no other
+    clock.pass_by(days=1)
+    refresh(due_only=True, show=lambda _: None, clock=clock)
+    (line,) = ci.list_exports("Weekly", clock=clock)
+    assert line.last_run == clock.now()
+
+
+def test_a_lock_that_was_seen_in_the_far_future_is_not_held(workspace: Workspace) -> None:
+    assert workspace.locks.take("here", "run") is None
+    holder = workspace.locks.holder("here")
+    assert holder is not None
+    elsewhere = replace(holder, host="another machine")
+    assert elsewhere.lives
+    assert not replace(elsewhere, seen_at=elsewhere.seen_at + 900 * DAY).lives
+
+
+def test_a_scheduler_whose_clock_is_set_back_looks_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a length of time, whatever its clock says meanwhile."""
+    waited: list[float] = []
+    handlers: list[object] = []
+    monkeypatch.setattr(signal, "signal", lambda _number, handler: handlers.append(handler))
+
+    class SetBack(SystemClock):
+        moment = RIGHT + 2000 * DAY
+
+        def now(self) -> datetime:
+            return self.moment
+
+        def sleep(self, seconds: float) -> None:
+            self.moment = RIGHT
+            waited.append(seconds)
+            if len(waited) > 70:
+                raise KeyboardInterrupt
+
+    said: list[str] = []
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    run_scheduler(show=said.append, workspace=workspace, clock=SetBack())
+    assert said[-1] == "Scheduler ended."
+    assert max(waited) <= 1
+    assert [f"{each.due_at:%Y-%m-%d}" for each in workspace.export_runs if each.due_at is not None] == [
+        "2026-03-28",
+        "2031-09-18",
+    ]
