@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import combined, distinct
 from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, present_in, without
 from ci_magics.matching.hashes import unique as unique_hashes
-from ci_magics.matching.matched import Profiles
+from ci_magics.matching.matched import DOUBT, Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
 from ci_magics.matching.suppression import Suppression
 
@@ -39,6 +40,8 @@ class Counted:
         What would be sent, each hash once.
     held_back
         Hashes of those that must not be sent, under both rules.
+    doubts
+        Profiles with a hash whose address is doubtful, by one of `ci_magics.matching.doubts.DOUBTS`.
     """
 
     rows: int
@@ -50,6 +53,7 @@ class Counted:
     differs: int
     hashes: HashList = field(repr=False)
     held_back: Hashes = field(repr=False)
+    doubts: dict[str, int] = field(default_factory=dict)
 
 
 class _Counts:
@@ -58,6 +62,7 @@ class _Counts:
     def __init__(self) -> None:
         self.rows = self.prehashed = self.differs = 0
         self.reasons = dict.fromkeys(INVALID, 0)
+        self.doubts: Counter[str] = Counter()
         self.held_back: list[Hashes] = []
         self.held_back_identities: list[Hashes] = []
 
@@ -96,6 +101,7 @@ def count_profiles(
         differs=counts.differs,
         hashes=hashes,
         held_back=held_back,
+        doubts=dict(counts.doubts),
     )
 
 
@@ -112,9 +118,9 @@ def unique_of(parts: list[Hashes]) -> Hashes:
 def _counted_hashes(
     profiles: Profiles, rules: tuple[str, ...], counts: _Counts, suppression: Suppression | None
 ) -> Iterator[Hashes]:
-    columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules)]
+    columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules), DOUBT]
     for whole in profiles.batches(_with_keys(columns, suppression)):
-        _count(whole.select(columns), rules, counts)
+        _count(whole.select([each for each in columns if each in whole.schema.names]), rules, counts)
         batch, left_out = _divided(whole, suppression)
         if left_out is not None:
             counts.held_back += [present_in(left_out.column(f"sha256_{rule}")) for rule in ("basic", "enhanced")]
@@ -151,6 +157,9 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> No
     counts.prehashed += int(sums["prehashed"].sum())
     for name, count in sums["reason"].drop_nulls().value_counts().iter_rows():
         counts.reasons[name] += count
+    if DOUBT in frame.columns:
+        doubtful = frame[DOUBT].filter(frame[DOUBT].is_not_null() & sums["reason"].is_null())
+        counts.doubts.update(dict(doubtful.value_counts().iter_rows()))
 
 
 def _identities(profiles: Profiles, suppression: Suppression | None) -> Iterator[Hashes]:

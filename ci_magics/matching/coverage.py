@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.coverage_html import coverage_html, coverage_pictures
 from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
-from ci_magics.matching.coverage_text import coverage_text, expected_sentence
+from ci_magics.matching.coverage_text import coverage_text, doubt_sentences, expected_sentence
+from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.expected import Expected, Reached, expect
 from ci_magics.matching.funnel import Bar, Changes
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import shared
+from ci_magics.matching.listing import list_profiles
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked
@@ -57,6 +60,10 @@ class SegmentCoverage:
         How many people Microsoft may match; None where that cannot be known.
     remark
         What else a person should know of the audience; empty where there is nothing.
+    placeholders
+        Valid addresses that stand for having none, such as ``test@test.com``.
+    mistyped
+        Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
     """
 
     name: str
@@ -76,6 +83,8 @@ class SegmentCoverage:
     examples: Mapping[str, Sequence[str]] = field(repr=False)
     expected: Expected | None = None
     remark: str = ""
+    placeholders: int = 0
+    mistyped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -93,6 +102,7 @@ class SegmentCoverage:
             )
         if 0 < self.prehashed < self.valid:
             found.append(f"{self.name}: plain addresses and hashes are mixed; sending both must be allowed.")
+        found += doubt_sentences(self)
         return tuple(found)
 
     @property
@@ -124,12 +134,15 @@ class Coverage(Shown):
         Hashes that two segments share, by their names; for several segments only.
     destination
         Where an export would go; None when no connection was named.
+    matched
+        Where the profiles are that `profiles` lists, by segment name.
     """
 
     segments: tuple[SegmentCoverage, ...]
     normalization: str
     overlap: Mapping[tuple[str, str], int]
     destination: str | None = None
+    matched: Mapping[str, Matched] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def sendable(self) -> int:
@@ -158,6 +171,37 @@ class Coverage(Shown):
 
         rows = [(*row[:4], row[3] / row[4] if row[4] else 0.0) for row in coverage_rows(self)]
         return pd.DataFrame(rows, columns=["segment", "measure", "kind", "profiles", "share"])
+
+    def profiles(self, what: str) -> pd.DataFrame:
+        """Return who is counted under a reason or a warning: keys, never an address.
+
+        Parameters
+        ----------
+        what
+            ``placeholder``, ``mistyped``, or a reason such as ``bad_domain``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per profile: ``segment`` and ``key``, and for ``mistyped`` the well-known domain that may be meant.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such reason or warning, or it is not one that a profile has by itself.
+        WorkspaceError
+            The segment was replaced or deleted since.
+        """
+        known = (PLACEHOLDER, MISTYPED, *INVALID)
+        if what not in known:
+            nearest = nearest_name(what, known)
+            hint = f" Did you mean '{nearest}'?" if nearest else ""
+            raise ArgumentError(
+                f"Profiles cannot be listed by '{what}'.{hint}",
+                f"Use one of: {', '.join(known)}.",
+                code="unknown_reason",
+            )
+        return list_profiles(self.matched, what, self.normalization)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as they are in a notebook's output for other programs to read."""
@@ -227,7 +271,7 @@ def cover(
         )
         for name, each in matched.items()
     )
-    return Coverage(segments, normalization, _overlaps(counted), destination)
+    return Coverage(segments, normalization, _overlaps(counted), destination, matched)
 
 
 def cover_one(
@@ -259,6 +303,8 @@ def cover_one(
         examples=matched.examples,
         expected=expected,
         remark=remark,
+        placeholders=counted.doubts.get(PLACEHOLDER, 0),
+        mistyped={name: count for name, count in sorted(counted.doubts.items()) if name != PLACEHOLDER},
     )
 
 

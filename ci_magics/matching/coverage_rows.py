@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
+
 if TYPE_CHECKING:
     from ci_magics.matching.coverage import Coverage, SegmentCoverage
 
@@ -40,6 +42,8 @@ def _segment_rows(each: SegmentCoverage) -> Iterator[Row]:
         yield each.name, name, "count", getattr(each, name), each.rows
     for reason, count in each.reasons.items():
         yield each.name, reason, "reason", count, each.rows
+    yield each.name, PLACEHOLDER, "count", each.placeholders, each.rows
+    yield each.name, MISTYPED, "count", sum(each.mistyped.values()), each.rows
     if each.changes is not None:
         shares = dict(each.changes.parts)
         for name in _AGAINST:
@@ -60,5 +64,7 @@ def _segment_document(each: SegmentCoverage) -> dict[str, Any]:
         **{name: getattr(each, name) for name in _AGAINST},
         "expected": expected and {"low": expected.low, "high": expected.high, "audiences": expected.audiences},
         "domains": dict(each.domains),
+        "placeholders": each.placeholders,
+        "mistyped": dict(each.mistyped),
         "warnings": list(each.warnings),
     }

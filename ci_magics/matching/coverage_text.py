@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.funnel import expected_words, funnel_text
 from ci_magics.matching.overlap import overlap_words
 from ci_magics.matching.tally import OTHER
@@ -58,6 +59,25 @@ def notes(each: SegmentCoverage) -> Iterator[str]:
         yield f"With another hash under enhanced than under basic: {Share(each.differs, each.rows)}"
     if each.prehashed:
         yield f"Hashed already, by an unknown rule: {Share(each.prehashed, each.rows)}"
+
+
+def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
+    """Yield a warning for each kind of doubtful addresses, with how to find them."""
+    if each.placeholders:
+        found = "1 address is a placeholder" if each.placeholders == 1 else f"{counted(each.placeholders)} placeholders"
+        yield (
+            f"{each.name}: {found}, such as test or noemail before the @, or the domain example.com: nobody reads mail "
+            f'there. Their keys: coverage.profiles("{PLACEHOLDER}").'
+        )
+    if each.mistyped:
+        count = sum(each.mistyped.values())
+        found = "1 address has a domain that is" if count == 1 else f"{counted(count)} addresses have domains that are"
+        written = ", ".join(each.examples.get(MISTYPED, ()))
+        meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
+        yield (
+            f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. What may be meant: "
+            f'{meant}. No address was changed. Their keys: coverage.profiles("{MISTYPED}").'
+        )
 
 
 def overlap_sentences(coverage: Coverage) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ci_magics.matching.careful import INVALID
 from ci_magics.matching.digests import digests_of
+from ci_magics.matching.doubts import DOUBTS, doubts
 from ci_magics.matching.kernel import Hashed, hashed
 from ci_magics.matching.normalize import rules_of
 from ci_magics.matching.parallel import in_parallel
@@ -19,6 +20,9 @@ from ci_magics.matching.text_column import text_column
 from ci_magics.segmentation.sources.rows import BATCH
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
+#: The column that says why an address is doubtful. Segments of earlier versions have none.
+DOUBT = "doubt"
+_DOUBT = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")
 
 
@@ -39,7 +43,7 @@ class Profiles(Protocol):
         ...
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of their columns, always in the same order."""
+        """Return some of their columns, always in the same order; one that they do not have is left out."""
         ...
 
 
@@ -50,8 +54,9 @@ class Matched:
     Parameters
     ----------
     profiles
-        One row per profile: ``key``, ``prehashed``, and for each rule ``reason_RULE`` (null where valid) and
-        ``sha256_RULE`` (32 bytes, null where invalid); further columns as they came in.
+        One row per profile: ``key``, ``prehashed``, for each rule ``reason_RULE`` (null where valid) and
+        ``sha256_RULE`` (32 bytes, null where invalid), and ``doubt`` (one of `ci_magics.matching.doubts.DOUBTS`, or
+        null); further columns as they came in.
     domains
         Profiles by domain, most first; rare domains are together under ``other``.
     examples
@@ -76,7 +81,7 @@ class InMemory:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Return some of their columns."""
-        yield from self.table.select(list(columns)).to_batches()
+        yield from self.table.select([each for each in columns if each in self.table.column_names]).to_batches()
 
 
 def matched_schema(profiles: pa.Schema) -> pa.Schema:
@@ -85,6 +90,7 @@ def matched_schema(profiles: pa.Schema) -> pa.Schema:
     columns: list[tuple[str, pa.DataType]] = [("key", pa.string() if _is_text(key) else key), ("prehashed", pa.bool_())]
     for rule in _RULES:
         columns += [(f"reason_{rule}", _REASON), (f"sha256_{rule}", pa.binary(32))]
+    columns.append((DOUBT, _DOUBT))
     return pa.schema(columns + [(each.name, each.type) for each in profiles if each.name not in ("key", "email")])
 
 
@@ -107,7 +113,8 @@ def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.R
     said = addresses.columns("prehashed", *(pl.col(f"reason_{rule}").to_physical() for rule in _RULES))
     columns = [kept_keys(profiles.column("key"), emails), said["prehashed"].to_arrow()]
     for rule in _RULES:
-        columns += [said[f"reason_{rule}"].to_arrow(), digests_of(addresses, rule)]
+        columns += [_words(said[f"reason_{rule}"], INVALID), digests_of(addresses, rule)]
+    columns.append(_words(doubts(addresses), DOUBTS))
     columns += [profiles.column(each.name) for each in profiles.schema if each.name not in ("key", "email")]
     arrays = [_typed(column, each.type) for column, each in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -133,11 +140,14 @@ def match_profiles(profiles: pa.Table) -> Matched:
     return Matched(InMemory(table), tally.domains(), tally.examples())
 
 
+def _words(codes: pl.Series, words: Sequence[str]) -> pa.Array:
+    """Return words by their places, as a column that keeps each of them once."""
+    return pa.DictionaryArray.from_arrays(codes.to_arrow().cast(pa.int8()), pa.array(words))
+
+
 def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if kind == _REASON:
-        return pa.DictionaryArray.from_arrays(column.cast(pa.int8()), pa.array(INVALID))
     return column if column.type == kind else column.cast(kind)
 
 

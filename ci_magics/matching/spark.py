@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.matching.doubts import MISTYPED
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.packed import SPARK_SCHEMA, pack, unpack
 from ci_magics.matching.tally import EXAMPLES, SHOWN_DOMAINS, SMALLEST_DOMAIN, masked, shown_domains
@@ -122,7 +123,8 @@ class PassingOnSpark:
             each = self._packed.select(on_spark.explode("examples").alias("each")).select("each.*")
             place = on_spark.row_number().over(_by_mark())
             first = each.distinct().withColumn("place", place).where(on_spark.col("place") <= EXAMPLES)
-            domain = on_spark.when(on_spark.col("domain").isin(list(domains)), on_spark.col("domain"))
+            may_be_named = on_spark.col("domain").isin(list(domains)) | (on_spark.col("reason") == MISTYPED)
+            domain = on_spark.when(may_be_named, on_spark.col("domain"))
             unnamed = on_spark.when(on_spark.col("domain").isNotNull(), on_spark.lit(""))
             shown = first.orderBy("reason", "place").select(
                 "reason", "first", on_spark.coalesce(domain, unnamed).alias("domain")

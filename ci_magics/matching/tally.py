@@ -13,6 +13,7 @@ import polars as pl
 import polars_hash as plh
 
 from ci_magics.matching.careful import INVALID, split_at
+from ci_magics.matching.doubts import MISTYPED, mistyped
 from ci_magics.matching.kernel import Hashed
 
 #: Domains of fewer profiles than this are never named.
@@ -21,8 +22,8 @@ OTHER = "other"
 SHOWN_DOMAINS = 50
 EXAMPLES = 3
 _REMEMBERED = 500_000
-#: A missing value and a hash have nothing to show.
-_SHOWN_REASONS = INVALID[2:]
+#: A missing value and a hash have nothing to show. A mistyped domain is one of a list of ours, and names nobody.
+_SHOWN_REASONS = (*INVALID[2:], MISTYPED)
 
 
 class Tally:
@@ -96,7 +97,19 @@ def example_values(addresses: Hashed) -> pl.DataFrame:
         first=pl.col("trimmed").str.slice(0, 1).fill_null(""),
         domain=pl.when(domain.str.contains(r"^[^\s@]+\.[^\s@]+$")).then(domain).otherwise(domain.str.slice(0, 0)),
     )
-    return _chosen(marked.collect())
+    return _chosen(pl.concat([marked.collect(), _mistyped_domains(addresses)]))
+
+
+def _mistyped_domains(addresses: Hashed) -> pl.DataFrame:
+    """Return the mistyped domains of a batch as examples, in which nothing is of a person."""
+    domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls().unique()
+    found = domains.filter(domains.is_in(list(mistyped()))).to_frame()
+    return found.select(
+        reason=pl.lit(MISTYPED),
+        mark=plh.col("domain").chash.sha2_256().str.slice(0, 16),
+        first=pl.lit(""),
+        domain=pl.col("domain"),
+    )
 
 
 def shown_domains(counts: Iterable[tuple[str, int]], profiles: int) -> dict[str, int]:
@@ -119,7 +132,7 @@ def masked(examples: Iterable[tuple[str, str, str | None]], domains: Mapping[str
     """Return examples (reason, first character, domain) by reason, in order of precedence, as they may be shown."""
     by_reason: dict[str, list[str]] = {reason: [] for reason in _SHOWN_REASONS}
     for reason, first, domain in examples:
-        by_reason[reason].append(_mask(first, domain, domains))
+        by_reason[reason].append(str(domain) if reason == MISTYPED else _mask(first, domain, domains))
     return {reason: shown for reason, shown in by_reason.items() if shown}
 
 

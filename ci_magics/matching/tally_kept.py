@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from ci_magics.matching.doubts import MISTYPED
 from ci_magics.matching.tally import SMALLEST_DOMAIN, Tally
 
 _EXAMPLE = ("reason", "mark", "first", "domain")
@@ -22,7 +23,7 @@ def written(tally: Tally) -> dict[str, Any]:
     domains, forgotten, examples = _named(tally)
     safe = {name: _safe(name, count) for name, count in domains.items()}
     rows = [
-        [reason, mark, first, safe.get(domain, _hashed(domain)) if domain else domain]
+        [reason, mark, first, safe.get(domain, _hashed(domain)) if domain and reason != MISTYPED else domain]
         for reason, mark, first, domain in examples.select(_EXAMPLE).iter_rows()
     ]
     return {

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.notebook.mistakes import open_quote, refuse_mistakes
 from ci_magics.notebook.words import Word, split
 
 
@@ -106,7 +107,12 @@ def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Argument
     ArgumentError
         The line does not fit the command.
     """
-    return parse_words(command, split(line), variables)
+    try:
+        words = split(line)
+    except ArgumentError as error:
+        raise open_quote(command, line, error) from None
+    refuse_mistakes(command, line, words, variables)
+    return parse_words(command, words, variables)
 
 
 def parse_words(command: Command, words: Sequence[Word], variables: Mapping[str, Any]) -> Arguments:

@@ -1,11 +1,12 @@
 """A line as words.
 
-Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system.
+Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system. A word that
+begins with ``#`` begins a comment; within quotes or within a word it is a letter like any other (``file.xlsx#Sheet1``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ci_magics.errors import ArgumentError
 
@@ -22,11 +23,19 @@ class Word:
         Whether it began with a quote: then it is always a name, never an option or a variable.
     held
         Whether any part of it was in quotes: then the value behind ``--option=`` is no variable either.
+    start, end
+        Where it stands in its line, quotes included.
     """
 
     text: str
     quoted: bool = False
     held: bool = False
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
+
+
+#: Characters that pasted text has between words although nobody sees them.
+_UNSEEN = "\u200b\u2060\ufeff"
 
 
 def split(line: str) -> list[Word]:
@@ -38,19 +47,19 @@ def split(line: str) -> list[Word]:
         A quote or a brace is not closed.
     """
     words = []
-    rest = line.lstrip()
-    while rest:
-        word, rest = _first_word(rest)
-        words.append(word)
-        rest = rest.lstrip()
+    rest = _without_blanks(line)
+    while rest and not rest.startswith("#"):
+        word, after = _first_word(rest)
+        words.append(replace(word, start=len(line) - len(rest), end=len(line) - len(after)))
+        rest = _without_blanks(after)
     return words
 
 
 def begun(line: str) -> tuple[list[Word], str]:
     """Split a line that is still being written: its whole words, and the one that its end touches, as it stands."""
     words = []
-    rest = line.lstrip()
-    while rest:
+    rest = _without_blanks(line)
+    while rest and not rest.startswith("#"):
         try:
             word, after = _first_word(rest)
         except ArgumentError:
@@ -58,8 +67,18 @@ def begun(line: str) -> tuple[list[Word], str]:
         if not after:
             break
         words.append(word)
-        rest = after.lstrip()
+        rest = _without_blanks(after)
     return words, rest
+
+
+def is_blank(letter: str) -> bool:
+    """Tell whether a character separates words."""
+    return letter.isspace() or letter in _UNSEEN
+
+
+def _without_blanks(line: str) -> str:
+    """Return a line from its first word on."""
+    return next((line[place:] for place, letter in enumerate(line) if not is_blank(letter)), "")
 
 
 def _first_word(line: str) -> tuple[Word, str]:
@@ -67,7 +86,7 @@ def _first_word(line: str) -> tuple[Word, str]:
     letters: list[str] = []
     held = False
     place = 0
-    while place < len(line) and not line[place].isspace():
+    while place < len(line) and not is_blank(line[place]):
         if line[place] in "'\"":
             end = _closing(line, place)
             letters.append(line[place + 1 : end])

@@ -50,14 +50,14 @@ class StoredProfiles:
     keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns of those that count."""
+        """Return some columns of those that count; one that an older segment does not have is left out."""
         if self.keep is None:
             yield from self.files.batches(self.name, columns)
             return
         column, is_kept = self.keep
         for batch in self.files.batches(self.name, [*columns, column]):
             kept = batch.filter(is_kept(batch.column(batch.num_columns - 1)))
-            yield kept.select(list(columns))
+            yield kept.select([each for each in columns if each in kept.schema.names])
 
 
 @dataclass(frozen=True)

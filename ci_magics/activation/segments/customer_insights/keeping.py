@@ -96,7 +96,8 @@ def keep_insights(
     columns = choose_columns(source.services.insights.entity(source.record.instance_id), email)
     via = _chosen_via(wanted)
     taken = ProfileColumns.of(columns.schema, columns.email, CUSTOMER_ID, columns.consents)
-    reading = Reading(workspace, _identity(wanted, via, columns), matched_schema(taken.schema))
+    kept = matched_schema(taken.schema)
+    reading = Reading(workspace, _identity(wanted, via, columns) | {"kept": kept.names}, kept)
     with reading.held():
         way = Way(wanted, via, columns, taken, progress)
         read_members(reading, way, show)
@@ -117,9 +118,9 @@ def keep_insights(
         definition = Definition(
             kind="insights", source=wanted.name, email=email, instance=source.record.name, via=wanted.via
         )
-        kept = keep_segment(workspace, made, passing, definition, show)
+        segment = keep_segment(workspace, made, passing, definition, show)
         reading.clear()
-    return kept
+    return segment
 
 
 def _chosen_via(wanted: InsightsSegment) -> str:

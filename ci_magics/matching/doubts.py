@@ -1,0 +1,201 @@
+"""Addresses that are well formed and yet reach nobody: placeholders, and mistyped names of well-known domains.
+
+They are counted and never changed: only somebody who knows the customer can tell. What is noted of a profile is one of
+`DOUBTS`: ``placeholder``, or the well-known domain that may be meant. Both rules are lists and patterns written out
+here, so that every engine arrives at the same result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from string import ascii_lowercase
+
+import numpy as np
+import polars as pl
+
+from ci_magics.matching.kernel import Hashed
+
+PLACEHOLDER = "placeholder"
+MISTYPED = "mistyped"
+
+#: Providers of mailboxes whose names are long enough for a near miss to be a mistake and not another name.
+_WELL_KNOWN = (
+    *("gmail.com", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "hotmail.de", "hotmail.it"),
+    *("hotmail.es", "outlook.com", "outlook.de", "outlook.fr", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.fr"),
+    *("yahoo.de", "yahoo.es", "yahoo.it", "yahoo.ca", "yahoo.com.br", "icloud.com", "protonmail.com", "comcast.net"),
+    *("verizon.net", "sbcglobal.net", "bellsouth.net", "t-online.de", "freenet.de", "orange.fr", "wanadoo.fr"),
+    *("laposte.net", "libero.it", "virgilio.it", "btinternet.com", "bigpond.com", "rediffmail.com", "telenet.be"),
+    *("bluewin.ch", "yandex.ru"),
+)
+#: Others, whose names are too short for that: only their ending may be mistyped.
+_SHORT_ONES = ("aol.com", "live.com", "msn.com", "me.com", "mac.com", "mail.com", "ymail.com", "gmx.com", "gmx.net")
+#: Endings as hurried fingers write them. Nobody has mailboxes under these.
+_ENDINGS = {
+    ".com": (".con", ".cmo", ".ocm", ".comm", ".coom", ".ccom", ".vom", ".xom", ".cpm", ".cim", ".com.com", ".c0m"),
+    ".net": (".ner", ".nte", ".nett", ".nrt"),
+    ".co.uk": (".couk", ".co.ku", ".co.uk.com", ".co.ul"),
+}
+#: ``.co``, ``.cm`` and ``.om`` are real countries; these names have no mailboxes there.
+_COUNTRIES = {
+    **{f"{name}.co": f"{name}.com" for name in ("gmail", "yahoo", "icloud", "outlook")},
+    **{
+        f"{name}.{end}": f"{name}.com"
+        for name in ("gmail", "yahoo", "icloud", "outlook", "hotmail")
+        for end in ("cm", "om")
+    },
+}
+#: Frequent mistakes that are more than one slip away.
+_FREQUENT = {
+    "gmail.comcom": "gmail.com",
+    "hitmail.com": "hotmail.com",
+    "icould.com": "icloud.com",
+    "outllok.com": "outlook.com",
+    "otulook.com": "outlook.com",
+}
+#: Real domains that are one slip away from a well-known one.
+_REAL = {
+    *(
+        "mail.com",
+        "grail.com",
+        "gemail.com",
+        "cloud.com",
+        "orage.fr",
+        "range.fr",
+        "oranges.fr",
+        "libera.it",
+        "liberi.it",
+    ),
+    *("liber.it", "liberos.it", "freenet.de", "telnet.be", "telenets.be", "gmail.de", "yahoos.com", "hotmail.co"),
+    *("outlooks.com", "iclouds.com", "hotmails.com", "gmails.com", "yandex.com", "bigponds.com", "verizons.net"),
+}
+#: What is noted of a profile: its place here is its code.
+DOUBTS = (PLACEHOLDER, *_WELL_KNOWN, *_SHORT_ONES)
+
+#: Say before any @ that there is no address, in English, German, Dutch, French, Spanish and Italian.
+_NO_ADDRESS = (
+    *("noemail", "noemails", "nomail", "noemailaddress", "noaddress", "noreply", "donotreply", "donotemail", "nospam"),
+    *("donotcontact", "dontreply", "notprovided", "notgiven", "notavailable", "nothanks", "noneprovided", "none"),
+    *("fakeemail", "fakemail", "fake", "dummy", "placeholder", "invalid", "unknown", "anonymous", "null", "undefined"),
+    *("keineemail", "keinemail", "keineadresse", "unbekannt", "geenemail", "geenmail", "onbekend", "pasdemail"),
+    *("sansemail", "aucun", "inconnu", "sinemail", "sincorreo", "nessuna", "senzaemail"),
+)
+#: Say so only before a domain that is no better, or at a provider of mailboxes.
+_TRIVIAL = (
+    *("test", "testing", "tester", "testtest", "testuser", "testemail", "demo", "sample", "example", "no", "na", "nil"),
+    *("nobody", "noone", "nothing", "nope", "keine", "geen", "aucune", "ninguno", "nessuno", "abc", "abcd", "xyz"),
+    *("asd", "asdf", "asdfg", "asdfgh", "qwe", "qwer", "qwerty", "qwertz", "foo", "bar", "foobar", "blah", "bla"),
+    *("email", "mail", "user", "username", "name", "yourname", "youremail", "your", "you", "myemail", "someone"),
+    *("somebody", "anyone", "anybody", "temp", "guest", "johndoe", "janedoe", "firstnamelastname"),
+    *("vornamenachname", "mustermann", "maxmustermann"),
+)
+#: Names of domains, beside the words above, at which a trivial name stands for no person.
+_TRIVIAL_DOMAINS = (
+    *("domain", "yourdomain", "mydomain", "anydomain", "company", "yourcompany", "website", "nowhere", "somewhere"),
+    *("thanks", "noway"),
+)
+#: Where nobody can have a trivial name: the shortest and the best-known ones are not given to anybody.
+_PROVIDERS = (*_WELL_KNOWN, *_SHORT_ONES, "email.com", "gmx.de", "web.de")
+
+
+def _written(*words: str) -> str:
+    """Return the pattern of words, with signs between letters and a number behind: noemail, no.e-mail2."""
+    return "|".join("[._-]?".join(word) + "[._-]?[0-9]{0,3}" for word in words)
+
+
+_SHORTEST_NAME = 5
+_SAME_LETTER = "|".join(f"{each}+" for each in ascii_lowercase)
+_NO_ADDRESS_LOCAL = f"^(?:{_written(*_NO_ADDRESS)})@"
+_SUSPECT_LOCAL = f"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL)}|{_SAME_LETTER}|[0-9]+)@"
+_TRIVIAL_DOMAIN = rf"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL, *_TRIVIAL_DOMAINS)}|{_SAME_LETTER})(?:\.[a-z]+)+$"
+#: Domains that RFC 2606 and RFC 6761 reserve for examples and tests; there is no top-level name of one letter.
+_RESERVED = r"^example\.(?:com|net|org)$|\.(?:example|invalid|localhost|test|[a-z])$"
+
+
+def doubts(addresses: Hashed) -> pl.Series:
+    """Return what is doubtful of each address, as places in `DOUBTS`; null where nothing is, or it is not valid.
+
+    Parameters
+    ----------
+    addresses
+        Hashed under both rules.
+    """
+    noted = Hashed(_noted(addresses.plain), _noted(addresses.others), addresses.is_plain)
+    return noted.columns("doubt")["doubt"]
+
+
+def _noted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the column ``doubt`` of some addresses.
+
+    Few are doubtful. A look at the different domains, and patterns that fail at the first letters of most addresses,
+    choose those that are judged one by one.
+    """
+    codes = np.full(frame.height, -1, np.int8)
+    different = frame["domain"].drop_nulls().unique()
+    odd = different.filter(different.is_in(list(mistyped())) | different.str.contains(_RESERVED))
+    chosen = pl.col("trimmed").str.contains(_SUSPECT_LOCAL)
+    if len(odd):
+        chosen |= pl.col("domain").is_in(odd.implode())
+    chosen &= pl.col("domain").is_not_null()
+    places = frame.select(chosen.fill_null(value=False).arg_true().alias("place"))["place"]
+    if len(places):
+        codes[places.to_numpy()] = [_doubt(*row) for row in frame[places].select("trimmed", "domain").iter_rows()]
+    return pl.DataFrame({"doubt": codes}).select(pl.when(pl.col("doubt") >= 0).then(pl.col("doubt")).alias("doubt"))
+
+
+def _doubt(address: str, domain: str) -> int:
+    """Return the code of an address, -1 where nothing is doubtful after all."""
+    if meant := mistyped().get(domain):
+        return DOUBTS.index(meant)
+    return DOUBTS.index(PLACEHOLDER) if is_placeholder(address, domain) else -1
+
+
+def is_placeholder(address: str, domain: str) -> bool:
+    """Tell whether an address stands for having none.
+
+    Parameters
+    ----------
+    address
+        Stripped and in small letters.
+    domain
+        What of it stands behind the @.
+    """
+    if re.search(_RESERVED, domain) or re.search(_NO_ADDRESS_LOCAL, address):
+        return True
+    if not re.search(_SUSPECT_LOCAL, address):
+        return False
+    local, label = address.partition("@")[0], domain.partition(".")[0]
+    if local.isdecimal():
+        return local == label  # elsewhere a number is a telephone's, or a usual mailbox in China
+    return domain in _PROVIDERS or re.search(_TRIVIAL_DOMAIN, domain) is not None
+
+
+@cache
+def mistyped() -> dict[str, str]:
+    """Return the domains that are probably mistyped, each with the well-known one that may be meant.
+
+    A name is one slip away: a letter left out, doubled, added or another one, or two letters swapped. Its first letter
+    is never another one (``ymail.com`` is no mistake). Known real domains are left out.
+    """
+    found = {**_COUNTRIES, **_FREQUENT}
+    for domain in (*_WELL_KNOWN, *_SHORT_ONES):
+        name, _, ending = domain.partition(".")
+        for slip in _slips(name) if len(name) >= _SHORTEST_NAME else ():
+            found.setdefault(f"{slip}.{ending}", domain)
+        for wrong in _ENDINGS.get(f".{ending}", ()):
+            found.setdefault(f"{name}{wrong}", domain)
+    return {slip: meant for slip, meant in found.items() if slip not in {*DOUBTS, *_REAL}}
+
+
+def _slips(name: str) -> Iterator[str]:
+    for place in range(len(name)):
+        before, letter, after = name[:place], name[place], name[place + 1 :]
+        yield before + after
+        yield before + letter + letter + after
+        if after:
+            yield before + after[0] + letter + after[1:]
+        if place:
+            yield from (before + other + after for other in ascii_lowercase)
+            yield from (before + other + letter + after for other in ascii_lowercase)
+    yield from (name + other for other in ascii_lowercase)

@@ -1,0 +1,228 @@
+"""Lines that cannot mean what they say: text pasted from Word or Outlook, conditions without quotes, braces in quotes.
+
+Each is refused with what was seen and the line as it should be. All of them are legal somewhere else, so nothing is
+mended silently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.words import Word, is_blank
+
+if TYPE_CHECKING:
+    from ci_magics.notebook.arguments import Command, Option
+
+#: Quotes as word processors write them, in all languages, and the straight ones they stand for.
+_DOUBLE = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\uff02"
+_SINGLE = "\u2018\u2019\u201a\u201b\u2039\u203a\u2032\uff07"
+_STRAIGHT = str.maketrans({**dict.fromkeys(_DOUBLE, '"'), **dict.fromkeys(_SINGLE, "'")})
+#: Dashes that stand where two hyphens were typed.
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d"
+_DASHED = re.compile(rf"[-{_DASHES}]*[{_DASHES}][-{_DASHES}]*(?=[A-Za-z])")
+_CONDITIONS = ("condition", "rule")
+#: What is named by a word that nobody writes braces in.
+_NAMES = ("segment", "frame", "file", "connection", "instance", "audience", "export", "new name")
+#: What nobody writes as a name or a value of its own, and everybody in a condition.
+_OF_A_CONDITION = re.compile(
+    r"[=<>!]+.*|.*[=<>!]|is|in|not|and|or|like|ilike|between|equals|contains|starts|ends|within|month|&&|\|\|",
+    re.IGNORECASE,
+)
+_IN_BRACES = re.compile(r"\{\s*([A-Za-z_]\w*)[^{}]*\}|\$([A-Za-z_]\w*)")
+_BRACED_NAME = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
+
+
+def refuse_mistakes(command: Command, line: str, words: Sequence[Word], variables: Mapping[str, Any]) -> None:
+    """Refuse a line with one of these mistakes.
+
+    Parameters
+    ----------
+    command
+        What the magic takes.
+    line, words
+        What stands behind the magic's name, as it is and split.
+    variables
+        The notebook's; braces around the name of one are meant to be its value.
+
+    Raises
+    ------
+    ArgumentError
+        Naming what was seen, with the corrected line.
+    """
+    _refuse_typography(command, line, words)
+    options = {option.name: option for option in command.options}
+    for place, word in enumerate(words):
+        name, equals, _value = word.text.partition("=")
+        option = None if word.quoted else options.get(name)
+        if option is not None and option.kind in _CONDITIONS:
+            value = place if equals else place + 1
+            _refuse_open_condition(command, line, words, value, option)
+    for word, kind in _with_kinds(words, options, command):
+        if word.quoted or word.held:
+            _refuse_braces(command, line, word, kind, variables)
+
+
+def open_quote(command: Command, line: str, error: ArgumentError) -> ArgumentError:
+    """Return the error for a line with a quote or a brace that is not closed, with the line as it may be meant."""
+    if error.code != "open_quote":
+        return error
+    if any(each in line for each in _DOUBLE + _SINGLE):
+        return _typographic(command, line, next(each for each in line if each in _DOUBLE + _SINGLE))
+    place = _open_place(line)
+    quote, before = line[place], line[:place]
+    if before and not is_blank(before[-1]) and before[-1] != "=":
+        start = max((number + 1 for number, letter in enumerate(before) if is_blank(letter)), default=0)
+        end = next((number for number in range(place, len(line)) if is_blank(line[number])), len(line))
+        other = '"' if quote == "'" else "'"
+        mended = f"{line[:start]}{other}{line[start:end]}{other}{line[end:]}"
+        return ArgumentError(
+            f"The {quote} inside a word opens a quote, and none closes it.",
+            f"Put the whole word in quotes: {_shown(command, mended)}.",
+            code="open_quote",
+        )
+    following = re.search(r"\s+--[A-Za-z]", line[place:])
+    end = place + following.start() if following else len(line.rstrip())
+    return ArgumentError(
+        f"A quote ({quote}) is not closed.",
+        f"Close it, perhaps so: {_shown(command, line[:end] + quote + line[end:])}.",
+        code="open_quote",
+    )
+
+
+def _open_place(line: str) -> int:
+    """Return where the quote stands that is not closed."""
+    place = 0
+    while place < len(line):
+        if line[place] in "'\"":
+            end = line.find(line[place], place + 1)
+            if end < 0:
+                return place
+            place = end
+        place += 1
+    return len(line) - 1
+
+
+def _refuse_typography(command: Command, line: str, words: Sequence[Word]) -> None:
+    for word in words:
+        written = line[word.start : word.end]
+        value = written.partition("=")[2] if written.startswith("--") else ""
+        quote = next((each[0] for each in (written, value) if each and each[0] in _DOUBLE + _SINGLE), None)
+        if quote is not None:
+            raise _typographic(command, line, quote)
+        if not word.quoted and _DASHED.match(written):
+            raise ArgumentError(
+                f"{next(each for each in written if each in _DASHES)} is a typographic dash, as word processors insert "
+                "it; an option begins with two hyphens.",
+                f"Write {_shown(command, _mended(line, words))}.",
+                code="typographic_dash",
+            )
+
+
+def _typographic(command: Command, line: str, quote: str) -> ArgumentError:
+    return ArgumentError(
+        f"{quote} is a typographic quote, as word processors insert it; a magic needs straight ones.",
+        f"Write {_shown(command, _mended(line, ()))}.",
+        code="typographic_quotes",
+    )
+
+
+def _mended(line: str, words: Sequence[Word]) -> str:
+    """Return a line with straight quotes and hyphens."""
+    for word in reversed(words):
+        mended = line[word.start : word.end]
+        if not word.quoted:
+            mended = _DASHED.sub("--", mended, count=1) if _DASHED.match(mended) else mended
+        line = line[: word.start] + mended + line[word.end :]
+    if any(each in line for each in _DOUBLE + _SINGLE):
+        line = re.sub(rf"(^|\s)[-{_DASHES}]*[{_DASHES}][-{_DASHES}]*(?=[A-Za-z])", r"\1--", line)
+    return line.translate(_STRAIGHT)
+
+
+def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], value: int, option: Option) -> None:
+    """Refuse a condition of several words without quotes around them."""
+    if value >= len(words):
+        return
+    last = value
+    for place in range(value + 1, len(words)):
+        word = words[place]
+        if not word.quoted and re.match(r"--[A-Za-z]|-[A-Za-z]$", word.text):
+            break
+        last = place
+    rest = words[value + 1 : last + 1]
+    if not any(not word.quoted and _OF_A_CONDITION.fullmatch(word.text) for word in rest):
+        return
+    start = words[value].start
+    if line[start:].startswith(option.name):
+        start += len(option.name) + 1
+    written = line[start : words[last].end]
+    if words[value].quoted and "'" not in written:  # it begins with a column's name in quotes
+        condition = f"'{written}'"
+    else:
+        condition = '"' + written.replace('"', "'") + '"'
+    mended = line[:start] + condition + line[words[last].end :]
+    raise ArgumentError(
+        f"The condition behind {option.name} has several words, and no quotes hold them together.",
+        f"Write {_shown(command, mended)}.",
+        code="condition_not_quoted",
+    )
+
+
+def _with_kinds(words: Sequence[Word], options: Mapping[str, Option], command: Command) -> Iterator[tuple[Word, str]]:
+    """Yield the words that are names or values, with what they name."""
+    awaited: Option | None = None
+    place = 0
+    for word in words:
+        if awaited is not None:
+            yield word, _kind(awaited)
+            awaited = None
+            continue
+        name, equals, _value = word.text.partition("=")
+        option = None if word.quoted else options.get(name)
+        if option is None:
+            kinds = [each.kind for each in command.positionals]
+            yield word, kinds[min(place, len(kinds) - 1)] if kinds else "text"
+            place += 1
+        elif equals:
+            yield word, _kind(option)
+        elif option.value is not None:
+            awaited = option
+
+
+def _kind(option: Option) -> str:
+    return "new name" if option.value == "NEW" else option.kind
+
+
+def _refuse_braces(command: Command, line: str, word: Word, kind: str, variables: Mapping[str, Any]) -> None:
+    """Refuse ``{n}`` within quotes where n is a variable: there it stays as it is written."""
+    written = line[word.start : word.end]
+    if kind in _CONDITIONS:
+        found = next((each for each in _BRACED_NAME.finditer(word.text) if each[1] in variables), None)
+        if found is not None:
+            mended = line[: word.start] + _BRACED_NAME.sub(r"$\1", written) + line[word.end :]
+            raise ArgumentError(
+                f"Braces are not evaluated in a condition, and {found[0]} is a variable of the notebook.",
+                f"Write ${found[1]}, which stands for its value: {_shown(command, mended)}.",
+                code="braces_in_condition",
+            )
+        return
+    named = next((each for each in _IN_BRACES.finditer(word.text) if (each[1] or each[2]) in variables), None)
+    if named is None or kind not in _NAMES:
+        return
+    text = re.sub(r"\$([A-Za-z_]\w*)", lambda each: f"{{{each[1]}}}" if each[1] in variables else each[0], word.text)
+    before, _, name = written.partition("=") if not word.quoted else ("", "", written)
+    quote = name[:1] if name[:1] in ("'", '"') else '"'
+    value = text.partition("=")[2] if before else text
+    evaluated = f"{before}={{f{quote}{value}{quote}}}" if before else f"{{f{quote}{value}{quote}}}"
+    raise ArgumentError(
+        f"Quoted text stays as it is written, and {named[0]} in it is a variable of the notebook.",
+        f"Write {_shown(command, line[: word.start] + evaluated + line[word.end :])}.",
+        code="braces_in_quotes",
+    )
+
+
+def _shown(command: Command, line: str) -> str:
+    """Return a corrected line with the magic's name."""
+    return f"{command.name} {line.strip()}"
