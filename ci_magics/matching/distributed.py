@@ -15,8 +15,8 @@ import pyarrow as pa
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.normalize import rules_of
+from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.values import key_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
         A column does not exist, or the key is no text, number or time.
     """
     _require_columns(profiles.schema.names, email, key)
-    if key_type(profiles.schema.field(key).type) is None:
+    if not can_be_key(profiles.schema.field(key).type):
         raise ArgumentError(
             f"The column {key} identifies nobody.", "Name a column of texts, numbers or times.", code="not_a_key"
         )
@@ -61,9 +61,9 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
 
 def match_frame(profiles: pd.DataFrame, *, email: str, key: str) -> pd.DataFrame:
     """Match a pandas frame of profiles; see `match_arrow`."""
-    from ci_magics.segmentation.sources.frames import as_table
+    from ci_magics.segmentation.sources.frames import as_table, column_names
 
-    _require_columns(list(profiles.columns), email, key)
+    _require_columns(column_names(profiles), email, key)
     table = as_table(profiles, list(dict.fromkeys([email, key])))
     matched: pd.DataFrame = match_arrow(table, email=email, key=key).to_pandas()
     return matched

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ci_magics.matching.hashes import Hashes, as_series
 from ci_magics.matching.matched import Profiles
 from ci_magics.matching.normalize import rules_of
+from ci_magics.segmentation.key_text import text_series
 
 
 def keys_of(profiles: Profiles, normalization: str, hashes: Hashes) -> pl.DataFrame:
@@ -17,8 +18,8 @@ def keys_of(profiles: Profiles, normalization: str, hashes: Hashes) -> pl.DataFr
     Returns
     -------
     polars.DataFrame
-        Columns ``position`` (in ``hashes``) and ``key`` (text); a hash that two profiles share appears twice, and one
-        that no profile has any more has no key.
+        Columns ``position`` (in ``hashes``) and ``key`` (see `key_text`); a hash that two profiles share
+        appears twice, and one that no profile has any more has no key.
     """
     wanted = pl.DataFrame({"hash": as_series(hashes), "position": np.arange(len(hashes))})
     found = [
@@ -31,7 +32,7 @@ def keys_of(profiles: Profiles, normalization: str, hashes: Hashes) -> pl.DataFr
 
 
 def _hashes_and_keys(batch: pa.RecordBatch) -> pl.DataFrame:
-    keys = pl.Series("key", pl.from_arrow(batch.column(0))).cast(pl.String)
+    keys = text_series(batch.column(0)).alias("key")
     frames = [
         pl.DataFrame({"hash": pl.Series(pl.from_arrow(column.cast(pa.large_binary()))), "key": keys})
         for column in batch.columns[1:]

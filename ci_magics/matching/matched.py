@@ -17,7 +17,9 @@ from ci_magics.matching.normalize import rules_of
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.text_column import text_column
+from ci_magics.segmentation.key_text import stored_keys
 from ci_magics.segmentation.sources.rows import BATCH
+from ci_magics.segmentation.values import is_text
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
 #: The column that says why an address is doubtful. Segments of earlier versions have none.
@@ -87,7 +89,7 @@ class InMemory:
 def matched_schema(profiles: pa.Schema) -> pa.Schema:
     """Return the columns that matching makes of ``key``, ``email`` and others."""
     key = profiles.field("key").type
-    columns: list[tuple[str, pa.DataType]] = [("key", pa.string() if _is_text(key) else key), ("prehashed", pa.bool_())]
+    columns: list[tuple[str, pa.DataType]] = [("key", pa.string() if is_text(key) else key), ("prehashed", pa.bool_())]
     for rule in _RULES:
         columns += [(f"reason_{rule}", _REASON), (f"sha256_{rule}", pa.binary(32))]
     columns.append((DOUBT, _DOUBT))
@@ -151,14 +153,10 @@ def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
 def kept_keys(
     keys: pa.Array | pa.ChunkedArray, emails: pa.Array | pa.ChunkedArray | None = None
 ) -> pa.Array | pa.ChunkedArray:
-    """Return keys as they are kept: those that look like an address as their hash.
+    """Return keys as they are kept: whole numbers, or texts; a text that looks like an address as its hash.
 
     Parameters
     ----------
@@ -167,7 +165,8 @@ def kept_keys(
     emails
         The addresses of the same profiles, if known: a key that is one of them is one however badly it is written.
     """
-    if not _is_text(keys.type):
+    keys = keys if is_text(keys.type) else stored_keys(keys)
+    if not is_text(keys.type):
         return keys
     column = pl.Series("key", pl.from_arrow(keys))
     personal = column.str.contains("@", literal=True)

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.matching.hashes import Hashes, as_series
+from ci_magics.segmentation.id_set import IdSet
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class Suppression:
     hashes
         Their hashes, under both rules.
     keys
-        Their keys; None where the segment that is looked at has other keys.
+        Their keys; None where the segment that is looked at has another key column.
     """
 
     hashes: Hashes = field(repr=False)
-    keys: pa.Array | None = field(default=None, repr=False)
+    keys: IdSet | None = field(default=None, repr=False)
 
     def columns(self) -> list[str]:
         """Return the columns that deciding needs."""
@@ -38,7 +39,5 @@ class Suppression:
             values = pl.Series(pl.from_arrow(batch.column(name).cast(pa.large_binary())))
             found |= values.is_in(listed.implode()).fill_null(value=False).to_numpy()
         if self.keys is not None:
-            keys = pl.Series(pl.from_arrow(self.keys))
-            values = pl.Series(pl.from_arrow(batch.column("key")))
-            found |= values.is_in(keys.implode()).fill_null(value=False).to_numpy()
+            found |= np.asarray(self.keys.among(batch.column("key")))
         return found

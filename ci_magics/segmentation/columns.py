@@ -107,6 +107,25 @@ def consent_columns(columns: Sequence[str]) -> list[str]:
     return [column for column in columns if _fold(column) in _CONSENT_NAMES | _OBJECTION_NAMES]
 
 
+def same_key(one: str, other: str) -> bool:
+    """Tell whether two key columns are the same one: their names differ in case, blanks and punctuation at most."""
+    return one == other or (bool(_fold(one)) and _fold(one) == _fold(other))
+
+
+def twins(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two of some column names that are one name, as SQL and most readers of files see it.
+
+    They are if they differ in case at most. Everything that refuses two columns of one name asks here.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.casefold()
+        if folded in seen:
+            return seen[folded], name
+        seen[folded] = name
+    return None
+
+
 def is_objection(column: str) -> bool:
     """Tell whether true in this column means: do not contact."""
     return _fold(column) in _OBJECTION_NAMES

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ci_magics.segmentation.values import as_key, as_text, key_type
+from ci_magics.segmentation.key_text import stored_key_type, stored_keys
+from ci_magics.segmentation.values import as_text
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ProfileColumns:
     @classmethod
     def of(cls, source: pa.Schema, email: str, key: str | None, others: Sequence[str]) -> ProfileColumns:
         """Choose columns of a source by their names."""
-        kept = pa.int64() if key is None else key_type(source.field(key).type)
+        kept = pa.int64() if key is None else stored_key_type(source.field(key).type)
         rest = [(each, source.field(each).type) for each in others]
         schema = pa.schema([("key", kept), ("email", pa.large_string()), *rest])
         return cls(email, key, tuple(others), schema)
@@ -53,6 +54,6 @@ class ProfileColumns:
             Number of its first row, for profiles without a key.
         """
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-        keys = as_key(batch.column(self.key)) if self.key else numbers
+        keys = stored_keys(batch.column(self.key)) if self.key else numbers
         parts = [keys, as_text(batch.column(self.email)), *(batch.column(each) for each in self.others)]
         return pa.RecordBatch.from_arrays(parts, schema=self.schema)

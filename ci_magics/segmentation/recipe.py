@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from ci_magics.segmentation.key_text import key_text
 from ci_magics.segmentation.profile_columns import ProfileColumns
 
 
@@ -47,10 +48,10 @@ class Counting:
         named = (pa.RecordBatch.from_arrays(batch.columns, names=list(self.names)) for batch in batches)
         return named if self.condition is None else self.condition.kept(named)
 
-    def values(self, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return one column of the rows that count, as ``value``."""
+    def keys(self, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return the keys of the rows that count, in a column ``value`` of their texts; see `key_text`."""
         for batch in self.rows(batches):
-            yield pa.RecordBatch.from_arrays([batch.column(column)], names=["value"])
+            yield pa.RecordBatch.from_arrays([key_text(batch.column(column)).cast(pa.string())], names=["value"])
 
 
 @dataclass(frozen=True)

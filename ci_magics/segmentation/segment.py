@@ -18,6 +18,7 @@ from ci_magics.segmentation.columns import (
     mentions,
     require_column,
 )
+from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
 from ci_magics.segmentation.rules.rule import Rule
@@ -27,7 +28,7 @@ from ci_magics.segmentation.sources import frames as any_frame
 from ci_magics.segmentation.sources import queries as sources
 from ci_magics.segmentation.sources.databases import Source, query_database
 from ci_magics.segmentation.sources.rows import Rows, repetition
-from ci_magics.segmentation.values import is_text, key_type
+from ci_magics.segmentation.values import is_bytes, is_text
 from ci_magics.showing.html_table import fields_table
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
@@ -176,15 +177,16 @@ def build_segment_from_sql(
     sql: str,
     *,
     frames: Mapping[str, Any],
+    earlier: Mapping[str, pa.Table] | None = None,
     parameters: Mapping[str, Any] | None = None,
     database: Source | None = None,
     email: str | None = None,
     key: str | None = None,
 ) -> Profiles:
-    """Build a segment from one SELECT over named frames and files, or in a database; see `build_segment`."""
+    """Build a segment from one SELECT over frames, files and earlier segments, or in a database; see `query`."""
     require_name(name)
     if database is None:
-        rows = sources.query(sql, frames, parameters or {})
+        rows = sources.query(sql, frames, parameters or {}, earlier)
     else:
         rows = query_database(database, sql, parameters or {})
     columns = list(rows.schema.names)
@@ -249,7 +251,7 @@ def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tup
 
 
 def _not_unique(rows: Rows, column: str) -> str | None:
-    if key_type(rows.schema.field(column).type) is None:
+    if not can_be_key(rows.schema.field(column).type):
         return NO_KEY
     return repeats(*repetition(rows, column))
 
@@ -285,7 +287,8 @@ def require_name(name: str) -> None:
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:
     """Require that the addresses are texts, or that there are none at all."""
     kind = rows.schema.field(email).type
-    if pa.types.is_null(kind) or is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_null(kind) or is_text(kind) or is_bytes(kind):
         return
     if all(batch.column(0).null_count == batch.num_rows for batch in rows.read([email])):
         return

@@ -17,6 +17,7 @@ import pyarrow as pa
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import consent_columns, find_email_column, key_candidates, mentions, require_column
 from ci_magics.segmentation.condition import Condition
+from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
 from ci_magics.segmentation.rules.condition import RuleCondition
@@ -24,7 +25,7 @@ from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeat
 from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
 from ci_magics.segmentation.sources.sandbox import sandbox
-from ci_magics.segmentation.values import is_text, key_type
+from ci_magics.segmentation.values import is_text
 
 #: What our own code on an executor said; it quotes no value.
 _OURS = re.compile(r"SegmentError: (The condition cannot be used)(?: at [^:\n]*)?(: [^.\n]*\.)")
@@ -132,14 +133,15 @@ class _Source:
         return pa.schema(list(zip(columns, self.numbered(columns).limit(0).toArrow().schema.types, strict=True)))
 
     def repetition(self, column: str) -> tuple[int, int, int]:
-        """Return how many rows count, and how many values of a column are empty or repeat another; Spark counts."""
+        """Return how many rows count, and how many keys of a column are empty or repeat another; Spark counts."""
         from pyspark.sql import functions as on_spark
 
         values = self.numbered([column]).toDF("value")
-        if self.condition:
+        kind = values.limit(0).toArrow().schema.field("value").type
+        if self.condition or not (is_text(kind) or pa.types.is_integer(kind)):
             used = self.used([column])
-            chosen = partial(Counting(used, self.condition).values, column)
-            values = self.numbered(used).mapInArrow(chosen, values.schema)
+            chosen = partial(Counting(used, self.condition).keys, column)
+            values = self.numbered(used).mapInArrow(chosen, "value string")
         value = on_spark.col("value")
         rows, present, different = values.agg(
             on_spark.count(on_spark.lit(1)), on_spark.count(value), on_spark.count_distinct(value)
@@ -228,7 +230,7 @@ def _choose_key(source: _Source, schema: pa.Schema, candidates: Sequence[str], *
     found = []
     for column in candidates:
         wrong: str | None = NO_KEY
-        if key_type(schema.field(column).type) is not None:
+        if can_be_key(schema.field(column).type):
             rows, *repeated = source.repetition(column)
             wrong = repeats(*repeated)
         if wrong is None:

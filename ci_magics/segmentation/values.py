@@ -1,4 +1,4 @@
-"""What a column of keys or addresses may hold, and how it is kept."""
+"""What a column of texts may hold, and how it is kept; for keys see `key_text`."""
 
 from __future__ import annotations
 
@@ -12,32 +12,20 @@ def is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
-def key_type(kind: pa.DataType) -> pa.DataType | None:
-    """Return what a column of plain texts, numbers or times is kept as; None when it holds something else.
-
-    A text must be seen as one: further on, a key that looks like an address is kept as its hash.
-    """
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if is_text(kind) or isinstance(kind, pa.UuidType):
-        return pa.large_string()
-    plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal, pa.types.is_decimal128)
-    return kind if any(is_plain(kind) for is_plain in plain) else None
-
-
-def as_key(values: pa.Array) -> pa.Array:
-    """Return keys as `key_type` says."""
-    if isinstance(values.type, pa.UuidType):
-        return pa.array([each and str(each) for each in values.to_pylist()], pa.large_string())
-    kind = key_type(values.type)
-    kept = values if values.type == kind else values.cast(kind)
-    return readable(kept) if is_text(kept.type) else kept
+def is_bytes(kind: pa.DataType) -> bool:
+    """Tell whether a column holds bytes, of fixed or any length."""
+    view = pa.types.is_binary_view(kind)
+    return bool(
+        view or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def as_text(values: pa.Array) -> pa.Array:
     """Return addresses as text; a column that is empty may be of any type."""
     if values.null_count == len(values):
         return pa.nulls(len(values), pa.large_string())
+    if is_bytes(values.type):
+        return readable(values.cast(pa.large_binary()).cast(pa.large_string(), safe=False))
     return readable(values.cast(pa.large_string()))
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.activation.forgetting.person import HASHES, Person
+from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -38,7 +39,7 @@ def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Per
     found: set[str] = set()
     for batch in files.batches(record.id, ["key", *HASHES]):
         gone = batch.filter(person.rows_of(batch, keyed=keyed))
-        found |= {str(key) for key in gone.column("key").to_pylist()}
+        found |= set(key_text(gone.column("key")).to_pylist())
     if not found:
         return found
     rows = 0

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
 from ci_magics.matching.hashes import Hashes, as_series, of_column
 from ci_magics.matching.normalize import normalize
+from ci_magics.segmentation.key_text import text_of_value, text_series
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -59,8 +60,7 @@ class Person:
             values = pl.Series(pl.from_arrow(batch.column(name).cast(pa.large_binary())))
             found |= values.is_in(listed).fill_null(value=False).to_numpy()
         if keyed:
-            keys = pl.Series(pl.from_arrow(batch.column("key"))).cast(pl.String)
-            found |= (keys == self.key).fill_null(value=False).to_numpy()
+            found |= (text_series(batch.column("key")) == self.key).fill_null(value=False).to_numpy()
         return pa.array(found)
 
 
@@ -94,7 +94,7 @@ def find_person(
         return _completed(workspace, _by_address(address))
     if sha256 is not None:
         return _completed(workspace, _by_hash(sha256))
-    return _completed(workspace, _by_key(workspace, str(key), key_column))
+    return _completed(workspace, _by_key(workspace, text_of_value(key) or "", key_column))
 
 
 def _by_address(address: str) -> Person:
@@ -160,4 +160,4 @@ def _batches(workspace: Workspace, record: SegmentRecord) -> Iterator[pa.RecordB
 
 
 def _has_key(batch: pa.RecordBatch, key: str) -> bool:
-    return bool((pl.Series(pl.from_arrow(batch.column("key"))).cast(pl.String) == key).any())
+    return bool((text_series(batch.column("key")) == key).any())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from ci_magics.activation.planning.guards import Guard, find_guards, segment_gua
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import all_held_back, suppression_for
 from ci_magics.activation.planning.target import Target, find_target, lock_names
+from ci_magics.activation.planning.unmet import unmet_exclusions
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.counting import Counted, count_profiles
@@ -80,7 +82,10 @@ def plan_work(
         target=target,
         changes=changes,
         transport=choose_transport(len(changes.adds) + len(changes.removes), order),
-        guards=find_guards(stored, counted, target, order, changes),
+        guards=(
+            *find_guards(stored, counted, target, order, changes),
+            *_about_exclusions(workspace, stored, counted, order),
+        ),
         environment=connection.environment,
         account_id=account_id,
         locks=lock_names(connection, account_id, target),
@@ -96,7 +101,7 @@ def plan_without_microsoft(workspace: Workspace, stored: StoredSegment, order: O
         The consent column that was asked for cannot be used.
     """
     stored, counted, _suppression, _scratch = _counted(workspace, stored, order)
-    return segment_guards(stored, counted, order)
+    return [*segment_guards(stored, counted, order), *_about_exclusions(workspace, stored, counted, order)]
 
 
 def _counted(
@@ -112,6 +117,15 @@ def _counted(
         suppression,
         scratch,
     )
+
+
+def _about_exclusions(workspace: Workspace, stored: StoredSegment, counted: Counted, order: Order) -> Iterator[Guard]:
+    """Warn of exclusions that leave out nobody."""
+    if order.mode == "remove":
+        return
+    unmet = unmet_exclusions(workspace, stored.record, order.exclude, held_back=counted.suppressed)
+    for sentence, next_step in unmet:
+        yield Guard("exclusion_meets_nobody", sentence, next_step, stops=False)
 
 
 def choose_transport(hashes: int, order: Order) -> str:

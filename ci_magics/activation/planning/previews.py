@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ci_magics.activation.planning.account_view import AccountView, view_account
 from ci_magics.activation.planning.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.planning.suppressing import suppression_for
+from ci_magics.activation.planning.unmet import unmet_exclusions
 from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import ArgumentError
-from ci_magics.matching.coverage import Coverage, cover
+from ci_magics.matching.coverage import Coverage, SegmentCoverage, cover
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.models import Connection
+from ci_magics.workspace.models import Connection, SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
 
@@ -54,7 +56,7 @@ def preview(
     suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
     account = view_account(workspace, connection) if connection else None
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
-    return cover(
+    coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
         scratch=Scratch(workspace.scratch),
@@ -64,6 +66,17 @@ def preview(
         remarks={name: remark for name, (_ledger, remark) in held.items()},
         destination=connection.destination if connection else None,
     )
+    counted = [_with_exclusions(workspace, stored[each.name].record, excluded, each) for each in coverage.segments]
+    return replace(coverage, segments=tuple(counted))
+
+
+def _with_exclusions(
+    workspace: Workspace, record: SegmentRecord, excluded: Sequence[str], numbers: SegmentCoverage
+) -> SegmentCoverage:
+    """Add to the numbers of a segment which exclusions leave out nobody."""
+    unmet = unmet_exclusions(workspace, record, excluded, held_back=numbers.reasons["suppressed"])
+    sentences = [f"{record.name}: {sentence} {next_step}" for sentence, next_step in unmet]
+    return replace(numbers, remark=" ".join(filter(None, [numbers.remark, *sentences]))) if sentences else numbers
 
 
 def find_connection(workspace: Workspace, wanted: Connection | str) -> Connection:

@@ -11,15 +11,40 @@ from ci_magics.matching.counting import Counted
 from ci_magics.matching.hash_list import NOTHING, HashList
 from ci_magics.matching.hashes import EMPTY, of_column, unique
 from ci_magics.matching.suppression import Suppression
+from ci_magics.segmentation.columns import same_key
+from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
 def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str] = ()) -> Suppression | None:
-    """Return who of a segment must not be sent; None when nobody is excluded. Whoever asked to be forgotten always is.
+    """Return the people who must not be sent; None when nobody is excluded. Those who asked to be forgotten always are.
 
-    People are found by their hashes, and by their key where both segments have the same one.
+    People are found by their hashes, and by their key where both segments have the same key column; keys meet by value.
+
+    Raises
+    ------
+    NotFoundError
+        An excluded segment does not exist.
+    """
+    records = excluding(workspace, segment, exclude)
+    forgotten = workspace.forgotten.all()
+    if not records and not forgotten:
+        return None
+    hashes = [EMPTY, np.frombuffer(b"".join(forgotten), np.uint8).reshape(-1, 32)]
+    keys: list[pa.Array] = []
+    for record in records:
+        column = record.definition["key"]
+        by_key = column != ROW_NUMBER and same_key(column, segment.definition["key"])
+        for batch in workspace.snapshots.batches(record.id, ["key", "sha256_basic", "sha256_enhanced"]):
+            hashes += [of_column(batch.column(name).drop_null()) for name in ("sha256_basic", "sha256_enhanced")]
+            keys += [batch.column("key")] if by_key else []
+    return Suppression(unique(np.concatenate(hashes)), IdSet(keys) if keys else None)
+
+
+def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str]) -> list[SegmentRecord]:
+    """Return the segments whose people are not sent: those named, and those that suppress in every export.
 
     Raises
     ------
@@ -28,20 +53,7 @@ def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Seque
     """
     records = [workspace.segments[name] for name in exclude]
     records += [each for each in workspace.segments.where(suppresses=True) if each.name not in exclude]
-    records = [each for each in records if each.id != segment.id]
-    forgotten = workspace.forgotten.all()
-    if not records and not forgotten:
-        return None
-    hashes = [EMPTY, np.frombuffer(b"".join(forgotten), np.uint8).reshape(-1, 32)]
-    keys: list[pa.Array] = []
-    for record in records:
-        same_key = record.definition["key"] == segment.definition["key"] != ROW_NUMBER
-        for batch in workspace.snapshots.batches(record.id, ["key", "sha256_basic", "sha256_enhanced"]):
-            hashes += [of_column(batch.column(name).drop_null()) for name in ("sha256_basic", "sha256_enhanced")]
-            keys += [batch.column("key")] if same_key else []
-    kind = workspace.snapshots.schema(segment.id).field("key").type
-    fitting = [each for each in keys if each.type == kind]
-    return Suppression(unique(np.concatenate(hashes)), pa.concat_arrays(fitting) if fitting else None)
+    return [each for each in records if each.id != segment.id]
 
 
 def all_held_back(suppression: Suppression | None, counted: Counted) -> HashList:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.ruling import require_key
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.key_text import key_text
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
 from ci_magics.segmentation.segment import Segment
@@ -26,7 +27,7 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
     Raises
     ------
     SegmentError
-        The rule uses columns, so that it needs a frame; or the segments have different keys.
+        The rule uses columns, so that it needs a frame; or the segments have different key columns.
     NotFoundError
         A segment does not exist.
     """
@@ -36,7 +37,7 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
             "Name the frame behind the segment's name: %ci_segment NAME FRAME --rule TEXT.",
             code="frame_missing",
         )
-    records = _records(workspace, rule)
+    records = records_of(workspace, rule)
     schema = _schema(workspace, records)
     rule.check(schema)
     segment = Segment(
@@ -53,20 +54,35 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
     return segment, schema
 
 
-def profiles_of_segments(workspace: Workspace, rule: Rule, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Return the profiles that fulfil a rule; one that is in several segments comes from the first of them."""
-    records = _records(workspace, rule)
+def profiles_of_segments(
+    workspace: Workspace, rule: Rule, schema: pa.Schema, met: set[str]
+) -> Iterator[pa.RecordBatch]:
+    """Return the profiles that fulfil a rule; one that is in several segments comes from the first of them.
+
+    Parameters
+    ----------
+    workspace
+        Where the segments are.
+    rule
+        A rule over segments alone.
+    schema
+        The columns of the profiles.
+    met
+        Gets the names of the segments that share somebody with another one.
+    """
+    records = records_of(workspace, rule)
     sets = {each.segment: each for each in key_sets(workspace, records)}
     for number, record in enumerate(records):
         for batch in workspace.snapshots.batches(record.id, workspace.snapshots.columns(record.id)):
             inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
+            met |= {name for name, found in inside.items() if name != record.name and name not in met and found.any()}
             chosen = _fulfilled(rule.root, inside)
             for earlier in records[:number]:
                 chosen &= ~inside[earlier.name]
             yield _shaped(batch.filter(chosen.to_arrow()), schema)
 
 
-def _records(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
+def records_of(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
     """Return the segments that a rule uses; all must have the same key."""
     records = [workspace.segments[name] for name in rule.segments]
     for record in records:
@@ -101,24 +117,23 @@ _JOINS: Mapping[Join, Callable[[pl.Series, pl.Series], pl.Series]] = {
 
 
 def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema:
-    """Return the columns that the profiles of several segments have together; the keys must be of one type."""
+    """Return the columns that the profiles of several segments have together; keys of several types become text."""
     schemas = [workspace.snapshots.schema(record.id) for record in records]
-    for record, schema in zip(records, schemas, strict=True):
-        if schema.field("key").type != schemas[0].field("key").type:
-            raise SegmentError(
-                f"The keys of the segments '{records[0].name}' and '{record.name}' are of different types.",
-                "Make both with the same key column.",
-                code="rule_other_key",
-            )
     fields = {each.name: each for schema in reversed(schemas) for each in schema}
+    kinds = {schema.field("key").type for schema in schemas}
+    fields["key"] = pa.field("key", kinds.pop() if len(kinds) == 1 else pa.string())
     return pa.schema([fields[name] for name in dict.fromkeys(each.name for schema in schemas for each in schema)])
 
 
 def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch in the columns of all segments; a consent that a segment knows nothing of is not given."""
     names = set(batch.schema.names)
-    arrays = [
-        batch.column(each.name).cast(each.type) if each.name in names else pa.nulls(batch.num_rows, each.type)
-        for each in schema
-    ]
+    arrays = [_column(batch, each) if each.name in names else pa.nulls(batch.num_rows, each.type) for each in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _column(batch: pa.RecordBatch, wanted: pa.Field) -> pa.Array:
+    column = batch.column(wanted.name)
+    if column.type == wanted.type:
+        return column
+    return (key_text(column) if wanted.name == "key" else column).cast(wanted.type)

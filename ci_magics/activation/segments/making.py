@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
+from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
 from ci_magics.activation.segments.ruling import circumstances, require_only_a_rule, today
+from ci_magics.activation.segments.unmet import unmet_among_segments, unmet_in_frame
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.passing import MatchedBefore, Passing, PassingHere
 from ci_magics.matching.spark import matched_on_spark
 from ci_magics.segmentation.rules.condition import RuleCondition
+from ci_magics.segmentation.rules.rows import Circumstances
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import (
     ROW_NUMBER,
@@ -45,25 +47,37 @@ def made(
         Two of the things that were asked for exclude each other.
     """
     if frame is None:
-        yield _of_segments(workspace, name, wanted.rule)
+        rule = _require_rule(wanted.rule)
+        met: set[str] = set()
+        yield _of_segments(workspace, name, rule, met)
+        for sentence in unmet_among_segments(workspace, rule, records_of(workspace, rule), met):
+            show(sentence)
     elif is_spark(frame):
         on_spark = _on_spark(name, frame, wanted)
         with matched_on_spark(on_spark) as passing:
             yield on_spark.segment, passing
     else:
-        profiles = _here(workspace, name, frame, wanted)
+        given = _circumstances(workspace, frame, wanted)
+        profiles = _here(workspace, name, frame, wanted, given)
         if profiles.notice:
             show(profiles.notice)
         yield profiles.segment, PassingHere(profiles.rows)
+        if wanted.rule is not None and given is not None:
+            for sentence in unmet_in_frame(wanted.rule, given):
+                show(sentence)
 
 
-def _of_segments(workspace: Workspace, name: str, rule: Rule | None) -> tuple[Segment, Passing]:
+def _require_rule(rule: Rule | None) -> Rule:
     if rule is None:
         raise ArgumentError(
             "A segment needs a frame, or a rule over earlier segments.", "Name one.", code="frame_missing"
         )
+    return rule
+
+
+def _of_segments(workspace: Workspace, name: str, rule: Rule, met: set[str]) -> tuple[Segment, Passing]:
     segment, schema = segment_of_segments(workspace, name, rule)
-    return segment, MatchedBefore(schema, profiles_of_segments(workspace, rule, schema))
+    return segment, MatchedBefore(schema, profiles_of_segments(workspace, rule, schema, met))
 
 
 def _on_spark(name: str, frame: Any, wanted: Wanted) -> SparkProfiles:
@@ -74,10 +88,15 @@ def _on_spark(name: str, frame: Any, wanted: Wanted) -> SparkProfiles:
     return build_spark_segment(name, frame, email=wanted.email, key=wanted.key, where=wanted.where, rule=rule)
 
 
-def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted) -> Profiles:
+def _circumstances(workspace: Workspace, frame: Any, wanted: Wanted) -> Circumstances | None:
+    if wanted.rule is None:
+        return None
+    return circumstances(workspace, frame, wanted.where, wanted.rule, wanted.key)
+
+
+def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted, given: Circumstances | None) -> Profiles:
     email, key = wanted.email, wanted.key
-    if wanted.rule is not None:
-        given = circumstances(workspace, frame, wanted.where, wanted.rule, key)
+    if wanted.rule is not None and given is not None:
         return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key)
     if not isinstance(frame, str) or is_path(frame):
         return build_segment(name, frame, email=email, key=key, where=wanted.where)
@@ -86,7 +105,8 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted) -> Profil
     return build_segment_from_sql(
         name,
         frame,
-        frames={} if wanted.database else {**_earlier_segments(workspace, frame), **wanted.frames},
+        frames={} if wanted.database else wanted.frames,
+        earlier={} if wanted.database else _earlier_segments(workspace, frame, wanted.frames),
         parameters=wanted.parameters,
         database=wanted.database,
         email=email,
@@ -94,10 +114,10 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted) -> Profil
     )
 
 
-def _earlier_segments(workspace: Workspace, sql: str) -> dict[str, pa.Table]:
-    """Return the segments that a query reads by their names, each as a table of its keys."""
+def _earlier_segments(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> dict[str, pa.Table]:
+    """Return the segments that a query reads by their names, each as a table of its keys; a frame comes first."""
     tables: dict[str, pa.Table] = {}
-    for name in referenced_tables(sql):
+    for name in referenced_tables(sql) - frames.keys():
         record = workspace.segments.get(name)
         if record is not None and record.definition["key"] != ROW_NUMBER:
             keys = pa.Table.from_batches(workspace.snapshots.batches(record.id, ["key"]))

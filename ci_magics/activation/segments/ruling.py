@@ -8,6 +8,8 @@ from typing import Any
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import kept_keys
+from ci_magics.segmentation.columns import same_key
+from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.rows import Circumstances, joining_key
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
@@ -33,7 +35,7 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
     return Circumstances(
         key=column,
         today=today(),
-        members={name: keys_of_segment(workspace, name, column) for name in rule.segments},
+        members={name: Members(keys_of_segment(workspace, name, column)) for name in rule.segments},
         as_kept=kept_keys,
     )
 
@@ -80,7 +82,7 @@ def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:
 
 
 def require_key(record: SegmentRecord, column: str | None) -> None:
-    """Require that a segment has a key, and the one of a column where one is named.
+    """Require that a segment has a key, and the one of a column where one is named; see `same_key`.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def require_key(record: SegmentRecord, column: str | None) -> None:
             "Make it again with a key column: --key COLUMN.",
             code="rule_without_key",
         )
-    if column is not None and other != column:
+    if column is not None and not same_key(other, column):
         raise SegmentError(
             f"The key of the segment '{record.name}' is {other}, and here it is {column}.",
             f"Make both with the same key column, for example --key {other}.",

@@ -17,6 +17,7 @@ from ci_magics.activation.segments.history import SegmentHistory
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError, quoted_list, refuse_address
 from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.key_text import key_text
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
@@ -273,7 +274,7 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
         writer = csv.writer(file)
         writer.writerow([record.definition["key"]])
         for batch in workspace.snapshots.batches(record.id, ["key"]):
-            writer.writerows([key] for key in batch.column(0).to_pylist())
+            writer.writerows([key] for key in key_text(batch.column(0)).to_pylist())
     workspace.audit.note(Verb.DOWNLOAD_KEYS, name, profiles=record.rows)
     return target
 

@@ -91,4 +91,4 @@ class RuleCount:
         if rule is None:
             return sum(each.rows for each in self._workspace.segments)
         _made, schema = segment_of_segments(self._workspace, "count", rule)
-        return sum(batch.num_rows for batch in profiles_of_segments(self._workspace, rule, schema))
+        return sum(batch.num_rows for batch in profiles_of_segments(self._workspace, rule, schema, set()))

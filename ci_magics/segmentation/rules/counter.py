@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ci_magics.segmentation.columns import require_column
+from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
@@ -60,4 +60,4 @@ class RuleCounter:
 
 
 def _profiles(table: pa.Table, key: str | None) -> int:
-    return table.num_rows if key is None else int(pc.count_distinct(table[key]).as_py())
+    return table.num_rows if key is None else len(IdSet(table[key].chunks))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
+from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
@@ -147,4 +147,4 @@ def _count(table: pa.Table, rule: Rule, given: Circumstances) -> int:
 
 
 def _profiles(table: pa.Table, key: str | None) -> int:
-    return table.num_rows if key is None else int(pc.count_distinct(table[key]).as_py())
+    return table.num_rows if key is None else len(IdSet(table[key].chunks))

@@ -11,6 +11,7 @@ import polars.selectors as cs
 
 from ci_magics.segmentation.rules.case import REPLACED, REPLACEMENTS
 from ci_magics.segmentation.rules.meaning import GREATEST_SIGNED, Test, View
+from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
 from ci_magics.segmentation.rules.values import SMALLEST
 
@@ -54,7 +55,7 @@ class ExpressionWriter:
 
     test: Callable[[Condition], Test]
     key: str | None = None
-    members: Mapping[str, pl.Series] = field(default_factory=dict)
+    members: Mapping[str, Members] = field(default_factory=dict)
 
     def write(self, node: Node) -> pl.Expr:
         """Return a rule's expression."""
@@ -62,7 +63,8 @@ class ExpressionWriter:
             case Condition():
                 return _tested(self.test(node))
             case Member():
-                return self._among(self.members[node.segment].implode())
+                among = self.members[node.segment].among
+                return column(str(self.key)).map_batches(among, return_dtype=pl.Boolean, is_elementwise=True)
             case Not():
                 return ~self.write(node.rule)
             case AllOf():

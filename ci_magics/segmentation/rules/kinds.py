@@ -59,11 +59,17 @@ Types = Mapping[str, ColumnType]
 
 def types_of(source: Any, columns: list[str] | None = None) -> dict[str, ColumnType]:
     """Return the kinds of some columns, or all, of a frame or an Arrow schema; those that are missing are left out."""
-    if not isinstance(source, pa.Schema):
-        names = column_names(source)
-        wanted = names if columns is None else [name for name in names if name in columns]
-        source = as_table(_without_rows(source), wanted).schema
-    return {field.name: _type_of(field.type) for field in source if columns is None or field.name in columns}
+    schema = schema_of(source, columns)
+    return {field.name: _type_of(field.type) for field in schema if columns is None or field.name in columns}
+
+
+def schema_of(source: Any, columns: list[str] | None = None) -> pa.Schema:
+    """Return the Arrow schema of some columns, or all, of a frame; a schema as it is."""
+    if isinstance(source, pa.Schema):
+        return source
+    names = column_names(source)
+    wanted = names if columns is None else [name for name in names if name in columns]
+    return as_table(_without_rows(source), wanted).schema
 
 
 def _without_rows(frame: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The keys of earlier segments, as a rule compares them with the key of a frame."""
+"""The keys of earlier segments, as a rule compares them with the key of a frame: by value, whatever the types."""
 
 from __future__ import annotations
 
@@ -10,13 +10,40 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError, not_found
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.rules.kinds import Kind, types_of
+from ci_magics.segmentation.id_set import IdSet
+from ci_magics.segmentation.key_text import arrow_keys, can_be_key
+from ci_magics.segmentation.rules.kinds import schema_of
 from ci_magics.segmentation.sources.frames import column_names
+
+
+class Members:
+    """The keys of one earlier segment, and whether any key of a frame was found among them.
+
+    Parameters
+    ----------
+    keys
+        Its keys: an Arrow column, a Polars Series or a list.
+    """
+
+    def __init__(self, keys: Any) -> None:
+        self.keys = arrow_keys(keys)
+        self.ids = IdSet(self.keys.chunks if isinstance(self.keys, pa.ChunkedArray) else [self.keys])
+        self.met = False
+        #: Some keys of the frame that were looked for.
+        self.looked_for = pa.nulls(0)
+
+    def among(self, keys: pl.Series) -> pl.Series:
+        """Tell for each key of a frame whether it is among them."""
+        column = arrow_keys(keys)
+        found = pl.Series(keys.name, pl.from_arrow(self.ids.among(column)), dtype=pl.Boolean)
+        if not self.met and len(column):
+            self.met, self.looked_for = bool(found.any()), column
+        return found
 
 
 def require_members(
     wanted: Sequence[str], members: Mapping[str, Any], source: Any, key: str | None
-) -> dict[str, pl.Series]:
+) -> dict[str, Members]:
     """Return the keys of the segments that a rule uses.
 
     Parameters
@@ -24,7 +51,7 @@ def require_members(
     wanted
         Their names.
     members
-        Keys by segment: an Arrow column, a Polars Series or a list.
+        Keys by segment: `Members`, an Arrow column, a Polars Series or a list.
     source
         The frame, or its Arrow schema.
     key
@@ -33,7 +60,7 @@ def require_members(
     Raises
     ------
     SegmentError
-        There is no key to compare.
+        There is no key to compare, or its values identify nobody.
     NotFoundError
         A segment does not exist.
     """
@@ -50,21 +77,11 @@ def require_members(
     for name in wanted:
         if name not in members:
             raise not_found("segment", name, members, "List them with %ci_segment.")
-    kind = types_of(source, [key])[key].kind
-    return {name: _keys(name, members[name], kind, key) for name in wanted}
-
-
-def _keys(name: str, given: Any, kind: Kind, key: str) -> pl.Series:
-    keys = pl.Series("key", pl.from_arrow(given) if isinstance(given, pa.Array | pa.ChunkedArray) else given)
-    if keys.dtype == pl.Null or not len(keys):
-        return keys.cast(pl.Null)
-    if keys.dtype == pl.Categorical or isinstance(keys.dtype, pl.Enum):
-        keys = keys.cast(pl.String)
-    other = types_of(keys.to_frame())["key"].kind
-    if other is kind:
-        return keys
-    raise SegmentError(
-        f"The keys of the segment '{name}' are of another type than {key}.",
-        "Make both segments with the same key column.",
-        code="rule_other_key",
-    )
+    kind = schema_of(source, [key]).field(key).type
+    if not (can_be_key(kind) or pa.types.is_null(kind)):
+        raise SegmentError(
+            f"The column {key} holds {kind} values, which identify nobody.",
+            "Name a column of texts, numbers or times: --key COLUMN.",
+            code="rule_without_key",
+        )
+    return {name: keys if isinstance(keys := members[name], Members) else Members(keys) for name in wanted}

@@ -9,8 +9,11 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import key_candidates, require_column
+from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.rules.kinds import Kind, types_of
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
@@ -63,14 +66,22 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstanc
         The rule does not fit the frame.
     """
     rows, needed = _source(frame, columns, rule, given)
+    for name in rule.columns:
+        if pa.types.is_union(kind := rows.schema.field(name).type):
+            raise SegmentError(
+                f"The column {name} holds {kind} values, which a rule cannot compare.",
+                "Convert it to numbers or text first.",
+                code="unreadable_column",
+            )
     if _needs_all_at_once(rule, rows, given):
         table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
-        return Rows.of(table.filter(fulfilled(table, rule, given)).select(columns))
-    fulfilled(rows.schema.empty_table(), rule, given)  # whatever is wrong with the rule is said before reading
+        return Rows.of(table.select(list(columns)).filter(fulfilled(table, rule, given)))
+    empty = pa.schema([rows.schema.field(name) for name in needed]).empty_table()
+    fulfilled(empty, rule, given)  # whatever is wrong with the rule is said before reading
 
     def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for batch in rows.read(needed):
-            yield batch.filter(fulfilled(batch, rule, given)).select(list(wanted))
+            yield batch.select(list(wanted)).filter(fulfilled(batch, rule, given))
 
     return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
 
@@ -106,8 +117,7 @@ def joining_key(frame: Any, asked: str | None) -> str | None:
     if not candidates:
         return None
     rows = read_columns(frame, candidates, None)
-    types = types_of(rows.schema, candidates)
-    fitting = [name for name in candidates if types[name].kind not in (Kind.TRUTH, Kind.OTHER)]
+    fitting = [name for name in candidates if can_be_key(rows.schema.field(name).type)]
     return next((name for name in fitting if repetition(rows, name) == (0, 0)), None)
 
 
@@ -118,8 +128,22 @@ def fulfilled(table: pa.Table | pa.RecordBatch, rule: Rule, given: Circumstances
         kept = _unused(rule.columns)
         read, key = read.append_column(kept, given.as_kept(table.column(key))), kept
     chosen = rule.to_expression(read.schema, today=given.today, key=key, members=given.members)
+    read = _readable(read)
     rows = pl.DataFrame(pl.from_arrow(read)) if read.num_columns else pl.DataFrame({"": range(table.num_rows)})
     return rows.select(chosen.alias("chosen"))["chosen"].to_arrow()
+
+
+def _readable(table: pa.Table | pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+    """Return a table in which Polars can read every column.
+
+    A rule asks of a list, an interval and the like only whether there is one.
+    """
+    types = types_of(table.schema)
+    for place, name in enumerate(table.schema.names):
+        if types[name].kind is Kind.OTHER:
+            there = table.column(place).is_valid()
+            table = table.set_column(place, name, pc.if_else(there, there, pa.scalar(None, pa.bool_())))
+    return table
 
 
 def _unused(columns: Sequence[str]) -> str:

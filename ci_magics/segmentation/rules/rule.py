@@ -14,7 +14,7 @@ from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.rules.check import check_conditions
 from ci_magics.segmentation.rules.expression import ExpressionWriter
-from ci_magics.segmentation.rules.kinds import types_of
+from ci_magics.segmentation.rules.kinds import schema_of, types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
 from ci_magics.segmentation.rules.members import require_members
 from ci_magics.segmentation.rules.possible import check_possible
@@ -142,7 +142,8 @@ class Rule(Shown, Joinable, BaseModel):
         key
             The column on which sets of profiles are joined; without one each row stands for itself.
         members
-            Keys of earlier segments by name, as an Arrow column, a Polars Series or a list.
+            Keys of earlier segments by name: `Members`, an Arrow column, a Polars Series or a list. They meet the
+            frame's by value; see `key_text`.
 
         Raises
         ------
@@ -167,7 +168,8 @@ class Rule(Shown, Joinable, BaseModel):
         """
         test = self.check(source, today=today)
         require_members(self.segments, dict.fromkeys(self.segments, ()), source, key)
-        return SqlWriter(test, table, key).rule(self.root)
+        key_type = schema_of(source, [key]).field(key).type if key is not None and self.needs_key else None
+        return SqlWriter(test, table, key, key_type).rule(self.root)
 
     def check(self, source: Any, *, today: dt.date | None = None) -> Callable[[Condition], Test]:
         """Find what is wrong with the rule for a frame, without running it.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from ci_magics.segmentation.rules.case import REPLACED, REPLACEMENTS
 from ci_magics.segmentation.rules.meaning import Test, View
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
@@ -40,7 +42,7 @@ class RuleSql:
     table
         The table that it reads.
     segments
-        Earlier segments by the tables that hold their keys, in a column ``key``.
+        Earlier segments by the tables that hold their keys as text (see `key_text`), in a column ``key``.
     """
 
     condition: str
@@ -68,12 +70,21 @@ class SqlWriter:
         The table that is read.
     key
         The column on which sets are joined; without one each row stands for itself.
+    key_type
+        Its type, if known.
     """
 
-    def __init__(self, test: Callable[[Condition], Test], table: str, key: str | None = None) -> None:
+    def __init__(
+        self,
+        test: Callable[[Condition], Test],
+        table: str,
+        key: str | None = None,
+        key_type: pa.DataType | None = None,
+    ) -> None:
         self._test = test
         self._table = table
         self._key = key
+        self._key_type = key_type
         self._values: list[Any] = []
         self._segments: dict[str, str] = {}
 
@@ -89,7 +100,8 @@ class SqlWriter:
                 return self._tested(self._test(node))
             case Member():
                 table = self._segments.setdefault(node.segment, f"segment_{len(self._segments) + 1}")
-                return self._among(f'SELECT "key" FROM {identifier(table)}')  # noqa: S608 - a name we made
+                keys = f'SELECT CAST("key" AS VARCHAR) FROM {identifier(table)}'  # noqa: S608 - a name we made
+                return f"({self._key_text()} IN ({keys}) IS TRUE)"
             case Not():
                 return f"NOT {self._part(node.rule)}"
             case AllOf():
@@ -114,6 +126,14 @@ class SqlWriter:
 
     def _among(self, keys: str) -> str:
         return f"({identifier(str(self._key))} IN ({keys}) IS TRUE)"
+
+    def _key_text(self) -> str:
+        """Return the key as `key_text` writes it, so that it meets keys of other types."""
+        key = identifier(str(self._key))
+        if self._key_type is None or not (pa.types.is_floating(self._key_type) or pa.types.is_decimal(self._key_type)):
+            return f"CAST({key} AS VARCHAR)"
+        whole = f"CAST(CAST({key} AS HUGEINT) AS VARCHAR)"
+        return f"CASE WHEN {key} = trunc({key}) AND abs({key}) < 1e38 THEN {whole} ELSE CAST({key} AS VARCHAR) END"
 
     def _part(self, node: Node) -> str:
         return f"({self._write(node)})"

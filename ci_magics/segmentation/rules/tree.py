@@ -181,6 +181,49 @@ def walk(node: Node) -> Iterator[Node]:
         waiting.extend(reversed(children(current)))
 
 
+def expected_to_meet(node: Node, *, narrows: bool = False) -> Iterator[str]:
+    """Return the segments of a rule that should share somebody with what they are joined to.
+
+    Those are the ones that are taken away (``not``, ``except``), and the ones that narrow (``and``, ``intersect``). A
+    segment that is only added (``or``, ``union``) need not share anybody.
+
+    Parameters
+    ----------
+    node
+        The rule.
+    narrows
+        Whether what stands around it is narrowed by it.
+    """
+    match node:
+        case Member():
+            if narrows:
+                yield node.segment
+        case Not():
+            yield from expected_to_meet(node.rule, narrows=True)
+        case AllOf():
+            for rule in node.rules:
+                yield from expected_to_meet(rule, narrows=True)
+        case AnyOf():
+            for rule in node.rules:
+                yield from expected_to_meet(rule, narrows=narrows)
+        case Joined():
+            narrowing = narrows or any(step.join is not Join.UNION for step in node.steps)
+            yield from expected_to_meet(node.first, narrows=narrowing)
+            for step in node.steps:
+                yield from expected_to_meet(step.rule, narrows=narrows or step.join is not Join.UNION)
+
+
+def taken_away(node: Node) -> set[str]:
+    """Return the segments that a rule takes away, by ``not`` or ``except``."""
+    found: set[str] = set()
+    for each in walk(node):
+        parts: list[Node] = [each] if isinstance(each, Not) else []
+        if isinstance(each, Joined):
+            parts += [step.rule for step in each.steps if step.join is Join.EXCEPT]
+        found |= {inner.segment for part in parts for inner in walk(part) if isinstance(inner, Member)}
+    return found
+
+
 def depth(node: Node) -> int:
     """Return how deeply rules are nested; 1 for a condition."""
     level, current = 0, [node]

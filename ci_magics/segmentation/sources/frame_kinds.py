@@ -34,7 +34,8 @@ def known_columns(frame: Any) -> list[str]:
     if not is_frame(frame) or is_lazy(frame):
         return []
     names = frame.schema.names if _is_arrow(type(frame)) else frame.columns
-    return [name for name in names if isinstance(name, str)]
+    levels = getattr(getattr(frame, "index", None), "names", ())  # those of pandas
+    return list(dict.fromkeys(name for name in (*levels, *names) if isinstance(name, str) and name))
 
 
 def _is_arrow(kind: type) -> bool:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import duckdb
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import twins
+from ci_magics.segmentation.key_text import text_of_value
 from ci_magics.segmentation.sources.frame_kinds import is_frame as is_frame
 from ci_magics.segmentation.sources.frame_kinds import is_spark as is_spark
+from ci_magics.segmentation.sources.pandas_frames import is_pandas, pandas_column, pandas_names, plain_pandas
 
 
 def column_names(frame: Any) -> list[str]:
@@ -43,22 +48,19 @@ def require_different(names: Sequence[str], what: str) -> None:
 
 
 def require_different_in_sql(names: Sequence[str]) -> None:
-    """Refuse columns whose names differ in case only: SQL would take one for the other.
+    """Refuse columns whose names differ in case only: SQL would take one for the other; see `twins`.
 
     Raises
     ------
     SegmentError
         There are two of them.
     """
-    by_folded: dict[str, str] = {}
-    for column in names:
-        other = by_folded.setdefault(column.casefold(), column)
-        if other != column:
-            raise SegmentError(
-                f"SQL cannot tell the columns {other} and {column} apart.",
-                "Rename one of them.",
-                code="repeated_column",
-            )
+    if found := twins(names):
+        raise SegmentError(
+            f"SQL cannot tell the columns {found[0]} and {found[1]} apart.",
+            "Rename one of them.",
+            code="repeated_column",
+        )
 
 
 def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
@@ -69,28 +71,139 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
     SegmentError
         A column cannot be brought into one type.
     """
+    wanted = column_names(frame) if columns is None else list(columns)
+    _refuse_spark(frame)
+    converted = _converter(frame, wanted)
+    found = {name: _converted(converted, name) for name in wanted}
+    return pa.table(found) if found else pa.table({}).select([])
+
+
+def table_for_sql(frame: Any, is_named: Callable[[str], bool]) -> pa.Table:
+    """Return the columns of a frame that DuckDB can read, as Arrow.
+
+    Parameters
+    ----------
+    frame
+        The frame.
+    is_named
+        Tells whether a column is asked for by its name. One that is not, and that cannot be read, is left out.
+
+    Raises
+    ------
+    SegmentError
+        A column that is asked for cannot be read; the error names it.
+    """
+    names = column_names(frame)
+    _refuse_spark(frame)
+    converted = _converter(frame, names)
+    found: dict[str, pa.Array | pa.ChunkedArray] = {}
+    for name in names:
+        try:
+            found[name] = _for_sql(_converted(converted, name), name)
+        except SegmentError:
+            if is_named(name):
+                raise
+    return pa.table(found)
+
+
+def _refuse_spark(frame: Any) -> None:
     if is_spark(frame):
         raise SegmentError(
             "A query cannot read a Spark frame: all its rows would come into this notebook.",
             "Query it with Spark, then make the segment of what comes out: %ci_segment NAME FRAME.",
             code="spark_in_query",
         )
-    wanted = column_names(frame) if columns is None else list(columns)
-    if isinstance(frame, pa.RecordBatch):
-        frame = pa.Table.from_batches([frame])
+
+
+_Converter = Callable[[str], pa.Array | pa.ChunkedArray]
+
+
+def _converter(frame: Any, wanted: Sequence[str]) -> _Converter:
+    """Return what converts each of some columns of a frame to Arrow by itself, so that an odd one spoils no other."""
+    if isinstance(frame, pa.Table | pa.RecordBatch):
+        return lambda name: frame.column(name)
+    if is_pandas(frame):
+        plain = plain_pandas(frame)
+        return lambda name: pandas_column(plain, name)
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        return _of_relation(frame, wanted)
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.select(list(wanted)).collect()
+    if isinstance(frame, pl.DataFrame):
+        return lambda name: polars_column(frame.get_column(name))
+    table = pa.table(frame.select(list(wanted)) if hasattr(frame, "select") else frame)
+    return lambda name: table.column(name)
+
+
+def _of_relation(relation: duckdb.DuckDBPyRelation, wanted: Sequence[str]) -> _Converter:
     try:
-        if isinstance(frame, duckdb.DuckDBPyRelation):
-            return fetched(frame.select(*[duckdb.ColumnExpression(name) for name in wanted]))
-        if type(frame).__module__.startswith("pandas"):
-            return pa.table({name: _pandas_column(frame[name]) for name in wanted})
-        chosen = frame.select(wanted)
-        return plain_text(pa.table(chosen.collect() if hasattr(chosen, "collect") else chosen))
-    except (pa.ArrowException, duckdb.Error, TypeError, ValueError):
+        table = selected(relation, wanted).to_arrow_table()
+    except duckdb.Error:  # some column has no type in Arrow: one query for each
+        return lambda name: selected(relation, [name]).to_arrow_table().column(0)
+    return lambda name: table.column(name)
+
+
+def _converted(convert: _Converter, name: str) -> pa.Array | pa.ChunkedArray:
+    try:
+        column = convert(name)
+    except (pa.ArrowException, pl.exceptions.PolarsError, duckdb.Error, TypeError, ValueError, OverflowError):
         raise SegmentError(
-            "A column of the frame mixes kinds of values that cannot stand together.",
-            "Give each column one type, for example with DataFrame.convert_dtypes().",
+            f"The column {name} mixes kinds of values that cannot stand together.",
+            "Give it one type, for example with DataFrame.convert_dtypes(), or leave it out.",
             code="mixed_column",
         ) from None
+    return _as_plain(column, _plain_kind(column.type))
+
+
+def polars_column(series: pl.Series) -> pa.Array:
+    """Return a Polars column as Arrow, which has no whole numbers of 128 bits and no objects of Python."""
+    if series.dtype == pl.Object:
+        return pa.array([text_of_value(each) for each in series.to_list()], pa.large_string())
+    if series.dtype in (pl.Int128, pl.UInt128):
+        numbers = series.cast(pl.Decimal(38, 0), strict=False)
+        series = numbers if numbers.null_count() == series.null_count() else series.cast(pl.String)
+    return series.to_arrow()
+
+
+def _for_sql(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+    """Return a column as DuckDB can read it."""
+    if pa.types.is_float16(column.type):
+        return column.cast(pa.float32())
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_nested(kind) or pa.types.is_decimal256(kind) or _is_extension(kind)):
+        return column
+    if pa.types.is_dictionary(column.type):  # of lists, say; DuckDB reads past the end of such a dictionary
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        column = pa.chunked_array([each.dictionary.take(each.indices) for each in chunks], kind)
+    try:
+        if pa.types.is_decimal256(column.type):
+            return column.cast(pa.decimal128(38, column.type.scale))
+        with duckdb.connect(":memory:") as database:
+            database.register("one", pa.table({"column": column.slice(0, 0)}))
+            database.execute("FROM one")
+    except (pa.ArrowException, duckdb.Error):
+        raise SegmentError(
+            f"The column {name} holds {column.type} values, which a query or condition cannot read.",
+            "Convert it to numbers or text first, or leave it out.",
+            code="unreadable_column",
+        ) from None
+    return column
+
+
+def _is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
+
+
+def selected(relation: duckdb.DuckDBPyRelation, columns: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """Return some columns of a relation; whole numbers that Arrow cannot hold as text."""
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    chosen = [
+        duckdb.ColumnExpression(name).cast("VARCHAR").alias(name)
+        if kinds.get(name) in ("UHUGEINT", "BIGNUM")
+        else duckdb.ColumnExpression(name)
+        for name in columns
+    ]
+    return relation.select(*chosen)
 
 
 def fetched(relation: duckdb.DuckDBPyRelation) -> pa.Table:
@@ -102,6 +215,8 @@ def fetched(relation: duckdb.DuckDBPyRelation) -> pa.Table:
 def _names(frame: Any) -> list[str]:
     if isinstance(frame, pa.Table | pa.RecordBatch):
         names = list(frame.schema.names)
+    elif is_pandas(frame):
+        names = pandas_names(frame)
     elif is_frame(frame):
         lazy = not is_spark(frame) and hasattr(frame, "collect_schema")
         names = list(frame.collect_schema().names() if lazy else frame.columns)
@@ -120,32 +235,11 @@ def _names(frame: Any) -> list[str]:
     return names
 
 
-def _pandas_column(series: Any) -> pa.ChunkedArray:
-    """Convert a column by itself, so that an odd one does not spoil the others."""
-    try:
-        array = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        # An object column of texts and numbers, say: the texts stay, the rest becomes text.
-        array = pa.array([_as_text(value) for value in series], pa.string())
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, float) and value != value:  # NaN is not equal to itself
-        return None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
-    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 _Arrow = TypeVar("_Arrow", pa.Table, pa.RecordBatch)
 
 
 def plain_text(table: _Arrow) -> _Arrow:
-    """Give text in views a plain layout: few of Arrow's functions know views."""
+    """Give text in views, and values in runs, a plain layout: few of Arrow's functions know others."""
     kinds = [_plain_kind(column.type) for column in table.schema]
     if kinds == [column.type for column in table.schema]:
         return table
@@ -156,17 +250,33 @@ def plain_text(table: _Arrow) -> _Arrow:
 def _plain_kind(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_string_view(kind):
         return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_run_end_encoded(kind):
+        return _plain_kind(kind.value_type)
+    if isinstance(kind, pa.JsonType):
+        return _plain_kind(kind.storage_type)
     return _dictionary(kind) if pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type) else kind
 
 
 def _as_plain(column: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if column.type == kind:
         return column
+    if isinstance(column.type, pa.JsonType):
+        return column.cast(kind)
+    if pa.types.is_run_end_encoded(column.type):
+        return _decoded(column, kind)
     if not pa.types.is_dictionary(kind):
         return column.cast(kind)
     if isinstance(column, pa.ChunkedArray):
         return pa.chunked_array([_plain_dictionary(chunk) for chunk in column.chunks], kind)
     return _plain_dictionary(column)
+
+
+def _decoded(column: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    chunks = [pc.run_end_decode(each) for each in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
+    values = [_as_plain(each, kind) for each in chunks]
+    return pa.chunked_array(values, kind) if isinstance(column, pa.ChunkedArray) else values[0]
 
 
 def _plain_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:

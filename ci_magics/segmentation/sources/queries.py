@@ -13,6 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.columns import mentions, twins
+from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.excel import is_excel, read_excel
 from ci_magics.segmentation.sources.frames import (
     as_table,
@@ -21,6 +23,7 @@ from ci_magics.segmentation.sources.frames import (
     plain_text,
     require_different,
     require_different_in_sql,
+    table_for_sql,
 )
 from ci_magics.segmentation.sources.frames import is_frame as is_frame
 from ci_magics.segmentation.sources.reading import FAILURES, require_files, unreadable
@@ -57,7 +60,7 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
     refuse_parameters(where)
     with sandbox() as database:
         try:
-            _register(database, _PROFILES, frame)
+            _register(database, _PROFILES, frame, where, columns)
             kept = database.table(_PROFILES).filter(where)
             return Rows.of(fetched(kept.select(*[duckdb.ColumnExpression(name) for name in columns])))
         except duckdb.Error as error:
@@ -95,7 +98,12 @@ def columns_of(frame: Any) -> list[str]:
     return column_names(frame)
 
 
-def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) -> Rows:
+def query(
+    sql: str,
+    frames: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    earlier: Mapping[str, pa.Table] | None = None,
+) -> Rows:
     """Run one SELECT over named frames and over files that it names itself, as in ``FROM 'part-*.parquet'``.
 
     Parameters
@@ -106,6 +114,8 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         Frames by the name that the query uses.
     parameters
         Values for ``$name`` in the query; bound, never pasted.
+    earlier
+        Earlier segments by name, each as a table of its keys; see `register_keys`.
 
     Raises
     ------
@@ -114,15 +124,15 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
     """
     files = {name: files_of(name) for name in referenced_tables(sql) if is_path(name) and not is_excel(name)}
     sheets = {name: read_excel(name) for name in referenced_tables(sql) if is_excel(name)}
-    tables = {**sheets, **frames}
+    tables, keys = {**sheets, **frames}, earlier or {}
     if not files:
-        with _result(sql, tables, files, parameters) as relation:
+        with _result(sql, tables, files, keys, parameters) as relation:
             return Rows.of(fetched(relation))
-    with _result(sql, tables, files, parameters) as relation:
+    with _result(sql, tables, files, keys, parameters) as relation:
         schema = plain_text(relation.limit(0).to_arrow_table()).schema
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _result(sql, tables, files, parameters) as relation:
+        with _result(sql, tables, files, keys, parameters) as relation:
             chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
             yield from map(plain_text, chosen.to_arrow_reader(BATCH))
 
@@ -131,24 +141,29 @@ def query(sql: str, frames: Mapping[str, Any], parameters: Mapping[str, Any]) ->
 
 @contextmanager
 def _result(
-    sql: str, tables: Mapping[str, Any], files: Mapping[str, list[str]], parameters: Mapping[str, Any]
+    sql: str,
+    tables: Mapping[str, Any],
+    files: Mapping[str, list[str]],
+    keys: Mapping[str, pa.Table],
+    parameters: Mapping[str, Any],
 ) -> Iterator[duckdb.DuckDBPyRelation]:
     """Run a query in a database that holds its tables and may open its files, and nothing else."""
-    columns = [name for table in tables.values() for name in column_names(table)]
+    columns = [name for table in (*tables.values(), *keys.values()) for name in column_names(table)]
     with sandbox([path for paths in files.values() for path in paths]) as database:
         try:
             wanted = _require_select(database, sql).named_parameters
             values = {name: _bindable(name, parameters) for name in wanted}
             for name, table in tables.items():
-                _register(database, name, table)
+                _register(database, name, table, sql)
             for name, paths in files.items():
                 database.execute(_view(name, paths))
+            register_keys(database, keys, [*tables, *files])
             yield database.sql(sql, params=values or None)
         except FAILURES as error:
             require_files([path for paths in files.values() for path in paths])
             if not isinstance(error, duckdb.Error):
                 raise unreadable("a file of the query", error) from None
-            raise query_error(error, sql, columns, [*tables, *files]) from None
+            raise query_error(error, sql, columns, [*tables, *files, *keys]) from None
 
 
 def _view(name: str, paths: Sequence[str]) -> str:
@@ -186,9 +201,27 @@ def parameter_names(sql: str) -> list[str]:
             return []  # running it will say what is wrong
 
 
-def _register(database: duckdb.DuckDBPyConnection, name: str, frame: Any) -> None:
-    """Let the database read a frame. A relation is fetched first: its own database has no such limits."""
-    table = as_table(frame)
+def _register(
+    database: duckdb.DuckDBPyConnection, name: str, frame: Any, text: str, needed: Sequence[str] = ()
+) -> None:
+    """Let the database read a frame. A relation is fetched first: its own database has no such limits.
+
+    Parameters
+    ----------
+    name
+        What the query or condition calls it.
+    text
+        The query or condition. A column that it does not mention is left out if DuckDB cannot read its values.
+    needed
+        Columns that are read besides.
+    """
+
+    def is_named(column: str) -> bool:
+        return column in needed or mentions(text, column)
+
+    table = table_for_sql(frame, is_named)
+    while (found := twins(table.schema.names)) and not any(map(is_named, found)):
+        table = table.drop_columns(found[1])  # DuckDB would rename it
     require_different_in_sql(table.schema.names)
     database.register(name, table)
 

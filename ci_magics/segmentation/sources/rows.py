@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
+
+from ci_magics.segmentation.key_text import key_marks
 
 #: Rows of one batch: enough to keep the kernel busy, and little memory.
 BATCH = 131_072
@@ -45,16 +46,17 @@ class Rows:
 
 
 def repetition(rows: Rows, column: str) -> tuple[int, int]:
-    """Return how many values of a column are empty, and how many repeat an earlier one.
+    """Return how many keys of a column are empty, and how many repeat an earlier one; see `key_text`.
 
-    Values are told apart by 64 bits of a hash: among fifty million, two different ones look the same once in ten
+    Keys are told apart by 64 bits of a hash: among fifty million, two different ones look the same once in ten
     thousand times.
     """
     empty, marks = 0, [np.empty(0, np.uint64)]
     for batch in rows.read([column]):
-        values = pl.Series(pl.from_arrow(batch.column(0)))
-        empty += values.null_count()
-        marks.append(values.drop_nulls().hash(seed=7).to_numpy())
+        keys = batch.column(0)
+        missing = np.asarray(keys.is_null(nan_is_null=pa.types.is_floating(keys.type)))
+        empty += int(missing.sum())
+        marks.append(key_marks(keys)[~missing])
     joined = np.concatenate(marks)
     joined.sort()
     return empty, int((joined[1:] == joined[:-1]).sum())

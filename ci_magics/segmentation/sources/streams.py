@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.excel import is_excel, read_excel
-from ci_magics.segmentation.sources.frames import plain_text
+from ci_magics.segmentation.sources.frames import as_table, plain_text, selected
 from ci_magics.segmentation.sources.reading import reading
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -115,7 +115,7 @@ def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
             with reading("the dataset"):
                 yield from map(plain_text, dataset.to_batches(columns=list(columns), batch_size=BATCH))
 
-        return Rows(plain_text(pa.RecordBatch.from_pylist([], dataset.schema)).schema, read)
+        return Rows(plain_text(dataset.schema.empty_table()).schema, read)
 
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         database.register(_PROFILES, dataset)
@@ -162,20 +162,18 @@ def _lazy(frame: pl.LazyFrame) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with reading("the frame"):
             for part in frame.select(list(columns)).collect_batches(chunk_size=BATCH, maintain_order=True):
-                for batch in part.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=BATCH):
-                    yield plain_text(batch)
+                yield from as_table(part).to_batches(max_chunksize=BATCH)
 
     with reading("the frame"):
-        empty = frame.head(0).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
-    return Rows(plain_text(empty).schema, read)
+        empty = as_table(frame.head(0).collect())
+    return Rows(empty.schema, read)
 
 
 def _relation(relation: duckdb.DuckDBPyRelation) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with reading("the relation"):
-            chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
-            yield from map(plain_text, chosen.to_arrow_reader(BATCH))
+            yield from map(plain_text, selected(relation, columns).to_arrow_reader(BATCH))
 
     with reading("the relation"):
-        empty = relation.limit(0).to_arrow_table()
-    return Rows(plain_text(empty).schema, read)
+        empty = as_table(relation.limit(0))
+    return Rows(empty.schema, read)

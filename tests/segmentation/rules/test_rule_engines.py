@@ -21,6 +21,7 @@ from ci_magics.segmentation.rules.case import folded
 from ci_magics.segmentation.rules.expression import ExpressionWriter
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
+from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.sql import SqlWriter
@@ -28,7 +29,7 @@ from ci_magics.segmentation.rules.tree import AllOf, Condition, Member, Node, Op
 
 
 def by_polars(node: Node, table: pa.Table, *, key: str | None = "key") -> list[bool]:
-    keys = {name: pl.Series(each, dtype=pl.String) for name, each in MEMBERS.items()}
+    keys = {name: Members(pl.Series(each, dtype=pl.String)) for name, each in MEMBERS.items()}
     chosen = ExpressionWriter(understood(table), key, keys).write(node)
     return list(pl.DataFrame(table).select(chosen.alias("chosen"))["chosen"])
 

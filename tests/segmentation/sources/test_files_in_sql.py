@@ -26,7 +26,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keys(sql: str) -> list[int]:
-    return list(build_segment_from_sql("S", sql, frames={"people": PEOPLE}).rows.table()["key"].to_pylist())
+    return [
+        int(key) for key in build_segment_from_sql("S", sql, frames={"people": PEOPLE}).rows.table()["key"].to_pylist()
+    ]
 
 
 @pytest.mark.usefixtures("folder")

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
 from ci_magics.activation.segments.customer_insights.csv_route import AT_ONCE, CsvRoute
@@ -18,6 +16,7 @@ from ci_magics.clock import Clock
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.partitions import PartitionStream
+from ci_magics.segmentation.key_text import key_marks
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.sources.rows import Rows, repetition
 
@@ -98,7 +97,7 @@ def each_once(reading: Reading) -> tuple[Callable[[], Iterator[pa.RecordBatch]],
     empty, repeated = repetition(Rows(reading.schema, lambda _columns: reading.batches("key")), "key")
     if not empty + repeated:
         return reading.batches, 0
-    marks = [_marks(batch) for batch in reading.batches("key")]
+    marks = [key_marks(batch.column(0)) for batch in reading.batches("key")]
     joined = np.concatenate(marks)
     first = np.zeros(len(joined), bool)
     first[np.unique(joined, return_index=True)[1]] = True
@@ -110,10 +109,6 @@ def each_once(reading: Reading) -> tuple[Callable[[], Iterator[pa.RecordBatch]],
             start += batch.num_rows
 
     return filtered, int(len(joined) - first.sum())
-
-
-def _marks(batch: pa.RecordBatch) -> npt.NDArray[np.uint64]:
-    return pl.Series(pl.from_arrow(batch.column(0))).hash(seed=7).to_numpy()
 
 
 def _keep_stretches(reading: Reading, stretches: list[Stretch], columns: ProfileColumns) -> None:
