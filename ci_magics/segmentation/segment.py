@@ -28,7 +28,7 @@ from ci_magics.segmentation.sources import frames as any_frame
 from ci_magics.segmentation.sources import queries as sources
 from ci_magics.segmentation.sources.databases import Source, query_database
 from ci_magics.segmentation.sources.rows import Rows, repetition
-from ci_magics.segmentation.values import is_bytes, is_text
+from ci_magics.segmentation.values import is_text
 from ci_magics.showing.html_table import fields_table
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
@@ -287,8 +287,7 @@ def require_name(name: str) -> None:
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:
     """Require that the addresses are texts, or that there are none at all."""
     kind = rows.schema.field(email).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if pa.types.is_null(kind) or is_text(kind) or is_bytes(kind):
+    if pa.types.is_null(kind) or is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
         return
     if all(batch.column(0).null_count == batch.num_rows for batch in rows.read([email])):
         return

@@ -24,8 +24,6 @@ def as_text(values: pa.Array) -> pa.Array:
     """Return addresses as text; a column that is empty may be of any type."""
     if values.null_count == len(values):
         return pa.nulls(len(values), pa.large_string())
-    if is_bytes(values.type):
-        return readable(values.cast(pa.large_binary()).cast(pa.large_string(), safe=False))
     return readable(values.cast(pa.large_string()))
 
 

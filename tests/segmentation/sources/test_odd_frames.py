@@ -322,8 +322,3 @@ def test_a_parquet_file_of_odd_columns_is_read(tmp_path: Path) -> None:
     ).write_parquet(str(path))
     assert build_segment("S", path).rows.table()["key"].to_pylist() == ["a"]
     assert build_segment("S", path, where="Id = 'a'").rows.table()["key"].to_pylist() == ["a"]
-
-
-def test_addresses_in_bytes_are_text() -> None:
-    frame = pa.table({"Id": IDS, "EMail": pa.array([each.encode() for each in EMAILS])})
-    assert build_segment("S", frame).rows.table()["email"].to_pylist() == EMAILS
