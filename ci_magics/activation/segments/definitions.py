@@ -6,8 +6,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.engine import make_url
 
 from ci_magics.activation.segments.wanted import Wanted
@@ -88,6 +89,8 @@ def _define(frame: Any, wanted: Wanted) -> Definition | str:
     if odd is not None:
         return f"the value of ${odd} cannot be kept"
     if wanted.database is not None:
+        if isinstance(wanted.database, duckdb.DuckDBPyConnection):
+            return "it reads a connection of a notebook"
         address = _address(wanted.database)
         return Definition(kind="database", source=frame, parameters=values, database=address, **asked)
     return Definition(kind="sql", source=frame, parameters=values, **asked)
@@ -104,6 +107,6 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _address(database: str | Engine) -> str:
+def _address(database: str | URL | Engine) -> str:
     url = database.url if isinstance(database, Engine) else make_url(database)
     return url.set(password=None).render_as_string(hide_password=False)

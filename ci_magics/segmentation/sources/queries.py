@@ -26,6 +26,7 @@ from ci_magics.segmentation.sources.frames import (
     table_for_sql,
 )
 from ci_magics.segmentation.sources.frames import is_frame as is_frame
+from ci_magics.segmentation.sources.one_select import require_one_select
 from ci_magics.segmentation.sources.reading import FAILURES, require_files, unreadable
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -151,7 +152,7 @@ def _result(
     columns = [name for table in (*tables.values(), *keys.values()) for name in column_names(table)]
     with sandbox([path for paths in files.values() for path in paths]) as database:
         try:
-            wanted = _require_select(database, sql).named_parameters
+            wanted = require_one_select(database, sql).named_parameters
             values = {name: _bindable(name, parameters) for name in wanted}
             for name, table in tables.items():
                 _register(database, name, table, sql)
@@ -224,13 +225,6 @@ def _register(
         table = table.drop_columns(found[1])  # DuckDB would rename it
     require_different_in_sql(table.schema.names)
     database.register(name, table)
-
-
-def _require_select(database: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    statements = database.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise SegmentError("A segment is one SELECT.", "Write one query that begins with SELECT.", code="not_select")
-    return statements[0]
 
 
 def _bindable(name: str, parameters: Mapping[str, Any]) -> Any:

@@ -15,7 +15,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 @contextmanager
-def sandbox(paths: Sequence[str] = (), time_zone: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def sandbox(
+    paths: Sequence[str] = (), time_zone: str | None = None, attached: tuple[str, str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database that reads what is registered in it, and the files of some paths.
 
     Parameters
@@ -24,9 +26,16 @@ def sandbox(paths: Sequence[str] = (), time_zone: str | None = None) -> Iterator
         Files that may be read; no other, and nothing may be written.
     time_zone
         What moments are read and written in; the machine's own unless given.
+    attached
+        Path and name of a DuckDB file whose tables can be read, and not written.
     """
     database = duckdb.connect(":memory:", config=_CONFIG)
     try:
+        if attached:
+            path, name = (each.replace("'", "''") for each in attached)
+            quoted = name.replace('"', '""')
+            database.execute(f"ATTACH '{path}' AS \"{quoted}\" (READ_ONLY, TYPE duckdb)")
+            database.execute(f'USE "{quoted}"')
         if paths:
             database.execute("SET allowed_paths = ?", [list(paths)])
         if time_zone:

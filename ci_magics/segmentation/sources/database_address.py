@@ -1,0 +1,180 @@
+"""Addresses of databases: which driver reads one, and what to install where there is none."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError as UrlError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+from ci_magics.errors import SegmentError, nearest_name
+
+#: What people call a database beside its name in SQLAlchemy.
+_ALIASES = {
+    "postgres": "postgresql",
+    "pg": "postgresql",
+    "pgsql": "postgresql",
+    "sqlserver": "mssql",
+    "sqlite3": "sqlite",
+}
+#: The drivers of a database that several can read, best first: module, and name in an address.
+_DRIVERS = {
+    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
+    "mysql": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql"), ("mysql.connector", "mysqlconnector")),
+    "mariadb": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql"), ("mariadb", "mariadbconnector")),
+    "mssql": (("pyodbc", "pyodbc"), ("pymssql", "pymssql")),
+    "oracle": (("oracledb", "oracledb"), ("cx_Oracle", "cx_oracle")),
+}
+#: Drivers for asyncio, each with one of the same database that waits for its answers.
+_WAITING = {
+    "asyncpg": "psycopg",
+    "aiosqlite": "pysqlite",
+    "aiomysql": "pymysql",
+    "asyncmy": "pymysql",
+    "aioodbc": "pyodbc",
+}
+#: What to install for a database.
+_PACKAGES = {
+    "postgresql": "ci-magics[postgresql]",
+    "mysql": "ci-magics[mysql]",
+    "mariadb": "ci-magics[mysql]",
+    "mssql": "pyodbc",
+    "oracle": "oracledb",
+    "snowflake": "snowflake-sqlalchemy",
+    "bigquery": "sqlalchemy-bigquery",
+    "databricks": "databricks-sqlalchemy",
+    "trino": "trino[sqlalchemy]",
+    "presto": "pyhive[presto]",
+    "hive": "pyhive[hive]",
+    "redshift": "sqlalchemy-redshift redshift-connector",
+    "awsathena": "PyAthena[SQLAlchemy]",
+    "clickhouse": "clickhouse-sqlalchemy",
+    "clickhousedb": "clickhouse-connect",
+    "teradatasql": "teradatasqlalchemy",
+    "hana": "sqlalchemy-hana",
+    "db2": "ibm-db-sa",
+    "exa": "sqlalchemy-exasol",
+    "vertica": "sqlalchemy-vertica-python",
+    "cockroachdb": "sqlalchemy-cockroachdb",
+    "druid": "pydruid",
+    "crate": "sqlalchemy-cratedb",
+    "firebird": "sqlalchemy-firebird",
+}
+#: Packages that are not called like the module that is missing.
+_OF_MODULES = {
+    "MySQLdb": "mysqlclient",
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "mysql": "mysql-connector-python",
+    "snowflake": "snowflake-sqlalchemy",
+}
+_FORM = "Write it as dialect://host/name, for example postgresql://db.contoso.com/shop."
+
+
+def read_address(address: str) -> URL:
+    """Return an address of a database, with a driver that is installed.
+
+    Parameters
+    ----------
+    address
+        As SQLAlchemy writes them; a driver after ``+`` is kept, unless it is one for asyncio.
+
+    Raises
+    ------
+    SegmentError
+        It is not an address, or no driver for the database is installed.
+    """
+    try:
+        url = make_url(address.strip())
+    except (UrlError, ValueError):
+        raise SegmentError("The address of the database cannot be read.", _FORM, code="database_address") from None
+    backend, _, driver = url.drivername.partition("+")
+    backend = _ALIASES.get(backend.lower(), backend.lower())
+    driver = _WAITING.get(driver, driver)
+    if not driver and backend in _DRIVERS:
+        driver = next((name for module, name in _DRIVERS[backend] if _is_installed(module)), "")
+    return url.set(drivername=f"{backend}+{driver}" if driver else backend)
+
+
+def open_engine(url: URL, **options: Any) -> Engine:
+    """Return an engine for an address.
+
+    Raises
+    ------
+    SegmentError
+        SQLAlchemy does not know the database, or its driver is not installed.
+    """
+    backend = url.get_backend_name()
+    if backend in _DRIVERS and "+" not in url.drivername:
+        raise _no_driver(backend, _PACKAGES[backend])
+    try:
+        return create_engine(url, **options)
+    except NoSuchModuleError:
+        if backend in _PACKAGES:
+            raise _no_driver(backend, _PACKAGES[backend]) from None
+        nearest = nearest_name(backend, [*_PACKAGES, *_ALIASES, "sqlite", "duckdb"])
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        raise SegmentError(
+            f"The address of the database begins with '{backend}', which is no database that SQLAlchemy knows.{hint}",
+            "If it is one, install its package for SQLAlchemy.",
+            code="database_address",
+        ) from None
+    except ImportError as error:
+        module = (getattr(error, "name", None) or "").partition(".")[0]
+        package = _OF_MODULES.get(module, module) or _PACKAGES.get(backend, "its driver")
+        if backend not in _DRIVERS:
+            raise _no_driver(backend, package) from None
+        raise SegmentError(
+            f"The driver that the address names, {url.get_driver_name()}, is not installed.",
+            f"Install it: {_pip(package)}. Or write {backend}:// to use a driver that is.",
+            code="no_database_driver",
+        ) from None
+    except (SQLAlchemyError, TypeError, ValueError):
+        raise SegmentError("The address of the database cannot be used.", _FORM, code="database_address") from None
+
+
+def require_file(path: str) -> Path:
+    """Require that the file of a database exists: opening it would make an empty one.
+
+    Raises
+    ------
+    SegmentError
+        There is none.
+    """
+    file = Path(path).expanduser()
+    if file.is_file():
+        return file
+    if file.is_dir():
+        raise SegmentError(f"'{file.name}' is a folder.", "Name the file of the database in it.", code="no_file")
+    folder = file.parent
+    others = [each.name for each in folder.iterdir() if each.is_file()] if folder.is_dir() else []
+    nearest = difflib.get_close_matches(file.name, others, 1)
+    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    missing = "" if folder.is_dir() else f" There is no folder '{folder.name}' either."
+    raise SegmentError(
+        f"There is no database file '{file.name}'.{hint}{missing}",
+        "Check the path: a relative one begins in the current folder.",
+        code="no_file",
+    )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _no_driver(backend: str, package: str) -> SegmentError:
+    return SegmentError(
+        f"No driver for {backend} is installed.", f"Install it: {_pip(package)}.", code="no_database_driver"
+    )
+
+
+def _pip(package: str) -> str:
+    return f"pip install '{package}'" if "[" in package else f"pip install {package}"

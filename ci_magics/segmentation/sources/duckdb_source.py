@@ -1,0 +1,271 @@
+"""DuckDB as a source: a file, opened read-only where nothing else can be read; or a connection of the user.
+
+A file is attached to a database in memory that can read no other. A connection that the user hands in has her own
+settings and may have files attached: there DuckDB's parser tells what the query reads, and it runs in a transaction
+that is read-only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.database_address import require_file
+from ci_magics.segmentation.sources.database_sql import is_drivers
+from ci_magics.segmentation.sources.frames import plain_text, require_different
+from ci_magics.segmentation.sources.one_select import not_select, require_one_select
+from ci_magics.segmentation.sources.reading import FAILURES
+from ci_magics.segmentation.sources.rows import BATCH, Rows
+from ci_magics.segmentation.sources.sandbox import sandbox
+from ci_magics.segmentation.sources.sql_errors import query_error
+
+#: Table functions that read nothing but their arguments and the database.
+_TABLE_FUNCTIONS = re.compile(
+    r"range|generate_series|unnest|repeat|repeat_row|json_each|json_tree|summary|query_table|histogram\w*|"
+    r"duckdb_(?!secrets|logs|external_resources)\w+|pragma_(?:table_info|version|show|collations)|seq_scan|"
+    r"icu_calendar_names|pg_timezone_names"
+)
+#: Functions that change a sequence, wait, or write to the log.
+_FUNCTIONS = re.compile(r"nextval|setval|write_log|sleep_ms|getenv")
+_TAKEN = ("main", "temp", "system", "memory")
+_Opened = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+def query_duckdb_file(path: str, sql: str, values: Mapping[str, Any]) -> Rows:
+    """Return what a query of a DuckDB file gives.
+
+    Parameters
+    ----------
+    path
+        The file; an empty text or ``:memory:`` is a database without tables.
+    sql
+        One SELECT.
+    values
+        Values for ``$name`` in the query.
+
+    Raises
+    ------
+    SegmentError
+        There is no such file, it cannot be opened, the query does more than reading, or it cannot be run.
+    """
+    if path.startswith(("md:", "motherduck:")):
+        raise SegmentError(
+            "MotherDuck cannot be read by its address.",
+            "Open it yourself, and hand in the connection: database=duckdb.connect('md:...').",
+            code="database_address",
+        )
+    file = None if path in ("", ":memory:") else require_file(path)
+
+    @contextmanager
+    def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+        with _attached(file) as database:
+            yield database
+
+    try:
+        return _query(opened, sql, values, owned=False)
+    except SegmentError as error:
+        shared = _opened_here(file) if error.code == "database_open" else None
+        if shared is None:
+            raise
+    return query_duckdb_connection(shared, sql, values)
+
+
+def _opened_here(file: Path | None) -> duckdb.DuckDBPyConnection | None:
+    """Return a connection to a file that this process has open for writing, which DuckDB shares."""
+    try:
+        return duckdb.connect(str(file))
+    except duckdb.Error:
+        return None
+
+
+def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> Rows:
+    """Return what a query gives in a connection of the user, which is only selected from; see `query_duckdb_file`."""
+
+    @contextmanager
+    def beside() -> Iterator[duckdb.DuckDBPyConnection]:
+        own = connection.cursor()
+        try:
+            yield own
+        finally:
+            own.close()
+
+    try:
+        return _query(beside, sql, values, owned=True)
+    except SegmentError as error:
+        if error.code != duckdb.CatalogException.__name__:
+            raise
+    # Temporary tables and registered frames are seen by the connection alone that has them.
+    return _query(lambda: nullcontext(connection), sql, values, owned=True)
+
+
+def duckdb_connection(engine: Engine) -> duckdb.DuckDBPyConnection:
+    """Return a connection to the database of an engine.
+
+    Raises
+    ------
+    SegmentError
+        There is no such file, or it cannot be opened.
+    """
+    path = engine.url.database or ""
+    if path not in ("", ":memory:") and not path.startswith("md:"):
+        require_file(path)
+    try:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            return driver.duplicate()  # type: ignore[no-any-return]  # the engine wraps what DuckDB returns
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise _unopened(error, Path(path)) from None
+
+
+def _query(opened: _Opened, sql: str, values: Mapping[str, Any], *, owned: bool) -> Rows:
+    @contextmanager
+    def result() -> Iterator[duckdb.DuckDBPyRelation]:
+        with opened() as database, _said(database, sql):
+            names = _checked(database, sql, owned=owned)
+            with _only_reading(database) if owned else nullcontext():
+                yield database.sql(sql, params={name: values[name] for name in names} or None)
+
+    with result() as relation:
+        require_different(relation.columns, "query")
+        schema = plain_text(relation.limit(0).to_arrow_table()).schema
+
+    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with result() as relation:
+            chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
+            yield from map(plain_text, chosen.to_arrow_reader(BATCH))
+
+    return Rows(schema, read)
+
+
+@contextmanager
+def _attached(file: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that reads one DuckDB file and nothing else, and writes nothing."""
+    if file is None:
+        with sandbox() as database:
+            yield database
+        return
+    name = file.stem if file.stem.lower() not in _TAKEN else f"{file.stem}_file"
+    try:
+        with sandbox(attached=(str(file), name)) as database:
+            yield database
+    except duckdb.Error as error:
+        raise _unopened(error, file) from None
+
+
+def _unopened(error: Exception, file: Path) -> SegmentError:
+    said = str(error)
+    if "file handle conflict" in said or "already attached" in said:
+        return SegmentError(
+            f"The DuckDB file '{file.name}' is open in this notebook.",
+            "Close that connection, or hand it in instead of the address: database=connection.",
+            code="database_open",
+        )
+    if "lock" in said:
+        return SegmentError(
+            f"Another program has the DuckDB file '{file.name}' open for writing.",
+            "Close it there, or make a copy of the file and read the copy.",
+            code="database_locked",
+        )
+    return SegmentError(
+        f"The file '{file.name}' cannot be opened as a DuckDB database ({type(error).__name__}).",
+        "Is it whole, not encrypted, and of a version that this DuckDB knows?",
+        code="unreadable_file",
+    )
+
+
+@contextmanager
+def _only_reading(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a connection read only; one that is in a transaction stays in it."""
+    try:
+        database.execute("BEGIN TRANSACTION READ ONLY")
+    except duckdb.TransactionException:
+        yield
+        return
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def _checked(database: duckdb.DuckDBPyConnection, sql: str, *, owned: bool) -> set[str]:
+    """Require that a query is one SELECT, and return the names of its parameters."""
+    statement = require_one_select(database, sql)
+    if owned:
+        tree = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+        parsed = json.loads(tree[0][0])
+        if parsed.get("error") or statement.type != duckdb.StatementType.SELECT:
+            raise SegmentError(
+                "DuckDB cannot tell all that this query does, so it was not run.",
+                "Name the values of a PIVOT: PIVOT people ON Country IN ('NL', 'BE').",
+                code="query_not_checked",
+            )
+        _require_within(database, list(_nodes(parsed)))
+    return set(statement.named_parameters)
+
+
+def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]]) -> None:
+    """Require that a query reads tables of the database, and no file or address."""
+    if any(str(node.get("type", "")).startswith(("INSERT", "UPDATE", "DELETE", "MERGE")) for node in nodes):
+        raise not_select("it changes rows")
+    for node in nodes:
+        function = str(node.get("function_name") or "").lower()
+        if node.get("type") == "TABLE_FUNCTION":
+            called = str((node.get("function") or {}).get("function_name", "")).lower()
+            if not _TABLE_FUNCTIONS.fullmatch(called) and not _is_macro(database, called):
+                raise _acts(called)
+        elif function and _FUNCTIONS.fullmatch(function):
+            raise _acts(function)
+        if node.get("type") == "BASE_TABLE" and re.search(r"[./\\:*]", str(node.get("table_name"))):
+            known = "SELECT 1 FROM information_schema.tables WHERE table_name = ?"
+            if not database.execute(known, [node["table_name"]]).fetchall():
+                raise _acts(Path(str(node["table_name"])).name)
+
+
+def _is_macro(database: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Tell whether a function of tables is a macro of the user: her own query."""
+    query = "SELECT 1 FROM duckdb_functions() WHERE lower(function_name) = ? AND function_type = 'table_macro'"
+    return bool(database.execute(query, [name]).fetchall())
+
+
+def _acts(name: str) -> SegmentError:
+    return SegmentError(
+        f"A segment's query reads the tables of the database, and '{name}' is something else. The query was not run.",
+        "Read files by their path without database=, as in FROM 'people.parquet'.",
+        code="query_acts",
+    )
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(part)
+
+
+@contextmanager
+def _said(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        words = error if isinstance(error, duckdb.Error) else duckdb.Error(str(error))
+        raise query_error(words, sql, *_existing(database)) from None
+
+
+def _existing(database: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
+    """Return the columns and the tables that there are; for hints only."""
+    try:
+        rows = database.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+    except duckdb.Error:
+        return [], []  # a transaction that has failed answers nothing more
+    return list(dict.fromkeys(row[1] for row in rows)), list(dict.fromkeys(row[0] for row in rows))

@@ -1,0 +1,188 @@
+"""MySQL and MariaDB as sources: the server itself confirms that a query is a SELECT, and runs it read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.database_errors import Asked, code_of, connection_error, database_error
+from ci_magics.segmentation.sources.database_sql import existing_names, is_drivers, written
+from ci_magics.segmentation.sources.database_values import TEXT, array_of
+from ci_magics.segmentation.sources.one_select import require_parsed, require_select
+from ci_magics.segmentation.sources.rows import BATCH, Rows
+from ci_magics.segmentation.sources.sql_text import Lexis, Token, lexis_of, rewritten, tokens
+
+_REPEATED_NAME = "1060"
+#: Types by their number in the protocol. https://mariadb.com/kb/en/result-set-packets/
+_BIG, _BIT = 8, 16
+_ARROW = {
+    1: pa.int64(),
+    2: pa.int64(),
+    3: pa.int64(),
+    9: pa.int64(),
+    13: pa.int64(),
+    4: pa.float64(),
+    5: pa.float64(),
+    7: pa.timestamp("us"),
+    12: pa.timestamp("us"),
+    10: pa.date32(),
+}
+_UNSIGNED = 32
+_AS_SUBQUERY = "SELECT * FROM (\n{}\n) AS q"
+
+
+@dataclass(frozen=True)
+class _Query:
+    """A query that the server has confirmed to be a SELECT.
+
+    Parameters
+    ----------
+    body, lexis
+        The query, and how the server's settings let it be read.
+    nests
+        It can be a subquery.
+    """
+
+    body: str
+    lexis: Lexis
+    nests: bool
+
+    @property
+    def parts(self) -> list[Token]:
+        return tokens(self.body, self.lexis)
+
+
+def query_mysql(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
+    """Return what a query of MySQL or MariaDB gives.
+
+    Parameters
+    ----------
+    engine
+        Its own connections are used; what is set in one ends with the transaction.
+    sql
+        One SELECT.
+    values
+        Values for ``$name`` in the query.
+
+    Raises
+    ------
+    SegmentError
+        It does more than reading, or cannot be run.
+    """
+    style = engine.dialect.paramstyle
+    with _reading(engine, sql) as (connection, query):
+        # Only described where it can be a subquery; the server would have to be waited for otherwise.
+        alone = f"{_AS_SUBQUERY.format(query.body)} LIMIT 0" if query.nests else query.body
+        text, bound = written(alone, tokens(alone, query.lexis), values, style)
+        schema = _described(connection.exec_driver_sql(text, bound).cursor)
+
+    def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        chosen = [schema.names.index(name) for name in names]
+        wanted = pa.schema([schema.field(each) for each in chosen])
+        with _reading(engine, sql) as (connection, query):
+            streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
+            result = streaming.exec_driver_sql(*written(query.body, query.parts, values, style))
+            while rows := result.fetchmany(BATCH):
+                columns = [
+                    _array([row[each] for row in rows], field.type) for each, field in zip(chosen, wanted, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=wanted)
+
+    return Rows(schema, read)
+
+
+@contextmanager
+def _reading(engine: Engine, sql: str) -> Iterator[tuple[Connection, _Query]]:
+    """Open a transaction that is read-only, in which the query is confirmed to be one SELECT."""
+    parts = tokens(sql, lexis_of("mysql"))
+    require_select(sql, parts, "mysql")
+    try:
+        connection = engine.connect()
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise connection_error(error, engine.url) from None
+
+    def rows(query: str) -> list[Any]:
+        with engine.connect() as other:
+            return list(other.exec_driver_sql(query))
+
+    with connection:
+        try:
+            lexis = lexis_of("mysql", str(connection.exec_driver_sql("SELECT @@sql_mode").scalar()))
+            parts = tokens(sql, lexis)
+            body = require_select(sql, parts, "mysql")
+            connection.exec_driver_sql("START TRANSACTION READ ONLY")
+            yield connection, _Query(body, lexis, _nests(connection, body, lexis))
+        except SegmentError:
+            raise
+        except Exception as error:
+            if not is_drivers(error):
+                raise
+            asked = Asked(engine.url, sql, parts, lambda kind: existing_names(rows, kind, parts))
+            raise database_error(error, asked) from None
+        finally:
+            connection.rollback()
+
+
+def _nests(connection: Connection, body: str, lexis: Lexis) -> bool:
+    """Let the server parse the query alone and as a subquery, where only what returns rows can stand.
+
+    A read-only transaction does not stop ``INTO OUTFILE``. What cannot be a subquery, such as a query with
+    ``SQL_NO_CACHE`` or two columns of one name, must be understood by sqlglot instead.
+    """
+    parts = tokens(body, lexis)
+    marked = rewritten(body, parts, lambda _: "?")
+    _prepare(connection, marked)
+    try:
+        _prepare(connection, _AS_SUBQUERY.format(marked))
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        if code_of(error) != _REPEATED_NAME:
+            require_parsed(rewritten(body, parts, lambda _: "NULL"), "mysql", otherwise="it cannot be a subquery")
+        return False
+    return True
+
+
+def _prepare(connection: Connection, sql: str) -> None:
+    """Let the server parse a statement, and not run it."""
+    setting = "SET @ci_magics_query = $query"
+    text, bound = written(setting, tokens(setting, Lexis()), {"query": sql}, connection.dialect.paramstyle)
+    connection.exec_driver_sql(text, bound)
+    try:
+        connection.exec_driver_sql("PREPARE ci_magics_query FROM @ci_magics_query")
+        connection.exec_driver_sql("DEALLOCATE PREPARE ci_magics_query")
+    finally:
+        connection.exec_driver_sql("SET @ci_magics_query = NULL")
+
+
+def _described(cursor: Any) -> pa.Schema:
+    """Return the names and types of the columns, as the server describes them."""
+    fields = getattr(getattr(cursor, "_result", None), "fields", None) or ()  # of pymysql
+    flags = getattr(cursor, "description_flags", None) or [each.flags for each in fields]  # of mysqlclient
+    found = []
+    for number, column in enumerate(cursor.description):
+        flag = flags[number] if number < len(flags) else column[7] if len(column) > 7 else _UNSIGNED
+        kind = _ARROW.get(column[1], TEXT) if isinstance(column[1], int) else TEXT
+        if column[1] == _BIG:
+            kind = pa.uint64() if flag & _UNSIGNED else pa.int64()
+        elif column[1] == _BIT:
+            kind = pa.bool_() if column[3] == 1 else pa.uint64()
+        found.append(pa.field(str(column[0]), kind))
+    return pa.schema(found)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_boolean(kind) or pa.types.is_uint64(kind):
+        whole = [int.from_bytes(each, "big") if isinstance(each, bytes) else each for each in values]
+        return pa.array(
+            [bool(each) if pa.types.is_boolean(kind) and each is not None else each for each in whole], kind
+        )
+    return array_of(values, kind)

@@ -1,0 +1,114 @@
+"""Databases that are not known in detail: sqlglot must understand the query, and its transaction is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, inspect
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
+from ci_magics.segmentation.sources.database_sql import is_drivers, written
+from ci_magics.segmentation.sources.database_values import Seen, array_of
+from ci_magics.segmentation.sources.one_select import require_parsed, require_select
+from ci_magics.segmentation.sources.rows import BATCH, Rows
+from ci_magics.segmentation.sources.sql_text import Token, lexis_of, rewritten, tokens
+
+
+def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
+    """Return what a query of any database gives.
+
+    A column has the type of its values: each of them is looked at once, before the query is read.
+
+    Parameters
+    ----------
+    engine
+        Its own connections are used; nothing is committed.
+    sql
+        One SELECT.
+    values
+        Values for ``$name`` in the query.
+
+    Raises
+    ------
+    SegmentError
+        It cannot be checked, does more than reading, or cannot be run.
+    """
+    dialect = engine.dialect.name
+    lexis = lexis_of(dialect)
+    parts = tokens(sql, lexis)
+    body = require_select(sql, parts, dialect)
+    inner = tokens(body, lexis)
+    require_parsed(
+        rewritten(body, inner, lambda _: "NULL"), dialect, otherwise=f"{dialect} cannot be told to read only"
+    )
+
+    def stream() -> Iterator[tuple[list[str], Sequence[Any]]]:
+        with _reading(engine, sql, parts) as connection:
+            streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
+            result = streaming.exec_driver_sql(*written(body, inner, values, engine.dialect.paramstyle))
+            names = [str(name) for name in result.keys()]  # noqa: SIM118 - it is not a dict
+            yield names, ()
+            while rows := result.fetchmany(BATCH):
+                yield names, rows
+
+    first = stream()
+    names, _ = next(first)
+    seen = [Seen() for _ in names]
+    for _, rows in first:
+        for column, each in zip(zip(*rows, strict=True), seen, strict=True):
+            each.add(column)
+    schema = pa.schema([(name, each.kind) for name, each in zip(names, seen, strict=True)])
+
+    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        chosen = [schema.names.index(name) for name in wanted]
+        fields = [schema.field(each) for each in chosen]
+        for _, rows in stream():
+            columns = [
+                array_of([row[each] for row in rows], field.type) for each, field in zip(chosen, fields, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+    return Rows(schema, read)
+
+
+@contextmanager
+def _reading(engine: Engine, sql: str, parts: Sequence[Token]) -> Iterator[Connection]:
+    try:
+        connection = engine.connect()
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise connection_error(error, engine.url) from None
+    with connection:
+        try:
+            yield connection
+        except SegmentError:
+            raise
+        except Exception as error:
+            if not is_drivers(error):
+                raise
+            asked = Asked(engine.url, sql, parts, lambda kind: _existing(engine, kind, parts))
+            raise database_error(error, asked) from None
+        finally:
+            connection.rollback()
+
+
+def _existing(engine: Engine, kind: str, parts: Sequence[Token]) -> list[str]:
+    """Return the tables or schemas, or the columns of the tables that a query names; for hints only."""
+    try:
+        found = inspect(engine)
+        if kind == "schema":
+            return list(found.get_schema_names())
+        tables = [*found.get_table_names(), *found.get_view_names()]
+        if kind == "table":
+            return tables
+        used = {part.text.lower() for part in parts if part.kind in ("word", "name")}
+        return [str(column["name"]) for table in tables if table.lower() in used for column in found.get_columns(table)]
+    except Exception as error:
+        if not (is_drivers(error) or isinstance(error, NotImplementedError)):
+            raise
+        return []  # the hint is left out; what was wrong with the query is said in any case

@@ -1,0 +1,232 @@
+"""SQLite as a source: opened read-only, and asked before each step whether a query may take it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import URL, Engine, NullPool
+from sqlalchemy.pool import StaticPool
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.database_address import open_engine, require_file
+from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
+from ci_magics.segmentation.sources.database_sql import is_drivers
+from ci_magics.segmentation.sources.database_values import Seen, array_of
+from ci_magics.segmentation.sources.one_select import require_select
+from ci_magics.segmentation.sources.rows import BATCH, Rows
+from ci_magics.segmentation.sources.sql_text import Token, lexis_of, tokens
+
+#: Steps that a SELECT takes. https://www.sqlite.org/c3ref/c_alter_table.html
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+#: Steps that SQLite only prepares when a virtual table such as ``json_each`` or an R-tree is opened: on its catalog
+#: and the tables behind an R-tree. ``query_only`` stops them if they are taken.
+_PREPARED = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE})
+_BEHIND = re.compile(r"sqlite_(?:temp_)?(?:master|schema)|.+_(?:node|parent|rowid)")
+#: Functions that run code, or read and write files, where an extension brought them.
+_FORBIDDEN = frozenset(
+    {"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer", "fsdir", "lsdir", "eval", "zipfile"}
+)
+#: PRAGMAs that a SELECT may read as a table, as in ``FROM pragma_table_info('people')``.
+_PRAGMAS = frozenset(
+    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list", "data_version"}
+)
+
+
+def open_sqlite(url: URL) -> Engine:
+    """Return an engine for the file of an address, which opens it read-only.
+
+    Raises
+    ------
+    SegmentError
+        There is no such file.
+    """
+    path = _path_of(url)
+    if path is None or url.get_driver_name() not in ("pysqlite", "aiosqlite"):
+        return open_engine(url, poolclass=NullPool)
+    file = require_file(path)
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+    return open_engine(url, creator=connect, poolclass=NullPool)
+
+
+def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
+    """Return what a query of SQLite gives.
+
+    A column has the type of its values: each of them is looked at once, before the query is read.
+
+    Parameters
+    ----------
+    engine
+        Its own connections are used, and left as they were.
+    sql
+        One SELECT.
+    values
+        Values for ``$name`` in the query.
+
+    Raises
+    ------
+    SegmentError
+        It does more than reading, there is no such file, or the query cannot be run.
+    """
+    parts = tokens(sql, lexis_of("sqlite"))
+    body = require_select(sql, parts, "sqlite")
+    path = _path_of(engine.url)
+    if path is not None:
+        require_file(path)
+    bound = {name: _bindable(value) for name, value in values.items()}
+
+    def stream(decode: Callable[[bytes], Any]) -> Iterator[tuple[list[str], list[Any]]]:
+        with _reading(engine, sql, parts, decode) as connection:
+            cursor = connection.execute(body, bound)
+            names = [each[0] for each in cursor.description]
+            yield names, []
+            while rows := cursor.fetchmany(BATCH):
+                yield names, rows
+            cursor.close()
+
+    decode: Callable[[bytes], Any] = str  # sqlite3 takes the type itself for UTF-8, and is fast
+    try:
+        names, seen = _seen(stream(decode))
+    except UnicodeError:
+        decode = _written_out
+        names, seen = _seen(stream(decode))
+    schema = pa.schema([(name, each.kind) for name, each in zip(names, seen, strict=True)])
+
+    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        chosen = [schema.names.index(name) for name in wanted]
+        fields = [schema.field(each) for each in chosen]
+        for _, rows in stream(decode):
+            columns = [
+                array_of([row[each] for row in rows], field.type) for each, field in zip(chosen, fields, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+    return Rows(schema, read)
+
+
+def _seen(stream: Iterator[tuple[list[str], list[Any]]]) -> tuple[list[str], list[Seen]]:
+    """Return the columns of a query, with what all their values are."""
+    names, _ = next(stream)
+    seen = [Seen() for _ in names]
+    for _, rows in stream:
+        for column, each in zip(zip(*rows, strict=True), seen, strict=True):
+            each.add(column)
+    return names, seen
+
+
+@contextmanager
+def _reading(
+    engine: Engine, sql: str, parts: Sequence[Token], decode: Callable[[bytes], Any]
+) -> Iterator[sqlite3.Connection]:
+    """Let a connection only read until it is given back."""
+    try:
+        pooled = engine.raw_connection()
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise connection_error(error, engine.url) from None
+    connection: Any = pooled.driver_connection
+    try:
+        _require_committed(engine, connection)
+        with _only_reading(connection, decode):
+            yield connection
+    except SegmentError:
+        raise
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        if isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error):
+            raise UnicodeError from None
+        asked = Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
+        raise database_error(error, asked) from None
+    finally:
+        pooled.close()
+
+
+def _require_committed(engine: Engine, connection: Any) -> None:
+    """Require that nothing is lost when the only connection of an engine is given back, which rolls it back."""
+    if isinstance(engine.pool, StaticPool) and connection.in_transaction:
+        raise SegmentError(
+            "The engine's only connection has changes that are not committed.",
+            "Commit them or roll them back, then make the segment.",
+            code="uncommitted",
+        )
+
+
+@contextmanager
+def _only_reading(connection: Any, decode: Callable[[bytes], Any]) -> Iterator[None]:
+    before, texts, rows = (
+        connection.execute("PRAGMA query_only").fetchone()[0],
+        connection.text_factory,
+        connection.row_factory,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.text_factory, connection.row_factory = decode, None
+    connection.set_authorizer(_may)
+    try:
+        yield
+    finally:
+        connection.set_authorizer(None)
+        connection.text_factory, connection.row_factory = texts, rows
+        connection.execute(f"PRAGMA query_only = {'ON' if before else 'OFF'}")
+
+
+def _may(step: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Allow a step of a query, or not: see https://www.sqlite.org/c3ref/set_authorizer.html."""
+    allowed = (
+        step in _ALLOWED
+        or (step == sqlite3.SQLITE_FUNCTION and (second or "").lower() not in _FORBIDDEN)
+        or (step in _PREPARED and _BEHIND.fullmatch(first or "") is not None)
+        or (step == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS)
+    )
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+
+def _existing(connection: Any, kind: str, parts: Sequence[Token]) -> list[str]:
+    """Return the tables, or the columns of the tables that a query names; for hints only."""
+    try:
+        tables = [
+            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        ]
+        if kind != "column":
+            return tables if kind == "table" else []
+        used = {part.text.lower() for part in parts if part.kind in ("word", "name")}
+        found: list[str] = []
+        for table in tables:
+            if table.lower() in used:
+                found += [row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+        return list(dict.fromkeys(found))
+    except sqlite3.Error:
+        return []  # the hint is left out; what was wrong with the query is said in any case
+
+
+def _path_of(url: URL) -> str | None:
+    """Return the path of an address; None for a database in memory."""
+    database = url.database or ""
+    if database.startswith("file:"):
+        database = database.removeprefix("file:").partition("?")[0]
+        if url.query.get("mode") == "memory":
+            return None
+    return None if database in ("", ":memory:") or str(url.query.get("vfs", "")) else str(Path(database))
+
+
+def _bindable(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ")
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _written_out(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
