@@ -129,38 +129,36 @@ def _reading(
     engine: Engine, sql: str, parts: Sequence[Token], decode: Callable[[bytes], Any]
 ) -> Iterator[sqlite3.Connection]:
     """Let a connection only read until it is given back."""
+    with _driver_connection(engine) as connection:
+        try:
+            with _only_reading(connection, decode):
+                yield connection
+        except Exception as error:
+            if isinstance(error, SegmentError) or not is_drivers(error):
+                raise
+            if isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error):
+                raise UnicodeError from None
+            asked = Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
+            raise database_error(error, asked) from None
+
+
+@contextmanager
+def _driver_connection(engine: Engine) -> Iterator[Any]:
+    """Return the driver's connection; its transaction, if the engine has only one connection, stays open."""
     try:
+        if isinstance(engine.pool, StaticPool):
+            # To give it back to the pool would roll back what is not committed yet.
+            yield engine.pool.connection.driver_connection
+            return
         pooled = engine.raw_connection()
     except Exception as error:
-        if not is_drivers(error):
+        if not is_drivers(error) or isinstance(error, SegmentError):
             raise
         raise connection_error(error, engine.url) from None
-    connection: Any = pooled.driver_connection
     try:
-        _require_committed(engine, connection)
-        with _only_reading(connection, decode):
-            yield connection
-    except SegmentError:
-        raise
-    except Exception as error:
-        if not is_drivers(error):
-            raise
-        if isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error):
-            raise UnicodeError from None
-        asked = Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
-        raise database_error(error, asked) from None
+        yield pooled.driver_connection
     finally:
         pooled.close()
-
-
-def _require_committed(engine: Engine, connection: Any) -> None:
-    """Require that nothing is lost when the only connection of an engine is given back, which rolls it back."""
-    if isinstance(engine.pool, StaticPool) and connection.in_transaction:
-        raise SegmentError(
-            "The engine's only connection has changes that are not committed.",
-            "Commit them or roll them back, then make the segment.",
-            code="uncommitted",
-        )
 
 
 @contextmanager
