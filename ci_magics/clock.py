@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+#: A kept moment that is further ahead than this was noted under a wrong clock; the clocks of machines differ by less.
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class WaitStoppedError(Exception):

@@ -23,8 +23,12 @@ def add(commands: Commands) -> None:
 
 
 def _refresh(options: argparse.Namespace) -> int:
+    from ci_magics.activation.exports.heartbeats import REFRESH, note_heartbeat
     from ci_magics.activation.refreshing.refreshing import refresh
+    from ci_magics.clock import present
+    from ci_magics.workspace.store import open_workspace
 
+    began = present()
     try:
         report = refresh(due_only=options.due, notebook=options.notebook, show=_say)
     except CiError as error:
@@ -32,6 +36,7 @@ def _refresh(options: argparse.Namespace) -> int:
             raise
         answer(options, error.document(), str(error))  # what is due is being done
         return DONE
+    note_heartbeat(open_workspace(), REFRESH, began)
     answer(options, report.document(), repr(report))
     if report.reason or report.not_completed:
         return FAILED

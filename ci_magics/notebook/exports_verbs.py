@@ -165,11 +165,12 @@ def _schedule(errand: Errand) -> Any:
     if errand.names:
         keep = _one_of(arguments, "keep", "replace")
         follow = arguments.switch("system")
-        ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep)
+        said: list[str] = []  # the list says the same of each export, and below it what holds for all
+        ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep, show=said.append)
         return ci.list_exports(*errand.names)
     if not any(times.values()) and active is None:
         return ci.system_schedule()
-    return ci.set_system_schedule(**times, active=active is not False)
+    return ci.set_system_schedule(**times, active=active is not False, show=errand.show)
 
 
 _VERBS: Mapping[str, Callable[[Errand], Any]] = {

@@ -33,6 +33,8 @@ class ExportView:
         In words.
     may_run
         Whether the person may run it.
+    warnings
+        What keeps its schedule from doing its job, each as a sentence.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ExportView:
     overdue: bool
     schedule: str
     may_run: bool
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class Overview:
         What to do where the person has no connection and may not make one.
     exports
         The saved ones, by name.
+    warnings
+        What keeps all schedules from doing their job, each as a sentence.
     runs
         The last ones, newest first.
     """
@@ -122,6 +127,7 @@ class Overview:
     segments: int
     advice: str
     exports: tuple[ExportView, ...]
+    warnings: tuple[str, ...]
     runs: tuple[RunView, ...]
 
 
@@ -141,6 +147,7 @@ def overview(workspace: Workspace) -> Overview:
         It cannot be read.
     """
     connections = {each.id: each for each in workspace.connections}
+    listed = list_exports(workspace=workspace)
     return Overview(
         version=__version__,
         user=workspace.user,
@@ -148,7 +155,8 @@ def overview(workspace: Workspace) -> Overview:
         connections=len(connections),
         segments=len(workspace.segments),
         advice="" if connections or may(workspace, Verb.CREATE_CONNECTION) else NOTHING_SHARED,
-        exports=tuple(_export(each) for each in list_exports(workspace=workspace)),
+        exports=tuple(_export(each) for each in listed),
+        warnings=tuple(each.removeprefix("! ") for each in listed.notes),
         runs=tuple(_run(workspace, each, connections) for each in workspace.runs.latest(_SHOWN_RUNS)),
     )
 
@@ -165,6 +173,7 @@ def _export(line: ExportLine) -> ExportView:
         overdue=line.overdue,
         schedule=line.schedule,
         may_run=line.permissions == "edit" and line.connection != NO_CONNECTION,
+        warnings=line.warnings,
     )
 
 

@@ -202,5 +202,31 @@ class Notice:
         return self.id
 
 
+@dataclass(frozen=True)
+class Heartbeat:
+    """When a scheduler or ``ci-magics refresh`` was seen last, and the time before that.
+
+    Parameters
+    ----------
+    kind
+        ``scheduler`` or ``refresh``.
+    process
+        Its number and start, as `ci_magics.workspace.locks.process_name` gives it.
+    """
+
+    id: str
+    kind: str
+    user: str
+    host: str
+    process: str
+    seen_at: datetime
+    seen_before: datetime | None
+
+    @property
+    def name(self) -> str:
+        """The word by which it is listed."""
+        return self.id
+
+
 def _renamed(names: Sequence[str], old: str, new: str) -> list[str]:
     return [new if name == old else name for name in names]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from ci_magics.workspace import tables
-from ci_magics.workspace.export_models import Export, Notice, Refresh, Setting
+from ci_magics.workspace.export_models import Export, Heartbeat, Notice, Refresh, Setting
 from ci_magics.workspace.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -56,3 +56,15 @@ def settings(engine: Engine) -> Shelf[Setting]:
 def notices(engine: Engine) -> Shelf[Notice]:
     """Return what was told of exports, and through which channel."""
     return Shelf(engine, tables.notices, Notice, word="notice", advice="See ci-magics notifications.", order="told_at")
+
+
+def heartbeats(engine: Engine) -> Shelf[Heartbeat]:
+    """Return when schedulers and refreshes were seen last, the earliest first."""
+    return Shelf(
+        engine,
+        tables.heartbeats,
+        Heartbeat,
+        word="heartbeat",
+        advice="ci-magics scheduler leaves one.",
+        order="seen_at",
+    )

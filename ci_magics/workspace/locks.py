@@ -37,7 +37,7 @@ class Holder:
     def lives(self) -> bool:
         """Whether the process that took the lock still runs, as far as can be told from here."""
         if self.host == platform.node():
-            return _is_running(self.process)
+            return is_running(self.process)
         return abs(present() - self.seen_at) < _SILENCE  # far ahead: noted under a wrong clock
 
 
@@ -73,7 +73,7 @@ class Locks:
         mine = (
             locks.c.run_id == run_id,
             locks.c.host == platform.node(),
-            locks.c.process == _process_name(os.getpid()),
+            locks.c.process == process_name(os.getpid()),
         )
         change(self._engine, lambda database: database.execute(delete(locks).where(*mine)))
 
@@ -99,7 +99,7 @@ class Locks:
 
     def _row(self, name: str, run_id: str) -> dict[str, Any]:
         now = present()
-        process = _process_name(os.getpid())
+        process = process_name(os.getpid())
         return {
             "name": name,
             "run_id": run_id,
@@ -117,14 +117,14 @@ def _holder(database: Connection, condition: ColumnElement[bool]) -> Holder | No
     return Holder(**row) if row else None
 
 
-def _is_running(process: str) -> bool:
+def is_running(process: str) -> bool:
     """Tell whether a process still runs; when it started is known to a few seconds only: clocks are put right."""
     number, _, start = process.partition(":")
-    _, _, found = _process_name(int(number)).partition(":")
+    _, _, found = process_name(int(number)).partition(":")
     return bool(found) and abs(float(found) - float(start or 0)) < _SAME_START
 
 
-def _process_name(process_id: int) -> str:
+def process_name(process_id: int) -> str:
     """Return a process's number and start, which together are never given twice; only the number if it is gone."""
     try:
         process = psutil.Process(process_id)

@@ -31,6 +31,7 @@ CONTRIBUTED = frozenset(
         "file_chunks",
         "file_contents",
         "files",
+        "heartbeats",
         "insights",
         "locks",
         "notices",

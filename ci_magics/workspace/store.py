@@ -32,7 +32,7 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
-from ci_magics.workspace.export_shelves import ExportShelf, notices, refreshes, settings
+from ci_magics.workspace.export_shelves import ExportShelf, heartbeats, notices, refreshes, settings
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -144,6 +144,7 @@ class Workspace(Shown):
         self.refreshes = refreshes(engine)
         self.settings = settings(engine)
         self.notices = notices(engine)
+        self.heartbeats = heartbeats(engine)
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Keep several values, all of them or none."""

@@ -222,6 +222,19 @@ locks = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
+#: When schedulers and refreshes were seen last, one row for each kind, machine and user.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("id", String(300), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("host", String(200), nullable=False),
+    Column("process", String(60), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("seen_before", UtcDateTime),
+)
+
 user_roles = Table(
     "user_roles",
     metadata,

@@ -141,6 +141,23 @@ def forget_sign_in(workspace: Workspace, subject_id: str) -> None:
         workspace.sign_ins.remove(each.id)
 
 
+def needs_a_person(wanted: SignInFor, *, is_emulator: bool, is_signed_in: bool) -> bool:
+    """Tell whether signing in takes somebody who is there, as far as it can be told from here.
+
+    Parameters
+    ----------
+    wanted
+        What for.
+    is_emulator
+        Whether it leads to the emulator, whose own user has nobody to ask.
+    is_signed_in
+        Whether the current user has signed in for it, so that the tokens can be renewed.
+    """
+    if is_emulator and wanted.flow not in ("device", "browser"):
+        return False
+    return not is_signed_in and not os.environ.get(wanted.refresh_token)
+
+
 def can_ask() -> bool:
     """Tell whether somebody is there to answer: not under nbconvert, nbval or papermill."""
     kernel = getattr(_shell(), "kernel", None)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ci_magics.activation.exports.running import BY_SCHEDULE, BY_SYSTEM, RETRY_AFTER
 from ci_magics.activation.exports.schedule import Schedule
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import is_known
+from ci_magics.clock import CLOCKS_DIFFER
 from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.store import Workspace
 
-#: A kept moment that is further ahead than this was noted under a wrong clock; the clocks of machines differ by less.
-CLOCKS_DIFFER = timedelta(minutes=5)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -106,6 +106,10 @@ class ExportDetails(Shown):
         The line of a notebook that saves the same.
     saved_by, saved_at
         Who changed it last, and when.
+    history
+        Its last runs.
+    notes
+        What keeps all schedules from doing their job.
     """
 
     line: ExportLine
@@ -113,6 +117,7 @@ class ExportDetails(Shown):
     saved_by: str
     saved_at: datetime
     history: ExportHistory = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "\n".join([*self._lines(), repr(self.history)])
@@ -129,6 +134,7 @@ class ExportDetails(Shown):
             f"  {self.code}",
             f"  status: {each.status}{reason}; schedule: {each.schedule}; next run: {each.next_run_text}",
             f"  saved by {self.saved_by}, {self.saved_at:%Y-%m-%d %H:%M} UTC; you may {each.permissions} it",
+            *(f"  ! {warning}" for warning in (*each.warnings, *self.notes)),
         ]
 
 
@@ -142,9 +148,14 @@ def show_export(name: str, *, last: int = SHOWN, workspace: Workspace | None = N
     """
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
-    line = next(iter(list_exports(name, workspace=workspace)))
+    listed = list_exports(name, workspace=workspace)
+    line = next(iter(listed))
     history = export_history(name, last=last, workspace=workspace)
-    return ExportDetails(line, as_magic(export), export.saved_by, export.saved_at, history)
+    return ExportDetails(line, as_magic(export), export.saved_by, export.saved_at, history, _bare(listed.notes))
+
+
+def _bare(notes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(each.removeprefix("! ") for each in notes)
 
 
 def export_history(

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.exports.due import CLOCKS_DIFFER, Attempts, attempts_of, next_run, timing_of
+from ci_magics.activation.exports.due import Attempts, attempts_of, next_run, timing_of
+from ci_magics.activation.exports.heartbeats import workspace_obstacles
+from ci_magics.activation.exports.prospects import (
+    Surroundings,
+    is_scheduled,
+    obstacles,
+    surroundings,
+)
 from ci_magics.activation.exports.schedules import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import zone_of
-from ci_magics.clock import Clock, SystemClock
+from ci_magics.clock import CLOCKS_DIFFER, Clock, SystemClock
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
@@ -49,7 +56,9 @@ class ExportLine:
     schedule
         In words.
     permissions
-        ``edit`` or ``view``: what whoever works here may do with it.
+        ``edit`` or ``view``: what the current user may do with it.
+    warnings
+        What keeps its schedule from doing its job, each as a sentence with what to do.
     """
 
     name: str
@@ -63,6 +72,7 @@ class ExportLine:
     time_zone: str
     schedule: str
     permissions: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def next_run_text(self) -> str:
@@ -80,7 +90,7 @@ class ExportList(Shown):
     Parameters
     ----------
     notes
-        What was done just now, said below the table.
+        What was done just now and what keeps all schedules from doing their job, shown below the table.
     """
 
     exports: tuple[ExportLine, ...]
@@ -105,13 +115,18 @@ class ExportList(Shown):
 
     def __repr__(self) -> str:
         shown = text_table(_HEADS, self._rows()) if self.exports else _NONE
-        return "\n".join([shown, *self.notes])
+        return "\n".join([shown, *self.warnings, *self.notes])
 
     def _repr_html_(self) -> str:
         import html
 
         shown = table(_HEADS, self._rows()) if self.exports else f"<div>{html.escape(_NONE)}</div>"
-        return shown + "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
+        return shown + "".join(f"<div>{html.escape(note)}</div>" for note in (*self.warnings, *self.notes))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What keeps the schedules of its exports from doing their job."""
+        return tuple(f"! {each.name}: {warning}" for each in self.exports for warning in each.warnings)
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -143,7 +158,10 @@ def list_exports(
     require(workspace, Verb.LIST_EXPORTS)
     exports = [workspace.exports[name] for name in names] or list(workspace.exports)
     around = _around(workspace, exports, (clock or SystemClock()).now())
-    return ExportList(tuple(_line(each, around) for each in exports), notes)
+    lines = tuple(_line(each, around) for each in exports)
+    if any(is_scheduled(each, around.system) for each in exports):
+        notes += tuple(f"! {each}" for each in workspace_obstacles(workspace, around.now))
+    return ExportList(lines, notes)
 
 
 @dataclass(frozen=True)
@@ -156,17 +174,20 @@ class _Around:
     last_runs: Mapping[str, ExportRun]
     connections: Mapping[str, Connection]
     editable: Mapping[str | None, bool]
+    surroundings: Surroundings
 
 
 def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _Around:
     system = system_schedule(workspace=workspace)
-    connections = {each.id: each for each in workspace.all_connections}
+    found = surroundings(workspace)
+    connections = found.connections
     return _Around(
         now=now,
         system=system,
         attempts=attempts_of(workspace, exports, system, now),
         last_runs=_last_runs(workspace, now),
         connections=connections,
+        surroundings=found,
         editable={
             None: may(workspace, Verb.EDIT_EXPORT),
             **{key: may(workspace, Verb.EDIT_EXPORT, each) for key, each in connections.items()},
@@ -201,4 +222,5 @@ def _line(export: Export, around: _Around) -> ExportLine:
         time_zone=timing.schedule.time_zone if timing else "UTC",
         schedule=schedule_text(export, around.system),
         permissions="edit" if around.editable[connection.id if connection else None] else "view",
+        warnings=obstacles(export, around.surroundings),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ci_magics.activation.exports.heartbeats import workspace_obstacles
+from ci_magics.activation.exports.prospects import is_scheduled, obstacles, surroundings
 from ci_magics.activation.exports.saving import change_export, connection_of
 from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.activation.exports.system_schedule import SystemSchedule
@@ -26,6 +28,7 @@ def schedule_export(
     keep: bool | None = None,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
+    show: Callable[[str], None] = print,
 ) -> list[Export]:
     """Give exports a schedule of their own, let them follow the system refresh, or turn their schedules on and off.
 
@@ -47,12 +50,14 @@ def schedule_export(
         Whether their schedules are on; a new schedule is, unless told.
     keep
         For several exports of which some have a schedule of their own: True keeps those, False replaces them.
+    show
+        Called with each sentence about what keeps a schedule from doing its job.
 
     Raises
     ------
     ArgumentError
         Nothing is asked, or two things that exclude each other; or several exports have schedules of their own and
-        ``keep`` says not what becomes of them.
+        ``keep`` was not given.
     """
     workspace = workspace or open_workspace()
     exports = [workspace.exports[name] for name in names]
@@ -84,10 +89,25 @@ def schedule_export(
         return wanted if is_as_it_was else replace(wanted, scheduled_at=now)
 
     chosen_text = str(schedule) if schedule else "with the system refresh" if follow_system else ""
-    return [
+    done = [
         change_export(workspace, each, scheduled, Verb.SCHEDULE_EXPORT, schedule=chosen_text, turned=_turned(active))
         for each in exports
     ]
+    _warn(workspace, done, now, show)
+    return done
+
+
+def _warn(workspace: Workspace, exports: Sequence[Export], now: dt.datetime, show: Callable[[str], None]) -> None:
+    """Say what keeps schedules that were just set from doing their job."""
+    around = surroundings(workspace)
+    for export in exports:
+        for sentence in obstacles(export, around):
+            show(f"{export.name}: {sentence}")
+        if export.active and not is_scheduled(export, around.system):
+            show(f"{export.name}: It follows the system refresh, which is off. An administrator can give it times.")
+    if any(is_scheduled(each, around.system) for each in exports):
+        for sentence in workspace_obstacles(workspace, now):
+            show(sentence)
 
 
 def _turned(active: bool | None) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from ci_magics.activation.exports.heartbeats import workspace_obstacles
 from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.workspace.access import Verb, require
@@ -61,6 +62,7 @@ def set_system_schedule(
     active: bool = True,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
+    show: Callable[[str], None] = print,
 ) -> SystemSchedule:
     """Choose when the workspace is refreshed, or turn that on and off.
 
@@ -74,6 +76,8 @@ def set_system_schedule(
         Such as ``Europe/Amsterdam``; the one of this machine unless given.
     active
         Whether it is on.
+    show
+        Called with each sentence about what keeps it from doing its job.
 
     Raises
     ------
@@ -86,6 +90,9 @@ def set_system_schedule(
     now = (clock or SystemClock()).now()
     wanted = schedule_of(at, weekly, time_zone) or before.schedule
     chosen = SystemSchedule(schedule=wanted, active=active and wanted is not None, since=now)
+    if chosen.active:
+        for sentence in workspace_obstacles(workspace, now):
+            show(sentence)
     is_as_it_was = (chosen.schedule, chosen.active) == (before.schedule, before.active)
     if is_as_it_was and (before.since is None or before.since <= now):
         return before

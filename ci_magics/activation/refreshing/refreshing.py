@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ci_magics.activation.exports.due import Due, due_exports, system_due_at
+from ci_magics.activation.exports.heartbeats import REFRESH_LOCK
 from ci_magics.activation.exports.running import BY_SYSTEM, Show, run_one
 from ci_magics.activation.exports.saving import connection_of
 from ci_magics.activation.notifying.notifying import tell_of_refresh
@@ -27,7 +28,6 @@ from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RU
 from ci_magics.workspace.store import Workspace, open_workspace
 
 BY_COMMAND, BY_SCHEDULER = "command", "schedule"
-_LOCK = "refresh"
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _plain(result: SegmentRefresh) -> dict[str, object]:
 def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
     """Keep others from refreshing the workspace; gives what tells them that this one still lives."""
     mine = str(uuid.uuid4())
-    holder = workspace.locks.take(_LOCK, mine)
+    holder = workspace.locks.take(REFRESH_LOCK, mine)
     if holder is not None:
         raise ExportRefusedError(
             f"Another refresh is on its way, started by {holder.holder} on {holder.host}.",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import FrameType
 
 from ci_magics.activation.exports.due import next_moments
+from ci_magics.activation.exports.heartbeats import SCHEDULER, note_heartbeat
 from ci_magics.activation.refreshing.refreshing import refresh
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
@@ -55,6 +56,7 @@ def run_scheduler(
     show(f"Scheduler of {workspace.user}: looking for what is due.")
     try:
         while not ending.told:
+            note_heartbeat(workspace, SCHEDULER, clock.now())
             look(workspace, show, clock)
             now = clock.now()
             ending.wait(clock, next_look(workspace, now) - now)

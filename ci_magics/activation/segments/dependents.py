@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ci_magics.activation.segments.definitions import Definition, segments_used
@@ -64,7 +65,11 @@ def in_order(workspace: Workspace, names: set[str]) -> list[SegmentRecord]:
     names
         The segments; those that do not exist are left out.
     """
-    known = {each.name: each for each in workspace.segments}
+    return ancestors({each.name: each for each in workspace.segments}, names)
+
+
+def ancestors(known: Mapping[str, SegmentRecord], names: Collection[str]) -> list[SegmentRecord]:
+    """Return the same as `in_order` of segments that were read already, by name."""
     ordered: dict[str, SegmentRecord] = {}
 
     def place(name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from ci_magics.activation.segments.dependents import in_order
+from ci_magics.activation.segments.dependents import ancestors
 from ci_magics.workspace.store import Workspace
 
 
@@ -31,9 +31,10 @@ def stale_since(workspace: Workspace, not_refreshed: Collection[str]) -> dict[st
         By the name of each such segment, when the oldest of those it is made of was evaluated.
     """
     evaluated = evaluations(workspace)
+    known = {each.name: each for each in workspace.segments}
     stale: dict[str, datetime] = {}
-    for name in evaluated:
-        old = [each.name for each in in_order(workspace, {name}) if each.name in not_refreshed]
+    for name in known:
+        old = [each.name for each in ancestors(known, {name}) if each.name in not_refreshed]
         if old:
             stale[name] = min(evaluated[each] for each in old)
     return stale

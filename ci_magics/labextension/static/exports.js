@@ -1,11 +1,11 @@
 /* Saved exports: how each stands, and when it runs next. */
 
 import { React } from "./jupyterlab.js";
-import { Action, Empty, List, Moment, Title, h } from "./parts.js";
+import { Action, Empty, List, Moment, Title, Warning, h } from "./parts.js";
 
 const MANY = 8; // more than these can be filtered
 
-export function Exports({ exports, actions, readOnly }) {
+export function Exports({ exports, warnings, actions, readOnly }) {
   const [wanted, want] = React.useState("");
   const first = h(Empty, {
     text: "No export is saved yet: --save NAME keeps one, with a schedule if you like.",
@@ -21,6 +21,7 @@ export function Exports({ exports, actions, readOnly }) {
       title: "Exports",
       filter: exports.length > MANY && h(Filter, { wanted, want, found: found.length, all: exports.length }),
       empty: exports.length === 0 ? empty : null,
+      notes: warnings,
     },
     found.map(each => h(ExportItem, { key: each.name, each, actions })),
   );
@@ -55,6 +56,7 @@ function ExportItem({ each, actions }) {
       each.overdue ? "Due since " : "Next run: ",
       h(Moment, { at: each.next_run, none: each.schedule }),
     ),
+    (each.warnings ?? []).map(text => h(Warning, { key: text, text })),
     each.may_run &&
       h(Action, { label: "Run in notebook", about: each.name, onClick: () => actions.run(each.name) }),
   );

@@ -21,9 +21,15 @@ export function Empty({ text, label, onClick }) {
 }
 
 /** A list under its heading. */
-export function List({ id, title, filter, empty, children }) {
+export function List({ id, title, notes = [], filter, empty, children }) {
   const shown = children.length === 0 ? empty : h("ul", null, children);
-  return h("section", { "aria-labelledby": id }, h("h3", { id }, title), filter, shown);
+  const warnings = notes.map(text => h(Warning, { key: text, text }));
+  return h("section", { "aria-labelledby": id }, h("h3", { id }, title), warnings, filter, shown);
+}
+
+/** What keeps something from doing its job. */
+export function Warning({ text }) {
+  return h("div", { className: "ci-magics-warning" }, text);
 }
 
 /** The first line of an entry: what it is, and how it stands. */

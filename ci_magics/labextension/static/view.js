@@ -42,7 +42,7 @@ function Lists({ overview, actions }) {
     React.Fragment,
     null,
     !ready && h(FirstStep, { overview, actions }),
-    (ready || exports.length > 0) && h(Exports, { exports, actions, readOnly }),
+    (ready || exports.length > 0) && h(Exports, { exports, warnings: overview.warnings, actions, readOnly }),
     h(Runs, { runs, actions }),
   );
 }

@@ -43,6 +43,7 @@ class ExportsForm(Form):
         super().__init__(workspace)
         self._every = every
         self._lines: list[ExportLine] = []
+        self._notes: tuple[str, ...] = ()
         self._watching = threading.Lock()
         self._closed = threading.Event()
         self._clock = SystemClock()
@@ -60,7 +61,8 @@ class ExportsForm(Form):
 
     def refresh(self) -> None:
         """Read the exports again; while one runs, they are read again and again."""
-        self._lines = list(ci.list_exports(workspace=self.workspace))
+        listed = ci.list_exports(workspace=self.workspace)
+        self._lines, self._notes = list(listed), listed.notes
         offer(self.export, [(each.name, each.name) for each in self._lines])
         self._narrow()
         if not self._lines:
@@ -115,14 +117,15 @@ class ExportsForm(Form):
     def set_schedule(self) -> None:
         """Give the chosen export the schedule that is typed."""
         name, given = self._name(), self.schedule.arguments()
-        ci.schedule_export(name, **given, workspace=self.workspace)
+        warnings: list[str] = []
+        ci.schedule_export(name, **given, workspace=self.workspace, show=warnings.append)
         self._code = Code(
             magic_line(f"%ci_exports schedule {_quoted(name)}", [], self.schedule.options()),
             "ci.schedule_export("
             + ", ".join([repr(name), *(f"{key}={value!r}" for key, value in given.items())])
             + ")",
         )
-        self._done(f"{name} runs {self._line(name).schedule}.")
+        self._done(" ".join([f"{name} runs {self._line(name).schedule}.", *warnings]))
 
     def duplicate(self) -> None:
         """Save the chosen export once more under another name."""
@@ -198,7 +201,7 @@ class ExportsForm(Form):
 
     def _narrow(self) -> None:
         """Show those that fit what is searched."""
-        shown = self.view.show(self._lines)
+        shown = self.view.show(self._lines, self._notes)
         self.allow()
         if self._lines:
             self.remark(f"{len(shown)} of {len(self._lines)} exports are shown.")
@@ -232,10 +235,10 @@ class ExportsForm(Form):
             self._watching.release()
 
     def _reload(self) -> None:
-        lines = list(ci.list_exports(workspace=self.workspace))
-        if lines != self._lines:
-            self._lines = lines
-            self.view.show(lines)
+        listed = ci.list_exports(workspace=self.workspace)
+        if (list(listed), listed.notes) != (self._lines, self._notes):
+            self._lines, self._notes = list(listed), listed.notes
+            self.view.show(self._lines, self._notes)
 
     def _done(self, sentence: str) -> None:
         self.refresh()

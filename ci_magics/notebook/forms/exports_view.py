@@ -49,10 +49,10 @@ class ExportsView:
         """Return the fields by name."""
         return {"search": self.search, "status": self.status, "sort": self.sort, "descending": self.descending}
 
-    def show(self, lines: Iterable[ExportLine]) -> list[ExportLine]:
-        """Show those of some exports that fit, and return them."""
+    def show(self, lines: Iterable[ExportLine], notes: tuple[str, ...] = ()) -> list[ExportLine]:
+        """Show those of some exports that fit, with what holds for all of them below, and return them."""
         found = self._fitting(list(lines))
-        everything = ExportList(tuple(found))
+        everything = ExportList(tuple(found), notes)
         self.table.value = everything._repr_html_()
         show(self.table, True)
         return found

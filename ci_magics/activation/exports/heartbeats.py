@@ -1,0 +1,122 @@
+"""Whether anything starts what is scheduled: schedulers and ``ci-magics refresh`` leave heartbeats in a workspace."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ci_magics.clock import CLOCKS_DIFFER
+from ci_magics.workspace.export_models import Heartbeat
+from ci_magics.workspace.locks import is_running, process_name
+from ci_magics.workspace.store import Workspace
+
+SCHEDULER, REFRESH = "scheduler", "refresh"
+#: The lock that a refresh holds while it works.
+REFRESH_LOCK = "refresh"
+#: The scheduler looks every 30 seconds; one that was not seen for so long does not run any more.
+SILENCE = timedelta(minutes=5)
+#: ``ci-magics refresh`` comes at regular times, by cron or a timer; it may be late by as much as it pauses, or by this.
+LEAST_PAUSE = timedelta(minutes=5)
+HOW_TO_START = (
+    "Start a scheduler in a terminal that stays open: ci-magics scheduler; "
+    "or let cron look every five minutes: */5 * * * * ci-magics refresh --due"
+)
+
+
+@dataclass(frozen=True)
+class SchedulerState:
+    """Whether anything starts what is scheduled.
+
+    Parameters
+    ----------
+    is_running
+        Whether a scheduler runs, or ``ci-magics refresh`` comes regularly.
+    last_seen
+        When either was seen last; None where neither ever was.
+    """
+
+    is_running: bool
+    last_seen: datetime | None
+
+    @property
+    def warning(self) -> str:
+        """What is wrong and how to mend it; empty where something starts what is scheduled."""
+        if self.is_running:
+            return ""
+        since = f" (last seen {self.last_seen:%Y-%m-%d %H:%M} UTC)" if self.last_seen else ""
+        return f"No scheduler runs{since}, so nothing is started on schedule. {HOW_TO_START}"
+
+
+def note_heartbeat(workspace: Workspace, kind: str, now: datetime) -> None:
+    """Write down that a scheduler or a refresh was here.
+
+    Parameters
+    ----------
+    workspace
+        Whose schedules it looks at.
+    kind
+        ``scheduler`` or ``refresh``.
+    now
+        The present moment.
+    """
+    identity = f"{kind}:{platform.node()}:{workspace.user}"[:300]
+    before = next(iter(workspace.heartbeats.where(id=identity)), None)
+    workspace.heartbeats.put(
+        Heartbeat(
+            id=identity,
+            kind=kind,
+            user=workspace.user,
+            host=platform.node(),
+            process=process_name(os.getpid()),
+            seen_at=now,
+            seen_before=before.seen_at if before else None,
+        )
+    )
+
+
+def scheduler_state(workspace: Workspace, now: datetime) -> SchedulerState:
+    """Return whether anything starts what is scheduled; heartbeats that a wrong clock dated do not count."""
+    beats = [each for each in workspace.heartbeats if each.seen_at <= now + CLOCKS_DIFFER]
+    holder = workspace.locks.holder(REFRESH_LOCK)
+    is_busy = holder is not None and holder.lives
+    is_on = is_busy or any(_lives(each, now) if each.kind == SCHEDULER else _returns(each, now) for each in beats)
+    return SchedulerState(is_on, max((each.seen_at for each in beats), default=None))
+
+
+def _lives(beat: Heartbeat, now: datetime) -> bool:
+    """Tell whether a scheduler still runs; on this machine its process says so too."""
+    if now - beat.seen_at > SILENCE:
+        return False
+    return beat.host != platform.node() or is_running(beat.process)
+
+
+def _returns(beat: Heartbeat, now: datetime) -> bool:
+    """Tell whether ``ci-magics refresh`` has come at least twice, and is not later than it paused between."""
+    if beat.seen_before is None:
+        return False
+    pause = max(beat.seen_at - beat.seen_before, LEAST_PAUSE)
+    return now - beat.seen_at <= 2 * pause
+
+
+def workspace_obstacles(workspace: Workspace, now: datetime) -> tuple[str, ...]:
+    """Return what keeps every schedule of a workspace from doing its job, each as a sentence with what to do."""
+    return tuple(each for each in (scheduler_state(workspace, now).warning, _temporary(workspace)) if each)
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell whether a path is in a folder that the system may empty."""
+    places = (Path(each).resolve() for each in (tempfile.gettempdir(), "/tmp", "/var/tmp"))  # noqa: S108 - compared, not used
+    return any(path.resolve().is_relative_to(each) for each in places)
+
+
+def _temporary(workspace: Workspace) -> str:
+    if not is_temporary(workspace.folder):
+        return ""
+    return (
+        "The workspace is in a temporary folder, which the system may empty, and the schedules with it. "
+        "Set CI_MAGICS_WORKSPACE to another one."
+    )
