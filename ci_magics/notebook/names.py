@@ -141,7 +141,18 @@ def parameters_of(sql: str, variables: Mapping[str, Any], *, in_database: bool =
     from ci_magics.segmentation.sources import queries as sources
 
     names_in = databases.parameter_names if in_database else sources.parameter_names
-    names = [name for name in names_in(sql) if name.isidentifier()]
+    return _values([name for name in names_in(sql) if name.isidentifier()], variables)
+
+
+def values_of(where: str | None, rule: str | None, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of ``$name`` in a condition and in a rule; see `parameters_of`."""
+    from ci_magics.segmentation.parameters import names_in_condition
+    from ci_magics.segmentation.rules.words import names_in_rule
+
+    return _values([*names_in_condition(where or ""), *names_in_rule(rule or "")], variables)
+
+
+def _values(names: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
     for name in names:
         if name not in variables:
             nearest = nearest_name(name, [each for each in variables if not each.startswith("_")])

@@ -9,7 +9,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
-from ci_magics.notebook.names import frame_named
+from ci_magics.notebook.names import frame_named, values_of
 from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET
 
@@ -24,7 +24,7 @@ COMMAND = Command(
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
-        Option("--where", "condition in SQL over the columns", value="SQL", kind="condition"),
+        Option("--where", "condition in SQL over the columns; $name is bound", value="SQL", kind="condition"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
         Option("--static", "keep it as it is now, although a refresh could evaluate it again"),
@@ -66,6 +66,7 @@ def segment(call: Call) -> Any:
         key=arguments.given("key"),
         where=arguments.given("where"),
         rule=arguments.given("rule"),
+        parameters=values_of(arguments.given("where"), arguments.given("rule"), call.variables),
         static=arguments.switch("static"),
         show=call.say,
     )

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ci_magics.activation.connections.services import Services, open_services
-from ci_magics.errors import ConnectionSetupError
+from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.advertising import Account, User
 from ci_magics.segmentation.columns import quoted
+from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
 #: RoleId of a user who may change nothing (page "GetUser").
 _VIEWER = 100
+_MOST_LISTED = 10
 
 
 def verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
@@ -31,7 +33,10 @@ def verified(workspace: Workspace, connection: Connection, show: Callable[[str],
     accounts = {account.id: account for account in services.advertising.search_accounts(user.id)}
     account = accounts.get(connection.account_id)
     if account is None or account.customer_id != connection.customer_id:
-        raise _unseen(connection) if connection.details_hidden else _wrong_account(connection, accounts)
+        if connection.details_hidden:
+            raise _unseen(connection)
+        saved = workspace.connections.get(connection.name)
+        raise _wrong_account(connection, accounts, saved=saved is not None and saved.id == connection.id)
     _require_manager(user, connection, connection.customer_id)
     return replace(connection, account_name=account.name)
 
@@ -59,7 +64,15 @@ def _require_manager(user: User, connection: Connection, customer_id: str) -> No
         )
 
 
-def _wrong_account(connection: Connection, accounts: Mapping[str, Account]) -> ConnectionSetupError:
+def unchecked_notice(connection: Connection) -> str:
+    """Return what to say of a connection whose account nobody has asked Microsoft for, since nobody agreed to it."""
+    return (
+        f"Whether account {connection.account_id} of customer {connection.customer_id} exists has not been checked: it "
+        "is with --agree."
+    )
+
+
+def _wrong_account(connection: Connection, accounts: Mapping[str, Account], *, saved: bool) -> ConnectionSetupError:
     swapped = accounts.get(connection.customer_id)
     if swapped is not None:
         return ConnectionSetupError(
@@ -75,12 +88,31 @@ def _wrong_account(connection: Connection, accounts: Mapping[str, Account]) -> C
             f"Use --customer-id {elsewhere.customer_id}.",
             code="other_customer",
         )
-    known = ", ".join(f"{each.id} ({each.name}, customer {each.customer_id})" for each in accounts.values())
+    refused = f"The signed-in user has no account {connection.account_id} under customer {connection.customer_id}."
+    if not accounts:
+        return ConnectionSetupError(
+            refused,
+            "This user may use no account: ask an administrator of it for access, or sign in as somebody else.",
+            code="account_not_found",
+        )
+    nearest = nearest_name(connection.account_id, accounts)
+    hint = f" Did you mean {nearest} ({accounts[nearest].name})?" if nearest else ""
+    chosen = accounts[nearest] if nearest else next(iter(accounts.values()))
+    ids = f"--customer-id {chosen.customer_id} --account-id {chosen.id}"
+    way = f"%ci_connect {quoted(connection.name)} --edit {ids}" if saved else f"%ci_connect NAME {ids}"
     return ConnectionSetupError(
-        f"The signed-in user has no account {connection.account_id} under customer {connection.customer_id}.",
-        f"Accounts of this user: {known or 'none'}.",
+        f"{refused}{hint}",
+        f"Accounts you may use: {_listed(accounts, nearest)}. Choose one, for example {way}.",
         code="account_not_found",
     )
+
+
+def _listed(accounts: Mapping[str, Account], nearest: str | None) -> str:
+    """Return the accounts in words, the nearest first, and how many more there are."""
+    ordered = sorted(accounts.values(), key=lambda each: each.id != nearest)
+    shown = [f"{each.id} ({each.name}, customer {each.customer_id})" for each in ordered[:_MOST_LISTED]]
+    more = len(ordered) - len(shown)
+    return ", ".join(shown) + (f" and {counted(more)} more" if more else "")
 
 
 def _unseen(connection: Connection) -> ConnectionSetupError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from ci_magics.activation.connections.account_check import verified
+from ci_magics.activation.connections.account_check import unchecked_notice, verified
 from ci_magics.activation.connections.address import Ids, read_ids
 from ci_magics.activation.connections.consenting import consent_notice, keep_consents, new_consents, withdraw_consents
 from ci_magics.activation.connections.developer_token import holding
@@ -111,7 +111,7 @@ def connect(
         share_connection(name, share, workspace=workspace)
     made = workspace.connections[name]
     if existing is None and made.missing_consents:
-        show(consent_notice(made))
+        show(consent_notice(made) if made.agreed else f"{consent_notice(made)} {unchecked_notice(made)}")
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ci_magics.activation.connections.account_check import verified
+from ci_magics.activation.connections.account_check import unchecked_notice, verified
 from ci_magics.activation.connections.address import read_ids
 from ci_magics.activation.connections.connections import require_known
 from ci_magics.activation.connections.consenting import end_consents
@@ -119,6 +119,8 @@ def edit_connection(
     if moves and connection.consents:
         end_consents(workspace, connection)
         show("It leads elsewhere now, so both consents have to be given again: --agree --accept-terms.")
+    if moves and not connection.agreed:
+        show(unchecked_notice(changed))
     workspace.connections.put(changed)
     for export in workspace.exports.where(connection_id=connection.id):
         workspace.exports.change(lambda now: replace(now, connection_name=changed.name), id=export.id)

@@ -18,6 +18,7 @@ from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.parameters import bound
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.segment import (
     Segment,
@@ -115,7 +116,8 @@ def segment(
     frames
         Frames by the names that the SQL uses.
     parameters
-        Values for ``$name`` in the SQL; bound, never pasted.
+        Values for ``$name`` in the SQL, in ``where`` and in ``rule``; bound, never pasted. What is kept of a condition
+        or a rule has the values in it.
     database
         Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
     static
@@ -144,8 +146,8 @@ def segment(
     wanted = Wanted(
         email=email,
         key=key,
-        where=where,
-        rule=None if rule is None else as_rule(rule),
+        where=None if where is None else bound(where, parameters or {}),
+        rule=None if rule is None else as_rule(rule, parameters),
         frames=frames or {},
         parameters=parameters or {},
         database=database,

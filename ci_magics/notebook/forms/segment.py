@@ -106,7 +106,7 @@ class SegmentForm(Form):
         SegmentError
             The text is no rule, or one that cannot be shown in fields.
         """
-        rule = Rule.parse(text) if text.strip() else None
+        rule = Rule.parse(text, self._fields.variables) if text.strip() else None
         self._building = True
         self.builder.put(rule.root if rule else None)
         self._building = False

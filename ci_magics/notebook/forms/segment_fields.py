@@ -29,7 +29,7 @@ class SegmentFields:
     """
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
-        self._variables = variables
+        self.variables = variables
         self._opened: tuple[Any, SegmentSource] | None = None
         self.name = entry("Name", "name", hint="for example Big spenders")
         self.source = dropdown("Source", [], "source")
@@ -57,7 +57,7 @@ class SegmentFields:
 
     def offer_sources(self, *, earlier: bool, instances: Sequence[str] = ()) -> None:
         """Offer the frames of the notebook, files, and earlier segments and Customer Insights where there are any."""
-        frames = frames_to_choose(self._variables)
+        frames = frames_to_choose(self.variables)
         choices = [(_frame_label(name, frame), name) for name, frame in frames.items()]
         choices += [("files: CSV, Parquet or Excel", FILES)]
         choices += [("earlier segments alone", SEGMENTS)] if earlier else []
@@ -95,7 +95,7 @@ class SegmentFields:
                     "This names no CSV, Parquet or Excel file.", "For example customers-*.parquet.", code="not_a_path"
                 )
             return self._same(path) if path else None
-        return self._variables.get(self.source.value) if self.source.value not in (SEGMENTS, INSIGHTS) else None
+        return self.variables.get(self.source.value) if self.source.value not in (SEGMENTS, INSIGHTS) else None
 
     def _same(self, path: str) -> str:
         """Return the path as it was when it was opened, so that it is not opened again."""

@@ -7,7 +7,7 @@ import math
 import re
 
 from ci_magics.segmentation.rules.tree import MOST_DAYS
-from ci_magics.segmentation.rules.values import GREATEST, SMALLEST, Value
+from ci_magics.segmentation.rules.values import GREATEST, SMALLEST, Value, checked_value
 from ci_magics.segmentation.rules.words import STRUCTURE, Token, unreadable
 from ci_magics.segmentation.rules.writer import MONTHS
 from ci_magics.showing.numbers import counted
@@ -28,6 +28,8 @@ def read_value(text: str, token: Token) -> Value:
     """
     if token.kind == "quoted":
         return token.text
+    if token.kind == "value":
+        return _bound(text, token)
     if token.kind != "word" or token.text.lower() in STRUCTURE:
         raise unreadable(text, token.start, f"a value is expected, not {token}", _value_help(token))
     if token.text.lower() in _TRUTH:
@@ -59,6 +61,8 @@ def read_month(text: str, token: Token) -> int:
         It is no month.
     """
     word = token.text.lower()
+    if token.kind == "value":
+        word = str(token.value).lower()
     for number, name in enumerate(MONTHS, start=1):
         if token.kind != "symbol" and word in (name.lower(), name.lower()[:3], str(number)):
             return number
@@ -73,12 +77,26 @@ def read_days(text: str, token: Token) -> int:
     SegmentError
         It is no whole number, or a senseless one.
     """
-    if token.kind == "word" and _WHOLE.fullmatch(token.text) and len(token.text) < 9:
-        days = int(token.text)
+    written = str(token.value) if token.kind == "value" else token.text
+    if token.kind in ("word", "value") and _WHOLE.fullmatch(written) and len(written) < 9:
+        days = int(written)
         if 1 <= days <= MOST_DAYS:
             return days
     problem = f"a whole number of days from 1 to {counted(MOST_DAYS)} is expected, not {token}"
     raise unreadable(text, token.start, problem, "Write it as: LastPurchase within the last 90 days.")
+
+
+def _bound(text: str, token: Token) -> Value:
+    """Return the value of a ``$name`` as it is kept."""
+    if isinstance(token.value, tuple):
+        raise unreadable(
+            text, token.start, f"{token.text} is a list", "Only is any of and month of take several values."
+        )
+    try:
+        kept: Value = checked_value(token.value)
+    except ValueError as error:
+        raise unreadable(text, token.start, f"the value of {token.text} is {error}", "Use another one.") from None
+    return kept
 
 
 def _number(text: str, token: Token) -> int | float:

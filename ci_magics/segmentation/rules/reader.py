@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.literals import read_days, read_month, read_text, read_value
@@ -65,21 +67,28 @@ _OPERATOR_HELP = (
 _RULE_HELP = "For example: Country is any of NL, BE and TotalSpend > 500."
 
 
-def read(text: str) -> Node:
+def read(text: str, parameters: Mapping[str, Any] | None = None) -> Node:
     """Return the tree of a rule's text.
+
+    Parameters
+    ----------
+    text
+        The rule.
+    parameters
+        Values for ``$name`` in it; the tree keeps the values.
 
     Raises
     ------
     SegmentError
         The text is no rule; the error points to the place and says what was expected there.
     """
-    return _Reader(text).rule()
+    return _Reader(text, parameters or {}).rule()
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parameters: Mapping[str, Any]) -> None:
         self._text = text
-        self._tokens = tokens_of(text)
+        self._tokens = tokens_of(text, parameters)
         self._place = 0
         self._depth = 0
 
@@ -123,7 +132,7 @@ class _Reader:
             if not self._take(")"):
                 raise self._unexpected("a closing parenthesis", "Close what was opened.")
             return node
-        if start.kind in ("end", "symbol") or (start.kind == "word" and start.text.lower() in STRUCTURE):
+        if start.kind in ("end", "symbol", "value") or (start.kind == "word" and start.text.lower() in STRUCTURE):
             raise self._unexpected("a column or a segment's name", _RULE_HELP)
         self._advance()
         if start.kind == "quoted" and self._operator(taking=False) is None and self._ends_rule():
@@ -171,10 +180,20 @@ class _Reader:
         several = {Operator.MONTH: read_month, Operator.ANY_OF: read_value}.get(operator)
         if several is None:
             return (self._value(),)
-        values = [several(self._text, self._advance())]
+        values = self._listed(several)
         while self._take(","):
-            values.append(several(self._text, self._advance()))
+            values += self._listed(several)
         return tuple(values)
+
+    def _listed(self, read_one: Callable[[str, Token], Value]) -> list[Value]:
+        """Return the next value, or those of a list that has a name."""
+        token = self._advance()
+        several = token.value if isinstance(token.value, tuple) else None
+        if several is None:
+            return [read_one(self._text, token)]
+        if not several:
+            raise unreadable(self._text, token.start, f"the list {token.text} is empty", "Put a value into it.")
+        return [read_one(self._text, replace(token, value=each)) for each in several]
 
     def _value(self) -> Value:
         return read_value(self._text, self._advance())

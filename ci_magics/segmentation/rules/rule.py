@@ -60,15 +60,22 @@ class Rule(Shown, Joinable, BaseModel):
         return self.root
 
     @classmethod
-    def parse(cls, text: str) -> Rule:
+    def parse(cls, text: str, parameters: Mapping[str, Any] | None = None) -> Rule:
         """Read a rule's text.
+
+        Parameters
+        ----------
+        text
+            The rule.
+        parameters
+            Values for ``$name`` in it; the rule keeps the values.
 
         Raises
         ------
         SegmentError
             The text is no rule; the error points to the place.
         """
-        return cls(root=read(text))
+        return cls(root=read(text, parameters))
 
     @classmethod
     def from_json(cls, document: str | bytes) -> Rule:
@@ -193,9 +200,9 @@ class Rule(Shown, Joinable, BaseModel):
         return test
 
 
-def as_rule(rule: Rule | str) -> Rule:
-    """Return a rule that may be given as text."""
-    return rule if isinstance(rule, Rule) else Rule.parse(rule)
+def as_rule(rule: Rule | str, parameters: Mapping[str, Any] | None = None) -> Rule:
+    """Return a rule that may be given as text, with values for its ``$name``."""
+    return rule if isinstance(rule, Rule) else Rule.parse(rule, parameters)
 
 
 def _not_a_rule(error: ValidationError) -> SegmentError:

@@ -12,7 +12,7 @@ from pydantic import PlainSerializer, PlainValidator
 SMALLEST, GREATEST = -(2**63), 2**64 - 1
 
 
-def _checked(given: Any) -> bool | int | float | str | dt.date | dt.datetime:
+def checked_value(given: Any) -> bool | int | float | str | dt.date | dt.datetime:
     """Return a value as it is kept; dates and times come from JSON under a name, to tell them from texts."""
     if isinstance(given, Mapping) and len(given) == 1:
         given = _from_document(*next(iter(given.items())))
@@ -46,7 +46,7 @@ def _document(value: Any) -> Any:
 
 Value = Annotated[
     bool | int | float | str | dt.date | dt.datetime,
-    PlainValidator(_checked),
+    PlainValidator(checked_value),
     PlainSerializer(_document, when_used="json"),
 ]
 """A value that somebody wrote in a rule. Times have no zone: they are meant in the zone of the column."""

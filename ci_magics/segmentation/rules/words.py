@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.parameters import rule_value, value_of
 from ci_magics.segmentation.place import place_in
 
 #: Words that end a value or a name unless they are quoted.
@@ -21,6 +24,7 @@ _WORD = re.compile(r"""[^\s"'(),=<>!][^\s"(),=<>!]*""")
 _SYMBOL = re.compile(r"<>|!=|>=|<=|==|[=<>(),]")
 _BLANKS = re.compile(r"\s*")
 _CURLY = "“”„«»\u2018\u2019\u201a"
+_STRAIGHT = str.maketrans({**dict.fromkeys("“”„«»", "'"), **dict.fromkeys("\u2018\u2019\u201a", "'")})
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,19 @@ class Token:
     Parameters
     ----------
     kind
-        ``word``, ``quoted``, ``symbol`` or ``end``.
+        ``word``, ``quoted``, ``symbol``, ``value`` or ``end``.
     text
         What it says, without quotes.
     start
         Where it begins in the rule's text.
+    value
+        What a ``value``, written ``$name``, stands for; a list as a tuple.
     """
 
     kind: str
     text: str
     start: int
+    value: Any = None
 
     def says(self, word: str) -> bool:
         """Tell whether this is a word of the grammar."""
@@ -49,19 +56,26 @@ class Token:
         return "the end" if self.kind == "end" else f"'{self.text}'"
 
 
-def tokens_of(text: str) -> list[Token]:
+def tokens_of(text: str, parameters: Mapping[str, Any]) -> list[Token]:
     """Split a rule's text; the last token is the end.
+
+    Parameters
+    ----------
+    text
+        The rule.
+    parameters
+        Values for ``$name``; in quotes it is a text.
 
     Raises
     ------
     SegmentError
-        A quote is not closed, or a character has no meaning.
+        A quote is not closed, a character has no meaning, or a name has no value.
     """
     _require_characters(text)
     found, place = [], _skip(text, 0)
     while place < len(text):
         token, place = _next(text, place)
-        found.append(token)
+        found.append(_valued(text, token, parameters) if is_parameter(token) else token)
         place = _skip(text, place)
     return [*found, Token("end", "", len(text))]
 
@@ -74,11 +88,47 @@ def unreadable(text: str, place: int, problem: str, next_step: str) -> SegmentEr
     )
 
 
+def names_in_rule(text: str) -> list[str]:
+    """Return the names of the ``$name`` in a rule's text; none where it cannot be read."""
+    found, place = [], _skip(text, 0)
+    while place < len(text):
+        try:
+            token, place = _next(text, place)
+        except SegmentError:
+            break  # reading the rule will say what is wrong
+        found.append(token)
+        place = _skip(text, place)
+    return list(dict.fromkeys(token.text[1:] for token in found if is_parameter(token)))
+
+
+def is_parameter(token: Token) -> bool:
+    """Tell whether a word is ``$name``; ``$5`` is a text."""
+    return token.kind == "word" and token.text.startswith("$") and token.text[1:].isidentifier()
+
+
+def _valued(text: str, token: Token, parameters: Mapping[str, Any]) -> Token:
+    """Return the token of a value that has a name."""
+    value = value_of(token.text[1:], parameters)
+    try:
+        kept = tuple(map(rule_value, value)) if isinstance(value, tuple) else rule_value(value)
+    except ValueError as error:
+        raise unreadable(
+            text, token.start, f"the value of {token.text} cannot be used, since {error}", _BOUND
+        ) from None
+    return Token("value", token.text, token.start, kept)
+
+
+_BOUND = "Bind a number, a text, true or false, a date, a time, or a list of these."
+
+
 def _next(text: str, place: int) -> tuple[Token, int]:
     if text[place] in "'\"":
         return _quoted(text, place)
     if text[place] in _CURLY:
-        raise unreadable(text, place, "curly quotes hold nothing together", "Use straight quotes, \" or '.")
+        straight = text.translate(_STRAIGHT)
+        raise unreadable(
+            text, place, f"{text[place]} is a typographic quote, as word processors insert it", f"Write {straight}."
+        )
     for kind, pattern in (("symbol", _SYMBOL), ("word", _TIME), ("word", _WORD)):
         if found := pattern.match(text, place):
             return Token(kind, found.group(), place), found.end()

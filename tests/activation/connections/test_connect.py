@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
+from ci_magics.activation.connections.verbs import edit_connection
 from ci_magics.errors import ConnectionSetupError, SignInError
 
 if TYPE_CHECKING:
@@ -50,6 +51,47 @@ def test_wrong_details_are_explained(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConnectionSetupError, match=words):
         ci.connect("C", agree=True, **given)
     assert "C" not in ci.open_workspace().connections
+
+
+@pytest.mark.parametrize(
+    ("ids", "hint"),
+    [
+        (("222", "113"), "Did you mean 11"),
+        (("222", "1111"), "Did you mean 111 (Contoso EU)?"),
+        (("222", "999"), ""),
+        (("333", "999"), ""),
+    ],
+)
+def test_an_account_that_does_not_exist_is_not_saved_and_those_that_do_are_offered(
+    ids: tuple[str, str], hint: str
+) -> None:
+    with pytest.raises(ConnectionSetupError) as refused:
+        ci.connect("C", customer_id=ids[0], account_id=ids[1], agree=True)
+    assert refused.value.code == "account_not_found"
+    assert hint in refused.value.sentence
+    for account in ("111 (Contoso EU, customer 222)", "112 (Contoso US, customer 222)"):
+        assert account in refused.value.next_step
+    assert "%ci_connect NAME --customer-id 222 --account-id 11" in refused.value.next_step
+    assert "C" not in ci.open_workspace().connections
+
+
+def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
+    heard: list[str] = []
+    ci.connect("C", customer_id="222", account_id="999", show=heard.append)
+    (notice,) = heard
+    assert "Whether account 999 of customer 222 exists has not been checked" in notice
+    with pytest.raises(ConnectionSetupError) as refused:
+        ci.connect("C", agree=True)
+    assert "%ci_connect C --edit --customer-id 222 --account-id 11" in refused.value.next_step
+    assert not ci.open_workspace().connections["C"].agreed
+    heard.clear()
+    edit_connection("C", account_id="998", show=heard.append)
+    assert "account 998 of customer 222" in heard[0]
+    edit_connection("C", account_id="111", show=heard.append)
+    assert ci.connect("C", agree=True).account_name == "Contoso EU"
+    with pytest.raises(ConnectionSetupError, match="no account 997"):
+        edit_connection("C", account_id="997", show=heard.append)
+    assert ci.open_workspace().connections["C"].account_id == "111"
 
 
 def test_a_name_opens_the_connection_that_exists() -> None:
