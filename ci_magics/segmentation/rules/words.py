@@ -126,9 +126,7 @@ def _next(text: str, place: int) -> tuple[Token, int]:
         return _quoted(text, place)
     if text[place] in _CURLY:
         straight = text.translate(_STRAIGHT)
-        raise unreadable(
-            text, place, f"{text[place]} is a typographic quote, as word processors insert it", f"Write {straight}."
-        )
+        raise unreadable(text, place, "curly quotes hold nothing together", f"Use straight quotes: {straight}.")
     for kind, pattern in (("symbol", _SYMBOL), ("word", _TIME), ("word", _WORD)):
         if found := pattern.match(text, place):
             return Token(kind, found.group(), place), found.end()
