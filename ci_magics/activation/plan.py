@@ -184,6 +184,7 @@ class Plan(Shown):
             "audiences": [
                 {name: getattr(each, name) for name in names}
                 | {"guards": [guard.code for guard in each.guards], "renewal": each.renewal}
+                | {"consent": each.consent.to_dict()}
                 for each in self.audiences
             ],
         }
@@ -193,7 +194,7 @@ class Plan(Shown):
         for each in self.audiences:
             counts = f"add {counted(each.adds)}, remove {counted(each.removes)}, unchanged {counted(each.unchanged)}"
             lines.append(f"  {each.action} audience '{each.audience}': {counts}, by {each.sends}")
-            lines += [f"    {each.renewal}"] if each.renewal else []
+            lines += [f"    {note}" for note in (each.renewal, each.consent_note and f"{each.consent_note}.") if note]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -204,7 +205,8 @@ class Plan(Shown):
         ]
         head = f"<div><b>{html.escape(self.destination)}</b></div>"
         title = f"<div>{html.escape(self._title())}</div>"
-        notes = "".join(f"<div>{html.escape(each.renewal)}</div>" for each in self.audiences if each.renewal)
+        said = [(each.renewal, each.consent_note and f"{each.consent_note}.") for each in self.audiences]
+        notes = "".join(f"<div>{html.escape(note)}</div>" for pair in said for note in pair if note)
         return f"{head}{self.verdict._repr_html_()}{title}{table(heads, rows) if rows else ''}{notes}"
 
     def _title(self) -> str:

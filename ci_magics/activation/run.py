@@ -62,6 +62,8 @@ class AudienceResult:
         When the segment was evaluated last, as 2026-11-01, if that was not for this run; empty otherwise.
     code, error_name
         The code of what stopped it, and Microsoft's symbolic name for it where Microsoft gave one.
+    consent
+        Who of the segment agreed, and who of them was sent, in words.
     tracking_ids
         For Microsoft's support.
     """
@@ -82,12 +84,14 @@ class AudienceResult:
     as_of: str = ""
     code: str = ""
     error_name: str = ""
+    consent: str = field(default="", repr=False)
     tracking_ids: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def notes(self) -> list[str]:
         """What a person should know about it, as sentences."""
-        return [each for each in (self.message, sent_as_of([self.as_of])) if each]
+        consent = f"{self.consent}." if self.consent else ""
+        return [each for each in (self.message, sent_as_of([self.as_of]), consent) if each]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AudienceResult:
@@ -162,7 +166,7 @@ class Run(Shown):
         """Return one row per audience."""
         import pandas as pd
 
-        names = [name for name in AudienceResult.__dataclass_fields__ if name != "tracking_ids"]
+        names = [name for name in AudienceResult.__dataclass_fields__ if name not in ("consent", "tracking_ids")]
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
     def rejected_rows(self) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.matching.consents import CountedConsent
 from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.coverage_html import coverage_html, coverage_pictures
 from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
@@ -22,13 +23,14 @@ from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked
 from ci_magics.matching.suppression import Suppression
+from ci_magics.segmentation.consent.document import SegmentConsent
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = (*INVALID, "duplicate", "suppressed")
+REASONS = (*INVALID, "duplicate", "suppressed", "refused", "no_consent")
 SMALLEST_SERVING = 300
 LARGEST_ORIGINAL = 500_000
 #: The summary has a type of its own: JupyterLab would show ``application/json`` instead of the picture.
@@ -64,6 +66,10 @@ class SegmentCoverage:
         Valid addresses that stand for having none, such as ``test@test.com``.
     mistyped
         Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
+    consent
+        Who agreed, as far as the segment knows.
+    consent_question
+        What has to be decided about consents before an export sends anything; empty where there is nothing.
     """
 
     name: str
@@ -85,11 +91,13 @@ class SegmentCoverage:
     remark: str = ""
     placeholders: int = 0
     mistyped: Mapping[str, int] = field(default_factory=dict)
+    consent: SegmentConsent | None = None
+    consent_question: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before sending."""
-        found = [self.remark] if self.remark else []
+        found = [each for each in (self.consent_question, self.remark) if each]
         if self.sendable < SMALLEST_SERVING:
             found.append(
                 f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only when "
@@ -226,6 +234,7 @@ def cover(
     earlier: Sequence[Reached] = (),
     remarks: Mapping[str, str] | None = None,
     suppressed: Mapping[str, Suppression | None] | None = None,
+    consents: Mapping[str, CountedConsent] | None = None,
     destination: str | None = None,
 ) -> Coverage:
     """Count what can be matched.
@@ -246,6 +255,8 @@ def cover(
         What else a person should know of a segment's audience, by segment name.
     suppressed
         Who of a segment must not be sent, by segment name.
+    consents
+        Who of a segment agreed, by segment name.
     destination
         Where an export would go.
 
@@ -257,7 +268,13 @@ def cover(
     require_normalization(normalization)
     scratch = scratch or Scratch()
     counted = {
-        name: count_profiles(each.profiles, normalization, scratch, (suppressed or {}).get(name))
+        name: count_profiles(
+            each.profiles,
+            normalization,
+            scratch,
+            (suppressed or {}).get(name),
+            consents[name].consenting if consents and name in consents else None,
+        )
         for name, each in matched.items()
     }
     segments = tuple(
@@ -268,6 +285,7 @@ def cover(
             (ledgers or {}).get(name),
             expected=expect(len(counted[name].hashes), earlier),
             remark=(remarks or {}).get(name, ""),
+            consent=(consents or {}).get(name),
         )
         for name, each in matched.items()
     )
@@ -282,6 +300,7 @@ def cover_one(
     *,
     expected: Expected | None = None,
     remark: str = "",
+    consent: CountedConsent | None = None,
 ) -> SegmentCoverage:
     """Return the numbers of one segment that was counted already."""
     new, gone, unchanged = _against(counted.hashes, ledger)
@@ -291,10 +310,15 @@ def cover_one(
         with_email=counted.rows - counted.reasons["missing"],
         valid=counted.valid,
         unique=counted.unique,
-        sendable=counted.unique - counted.suppressed,
+        sendable=counted.unique - counted.suppressed - counted.refused - counted.unconsented,
         hashes=len(counted.hashes),
         prehashed=counted.prehashed,
-        reasons={**counted.reasons, "duplicate": counted.valid - counted.unique, "suppressed": counted.suppressed},
+        reasons={
+            **counted.reasons,
+            "duplicate": counted.valid - counted.unique,
+            "suppressed": counted.suppressed,
+            **_without_consent(counted, consent),
+        },
         differs=counted.differs,
         new=new,
         gone=gone,
@@ -305,7 +329,16 @@ def cover_one(
         remark=remark,
         placeholders=counted.doubts.get(PLACEHOLDER, 0),
         mistyped={name: count for name, count in sorted(counted.doubts.items()) if name != PLACEHOLDER},
+        consent=consent.known if consent else None,
+        consent_question=consent.question if consent else "",
     )
+
+
+def _without_consent(counted: Counted, consent: CountedConsent | None) -> dict[str, int]:
+    """Return who is not sent for want of a consent; nothing where nothing is known of consents."""
+    if not (counted.refused or counted.unconsented or (consent and consent.known.known)):
+        return {}
+    return {"refused": counted.refused, "no_consent": counted.unconsented}
 
 
 def _against(hashes: HashList, ledger: HashList | None) -> tuple[int | None, int | None, int | None]:

@@ -40,6 +40,9 @@ def coverage_document(coverage: Coverage) -> dict[str, Any]:
 def _segment_rows(each: SegmentCoverage) -> Iterator[Row]:
     for name in _COUNTS:
         yield each.name, name, "count", getattr(each, name), each.rows
+    if each.consent is not None:
+        for name in ("consented", "refused", "unknown"):
+            yield each.name, name, "consent", getattr(each.consent, name), each.rows
     for reason, count in each.reasons.items():
         yield each.name, reason, "reason", count, each.rows
     yield each.name, PLACEHOLDER, "count", each.placeholders, each.rows
@@ -63,6 +66,7 @@ def _segment_document(each: SegmentCoverage) -> dict[str, Any]:
         "examples": {reason: list(examples) for reason, examples in each.examples.items()},
         **{name: getattr(each, name) for name in _AGAINST},
         "expected": expected and {"low": expected.low, "high": expected.high, "audiences": expected.audiences},
+        "consent": each.consent and each.consent.to_dict(),
         "domains": dict(each.domains),
         "placeholders": each.placeholders,
         "mistyped": dict(each.mistyped),

@@ -25,6 +25,8 @@ EXPLAINED = {
     "bad_domain": "not a domain after the @",
     "duplicate": "same address as another profile",
     "suppressed": "on the suppression list",
+    "refused": "refused marketing",
+    "no_consent": "no consent is known",
 }
 SHOWN_DOMAINS = 5
 
@@ -54,11 +56,13 @@ def top_domains(domains: Mapping[str, int], most: int = SHOWN_DOMAINS) -> dict[s
 
 
 def notes(each: SegmentCoverage) -> Iterator[str]:
-    """Yield what is said of the hashes themselves, in profiles."""
+    """Yield what is said of the hashes and of consents, in profiles."""
     if each.differs:
         yield f"With another hash under enhanced than under basic: {Share(each.differs, each.rows)}"
     if each.prehashed:
         yield f"Hashed already, by an unknown rule: {Share(each.prehashed, each.rows)}"
+    if each.consent is not None:
+        yield str(each.consent)
 
 
 def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:

@@ -53,7 +53,7 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
         raise ArgumentError(
             f"The column {key} identifies nobody.", "Name a column of texts, numbers or times.", code="not_a_key"
         )
-    columns = ProfileColumns.of(profiles.schema, email, key, ())
+    columns = ProfileColumns.of(profiles.schema, email, key, None)
     whole = pa.Table.from_batches([profiles]) if isinstance(profiles, pa.RecordBatch) else profiles
     batches = whole.select(columns.needed).combine_chunks().to_batches() or [_empty(whole.schema, columns)]
     return pa.concat_tables([_readable(match_batch(columns.profiles(batch)), key) for batch in batches])

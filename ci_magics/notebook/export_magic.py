@@ -7,7 +7,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic
-from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, NORMALIZATION, QUIET
+from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, EXPORT_CONSENT, NORMALIZATION, QUIET
 
 MODES = ("mirror", "add", "remove", "replace")
 COMMAND = Command(
@@ -32,8 +32,7 @@ COMMAND = Command(
         Option("--run", "run at once what was saved"),
         NORMALIZATION,
         Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
-        Option("--consent", "column that says who may be advertised to", value="COL", kind="column"),
-        Option("--ignore-consent", "send although a consent column was not used"),
+        *EXPORT_CONSENT,
         EXCLUDE,
         Option("--allow-empty", "go on with a segment that has nobody to send"),
         Option("--allow-shrink", "go on although more than half of the members would leave"),
@@ -62,7 +61,9 @@ def export(call: Call) -> Any:
     options |= {name: arguments.switch(name) for name in _SWITCHES}
     segments, to, exclude = call.segments(), call.connection("to"), call.excluded()
     with call.progress() as progress:
-        return ci.export(*segments, to=to, exclude=exclude, **options, progress=progress)
+        return ci.export(
+            *segments, to=to, exclude=exclude, consent_yes=arguments.all("consent_yes"), **options, progress=progress
+        )
 
 
 MAGIC = Magic(COMMAND, export)

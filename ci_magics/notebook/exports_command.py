@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ci_magics.activation.exports.names import EXPORT_VERBS
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.export_magic import MODES
-from ci_magics.notebook.shared_options import ACCOUNT, NORMALIZATION, QUIET
+from ci_magics.notebook.shared_options import ACCOUNT, EXPORT_CONSENT, NORMALIZATION, QUIET
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TIMES = (
@@ -30,8 +32,7 @@ EDITS = (
     Option("--scope", "edit: who can use a new audience", value="S", choices=("account", "customer")),
     NORMALIZATION,
     Option("--membership-days", "edit: 1 to 390, or -1 for no end", value="N", whole_number=True),
-    Option("--consent", "edit: column that says who may be advertised to", value="COL", kind="column"),
-    Option("--ignore-consent", "edit: send although a consent column was not used"),
+    *(replace(each, help=f"edit: {each.help}") for each in EXPORT_CONSENT),
     Option(
         "--exclude",
         "edit: segment whose people are not sent; may be repeated",

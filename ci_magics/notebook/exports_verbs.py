@@ -134,6 +134,8 @@ def _edit(errand: Errand) -> Any:
     }
     if "exclude" in arguments.options:
         choices["exclude"] = arguments.all("exclude")
+    if "consent_yes" in arguments.options:
+        choices["consent_yes"] = arguments.all("consent_yes")
     edited = ci.edit_export(
         errand.names[0], segments=arguments.all("segment"), without=arguments.all("without"), **choices
     )

@@ -89,6 +89,8 @@ def segment_from_insights(call: Call) -> Any:
         found,
         email=arguments.given("email"),
         key=arguments.given("key"),
+        consent=arguments.all("consent"),
+        consent_yes=arguments.all("consent_yes"),
         show=call.say,
         progress=ProgressLine(live=can_ask() and not call.quiet),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic
-from ci_magics.notebook.shared_options import EXCLUDE, NORMALIZATION, QUIET
+from ci_magics.notebook.shared_options import EXCLUDE, EXPORT_CONSENT, NORMALIZATION, QUIET
 
 COMMAND = Command(
     "%ci_preview",
@@ -18,6 +18,7 @@ COMMAND = Command(
         Option("--to", "connection: count also what is new there", value="NAME", kind="connection"),
         NORMALIZATION,
         EXCLUDE,
+        *EXPORT_CONSENT,
         QUIET,
     ),
 )
@@ -35,6 +36,9 @@ def preview(call: Call) -> Any:
         to=call.connection("to"),
         normalization=call.arguments.given("normalization") or call.settings.normalization,
         exclude=call.excluded(),
+        consent=call.arguments.given("consent"),
+        consent_yes=call.arguments.all("consent_yes"),
+        ignore_consent=call.arguments.switch("ignore_consent"),
     )
 
 

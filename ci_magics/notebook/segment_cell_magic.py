@@ -9,7 +9,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import frames_of, parameters_of
-from ci_magics.notebook.shared_options import OUTPUT, QUIET
+from ci_magics.notebook.shared_options import OUTPUT, QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
     "%%ci_segment",
@@ -19,6 +19,7 @@ COMMAND = Command(
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        *SEGMENT_CONSENT,
         Option("--database", "address or engine of the database that runs the query", value="URL"),
         OUTPUT,
         QUIET,
@@ -42,6 +43,8 @@ def segment_from_sql(call: Call) -> Any:
         database=database,
         email=arguments.given("email"),
         key=arguments.given("key"),
+        consent=arguments.all("consent"),
+        consent_yes=arguments.all("consent_yes"),
         show=call.say,
     )
 

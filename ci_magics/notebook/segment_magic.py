@@ -11,7 +11,7 @@ from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
 from ci_magics.notebook.names import frame_named, values_of
 from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
-from ci_magics.notebook.shared_options import QUIET
+from ci_magics.notebook.shared_options import QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
     "%ci_segment",
@@ -24,6 +24,7 @@ COMMAND = Command(
     (
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        *SEGMENT_CONSENT,
         Option("--where", "condition in SQL over the columns; $name is bound", value="SQL", kind="condition"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
@@ -68,6 +69,8 @@ def segment(call: Call) -> Any:
         rule=arguments.given("rule"),
         parameters=values_of(arguments.given("where"), arguments.given("rule"), call.variables),
         static=arguments.switch("static"),
+        consent=arguments.all("consent"),
+        consent_yes=arguments.all("consent_yes"),
         show=call.say,
     )
 

@@ -21,3 +21,24 @@ EXCLUDE = Option(
     repeatable=True,
     kind="segment",
 )
+CONSENT_YES = Option(
+    "--consent-yes",
+    "value of the consent column that means yes; may be repeated",
+    value="VALUE",
+    repeatable=True,
+)
+SEGMENT_CONSENT = (
+    Option(
+        "--consent",
+        "column that says who agreed or refused; may be repeated",
+        value="COL",
+        repeatable=True,
+        kind="column",
+    ),
+    CONSENT_YES,
+)
+EXPORT_CONSENT = (
+    Option("--consent", "column that says who agreed; only they are sent", value="COL", kind="column"),
+    CONSENT_YES,
+    Option("--ignore-consent", "send everybody, those who refused too; audited"),
+)

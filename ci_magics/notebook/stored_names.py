@@ -190,5 +190,5 @@ def _seen_in(workspace: Workspace) -> _Seen:
 
 
 def _columns_of(segment: SegmentRecord) -> list[str]:
-    known = (segment.definition.get("email"), segment.definition.get("key"), *segment.unused_consent)
+    known = (segment.definition.get("email"), segment.definition.get("key"), *segment.consent.get("columns", ()))
     return [column for column in known if column]

@@ -1,4 +1,4 @@
-"""Which column holds what: the e-mail address, the key, the consent."""
+"""Which column holds what: the e-mail address, the key."""
 
 from __future__ import annotations
 
@@ -29,22 +29,6 @@ _EMAIL_NAMES = frozenset(
 )
 #: Names of columns that identify a profile, best first.
 _KEY_NAMES = ("customerid", "contactid", "profileid", "userid", "memberid", "clientid", "accountid", "personid", "id")
-#: Names of columns that say whether somebody may be advertised to; those of the second set say the opposite.
-_CONSENT_NAMES = frozenset(
-    {
-        "marketingconsent",
-        "consent",
-        "emailconsent",
-        "marketingoptin",
-        "optin",
-        "emailoptin",
-        "allowemail",
-        "gdprconsent",
-    }
-)
-_OBJECTION_NAMES = frozenset(
-    {"donotbulkemail", "donotemail", "donotbulkpostalmail", "donotcontact", "optout", "emailoptout", "unsubscribed"}
-)
 _SHOWN = 30
 
 
@@ -102,11 +86,6 @@ def key_candidates(columns: Sequence[str]) -> list[str]:
     return [by_name[name] for name in _KEY_NAMES if name in by_name]
 
 
-def consent_columns(columns: Sequence[str]) -> list[str]:
-    """Return the columns that say whether somebody may be advertised to."""
-    return [column for column in columns if _fold(column) in _CONSENT_NAMES | _OBJECTION_NAMES]
-
-
 def same_key(one: str, other: str) -> bool:
     """Tell whether two key columns are the same one: their names differ in case, blanks and punctuation at most."""
     return one == other or (bool(_fold(one)) and _fold(one) == _fold(other))
@@ -124,11 +103,6 @@ def twins(names: Sequence[str]) -> tuple[str, str] | None:
             return seen[folded], name
         seen[folded] = name
     return None
-
-
-def is_objection(column: str) -> bool:
-    """Tell whether true in this column means: do not contact."""
-    return _fold(column) in _OBJECTION_NAMES
 
 
 def mentions(text: str | None, column: str) -> bool:

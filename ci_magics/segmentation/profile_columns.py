@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ci_magics.segmentation.consent.reading import STATE, Consents
 from ci_magics.segmentation.key_text import stored_key_type, stored_keys
 from ci_magics.segmentation.values import as_text
 
@@ -19,29 +19,33 @@ class ProfileColumns:
     ----------
     email, key
         The columns that hold the address and the identifier; without a key, profiles are numbered.
-    others
-        Columns that are kept under their own names.
+    consents
+        What tells who agreed; None where nothing does.
     schema
-        What comes out: ``key``, ``email`` and the others.
+        What comes out: ``key``, ``email``, and the state of the consent where there is one.
     """
 
     email: str
     key: str | None
-    others: tuple[str, ...]
+    consents: Consents | None
     schema: pa.Schema
 
     @classmethod
-    def of(cls, source: pa.Schema, email: str, key: str | None, others: Sequence[str]) -> ProfileColumns:
+    def of(cls, source: pa.Schema, email: str, key: str | None, consents: Consents | None) -> ProfileColumns:
         """Choose columns of a source by their names."""
         kept = pa.int64() if key is None else stored_key_type(source.field(key).type)
-        rest = [(each, source.field(each).type) for each in others]
-        schema = pa.schema([("key", kept), ("email", pa.large_string()), *rest])
-        return cls(email, key, tuple(others), schema)
+        state = [(STATE, pa.string())] if consents else []
+        schema = pa.schema([("key", kept), ("email", pa.large_string()), *state])
+        return cls(email, key, consents, schema)
 
     @property
     def needed(self) -> list[str]:
         """The columns of the source, each once."""
-        return list(dict.fromkeys([self.email, *([self.key] if self.key else []), *self.others]))
+        return list(dict.fromkeys([self.email, *([self.key] if self.key else []), *self._read]))
+
+    @property
+    def _read(self) -> tuple[str, ...]:
+        return self.consents.needed if self.consents else ()
 
     def profiles(self, batch: pa.RecordBatch, first: int = 1) -> pa.RecordBatch:
         """Return the profiles of some rows.
@@ -55,5 +59,5 @@ class ProfileColumns:
         """
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         keys = stored_keys(batch.column(self.key)) if self.key else numbers
-        parts = [keys, as_text(batch.column(self.email)), *(batch.column(each) for each in self.others)]
+        parts = [keys, as_text(batch.column(self.email)), *([self.consents.states(batch)] if self.consents else [])]
         return pa.RecordBatch.from_arrays(parts, schema=self.schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,13 +11,17 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError, refuse_address, without_addresses
 from ci_magics.segmentation.columns import (
-    consent_columns,
     find_email_column,
     key_candidates,
     list_columns,
-    mentions,
+    no_column,
     require_column,
 )
+from ci_magics.segmentation.consent.columns import status_columns
+from ci_magics.segmentation.consent.document import NOT_KNOWN, ConsentChoice, SegmentConsent
+from ci_magics.segmentation.consent.joining import join_back, tables_in, tables_of
+from ci_magics.segmentation.consent.reading import ConsentReading, Consents
+from ci_magics.segmentation.consent.values import speaks_of_subscriptions
 from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
@@ -28,6 +32,7 @@ from ci_magics.segmentation.sources import frames as any_frame
 from ci_magics.segmentation.sources import queries as sources
 from ci_magics.segmentation.sources.databases import Source, query_database
 from ci_magics.segmentation.sources.rows import Rows, repetition
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.segmentation.values import is_text
 from ci_magics.showing.html_table import fields_table
 from ci_magics.showing.numbers import counted
@@ -35,6 +40,10 @@ from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
 NO_KEY = "holds values that identify nobody"
+#: No list of states of a subscription is longer.
+_MOST_STATES = 50
+#: Nobody chose the columns of consents: the rule for headers finds them.
+FOUND = ConsentChoice()
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,8 @@ class Segment(Shown, Joinable):
         The condition or the query it was made with, if any.
     columns
         All columns of the source.
-    unused_consent
-        Columns that look like a consent and that neither the condition nor the query uses.
+    consent
+        What is known of who agreed; its counts are those of the segment that is kept.
     rule
         The text of the rule it was made with, if any.
     """
@@ -68,7 +77,7 @@ class Segment(Shown, Joinable):
     key: str
     where: str | None
     columns: tuple[str, ...] = field(repr=False)
-    unused_consent: tuple[str, ...] = ()
+    consent: SegmentConsent = NOT_KNOWN
     rule: str | None = None
 
     def as_node(self) -> Node:
@@ -79,17 +88,21 @@ class Segment(Shown, Joinable):
         made = without_addresses(self.where or self.rule or "")
         condition = f", where {made}" if made else ""
         profiles = f"{counted(self.rows)} profiles"
-        return f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}"
+        return (
+            f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}. {self.consent}"
+        )
 
     def _repr_html_(self) -> str:
         where, rule = without_addresses(self.where or ""), without_addresses(self.rule or "")
         fields = {"profiles": self.rows, "e-mail": self.email, "key": self.key, "where": where, "rule": rule}
+        fields["consent"] = str(self.consent)
         return fields_table(fields, title=f"Segment {self.name}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return its name, its size and how it was made."""
         made = {name: getattr(self, name) and without_addresses(getattr(self, name)) for name in ("where", "rule")}
-        return {"name": self.name, "rows": self.rows, "email": self.email, "key": self.key, **made}
+        known = {"name": self.name, "rows": self.rows, "email": self.email, "key": self.key}
+        return {**known, **made, "consent": self.consent.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class Profiles:
     segment
         What they belong to; its number of rows is not known before they are read.
     rows
-        Columns ``key`` and ``email``, and each unused consent column under its own name, one row per profile.
+        Columns ``key`` and ``email``, and the state of the consent where one is known, one row per profile.
     no_keys
         Columns that are named like a key and are none, each with the reason.
     """
@@ -122,7 +135,13 @@ class Profiles:
 
 
 def build_segment(
-    name: str, frame: Any, *, email: str | None = None, key: str | None = None, where: str | None = None
+    name: str,
+    frame: Any,
+    *,
+    email: str | None = None,
+    key: str | None = None,
+    where: str | None = None,
+    consent: ConsentChoice = FOUND,
 ) -> Profiles:
     """Build a segment from a frame.
 
@@ -136,6 +155,8 @@ def build_segment(
         Columns; found by their names when not given. Without a key column profiles are known by row number.
     where
         A condition in SQL over the frame's columns.
+    consent
+        Which columns say who agreed; the rule for headers finds them unless some were chosen.
 
     Raises
     ------
@@ -144,12 +165,9 @@ def build_segment(
     """
     require_name(name)
     columns = sources.columns_of(frame)
-    email_column = find_email_column(columns, email)
-    consents = [column for column in consent_columns(columns) if not mentions(where, column)]
-    candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    wanted = list(dict.fromkeys([email_column, *candidates, *consents]))
-    rows = sources.read_columns(frame, wanted, where)
-    return _profiles(name, rows, columns, email_column, key, candidates, consents, where)
+    wanted = _Wanted.of(columns, email, key, consent, _reader(frame))
+    rows = sources.read_columns(frame, wanted.read, where)
+    return _profiles(name, rows, wanted, where)
 
 
 def build_segment_from_rule(
@@ -160,15 +178,13 @@ def build_segment_from_rule(
     *,
     email: str | None = None,
     key: str | None = None,
+    consent: ConsentChoice = FOUND,
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
     require_name(name)
-    columns = sources.columns_of(frame)
-    email_column = find_email_column(columns, email)
-    consents = [column for column in consent_columns(columns) if column not in rule.columns]
-    candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    rows = read_rows(frame, list(dict.fromkeys([email_column, *candidates, *consents])), rule, given)
-    profiles = _profiles(name, rows, columns, email_column, key, candidates, consents, None)
+    wanted = _Wanted.of(sources.columns_of(frame), email, key, consent, _reader(frame))
+    rows = read_rows(frame, wanted.read, rule, given)
+    profiles = _profiles(name, rows, wanted, None)
     return replace(profiles, segment=replace(profiles.segment, rule=rule.text))
 
 
@@ -182,8 +198,35 @@ def build_segment_from_sql(
     database: Source | None = None,
     email: str | None = None,
     key: str | None = None,
+    consent: ConsentChoice = FOUND,
+    states: Iterable[tuple[str, Any, Any]] = (),
 ) -> Profiles:
-    """Build a segment from one SELECT over frames, files and earlier segments, or in a database; see `query`."""
+    """Build a segment from one SELECT over frames, files and earlier segments, or in a database; see `query`.
+
+    Who agreed is looked up in the tables that the query reads where its result does not say so.
+
+    Parameters
+    ----------
+    name, email, key, consent
+        As in `build_segment`.
+    sql
+        The query.
+    frames
+        Frames by the names that it uses.
+    earlier
+        Earlier segments by name, each as a table of its keys.
+    parameters
+        Values of its ``$name``.
+    database
+        What runs it; DuckDB over frames and files unless given.
+    states
+        Of the earlier segments that know who agreed: the name of the key, the keys, and the state of each.
+
+    Raises
+    ------
+    SegmentError
+        The query cannot be run, or a column cannot be used.
+    """
     require_name(name)
     if database is None:
         rows = sources.query(sql, frames, parameters or {}, earlier)
@@ -191,35 +234,127 @@ def build_segment_from_sql(
         rows = query_database(database, sql, parameters or {})
     columns = list(rows.schema.names)
     any_frame.require_different(columns, "query")
-    email_column = find_email_column(columns, email)
-    consents = [column for column in consent_columns(columns) if not mentions(sql, column)]
-    candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-    return _profiles(name, rows, columns, email_column, key, candidates, consents, sql.strip())
+    wanted = _Wanted.of(columns, email, key, consent, lambda _name: rows, sql_leaves_out=True)
+    chosen_elsewhere = consent.how == "chosen" and not set(consent.columns) <= set(columns)
+    if wanted.consents is not None and not chosen_elsewhere:
+        return _profiles(name, rows, wanted, sql.strip())
+    if database is None:
+        paths = [each for each in sources.referenced_tables(sql) if is_path(each)]
+        tables = tables_of(frames, paths)
+    else:
+        tables = tables_in(database, sql)
+
+    def joined(key_column: str | None) -> tuple[Consents | None, SegmentConsent]:
+        found, reading, lost = join_back(tables, consent, key=key_column, email=wanted.email, states=states)
+        if reading is None and consent.how == "chosen" and not lost:
+            raise no_column([*columns], consent.columns[0])
+        how = consent if reading is None or set(consent.columns) <= set(reading.needed) else FOUND
+        known = SegmentConsent.of(reading, how, lost=lost or (found is not None and reading is None))
+        return found or (ConsentReading(()) if lost else None), known
+
+    return _profiles(name, rows, wanted, sql.strip(), joined)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The columns of a source that a segment needs."""
+
+    columns: tuple[str, ...]
+    email: str
+    key: str | None
+    candidates: tuple[str, ...]
+    consents: Consents | None
+    consent: SegmentConsent
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[str],
+        email: str | None,
+        key: str | None,
+        choice: ConsentChoice,
+        rows_of: Callable[[str], Rows],
+        *,
+        sql_leaves_out: bool = False,
+    ) -> _Wanted:
+        email_column = find_email_column(columns, email)
+        candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
+        choice = fitting(choice, columns, required=not sql_leaves_out)
+        stated = [
+            each for each in status_columns(columns) if not choice.columns and _states_consent(rows_of(each), each)
+        ]
+        reading = choice.reading(columns, (email_column, key), stated)
+        if reading is None and choice.how == "chosen" and not sql_leaves_out:
+            raise SegmentError(
+                "No column looks like a consent, so the values that mean yes belong to none.",
+                f"Name the column: --consent COLUMN; the columns are {list_columns(columns)}.",
+                code="no_consent_column",
+            )
+        known = SegmentConsent.of(reading, choice)
+        return cls(tuple(columns), email_column, key, tuple(candidates), reading, known)
+
+    @property
+    def read(self) -> list[str]:
+        """The columns to read, each once."""
+        consents = self.consents.needed if self.consents else ()
+        return list(dict.fromkeys([self.email, *self.candidates, *consents]))
+
+
+def _reader(frame: Any) -> Callable[[str], Rows]:
+    return lambda name: sources.read_columns(frame, [name], None)
+
+
+def _states_consent(rows: Rows, column: str) -> bool:
+    """Tell whether all values of a column are words of subscriptions; a column of many values is not looked at."""
+    values: set[str] = set()
+    for batch in rows.read([column]):
+        part = batch.column(0)
+        if not is_text(part.type.value_type if pa.types.is_dictionary(part.type) else part.type):
+            return False
+        values.update(each for each in part.unique().to_pylist() if each is not None)
+        if len(values) > _MOST_STATES:
+            return False
+    return speaks_of_subscriptions(values)
+
+
+def fitting(choice: ConsentChoice, columns: Sequence[str], *, required: bool = True) -> ConsentChoice:
+    """Return a choice of consent columns as it fits a source: one that is only remembered may be of other columns.
+
+    Raises
+    ------
+    SegmentError
+        A column that was chosen now does not exist.
+    """
+    if set(choice.columns) <= set(columns):
+        return choice
+    if required and choice.how == "chosen":
+        for each in choice.columns:
+            require_column(columns, each)
+    return ConsentChoice(yes=choice.yes)
 
 
 def _profiles(
     name: str,
     rows: Rows,
-    columns: list[str],
-    email: str,
-    key: str | None,
-    candidates: list[str],
-    consents: list[str],
+    wanted: _Wanted,
     where: str | None,
+    look_up: Callable[[str | None], tuple[Consents | None, SegmentConsent]] | None = None,
 ) -> Profiles:
-    _require_text(rows, email, columns)
-    key_column, no_keys = _choose_key(rows, candidates, key)
+    columns = list(wanted.columns)
+    _require_text(rows, wanted.email, columns)
+    key_column, no_keys = _choose_key(rows, wanted.candidates, wanted.key)
+    consents, known = (wanted.consents, wanted.consent) if look_up is None else look_up(key_column)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
         rows=0,
-        email=email,
+        email=wanted.email,
         key=key_column or ROW_NUMBER,
         where=where,
-        columns=tuple(columns),
-        unused_consent=tuple(consents),
+        columns=wanted.columns,
+        consent=known,
     )
-    taken = ProfileColumns.of(rows.schema, email, key_column, consents)
+    taken = ProfileColumns.of(rows.schema, wanted.email, key_column, consents)
 
     def read(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         first = 1

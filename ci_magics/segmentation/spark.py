@@ -15,13 +15,22 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import consent_columns, find_email_column, key_candidates, mentions, require_column
+from ci_magics.segmentation.columns import find_email_column, key_candidates, require_column
 from ci_magics.segmentation.condition import Condition
+from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
 from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
 from ci_magics.segmentation.rules.condition import RuleCondition
-from ci_magics.segmentation.segment import NO_KEY, Segment, no_addresses, repeats, require_name
+from ci_magics.segmentation.segment import (
+    FOUND,
+    NO_KEY,
+    Segment,
+    fitting,
+    no_addresses,
+    repeats,
+    require_name,
+)
 from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -58,6 +67,7 @@ def build_spark_segment(
     key: str | None = None,
     where: str | None = None,
     rule: RuleCondition | None = None,
+    consent: ConsentChoice = FOUND,
 ) -> SparkProfiles:
     """Build a segment from a Spark DataFrame; no row of it comes here.
 
@@ -73,6 +83,8 @@ def build_spark_segment(
         A condition in DuckDB's SQL, as for every other frame; the executors evaluate it, batch by batch.
     rule
         Instead of that a rule, evaluated in the same way.
+    consent
+        Which columns say who agreed; the executors read them, and only the state of each profile leaves them.
 
     Raises
     ------
@@ -83,13 +95,14 @@ def build_spark_segment(
     names = column_names(frame)
     email_column = find_email_column(names, email)
     considered = rule.rule.columns if rule else ()
-    consents = [each for each in consent_columns(names) if not mentions(where, each) and each not in considered]
+    consent = fitting(consent, names)
+    consents = consent.reading(names, (email_column, key))
     candidates = [require_column(names, key)] if key is not None else key_candidates(names)
     for used in considered:
         require_column(names, used)
     with spark_errors():
         source = _Source(frame, tuple(names), rule or _condition(frame, where, names))
-        schema = source.schema([email_column, *candidates, *consents])
+        schema = source.schema([email_column, *candidates, *(consents.needed if consents else ())])
         _require_text(schema, email_column, names)
         if source.condition:
             source.condition.check(schema, names)
@@ -102,7 +115,7 @@ def build_spark_segment(
             key=key_column,
             where=where,
             columns=tuple(names),
-            unused_consent=tuple(consents),
+            consent=SegmentConsent.of(consents, consent),
             rule=rule.rule.text if rule else None,
         )
         taken = ProfileColumns.of(schema, email_column, key_column, consents)

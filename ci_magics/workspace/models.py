@@ -168,6 +168,8 @@ class SegmentRecord(Shown):
 
     Parameters
     ----------
+    consent
+        What is known of who agreed: a document of `segmentation.consent`.
     active
         Whether it is refreshed and exported.
     suppresses
@@ -181,7 +183,7 @@ class SegmentRecord(Shown):
     rows: int
     domains: dict[str, int]
     examples: dict[str, list[str]]
-    unused_consent: tuple[str, ...]
+    consent: dict[str, Any]
     created_by: str
     created_at: datetime
     active: bool = True
@@ -200,6 +202,33 @@ class SegmentRecord(Shown):
         """Return its name, its size, and what it is good for."""
         names = ("name", "rows", "is_dynamic", "active", "suppresses", "tags")
         return {name: plain(getattr(self, name)) for name in names}
+
+
+@dataclass(frozen=True)
+class ConsentChoiceRecord(Shown):
+    """Which columns of a source say who agreed, and which values mean yes, as somebody chose.
+
+    Parameters
+    ----------
+    source
+        The file, the table, or a mark of the names of a frame's columns.
+    document
+        The choice: a document of `segmentation.consent`.
+    """
+
+    id: str
+    source: str
+    document: dict[str, Any]
+    chosen_by: str
+    chosen_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The source."""
+        return self.source
+
+    def __repr__(self) -> str:
+        return f"Consent of {self.source}: {', '.join(self.document['columns'])}, chosen by {self.chosen_by}"
 
 
 @dataclass(frozen=True)

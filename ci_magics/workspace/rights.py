@@ -26,6 +26,7 @@ from ci_magics.workspace.transactions import at_one_moment, change
 CONTRIBUTED = frozenset(
     {
         "audiences",
+        "consent_choices",
         "export_runs",
         "exports",
         "file_chunks",

@@ -42,6 +42,7 @@ from ci_magics.workspace.models import (
     AudienceRecord,
     Connection,
     Consent,
+    ConsentChoiceRecord,
     PushRecord,
     RunRecord,
     SegmentCount,
@@ -111,6 +112,14 @@ class Workspace(Shown):
             word="segment",
             advice="Make one with %ci_segment NAME FRAME; %ci_segment --list lists them.",
             shows=("rows", "tags", "active"),
+        )
+        self.consent_choices = Shelf(
+            engine,
+            tables.consent_choices,
+            ConsentChoiceRecord,
+            word="choice of consent columns",
+            advice="Make one with %ci_segment NAME FRAME --consent COLUMN.",
+            order="source",
         )
         self.insights = Shelf(
             engine,

@@ -92,7 +92,7 @@ segments = Table(
     Column("rows", Integer, nullable=False),
     Column("domains", JSON, nullable=False),
     Column("examples", JSON, nullable=False),
-    Column("unused_consent", JSON, nullable=False),
+    Column("consent", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("suppresses", Boolean, nullable=False),
     Column("tags", JSON, nullable=False),
@@ -114,6 +114,16 @@ insights = Table(
     Column("known_segments", JSON, nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+consent_choices = Table(
+    "consent_choices",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("source", String(200), nullable=False, unique=True),
+    Column("document", JSON, nullable=False),
+    Column("chosen_by", String(200), nullable=False),
+    Column("chosen_at", UtcDateTime, nullable=False),
 )
 
 segment_counts = Table(

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import consent_columns, find_email_column, is_objection, key_candidates, mentions
+from ci_magics.segmentation.columns import find_email_column, key_candidates, mentions
 from ci_magics.segmentation.segment import build_segment
 
 
@@ -63,12 +63,6 @@ def test_keys_are_tried_best_first() -> None:
     assert key_candidates(["Id", "Name", "CONTACT ID", "customer_id"]) == ["customer_id", "CONTACT ID", "Id"]
 
 
-def test_consents_and_objections_are_seen() -> None:
-    columns = ["EMail", "doNotBulkEmail", "Marketing consent", "Consenting"]
-    assert consent_columns(columns) == ["doNotBulkEmail", "Marketing consent"]
-    assert [is_objection(column) for column in consent_columns(columns)] == [True, False]
-
-
 @pytest.mark.parametrize(
     ("condition", "uses"),
     [
@@ -83,8 +77,8 @@ def test_a_condition_uses_a_column_whatever_its_case(condition: str | None, *, u
     assert mentions(condition, "MarketingConsent") is uses
 
 
-def test_a_consent_that_the_condition_uses_is_not_reported() -> None:
+def test_of_a_consent_only_its_state_is_read_whatever_the_condition_uses() -> None:
     frame = pd.DataFrame({"email": ["a@contoso.com"], "MarketingConsent": [True], "OptIn": [True]})
     profiles = build_segment("S", frame, where="MarketingConsent")
-    assert profiles.segment.unused_consent == ("OptIn",)
-    assert profiles.rows.schema.names == ["key", "email", "OptIn"]
+    assert profiles.segment.consent.columns == ("MarketingConsent", "OptIn")
+    assert profiles.rows.schema.names == ["key", "email", "consent_state"]

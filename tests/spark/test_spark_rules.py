@@ -47,7 +47,7 @@ def test_a_rule_means_the_same_as_for_pandas(people: Any, workspace: Workspace, 
     keys = [workspace.snapshots.read(each.id)["key"].to_pylist() for each in (on_spark, here)]
     assert sorted(keys[0]) == keys[1] != []
     assert on_spark.rows == here.rows == len(keys[1])
-    assert (on_spark.rule, on_spark.unused_consent) == (here.rule, here.unused_consent)
+    assert (on_spark.rule, on_spark.consent) == (here.rule, here.consent)
 
 
 @pytest.mark.parametrize(

@@ -195,8 +195,8 @@ def test_columns_may_have_any_name(spark: Any, workspace: Workspace) -> None:
 def test_consent_columns_are_kept(spark: Any, workspace: Workspace) -> None:
     frame = contoso.people(4).assign(MarketingConsent=[True, False, None, True])
     made = ci.segment("Spark", spark.createDataFrame(frame.convert_dtypes()))
-    assert made.unused_consent == ("MarketingConsent",)
-    assert [row["MarketingConsent"] for row in kept(workspace, "Spark")] == [True, False, None, True]
+    assert made.consent.columns == ("MarketingConsent",)
+    assert [row["consent_state"] for row in kept(workspace, "Spark")] == ["y", "n", "-", "y"]
 
 
 def test_moments_are_compared_in_the_time_zone_of_the_session(spark: Any, workspace: Workspace) -> None:

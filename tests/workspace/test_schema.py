@@ -122,6 +122,13 @@ def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     assert len(workspace.pushes) == 0
 
 
+def test_consent_columns_of_an_early_segment_are_known_by_their_new_form(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
+        database.executescript(FIRST_VERSION.replace("'{}', '{}', '[]', 'eva'", """'{}', '{}', '["OptIn"]', 'eva'"""))
+    (segment,) = open_workspace(tmp_path).segments
+    assert segment.consent == {"columns": ["OptIn"], "in_old_form": True}
+
+
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_workspace_from_before_alembic_goes_on_where_it_was(engine: Engine, version: int) -> None:
     with engine.begin() as database:

@@ -23,7 +23,7 @@ SEGMENT = SegmentRecord(
     rows=3,
     domains={"contoso.com": 12},
     examples={"no_at": ["b•••"]},
-    unused_consent=("OptIn",),
+    consent={"columns": ["OptIn"]},
     created_by="ada",
     created_at=NOW,
 )

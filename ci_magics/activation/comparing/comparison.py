@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,8 +11,8 @@ from ci_magics.activation.comparing.verdict import Comparison, Side
 from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.exports.exports import export
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.planning.consent import decide, only_consenting
 from ci_magics.activation.planning.order import Order
-from ci_magics.activation.planning.planning import with_consent
 from ci_magics.activation.planning.previews import find_connection
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.status import status
@@ -36,6 +36,7 @@ def compare_normalizations(
     to: Connection | str,
     dry_run: bool = False,
     consent: str | None = None,
+    consent_yes: str | Sequence[str] | None = None,
     ignore_consent: bool = False,
     allow_shrink: bool = False,
     progress: Reporter = silent,
@@ -56,7 +57,7 @@ def compare_normalizations(
         The connection or its name.
     dry_run
         Plan and send nothing.
-    consent, ignore_consent, allow_shrink
+    consent, consent_yes, ignore_consent, allow_shrink
         As in `ci_magics.export`.
     progress
         Called while it runs.
@@ -79,11 +80,14 @@ def compare_normalizations(
     require(workspace, Verb.RUN_EXPORT, connection)  # also keeps what it takes, so a dry run is more than looking
     require_consents(connection)
     stored = stored_segment(workspace, segment)
-    halves = halves_of(with_consent(stored, Order(consent=consent)))
+    values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
+    order = Order(consent=consent, consent_yes=values, ignore_consent=ignore_consent)
+    halves = halves_of(only_consenting(stored, decide(workspace, stored, order)))
     _require_enough(stored, halves)
     asked: dict[str, Any] = {
         "to": connection,
         "consent": consent,
+        "consent_yes": values,
         "ignore_consent": ignore_consent,
         "allow_shrink": allow_shrink,
         "progress": progress,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.activation.segments.consents import consent_of, profile_schema
 from ci_magics.activation.segments.keeping import keep_segment
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError
@@ -76,8 +77,7 @@ def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Cal
             code="name_too_long",
         )
     record = stored.record
-    with workspace.snapshots.opened(record.id) as file:
-        schema = file.schema_arrow
+    schema = profile_schema(workspace, record)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=half.segment,
@@ -86,7 +86,7 @@ def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Cal
         key=record.definition["key"],
         where=f"half of '{record.name}' whose hash depends on the normalization",
         columns=tuple(schema.names),
-        unused_consent=record.unused_consent,
+        consent=consent_of(record),
     )
     profiles = MatchedBefore(schema, _chosen(stored, schema, half))
     return keep_segment(workspace, segment, profiles, f"it is a half of the segment '{record.name}'", show)

@@ -9,6 +9,7 @@ from ci_magics.activation.exports.exporting import chosen_segments, send_export
 from ci_magics.activation.exports.running import run_export
 from ci_magics.activation.exports.saving import save_export
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.planning.consent import remember_choice
 from ci_magics.activation.planning.order import Order, make_order
 from ci_magics.activation.planning.previews import find_connection
 from ci_magics.activation.progress import Reporter, silent
@@ -37,6 +38,7 @@ def export(
     normalization: str = "basic",
     membership_days: int | None = None,
     consent: str | None = None,
+    consent_yes: str | Sequence[str] | None = None,
     ignore_consent: bool = False,
     exclude: Sequence[Segment | str] = (),
     allow_empty: bool = False,
@@ -80,9 +82,12 @@ def export(
         How long a member stays without being sent again: 1 to 390 days, or -1 for ever. A new audience gets -1
         unless told, an existing one keeps what it has.
     consent
-        A column that says whether somebody may be advertised to: only those are sent.
+        A column of the segment that says who agreed: only those who did are sent, and the choice is remembered for
+        the segment's source.
+    consent_yes
+        Values of it that mean yes although the rule for values does not know them; all others then mean no.
     ignore_consent
-        Send although a column looks like a consent and was not used.
+        Send everybody, those who refused too; it holds for this export only, and the audit says who did it.
     exclude
         Segments whose people are not sent, by key and by hash; those who are in the audience already leave it. The
         workspace's suppression segment is always excluded.
@@ -147,6 +152,7 @@ def export(
         customer_id=customer_id,
         account_id=account_id,
         consent=consent,
+        consent_yes=consent_yes,
         ignore_consent=ignore_consent,
         exclude=[stored_segment(workspace, each).record.name for each in exclude],
         allow_empty=allow_empty,
@@ -157,6 +163,8 @@ def export(
         return _dry_run(workspace, to, segments, email, order, show)
     stored = chosen_segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
+    for each in stored:
+        remember_choice(workspace, each, order)
     if save is not None:
         kept = save_export(workspace, save, connection, stored, email, order, show)
         return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept

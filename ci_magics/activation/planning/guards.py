@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ci_magics.activation.planning.changes import Changes
+from ci_magics.activation.planning.consent import Decision
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.target import Target
 from ci_magics.activation.segments.segments import StoredSegment
@@ -13,7 +14,7 @@ from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
 from ci_magics.matching.hash_sets import shared
-from ci_magics.segmentation.columns import list_columns, quoted
+from ci_magics.segmentation.columns import quoted
 from ci_magics.showing.numbers import counted
 
 
@@ -45,22 +46,22 @@ class Guard:
 
 
 def find_guards(
-    stored: StoredSegment, counted: Counted, target: Target, order: Order, changes: Changes
+    stored: StoredSegment, counted: Counted, target: Target, order: Order, changes: Changes, consent: Decision
 ) -> tuple[Guard, ...]:
     """Return what was found about one audience, what stops first."""
     found = [
-        *segment_guards(stored, counted, order),
+        *segment_guards(stored, counted, order, consent),
         *_about_target(target, order),
         *_about_size(stored.record.name, target, order, changes),
     ]
     return tuple(sorted(found, key=lambda each: not each.stops))
 
 
-def segment_guards(stored: StoredSegment, counted: Counted, order: Order) -> list[Guard]:
+def segment_guards(stored: StoredSegment, counted: Counted, order: Order, consent: Decision) -> list[Guard]:
     """Return what was found about a segment alone, which can be said without asking Microsoft."""
     name = stored.record.name
     numbers = cover_one(name, stored.matched, counted)
-    return [*_about_state(stored), *_about_consent(stored, order), *_about_segment(name, numbers, order)]
+    return [*_about_state(stored), *_about_consent(stored, consent), *_about_segment(name, numbers, order)]
 
 
 def require_disjoint(changes: Changes) -> None:
@@ -96,15 +97,11 @@ def _about_state(stored: StoredSegment) -> Iterator[Guard]:
         )
 
 
-def _about_consent(stored: StoredSegment, order: Order) -> Iterator[Guard]:
-    unused = list(stored.record.unused_consent)
-    if unused and order.consent is None and not order.ignore_consent:
-        yield Guard(
-            "consent_not_used",
-            f"The segment '{stored.record.name}' has a column that looks like a consent and was not used: "
-            f"{list_columns(unused)}.",
-            f"Send only those who consented with --consent {quoted(unused[0])}, or say --ignore-consent.",
-        )
+def _about_consent(stored: StoredSegment, consent: Decision) -> Iterator[Guard]:
+    asked = consent.asks()
+    if asked:
+        found, next_step = asked
+        yield Guard("consent_not_used", f"Nothing of '{stored.record.name}' is sent yet. {found}", next_step)
 
 
 def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterator[Guard]:

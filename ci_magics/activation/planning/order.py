@@ -35,8 +35,8 @@ class Order(BaseModel):
         Who can use a new audience.
     customer_id, account_id
         Instead of the connection's.
-    consent, ignore_consent
-        The column that decides who is sent, or that none does.
+    consent, consent_yes, ignore_consent
+        The column that decides who is sent, values of it that mean yes, or that none decides.
     exclude
         Segments whose people are not sent.
     allow_empty, allow_shrink, allow_mixed
@@ -53,6 +53,7 @@ class Order(BaseModel):
     customer_id: str | None = None
     account_id: str | None = None
     consent: str | None = None
+    consent_yes: tuple[str, ...] = ()
     ignore_consent: bool = False
     exclude: tuple[str, ...] = ()
     allow_empty: bool = False
@@ -71,6 +72,7 @@ def make_order(
     customer_id: str | None,
     account_id: str | None,
     consent: str | None,
+    consent_yes: str | Sequence[str] | None = None,
     ignore_consent: bool,
     exclude: Sequence[str],
     allow_empty: bool,
@@ -104,6 +106,7 @@ def make_order(
         customer_id=ids.customer,
         account_id=ids.account,
         consent=consent,
+        consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
         ignore_consent=ignore_consent,
         exclude=tuple(exclude),
         allow_empty=allow_empty,

@@ -15,6 +15,7 @@ from ci_magics.activation.planning.target import version_now
 from ci_magics.activation.planning.verdict import Finding, Verdict, finding_of
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
+from ci_magics.segmentation.consent.document import NOT_KNOWN, SegmentConsent
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
@@ -41,6 +42,8 @@ class AudiencePlan(BaseModel):
         A short mark of what is sent.
     renewal
         Why members are sent again, as a sentence; empty where only the difference is sent.
+    consent, consent_note
+        Who agreed, and who of them is sent, in words.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +61,8 @@ class AudiencePlan(BaseModel):
     ledger_version: str | None
     digest: str
     renewal: str = ""
+    consent: SegmentConsent = NOT_KNOWN
+    consent_note: str = ""
 
     @property
     def action(self) -> str:
@@ -195,6 +200,8 @@ def _audience_plan(work: Work, order: Order) -> AudiencePlan:
         ledger_version=target.version,
         digest=changes.digest,
         renewal=changes.renewal,
+        consent=work.consent.known,
+        consent_note=work.consent.note,
     )
 
 

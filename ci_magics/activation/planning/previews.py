@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ci_magics.activation.planning.account_view import AccountView, view_account
+from ci_magics.activation.planning.consent import decide
 from ci_magics.activation.planning.ledger import LedgerLostError, read_ledger
+from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import suppression_for
 from ci_magics.activation.planning.unmet import unmet_exclusions
 from ci_magics.activation.segments.segments import stored_segment
@@ -24,6 +26,9 @@ def preview(
     to: Connection | str | None = None,
     normalization: str = "basic",
     exclude: Sequence[Segment | str] = (),
+    consent: str | None = None,
+    consent_yes: str | Sequence[str] | None = None,
+    ignore_consent: bool = False,
     workspace: Workspace | None = None,
 ) -> Coverage:
     """Show how many profiles can be matched, and for each reason how many cannot.
@@ -38,6 +43,8 @@ def preview(
         ``basic``, ``enhanced`` or ``both``.
     exclude
         Segments whose people would not be sent; those of the workspace's suppression segment never are.
+    consent, consent_yes, ignore_consent
+        As in `ci_magics.export`.
     workspace
         Where the segments are; the default one unless given.
 
@@ -54,6 +61,12 @@ def preview(
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
     excluded = [stored_segment(workspace, each).record.name for each in exclude]
     suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
+    order = Order(
+        consent=consent,
+        consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
+        ignore_consent=ignore_consent,
+    )
+    consents = {name: decide(workspace, each, order).counted for name, each in stored.items()}
     account = view_account(workspace, connection) if connection else None
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
     coverage = cover(
@@ -61,6 +74,7 @@ def preview(
         normalization=normalization,
         scratch=Scratch(workspace.scratch),
         suppressed=suppressed,
+        consents=consents,
         ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
         earlier=account.reached(normalization) if account else (),
         remarks={name: remark for name, (_ledger, remark) in held.items()},

@@ -57,7 +57,7 @@ def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[st
 
 
 def all_held_back(suppression: Suppression | None, counted: Counted) -> HashList:
-    """Return every hash that must not be in the audience: those of the lists, and of profiles found by their key."""
+    """Return every hash that must not be in the audience: on a list, of a profile found by its key, or that refused."""
     if suppression is None:
-        return NOTHING
+        return HashList.of(counted.held_back) if len(counted.held_back) else NOTHING
     return HashList.of(unique(np.concatenate([suppression.hashes, counted.held_back])))

@@ -177,8 +177,8 @@ def _note(
 ) -> RunRecord:
     """Write down how an audience stands, and with the last one that the run is finished: together or not at all."""
     results = [*record.results]
-    as_of = results[push.number].get("as_of", "")
-    results[push.number] = replace(result, as_of=as_of).document()
+    earlier = AudienceResult.from_document(results[push.number])
+    results[push.number] = replace(result, as_of=earlier.as_of, consent=earlier.consent).document()
     left = [each for each in workspace.pushes.where(run_id=record.id, finished=False) if each.id != push.id]
     is_done = push.finished and not left
     status = overall([each["status"] for each in results])

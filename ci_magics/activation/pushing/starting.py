@@ -158,6 +158,7 @@ def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord)
         adds=sum(each.adds for each in document.audiences),
         removes=sum(each.removes for each in document.audiences),
         overridden=overridden,
+        consent=[f"{each.segment}: {each.consent_note}" for each in document.audiences],
     )
 
 
@@ -173,9 +174,9 @@ def _at_first(work: Work, guard: Guard | None, old: Mapping[str, datetime]) -> A
     as_of = f"{at:%Y-%m-%d}" if at else ""
     names = (work.stored.record.name, work.target.name, work.target.id)
     if guard is not None:
-        return AudienceResult(*names, SKIPPED, message=str(guard))
+        return AudienceResult(*names, SKIPPED, message=str(guard), consent=work.consent.note)
     unsent = len(work.changes.adds) + len(work.changes.removes)
-    return AudienceResult(*names, RUNNING, unsent=unsent, as_of=as_of)
+    return AudienceResult(*names, RUNNING, unsent=unsent, as_of=as_of, consent=work.consent.note)
 
 
 def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import operator
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 import pyarrow as pa
 
+from ci_magics.activation.segments.consents import consent_of, profile_batches, profile_schema, states_by_key
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.ruling import require_key
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.consent.document import SegmentConsent
+from ci_magics.segmentation.consent.joining import one_each
+from ci_magics.segmentation.consent.reading import STATE
+from ci_magics.segmentation.consent.values import SILENT
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Member, Node, Not
@@ -48,7 +53,7 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
         key=records[0].definition["key"],
         where=None,
         columns=(),
-        unused_consent=tuple(dict.fromkeys(column for each in records for column in each.unused_consent)),
+        consent=_consent(records),
         rule=rule.text,
     )
     return segment, schema
@@ -72,14 +77,15 @@ def profiles_of_segments(
     """
     records = records_of(workspace, rule)
     sets = {each.segment: each for each in key_sets(workspace, records)}
+    known = _states(workspace, records)
     for number, record in enumerate(records):
-        for batch in workspace.snapshots.batches(record.id, workspace.snapshots.columns(record.id)):
+        for batch in profile_batches(workspace, record, profile_schema(workspace, record).names):
             inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
             met |= {name for name, found in inside.items() if name != record.name and name not in met and found.any()}
             chosen = _fulfilled(rule.root, inside)
             for earlier in records[:number]:
                 chosen &= ~inside[earlier.name]
-            yield _shaped(batch.filter(chosen.to_arrow()), schema)
+            yield _shaped(_with_state(batch.filter(chosen.to_arrow()), known), schema)
 
 
 def records_of(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
@@ -118,15 +124,52 @@ _JOINS: Mapping[Join, Callable[[pl.Series, pl.Series], pl.Series]] = {
 
 def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema:
     """Return the columns that the profiles of several segments have together; keys of several types become text."""
-    schemas = [workspace.snapshots.schema(record.id) for record in records]
+    schemas = [profile_schema(workspace, record) for record in records]
     fields = {each.name: each for schema in reversed(schemas) for each in schema}
     kinds = {schema.field("key").type for schema in schemas}
     fields["key"] = pa.field("key", kinds.pop() if len(kinds) == 1 else pa.string())
     return pa.schema([fields[name] for name in dict.fromkeys(each.name for schema in schemas for each in schema)])
 
 
+def _consent(records: Sequence[SegmentRecord]) -> SegmentConsent:
+    """Return what a segment of several knows of who agreed, before anything is counted."""
+    parts = [consent_of(each) for each in records]
+    known = [each for each in parts if each.known]
+    return SegmentConsent(
+        columns=_each_once(each.columns for each in known),
+        refusals=_each_once(each.refusals for each in known),
+        how="chosen" if known and all(each.decided for each in known) else "found",
+        yes=_each_once(each.yes for each in known),
+        lost=bool(known) and not any(each.columns for each in known),
+        sources=_each_once(each.sources for each in known),
+    )
+
+
+def _each_once(parts: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for part in parts for one in part))
+
+
+def _states(workspace: Workspace, records: Sequence[SegmentRecord]) -> pl.DataFrame | None:
+    """Return what the segments say of each key together: one refusal refuses; None where none says anything."""
+    if len(records) == 1:
+        return None
+    parts = [known for each in records if (known := states_by_key(workspace, each)) is not None]
+    return one_each(pl.concat(parts)) if parts else None
+
+
+def _with_state(batch: pa.RecordBatch, known: pl.DataFrame | None) -> pa.RecordBatch:
+    """Return profiles with the state that all segments together say."""
+    if known is None:
+        return batch
+    keys = pl.Series("key", pl.from_arrow(key_text(batch.column("key")))).to_frame()
+    found = keys.join(known, on="key", how="left", maintain_order="left")["state"].fill_null(SILENT)
+    states = found.to_arrow().cast(pa.string())
+    place = batch.schema.get_field_index(STATE)
+    return batch.append_column(STATE, states) if place < 0 else batch.set_column(place, STATE, states)
+
+
 def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch in the columns of all segments; a consent that a segment knows nothing of is not given."""
+    """Return a batch in the columns of all segments; what an older segment does not know is empty."""
     names = set(batch.schema.names)
     arrays = [_column(batch, each) if each.name in names else pa.nulls(batch.num_rows, each.type) for each in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

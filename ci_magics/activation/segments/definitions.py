@@ -30,7 +30,7 @@ class Definition(BaseModel):
         ``segments`` alone, or a segment of Customer ``insights``.
     source
         The path, the query, the name of the segment there, or nothing.
-    email, key, where, rule
+    email, key, where, rule, consent, consent_yes
         As they were asked for.
     parameters
         Values of ``$name`` in the query.
@@ -48,6 +48,8 @@ class Definition(BaseModel):
     key: str | None = None
     where: str | None = None
     rule: str | None = None
+    consent: tuple[str, ...] = ()
+    consent_yes: tuple[str, ...] = ()
     parameters: dict[str, Value] = {}
     database: str | None = None
     instance: str | None = None
@@ -76,6 +78,8 @@ def _define(frame: Any, wanted: Wanted) -> Definition | str:
         return "it was made as a snapshot"
     rule = wanted.rule.text if wanted.rule else None
     asked: dict[str, Any] = {"email": wanted.email, "key": wanted.key, "where": wanted.where, "rule": rule}
+    if wanted.consent.how == "chosen":
+        asked |= {"consent": wanted.consent.columns, "consent_yes": wanted.consent.yes}
     if frame is None:
         return Definition(kind="segments", **asked)
     if is_path(frame):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.verbs import note_count
 from ci_magics.clock import present
 from ci_magics.errors import without_people
 from ci_magics.matching.passing import Passing
+from ci_magics.segmentation.consent.document import StateCounter
+from ci_magics.segmentation.consent.reading import STATE
+from ci_magics.segmentation.consent.values import SILENT, UNREADABLE
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.showing.numbers import counted
@@ -44,7 +48,7 @@ def keep_segment(
     """
     seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
     workspace.snapshots.write_parts(segment.id, passing.schema, map(seen.noted, passing.batches()))
-    segment = replace(segment, rows=seen.rows)
+    segment = replace(segment, rows=seen.rows, consent=segment.consent.with_counts(seen.states))
     record = SegmentRecord(
         id=segment.id,
         name=segment.name,
@@ -53,7 +57,7 @@ def keep_segment(
         rows=segment.rows,
         domains=passing.domains(),
         examples=passing.examples(),
-        unused_consent=segment.unused_consent,
+        consent=segment.consent.model_dump(mode="json"),
         created_by=workspace.user,
         created_at=present(),
     )
@@ -68,7 +72,13 @@ def keep_segment(
             f"The segment '{segment.name}' was replaced: {counted(earlier.rows)} profiles before, "
             f"{counted(segment.rows)} now."
         )
-    workspace.audit.note(Verb.MAKE_SEGMENT, segment.name, profiles=segment.rows, replaced=earlier is not None)
+    workspace.audit.note(
+        Verb.MAKE_SEGMENT,
+        segment.name,
+        profiles=segment.rows,
+        replaced=earlier is not None,
+        consent=str(segment.consent),
+    )
     return segment
 
 
@@ -77,7 +87,7 @@ def _in_place_of(workspace: Workspace, earlier: SegmentRecord | None, made: Segm
     if earlier is None:
         return made
     if earlier.fingerprint == made.fingerprint and workspace.snapshots.exists(earlier.id):
-        return replace(earlier, definition=made.definition)
+        return replace(earlier, definition=made.definition, consent=made.consent)
     return replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
 
 
@@ -95,6 +105,7 @@ class _Seen:
 
     def __init__(self, segment: Segment) -> None:
         self.rows = 0
+        self._states = StateCounter()
         definition = (segment.name, segment.email, segment.key, segment.where, segment.rule)
         self._mark = hashlib.sha256(repr(definition).encode())
 
@@ -105,10 +116,33 @@ class _Seen:
     def _digest(self) -> hashlib._Hash:
         return self._mark
 
+    @property
+    def states(self) -> Mapping[str, int]:
+        """How many profiles have each state of consent; all are unknown where the segment has none."""
+        return self._states.counts or {SILENT: self.rows}
+
     def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Take a batch into account, and return it as it is kept."""
+        batch = self._with_few_words(batch)
         self.rows += batch.num_rows
-        self._mark.update(batch.serialize())
+        self._marked(batch)
         return batch
+
+    def _marked(self, batch: pa.RecordBatch) -> None:
+        self._mark.update(batch.serialize())
+
+    def _with_few_words(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Count the states of consent; of values that nobody explained, only the first few are kept."""
+        if STATE not in batch.schema.names:
+            return batch
+        column = batch.column(STATE)
+        found = pc.value_counts(column)
+        replaced = self._states.counted(found.field("values").to_pylist(), found.field("counts").to_pylist())
+        if not replaced:
+            return batch
+        known = pa.array(list(replaced), column.type)
+        kept = pc.if_else(pc.is_in(column, known), pa.scalar(UNREADABLE, column.type), column)
+        return batch.set_column(batch.schema.get_field_index(STATE), STATE, kept)
 
 
 class _SeenInAnyOrder(_Seen):
@@ -123,10 +157,8 @@ class _SeenInAnyOrder(_Seen):
         mark.update(str(self._sum).encode())
         return mark
 
-    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        self.rows += batch.num_rows
+    def _marked(self, batch: pa.RecordBatch) -> None:
         with sandbox() as database:
             database.register("batch", pa.Table.from_batches([batch]))
             added = database.sql("SELECT sum(hash(batch)::HUGEINT)::VARCHAR AS added FROM batch").to_arrow_table()
         self._sum += int(added["added"][0].as_py() or 0)
-        return batch

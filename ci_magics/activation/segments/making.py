@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
+from ci_magics.activation.segments.consents import states_by_key
 from ci_magics.activation.segments.ruling import circumstances, require_only_a_rule, today
 from ci_magics.activation.segments.unmet import unmet_among_segments, unmet_in_frame
 from ci_magics.activation.segments.wanted import Wanted
@@ -85,7 +86,9 @@ def _on_spark(name: str, frame: Any, wanted: Wanted) -> SparkProfiles:
     if wanted.rule is not None:
         require_only_a_rule(frame, wanted.where)
         rule = RuleCondition(wanted.rule, today())
-    return build_spark_segment(name, frame, email=wanted.email, key=wanted.key, where=wanted.where, rule=rule)
+    return build_spark_segment(
+        name, frame, email=wanted.email, key=wanted.key, where=wanted.where, rule=rule, consent=wanted.consent
+    )
 
 
 def _circumstances(workspace: Workspace, frame: Any, wanted: Wanted) -> Circumstances | None:
@@ -97,9 +100,9 @@ def _circumstances(workspace: Workspace, frame: Any, wanted: Wanted) -> Circumst
 def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted, given: Circumstances | None) -> Profiles:
     email, key = wanted.email, wanted.key
     if wanted.rule is not None and given is not None:
-        return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key)
+        return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key, consent=wanted.consent)
     if not isinstance(frame, str) or is_path(frame):
-        return build_segment(name, frame, email=email, key=key, where=wanted.where)
+        return build_segment(name, frame, email=email, key=key, where=wanted.where, consent=wanted.consent)
     if wanted.where is not None:
         raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
     return build_segment_from_sql(
@@ -111,7 +114,18 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted, given: Ci
         database=wanted.database,
         email=email,
         key=key,
+        consent=wanted.consent,
+        states=() if wanted.database else _states_of_earlier(workspace, frame, wanted.frames),
     )
+
+
+def _states_of_earlier(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Return key column, keys and states of the earlier segments that a query reads and that know who agreed."""
+    for name in referenced_tables(sql) - frames.keys():
+        record = workspace.segments.get(name)
+        known = states_by_key(workspace, record) if record is not None else None
+        if record is not None and known is not None:
+            yield record.definition["key"], known["key"].to_arrow(), known["state"]
 
 
 def _earlier_segments(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> dict[str, pa.Table]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.segments.consents import (
+    choice_for,
+    insights_source,
+    old_reading,
+    remember,
+    sources_of,
+    state_batches,
+)
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.segments.cycles import require_no_cycle
 from ci_magics.activation.segments.definitions import Definition, define
@@ -18,6 +26,8 @@ from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
+from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.parameters import bound
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.segment import (
@@ -43,22 +53,28 @@ class StoredProfiles:
         How many there are, those left out counted.
     keep
         Says of a batch which of its profiles count; None for all. The column that it needs.
+    reading
+        Reads the state of consent from an early snapshot, which holds the columns themselves.
     """
 
     files: Files
     name: str
     rows: int
     keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None
+    reading: ConsentReading | None = None
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Return some columns of those that count; one that an older segment does not have is left out."""
         if self.keep is None:
-            yield from self.files.batches(self.name, columns)
+            yield from self._read(columns)
             return
         column, is_kept = self.keep
-        for batch in self.files.batches(self.name, [*columns, column]):
-            kept = batch.filter(is_kept(batch.column(batch.num_columns - 1)))
+        for batch in self._read(list(dict.fromkeys([*columns, column]))):
+            kept = batch.filter(is_kept(batch.column(column)))
             yield kept.select([each for each in columns if each in kept.schema.names])
+
+    def _read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return state_batches(self.files, self.name, self.reading, columns)
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,8 @@ def segment(
     parameters: Mapping[str, Any] | None = None,
     database: Source | None = None,
     static: bool = False,
+    consent: str | Sequence[str] | None = None,
+    consent_yes: str | Sequence[str] | None = None,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
     progress: Reporter = silent,
@@ -122,6 +140,11 @@ def segment(
         Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
     static
         Keep it as it is now, although it could be evaluated again.
+    consent
+        The column, or columns, that say who agreed or who refused; otherwise what was chosen for the same source
+        before, else the columns whose headers say so. Once they are chosen, only those who agreed are sent.
+    consent_yes
+        Values that mean yes although the rule for values does not know them.
     workspace
         Where to keep it; the default one unless given.
     show
@@ -142,7 +165,12 @@ def segment(
         from ci_magics.activation.segments.customer_insights.keeping import keep_insights
 
         refuse_conditions(where, rule)
-        return keep_insights(workspace, name, frame, email=email, key=key, show=show, progress=progress)
+        there = (insights_source(frame.source.record.name),)
+        choice = choice_for(workspace, there, consent, consent_yes)
+        kept = keep_insights(workspace, name, frame, email=email, key=key, consent=choice, show=show, progress=progress)
+        return _with_choice(workspace, kept, there, choice, show)
+    sources = sources_of(workspace, frame, frames or {}, database)
+    choice = choice_for(workspace, sources, consent, consent_yes)
     wanted = Wanted(
         email=email,
         key=key,
@@ -152,12 +180,27 @@ def segment(
         parameters=parameters or {},
         database=database,
         static=static,
+        consent=choice,
     )
     if database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
     with made(workspace, name, frame, wanted, show) as (built, passing):
-        return keep_segment(workspace, built, passing, definition, show)
+        built = replace(built, consent=built.consent.model_copy(update={"sources": sources}))
+        kept = keep_segment(workspace, built, passing, definition, show)
+    return _with_choice(workspace, kept, sources, choice, show)
+
+
+def _with_choice(
+    workspace: Workspace, kept: Segment, sources: Sequence[str], choice: ConsentChoice, show: Callable[[str], None]
+) -> Segment:
+    """Remember what was chosen, and ask for the values that nobody explained."""
+    known = kept.consent
+    if choice.how == "chosen":
+        remember(workspace, sources, ConsentChoice(columns=known.columns, yes=known.yes, how="chosen"))
+    if known.asked:
+        show(f"{question(known)} {answer(known)}")
+    return kept
 
 
 def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
@@ -211,6 +254,8 @@ def _made_again(workspace: Workspace, name: str, kept: Definition, show: Callabl
         key=kept.key,
         where=kept.where,
         rule=kept.rule,
+        consent=kept.consent,
+        consent_yes=kept.consent_yes,
         parameters=kept.parameters,
         database=kept.database,
         workspace=workspace,
@@ -239,7 +284,8 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
             "Make it a segment first: %ci_segment NAME df.",
             code="not_a_segment",
         )
-    profiles = StoredProfiles(workspace.snapshots, record.id, workspace.snapshots.rows(record.id))
+    rows, reading = workspace.snapshots.rows(record.id), old_reading(record)
+    profiles = StoredProfiles(workspace.snapshots, record.id, rows, reading=reading)
     return StoredSegment(record, Matched(profiles, record.domains, record.examples))
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.segment import FOUND
 from ci_magics.segmentation.sources.databases import Source
 
 
@@ -22,3 +24,4 @@ class Wanted:
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     database: Source | None = field(default=None, repr=False)
     static: bool = False
+    consent: ConsentChoice = FOUND

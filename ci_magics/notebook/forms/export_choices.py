@@ -13,6 +13,7 @@ from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.planning.order import MODES
 from ci_magics.activation.run import Run
+from ci_magics.activation.segments.consents import consent_of
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
@@ -24,6 +25,7 @@ from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 EVERYBODY = ""
+AS_CHOSEN = "(as chosen)"
 _MODES = {
     "mirror": "mirror: the audience becomes the segment",
     "add": "add: only add these people",
@@ -95,13 +97,19 @@ class ExportChoices:
         self.segments_changed()
 
     def segments_changed(self) -> None:
-        """Offer the consent columns that all chosen segments have left; the safe choice comes first."""
+        """Offer who is sent where the consents of the segments have to be decided; the safe choice comes first."""
         records = self._chosen()
-        unused = [set(each.unused_consent) for each in records]
-        needed = set().union(*unused)
-        common = [each for each in (records[0].unused_consent if records else ()) if all(each in one for one in unused)]
-        choices: list[tuple[str, Any]] = [(f"Only profiles with {each}", each) for each in common]
-        choices += [("All profiles: consent is settled elsewhere", EVERYBODY)] if needed else []
+        known = [consent_of(each) for each in records]
+        undecided = [each for each in known if each.known and (each.refused + each.unknown or not each.consented)]
+        common = [each for each in (known[0].columns if known else ()) if all(each in one.columns for one in known)]
+        asked = list(dict.fromkeys(value for each in known for value in each.asked))
+        choices: list[tuple[str, Any]] = []
+        if undecided and common:
+            choices += [(f"Only profiles whose {common[0]} is '{each}'", f"={each}") for each in asked]
+            choices += [(f"Only profiles that agreed by {each}", each) for each in ([] if asked else common)]
+        elif undecided and all(each.decided for each in undecided):
+            choices += [("Only profiles that agreed, as chosen for their sources", AS_CHOSEN)]
+        choices += [("All profiles, those who refused too", EVERYBODY)] if undecided else []
         offer(self.consent, choices)
         show(self.consent, bool(choices))
         emails = sorted({each.definition["email"] for each in records})
@@ -115,14 +123,17 @@ class ExportChoices:
         ArgumentError
             Something typed is not possible.
         """
-        consent = self.consent.value
+        consent = self.consent.value or ""
+        explained = consent.startswith("=")
+        column = None if explained or consent == AS_CHOSEN else consent or None
         return {
             "mode": None if self.mode.value == "mirror" else self.mode.value,
             "audience": self.audience.value.strip() or None,
             "scope": None if self.scope.value == "account" else self.scope.value,
             "normalization": None if self.normalization.value == "basic" else self.normalization.value,
             "membership_days": _days(self.membership.value),
-            "consent": consent or None,
+            "consent": column,
+            "consent_yes": [consent[1:]] if explained else [],
             "ignore_consent": consent == EVERYBODY and bool(self.consent.options),
             "exclude": list(self.exclude.value),
             "allow_empty": self.allow_empty.value,

@@ -165,7 +165,8 @@ class SegmentForm(Form):
         fields = self._fields
         self.lay_out(
             fields.name, fields.source, fields.path, fields.instance, fields.there,
-            self.look_up_button, fields.email, fields.key, self._rule_place, self.total,
+            self.look_up_button, fields.email, fields.key, fields.consent, fields.consent_yes,
+            self._rule_place, self.total,
             self.text_view, fields.keep, row(self.save_button, self.code_button),
         )  # fmt: skip
 
@@ -188,7 +189,8 @@ class SegmentForm(Form):
     def _watch(self) -> None:
         self._fields.source.observe(lambda _change: self._source_changed(), names="value")
         self._fields.path.observe(lambda _change: self._source_changed(), names="value")
-        for name in ("name", "email", "key", "keep", "instance", "from_insights"):
+        self._fields.consent.observe(lambda _change: self._consent_changed(), names="value")
+        for name in ("name", "email", "key", "consent", "consent_yes", "keep", "instance", "from_insights"):
             self.fields[name].observe(lambda _change: self._changed(), names="value")
 
     def _source_changed(self) -> None:
@@ -205,6 +207,11 @@ class SegmentForm(Form):
         show(self.look_up_button, there)
         self._building = False
         self._changed()
+
+    def _consent_changed(self) -> None:
+        """Offer the values of another consent column."""
+        if not self._building:
+            handled(self, lambda: self._fields.consent_changed(self._source))
 
     def _open_source(self) -> None:
         self.say("")

@@ -9,7 +9,9 @@ import ipywidgets as widgets
 
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import dropdown, entry, offer, show
+from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
+from ci_magics.segmentation.consent.columns import consent_columns
 from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.showing.numbers import counted
 
@@ -39,6 +41,8 @@ class SegmentFields:
         self.there = dropdown("Segment there", [], "there")
         self.email = dropdown("E-mail column", [], "email")
         self.key = dropdown("Key column", [], "key")
+        self.consent = dropdown("Consent", [], "consent")
+        self.consent_yes = Picker("Values that mean yes", "consent-yes", empty="All values are understood.")
         self.keep = dropdown("Keep it", [], "keep")
         self.note = widgets.HTML()
 
@@ -52,6 +56,8 @@ class SegmentFields:
             "from_insights": self.there,
             "email": self.email,
             "key": self.key,
+            "consent": self.consent,
+            "consent_yes": self.consent_yes,
             "keep": self.keep,
         }
 
@@ -118,13 +124,34 @@ class SegmentFields:
         offer(self.key, [(found, _FOUND), *((column, column) for column in columns)])
         for field in (self.email, self.key):
             show(field, source is not None)
+        self._offer_consent(source)
         self._offer_ways()
+
+    def _offer_consent(self, source: SegmentSource | None) -> None:
+        """Offer the columns that may say who agreed: those found by their names first."""
+        columns = source.columns if source else []
+        named = [each.name for each in consent_columns(columns)]
+        found = f"found by name: {', '.join(named)}" if named else "no column says who agreed"
+        others = [each for each in columns if each not in (self.email.value, self.key.value)]
+        offer(self.consent, [(found, _FOUND), *((each, each) for each in dict.fromkeys([*named, *others]))])
+        show(self.consent, source is not None)
+        self.consent_changed(source)
+
+    def consent_changed(self, source: SegmentSource | None) -> None:
+        """Offer the few values of the consent column that the rule for values does not know."""
+        named = [each.name for each in consent_columns(source.columns)] if source else []
+        chosen = [self.consent.value] if self.consent.value else named
+        values = [each for column in chosen for each in (source.consent_values(column) if source else [])]
+        self.consent_yes.options = [(each, each) for each in dict.fromkeys(values)]
+        show(self.consent_yes, bool(values))
 
     def arguments(self) -> dict[str, Any]:
         """Return what the public function takes beside name, frame and rule."""
         return {
             "email": self.email.value if self.source.value not in (SEGMENTS, INSIGHTS) else None,
             "key": self.key.value or None,
+            "consent": self.consent.value or None if self.source.value not in (SEGMENTS, INSIGHTS) else None,
+            "consent_yes": list(self.consent_yes.value),
             "static": self.keep.value == "static" and self.source.value in (FILES, SEGMENTS),
         }
 

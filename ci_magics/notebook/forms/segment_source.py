@@ -6,8 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow.compute as pc
+
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import find_email_column, key_candidates
+from ci_magics.segmentation.consent.columns import consent_column
+from ci_magics.segmentation.consent.document import MOST_ASKED
+from ci_magics.segmentation.consent.reading import ConsentReading
+from ci_magics.segmentation.consent.values import ASKED, PLAIN, UNREADABLE
 from ci_magics.segmentation.rules.choices import FIRST_ROWS, value_choices
 from ci_magics.segmentation.rules.counter import RuleCounter
 from ci_magics.segmentation.rules.kinds import Kind, types_of
@@ -38,6 +44,7 @@ class SegmentSource:
         self.counter = RuleCounter(frame)
         self._kinds: dict[str, Kind] = {}
         self._choices: dict[str, list[Any]] = {}
+        self._asked: dict[str, list[str]] = {}
 
     @property
     def email(self) -> str | None:
@@ -65,6 +72,25 @@ class SegmentSource:
             private = any(isinstance(each, str) and _ADDRESS.search(each) for each in found)
             self._choices[column] = [] if private else found
         return self._choices[column]
+
+    def consent_values(self, column: str) -> list[str]:
+        """Return the few values of a consent column that the rule does not know; none where one looks like an address.
+
+        All rows are looked at.
+        """
+        if column not in self._asked:
+            self._asked[column] = _values_to_explain(self.frame, column)
+        return self._asked[column]
+
+
+def _values_to_explain(frame: Any, column: str) -> list[str]:
+    reading = ConsentReading((consent_column(column),))
+    found: set[str] = set()
+    for batch in read_columns(frame, [column], None).read([column]):
+        found.update(pc.unique(reading.states(batch)).to_pylist())
+        if UNREADABLE in found or len(found) > MOST_ASKED + len(PLAIN):
+            return []
+    return sorted(each[len(ASKED) :] for each in found if each.startswith(ASKED))
 
 
 def frames_to_choose(variables: Mapping[str, Any]) -> dict[str, Any]:

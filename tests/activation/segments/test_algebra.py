@@ -69,7 +69,7 @@ def test_a_consent_that_one_segment_lacks_is_not_given(emulator: RunningEmulator
     connect()
     frame = pl.DataFrame({"Id": ["a", "b"], "EMail": ["a@contoso.com", "b@contoso.com"], "OptIn": [True, False]})
     both = ci.segment("Both", ci.segment("One", frame) | made("Two", {3}))
-    assert both.unused_consent == ("OptIn",)
+    assert both.consent.columns == ("OptIn",)
     export(both, consent="OptIn")
     assert emulator.members("Both") == {hash_of("a@contoso.com")}
 

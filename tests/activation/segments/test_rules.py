@@ -49,8 +49,8 @@ def test_a_rule_may_be_a_tree_and_other_words_for_it_change_nothing(workspace: W
 
 def test_a_consent_that_the_rule_uses_is_used(workspace: Workspace) -> None:
     assert workspace is not None
-    assert ci.segment("A", PEOPLE, rule="TotalSpend > 500").unused_consent == ("OptOut",)
-    assert ci.segment("B", PEOPLE, rule="not OptOut = true").unused_consent == ()
+    assert ci.segment("A", PEOPLE, rule="TotalSpend > 500").consent.columns == ("OptOut",)
+    assert ci.segment("B", PEOPLE, rule="not OptOut = true").consent.columns == ("OptOut",)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ import pyarrow as pa
 from ci_magics.errors import SegmentError
 from ci_magics.microsoft.dataverse import PREFIX
 from ci_magics.microsoft.insights_values import CUSTOMER_ID, Entity
-from ci_magics.segmentation.columns import consent_columns, find_email_column, list_columns, quoted, require_column
+from ci_magics.segmentation.columns import find_email_column, list_columns, quoted, require_column
+from ci_magics.segmentation.consent.document import ConsentChoice
+from ci_magics.segmentation.consent.reading import ConsentReading
+from ci_magics.segmentation.segment import FOUND, fitting
 from ci_magics.segmentation.sources.records import record_schema
 
 
@@ -22,7 +25,7 @@ class InsightsColumns:
     email
         The attribute with the address.
     consents
-        Attributes that say whether somebody may be advertised to.
+        What reads who agreed from some attributes; None where there are none.
     all
         Every attribute of the unified profile, in the order of its files.
     schema
@@ -30,7 +33,7 @@ class InsightsColumns:
     """
 
     email: str
-    consents: tuple[str, ...]
+    consents: ConsentReading | None
     all: tuple[str, ...]
     schema: pa.Schema
 
@@ -45,7 +48,7 @@ class InsightsColumns:
         return [f"{PREFIX}{name.lower()}" for name in self.names]
 
 
-def choose_columns(entity: Entity, email: str | None) -> InsightsColumns:
+def choose_columns(entity: Entity, email: str | None, consent: ConsentChoice = FOUND) -> InsightsColumns:
     """Choose the columns by what they mean.
 
     Parameters
@@ -69,9 +72,9 @@ def choose_columns(entity: Entity, email: str | None) -> InsightsColumns:
             code="no_key",
         )
     address = require_column(names, email) if email is not None else _by_meaning(entity, names)
-    kinds = {each.name: each.type == "boolean" for each in entity.attributes}
-    consents = tuple(each for each in consent_columns(names) if each not in (address, CUSTOMER_ID))
-    schema = record_schema({CUSTOMER_ID: False, address: False, **{each: kinds[each] for each in consents}})
+    consents = fitting(consent, names).reading(names, (address, CUSTOMER_ID))
+    others = [each for each in consents.needed if each not in (address, CUSTOMER_ID)] if consents else []
+    schema = record_schema(dict.fromkeys([CUSTOMER_ID, address, *others], False))
     return InsightsColumns(address, consents, tuple(names), schema)
 
 

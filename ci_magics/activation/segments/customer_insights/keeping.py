@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.segments.consents import insights_source
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns, choose_columns
 from ci_magics.activation.segments.customer_insights.complete import require_count, require_unchanged
 from ci_magics.activation.segments.customer_insights.reading import each_once
@@ -21,8 +22,9 @@ from ci_magics.errors import ArgumentError
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.insights_values import CUSTOMER_ID
+from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.segment import Segment, require_name
+from ci_magics.segmentation.segment import FOUND, Segment, fitting, require_name
 from ci_magics.workspace.store import Workspace
 
 
@@ -55,6 +57,7 @@ def keep_insights(
     *,
     email: str | None,
     key: str | None,
+    consent: ConsentChoice = FOUND,
     show: Callable[[str], None],
     progress: Reporter = silent,
 ) -> Segment:
@@ -74,6 +77,8 @@ def keep_insights(
         The attribute with the address; found by what it means unless given.
     key
         ``CustomerId`` or nothing.
+    consent
+        Which attributes say who agreed.
     show
         Called with sentences about how fresh and how complete the members are.
     progress
@@ -93,7 +98,7 @@ def keep_insights(
     for sentence in wanted.freshness():
         show(sentence)
     source = wanted.source
-    columns = choose_columns(source.services.insights.entity(source.record.instance_id), email)
+    columns = choose_columns(source.services.insights.entity(source.record.instance_id), email, consent)
     via = _chosen_via(wanted)
     taken = ProfileColumns.of(columns.schema, columns.email, CUSTOMER_ID, columns.consents)
     kept = matched_schema(taken.schema)
@@ -112,11 +117,20 @@ def keep_insights(
             key=CUSTOMER_ID,
             where=None,
             columns=columns.all,
-            unused_consent=columns.consents,
+            consent=SegmentConsent.of(columns.consents, fitting(consent, columns.all)).model_copy(
+                update={"sources": (insights_source(source.record.name),)}
+            ),
         )
         passing = InsightsPassing(reading.schema, via == "rest", batches, reading.remembered())
+        chosen = consent if consent.how == "chosen" else FOUND
         definition = Definition(
-            kind="insights", source=wanted.name, email=email, instance=source.record.name, via=wanted.via
+            kind="insights",
+            source=wanted.name,
+            email=email,
+            consent=chosen.columns,
+            consent_yes=chosen.yes,
+            instance=source.record.name,
+            via=wanted.via,
         )
         segment = keep_segment(workspace, made, passing, definition, show)
         reading.clear()
@@ -137,4 +151,5 @@ def _identity(wanted: InsightsSegment, via: str, columns: InsightsColumns) -> di
         "members": wanted.members,
         "via": via,
         "columns": columns.names,
+        "consent_yes": list(columns.consents.agreed) if columns.consents else [],
     }

@@ -46,10 +46,11 @@ def test_a_profile_without_its_key_is_refused() -> None:
         choose_columns(entity(NAME), None)
 
 
-def test_consents_are_asked_for_and_keep_their_truth() -> None:
+def test_consents_are_asked_for_as_they_are_written() -> None:
     columns = choose_columns(
         entity(KEY, ("EMail", "Edm.String", "IdentityServiceEmail"), ("donotBulkEmail", "Edm.Boolean", ""), NAME), None
     )
-    assert columns.consents == ("donotBulkEmail",)
-    assert columns.schema.field("donotBulkEmail").type == pa.bool_()
+    assert columns.consents is not None
+    assert columns.consents.needed == ("donotBulkEmail",)
+    assert columns.schema.field("donotBulkEmail").type == pa.large_string()
     assert columns.all == ("CustomerId", "EMail", "donotBulkEmail", "FullName")

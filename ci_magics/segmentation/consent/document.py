@@ -1,0 +1,199 @@
+"""What is known of the consents of a segment's people, as it is kept with the segment, its plans and its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent_column, consent_columns
+from ci_magics.segmentation.consent.reading import ConsentReading
+from ci_magics.segmentation.consent.values import AGREES, ASKED, REFUSES, SILENT, UNREADABLE
+from ci_magics.showing.numbers import counted
+
+#: ``found`` by the rule for headers, ``chosen`` by a person, ``remembered`` from the last choice for the same source.
+How = Literal["found", "chosen", "remembered"]
+#: So many different values that nobody explained are kept for the question what they mean.
+MOST_ASKED = 20
+
+
+class ConsentChoice(BaseModel):
+    """Which columns say who agreed, and which values mean yes: what a person chose, once for each source.
+
+    Parameters
+    ----------
+    columns
+        The columns; empty where the rule for headers finds them.
+    yes
+        Values that mean yes although the rule for values does not know them.
+    how
+        Who chose.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: tuple[str, ...] = ()
+    yes: tuple[str, ...] = ()
+    how: How = "found"
+
+    def reading(
+        self, names: Sequence[str], apart: Iterable[str | None] = (), stated: Iterable[str] = ()
+    ) -> ConsentReading | None:
+        """Return how the consents of a source are read; None where it has none.
+
+        Parameters
+        ----------
+        names
+            Its columns.
+        apart
+            Columns that hold something else: the address, the key.
+        stated
+            Columns whose values say that they are consents although their headers do not.
+        """
+        if self.columns:
+            return ConsentReading(tuple(map(consent_column, self.columns)), self.yes)
+        taken = set(apart)
+        found = tuple(consent_columns([each for each in names if each not in taken]))
+        found += tuple(map(consent_column, stated))
+        return ConsentReading(found, self.yes) if found else None
+
+
+class SegmentConsent(BaseModel):
+    """The consents of a segment's people. Counts are profiles.
+
+    Parameters
+    ----------
+    columns, refusals
+        Where they were read, and which of these columns say who refused.
+    how
+        Who chose the columns.
+    yes
+        Values that somebody said to mean yes.
+    lost
+        Whether the source says who agreed, but the segment's people could not be found there.
+    sources
+        What the choice is remembered by.
+    consented, refused, unknown
+        How many agreed; how many refused; of how many nothing is known, or is not yet decided.
+    blank
+        Of how many nothing is said; they are among the unknown.
+    asked
+        How many have each value that nobody explained; they are among the unknown.
+    in_old_form
+        Whether the snapshot holds the columns themselves, as early versions kept them, and nothing is counted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    how: How = "found"
+    yes: tuple[str, ...] = ()
+    lost: bool = False
+    sources: tuple[str, ...] = ()
+    consented: int = 0
+    refused: int = 0
+    unknown: int = 0
+    blank: int = 0
+    asked: dict[str, int] = {}
+    in_old_form: bool = False
+
+    @classmethod
+    def of(cls, reading: ConsentReading | None, choice: ConsentChoice, *, lost: bool = False) -> SegmentConsent:
+        """Return what is known before anything was counted."""
+        if reading is None:
+            return cls(lost=lost)
+        columns: tuple[ConsentColumn, ...] = reading.columns
+        refusals = tuple(each.name for each in columns if each.sense is Sense.REFUSAL)
+        return cls(columns=reading.needed, refusals=refusals, how=choice.how, yes=reading.agreed, lost=lost)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything says who agreed."""
+        return bool(self.columns) or self.lost
+
+    @property
+    def decided(self) -> bool:
+        """Whether a person chose the columns, now or earlier: then only those who agreed are sent."""
+        return bool(self.columns) and self.how != "found"
+
+    def with_counts(self, counts: Mapping[str, int]) -> SegmentConsent:
+        """Return it with how many profiles have each state."""
+        words = [(state[len(ASKED) :], count) for state, count in counts.items() if state.startswith(ASKED)]
+        asked = dict(sorted(words, key=lambda each: (-each[1], each[0])))
+        consented, refused = counts.get(AGREES, 0), counts.get(REFUSES, 0)
+        unknown, blank = sum(counts.values()) - consented - refused, counts.get(SILENT, 0)
+        return self.model_copy(
+            update={"consented": consented, "refused": refused, "unknown": unknown, "blank": blank, "asked": asked}
+        )
+
+    @property
+    def origin(self) -> str:
+        """Where the consents were read, in words."""
+        if not self.columns:
+            return ""
+        told = f", where {', '.join(self.yes)} means yes" if self.yes else ""
+        remembered = ", as chosen before" if self.how == "remembered" else ""
+        return f"{', '.join(self.columns)}{told}{remembered}"
+
+    def __str__(self) -> str:
+        if not self.known:
+            return "Consent not known: no column says who agreed"
+        numbers = (
+            f"{counted(self.consented)} consented, {counted(self.refused)} refused, {counted(self.unknown)} unknown"
+        )
+        if not self.columns:
+            return f"Consent not known: the source says who agreed, and these profiles were not found in it ({numbers})"
+        return f"Consent by {self.origin}: {numbers}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the columns and the counts."""
+        return {
+            "columns": list(self.columns),
+            "chosen": self.how,
+            "yes": list(self.yes),
+            "consented": self.consented,
+            "refused": self.refused,
+            "unknown": self.unknown,
+            "not_understood": dict(self.asked),
+        }
+
+
+def question(known: SegmentConsent) -> str:
+    """Say which values nobody has explained."""
+    values = ", ".join(f"'{value}' ({counted(count)})" for value, count in known.asked.items())
+    return f"What these values of {', '.join(known.columns)} mean is not known: {values}."
+
+
+def answer(known: SegmentConsent) -> str:
+    """Say how to explain them."""
+    value = next(iter(known.asked), "VALUE")
+    quoted = f'"{value}"' if " " in value else value
+    return f"Name those that mean yes: --consent-yes {quoted}; all others then mean no."
+
+
+#: Nothing says who agreed.
+NOT_KNOWN = SegmentConsent()
+
+
+class StateCounter:
+    """Count states while they pass by, and keep the words among them few."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._words: set[str] = set()
+
+    def counted(self, states: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:
+        """Take the states of a batch into account, and return those that are replaced, and by what."""
+        replaced: dict[str, str] = {}
+        for state, number in zip(states, numbers, strict=True):
+            kept = state
+            if state.startswith(ASKED) and state not in self._words:
+                if len(self._words) < MOST_ASKED:
+                    self._words.add(state)
+                else:
+                    kept = replaced[state] = UNREADABLE
+            self.counts[kept] += number
+        return replaced

@@ -1,0 +1,173 @@
+"""One state for each profile, read from the consent columns of its row, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ci_magics.segmentation.consent.columns import ConsentColumn, Sense
+from ci_magics.segmentation.consent.values import (
+    AGREES,
+    ASKED,
+    REFUSES,
+    SILENT,
+    UNCLEAR,
+    UNREADABLE,
+    folded_value,
+    state_of,
+)
+
+#: The column of the snapshot that holds the state; the values themselves are never kept.
+STATE = "consent_state"
+#: From so many different values on, a column is looked at for moments by Arrow first: it may have one for each row; and
+#: of those that nobody explained no more are kept.
+_MOST_WORDS = 64
+#: So many different values are read one by one; what is beyond is no list of choices.
+_MOST = 20_000
+_ISO_MOMENT = (
+    r"^\s*(18|19|20|21)\d\d-(0\d|1[0-2])-([0-2]\d|3[01])([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?)?\s*$"
+)
+#: So many combinations of states are listed whether they occur or not.
+_COMBINATIONS = 4096
+_Codes = npt.NDArray[np.int32]
+
+
+class Consents(Protocol):
+    """What tells who agreed; small enough to travel to where the rows are."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of the source that it reads."""
+        ...
+
+    def states(self, batch: pa.RecordBatch) -> pa.Array:
+        """Return the state of each row: `values.AGREES`, `values.REFUSES` and so on, as text."""
+        ...
+
+
+@dataclass(frozen=True)
+class ConsentReading:
+    """Consent columns of the rows themselves.
+
+    One column is read by `values.state_of`. Of several, one refusal refuses. Otherwise agreement has to come from the
+    columns that speak of e-mail, where there are none from those that speak of no channel, and where there are only
+    columns of refusals, from one of these that says that nobody refused.
+
+    Parameters
+    ----------
+    columns
+        The columns, and what their headers mean.
+    agreed
+        Values that somebody said to agree, as they were written.
+    """
+
+    columns: tuple[ConsentColumn, ...]
+    agreed: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of the source that it reads."""
+        return tuple(each.name for each in self.columns)
+
+    def states(self, batch: pa.RecordBatch) -> pa.Array:
+        """Return the state of each row."""
+        agreed = frozenset(map(folded_value, self.agreed))
+        together = np.zeros(batch.num_rows, np.int32)
+        known: list[tuple[str, ...]] = [()]
+        for column in self.columns:
+            codes, states = _coded(batch.column(column.name), column, agreed)
+            known = [(*before, state) for before in known for state in states]
+            together = together * np.int32(len(states)) + codes
+            if len(known) > _COMBINATIONS:  # several columns with many words
+                pairs, together = np.unique(together, return_inverse=True)
+                known, together = [known[pair] for pair in pairs.tolist()], together.reshape(-1).astype(np.int32)
+        return pa.array([self.combined(each) for each in known], pa.string()).take(pa.array(together))
+
+    def combined(self, states: Sequence[str]) -> str:
+        """Return the state of a profile from those of its columns."""
+        if REFUSES in states:
+            return REFUSES
+        asked = next((each for each in states if each == UNREADABLE or each.startswith(ASKED)), None)
+        if asked is not None:
+            return asked
+        consents = [each for each in self.columns if each.sense is Sense.CONSENT]
+        tier = [each for each in consents if each.email] or consents or list(self.columns)
+        said = {state for column, state in zip(self.columns, states, strict=True) if column in tier}
+        return next((each for each in (AGREES, UNCLEAR) if each in said), SILENT)
+
+
+def _coded(values: pa.Array, column: ConsentColumn, agreed: frozenset[str]) -> tuple[_Codes, list[str]]:
+    """Return a number for each row, and the state that each number stands for, each state once."""
+    empty = _empty(column, agreed)
+    kind = values.type
+    if pa.types.is_null(kind):
+        return np.zeros(len(values), np.int32), [empty]
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        present = values.is_valid().to_numpy(zero_copy_only=False)
+        return present.astype(np.int32), [empty, _happened(column)]
+    if pa.types.is_boolean(kind):
+        codes = values.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) + 1
+        states = [empty, _state("false", column, agreed), _state("true", column, agreed)]
+    else:
+        encoded = _as_text(values).dictionary_encode()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
+        states = [empty, *_states(encoded.dictionary, column, agreed)]
+    different = list(dict.fromkeys(states))
+    number = np.array([different.index(each) for each in states], np.int32)
+    return number[codes], different
+
+
+def _as_text(values: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    try:
+        return values.cast(pa.large_string())
+    except pa.ArrowException:  # lists of channels, say, or bytes of another encoding
+        return pa.array([_written(each) for each in values.to_pylist()], pa.large_string())
+
+
+def _written(value: object) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return None if value is None else str(value)
+
+
+def _states(values: pa.Array, column: ConsentColumn, agreed: frozenset[str]) -> list[str]:
+    """Return the states of different values."""
+    if len(values) <= _MOST_WORDS or agreed:
+        return [_state(each, column, agreed) for each in values.to_pylist()]
+    moments = pc.match_substring_regex(values, _ISO_MOMENT).to_pylist()
+    left, states, happened = _MOST, [], _happened(column)
+    words: set[str] = set()
+    for value, is_moment in zip(values.to_pylist(), moments, strict=True):
+        state = happened if is_moment else _state(value, column, agreed) if left else UNREADABLE
+        left -= not is_moment and left > 0
+        if state.startswith(ASKED) and len(words) >= _MOST_WORDS and state not in words:
+            state = UNREADABLE
+        words.add(state)
+        states.append(state)
+    return states
+
+
+def _state(value: str, column: ConsentColumn, agreed: frozenset[str]) -> str:
+    said = state_of(value, column, agreed)
+    return _empty(column, agreed) if said == SILENT else said
+
+
+def _empty(column: ConsentColumn, agreed: frozenset[str]) -> str:
+    """Return what an empty value says: of a moment of refusal, that nobody refused."""
+    if folded_value("") in agreed or (column.dated and column.sense is Sense.REFUSAL):
+        return AGREES
+    return SILENT
+
+
+def _happened(column: ConsentColumn) -> str:
+    return AGREES if column.sense is Sense.CONSENT else REFUSES
