@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import duckdb
 
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.segmentation.columns import no_column
+from ci_magics.segmentation.columns import no_column, quoted
 from ci_magics.segmentation.place import letters_before, place_in
+from ci_magics.segmentation.sources.slips import UNQUOTED, find_slip
 
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
 _CONVERSION = re.compile(r" to (?P<type>[A-Z][A-Z0-9_]*)(?: when casting from source column (?P<column>\w+))?$")
@@ -23,7 +24,15 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
     """Return the error for a condition that cannot be evaluated."""
     if not condition.strip():
         return SegmentError("The condition is empty.", "Leave out --where to take all profiles.", code="no_condition")
-    return _missing_column(error, condition, columns) or SegmentError(
+    missing = _missing_column(error, condition, columns)
+    slip = find_slip(condition, columns)
+    if missing is not None and (slip is None or (slip.said == UNQUOTED and "Did you mean" in missing.sentence)):
+        return missing
+    if slip is not None:
+        told = missing.sentence if missing else f"The condition cannot be used{_told(error, condition)}"
+        code = "no_column" if missing else type(error).__name__
+        return SegmentError(told, f"{slip.said}: --where {quoted(slip.condition)}.", code=code)
+    return SegmentError(
         f"The condition cannot be used{_told(error, condition)}",
         "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
         code=type(error).__name__,

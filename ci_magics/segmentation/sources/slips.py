@@ -1,0 +1,145 @@
+"""Conditions that are nearly SQL: what was written, and the condition as SQL writes it.
+
+Asked only when DuckDB has refused a condition: all of this may stand in a text, and some of it is SQL elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_TYPOGRAPHIC = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u201b", "'"))
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
+_SIGNS = {"\u2265": ">=", "\u2264": "<=", "\u2260": "<>"}
+_VALUE = r"(?=\s*(?:'|[-+]?\d))"
+
+#: Said of a word that may be a text, or the name of a column that is nearly right.
+UNQUOTED = "A text stands in single quotes in SQL"
+
+Mend = str | Callable[[re.Match[str]], str]
+#: What people write, what SQL writes instead, and how that is said.
+_RULES: tuple[tuple[str, Mend, str], ...] = (
+    (r"^\s*where\s+", "", "The word WHERE is not part of the condition"),
+    (r"^\s*if\s+", "", "The word IF is not part of the condition"),
+    (r"\s*;\s*$", "", "A condition has no semicolon"),
+    (r"\s*&&\s*", " and ", "SQL writes 'and' for &&"),
+    (r"\s*\|\|\s*", " or ", "SQL writes 'or' for ||"),
+    (r"=<", "<=", "SQL writes <= for =<"),
+    (r"=>", ">=", "SQL writes >= for =>"),
+    (r"\bis\s+not\b(?!\s+(?:null|true|false|distinct))" + _VALUE, "<>", "SQL writes <> for 'is not'"),
+    (r"\bis\b" + _VALUE, "=", "SQL writes = for 'is'"),
+    (r"\bdoes\s+not\s+equal\b|\bnot\b" + _VALUE, "<>", "SQL writes <> for 'does not equal'"),
+    (r"\bequals\b", "=", "SQL writes = for 'equals'"),
+    (r"\bcontains\s+'((?:[^']|'')*)'", r"like '%\1%'", "SQL writes like '%...%' for 'contains'"),
+    (r"\bstarts\s+with\s+'((?:[^']|'')*)'", r"like '\1%'", "SQL writes like '...%' for 'starts with'"),
+    (r"\bends\s+with\s+'((?:[^']|'')*)'", r"like '%\1'", "SQL writes like '%...' for 'ends with'"),
+    (
+        r"\bin\s+('(?:[^']|'')*'(?:\s*,\s*'(?:[^']|'')*')*|\d+(?:\s*,\s*\d+)+)",
+        r"in (\1)",
+        "SQL puts the values behind IN into parentheses",
+    ),
+    (r"\bbetween\s+(\S+)\s*,\s*(\S+)", r"between \1 and \2", "SQL writes 'and' between the two values"),
+    (
+        r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\d,])",
+        lambda found: found.group().replace(",", ""),
+        "A number is written without commas",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What is not SQL in a condition.
+
+    Parameters
+    ----------
+    said
+        What SQL writes instead, in words.
+    condition
+        The condition, corrected.
+    """
+
+    said: str
+    condition: str
+
+
+def find_slip(condition: str, columns: Sequence[str]) -> Slip | None:
+    """Return what is not SQL in a condition that was refused; None where nothing is known.
+
+    Parameters
+    ----------
+    condition
+        As it was written.
+    columns
+        The columns that there are.
+    """
+    said: list[str] = []
+    mended = _straight(condition, said)
+    for pattern, instead, words in _RULES:
+        changed = _outside_quotes(mended, pattern, instead)
+        if changed != mended:
+            said.append(words)
+            mended = changed
+    if _quotes(mended) % 2:
+        said.append("A text ends with a quote, and one is missing")
+        mended = f"{mended.rstrip()}'"
+    if not said:
+        mended = _quoted_word(mended, columns, said)
+    return Slip("; ".join(said), mended) if said else None
+
+
+def _straight(condition: str, said: list[str]) -> str:
+    """Return a condition without the quotes, dashes and signs of word processors."""
+    mended = condition
+    if (straight := mended.translate(_TYPOGRAPHIC)) != mended and "'" not in mended:
+        said.append("Typographic quotes are no quotes in SQL")
+        mended = straight
+    dashed = _outside_quotes(mended, rf"[{_DASHES}](?=\s*\d)", "-")
+    if dashed != mended:
+        said.append("A typographic dash is no minus sign")
+        mended = dashed
+    for sign, operator in _SIGNS.items():
+        changed = _outside_quotes(mended, sign, f" {operator} ")
+        if changed != mended:
+            said.append(f"SQL writes {operator} for {sign}")
+            mended = re.sub(r"(?<=\S) {2,}| {2,}(?=\S)", " ", changed)
+    return mended
+
+
+def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str:
+    """Put a word behind a comparison into quotes when it is no column."""
+    known = {each.casefold() for each in columns} | {
+        "null",
+        "true",
+        "false",
+        "current_date",
+        "date",
+        "not",
+        "all",
+        "any",
+    }
+
+    def mend(found: re.Match[str]) -> str:
+        word = found[2]
+        if word.casefold() in known or word.isdigit():
+            return found.group()
+        said.append(UNQUOTED)
+        return f"{found[1]}'{word}'"
+
+    return _outside_quotes(condition, r"((?:=|<>|!=)\s*)([^\W\d]\w*)(?!\s*[\w(.'\"])", mend)
+
+
+def _outside_quotes(text: str, pattern: str, instead: Mend) -> str:
+    """Replace a pattern where it does not begin within quotes."""
+
+    def mend(found: re.Match[str]) -> str:
+        if _quotes(text[: found.start()]) % 2:
+            return found.group()
+        return instead(found) if callable(instead) else found.expand(instead)
+
+    return re.sub(pattern, mend, text, flags=re.IGNORECASE)
+
+
+def _quotes(text: str) -> int:
+    return text.count("'")
