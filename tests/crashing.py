@@ -24,6 +24,7 @@ from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.matching import hash_sets
+from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.store import open_workspace
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Trial:
     long: bool
     kills: int
     equal: bool
+    agreed: bool
 
 
 def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
@@ -73,15 +75,16 @@ def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
     kind = list(KINDS)[seed % len(KINDS)]
     undisturbed, seconds = undisturbed_ending(emulator, kind)
     with_faults, long = chance.random() < 0.4, chance.random() < 0.5
-    kills = 0
+    kills, agreed = 0, True
     with _prepared(emulator, kind) as folder:
         if with_faults:
             emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
             kills += _killed(emulator, kind, folder, chance.uniform(0, seconds), long=long)
+            agreed &= _agree(emulator, kind, folder)
         counts, _seconds = _finished(emulator, kind, folder, long=long)
         ending = _ending(emulator, folder, counts)
-    return Trial(seed, kind, with_faults, long, kills, ending == undisturbed)
+    return Trial(seed, kind, with_faults, long, kills, ending == undisturbed, agreed)
 
 
 @functools.cache
@@ -115,6 +118,27 @@ def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float, 
     process.kill()
     process.join()
     return int(alive)
+
+
+def _agree(emulator: RunningEmulator, kind: str, folder: Path) -> bool:
+    """Tell whether all places say the same of a killed run, and what is true of a new audience."""
+    workspace = open_workspace(folder)
+    earlier = int(KINDS[kind][1] > 0)
+    if len(workspace.runs) == earlier:
+        return True  # it was killed before it began
+    (record,) = workspace.runs.latest(1)
+    run = load_run(workspace, record)
+    shown = next(each for each in ci.status(workspace=workspace, show=_unsaid).document()["runs"])
+    panel = overview(workspace).runs[0]
+    said = {
+        (run.status, run.accepted, run.rejected, run.unknown),
+        (record.status, *(record.total(name) for name in ("accepted", "rejected", "unknown"))),
+        (shown["status"], shown["accepted"], shown["rejected"], shown["unknown"]),
+        (panel.status, panel.accepted, panel.rejected, panel.unknown),
+    }
+    if earlier or "All" not in emulator.audiences():
+        return len(said) == 1
+    return len(said) == 1 and run.accepted <= len(emulator.members("All")) <= run.accepted + run.unknown
 
 
 def _finished(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[tuple[Any, ...], float]:

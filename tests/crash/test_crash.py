@@ -13,5 +13,6 @@ if TYPE_CHECKING:
 def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
     trials = [run_trial(emulator, seed) for seed in range(20)]
     assert [each.seed for each in trials if not each.equal] == []
+    assert [each.seed for each in trials if not each.agreed] == []
     assert sum(each.kills for each in trials) >= 15
     emulator.control("POST", "/reset")

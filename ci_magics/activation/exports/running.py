@@ -112,6 +112,7 @@ def run_one(
             if entry.finished_at is None and skip:
                 entry = replace(entry, status=SKIPPED, reason=skip, retry_at=None, finished_at=clock.now())
                 _close(workspace, entry, show)
+                (entry,) = workspace.export_runs.where(id=entry.id)  # a run that was begun earlier has a say
             elif entry.finished_at is None:
                 entry = _tried(workspace, export, entry, seen(progress), show, clock, as_of)
             return entry

@@ -85,7 +85,7 @@ def chosen_zone(text: str) -> str:
     """
     name = text.strip()
     ambiguous = _AMBIGUOUS.fullmatch(name)
-    if ambiguous and name not in available_timezones():
+    if ambiguous and name not in _names():
         raise _ambiguous(name, ambiguous)
     return _understood(name)
 
@@ -112,7 +112,7 @@ def local_time_zone(environment: Mapping[str, str] | None = None) -> str:
     if name == "localtime":
         return _of_system()
     offset = _AMBIGUOUS.fullmatch(name)
-    if offset and name not in available_timezones():  # the machine's clocks follow POSIX, whatever people mean by it
+    if offset and name not in _names():  # the machine's clocks follow POSIX, whatever people mean by it
         return _rule_of_offset("-" if offset[1] == "+" else "+", f"{int(offset[2]):02}", offset[3] or "00")
     try:
         return _understood(name)
@@ -130,8 +130,14 @@ def names_a_zone(environment: Mapping[str, str] | None = None) -> bool:
     return value is not None or _name_of_system() is not None or LOCAL_FILE.exists()
 
 
+@functools.cache
+def _names() -> frozenset[str]:
+    """Return the names of the database that stand for a place or a rule; reading them takes many milliseconds."""
+    return frozenset(available_timezones() - _NO_PLACES)
+
+
 def _understood(name: str) -> str:
-    known = {each.casefold(): each for each in available_timezones() - _NO_PLACES}
+    known = {each.casefold(): each for each in _names()}
     found = known.get(name.casefold()) or known.get(_of_path(name).casefold()) or _of_windows(name)
     if found:
         return found
@@ -185,7 +191,7 @@ def _name_of_system() -> str | None:
     finally:
         if kept is not None:
             os.environ["TZ"] = kept
-    return name if name in available_timezones() - _NO_PLACES else None
+    return name if name in _names() else None
 
 
 def _rule_in(path: Path) -> str:
@@ -244,7 +250,7 @@ def _nearest(name: str) -> str | None:
     if name.upper() in _ABBREVIATIONS:
         return _ABBREVIATIONS[name.upper()]
     by_word: dict[str, str] = {}
-    for each in sorted(available_timezones() - _NO_PLACES, reverse=True):
+    for each in sorted(_names(), reverse=True):
         by_word[each.rpartition("/")[2].casefold()] = by_word[each.casefold()] = each
     near = difflib.get_close_matches(name.replace(" ", "_").casefold(), by_word, n=1, cutoff=0.75)
     return by_word[near[0]] if near else None

@@ -134,6 +134,53 @@ def test_all_places_agree_after_a_fault_and_after_the_next_run(
         assert len(emulator.members("All")) == count
 
 
+#: Faults of whatever a mode sends with: operation, fault, how many calls in a row, and what else the fault is told.
+STRIKES: list[tuple[str, str, int, dict[str, Any]]] = [
+    (APPLY, "http_500", 30, {}),
+    (APPLY, "http_429", 2, {}),
+    (APPLY, "token_expired", 2, {}),
+    (APPLY, "http_502_html", 30, {}),
+    (APPLY, "partial", 2, {"indexes": [0, 7]}),
+    ("UploadFile", "partial", 1, {"indexes": [0, 7]}),
+    ("UploadFile", "list_error", 1, {}),
+    ("UploadFile", "lost_reply", 30, {}),
+    ("UploadFile", "status_Aborted", 1, {}),
+    ("GetBulkUploadStatus", "lost_reply", 60, {}),
+    ("GetBulkUploadStatus", "status_Failed", 1, {}),
+    ("GetResultFile", "damaged_result", 30, {}),
+    ("AddAudiences", "lost_reply", 1, {}),
+    ("*", "http_503", 3, {}),
+]
+
+
+@pytest.mark.parametrize("mode", ["mirror", "replace"])
+@pytest.mark.parametrize(("operation", "fault", "times", "details"), STRIKES)
+def test_all_places_agree_whatever_strikes(
+    emulator: RunningEmulator,
+    workspace: Workspace,
+    mode: str,
+    operation: str,
+    fault: str,
+    times: int,
+    details: dict[str, Any],
+) -> None:
+    """Calls or files, as the number of people and the mode have it; the audience is new, so it holds what was sent."""
+    saved(2_500 if operation == APPLY else 10_500, mode=mode)
+    planned = [{"operation": operation, "call": call, "fault": fault, **details} for call in range(1, times + 1)]
+    emulator.control("POST", "/faults", planned)
+    run_it()
+    emulator.control("POST", "/faults", [])
+    if len(workspace.runs) == 0:
+        assert ci.export_history("Weekly").runs[0].status in ("Failed", "Skipped")
+        return
+    _, accepted, _, unknown = agreed(workspace)
+    inside = len(emulator.members("All")) if "All" in emulator.audiences() else 0
+    assert accepted <= inside <= accepted + unknown
+    run_it()
+    status, *_ = agreed(workspace)
+    assert status in ("Completed", "Completed with errors")
+
+
 @pytest.mark.parametrize("mode", ["mirror", "add", "remove", "replace"])
 def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     emulator: RunningEmulator, workspace: Workspace, mode: str, monkeypatch: pytest.MonkeyPatch
