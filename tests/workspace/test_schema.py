@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.schema import bring_up_to_date, revisions, upgrade
+from ci_magics.workspace.schema import SCRIPTS, bring_up_to_date, revisions, upgrade
 from ci_magics.workspace.store import open_workspace
 from ci_magics.workspace.tables import metadata
 
@@ -196,3 +196,17 @@ def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_pat
     for folder in (tmp_path / "new", tmp_path / "workspace"):
         command = [sys.executable, "-c", code, str(folder)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_revisions_are_one_chain() -> None:
+    """Two that follow the same one would leave workspaces at either of them."""
+    names = sorted(path.name for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
+    texts = [(SCRIPTS / "versions" / name).read_text("utf-8") for name in names]
+    numbers = [f"{number:04}" for number in range(1, len(names) + 1)]
+    assert [name.partition("_")[0] for name in names] == numbers
+    assert [f'revision = "{number}"' in text for number, text in zip(numbers, texts, strict=True)] == [True] * len(
+        names
+    )
+    assert [f'down_revision = "{before}"' in text for before, text in zip(numbers[:-1], texts[1:], strict=True)] == [
+        True
+    ] * (len(names) - 1)

@@ -5,8 +5,8 @@ import json
 from alembic import op
 from sqlalchemy import JSON, Column, DateTime, String, text
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
