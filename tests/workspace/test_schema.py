@@ -200,13 +200,8 @@ def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_pat
 
 def test_the_revisions_are_one_chain() -> None:
     """Two that follow the same one would leave workspaces at either of them."""
-    names = sorted(path.name for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
-    texts = [(SCRIPTS / "versions" / name).read_text("utf-8") for name in names]
-    numbers = [f"{number:04}" for number in range(1, len(names) + 1)]
-    assert [name.partition("_")[0] for name in names] == numbers
-    assert [f'revision = "{number}"' in text for number, text in zip(numbers, texts, strict=True)] == [True] * len(
-        names
-    )
-    assert [f'down_revision = "{before}"' in text for before, text in zip(numbers[:-1], texts[1:], strict=True)] == [
-        True
-    ] * (len(names) - 1)
+    paths = sorted((SCRIPTS / "versions").glob("[0-9]*.py"))
+    for number, path in enumerate(paths, start=1):
+        before = "None" if number == 1 else f'"{number - 1:04}"'
+        assert path.name.startswith(f"{number:04}_")
+        assert f'\nrevision = "{number:04}"\ndown_revision = {before}\n' in path.read_text("utf-8")
