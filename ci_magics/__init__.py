@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
+    from ci_magics.segmentation.key_text import text_of_keys as text_of_keys
     from ci_magics.segmentation.quick.segments import quick_segments as quick_segments
     from ci_magics.segmentation.rules.counts import inspect_rules as inspect_rules
     from ci_magics.segmentation.rules.rule import Rule as Rule
@@ -111,6 +112,7 @@ _HOMES = {
     "overlap": "activation.segments.overlap",
     "preview": "activation.planning.previews",
     "quick_segments": "segmentation.quick.segments",
+    "text_of_keys": "segmentation.key_text",
     "refresh": "activation.refreshing.refreshing",
     "refresh_segment": "activation.segments.segments",
     "remove_connection": "activation.exports.connection_removal",

@@ -172,6 +172,9 @@ class Run(Shown):
     def rejected_rows(self) -> pd.DataFrame:
         """Return the refused profiles by key: segment, key, code, reason and error name; never the address.
 
+        The key is text, whatever the type of the frame's column; `ci.text_of_keys` writes that column in the same way,
+        so that the two can be joined: ``frame.assign(key=ci.text_of_keys(frame["CustomerId"])).merge(rows, on="key")``.
+
         They are kept for thirty days. A profile that left the segment and could not be removed has no key any more.
         """
         frame: pd.DataFrame = self._rejected.to_pandas()

@@ -110,6 +110,34 @@ def key_text(keys: Any) -> pa.Array:
     raise TypeError(f"{kind} values identify nobody")
 
 
+def text_of_keys(column: Any) -> Any:
+    """Return the text of each key of a frame's column, as rejected rows and downloaded keys give it.
+
+    Parameters
+    ----------
+    column
+        A pandas or Polars Series, an Arrow column or a list. Values of no type of a key are written as Python writes
+        them.
+
+    Returns
+    -------
+    pandas.Series, polars.Series or pyarrow.Array
+        The texts: for pandas with the same index, for a list as Arrow.
+    """
+    if type(column).__module__.startswith("pandas"):
+        texts = [text_of_value(each) for each in column] if column.dtype == object else None
+        texts = texts or key_text(pa.array(column, from_pandas=True)).to_pylist()
+        return type(column)(texts, index=column.index, name=column.name)
+    texts = key_text(arrow_keys(column))
+    return pl.Series(column.name, pl.from_arrow(texts), pl.String) if isinstance(column, pl.Series) else texts
+
+
+def largest_exact(kind: pa.DataType) -> float | None:
+    """Return the number from which on floats of a type miss whole numbers; None where no whole number is missed."""
+    bits = {"halffloat": 11, "float": 24, "double": 53}.get(str(kind))
+    return None if bits is None else 2.0**bits
+
+
 def text_of_value(value: Any) -> str | None:
     """Return the text of one Python or NumPy value; None where it is no key.
 

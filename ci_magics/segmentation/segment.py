@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError, refuse_address, without_addresses
 from ci_magics.segmentation.columns import (
@@ -22,7 +23,7 @@ from ci_magics.segmentation.consent.document import NOT_KNOWN, ConsentChoice, Se
 from ci_magics.segmentation.consent.joining import join_back, tables_in, tables_of
 from ci_magics.segmentation.consent.reading import ConsentReading, Consents
 from ci_magics.segmentation.consent.values import speaks_of_subscriptions
-from ci_magics.segmentation.key_text import can_be_key
+from ci_magics.segmentation.key_text import can_be_key, largest_exact
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
 from ci_magics.segmentation.rules.rule import Rule
@@ -117,15 +118,23 @@ class Profiles:
         Columns ``key`` and ``email``, and the state of the consent where one is known, one row per profile.
     no_keys
         Columns that are named like a key and are none, each with the reason.
+    rounded
+        Whether the keys are floating-point numbers so large that different ids may have become one before.
     """
 
     segment: Segment
     rows: Rows = field(repr=False)
     no_keys: tuple[str, ...] = ()
+    rounded: bool = False
 
     @property
     def notice(self) -> str:
         """What a person should know of the key that was found; empty where there is nothing."""
+        if self.rounded:
+            return (
+                f"The key column {self.segment.key} holds floating-point numbers so large that neighboring whole "
+                "numbers are the same, so ids may have changed before they came here. Read them as text or as integers."
+            )
         if not self.no_keys or self.segment.key != ROW_NUMBER:
             return ""
         return (
@@ -362,7 +371,15 @@ def _profiles(
             yield taken.profiles(batch, first)
             first += batch.num_rows
 
-    return Profiles(segment, Rows(taken.schema, read), no_keys)
+    return Profiles(segment, Rows(taken.schema, read), no_keys, key_column is not None and _rounded(rows, key_column))
+
+
+def _rounded(rows: Rows, column: str) -> bool:
+    """Tell whether a column holds floats beyond those that tell all whole numbers apart."""
+    limit = largest_exact(rows.schema.field(column).type)
+    if limit is None:
+        return False
+    return any(pc.any(pc.greater_equal(pc.abs(batch.column(0)), limit)).as_py() for batch in rows.read([column]))
 
 
 def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tuple[str | None, tuple[str, ...]]:

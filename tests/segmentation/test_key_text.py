@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ci_magics as ci
 from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.key_forms import form_of
 from ci_magics.segmentation.key_text import arrow_keys, key_marks, key_text, text_of_value
+from ci_magics.segmentation.segment import build_segment
 from ci_magics.segmentation.sources.rows import Rows, repetition
 
 INTEGERS = (
@@ -185,3 +187,27 @@ def test_repetition_is_judged_by_value(values: pa.Array, expected: tuple[int, in
 )
 def test_the_form_of_keys_names_nobody(keys: list[Any], form: str) -> None:
     assert form_of(arrow_keys(keys)) == form
+
+
+def test_the_texts_of_a_column_join_with_it() -> None:
+    frame = pd.DataFrame({"Id": [1001.0, 1002.5, None], "Mixed": [1, "1", 2.0]}, index=[5, 6, 7])
+    assert ci.text_of_keys(frame["Id"]).dropna().to_dict() == {5: "1001", 6: "1002.5"}
+    assert ci.text_of_keys(frame["Mixed"]).tolist() == ["1", "1", "2"]
+    found = ci.text_of_keys(pl.Series("Id", [2**100], dtype=pl.Int128))
+    assert (found.name, found.to_list()) == ("Id", [str(2**100)])
+    assert ci.text_of_keys([1001, "x"]).to_pylist() == ["1001", "x"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "rounded"),
+    [
+        (np.array([1.0, 2.0**53 - 1]), False),
+        (np.array([1.0, 2.0**53]), True),
+        (np.array([1.0, -(2.0**60)]), True),
+        (np.array([1, 2**24], np.float32), True),
+        (np.array([1, 2**60]), False),
+    ],
+)
+def test_keys_that_may_have_been_rounded_are_told(ids: Any, rounded: bool) -> None:
+    frame = pd.DataFrame({"Id": ids, "EMail": ["a@contoso.com", "b@contoso.com"]})
+    assert ("ids may have changed" in build_segment("S", frame).notice) is rounded

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
 from ci_magics.matching.hashes import Hashes, as_series, of_column
 from ci_magics.matching.normalize import normalize
+from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.key_text import text_of_value, text_series
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
@@ -50,7 +51,7 @@ class Person:
 
     def is_keyed(self, record: SegmentRecord) -> bool:
         """Tell whether the profiles of a segment can be told by the person's key."""
-        return self.key is not None and record.definition["key"] == self.key_column
+        return self.key is not None and same_key(record.definition["key"], str(self.key_column))
 
     def rows_of(self, batch: pa.RecordBatch, *, keyed: bool) -> pa.Array:
         """Tell which profiles of a batch, with ``key`` and both hashes, are this person."""
@@ -121,13 +122,15 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
             "Use --address, which asks for it; or the hash.",
             code="address_as_key",
         )
-    columns = {
-        record.definition["key"]
-        for record in workspace.segments
-        if record.definition["key"] != ROW_NUMBER
-        and key_column in (None, record.definition["key"])
-        and any(_has_key(batch, key) for batch in _batches(workspace, record))
-    }
+    columns: set[str] = set()
+    for record in workspace.segments:
+        column = record.definition["key"]
+        if column == ROW_NUMBER or any(same_key(column, each) for each in columns):
+            continue
+        if key_column is not None and not same_key(column, key_column):
+            continue
+        if any(_has_key(batch, key) for batch in _batches(workspace, record)):
+            columns.add(column)
     if not columns:
         raise NotFoundError(
             "No segment has a profile with this key.",

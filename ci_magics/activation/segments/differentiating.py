@@ -12,7 +12,7 @@ from ci_magics.activation.segments.differentiators import Differentiator, Differ
 from ci_magics.activation.segments.key_set import KeySet, key_sets
 from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import require_column
+from ci_magics.segmentation.columns import require_column, same_key
 from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.segment import Segment
@@ -63,6 +63,7 @@ def differentiators(
     sets = key_sets(workspace, records)
     key = records[0].definition["key"]
     names = columns_of(frame)
+    key = next((name for name in names if same_key(name, key)), key)
     require_column(names, key)
     asked = [require_column(names, name) for name in columns or names]
     asked = [
