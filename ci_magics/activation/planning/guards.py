@@ -113,9 +113,10 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         )
     elif not numbers.sendable and not order.allow_empty:
         reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
+        cannot = "may be sent" if numbers.valid else "has a valid e-mail address"
         yield Guard(
             "nothing_sendable",
-            f"No profile of the segment '{name}' has a valid e-mail address ({reasons}), so nothing was sent.",
+            f"No profile of the segment '{name}' {cannot} ({reasons}), so nothing was sent.",
             f'See why: %ci_preview "{name}".',
         )
     if 0 < numbers.prehashed < numbers.valid and not order.allow_mixed:
