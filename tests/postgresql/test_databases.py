@@ -1,14 +1,71 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.segment import build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database
+
+READS = [
+    'SELECT "Id" FROM people WHERE "Id" < 3 ORDER BY 1;  -- DELETE FROM people',
+    'TABLE people ORDER BY "Id" LIMIT 2',
+    "VALUES (1), (2)",
+    """SELECT "Id", 'DELETE; DROP' AS x, $$it's;$$ AS y, E'a\\'; DROP' AS z FROM people WHERE "Id" < 3 ORDER BY 1""",
+    'SELECT "Id" /* a /* nested */ ; DELETE FROM people */ FROM people WHERE "Id" < 3 ORDER BY 1',
+    'WITH p AS (SELECT * FROM people) SELECT "Id", row_number() OVER () FROM p WHERE "Id" < 3 ORDER BY 1',
+    'SELECT q."Id" FROM people p, LATERAL (SELECT p."Id") q WHERE p."Id" < 3 ORDER BY 1',
+    'SELECT "Id", "delete" FROM (SELECT "Id", 1 AS "delete" FROM people) p WHERE "Id" < 3 ORDER BY 1',
+    'SELECT "Id" FROM people WHERE "EMail" LIKE \'%contoso.com\' AND "Id" < 3 ORDER BY 1',
+]
+WRITES = [
+    "DELETE FROM people",
+    "WITH x AS (DELETE FROM people RETURNING *) SELECT * FROM x",
+    "WITH x AS (INSERT INTO log VALUES (1) RETURNING *) SELECT * FROM x",
+    "WITH x AS (UPDATE people SET spend = 0 RETURNING *) SELECT * FROM x",
+    "WITH x AS (SELECT 1) INSERT INTO log SELECT 1",
+    "SELECT * INTO more FROM people",
+    "CREATE TABLE more AS SELECT * FROM people",
+    "TRUNCATE people",
+    "DROP TABLE people",
+    "SELECT logs()",
+    "SELECT nextval('numbers')",
+    "SELECT setval('numbers', 5)",
+    "SELECT * FROM people FOR UPDATE",
+    "SELECT * FROM people FOR NO KEY UPDATE",
+    "SELECT pg_terminate_backend(1)",
+    'SELECT pg_catalog."pg_terminate_backend"(1)',
+    'SELECT U&"\\0070g_sleep"(1)',
+    "SELECT lo_import('/etc/hostname')",
+    "SELECT pg_read_file('/etc/hostname')",
+    "SELECT * FROM pg_ls_dir('/')",
+    "SELECT dblink_exec('dbname=postgres', 'DELETE FROM people')",
+    "SELECT * FROM dblink('dbname=postgres', 'DELETE FROM people RETURNING 1') AS t (a int)",
+    "SELECT query_to_xml('DELETE FROM people', true, true, '')",
+    "SELECT query_to_xml('SELECT pg_' || 'sleep(1)', true, true, '')",
+    "SELECT set_config('transaction_read_only', 'off', true)",
+    "SELECT 1; DELETE FROM people",
+    "SELECT 1; COMMIT; DELETE FROM people",
+    "SELECT 1) AS q; COMMIT; DELETE FROM people; --",
+    "SELECT 1 AS a) AS q (c0); COMMIT; DELETE FROM people; SELECT * FROM (SELECT 1",
+    "SELECT 1) TO PROGRAM 'touch FOLDER/x' --",
+    "COPY people TO PROGRAM 'touch FOLDER/x'",
+    "COPY (SELECT 1) TO 'FOLDER/x'",
+    "EXPLAIN ANALYZE DELETE FROM people",
+    "DO $$ BEGIN DELETE FROM people; END $$",
+    "CALL logs()",
+    "EXECUTE x",
+    "LOCK TABLE people",
+    "NOTIFY x",
+    "SET ROLE postgres",
+    "VACUUM",
+]
 
 
 @pytest.fixture(params=["adbc", "sqlalchemy"])
@@ -80,3 +137,93 @@ def test_an_empty_answer_has_its_columns(people: Engine) -> None:
     rows = query_database(people, 'SELECT "Id", "EMail" FROM people WHERE false', {})
     assert rows.table().num_rows == 0
     assert rows.schema.names == ["Id", "EMail"]
+
+
+HARMFUL = """
+CREATE EXTENSION IF NOT EXISTS citext;
+CREATE EXTENSION IF NOT EXISTS dblink;
+CREATE TABLE log (x int);
+CREATE SEQUENCE numbers;
+CREATE FUNCTION logs() RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (1) RETURNING x'
+"""
+
+
+@pytest.fixture(params=["address", "engine", "committing engine"])
+def source(request: pytest.FixtureRequest, people: Engine) -> Iterator[URL | Engine]:
+    """Each way in which a database can be handed in, with what a query could harm; nothing in it changes."""
+    with people.begin() as database:
+        for statement in HARMFUL.split(";\n"):
+            database.exec_driver_sql(statement)
+    if request.param == "address":
+        yield people.url
+    else:
+        yield people if request.param == "engine" else create_engine(people.url, isolation_level="AUTOCOMMIT")
+    with people.begin() as database:
+        counts = "SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM log), (SELECT is_called FROM numbers)"
+        assert database.execute(text(counts)).one() == (6, 0, False)
+        assert database.execute(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")).scalar() == 2
+        database.execute(text("DROP FUNCTION logs(); DROP TABLE log; DROP SEQUENCE numbers"))
+
+
+def test_whatever_does_more_is_not_run(source: URL | Engine, tmp_path: Path) -> None:
+    for sql in WRITES:
+        with pytest.raises(SegmentError):
+            query_database(source, sql.replace("FOLDER", str(tmp_path)), {}).table()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_select_is_read(source: URL | Engine) -> None:
+    for sql in READS:
+        assert query_database(source, sql, {}).table().column(0).to_pylist() == [1, 2], sql
+
+
+def test_every_driver_reads_the_same_values(source: URL | Engine) -> None:
+    sql = """SELECT 1001::numeric(10,2) AS id, 'jan@contoso.com'::citext AS email, 10.50::numeric AS n,
+        '123e4567-e89b-12d3-a456-426655440000'::uuid AS u, '{"a": 1}'::jsonb AS j, ARRAY[1,2] AS a,
+        '10.0.0.1'::inet AS i, 12.5::money AS m, interval '1 day' AS iv, 'infinity'::date AS d, 'x'::bytea AS b,
+        0.1::real AS r, int4range(1, 2) AS g, 1e60::numeric AS big, 'ab'::char(5) AS c"""
+    made = build_segment_from_sql("S", sql, frames={}, database=source)
+    assert made.rows.table().select(["key", "email"]).to_pylist() == [{"key": "1001", "email": "jan@contoso.com"}]
+    assert query_database(source, sql, {}).table().to_pylist() == [
+        {
+            "id": "1001",
+            "email": "jan@contoso.com",
+            "n": "10.5",
+            "u": "123e4567-e89b-12d3-a456-426655440000",
+            "j": '{"a": 1}',
+            "a": "{1,2}",
+            "i": "10.0.0.1/32",
+            "m": "$12.50",
+            "iv": "1 day",
+            "d": None,
+            "b": "x",
+            "r": "0.1",
+            "g": "[1,2)",
+            "big": "1" + "0" * 60,
+            "c": "ab",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT * FROM peple", "no table 'peple'. Did you mean 'people'"),
+        ('SELECT "EMial" FROM people', "no column 'EMial'. Did you mean 'EMail'"),
+        ("SELECT * FROM elsewhere.people", "no schema 'elsewhere'"),
+        ("SELECT no_such(1)", "no function 'no_such'"),
+        ("SELECT 1 FORM people x", "position 15"),
+    ],
+)
+def test_an_error_names_what_is_wrong(people: Engine, sql: str, words: str) -> None:
+    for source in (people, people.url):
+        with pytest.raises(SegmentError) as refused:
+            query_database(source, sql, {})
+        assert words in refused.value.sentence
+
+
+def test_an_error_names_the_database_and_the_user(people: Engine) -> None:
+    with pytest.raises(SegmentError, match="has no database 'nowhere'"):
+        query_database(people.url.set(database="nowhere"), "SELECT 1", {})
+    with pytest.raises(SegmentError, match="refused the user 'nobody'"):
+        query_database(people.url.set(username="nobody"), "SELECT 1", {})

@@ -137,7 +137,8 @@ def segment(
         Values for ``$name`` in the SQL, in ``where`` and in ``rule``; bound, never pasted. What is kept of a condition
         or a rule has the values in it.
     database
-        Address or SQLAlchemy engine of the database that runs the SQL, in its own dialect.
+        Address, SQLAlchemy engine or DuckDB connection of the database that runs the SQL, in its own dialect. The
+        query only reads: one SELECT, run read-only.
     static
         Keep it as it is now, although it could be evaluated again.
     consent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import duckdb
@@ -115,9 +114,18 @@ def _engine(url: URL) -> URL | Engine:
     """Return what reads an address: the address itself for ADBC, which opens its own connections."""
     if url.get_backend_name() == "sqlite":
         return open_sqlite(url)
-    if url.get_backend_name() == "postgresql" and find_spec("adbc_driver_postgresql") is not None:
+    if url.get_backend_name() == "postgresql" and _has_adbc():
         return url
     return open_engine(url, poolclass=NullPool)
+
+
+def _has_adbc() -> bool:
+    """Tell whether ADBC's driver works: it may be installed without what it needs."""
+    try:
+        import adbc_driver_postgresql.dbapi
+    except ImportError:
+        return False
+    return bool(adbc_driver_postgresql.dbapi)
 
 
 def _bound(sql: str, dialect: str, values: Mapping[str, Any]) -> dict[str, Any]:

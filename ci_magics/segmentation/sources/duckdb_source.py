@@ -22,7 +22,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.database_address import require_file
 from ci_magics.segmentation.sources.database_sql import is_drivers
 from ci_magics.segmentation.sources.frames import plain_text, require_different
-from ci_magics.segmentation.sources.one_select import not_select, require_one_select
+from ci_magics.segmentation.sources.one_select import not_select, require_one_select, without_end
 from ci_magics.segmentation.sources.reading import FAILURES
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -134,7 +134,7 @@ def _query(opened: _Opened, sql: str, values: Mapping[str, Any], *, owned: bool)
         with opened() as database, _said(database, sql):
             names = _checked(database, sql, owned=owned)
             with _only_reading(database) if owned else nullcontext():
-                yield database.sql(sql, params={name: values[name] for name in names} or None)
+                yield database.sql(without_end(sql), params={name: values[name] for name in names} or None)
 
     with result() as relation:
         require_different(relation.columns, "query")
@@ -187,15 +187,20 @@ def _unopened(error: Exception, file: Path) -> SegmentError:
 @contextmanager
 def _only_reading(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let a connection read only; one that is in a transaction stays in it."""
-    try:
-        database.execute("BEGIN TRANSACTION READ ONLY")
-    except duckdb.TransactionException:
+    if _in_transaction(database):
         yield
         return
+    database.execute("BEGIN TRANSACTION READ ONLY")
     try:
         yield
     finally:
         database.execute("ROLLBACK")
+
+
+def _in_transaction(database: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether a transaction is open: without one, each query has its own. To try BEGIN would abort it."""
+    first, second = (database.execute("SELECT txid_current()").fetchall() for _ in range(2))
+    return first == second
 
 
 def _checked(database: duckdb.DuckDBPyConnection, sql: str, *, owned: bool) -> set[str]:

@@ -144,6 +144,14 @@ def require_one_select(database: duckdb.DuckDBPyConnection, sql: str) -> duckdb.
     return statements[0]
 
 
+def without_end(sql: str) -> str:
+    """Return a query that DuckDB took for one without the semicolons, and comments, that end it."""
+    parts, end = tokens(sql, lexis_of("duckdb")), len(sql)
+    while parts and parts[-1].kind == "sign" and parts[-1].text == ";":
+        end = parts.pop().start
+    return sql[:end]
+
+
 def require_parsed(sql: str, dialect: str, *, otherwise: str) -> None:
     """Require that sqlglot understands a query as one SELECT that only reads.
 
@@ -229,6 +237,9 @@ def _writes(part: Token, behind: Token, parts: Sequence[Token]) -> bool:
 def _require_harmless(parts: Sequence[Token], dialect: str) -> None:
     forbidden = _FORBIDDEN.get(dialect, _OTHERS)
     for number, (part, behind) in enumerate(pairwise(parts)):
+        packaged = behind.text == "." and part.text.lower().startswith(("dbms_", "utl_"))
+        if packaged and forbidden.fullmatch(part.text.lower()):
+            raise _forbidden(part.text)  # a package of Oracle
         if behind.text != "(" or behind.kind != "sign" or part.kind not in ("word", "name"):
             continue
         name = part.text.lower()

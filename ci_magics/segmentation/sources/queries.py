@@ -26,7 +26,7 @@ from ci_magics.segmentation.sources.frames import (
     table_for_sql,
 )
 from ci_magics.segmentation.sources.frames import is_frame as is_frame
-from ci_magics.segmentation.sources.one_select import require_one_select
+from ci_magics.segmentation.sources.one_select import require_one_select, without_end
 from ci_magics.segmentation.sources.reading import FAILURES, require_files, unreadable
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -159,7 +159,7 @@ def _result(
             for name, paths in files.items():
                 database.execute(_view(name, paths))
             register_keys(database, keys, [*tables, *files])
-            yield database.sql(sql, params=values or None)
+            yield database.sql(without_end(sql), params=values or None)
         except FAILURES as error:
             require_files([path for paths in files.values() for path in paths])
             if not isinstance(error, duckdb.Error):
