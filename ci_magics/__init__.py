@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from ci_magics.activation.segments.verbs import segment_usage as segment_usage
     from ci_magics.activation.segments.verbs import suppress_segment as suppress_segment
     from ci_magics.activation.segments.verbs import tag_segment as tag_segment
+    from ci_magics.activation.segments.versions import redo_segment as redo_segment
+    from ci_magics.activation.segments.versions import segment_versions as segment_versions
+    from ci_magics.activation.segments.versions import undo_segment as undo_segment
     from ci_magics.errors import CiError as CiError
     from ci_magics.matching.coverage import Coverage as Coverage
     from ci_magics.matching.normalize import normalize as normalize
@@ -113,6 +116,7 @@ _HOMES = {
     "preview": "activation.planning.previews",
     "quick_segments": "segmentation.quick.segments",
     "text_of_keys": "segmentation.key_text",
+    "redo_segment": "activation.segments.versions",
     "refresh": "activation.refreshing.refreshing",
     "refresh_segment": "activation.segments.segments",
     "remove_connection": "activation.exports.connection_removal",
@@ -124,6 +128,7 @@ _HOMES = {
     "segment": "activation.segments.segments",
     "segment_history": "activation.segments.verbs",
     "segment_usage": "activation.segments.verbs",
+    "segment_versions": "activation.segments.versions",
     "set_system_schedule": "activation.exports.system_schedule",
     "share_connection": "activation.connections.sharing",
     "show_export": "activation.exports.history",
@@ -134,6 +139,7 @@ _HOMES = {
     "suppress_segment": "activation.segments.verbs",
     "system_schedule": "activation.exports.system_schedule",
     "tag_segment": "activation.segments.verbs",
+    "undo_segment": "activation.segments.versions",
     "withdraw_consents": "activation.connections.consenting",
 }
 

@@ -105,6 +105,19 @@ ROWS = (
     Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.list_segments()),
     Row(Verb.LIST_SEGMENTS, "segments.verbs.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
     Row(Verb.LIST_SEGMENTS, "segments.verbs.segment_history", Stage.made, lambda _: ci.segment_history("All")),
+    Row(Verb.LIST_SEGMENTS, "segments.versions.segment_versions", Stage.made, lambda _: ci.segment_versions("All")),
+    Row(
+        Verb.CHANGE_SEGMENT,
+        "segments.versions.undo_segment",
+        Stage.replaced,
+        lambda _: ci.undo_segment("Other", show=quietly),
+    ),
+    Row(
+        Verb.CHANGE_SEGMENT,
+        "segments.versions.redo_segment",
+        Stage.undone,
+        lambda _: ci.redo_segment("Other", show=quietly),
+    ),
     Row(
         Verb.PREVIEW,
         "planning.previews.preview",

@@ -43,6 +43,14 @@ class Stage:
         ci.segment("All", str(self.folder / "people.csv"), key="Id", show=quietly)
         contoso.segment(2, name="Other")
 
+    def replaced(self) -> None:
+        self.made()
+        contoso.segment(3, name="Other")
+
+    def undone(self) -> None:
+        self.replaced()
+        ci.undo_segment("Other", show=quietly)
+
     def suppressed(self) -> None:
         self.made()
         ci.suppress_segment("All")

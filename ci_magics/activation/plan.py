@@ -21,7 +21,6 @@ from ci_magics.activation.planning.verdict import READY, Finding, Verdict, verdi
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.pushing import Desk
 from ci_magics.activation.pushing.starting import foresee, start_run
-from ci_magics.activation.retention import retention_days
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.clock import present
@@ -31,6 +30,7 @@ from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
+from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:

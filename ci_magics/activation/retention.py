@@ -6,7 +6,6 @@ or an unfinished run is made of stays, however old it is.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,16 +13,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ci_magics.activation.segments.dependents import made_of
+from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
-from ci_magics.errors import ArgumentError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: How many days unused snapshots stay; the keys of refused profiles stay so long as well, and 30 at most.
-VARIABLE = "CI_MAGICS_RETENTION_DAYS"
-DAYS = 90
 REJECTED_DAYS = 30
 
 #: What a crash left behind, and what is being written at this moment, cannot be told apart before. A reading of
@@ -47,7 +44,9 @@ class Purged:
     strays
         What crashes had left behind.
     days
-        How long unused snapshots stay.
+        How long unused snapshots and earlier versions stay.
+    versions
+        Earlier versions of segments, which can be brought back no more.
     """
 
     snapshots: int
@@ -56,6 +55,7 @@ class Purged:
     strays: int
     days: int
     dry_run: bool
+    versions: int = 0
 
     def document(self) -> dict[str, int | bool]:
         """Return it as a JSON document."""
@@ -64,8 +64,9 @@ class Purged:
     def __repr__(self) -> str:
         done = "Would remove" if self.dry_run else "Removed"
         return (
-            f"{done}: {self.snapshots} snapshots of segments unused for {self.days} days, {self.spools} files of "
-            f"finished runs, {self.rejected} tables of rejected keys, {self.strays} files that crashes left behind."
+            f"{done}: {self.snapshots} snapshots of segments unused for {self.days} days, {self.versions} earlier "
+            f"versions of segments, {self.spools} files of finished runs, {self.rejected} tables of rejected keys, "
+            f"{self.strays} files that crashes left behind."
         )
 
 
@@ -104,9 +105,10 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
             files.delete(name)
         for folder in scratch:
             shutil.rmtree(folder, ignore_errors=True)
+    versions = sweep_versions(workspace, now=now, dry_run=dry_run)
     unnamed = workspace.snapshots.sweep(now - _STRAY, dry_run=dry_run)
     count = len(strays) + len(scratch) + unnamed
-    purged = Purged(len(snapshots), len(spools), len(rejected), count, days, dry_run)
+    purged = Purged(len(snapshots), len(spools), len(rejected), count, days, dry_run, versions)
     if not dry_run:
         counts = {name: value for name, value in purged.document().items() if name != "dry_run"}
         workspace.audit.note(Verb.PURGE, "workspace", **counts)
@@ -117,22 +119,6 @@ def forget_old(workspace: Workspace, now: datetime) -> None:
     """Delete old keys of refused profiles, and what finished runs have left behind; each run begins so."""
     for name in [*_old_rejected(workspace, now), *_spooled_by_finished(workspace)]:
         workspace.spool.delete(name)
-
-
-def retention_days() -> int:
-    """Return how many days unused snapshots stay.
-
-    Raises
-    ------
-    ArgumentError
-        The variable is not a number of days.
-    """
-    wanted = os.environ.get(VARIABLE, str(DAYS)).strip()
-    if not wanted.isascii() or not wanted.isdigit():
-        raise ArgumentError(
-            f"{VARIABLE} is not a number of days.", f"Set it to a whole number such as {DAYS}.", code="retention_days"
-        )
-    return int(wanted)
 
 
 def _unused_snapshots(workspace: Workspace, before: datetime) -> list[str]:
@@ -166,7 +152,7 @@ def _strays(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str
     """Return files that nothing in the database stands for any more."""
     pushes = tuple(f"{push.id}-" for push in workspace.pushes)
     known = {
-        workspace.snapshots: tuple(f"{record.id}." for record in workspace.segments),
+        workspace.snapshots: tuple(f"{record.id}." for record in [*workspace.segments, *workspace.versions]),
         workspace.ledgers: tuple(f"{record.id}." for record in workspace.audiences),
         workspace.spool: (*pushes, _REJECTED),
     }

@@ -91,6 +91,8 @@ def segment_from_insights(call: Call) -> Any:
         key=arguments.given("key"),
         consent=arguments.all("consent"),
         consent_yes=arguments.all("consent_yes"),
+        allow_empty=arguments.switch("allow_empty"),
+        allow_shrink=arguments.switch("allow_shrink"),
         show=call.say,
         progress=ProgressLine(live=can_ask() and not call.quiet),
     )

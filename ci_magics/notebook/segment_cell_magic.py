@@ -9,6 +9,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import frames_of, parameters_of
+from ci_magics.notebook.segment_verbs import ALLOWANCES
 from ci_magics.notebook.shared_options import OUTPUT, QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
@@ -21,6 +22,7 @@ COMMAND = Command(
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         *SEGMENT_CONSENT,
         Option("--database", "address or engine of the database that runs the query", value="URL"),
+        *ALLOWANCES,
         OUTPUT,
         QUIET,
     ),
@@ -45,6 +47,8 @@ def segment_from_sql(call: Call) -> Any:
         key=arguments.given("key"),
         consent=arguments.all("consent"),
         consent_yes=arguments.all("consent_yes"),
+        allow_empty=arguments.switch("allow_empty"),
+        allow_shrink=arguments.switch("allow_shrink"),
         show=call.say,
     )
 

@@ -10,7 +10,7 @@ from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
 from ci_magics.notebook.names import frame_named, values_of
-from ci_magics.notebook.segment_verbs import VERBS, carry_out, verb_of
+from ci_magics.notebook.segment_verbs import ALLOWANCES, VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
@@ -29,6 +29,7 @@ COMMAND = Command(
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
         Option("--static", "keep it as it is now, although a refresh could evaluate it again"),
+        *ALLOWANCES,
         *VERBS,
         Option("--list", "list the segments"),
         QUIET,
@@ -71,6 +72,8 @@ def segment(call: Call) -> Any:
         static=arguments.switch("static"),
         consent=arguments.all("consent"),
         consent_yes=arguments.all("consent_yes"),
+        allow_empty=arguments.switch("allow_empty"),
+        allow_shrink=arguments.switch("allow_shrink"),
         show=call.say,
     )
 

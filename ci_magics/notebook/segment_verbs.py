@@ -11,16 +11,26 @@ from ci_magics.notebook.arguments import Arguments, Option
 VERBS = (
     Option("--rename", "give it another name; its audience stays in step", value="NEW"),
     Option("--duplicate", "make a second segment of the same profiles", value="NEW"),
-    Option("--delete", "delete it and what is kept of its profiles; audiences stay"),
+    Option("--delete", "delete it; audiences stay, and --undo brings it back"),
     Option("--activate", "use it again"),
     Option("--deactivate", "set it aside: neither refreshed nor exported"),
     Option("--tag", "its tags, in place of those it had; may be repeated", value="TAG", repeatable=True),
     Option("--history", "show how many profiles it had, each time it was made"),
+    Option("--versions", "show the versions that are kept"),
+    Option("--undo", "bring back what it was before it was replaced or deleted"),
+    Option("--redo", "bring back what was undone"),
     Option("--usage", "show what it fills and what is made of it"),
     Option("--refresh", "evaluate its definition again"),
     Option("--suppress", "exclude its people from every export, in place of any other segment"),
     Option("--end-suppression", "exclude its people no longer"),
     Option("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
+)
+
+
+#: What sets the guards aside that keep a segment from losing its people.
+ALLOWANCES = (
+    Option("--allow-empty", "go on although nobody would be left in the segment of this name"),
+    Option("--allow-shrink", "go on although less than half of its profiles would be left"),
 )
 
 
@@ -36,7 +46,9 @@ def verb_of(arguments: Arguments) -> Option | None:
     if not verbs:
         return None
     others = [each.name for each in verbs[1:]]
-    others += [f"--{name}" for name in arguments.options if name not in {"quiet", *(each.key for each in VERBS)}]
+    beside = {"quiet", *(each.key for each in VERBS)}
+    beside |= {each.key for each in ALLOWANCES} if verbs[0].key == "refresh" else set()
+    others += [f"--{name.replace('_', '-')}" for name in arguments.options if name not in beside]
     others += ["a frame"] if len(arguments.words) > 1 else []
     if others:
         raise ArgumentError(
@@ -60,6 +72,7 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
         See `ci_magics.activation.segments.verbs`.
     """
     from ci_magics.activation.segments import verbs as verbs
+    from ci_magics.activation.segments import versions as versions
     from ci_magics.activation.segments.listing import list_segments
     from ci_magics.activation.segments.segments import refresh_segment
 
@@ -71,10 +84,17 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
         case "download":
             return verbs.download_keys(name, arguments.given("download"))
         case "refresh":
-            return refresh_segment(name, show=say)
+            allow_empty, allow_shrink = arguments.switch("allow_empty"), arguments.switch("allow_shrink")
+            return refresh_segment(name, allow_empty=allow_empty, allow_shrink=allow_shrink, show=say)
         case "delete":
-            verbs.delete_segment(name)
+            say(repr(verbs.delete_segment(name)))
             return list_segments()
+        case "versions":
+            return versions.segment_versions(name)
+        case "undo":
+            return list_segments(versions.undo_segment(name, show=say).name)
+        case "redo":
+            return list_segments(versions.redo_segment(name, show=say).name)
         case _:
             return list_segments(*_changed(verb.key, name, arguments))
 

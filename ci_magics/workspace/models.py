@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -174,6 +174,8 @@ class SegmentRecord(Shown):
         Whether it is refreshed and exported.
     suppresses
         Whether its people are excluded from every export.
+    previous
+        The id of the version that it replaced; None where there was none.
     """
 
     id: str
@@ -189,6 +191,7 @@ class SegmentRecord(Shown):
     active: bool = True
     suppresses: bool = False
     tags: tuple[str, ...] = ()
+    previous: str | None = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -229,6 +232,60 @@ class ConsentChoiceRecord(Shown):
 
     def __repr__(self) -> str:
         return f"Consent of {self.source}: {', '.join(self.document['columns'])}, chosen by {self.chosen_by}"
+
+
+@dataclass(frozen=True)
+class SegmentVersion(Shown):
+    """An earlier version of a segment. Its profiles are still in the file of its id.
+
+    Parameters
+    ----------
+    id
+        The id of the segment record that it was.
+    segment_name
+        The segment's name at the moment the version ended.
+    previous
+        The version that this one had replaced.
+    rows
+        How many profiles it has.
+    record
+        The segment record as a document; see `of` and `as_record`.
+    made_at, ended_at, ended_by
+        When it was made, and when and by whom it was replaced, deleted or undone.
+    reason
+        ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
+    """
+
+    id: str
+    segment_name: str
+    previous: str | None
+    rows: int
+    record: dict[str, Any]
+    made_at: datetime
+    ended_at: datetime
+    ended_by: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The segment's name."""
+        return self.segment_name
+
+    @classmethod
+    def of(cls, record: SegmentRecord, *, reason: str, by: str, at: datetime) -> SegmentVersion:
+        """Return a segment as a version that ends at a moment."""
+        values = {each.name: getattr(record, each.name) for each in fields(SegmentRecord)}
+        document = {name: _as_json(value) for name, value in values.items()}
+        return cls(record.id, record.name, record.previous, record.rows, document, record.created_at, at, by, reason)
+
+    def as_record(self) -> SegmentRecord:
+        """Return the segment record that it was."""
+        kinds = {each.name: str(each.type) for each in fields(SegmentRecord)}
+        values = {name: _from_json(value, kinds[name]) for name, value in self.record.items() if name in kinds}
+        return replace(SegmentRecord(**values), previous=self.previous, rows=self.rows)
+
+    def __repr__(self) -> str:
+        return f"Segment '{self.name}': {counted(self.rows)} profiles, {self.reason} {_minute(self.ended_at)}"
 
 
 @dataclass(frozen=True)
@@ -428,6 +485,19 @@ class StepRecord:
     def name(self) -> str:
         """The word by which it is listed."""
         return self.id
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _from_json(value: Any, kind: str) -> Any:
+    """Return a value of a document as a field of a kind, which is written as in the source, holds it."""
+    if value is not None and kind.startswith("datetime"):
+        return datetime.fromisoformat(value)
+    return tuple(value) if isinstance(value, list) and kind.startswith("tuple") else value
 
 
 def _minute(moment: datetime) -> str:

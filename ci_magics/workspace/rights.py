@@ -40,6 +40,7 @@ CONTRIBUTED = frozenset(
         "refreshes",
         "runs",
         "segment_counts",
+        "segment_versions",
         "segments",
         "steps",
     }

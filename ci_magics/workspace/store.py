@@ -47,6 +47,7 @@ from ci_magics.workspace.models import (
     RunRecord,
     SegmentCount,
     SegmentRecord,
+    SegmentVersion,
     SignInRecord,
     StepRecord,
     UserRole,
@@ -135,6 +136,14 @@ class Workspace(Shown):
             word="count",
             advice="See %ci_segment --list.",
             order="counted_at",
+        )
+        self.versions = Shelf(
+            engine,
+            tables.segment_versions,
+            SegmentVersion,
+            word="version",
+            advice="See %ci_segment NAME --versions.",
+            order="ended_at",
         )
         self.audiences = Shelf(
             engine,

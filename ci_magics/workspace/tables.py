@@ -98,6 +98,21 @@ segments = Table(
     Column("tags", JSON, nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("previous", String(36)),
+)
+
+segment_versions = Table(
+    "segment_versions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("segment_name", String(200), nullable=False, index=True),
+    Column("previous", String(36)),
+    Column("rows", Integer, nullable=False),
+    Column("record", JSON, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("ended_by", String(200), nullable=False),
+    Column("reason", String(20), nullable=False),
 )
 
 insights = Table(

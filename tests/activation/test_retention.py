@@ -146,4 +146,5 @@ def test_the_command_answers_in_words_and_in_json(capsys: pytest.CaptureFixture[
         "strays": 0,
         "days": 90,
         "dry_run": False,
+        "versions": 0,
     }

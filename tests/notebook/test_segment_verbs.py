@@ -14,6 +14,7 @@ import ci_magics as ci
 from ci_magics.activation.segments.history import SegmentHistory
 from ci_magics.activation.segments.listing import SegmentLine, list_segments
 from ci_magics.activation.segments.verbs import SegmentUse
+from ci_magics.activation.segments.versions import SegmentVersions
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.notebook.segment_verbs import VERBS
 
@@ -38,6 +39,7 @@ CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
     "--rename": ("--rename Rich", lambda: list_segments().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
     "--duplicate": ("--duplicate 'Rich too'", lambda: line("Rich too").profiles == line("Big spenders").profiles == 4),
     "--delete": ("--delete", lambda: list_segments().names() == ["Other"]),
+    "--undo": ("--undo", lambda: line("Big spenders").profiles == 4),
     "--deactivate": (
         "--deactivate",
         lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active"),
@@ -50,12 +52,16 @@ CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
     "--end-suppression": ("--end-suppression", lambda: line("Big spenders").state == "active"),
     "--tag": ("--tag vip --tag=spring --tag 'vip'", lambda: line("Big spenders").tags == ("vip", "spring")),
 }
-UNDONE = {"--activate": "--deactivate", "--end-suppression": "--suppress"}
-LOOKS: dict[str, type] = {"--history": SegmentHistory, "--usage": SegmentUse}
+UNDONE = {
+    "--activate": "--deactivate",
+    "--end-suppression": "--suppress",
+    "--undo": "customers --where 'TotalSpend > 350'",
+}
+LOOKS: dict[str, type] = {"--versions": SegmentVersions, "--history": SegmentHistory, "--usage": SegmentUse}
 
 
 def test_every_verb_is_tested_here() -> None:
-    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download", "--refresh"}
+    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download", "--refresh", "--redo"}
 
 
 @pytest.mark.parametrize("verb", CHANGES)
@@ -67,6 +73,33 @@ def test_a_verb_changes_the_segment_and_shows_it_in_the_list(stored: Notebook, v
     shown = stored.run(f"%ci_segment 'Big spenders' {words}")
     assert changed()
     assert set(shown.names()) <= set(list_segments().names())
+
+
+def test_what_was_undone_can_be_redone(stored: Notebook) -> None:
+    stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
+    stored.run("%ci_segment 'Big spenders' --undo --quiet")
+    (shown,) = stored.run("%ci_segment 'Big spenders' --redo")
+    assert shown.profiles == line("Big spenders").profiles == 3
+
+
+def test_a_condition_that_loses_people_is_stopped_unless_it_is_allowed(stored: Notebook) -> None:
+    half = "%ci_segment 'Big spenders' customers --where 'TotalSpend > 550'"
+    assert stored.fail(half).code == "segment_shrinks"
+    assert line("Big spenders").profiles == 4
+    stored.run(f"{half} --allow-shrink --quiet")
+    assert line("Big spenders").profiles == 1
+    none = "%%ci_segment 'Big spenders' {}--quiet\nSELECT * FROM customers WHERE TotalSpend < 0"
+    assert stored.fail(none.format("")).code == "segment_empty"
+    stored.run(none.format("--allow-empty "))
+    assert line("Big spenders").profiles == 0
+
+
+def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    stored.run("%ci_segment Other --delete")
+    said = capsys.readouterr().out
+    assert "Segment 'Other' was deleted: 6 profiles." in said
+    assert "it can be brought back: %ci_segment Other --undo." in said
 
 
 @pytest.mark.parametrize("verb", LOOKS)

@@ -10,11 +10,11 @@ from ci_magics.activation.plan import Plan, open_order, plan_of
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.planning import Work, plan_without_microsoft, plan_work
 from ci_magics.activation.planning.verdict import Finding, finding_of
-from ci_magics.activation.retention import retention_days
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
+from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]

@@ -13,17 +13,27 @@ import pyarrow.compute as pc
 
 from ci_magics.activation.forgetting.person import HASHES, Person
 from ci_magics.segmentation.key_text import key_text
-from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.store import Workspace
 
 
 def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
-    """Delete a person from every segment and every list of refused profiles; returns the segments."""
+    """Delete a person from every segment, its earlier versions and every list of refused profiles.
+
+    Returns
+    -------
+    tuple of str
+        The segments of which some version held the person.
+    """
     keys: dict[str, set[str]] = {}
     for record in list(workspace.segments):
         found = _erase_from_segment(workspace, record, person)
         if found:
-            keys[record.name] = found
+            keys.setdefault(record.name, set()).update(found)
+    for version in list(workspace.versions):
+        found = _erase_from_version(workspace, version, person)
+        if found:
+            keys.setdefault(version.segment_name, set()).update(found)
     _erase_refused(workspace, keys)
     # What an interrupted reading of Customer Insights has put aside; it begins anew, and leaves out nobody else.
     workspace.spool.remove_all("reading-")
@@ -32,16 +42,35 @@ def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
 
 def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
     """Write a segment's snapshot without a person; returns the keys that went."""
+    found, rows = _rewritten(workspace, record, person)
+    if found:
+        # An example is masked, but it may be the person's; the next refresh finds others.
+        workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
+    return found
+
+
+def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> set[str]:
+    """Write the snapshot of an earlier version without a person; returns the keys that went."""
+    found, rows = _rewritten(workspace, version.as_record(), person)
+    if found:
+        workspace.versions.change(
+            lambda now: replace(now, rows=rows, record={**now.record, "examples": {}}), id=version.id
+        )
+    return found
+
+
+def _rewritten(workspace: Workspace, record: SegmentRecord, person: Person) -> tuple[set[str], int]:
+    """Write a snapshot without a person; returns the keys that went and how many profiles are left."""
     files = workspace.snapshots
     if not files.exists(record.id):
-        return set()
+        return set(), record.rows
     keyed = person.is_keyed(record)
     found: set[str] = set()
     for batch in files.batches(record.id, ["key", *HASHES]):
         gone = batch.filter(person.rows_of(batch, keyed=keyed))
         found |= set(key_text(gone.column("key")).to_pylist())
     if not found:
-        return found
+        return found, record.rows
     rows = 0
 
     def others() -> Iterator[pa.RecordBatch]:
@@ -52,9 +81,7 @@ def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Per
             yield kept
 
     files.write_parts(record.id, files.schema(record.id), others())
-    # An example is masked, but it may be the person's; the next refresh finds others.
-    workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
-    return found
+    return found, rows
 
 
 def _erase_refused(workspace: Workspace, keys: dict[str, set[str]]) -> None:

@@ -123,7 +123,7 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
             code="address_as_key",
         )
     columns: set[str] = set()
-    for record in workspace.segments:
+    for record in _all_records(workspace):
         column = record.definition["key"]
         if column == ROW_NUMBER or any(same_key(column, each) for each in columns):
             continue
@@ -149,12 +149,17 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
 def _completed(workspace: Workspace, person: Person) -> Person:
     """Return a person with every hash that stands beside a known one, or beside the key."""
     found: dict[str, set[bytes]] = {"sha256_basic": set(person.basic), "sha256_enhanced": set(person.enhanced)}
-    for record in workspace.segments:
+    for record in _all_records(workspace):
         for batch in _batches(workspace, record):
             rows = batch.filter(person.rows_of(batch, keyed=person.is_keyed(record)))
             for name, hashes in found.items():
                 hashes.update(row.tobytes() for row in of_column(rows.column(name).drop_null()))
     return Person(frozenset(found["sha256_basic"]), frozenset(found["sha256_enhanced"]), person.key_column, person.key)
+
+
+def _all_records(workspace: Workspace) -> list[SegmentRecord]:
+    """Return every segment and every earlier version of one."""
+    return [*workspace.segments, *(each.as_record() for each in workspace.versions)]
 
 
 def _batches(workspace: Workspace, record: SegmentRecord) -> Iterator[pa.RecordBatch]:

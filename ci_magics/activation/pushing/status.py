@@ -87,6 +87,7 @@ class Status(Shown):
     runs: tuple[RunRecord, ...]
     stored_hashes: int
     version: str = __version__
+    earlier_profiles: int = 0
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per audience."""
@@ -126,9 +127,10 @@ class Status(Shown):
         return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
 
     def _kept(self) -> str:
+        earlier = f", and {counted(self.earlier_profiles)} profiles of earlier versions of segments"
         return (
-            f"ci-magics {self.version}; {counted(self.stored_hashes)} hashes are kept in the workspace: "
-            "they are personal data."
+            f"ci-magics {self.version}; {counted(self.stored_hashes)} hashes are kept in the workspace"
+            f"{earlier if self.earlier_profiles else ''}: they are personal data."
         )
 
 
@@ -181,7 +183,12 @@ def status(*names: str, workspace: Workspace | None = None, show: Callable[[str]
         audiences += _ask(workspace, connection, mine, show) if mine else []
     audiences += [_unasked(workspace, each) for each in records]
     runs = workspace.runs.latest(_SHOWN_RUNS)
-    return Status(tuple(audiences), tuple(runs), sum(each.members for each in workspace.audiences))
+    return Status(
+        tuple(audiences),
+        tuple(runs),
+        sum(each.members for each in workspace.audiences),
+        earlier_profiles=sum(each.rows for each in workspace.versions),
+    )
 
 
 def _chosen(workspace: Workspace, names: tuple[str, ...]) -> list[AudienceRecord]:

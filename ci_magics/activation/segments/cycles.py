@@ -23,7 +23,15 @@ def require_no_cycle(
     SegmentError
         It would be made of itself; the error names the way round.
     """
-    way = _way(workspace, name, [name], _used(rule, source, frames))
+    _refuse(name, _way(workspace, name, [name], _used(rule, source, frames)))
+
+
+def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
+    """Refuse a record that would be made of itself if it were in the workspace now; see `require_no_cycle`."""
+    _refuse(record.name, _way(workspace, record.name, [record.name], _used_by(record)))
+
+
+def _refuse(name: str, way: list[str] | None) -> None:
     if way is None:
         return
     through = "" if len(way) == 2 else f", by way of {' and '.join(repr(each) for each in way[1:-1])}"

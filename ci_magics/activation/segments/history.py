@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import html
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ci_magics.clock import present
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown
+from ci_magics.workspace.models import SegmentCount, SegmentRecord
+from ci_magics.workspace.store import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,3 +83,8 @@ class SegmentHistory(Shown):
             f'<polyline points="{points}" fill="none" stroke="#3b6ea8" stroke-width="2"/></svg>'
         )
         return Picture(svg, alt, _WIDTH, _HEIGHT)
+
+
+def note_count(workspace: Workspace, record: SegmentRecord) -> None:
+    """Write down how many profiles a segment has now."""
+    workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, present()))

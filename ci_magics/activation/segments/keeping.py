@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.verbs import note_count
+from ci_magics.activation.segments.history import note_count
+from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
 from ci_magics.clock import present
-from ci_magics.errors import without_people
+from ci_magics.errors import SegmentError, without_people
 from ci_magics.matching.passing import Passing
+from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.consent.document import StateCounter
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import SILENT, UNREADABLE
@@ -26,12 +29,33 @@ from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
+@dataclass(frozen=True)
+class Replacing:
+    """When a segment may take the place of the one of its name.
+
+    Parameters
+    ----------
+    refreshing
+        Whether the same definition is evaluated again.
+    allow_empty, allow_shrink
+        Go on although nobody, or less than half of its profiles, would be left.
+    hints
+        Returns sentences about what may be wrong with its condition; only asked when people are lost.
+    """
+
+    refreshing: bool = False
+    allow_empty: bool = False
+    allow_shrink: bool = False
+    hints: Callable[[], Sequence[str]] = tuple
+
+
 def keep_segment(
     workspace: Workspace,
     segment: Segment,
     passing: Passing,
     definition: Definition | str,
     show: Callable[[str], None],
+    replacing: Replacing | None = None,
 ) -> Segment:
     """Match profiles, and keep what comes of it instead of the segment of the same name.
 
@@ -45,7 +69,15 @@ def keep_segment(
         How it can be made again, or why it cannot.
     show
         Called with a sentence when a segment of this name is replaced; nothing changes when both are the same.
+    replacing
+        When it may take the place of the segment of its name; see `Replacing`.
+
+    Raises
+    ------
+    SegmentError
+        A rule, a condition or a refresh would empty the segment of this name, or leave less than half of it.
     """
+    replacing = replacing or Replacing()
     seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
     workspace.snapshots.write_parts(segment.id, passing.schema, map(seen.noted, passing.batches()))
     segment = replace(segment, rows=seen.rows, consent=segment.consent.with_counts(seen.states))
@@ -61,17 +93,24 @@ def keep_segment(
         created_by=workspace.user,
         created_at=present(),
     )
-    earlier, kept = workspace.segments.put_as(segment.name, lambda found: _in_place_of(workspace, found, record))
+    try:
+        earlier, kept, dropped = workspace.change(lambda database: _put(workspace, database, record, replacing))
+    except BaseException:
+        workspace.snapshots.remove(record.id)
+        raise
     note_count(workspace, record)
     if kept.id != record.id:
         workspace.snapshots.remove(record.id)
         return replace(segment, id=kept.id)
+    for each in dropped:
+        workspace.snapshots.remove(each)
     if earlier is not None:
-        workspace.snapshots.remove(earlier.id)
         show(
             f"The segment '{segment.name}' was replaced: {counted(earlier.rows)} profiles before, "
-            f"{counted(segment.rows)} now."
+            f"{counted(segment.rows)} now. Undo: %ci_segment {quoted(segment.name)} --undo."
         )
+    elif not segment.rows and (hints := replacing.hints()):
+        show(f"No profile is in the segment '{segment.name}'. {' '.join(hints)}")
     workspace.audit.note(
         Verb.MAKE_SEGMENT,
         segment.name,
@@ -82,13 +121,56 @@ def keep_segment(
     return segment
 
 
-def _in_place_of(workspace: Workspace, earlier: SegmentRecord | None, made: SegmentRecord) -> SegmentRecord:
-    """Return what is kept of a segment that was made, given the one of its name."""
+def _put(
+    workspace: Workspace, database: SqlConnection, made: SegmentRecord, replacing: Replacing
+) -> tuple[SegmentRecord | None, SegmentRecord, list[str]]:
+    """Put a segment in the place of the one of its name; returns that one, what is kept, and snapshots to remove."""
+    segments = workspace.segments
+    earlier = next(iter(segments.rows_in(database, name=made.name)), None)
     if earlier is None:
-        return made
+        deleted = workspace.versions.rows_in(database, segment_name=made.name, reason=DELETED)
+        made = replace(made, previous=deleted[-1].id if deleted else None)
+        segments.put_in(database, made)
+        return None, made, []
     if earlier.fingerprint == made.fingerprint and workspace.snapshots.exists(earlier.id):
-        return replace(earlier, definition=made.definition, consent=made.consent)
-    return replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
+        kept = replace(earlier, definition=made.definition, consent=made.consent)
+        segments.put_in(database, kept)
+        return earlier, kept, []
+    _require_not_lost(earlier, made, replacing)
+    there = workspace.snapshots.exists(earlier.id)
+    made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
+    made = replace(made, previous=earlier.id if there else earlier.previous)
+    segments.remove_in(database, earlier.id)
+    segments.put_in(database, made)
+    reason = REFRESHED if replacing.refreshing else REPLACED
+    return earlier, made, end_version(workspace, database, earlier, reason) if there else []
+
+
+def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Replacing) -> None:
+    """Refuse a segment that would lose more than half of its people by a rule, a condition or a refresh.
+
+    A frame or list without a condition is taken as it is: the export stops when its audience would shrink.
+    """
+    chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
+    again = f"%ci_segment {quoted(made.name)} --refresh" if replacing.refreshing else "the same line"
+    if not chosen or made.rows * 2 >= earlier.rows:
+        return
+    if made.rows == 0 and not replacing.allow_empty:
+        hints = " ".join(replacing.hints())
+        raise SegmentError(
+            f"Nobody would be left in the segment '{made.name}' of {counted(earlier.rows)} profiles, so it stays as it "
+            f"was. {hints}".strip(),
+            f"If it is to be empty, run {again} with --allow-empty (allow_empty=True).",
+            code="segment_empty",
+        )
+    if made.rows and not replacing.allow_shrink:
+        hints = " ".join(replacing.hints())
+        raise SegmentError(
+            f"Only {counted(made.rows)} of {counted(earlier.rows)} profiles would be left in the segment "
+            f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
+            f"If that is right, run {again} with --allow-shrink (allow_shrink=True).",
+            code="segment_shrinks",
+        )
 
 
 def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ci_magics.activation.segments.consents import (
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.segments.cycles import require_no_cycle
 from ci_magics.activation.segments.definitions import Definition, define
-from ci_magics.activation.segments.keeping import keep_segment
+from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.activation.segments.making import made
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
@@ -106,6 +106,8 @@ def segment(
     static: bool = False,
     consent: str | Sequence[str] | None = None,
     consent_yes: str | Sequence[str] | None = None,
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
     progress: Reporter = silent,
@@ -146,6 +148,8 @@ def segment(
         before, else the columns whose headers say so. Once they are chosen, only those who agreed are sent.
     consent_yes
         Values that mean yes although the rule for values does not know them.
+    allow_empty, allow_shrink
+        Replace the segment of this name although nobody, or less than half of its profiles, would be left.
     workspace
         Where to keep it; the default one unless given.
     show
@@ -156,22 +160,11 @@ def segment(
     Raises
     ------
     SegmentError
-        The frame, a column, the condition or the query cannot be used.
+        The frame, a column, the condition or the query cannot be used; or a rule or condition would take more than half
+        of the profiles out of the segment of this name.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.MAKE_SEGMENT)
-    if isinstance(frame, Rule):
-        frame, rule = None, frame
-    if isinstance(frame, InsightsSegment):
-        from ci_magics.activation.segments.customer_insights.keeping import keep_insights
-
-        refuse_conditions(where, rule)
-        there = (insights_source(frame.source.record.name),)
-        choice = choice_for(workspace, there, consent, consent_yes)
-        kept = keep_insights(workspace, name, frame, email=email, key=key, consent=choice, show=show, progress=progress)
-        return _with_choice(workspace, kept, there, choice, show)
-    sources = sources_of(workspace, frame, frames or {}, database)
-    choice = choice_for(workspace, sources, consent, consent_yes)
     wanted = Wanted(
         email=email,
         key=key,
@@ -181,14 +174,50 @@ def segment(
         parameters=parameters or {},
         database=database,
         static=static,
-        consent=choice,
     )
-    if database is None:
+    replacing = Replacing(allow_empty=allow_empty, allow_shrink=allow_shrink)
+    return _keep(workspace, name, frame, wanted, (consent, consent_yes), replacing, show, progress)
+
+
+def _keep(
+    workspace: Workspace,
+    name: str,
+    frame: Any,
+    wanted: Wanted,
+    asked: tuple[str | Sequence[str] | None, str | Sequence[str] | None],
+    replacing: Replacing,
+    show: Callable[[str], None],
+    progress: Reporter = silent,
+) -> Segment:
+    if isinstance(frame, Rule):
+        frame, wanted = None, replace(wanted, rule=frame)
+    if isinstance(frame, InsightsSegment):
+        from ci_magics.activation.segments.customer_insights.keeping import keep_insights
+
+        refuse_conditions(wanted.where, wanted.rule)
+        there = (insights_source(frame.source.record.name),)
+        choice = choice_for(workspace, there, *asked)
+        kept = keep_insights(
+            workspace,
+            name,
+            frame,
+            email=wanted.email,
+            key=wanted.key,
+            consent=choice,
+            show=show,
+            progress=progress,
+            replacing=replacing,
+        )
+        return _with_choice(workspace, kept, there, choice, show)
+    sources = sources_of(workspace, frame, wanted.frames, wanted.database)
+    choice = choice_for(workspace, sources, *asked)
+    wanted = replace(wanted, consent=choice)
+    if wanted.database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
     with made(workspace, name, frame, wanted, show) as (built, passing):
         built = replace(built, consent=built.consent.model_copy(update={"sources": sources}))
-        kept = keep_segment(workspace, built, passing, definition, show)
+        kept = keep_segment(workspace, built, passing, definition, show, replacing)
     return _with_choice(workspace, kept, sources, choice, show)
 
 
@@ -204,15 +233,33 @@ def _with_choice(
     return kept
 
 
-def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Segment:
+def refresh_segment(
+    name: str,
+    *,
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = print,
+) -> Segment:
     """Evaluate a dynamic segment again.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    allow_empty, allow_shrink
+        Go on although nobody, or less than half of its profiles, would be left; it stays as it was otherwise.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with a sentence when its profiles changed.
 
     Raises
     ------
     NotFoundError
         There is no such segment.
     SegmentError
-        It is static, set aside, or what it reads is not there any more.
+        It is static, set aside, or what it reads is not there any more; or more than half of its profiles would go.
     """
     workspace = workspace or open_workspace()
     record = workspace.segments[name]
@@ -229,8 +276,9 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
             "Make it again in its notebook, or make it from files, a database or earlier segments.",
             code="segment_static",
         )
+    replacing = Replacing(refreshing=True, allow_empty=allow_empty, allow_shrink=allow_shrink)
     try:
-        return _made_again(workspace, name, Definition.model_validate(record.definition["source"]), show)
+        return _made_again(workspace, name, Definition.model_validate(record.definition["source"]), replacing, show)
     except SegmentError as error:
         if error.code != "no_file":
             raise
@@ -241,27 +289,25 @@ def refresh_segment(name: str, *, workspace: Workspace | None = None, show: Call
         ) from None
 
 
-def _made_again(workspace: Workspace, name: str, kept: Definition, show: Callable[[str], None]) -> Segment:
+def _made_again(
+    workspace: Workspace, name: str, kept: Definition, replacing: Replacing, show: Callable[[str], None]
+) -> Segment:
     read_again: Any = kept.source
     if kept.kind == "insights":
         from ci_magics.activation.segments.customer_insights.opening import insights
 
         source = insights(kept.instance, workspace=workspace, show=show)
         read_again = source.segment(str(kept.source), via=kept.via)
-    return segment(
-        name,
-        read_again,
+    require(workspace, Verb.MAKE_SEGMENT)
+    wanted = Wanted(
         email=kept.email,
         key=kept.key,
         where=kept.where,
-        rule=kept.rule,
-        consent=kept.consent,
-        consent_yes=kept.consent_yes,
+        rule=None if kept.rule is None else as_rule(kept.rule),
         parameters=kept.parameters,
         database=kept.database,
-        workspace=workspace,
-        show=show,
     )
+    return _keep(workspace, name, read_again, wanted, (kept.consent, kept.consent_yes), replacing, show)
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:

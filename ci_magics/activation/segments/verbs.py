@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.segments.dependents import follow, made_of
-from ci_magics.activation.segments.history import SegmentHistory
+from ci_magics.activation.segments.history import SegmentHistory, note_count
+from ci_magics.activation.segments.versions import DELETED, Deleted, end_version, kept_until, last_deleted
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError, quoted_list, refuse_address
 from ci_magics.segmentation.columns import quoted
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.models import SegmentCount, SegmentRecord
+from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
 MOST_TAGS = 20  # as in Customer Insights
@@ -102,6 +103,9 @@ def _rename(
         audiences.put_in(database, replace(audience, segment_name=new))
     for count in counts.rows_in(database, segment_name=name):
         counts.put_in(database, replace(count, segment_name=new))
+    for version in workspace.versions.rows_in(database, segment_name=name):
+        if version.reason != DELETED:  # another segment that had the name before
+            workspace.versions.put_in(database, replace(version, segment_name=new))
     for export in workspace.exports.rows_in(database):
         if export.uses(name):
             workspace.exports.put_in(database, export.with_renamed_segment(name, new))
@@ -114,7 +118,8 @@ def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None
     require(workspace, Verb.MAKE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
-    copy = replace(record, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=present())
+    copy = replace(record, id=str(uuid.uuid4()), name=new, previous=None, created_by=workspace.user)
+    copy = replace(copy, created_at=present())
     workspace.snapshots.link(copy.id, workspace.snapshots, record.id)
     workspace.segments.put(copy)
     note_count(workspace, copy)
@@ -122,11 +127,18 @@ def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None
     return copy
 
 
-def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
-    """Delete a segment with everything that is kept of its profiles; audiences stay as they are.
+def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
+    """Delete a segment; audiences stay as they are. Until the retention period ends, `undo_segment` brings it back.
+
+    Returns
+    -------
+    Deleted
+        What that did: how many profiles, what used the segment, and until when it can be undone.
 
     Raises
     ------
+    AccessError
+        Its people are excluded from every export, and the current user may not end that.
     NotFoundError
         There is no such segment.
     SegmentError
@@ -135,6 +147,8 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
     workspace = workspace or open_workspace()
     require(workspace, Verb.DELETE_SEGMENT)
     record = workspace.segments[name]
+    if record.suppresses:
+        require(workspace, Verb.SUPPRESS)
     use = segment_usage(name, workspace=workspace)
     if use.unfinished_runs:
         raise SegmentError(
@@ -155,11 +169,19 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> None:
                 f"Delete '{dependent.name}' first, or make it of something else.",
                 code="segment_in_use",
             )
-    workspace.segments.remove(record.id)
-    workspace.snapshots.remove(record.id)
+
+    def work(database: SqlConnection) -> None:
+        workspace.segments.remove_in(database, record.id)
+        end_version(workspace, database, record, DELETED)
+
+    workspace.change(work)
     for count in workspace.counts.where(segment_name=name):
         workspace.counts.remove(count.id)
     workspace.audit.note(Verb.DELETE_SEGMENT, name, profiles=record.rows)
+    version = last_deleted(workspace, name)
+    if version is None:
+        raise RuntimeError("a deleted segment has a version")
+    return Deleted(name, record.rows, use.audiences, use.segments, record.suppresses, kept_until(version))
 
 
 def activate_segment(name: str, *, active: bool = True, workspace: Workspace | None = None) -> SegmentRecord:
@@ -277,11 +299,6 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
             writer.writerows([key] for key in key_text(batch.column(0)).to_pylist())
     workspace.audit.note(Verb.DOWNLOAD_KEYS, name, profiles=record.rows)
     return target
-
-
-def note_count(workspace: Workspace, record: SegmentRecord) -> None:
-    """Write down how many profiles a segment has now."""
-    workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, present()))
 
 
 def _require_free(workspace: Workspace, name: str) -> None:

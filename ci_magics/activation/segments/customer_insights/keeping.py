@@ -17,7 +17,7 @@ from ci_magics.activation.segments.customer_insights.segment import InsightsSegm
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.activation.segments.customer_insights.way import FEW, Way, read_members
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.keeping import keep_segment
+from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
@@ -60,6 +60,7 @@ def keep_insights(
     consent: ConsentChoice = FOUND,
     show: Callable[[str], None],
     progress: Reporter = silent,
+    replacing: Replacing | None = None,
 ) -> Segment:
     """Read the members of a segment of Customer Insights, and keep them under a name.
 
@@ -83,6 +84,8 @@ def keep_insights(
         Called with sentences about how fresh and how complete the members are.
     progress
         Called with how many members have come.
+    replacing
+        When it may take the place of the segment of its name.
 
     Raises
     ------
@@ -132,7 +135,7 @@ def keep_insights(
             instance=source.record.name,
             via=wanted.via,
         )
-        segment = keep_segment(workspace, made, passing, definition, show)
+        segment = keep_segment(workspace, made, passing, definition, show, replacing)
         reading.clear()
     return segment
 

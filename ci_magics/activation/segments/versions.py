@@ -1,0 +1,404 @@
+"""Earlier versions of segments: kept when one is replaced or deleted, listed, brought back, and removed in time.
+
+Every segment remembers the version that it replaced, so its versions form a chain. Undoing puts the previous version
+in the segment's place and keeps the undone one, so that an undo can be redone. Nothing but time removes a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection as SqlConnection
+
+from ci_magics.activation.segments.cycles import require_no_cycle_of
+from ci_magics.activation.segments.history import note_count
+from ci_magics.clock import present
+from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
+from ci_magics.segmentation.columns import quoted
+from ci_magics.showing.html_table import table
+from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.shown import Shown, plain
+from ci_magics.showing.text_table import text_table
+from ci_magics.workspace.access import Verb, may, require
+from ci_magics.workspace.models import SegmentRecord, SegmentVersion
+from ci_magics.workspace.retention_days import retention_days
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPLACED, REFRESHED, UNDONE, DELETED = "replaced", "refreshed", "undone", "deleted"
+_HEADS = ("Made (UTC)", "Profiles", "State", "Ended (UTC)", "By", "Kept until")
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """What the list says of a version.
+
+    Parameters
+    ----------
+    id
+        The id of the segment record.
+    made_at
+        When it was made.
+    profiles
+        How many it has.
+    state
+        ``current``, ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
+    ended_at, ended_by, kept_until
+        When and by whom that was done, and until when it can be brought back; None for the current one.
+    """
+
+    id: str
+    made_at: datetime
+    profiles: int
+    state: str
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SegmentVersions(Shown):
+    """The versions of a segment that are kept, the latest first.
+
+    Parameters
+    ----------
+    segment
+        Its name.
+    versions
+        The versions.
+    """
+
+    segment: str
+    versions: tuple[VersionLine, ...]
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each version."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(each) for each in self.versions], columns=list(VersionLine.__dataclass_fields__))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the number of profiles and the state of each, the latest first."""
+        return {
+            "segment": self.segment,
+            "versions": [{"profiles": each.profiles, "state": each.state} for each in self.versions],
+        }
+
+    def __repr__(self) -> str:
+        return f"Versions of the segment '{self.segment}'\n{text_table(_HEADS, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return table(_HEADS, self._rows())
+
+    def _rows(self) -> list[tuple[str, int, str, str, str, str]]:
+        return [
+            (
+                f"{each.made_at:%Y-%m-%d %H:%M}",
+                each.profiles,
+                each.state,
+                f"{each.ended_at:%Y-%m-%d %H:%M}" if each.ended_at else "",
+                each.ended_by,
+                f"{each.kept_until:%Y-%m-%d}" if each.kept_until else "",
+            )
+            for each in self.versions
+        ]
+
+
+@dataclass(frozen=True)
+class Deleted(Shown):
+    """What deleting a segment did.
+
+    Parameters
+    ----------
+    segment, profiles
+        The segment, and how many profiles it had.
+    audiences
+        The audiences that it had filled; they keep their members.
+    segments
+        Static segments that were made of it; they stay as they are.
+    suppressed
+        Whether its people were excluded from every export; they are not any more.
+    undo_until
+        Until when it can be brought back.
+    """
+
+    segment: str
+    profiles: int
+    audiences: tuple[str, ...]
+    segments: tuple[str, ...]
+    suppressed: bool
+    undo_until: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was deleted and what used it."""
+        names = ("segment", "profiles", "audiences", "segments", "suppressed")
+        return {name: plain(getattr(self, name)) for name in names}
+
+    def __repr__(self) -> str:
+        said = [f"Segment '{self.segment}' was deleted: {counted_in_words(self.profiles, 'profile')}."]
+        if self.audiences:
+            said.append(f"Its audiences keep their members: {quoted_list(self.audiences)}.")
+        if self.segments:
+            said.append(f"Segments that were made of it stay as they are: {quoted_list(self.segments)}.")
+        if self.suppressed:
+            said.append("Its people are not excluded from exports any more.")
+        undo = f"%ci_segment {quoted(self.segment)} --undo"
+        return " ".join([*said, f"Until {self.undo_until:%Y-%m-%d} it can be brought back: {undo}."])
+
+
+def end_version(workspace: Workspace, database: SqlConnection, record: SegmentRecord, reason: str) -> list[str]:
+    """Keep a segment as an earlier version, as a part of the transaction that takes it out of its place.
+
+    Of versions that only a refresh replaced, the latest is kept: a daily refresh would fill the disk otherwise.
+
+    Returns
+    -------
+    list of str
+        The snapshots to remove after the transaction.
+    """
+    dropped = []
+    versions = workspace.versions
+    ended = SegmentVersion.of(record, reason=reason, by=workspace.user, at=present())
+    if reason == REFRESHED and record.previous is not None:
+        for older in versions.rows_in(database, id=record.previous):
+            if older.reason == REFRESHED:
+                versions.remove_in(database, older.id)
+                ended = replace(ended, previous=older.previous)
+                dropped.append(older.id)
+    versions.put_in(database, ended)
+    return dropped
+
+
+def sweep_versions(workspace: Workspace, *, now: datetime | None = None, dry_run: bool = False) -> int:
+    """Remove the versions that are kept too long, and files of versions that nothing names; return how many.
+
+    Parameters
+    ----------
+    now
+        The moment to count from; the present one unless given.
+    dry_run
+        Only count them.
+    """
+    before = (now or present()) - timedelta(days=retention_days())
+    old = [each for each in workspace.versions if each.ended_at <= before]
+    if not dry_run:
+        for each in old:
+            workspace.versions.remove(each.id)
+            workspace.snapshots.remove(each.id)
+    return len(old)
+
+
+def last_deleted(workspace: Workspace, name: str) -> SegmentVersion | None:
+    """Return what was deleted last under a name."""
+    found = workspace.versions.where(segment_name=name, reason=DELETED)
+    return found[-1] if found else None
+
+
+def kept_until(version: SegmentVersion) -> datetime:
+    """Return until when a version can be brought back."""
+    return version.ended_at + timedelta(days=retention_days())
+
+
+def segment_versions(name: str, *, workspace: Workspace | None = None) -> SegmentVersions:
+    """Return the versions of a segment that are kept: the current one, those before it, and those that were undone.
+
+    Parameters
+    ----------
+    name
+        The segment; one that was deleted still has its versions.
+    workspace
+        Where; the default one unless given.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment, and none of this name was deleted within the retention period.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_SEGMENTS)
+    current = workspace.segments.get(name)
+    deleted = last_deleted(workspace, name) if current is None else None
+    if current is None and deleted is None:
+        raise _unknown(workspace, name)
+    first = current.id if current else deleted.id if deleted else ""
+    before = current.previous if current else deleted.previous if deleted else None
+    kept = {each.id: each for each in workspace.versions}
+    family = _family(kept, first, before)
+    ended = [kept[each] for each in family if each in kept]
+    lines = [
+        VersionLine(each.id, each.made_at, each.rows, each.reason, each.ended_at, each.ended_by, kept_until(each))
+        for each in sorted(ended, key=lambda each: each.ended_at, reverse=True)
+    ]
+    if current is not None:
+        lines.insert(0, VersionLine(current.id, current.created_at, current.rows, "current"))
+    return SegmentVersions(name, tuple(lines))
+
+
+def undo_segment(
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print
+) -> SegmentRecord:
+    """Undo the last replacement of a segment, or bring back a deleted one.
+
+    Each call goes one version further back; `redo_segment` goes forward again. Audiences change with the next export.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    workspace
+        Where; the default one unless given.
+    show
+        Called with what was done.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment, and none of this name was deleted within the retention period.
+    SegmentError
+        No earlier version is kept, or it would be made of itself by now.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.CHANGE_SEGMENT)
+    current = workspace.segments.get(name)
+    if current is None:
+        return _restore_deleted(workspace, name, show)
+    versions = workspace.versions.where(id=current.previous) if current.previous else []
+    if not versions:
+        raise _no_version(workspace, name, "earlier")
+    return _exchange(workspace, current, versions[0], UNDONE, show)
+
+
+def redo_segment(
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print
+) -> SegmentRecord:
+    """Bring back the version of a segment that was undone last; see `undo_segment`."""
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.CHANGE_SEGMENT)
+    current = workspace.segments.get(name)
+    if current is None:
+        raise _unknown(workspace, name)
+    versions = workspace.versions.where(previous=current.id, reason=UNDONE)
+    if not versions:
+        raise _no_version(workspace, name, "undone")
+    return _exchange(workspace, current, versions[-1], REPLACED, show)
+
+
+def _exchange(
+    workspace: Workspace, current: SegmentRecord, version: SegmentVersion, reason: str, show: Callable[[str], None]
+) -> SegmentRecord:
+    """Put a version in the place of the current segment, whose name and state it takes over."""
+    restored = replace(
+        version.as_record(),
+        name=current.name,
+        active=current.active,
+        suppresses=current.suppresses,
+        tags=current.tags,
+    )
+    _require_usable(workspace, restored)
+
+    def work(database: SqlConnection) -> None:
+        if not workspace.segments.rows_in(database, lock=True, id=current.id):
+            raise _changed_meanwhile(current.name)
+        workspace.segments.remove_in(database, current.id)
+        workspace.versions.remove_in(database, version.id)
+        workspace.segments.put_in(database, restored)
+        end_version(workspace, database, current, reason)
+
+    workspace.change(work)
+    _note(workspace, restored, undone=reason == UNDONE, version=restored.id)
+    excluded = " They are excluded from every export." if restored.suppresses else ""
+    back = "--redo" if reason == UNDONE else "--undo"
+    show(
+        f"The segment '{restored.name}' has {counted(restored.rows)} profiles again, {counted(current.rows)} before."
+        f"{excluded} Go back: %ci_segment {quoted(restored.name)} {back}."
+    )
+    return restored
+
+
+def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None]) -> SegmentRecord:
+    version = last_deleted(workspace, name)
+    if version is None:
+        raise _unknown(workspace, name)
+    restored = replace(version.as_record(), name=name)
+    _require_usable(workspace, restored)
+    excluded = ""
+    if restored.suppresses:
+        still = may(workspace, Verb.SUPPRESS) and not workspace.segments.where(suppresses=True)
+        restored = replace(restored, suppresses=still)
+        excluded = (
+            " Its people are excluded from every export again."
+            if still
+            else f" Its people are not excluded from exports any more; an administrator can run %ci_segment "
+            f"{quoted(name)} --suppress."
+        )
+
+    def work(database: SqlConnection) -> None:
+        if workspace.segments.rows_in(database, lock=True, name=name):
+            raise _changed_meanwhile(name)
+        workspace.versions.remove_in(database, version.id)
+        workspace.segments.put_in(database, restored)
+
+    workspace.change(work)
+    _note(workspace, restored, undeleted=True)
+    show(f"The segment '{name}' is back with {counted(restored.rows)} profiles.{excluded}")
+    return restored
+
+
+def _require_usable(workspace: Workspace, restored: SegmentRecord) -> None:
+    """Require that the profiles of a version are still there, and that its rule does not lead back to itself."""
+    if not workspace.snapshots.exists(restored.id):
+        raise SegmentError(
+            f"The profiles of that version of '{restored.name}' are not kept any more.",
+            "Make the segment again.",
+            code="version_gone",
+        )
+    require_no_cycle_of(workspace, restored)
+
+
+def _note(workspace: Workspace, record: SegmentRecord, **facts: str | bool) -> None:
+    note_count(workspace, record)
+    workspace.audit.note(Verb.CHANGE_SEGMENT, record.name, profiles=record.rows, **facts)
+
+
+def _family(kept: dict[str, SegmentVersion], first: str, before: str | None) -> set[str]:
+    """Return the ids of all versions that a chain of replacements joins with a segment."""
+    family = {first} | ({before} if before else set())
+    while True:
+        joined = {each.id for each in kept.values() if each.previous in family}
+        joined |= {str(kept[each].previous) for each in family if each in kept and kept[each].previous}
+        if joined <= family:
+            return family
+        family |= joined
+
+
+def _unknown(workspace: Workspace, name: str) -> NotFoundError:
+    deleted = {each.segment_name for each in workspace.versions.where(reason=DELETED)}
+    return not_found("segment", name, {*workspace.segments.names(), *deleted}, "%ci_segment --list lists them.")
+
+
+def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
+    if which == "earlier" and last_deleted(workspace, name) is not None:
+        return SegmentError(
+            f"The segment '{name}' has no earlier version, but another one of this name was deleted.",
+            f"To bring that one back, first give this one another name: %ci_segment {quoted(name)} --rename NEW.",
+            code="no_version",
+        )
+    return SegmentError(
+        f"No {which} version of the segment '{name}' is kept.",
+        f"See what is kept: %ci_segment {quoted(name)} --versions. Versions stay for {retention_days()} days.",
+        code="no_version",
+    )
+
+
+def _changed_meanwhile(name: str) -> SegmentError:
+    return SegmentError(
+        f"The segment '{name}' was changed by somebody else at this moment.", "Try again.", code="changed_meanwhile"
+    )

@@ -1,0 +1,28 @@
+"""How long what nobody uses any more is kept."""
+
+from __future__ import annotations
+
+import os
+
+from ci_magics.errors import ArgumentError
+
+#: How many days unused snapshots and earlier versions stay; the keys of refused profiles stay so long as well, and 30
+#: at most.
+VARIABLE = "CI_MAGICS_RETENTION_DAYS"
+DAYS = 90
+
+
+def retention_days() -> int:
+    """Return how many days unused snapshots and earlier versions of segments stay.
+
+    Raises
+    ------
+    ArgumentError
+        The variable is not a number of days.
+    """
+    wanted = os.environ.get(VARIABLE, str(DAYS)).strip()
+    if not wanted.isascii() or not wanted.isdigit():
+        raise ArgumentError(
+            f"{VARIABLE} is not a number of days.", f"Set it to a whole number such as {DAYS}.", code="retention_days"
+        )
+    return int(wanted)

@@ -1,0 +1,343 @@
+"""Replacing and deleting a segment can be undone, for as long as the retention period lasts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import contoso
+import pytest
+from contoso import connect, export, people, segment
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import ci_magics as ci
+from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.pushing.status import status
+from ci_magics.activation.retention import purge
+from ci_magics.clock import present
+from ci_magics.errors import AccessError, CiError, NotFoundError, SegmentError
+from ci_magics.workspace.access import Role
+from ci_magics.workspace.store import open_workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def quietly(_sentence: str) -> None:
+    """Nobody listens."""
+
+
+def rows(name: str = "All") -> int | None:
+    found = open_workspace().segments.get(name)
+    return found.rows if found else None
+
+
+def undo(name: str = "All") -> int:
+    return ci.undo_segment(name, show=quietly).rows
+
+
+def redo(name: str = "All") -> int:
+    return ci.redo_segment(name, show=quietly).rows
+
+
+def states(name: str = "All") -> list[tuple[int, str]]:
+    return [(each.profiles, each.state) for each in ci.segment_versions(name).versions]
+
+
+def keys(name: str = "All") -> set[str]:
+    workspace = open_workspace()
+    return set(workspace.snapshots.read(workspace.segments[name].id)["key"].to_pylist())
+
+
+def test_undoing_goes_back_version_by_version_and_redoing_goes_forward() -> None:
+    for count in (100, 200, 300):
+        segment(count)
+    assert [undo(), undo()] == [200, 100]
+    assert keys() == set(people(100)["Id"])
+    with pytest.raises(SegmentError) as none_left:
+        undo()
+    assert none_left.value.code == "no_version"
+    assert [redo(), redo()] == [200, 300]
+    assert keys() == set(people(300)["Id"])
+    with pytest.raises(SegmentError):
+        redo()
+    assert rows() == 300
+
+
+def test_nothing_is_lost_when_something_else_is_made_after_an_undo() -> None:
+    segment(100)
+    segment(200)
+    undo()
+    segment(150)
+    assert sorted(states()) == [(100, "replaced"), (150, "current"), (200, "undone")]
+    assert undo() == 100
+    assert redo() == 150
+
+
+def test_a_deleted_segment_comes_back_with_all_that_it_was(workspace: Workspace) -> None:
+    segment(100)
+    segment(120)
+    ci.tag_segment("All", ["vip"])
+    ci.activate_segment("All", active=False)
+    before = workspace.segments["All"]
+    deleted = ci.delete_segment("All")
+    assert rows() is None
+    assert states() == [(120, "deleted"), (100, "replaced")]
+    assert f"Until {present() + timedelta(days=90):%Y-%m-%d} it can be brought back" in repr(deleted)
+    assert undo() == 120
+    assert workspace.segments["All"] == before
+    assert undo() == 100
+
+
+def test_deleting_says_what_it_did(emulator: RunningEmulator) -> None:
+    del emulator
+    connect()
+    segment(400)
+    export("All")
+    segment(5, name="Few")
+    ci.segment("Rest", rule="'All' and not 'Few'", static=True, show=quietly)
+    deleted = ci.delete_segment("All")
+    assert (deleted.profiles, deleted.audiences, deleted.segments) == (400, ("All",), ("Rest",))
+    assert "400 profiles. Its audiences keep their members: 'All'." in repr(deleted)
+    assert "Segments that were made of it stay as they are: 'Rest'." in repr(deleted)
+
+
+def test_a_new_segment_under_the_name_of_a_deleted_one_takes_its_place() -> None:
+    segment(100)
+    ci.delete_segment("All")
+    segment(200)
+    assert undo() == 100
+    assert redo() == 200
+
+
+def test_versions_follow_a_renamed_segment_and_a_deleted_one_of_its_name_stays_apart() -> None:
+    segment(50, name="New")
+    ci.delete_segment("New")
+    segment(100)
+    segment(200)
+    ci.rename_segment("All", "New")
+    assert undo("New") == 100
+    with pytest.raises(SegmentError, match="another one of this name was deleted"):
+        undo("New")
+    with pytest.raises(NotFoundError):
+        undo("All")
+    ci.rename_segment("New", "Other")
+    assert (undo("New"), rows("Other")) == (50, 100)
+
+
+def test_a_version_that_would_be_made_of_itself_is_refused() -> None:
+    segment(10, name="Base")
+    ci.segment("All", rule="'Base'", show=quietly)
+    segment(20)
+    ci.segment("Base", rule="'All'", show=quietly)
+    with pytest.raises(SegmentError) as refused:
+        undo()
+    assert refused.value.code == "segment_cycle"
+    assert rows() == 20
+
+
+def test_the_same_definition_made_again_is_no_version() -> None:
+    segment(10)
+    segment(10)
+    assert states() == [(10, "current")]
+
+
+def test_the_python_value_of_the_earlier_version_is_good_again(emulator: RunningEmulator) -> None:
+    del emulator
+    connect()
+    first = segment(400)
+    segment(450)
+    undo()
+    assert export(first).accepted == 400
+
+
+def test_an_export_after_an_undo_sends_the_difference(emulator: RunningEmulator) -> None:
+    connect()
+    segment(400)
+    export("All")
+    segment(500)
+    export("All")
+    undo()
+    assert export("All").status == "Completed"
+    assert emulator.members("All") == contoso.hashes(400)
+
+
+def test_only_an_administrator_ends_or_brings_back_a_suppression(as_user: Callable[..., Any]) -> None:
+    segment(10)
+    ci.suppress_segment("All")
+    as_user("carla", Role.CONTRIBUTOR.value)
+    with pytest.raises(AccessError):
+        ci.delete_segment("All")
+    as_user("someone", Role.ADMINISTRATOR.value)
+    deleted = ci.delete_segment("All")
+    assert "not excluded from exports any more" in repr(deleted)
+    as_user("carla", Role.CONTRIBUTOR.value)
+    said: list[str] = []
+    restored = ci.undo_segment("All", show=said.append)
+    assert not restored.suppresses
+    assert "an administrator can run %ci_segment All --suppress" in said[0]
+
+
+def test_an_undone_suppression_segment_still_suppresses_and_that_is_said(emulator: RunningEmulator) -> None:
+    connect()
+    segment(500, name="Everybody")
+    segment(10)
+    ci.suppress_segment("All")
+    segment(60)
+    said: list[str] = []
+    assert ci.undo_segment("All", show=said.append).suppresses
+    assert "excluded from every export" in said[0]
+    assert export("Everybody").accepted == 490
+    assert not emulator.members("Everybody") & contoso.hashes(10)
+
+
+def test_a_refresh_keeps_the_version_before_it_and_no_longer_row(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    people(100).to_csv(path, index=False)
+    ci.segment("All", str(path), show=quietly)
+    for count in (110, 120, 130):
+        people(count).to_csv(path, index=False)
+        ci.refresh_segment("All", show=quietly)
+    assert states() == [(130, "current"), (120, "refreshed")]
+    assert undo() == 120
+    snapshots = open_workspace().snapshots
+    assert len(snapshots.names()) == 2
+
+
+def test_versions_end_with_the_retention_period(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_MAGICS_RETENTION_DAYS", "7")
+    segment(100)
+    segment(200)
+    ci.suppress_segment("All")  # so that the current version is used
+    segment(5, name="Gone")
+    ci.delete_segment("Gone")
+    assert purge(now=present() + timedelta(days=6)).versions == 0
+    assert purge(now=present() + timedelta(days=8), dry_run=True).versions == 2
+    assert purge(now=present() + timedelta(days=8)).versions == 2
+    assert states() == [(200, "current")]
+    assert len(workspace.snapshots.names()) == 1
+    with pytest.raises(SegmentError, match="Versions stay for 7 days"):
+        undo()
+    with pytest.raises(NotFoundError):
+        undo("Gone")
+
+
+def test_what_crashes_left_behind_is_no_version(workspace: Workspace) -> None:
+    segment(100)
+    segment(200)
+    assert purge(now=present() + timedelta(days=2)).strays == 0
+    assert len(workspace.snapshots.names()) == 2
+    assert undo() == 100
+
+
+def test_a_forgotten_person_is_in_no_version(workspace: Workspace, emulator: RunningEmulator) -> None:
+    del emulator
+    segment(100)
+    segment(200)
+    segment(300, name="Gone")
+    ci.delete_segment("Gone")
+    segment(150, start=50)
+    digest = contoso.hash_of(contoso.email_of(7))
+    forgotten = forget(sha256=digest, workspace=workspace)
+    assert forgotten.segments == ("All", "Gone")
+    kept = list((workspace.folder / "segments").iterdir())
+    assert len(kept) == 4
+    assert not [path for path in kept if bytes.fromhex(digest) in path.read_bytes()]
+    assert states() == [(150, "current"), (199, "replaced"), (99, "replaced")]
+    assert (undo(), undo(), undo("Gone")) == (199, 99, 299)
+
+
+def test_the_key_of_a_person_is_found_in_a_version_too(workspace: Workspace, emulator: RunningEmulator) -> None:
+    del emulator
+    segment(100)
+    segment(50, start=50)
+    assert forget(key="k7", workspace=workspace).segments == ("All",)
+    assert undo() == 99
+
+
+def test_the_status_counts_the_profiles_of_earlier_versions(emulator: RunningEmulator) -> None:
+    del emulator
+    segment(100)
+    assert "earlier versions" not in repr(status(show=quietly))
+    segment(200)
+    assert "100 profiles of earlier versions of segments" in repr(status(show=quietly))
+
+
+def test_undoing_is_audited(workspace: Workspace) -> None:
+    segment(100)
+    segment(200)
+    undo()
+    (entry,) = [each for each in workspace.audit if each.facts.get("undone")]
+    assert (entry.subject, entry.facts["profiles"]) == ("All", 100)
+
+
+class Timeline:
+    """What undoing and redoing must give, said once more: the sizes before and after the current version."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.past: list[int] = []
+        self.future: list[int] = []
+        self.current: int | None = None
+
+    def make(self) -> None:
+        self.made += 1
+        segment(self.made)
+        self._leave(self.made)
+
+    def again(self) -> None:
+        if self.current:
+            segment(self.current)
+
+    def undo(self) -> None:
+        if not self.past:
+            with pytest.raises(CiError):
+                undo()
+            return
+        self.future += [self.current] if self.current else []
+        self.current = self.past.pop()
+        assert undo() == self.current
+
+    def redo(self) -> None:
+        if self.current and self.future:
+            self.past.append(self.current)
+            self.current = self.future.pop()
+            assert redo() == self.current
+
+    def delete(self) -> None:
+        if self.current:
+            ci.delete_segment("All")
+            self._leave(None)
+
+    def rename(self) -> None:
+        if self.current:
+            ci.rename_segment("All", "Between")
+            ci.rename_segment("Between", "All")
+
+    def _leave(self, current: int | None) -> None:
+        self.past += [self.current] if self.current else []
+        self.future, self.current = [], current
+
+
+@given(st.lists(st.sampled_from(["make", "undo", "redo", "delete", "rename", "again"]), max_size=12))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_done_every_kept_version_has_its_profiles(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: list[str]
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", str(tmp_path / uuid.uuid4().hex))
+    timeline = Timeline()
+    for step in steps:
+        getattr(timeline, step)()
+        assert rows() == timeline.current
+    opened = open_workspace()
+    for version in opened.versions:
+        assert opened.snapshots.rows(version.id) == version.rows
