@@ -35,6 +35,7 @@ from ci_magics.segmentation.segment import (
 )
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.queries import is_frame
+from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
@@ -215,10 +216,24 @@ def _keep(
     if wanted.database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
+    replacing = replace(replacing, hints=lambda: _hints(frame, wanted))
     with made(workspace, name, frame, wanted, show) as (built, passing):
         built = replace(built, consent=built.consent.model_copy(update={"sources": sources}))
         kept = keep_segment(workspace, built, passing, definition, show, replacing)
     return _with_choice(workspace, kept, sources, choice, show)
+
+
+def _hints(frame: Any, wanted: Wanted) -> list[str]:
+    """Return what may be wrong with a condition that loses people: values that do not occur, and near ones."""
+    from ci_magics.segmentation.near_values import hints_on_condition, hints_on_query, hints_on_rule
+
+    if frame is None or wanted.database is not None:
+        return []
+    if wanted.rule is not None:
+        return hints_on_rule(frame, wanted.rule)
+    if wanted.where is not None:
+        return hints_on_condition(frame, wanted.where)
+    return hints_on_query(frame, wanted.frames) if isinstance(frame, str) and not is_path(frame) else []
 
 
 def _with_choice(
