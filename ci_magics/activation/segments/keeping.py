@@ -107,7 +107,7 @@ def keep_segment(
     if earlier is not None:
         show(
             f"The segment '{segment.name}' was replaced: {counted(earlier.rows)} profiles before, "
-            f"{counted(segment.rows)} now. Undo: %ci_segment {quoted(segment.name)} --undo."
+            f"{counted(segment.rows)} now."
         )
     elif not segment.rows and (hints := replacing.hints()):
         show(f"No profile is in the segment '{segment.name}'. {' '.join(hints)}")

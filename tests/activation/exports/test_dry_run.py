@@ -331,7 +331,7 @@ def test_a_list_that_is_too_small_to_serve_is_a_warning(scene: Scene) -> None:
 
 def test_a_lock_whose_process_has_ended_does_not_block(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     while_another_run_holds_the_audience(scene)
-    monkeypatch.setattr("ci_magics.workspace.locks._is_running", lambda _process: False)
+    monkeypatch.setattr("ci_magics.workspace.locks.is_running", lambda _process: False)
     plan = planned("All")
     assert plan.verdict.state == "Ready"
     assert plan.apply().status == "Completed"
