@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.doubts import mistyped
-from ci_magics.matching.matched import InMemory, Matched, match_profiles
+from ci_magics.matching.matched import InMemory, Matched, match_profiles, matched_schema
+from ci_magics.matching.packed import pack, unpack
 
 PLACEHOLDERS = (
     *("test@test.com", "noemail@noemail.com", "none@none.com", "no@email.com", "x@x.com", "a@a.a", "xx@xx.xx"),
@@ -207,3 +208,20 @@ def test_keys_are_as_they_are_kept() -> None:
     listed = frame.profiles("placeholder")
     assert isinstance(listed, pd.DataFrame)
     assert "@" not in listed.to_string()
+
+
+def test_what_spark_carries_has_the_doubts_and_the_mistyped_domains() -> None:
+    profiles = pa.RecordBatch.from_pydict({"key": ["a", "b"], "email": ["jo@gmial.com", "test@test.com"]})
+    (carried,) = pack(_Whole(), [profiles])  # type: ignore[arg-type]  # of a recipe only its profiles are asked for
+    (back,) = unpack(carried.column("batch")[0].as_py())
+    assert back.cast(matched_schema(profiles.schema)).column("doubt").to_pylist() == ["gmail.com", "placeholder"]
+    assert [(each["reason"], each["domain"]) for each in carried.column("examples")[0].as_py()] == [
+        ("mistyped", "gmial.com")
+    ]
+
+
+class _Whole:
+    """A recipe that takes profiles as they are."""
+
+    def profiles(self, batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        return batches
