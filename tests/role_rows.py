@@ -22,6 +22,7 @@ from ci_magics.activation.notifying import notifying
 from ci_magics.activation.refreshing.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
 from ci_magics.activation.segments.customer_insights import verbs as insights_verbs
+from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb, give_role, take_role
 
@@ -379,12 +380,16 @@ ROWS = (
 )
 
 
+class _Interrupted(SystemClock):
+    """A clock on which the first wait is interrupted, as by the stop button."""
+
+    def sleep(self, seconds: float) -> None:
+        raise KeyboardInterrupt(f"in a wait of {seconds} s")
+
+
 def _schedule_for_a_moment() -> None:
-    """Start a scheduler that ends at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ci_magics.activation.refreshing.scheduler.BlockingScheduler.start", lambda _scheduler: None)
-        patch.setattr("ci_magics.activation.refreshing.scheduler._end_when_told", lambda _scheduler: None)
-        run_scheduler(show=quietly)
+    """Start a scheduler that ends after its first look."""
+    run_scheduler(show=quietly, clock=_Interrupted())
 
 
 def _loaded(stage: Stage) -> ci.Plan:
