@@ -12,6 +12,7 @@ from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
 from ci_magics.notebook.stored_names import Stored
 from ci_magics.segmentation.columns import quoted
+from ci_magics.segmentation.sources.files import USUAL_ENCODINGS
 from ci_magics.segmentation.sources.frame_kinds import is_frame, known_columns
 from ci_magics.workspace.access import Role
 
@@ -148,6 +149,10 @@ def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
     )
 
 
+def _encodings(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("encoding", USUAL_ENCODINGS)
+
+
 def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("option", [f"{each.name}={value}" for each in OPTIONS.values() for value in each.values])
 
@@ -163,6 +168,7 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "column": _columns,
     "condition": _condition,
     "connection": _connections,
+    "encoding": _encodings,
     "export": _exports,
     "file": _files,
     "frame": _frames,

@@ -10,7 +10,7 @@ from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import frames_of, parameters_of
 from ci_magics.notebook.segment_verbs import ALLOWANCES
-from ci_magics.notebook.shared_options import OUTPUT, QUIET, SEGMENT_CONSENT
+from ci_magics.notebook.shared_options import ENCODING, OUTPUT, QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
     "%%ci_segment",
@@ -21,6 +21,7 @@ COMMAND = Command(
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         *SEGMENT_CONSENT,
+        ENCODING,
         Option("--database", "address or engine of the database that runs the query", value="URL"),
         *ALLOWANCES,
         OUTPUT,
@@ -49,6 +50,7 @@ def segment_from_sql(call: Call) -> Any:
         consent_yes=arguments.all("consent_yes"),
         allow_empty=arguments.switch("allow_empty"),
         allow_shrink=arguments.switch("allow_shrink"),
+        encoding=arguments.given("encoding"),
         show=call.say,
     )
 

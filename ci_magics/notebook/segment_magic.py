@@ -11,7 +11,7 @@ from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
 from ci_magics.notebook.names import frame_named, values_of
 from ci_magics.notebook.segment_verbs import ALLOWANCES, VERBS, carry_out, verb_of
-from ci_magics.notebook.shared_options import QUIET, SEGMENT_CONSENT
+from ci_magics.notebook.shared_options import ENCODING, QUIET, SEGMENT_CONSENT
 
 COMMAND = Command(
     "%ci_segment",
@@ -25,6 +25,7 @@ COMMAND = Command(
         Option("--email", "column with the addresses", value="COL", kind="column"),
         Option("--key", "column that identifies a profile", value="COL", kind="column"),
         *SEGMENT_CONSENT,
+        ENCODING,
         Option("--where", "condition in SQL over the columns; $name is bound", value="SQL", kind="condition"),
         Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
@@ -66,6 +67,7 @@ def segment(call: Call) -> Any:
         frame_named(arguments.words[1], call.variables) if len(arguments.words) > 1 else None,
         email=arguments.given("email"),
         key=arguments.given("key"),
+        encoding=arguments.given("encoding"),
         where=arguments.given("where"),
         rule=arguments.given("rule"),
         parameters=values_of(arguments.given("where"), arguments.given("rule"), call.variables),

@@ -42,7 +42,7 @@ def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
     """
     if wanted is not None:
         return require_column(columns, wanted)
-    found = [column for column in columns if _fold(column) in _EMAIL_NAMES]
+    found = email_candidates(columns)
     if len(found) == 1:
         return found[0]
     if found:
@@ -56,6 +56,11 @@ def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
         "Name the right one: --email COLUMN.",
         code="no_email_column",
     )
+
+
+def email_candidates(columns: Sequence[str]) -> list[str]:
+    """Return the columns that are named like one of addresses."""
+    return [column for column in columns if _fold(column) in _EMAIL_NAMES]
 
 
 def require_column(columns: Sequence[str], name: str) -> str:

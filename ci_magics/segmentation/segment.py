@@ -209,6 +209,7 @@ def build_segment_from_sql(
     key: str | None = None,
     consent: ConsentChoice = FOUND,
     states: Iterable[tuple[str, Any, Any]] = (),
+    encoding: str | None = None,
 ) -> Profiles:
     """Build a segment from one SELECT over frames, files and earlier segments, or in a database; see `query`.
 
@@ -238,7 +239,8 @@ def build_segment_from_sql(
     """
     require_name(name)
     if database is None:
-        rows = sources.query(sql, frames, parameters or {}, earlier)
+        written = [each for each in (email, key) if each]
+        rows = sources.query(sql, frames, parameters or {}, earlier, written=written, encoding=encoding)
     else:
         rows = query_database(database, sql, parameters or {})
     columns = list(rows.schema.names)

@@ -20,7 +20,7 @@ from ci_magics.activation.segments.dependents import ancestors
 from ci_magics.activation.segments.evaluations import evaluations
 from ci_magics.errors import ArgumentError, ConsentError, SegmentError
 from ci_magics.segmentation.columns import quoted
-from ci_magics.segmentation.sources.streams import files_of
+from ci_magics.segmentation.sources.files import locate
 from ci_magics.workspace.access import Role, is_shared_with
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -123,7 +123,7 @@ def _of_source(record: SegmentRecord, definition: Definition, around: Surroundin
     """Return what keeps a segment from being read again where it came from."""
     if definition.kind == "files" and definition.source:
         try:
-            files_of(definition.source)
+            locate(definition.source)
         except SegmentError as error:
             yield (
                 f"The segment '{record.name}' cannot be refreshed, so its runs are skipped: "

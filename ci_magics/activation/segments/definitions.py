@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -13,8 +12,8 @@ from sqlalchemy.engine import make_url
 
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import names_somebody
+from ci_magics.segmentation.sources.files import absolute, is_path
 from ci_magics.segmentation.sources.queries import referenced_tables
-from ci_magics.segmentation.sources.streams import is_path
 
 Kind = Literal["files", "sql", "database", "segments", "insights"]
 Value = bool | int | float | dt.datetime | dt.date | str | None
@@ -36,6 +35,8 @@ class Definition(BaseModel):
         Values of ``$name`` in the query.
     database
         Its address, without the password.
+    encoding
+        Of files of text, if the user named it.
     instance, via
         The instance of Customer Insights, and how it is read.
     """
@@ -52,6 +53,7 @@ class Definition(BaseModel):
     consent_yes: tuple[str, ...] = ()
     parameters: dict[str, Value] = {}
     database: str | None = None
+    encoding: str | None = None
     instance: str | None = None
     via: str | None = None
 
@@ -83,7 +85,7 @@ def _define(frame: Any, wanted: Wanted) -> Definition | str:
     if frame is None:
         return Definition(kind="segments", **asked)
     if is_path(frame):
-        return Definition(kind="files", source=str(Path(str(frame)).absolute()), **asked)
+        return Definition(kind="files", source=absolute(frame), encoding=wanted.encoding, **asked)
     if not isinstance(frame, str):
         return "it reads a frame of a notebook"
     if used := sorted(wanted.frames):
@@ -97,7 +99,7 @@ def _define(frame: Any, wanted: Wanted) -> Definition | str:
             return "it reads a connection of a notebook"
         address = _address(wanted.database)
         return Definition(kind="database", source=frame, parameters=values, database=address, **asked)
-    return Definition(kind="sql", source=frame, parameters=values, **asked)
+    return Definition(kind="sql", source=frame, parameters=values, encoding=wanted.encoding, **asked)
 
 
 def segments_used(definition: Definition) -> set[str]:

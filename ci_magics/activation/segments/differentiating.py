@@ -70,7 +70,7 @@ def differentiators(
         name for name in dict.fromkeys(asked) if name not in (key, *(each.definition["email"] for each in records))
     ]
     chosen = asked if columns else asked[:MOST_COLUMNS]
-    rows = read_columns(frame, [key, *chosen], None)
+    rows = read_columns(frame, [key, *chosen], None, exact=chosen, written=[key])
     _require_one_row_each(rows, key)
     lines = _lines(rows, key, chosen, sets)
     found, counts = _counts(rows, key, lines, sets)

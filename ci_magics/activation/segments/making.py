@@ -28,8 +28,9 @@ from ci_magics.segmentation.segment import (
     build_segment_from_sql,
 )
 from ci_magics.segmentation.sources.frames import is_spark
-from ci_magics.segmentation.sources.queries import referenced_tables
-from ci_magics.segmentation.sources.streams import is_path
+from ci_magics.segmentation.sources.queries import files_in, referenced_tables
+from ci_magics.segmentation.sources.streams import is_path, text_of
+from ci_magics.segmentation.sources.text_source import TextSource
 from ci_magics.segmentation.spark import SparkProfiles, build_spark_segment
 from ci_magics.workspace.store import Workspace
 
@@ -60,6 +61,8 @@ def made(
     else:
         given = _circumstances(workspace, frame, wanted)
         profiles = _here(workspace, name, frame, wanted, given)
+        for sentence in _notices(frame, wanted):
+            show(sentence)
         if profiles.notice:
             show(profiles.notice)
         yield profiles.segment, PassingHere(profiles.rows)
@@ -114,6 +117,7 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted, given: Ci
         database=wanted.database,
         email=email,
         key=key,
+        encoding=wanted.encoding,
         consent=wanted.consent,
         states=() if wanted.database else _states_of_earlier(workspace, frame, wanted.frames),
     )
@@ -126,6 +130,17 @@ def _states_of_earlier(workspace: Workspace, sql: str, frames: Mapping[str, Any]
         known = states_by_key(workspace, record) if record is not None else None
         if record is not None and known is not None:
             yield record.definition["key"], known["key"].to_arrow(), known["state"]
+
+
+def _notices(frame: Any, wanted: Wanted) -> list[str]:
+    """Return what a person should know of the files that were read."""
+    if is_path(frame):
+        text = text_of(frame)
+        return text.notices if text else []
+    if not isinstance(frame, str) or wanted.database is not None:
+        return []
+    files = files_in(frame, wanted.encoding).values()
+    return [sentence for each in files if isinstance(each, TextSource) for sentence in each.notices]
 
 
 def _earlier_segments(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> dict[str, pa.Table]:

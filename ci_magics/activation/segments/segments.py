@@ -34,8 +34,8 @@ from ci_magics.segmentation.segment import (
     Segment,
 )
 from ci_magics.segmentation.sources.databases import Source
+from ci_magics.segmentation.sources.files import Encoded, is_path
 from ci_magics.segmentation.sources.queries import is_frame
-from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
@@ -109,6 +109,7 @@ def segment(
     consent_yes: str | Sequence[str] | None = None,
     allow_empty: bool = False,
     allow_shrink: bool = False,
+    encoding: str | None = None,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
     progress: Reporter = silent,
@@ -151,6 +152,9 @@ def segment(
         Values that mean yes although the rule for values does not know them.
     allow_empty, allow_shrink
         Replace the segment of this name although nobody, or less than half of its profiles, would be left.
+    encoding
+        Of files of text, for example ``cp1252``. Without it UTF-8, UTF-16 and Windows-1252 are told apart by the whole
+        file, and what is not UTF-8 is said.
     workspace
         Where to keep it; the default one unless given.
     show
@@ -175,6 +179,7 @@ def segment(
         parameters=parameters or {},
         database=database,
         static=static,
+        encoding=encoding,
     )
     replacing = Replacing(allow_empty=allow_empty, allow_shrink=allow_shrink)
     return _keep(workspace, name, frame, wanted, (consent, consent_yes), replacing, show, progress)
@@ -213,6 +218,8 @@ def _keep(
     sources = sources_of(workspace, frame, wanted.frames, wanted.database)
     choice = choice_for(workspace, sources, *asked)
     wanted = replace(wanted, consent=choice)
+    if wanted.encoding is not None:
+        frame = _encoded(frame, wanted.encoding, wanted.database)
     if wanted.database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
@@ -246,6 +253,23 @@ def _with_choice(
     if known.asked:
         show(f"{question(known)} {answer(known)}")
     return kept
+
+
+def _encoded(frame: Any, encoding: str, database: Source | None) -> Any:
+    """Return what a segment is made of with the encoding of its files; a query names its files itself.
+
+    Raises
+    ------
+    ArgumentError
+        There is no file that could have an encoding.
+    """
+    if is_path(frame):
+        return Encoded(str(frame), encoding)
+    if isinstance(frame, str) and database is None:
+        return frame
+    raise ArgumentError(
+        "Only files of text have an encoding.", "Leave out the encoding, or name a file.", code="no_encoding"
+    )
 
 
 def refresh_segment(
@@ -321,6 +345,7 @@ def _made_again(
         rule=None if kept.rule is None else as_rule(kept.rule),
         parameters=kept.parameters,
         database=kept.database,
+        encoding=kept.encoding,
     )
     return _keep(workspace, name, read_again, wanted, (kept.consent, kept.consent_yes), replacing, show)
 

@@ -25,3 +25,4 @@ class Wanted:
     database: Source | None = field(default=None, repr=False)
     static: bool = False
     consent: ConsentChoice = FOUND
+    encoding: str | None = None

@@ -111,5 +111,5 @@ def size_of(frame: Any) -> int | None:
 def _kind(frame: Any, column: str) -> Kind:
     if type(frame).__module__.startswith("pandas"):
         frame = frame.head(FIRST_ROWS)
-    rows: Rows = read_columns(frame, [column], None)
+    rows: Rows = read_columns(frame, [column], None, exact=[column])
     return types_of(rows.schema, [column])[column].kind

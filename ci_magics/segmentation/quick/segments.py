@@ -137,7 +137,7 @@ def quick_segments(frame: Any, column: str, *, percentiles: Sequence[float] = PE
         The column does not exist, holds addresses, or nothing that can be chosen.
     """
     name = require_column(columns_of(frame), column)
-    rows = read_columns(frame, [name], None)
+    rows = read_columns(frame, [name], None, exact=[name])
     kind = types_of(rows.schema)[name]
     if not usable(kind):
         raise SegmentError(

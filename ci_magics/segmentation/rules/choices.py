@@ -34,7 +34,7 @@ def value_choices(frame: Any, column: str) -> list[Any]:
         The column does not exist.
     """
     name = require_column(columns_of(frame), column)
-    first = _first_rows(read_columns(_head(frame), [name], None), name)
+    first = _first_rows(read_columns(_head(frame), [name], None, exact=[name]), name)
     if types_of(first.schema)[name].kind not in _OFFERED:
         return []
     values = pl.Series(pl.from_arrow(first[name])).drop_nulls()

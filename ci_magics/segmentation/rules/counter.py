@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
+from ci_magics.segmentation.rules.rows import Circumstances, fulfilled, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 
@@ -40,6 +40,7 @@ class RuleCounter:
         SegmentError
             The rule does not fit the source.
         """
+        require_fitting_values(self._frame, rule)
         table = self._table([*rule.columns, *([given.key] if given.key else [])] or self._names[:1])
         rule.check(table.schema, today=given.today)
         return _profiles(table.filter(fulfilled(table, rule, given)), given.key)
@@ -52,7 +53,7 @@ class RuleCounter:
         wanted = list(dict.fromkeys(require_column(self._names, name) for name in columns))
         missing = [name for name in wanted if name not in self._read]
         if missing:
-            rows = read_columns(self._frame, missing, None)
+            rows = read_columns(self._frame, missing, None, exact=missing)
             schema = pa.schema([rows.schema.field(name) for name in missing])
             table = pa.Table.from_batches(rows.read(missing), schema)
             self._read |= {name: table[name] for name in missing}

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
+from ci_magics.segmentation.rules.rows import Circumstances, fulfilled, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
@@ -100,7 +100,8 @@ def inspect_rules(
     names = columns_of(frame)
     used = [require_column(names, name) for name in (*rule.columns, *([given.key] if given.key else []))]
     used = list(dict.fromkeys(used or names[:1]))
-    rows = read_columns(frame, used, None)
+    require_fitting_values(frame, rule)
+    rows = read_columns(frame, used, None, exact=rule.columns, written=[given.key] if given.key else [])
     table = pa.Table.from_batches(rows.read(used), pa.schema([rows.schema.field(name) for name in used]))
     rule.check(table.schema, today=given.today)
     parts = _parts(rule.root)

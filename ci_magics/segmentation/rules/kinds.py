@@ -84,10 +84,10 @@ def _type_of(kind: pa.DataType) -> ColumnType:
         return _type_of(kind.value_type)
     if pa.types.is_timestamp(kind):
         return _time(kind)
+    if pa.types.is_uint64(kind) or (pa.types.is_decimal128(kind) and kind.scale == 0 and kind.precision > 18):
+        return ColumnType(Kind.WHOLE, wide=True)
     if pa.types.is_float32(kind) or pa.types.is_float64(kind) or pa.types.is_decimal128(kind):
         return ColumnType(Kind.NUMBER, single=pa.types.is_float32(kind))
-    if pa.types.is_uint64(kind):
-        return ColumnType(Kind.WHOLE, wide=True)
     for is_kind, name in _KINDS:
         if is_kind(kind):
             return ColumnType(name)

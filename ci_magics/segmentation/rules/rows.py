@@ -16,8 +16,11 @@ from ci_magics.segmentation.columns import key_candidates, require_column
 from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.rules.kinds import Kind, types_of
 from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.tree import CALENDAR, ORDERING, Condition, walk
+from ci_magics.segmentation.sources.exact import TEXT, Need
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
+from ci_magics.segmentation.sources.streams import text_of
 
 
 def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
@@ -92,7 +95,41 @@ def _source(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances
     for name in rule.columns:
         require_column(names, name)
     needed = list(dict.fromkeys([*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]))
-    return read_columns(frame, needed, None), needed
+    require_fitting_values(frame, rule)
+    return read_columns(frame, needed, None, exact=rule.columns, written=columns), needed
+
+
+def require_fitting_values(frame: Any, rule: Rule) -> None:
+    """Require that a file of text holds what a rule compares: numbers, dates, or true and false.
+
+    Raises
+    ------
+    SegmentError
+        A row does not; the error names it.
+    """
+    text = text_of(frame)
+    if text is None:
+        return
+    for each in walk(rule.root):
+        if not isinstance(each, Condition) or each.column not in text.names:
+            continue
+        need = _need(each)
+        if need is not None and text.types([each.column])[each.column] == TEXT:
+            found = text.misfit(each.column, need)
+            if found is not None:
+                raise found.error()
+
+
+def _need(condition: Condition) -> Need | None:
+    """Return what a condition needs the values of its column to be; a whole number may be the name of something."""
+    if condition.operator in CALENDAR:
+        return Need.MOMENT
+    kinds = {type(value) for value in condition.values}
+    if bool in kinds:
+        return Need.TRUTH
+    if kinds & {dt.date, dt.datetime}:
+        return Need.MOMENT
+    return Need.NUMBER if float in kinds or (int in kinds and condition.operator in ORDERING) else None
 
 
 def _needs_all_at_once(rule: Rule, rows: Rows, given: Circumstances) -> bool:

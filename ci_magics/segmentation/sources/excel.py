@@ -1,48 +1,241 @@
-"""Excel files as frames."""
+"""A sheet of a workbook as columns of text: each cell as exact as the file says.
+
+No type is inferred from a column's first cells: every cell becomes text, as it would be written in CSV. calamine reads
+sheets quickly; where a sheet holds something that it does not tell (an error such as #N/A, more digits than a
+floating-point number has, a format that shows leading zeros), openpyxl reads it.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 
-from ci_magics.errors import SegmentError
+from ci_magics.errors import SegmentError, names_somebody, nearest_name, quoted_list
+from ci_magics.segmentation.sources.files import refuse
+
+#: What calamine does not tell: errors, and whole numbers beyond those of floating point.
+_ERROR = b' t="e"'
+_LONG_NUMBER = re.compile(rb"<v>-?[1-9][0-9]{15,}</v>")
+_FORMULA = re.compile(rb"<c\b([^>]*)>\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_REFERENCE = re.compile(rb'\br="([A-Z]+[0-9]+)"')
+_ZEROS = re.compile(r"0{2,}")
+_PIECE = 1 << 20
+_OVERLAP = 1 << 14
 
 
-def is_excel(name: str) -> bool:
-    """Tell whether a path names an Excel file, perhaps with a sheet behind a #."""
-    return Path(name.partition("#")[0]).suffix.lower() in (".xlsx", ".xls", ".xlsm", ".ods")
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet in memory.
+
+    Parameters
+    ----------
+    title
+        Its name.
+    table
+        Its columns, all text; rows without anything are left out.
+    numbers
+        The row of the sheet that each row of the table is, counted from 1 as Excel does.
+    """
+
+    title: str
+    table: pa.Table = field(repr=False)
+    numbers: pa.Array = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(self.table.schema.names)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return some columns as text; an empty cell is null."""
+        yield from self.table.select(list(columns)).to_batches()
 
 
-def read_excel(name: str) -> pa.Table:
-    """Return a sheet of an Excel file: the one named behind a #, else the first.
+def open_sheet(path: str, sheet: str | None = None) -> Sheet:
+    """Read a sheet: the one of a name, else the first that is not hidden.
 
     Raises
     ------
     SegmentError
-        There is no such file or sheet, or it cannot be read.
+        There is no such sheet, the workbook cannot be read, or it has no row of column names.
     """
-    path, _, sheet = name.partition("#")
-    if not Path(path).is_file():
-        raise SegmentError(f"There is no file '{Path(path).name}'.", "Check the path.", code="no_file")
+    calamine = _calamine()
     try:
-        import fastexcel
+        book = calamine.load_workbook(path)
+        sheets = {each.name: each for each in book.sheets_metadata if each.typ == calamine.SheetTypeEnum.WorkSheet}
+        title = _title(path, sheet, sheets, calamine.SheetVisibleEnum.Visible)
+        members = _members(path)
+        if title in members and _needs_care(path, title, members[title]):
+            rows = _by_openpyxl(path, title)
+        else:
+            rows = [list(map(_text, row)) for row in book.get_sheet_by_name(title).to_python(skip_empty_area=False)]
+    except (calamine.CalamineError, zipfile.BadZipFile) as error:
+        raise refuse(
+            path,
+            f"cannot be read as a workbook ({type(error).__name__})",
+            "If it has a password, save it without one; if it is damaged, save it again in Excel.",
+        ) from None
+    return _with_names(path, title, rows)
+
+
+def _calamine() -> Any:
+    try:
+        import python_calamine
     except ImportError:
         raise SegmentError(
-            "Reading Excel needs fastexcel.", "Install it: pip install 'ci-magics[excel]'.", code="no_fastexcel"
+            "Reading Excel needs python-calamine.", "Install it: pip install 'ci-magics[excel]'.", code="no_calamine"
         ) from None
+    return python_calamine
+
+
+def _title(path: str, wanted: str | None, sheets: Mapping[str, Any], visible: Any) -> str:
+    """Return the name of the sheet to read: the one of a name, else the first that is not hidden."""
+    if wanted is None:
+        return next((name for name, each in sheets.items() if each.visible == visible), next(iter(sheets), ""))
+    if wanted in sheets:
+        return wanted
+    nearest = nearest_name(wanted, list(sheets))
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise SegmentError(
+        f"The file {Path(path).name} has no sheet '{wanted}'.{hint}",
+        f"Its sheets are {quoted_list(sheets)}.",
+        code="no_sheet",
+    )
+
+
+def _by_openpyxl(path: str, title: str) -> list[list[str | None]]:
     try:
-        book = fastexcel.read_excel(path)
-    except fastexcel.FastExcelError as error:
+        import openpyxl
+    except ImportError:
         raise SegmentError(
-            f"The file {Path(path).name} cannot be read ({type(error).__name__}).",
-            "Is it an Excel file, and without a password?",
-            code="unreadable_file",
+            f"Reading the sheet '{title}' exactly needs openpyxl: it holds errors, very long numbers or leading zeros.",
+            "Install it: pip install 'ci-magics[excel]'.",
+            code="no_openpyxl",
         ) from None
-    if sheet and sheet not in book.sheet_names:
-        raise SegmentError(
-            f"The file {Path(path).name} has no sheet '{sheet}'.",
-            f"Its sheets are {', '.join(book.sheet_names)}.",
-            code="no_sheet",
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        return [
+            [_text(cell.value, cell.number_format if isinstance(cell.value, int | float) else "") for cell in row]
+            for row in book[title].iter_rows(min_row=1, min_col=1)
+        ]
+    finally:
+        book.close()
+
+
+def _text(value: Any, shown_as: str = "") -> str | None:
+    """Return a cell's value as it would be written in CSV.
+
+    Parameters
+    ----------
+    value
+        A number, a text, a date, a time, or true or false.
+    shown_as
+        The format in which Excel shows a number.
+    """
+    if isinstance(value, str) or value is None:
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and _ZEROS.fullmatch(shown_as):
+        return str(value).zfill(len(shown_as))
+    return str(value)
+
+
+def _with_names(path: str, title: str, rows: Sequence[Sequence[str | None]]) -> Sheet:
+    """Take the first row that is not empty for the names, and leave out empty rows and columns."""
+    numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(row)]
+    if not numbered:
+        raise refuse(path, f"has an empty sheet '{title}'", "Name another sheet: FILE#SHEET.", "empty_file")
+    width = max(len(row) for _number, row in numbered)
+    cells, *body = [[*row, *[None] * (width - len(row))] for _number, row in numbered]
+    names = [(cell or "").strip() for cell in cells]
+    if any(map(names_somebody, names)):
+        raise refuse(
+            path,
+            "has an e-mail address where the column names belong",
+            "Put a row of column names above the first one, for example EMail.",
+            "no_header",
         )
-    return pa.table(book.load_sheet(sheet or 0).to_arrow())
+    kept = [place for place, name in enumerate(names) if name or any(row[place] for row in body)]
+    unnamed = [place for place in kept if not names[place]]
+    if len(unnamed) > 1:
+        raise refuse(
+            path,
+            f"has {len(unnamed)} columns with values and without a name in the sheet '{title}'",
+            "Are the column names in the first row, each in a cell of one column? Delete the rows above them.",
+            "no_header",
+        )
+    arrays = [pa.array([row[place] for row in body], pa.large_string()) for place in kept]
+    table = pa.Table.from_arrays(arrays, names=[names[place] or f"Column {place + 1}" for place in kept])
+    return Sheet(title, table, pa.array([number for number, _row in numbered[1:]], pa.int64()))
+
+
+def _members(path: str) -> dict[str, str]:
+    """Return the file of each sheet in an .xlsx or .xlsm workbook; nothing for workbooks of other formats."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if "xl/workbook.xml" not in archive.namelist():
+                return {}
+            book, related = (
+                ET.fromstring(archive.read(name))  # noqa: S314 - a workbook of the user's own
+                for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+            )
+            targets = {each.get("Id"): each.get("Target", "") for each in related}
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, KeyError, ET.ParseError):
+        return {}
+    found: dict[str, str] = {}
+    for each in book.iter():
+        if each.tag.endswith("}sheet"):
+            target = next((targets.get(value, "") for key, value in each.items() if key.endswith("}id")), "")
+            member = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+            found |= {each.get("name", ""): member} if member in names else {}
+    return found
+
+
+def _needs_care(path: str, title: str, member: str) -> bool:
+    """Tell whether a sheet must be read cell by cell.
+
+    Raises
+    ------
+    SegmentError
+        It holds a formula that was never calculated, so that nobody knows its value.
+    """
+    with zipfile.ZipFile(path) as archive:
+        styles = archive.read("xl/styles.xml") if "xl/styles.xml" in archive.namelist() else b""
+        careful = re.search(rb'formatCode="0{2,}"', styles) is not None
+        with archive.open(member) as sheet:
+            before = b""
+            while piece := sheet.read(_PIECE):
+                around = before + piece
+                careful = careful or _ERROR in around or _LONG_NUMBER.search(around) is not None
+                if b"<f" in around:
+                    _require_calculated(path, title, around)
+                before = around[-_OVERLAP:]
+    return careful
+
+
+def _require_calculated(path: str, title: str, cells: bytes) -> None:
+    for found in _FORMULA.finditer(cells):
+        if b't="str"' not in found.group(1):  # an empty text is a value
+            reference = _REFERENCE.search(found.group(1))
+            cell = reference.group(1).decode() if reference else "a cell"
+            raise refuse(
+                path,
+                f"has a formula that was never calculated in {cell} of the sheet '{title}'",
+                "Open it in Excel and save it again.",
+                "no_value",
+            )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -13,9 +13,10 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import mentions, twins
+from ci_magics.segmentation.columns import email_candidates, key_candidates, mentions, twins
 from ci_magics.segmentation.sources.earlier import register_keys
-from ci_magics.segmentation.sources.excel import is_excel, read_excel
+from ci_magics.segmentation.sources.exact import TEXT
+from ci_magics.segmentation.sources.files import Encoded, locate, require_files
 from ci_magics.segmentation.sources.frames import (
     as_table,
     column_names,
@@ -27,16 +28,36 @@ from ci_magics.segmentation.sources.frames import (
 )
 from ci_magics.segmentation.sources.frames import is_frame as is_frame
 from ci_magics.segmentation.sources.one_select import require_one_select, without_end
-from ci_magics.segmentation.sources.reading import FAILURES, require_files, unreadable
+from ci_magics.segmentation.sources.reading import FAILURES, unreadable
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error, query_error
-from ci_magics.segmentation.sources.streams import files_of, is_path, is_stream, open_stream, reader_of
+from ci_magics.segmentation.sources.streams import (
+    is_path,
+    is_stream,
+    open_stream,
+    parquet_view,
+    require_parquet,
+    text_of,
+)
+from ci_magics.segmentation.sources.text_source import TextSource
+from ci_magics.segmentation.sources.typed_sql import (
+    TypedTable,
+    Types,
+    chosen_types,
+    mentioned,
+    naming_rows,
+    nodes,
+    parsed,
+    plan_of,
+)
 
 _PROFILES = "profiles"
 
 
-def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
+def read_columns(
+    frame: Any, columns: Sequence[str], where: str | None, *, exact: Sequence[str] = (), written: Sequence[str] = ()
+) -> Rows:
     """Return some columns of the rows that fulfil a condition, in the frame's order.
 
     Parameters
@@ -47,6 +68,8 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
         The columns to read.
     where
         A condition in DuckDB's SQL over any column of the frame; None for all rows.
+    exact, written
+        Of files of text, which columns to return as numbers, dates or truths, and which as written; see `open_stream`.
 
     Raises
     ------
@@ -55,7 +78,7 @@ def read_columns(frame: Any, columns: Sequence[str], where: str | None) -> Rows:
     """
     if is_stream(frame) and (where is None or not isinstance(frame, duckdb.DuckDBPyRelation | pl.LazyFrame)):
         refuse_parameters(where)
-        return open_stream(frame, where)
+        return open_stream(frame, where, exact, written)
     if where is None:
         return Rows.of(as_table(frame, columns))
     refuse_parameters(where)
@@ -92,6 +115,9 @@ def columns_of(frame: Any) -> list[str]:
     SegmentError
         It is not a frame, two columns share a name, or a name is not text.
     """
+    text = text_of(frame)
+    if text is not None:
+        return list(text.names)
     if is_path(frame) or (not is_frame(frame) and is_stream(frame)):
         names = list(open_stream(frame, None).schema.names)
         require_different(names, "file")
@@ -104,6 +130,9 @@ def query(
     frames: Mapping[str, Any],
     parameters: Mapping[str, Any],
     earlier: Mapping[str, pa.Table] | None = None,
+    *,
+    written: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> Rows:
     """Run one SELECT over named frames and over files that it names itself, as in ``FROM 'part-*.parquet'``.
 
@@ -117,80 +146,169 @@ def query(
         Values for ``$name`` in the query; bound, never pasted.
     earlier
         Earlier segments by name, each as a table of its keys; see `register_keys`.
+    written
+        Columns of the result that are keys or addresses: files of text hand them on as written.
+    encoding
+        Of the files of text, if the user named it.
 
     Raises
     ------
     SegmentError
         It is not one SELECT, or cannot be run.
     """
-    files = {name: files_of(name) for name in referenced_tables(sql) if is_path(name) and not is_excel(name)}
-    sheets = {name: read_excel(name) for name in referenced_tables(sql) if is_excel(name)}
-    tables, keys = {**sheets, **frames}, earlier or {}
+    files = files_in(sql, encoding)
+    tables = _Tables(frames, files, earlier or {})
     if not files:
-        with _result(sql, tables, files, keys, parameters) as relation:
+        with _result(sql, tables, parameters) as relation:
             return Rows.of(fetched(relation))
-    with _result(sql, tables, files, keys, parameters) as relation:
+    types = _types(sql, tables, parameters, written)
+    with _result(sql, tables, parameters, types, empty=True) as relation:
         schema = plain_text(relation.limit(0).to_arrow_table()).schema
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _result(sql, tables, files, keys, parameters) as relation:
+        with _result(sql, tables, parameters, types) as relation, naming_rows(list(tables.texts.values())):
             chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
             yield from map(plain_text, chosen.to_arrow_reader(BATCH))
 
     return Rows(schema, read)
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """What a query reads, by the names that it uses.
+
+    Parameters
+    ----------
+    frames
+        Frames of the notebook.
+    files
+        Files of text, or the paths of Parquet files.
+    earlier
+        The keys of earlier segments.
+    """
+
+    frames: Mapping[str, Any]
+    files: Mapping[str, TextSource | tuple[str, ...]]
+    earlier: Mapping[str, pa.Table]
+
+    @property
+    def texts(self) -> dict[str, TextSource]:
+        """The files of text."""
+        return {name: each for name, each in self.files.items() if isinstance(each, TextSource)}
+
+    @property
+    def parquet(self) -> dict[str, tuple[str, ...]]:
+        """The paths of Parquet files."""
+        return {name: each for name, each in self.files.items() if not isinstance(each, TextSource)}
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of all files."""
+        texts = (path for each in self.texts.values() for path in each.files.paths)
+        return [*texts, *(path for paths in self.parquet.values() for path in paths)]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all tables."""
+        return [*self.frames, *self.files, *self.earlier]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that a query can name, for what is said of one that it cannot."""
+        frames = [name for each in (*self.frames.values(), *self.earlier.values()) for name in column_names(each)]
+        return [*frames, *(name for each in self.texts.values() for name in each.names)]
+
+
+def files_in(sql: str, encoding: str | None = None) -> dict[str, TextSource | tuple[str, ...]]:
+    """Return the files that a query reads by the names that it uses for them.
+
+    Raises
+    ------
+    SegmentError
+        There are no such files, or they cannot be read.
+    """
+    found: dict[str, TextSource | tuple[str, ...]] = {}
+    for name in sorted(filter(is_path, referenced_tables(sql))):
+        text = text_of(name if encoding is None else Encoded(name, encoding))
+        found[name] = text if text is not None else locate(name).paths
+        if text is None:
+            require_parquet(locate(name).paths)
+    return found
+
+
+def _types(sql: str, tables: _Tables, parameters: Mapping[str, Any], written: Sequence[str]) -> Types:
+    """Return the types of the columns of files of text."""
+    texts = tables.texts
+    if not texts:
+        return {}
+    used = {name: mentioned(sql, each.names) for name, each in texts.items()}
+    handed_on = _handed_on(sql, [name for each in texts.values() for name in each.names], written)
+
+    def attempt(types: Types) -> str:
+        with _database(sql, tables, parameters, types, empty=True) as (database, values):
+            return plan_of(database, without_end(sql), values)
+
+    try:
+        return chosen_types(texts, used, attempt, sql, handed_on)
+    except duckdb.Error as error:
+        raise query_error(error, sql, tables.columns, tables.names) from None
+
+
+def _handed_on(sql: str, columns: Sequence[str], written: Sequence[str]) -> set[str]:
+    """Return the columns of files that a query hands on as keys or addresses, perhaps under another name."""
+    found = {*written, *key_candidates(columns), *email_candidates(columns)}
+    for node in nodes(parsed(sql)):
+        alias = node.get("alias")
+        if node.get("class") == "COLUMN_REF" and alias and (alias in written or key_candidates([alias])):
+            found.add(node["column_names"][-1])
+    return found
+
+
 @contextmanager
 def _result(
     sql: str,
-    tables: Mapping[str, Any],
-    files: Mapping[str, list[str]],
-    keys: Mapping[str, pa.Table],
+    tables: _Tables,
     parameters: Mapping[str, Any],
+    types: Types | None = None,
+    *,
+    empty: bool = False,
 ) -> Iterator[duckdb.DuckDBPyRelation]:
     """Run a query in a database that holds its tables and may open its files, and nothing else."""
-    columns = [name for table in (*tables.values(), *keys.values()) for name in column_names(table)]
-    with sandbox([path for paths in files.values() for path in paths]) as database:
-        try:
-            wanted = require_one_select(database, sql).named_parameters
-            values = {name: _bindable(name, parameters) for name in wanted}
-            for name, table in tables.items():
-                _register(database, name, table, sql)
-            for name, paths in files.items():
-                database.execute(_view(name, paths))
-            register_keys(database, keys, [*tables, *files])
+    try:
+        with _database(sql, tables, parameters, types or {}, empty=empty) as (database, values):
             yield database.sql(without_end(sql), params=values or None)
-        except FAILURES as error:
-            require_files([path for paths in files.values() for path in paths])
-            if not isinstance(error, duckdb.Error):
-                raise unreadable("a file of the query", error) from None
-            raise query_error(error, sql, columns, [*tables, *files, *keys]) from None
+    except FAILURES as error:
+        require_files(tables.paths)
+        if not isinstance(error, duckdb.Error):
+            raise unreadable("a file of the query", error) from None
+        raise query_error(error, sql, tables.columns, tables.names) from None
 
 
-def _view(name: str, paths: Sequence[str]) -> str:
-    """Return the statement that lets a query read files by the name that it uses for them."""
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    quoted = name.replace('"', '""')
-    return f'CREATE VIEW "{quoted}" AS FROM {reader_of(paths)}([{listed}])'
+@contextmanager
+def _database(
+    sql: str, tables: _Tables, parameters: Mapping[str, Any], types: Types, *, empty: bool
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Any]]]:
+    """Open a database with the tables of a query, and return it with the values of the query's parameters."""
+    with sandbox([path for paths in tables.parquet.values() for path in paths]) as database:
+        wanted = require_one_select(database, sql).named_parameters
+        values = {name: _bindable(name, parameters) for name in wanted}
+        for name, frame in tables.frames.items():
+            _register(database, name, frame, sql)
+        for name, paths in tables.parquet.items():
+            quoted = name.replace('"', '""')
+            database.execute(f'CREATE VIEW "{quoted}" AS {parquet_view(paths)}')
+        for name, text in tables.texts.items():
+            columns = [(each, each, types.get((name, each), TEXT)) for each in text.names]
+            database.register(name, TypedTable(text, columns, empty))
+        register_keys(database, tables.earlier, [*tables.frames, *tables.files])
+        yield database, values
 
 
 def referenced_tables(sql: str) -> set[str]:
     """Return the names of the tables that a query reads; empty when it cannot be parsed."""
-    with sandbox() as database:
-        try:
-            row = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        except duckdb.Error:
-            return set()  # running it will say what is wrong
-    tree = json.loads(row[0]) if row else {}
-    own = {each["key"] for node in _nodes(tree) for each in node.get("cte_map", {}).get("map", [])}
-    return {str(node["table_name"]) for node in _nodes(tree) if node.get("type") == "BASE_TABLE"} - own
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(part)
+    tree = parsed(sql)
+    own = {each["key"] for node in nodes(tree) for each in node.get("cte_map", {}).get("map", [])}
+    return {str(node["table_name"]) for node in nodes(tree) if node.get("type") == "BASE_TABLE"} - own
 
 
 def parameter_names(sql: str) -> list[str]:

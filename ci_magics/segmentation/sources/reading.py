@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.files import require_files, vanished
 from ci_magics.segmentation.sources.sql_errors import condition_error
 
 #: What DuckDB, Arrow and Polars raise when a source is not what it was, or breaks off.
@@ -40,23 +40,10 @@ def reading(what: str, paths: Sequence[str] = (), where: str | None = None) -> I
     except FAILURES as error:
         require_files(paths)
         if isinstance(error, FileNotFoundError):
-            raise _vanished("A file of the frame") from None
+            raise vanished("A file of the frame") from None
         if where is not None and _is_of_condition(error):
             raise condition_error(duckdb.ConversionException(), where, ()) from None
         raise unreadable(what, error) from None
-
-
-def require_files(paths: Sequence[str]) -> None:
-    """Require that files are still there.
-
-    Raises
-    ------
-    SegmentError
-        One is not.
-    """
-    for path in paths:
-        if not Path(path).is_file():
-            raise _vanished(f"The file {Path(path).name}")
 
 
 def unreadable(what: str, error: Exception) -> SegmentError:
@@ -72,7 +59,3 @@ def _is_of_condition(error: Exception) -> bool:
     """Tell whether a value could not be compared, which is the condition's fault; Arrow passes DuckDB's words on."""
     words = str(error)
     return "Conversion Error" in words and "CSV Error" not in words
-
-
-def _vanished(what: str) -> SegmentError:
-    return SegmentError(f"{what} is not there any more.", "Put it back, or name another one.", code="file_vanished")

@@ -38,6 +38,7 @@ def sandbox(
             database.execute(f'USE "{quoted}"')
         if paths:
             database.execute("SET allowed_paths = ?", [list(paths)])
+        database.execute("SET explain_output = 'all'")
         if time_zone:
             database.execute("SET TimeZone = ?", [time_zone])
         database.execute("SET enable_external_access = false")

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import glob
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.excel import is_excel, read_excel
-from ci_magics.segmentation.sources.frames import as_table, plain_text, selected
+from ci_magics.segmentation.sources.exact import TEXT
+from ci_magics.segmentation.sources.files import Encoded, FileKind, FileSet, locate, refuse
+from ci_magics.segmentation.sources.files import is_path as is_path
+from ci_magics.segmentation.sources.frames import (
+    as_table,
+    plain_text,
+    require_different,
+    require_different_in_sql,
+    selected,
+)
 from ci_magics.segmentation.sources.reading import reading
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
+from ci_magics.segmentation.sources.text_source import TextSource, text_source
+from ci_magics.segmentation.sources.typed_sql import rows_where
 
-_READERS = {".parquet": "read_parquet", ".pq": "read_parquet", ".csv": "read_csv", ".tsv": "read_csv"}
-_FILE = re.compile(r"(\.parquet|\.pq|\.csv|\.tsv)(\.gz|\.zst)?\Z", re.IGNORECASE)
 _PROFILES = "profiles"
-
-
-def is_path(value: Any) -> bool:
-    """Tell whether a value names files that a segment can be built from."""
-    if isinstance(value, Path):
-        return True
-    return isinstance(value, str) and (_FILE.search(value.strip()) is not None or is_excel(value.strip()))
 
 
 def is_stream(value: Any) -> bool:
@@ -38,49 +37,46 @@ def is_stream(value: Any) -> bool:
     return is_path(value) or isinstance(value, pl.LazyFrame | ds.Dataset | duckdb.DuckDBPyRelation)
 
 
-def files_of(pattern: str) -> list[str]:
-    """Return the CSV or Parquet files that a path or pattern names.
+def text_of(source: Any) -> TextSource | None:
+    """Return files of text that a path or pattern names; None for any other source.
 
     Raises
     ------
     SegmentError
-        There is none.
+        There are no such files, or they cannot be read.
     """
-    paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - absolute patterns
-    paths = [path for path in paths if Path(path).is_file()]
-    if not paths:
-        raise SegmentError(
-            f"There is no file '{Path(pattern).name}'.",
-            "Check the path; patterns such as part-*.parquet work too.",
-            code="no_file",
-        )
-    return paths
+    if not is_path(source):
+        return None
+    files = locate(source)
+    if files.kind is FileKind.PARQUET:
+        return None
+    return text_source(files, source.encoding if isinstance(source, Encoded) else None)
 
 
-def reader_of(paths: Sequence[str]) -> str:
-    """Return the name of DuckDB's function that reads such files."""
-    found = _FILE.search(paths[0])
-    return _READERS[found.group(1).lower()] if found else "read_parquet"
-
-
-def open_stream(source: Any, where: str | None) -> Rows:
+def open_stream(source: Any, where: str | None, exact: Sequence[str] = (), written: Sequence[str] = ()) -> Rows:
     """Return the rows of a source that fulfil a condition.
 
     Parameters
     ----------
     source
-        A path or pattern of CSV or Parquet files, a polars LazyFrame, a pyarrow dataset or a DuckDB relation.
+        A path or pattern of files, a polars LazyFrame, a pyarrow dataset or a DuckDB relation.
     where
         A condition in DuckDB's SQL, for files and datasets.
+    exact
+        Columns of files of text to return as numbers, dates or truths if all their values are; others are text.
+    written
+        Columns to return as written, even if they are among those: numbers are, unless they are whole.
 
     Raises
     ------
     SegmentError
         There are no such files, they cannot be read, or the condition cannot be evaluated.
     """
+    text = text_of(source)
+    if text is not None:
+        return rows_where(text, where) if where is not None else _text(text, exact, written)
     if is_path(source):
-        name = str(source).strip()
-        return _table(read_excel(name), where) if is_excel(name) else _files(name, where)
+        return _parquet(locate(source), where)
     if isinstance(source, ds.Dataset):
         return _dataset(source, where)
     if isinstance(source, pl.LazyFrame):
@@ -88,24 +84,51 @@ def open_stream(source: Any, where: str | None) -> Rows:
     return _relation(source)
 
 
-def _files(pattern: str, where: str | None) -> Rows:
-    paths = files_of(pattern)
+def _text(source: TextSource, exact: Sequence[str], written: Sequence[str]) -> Rows:
+    types = dict(source.types(exact))
+    for name in written:
+        if name in types and (pa.types.is_decimal(types[name]) or pa.types.is_floating(types[name])):
+            types[name] = TEXT
+
+    def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with reading(f"the file {source.files.name}", source.files.paths):
+            yield from source.typed([(name, name, types.get(name, TEXT)) for name in columns])[1]
+
+    return Rows(pa.schema([(name, types.get(name, TEXT)) for name in source.names]), read)
+
+
+def parquet_view(paths: Sequence[str]) -> str:
+    """Return the SQL that reads Parquet files."""
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"FROM read_parquet([{listed}])"
+
+
+def _parquet(files: FileSet, where: str | None) -> Rows:
+    require_parquet(files.paths)
 
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        return database.sql(f"FROM {reader_of(paths)}(?)", params=[paths])
+        return database.sql(parquet_view(files.paths))
 
-    return _queried(open_in, where, paths, f"the file {Path(pattern).name}")
+    return _queried(open_in, where, list(files.paths), f"the file {files.name}")
 
 
-def _table(table: pa.Table, where: str | None) -> Rows:
-    if where is None:
-        return Rows.of(plain_text(table))
+def require_parquet(paths: Sequence[str]) -> None:
+    """Require that Parquet files are whole, and that SQL can tell their columns apart.
 
-    def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        database.register(_PROFILES, table)
-        return database.table(_PROFILES)
-
-    return _queried(open_in, where, [], "the sheet")
+    Raises
+    ------
+    SegmentError
+        One is cut off or damaged, or two columns have one name.
+    """
+    for path in paths:
+        try:
+            names = pq.read_schema(path).names
+        except (pa.ArrowException, OSError) as error:
+            raise refuse(
+                path, f"cannot be read: it is cut off or damaged ({type(error).__name__})", "Copy or export it again."
+            ) from None
+        require_different(names, "file")
+        require_different_in_sql(names)
 
 
 def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
@@ -148,7 +171,7 @@ def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> duc
     except duckdb.Error as error:
         raise SegmentError(
             f"{name[0].upper()}{name[1:]} cannot be read ({type(error).__name__}).",
-            "Is it CSV or Parquet, and whole?",
+            "Do the files have the same columns, and is each whole?",
             code="unreadable_file",
         ) from None
     return relation

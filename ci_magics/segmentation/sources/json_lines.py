@@ -1,0 +1,121 @@
+"""NDJSON: one JSON object a line, as columns of text. Numbers keep the digits that they are written with."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.decoding import Decoded, decoded
+from ci_magics.segmentation.sources.files import refuse
+
+#: Rows of a batch.
+_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """A file of JSON objects.
+
+    Parameters
+    ----------
+    file
+        Its bytes.
+    names
+        The columns: every name that an object of the file has, in the order in which they come.
+    """
+
+    file: Decoded
+    names: tuple[str, ...]
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return some columns as text; what an object lacks is null, and objects and lists are JSON.
+
+        Raises
+        ------
+        SegmentError
+            A line is not an object.
+        """
+        rows = (row for row, _line in _objects(self.file))
+        while part := list(islice(rows, _ROWS)):
+            arrays = [pa.array([_text(row.get(name)) for row in part], pa.large_string()) for name in columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+    def line(self, row: int) -> int:
+        """Return the line of the file that holds a row, both counted from 1."""
+        return next(islice((line for _row, line in _objects(self.file)), row - 1, None), 0)
+
+
+def open_json_lines(path: str, encoding: str | None = None) -> JsonLines:
+    """Read through a file for the names of its columns: the last object may have one of its own.
+
+    Raises
+    ------
+    SegmentError
+        A line is not an object, or there is none.
+    """
+    file = decoded(path, encoding)
+    names: dict[str, None] = {}
+    for row, _line in _objects(file):
+        names.update(dict.fromkeys(row))
+    if not names:
+        raise refuse(path, "is empty: it has no JSON object", "Export it again.", code="empty_file")
+    return JsonLines(file, tuple(names))
+
+
+def _objects(file: Decoded) -> Iterator[tuple[dict[str, Any], int]]:
+    """Return the objects of a file, each with its line."""
+    with file.opened() as stream:
+        for line, text in enumerate(io.TextIOWrapper(stream, "utf-8", newline="\n"), start=1):
+            written = text.strip("\ufeff \t\r\n")
+            if written:
+                yield _object(written, file, line), line
+
+
+def _object(written: str, file: Decoded, line: int) -> dict[str, Any]:
+    if line == 1 and written.startswith("["):
+        raise refuse(
+            file.path,
+            "is one JSON list",
+            "Write one object a line, for example with df.to_json(path, orient='records', lines=True).",
+        )
+    try:
+        row = json.loads(written, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError):
+        raise _wrong(file, line, "is not JSON") from None
+    except SegmentError as error:
+        raise _wrong(file, line, error.sentence) from None
+    if not isinstance(row, dict):
+        raise _wrong(file, line, "is not a JSON object")
+    return row
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise SegmentError("names a column twice")
+    return found
+
+
+def _wrong(file: Decoded, line: int, what: str) -> SegmentError:
+    return SegmentError(
+        f"Line {line:,} of {Path(file.path).name} {what}.",
+        'Each line is one object, for example {"Id": "c1", "EMail": "..."}.',
+        code="irregular_row",
+    )
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") or None if isinstance(value, str) else None
