@@ -14,12 +14,7 @@ ACCOUNT = (
     Option("--customer-id", "number after cid= in the address bar", value="N"),
     Option("--account-id", "number after aid= in the address bar", value="N"),
 )
-ENCODING = Option(
-    "--encoding",
-    "encoding of the files, where it is not UTF-8, UTF-16 or Windows-1252, e.g. mac_roman",
-    value="NAME",
-    kind="encoding",
-)
+ENCODING = Option("--encoding", "encoding of the files, e.g. cp1250", value="NAME", kind="encoding")
 EXCLUDE = Option(
     "--exclude",
     "segment whose people are not sent; may be repeated",

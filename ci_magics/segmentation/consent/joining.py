@@ -121,7 +121,7 @@ def join_back(
     return JoinedConsents(column, one_each(pl.concat(fitting))), used, lost
 
 
-def tables_of(frames: Mapping[str, Any], paths: Iterable[str]) -> Iterator[ConsentTable]:
+def tables_of(frames: Mapping[str, Any], paths: Iterable[Any]) -> Iterator[ConsentTable]:
     """Return the frames and files that a query reads."""
     for frame in [*frames.values(), *paths]:
 
