@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ci_magics.activation.audiences.audiences import audiences as audiences
+    from ci_magics.activation.audiences.emulated import emulator_status as emulator_status
+    from ci_magics.activation.audiences.emulated import reset_emulator as reset_emulator
+    from ci_magics.activation.audiences.emulated import stop_emulator as stop_emulator
     from ci_magics.activation.comparing.comparison import compare_normalizations as compare_normalizations
     from ci_magics.activation.connections.accounts import list_accounts as list_accounts
     from ci_magics.activation.connections.connections import connect as connect
@@ -100,6 +103,7 @@ _HOMES = {
     "duplicate_segment": "activation.segments.verbs",
     "edit_connection": "activation.connections.verbs",
     "edit_export": "activation.exports.edits",
+    "emulator_status": "activation.audiences.emulated",
     "end_suppression": "activation.segments.verbs",
     "export": "activation.exports.exports",
     "export_history": "activation.exports.history",
@@ -122,6 +126,7 @@ _HOMES = {
     "remove_connection": "activation.exports.connection_removal",
     "remove_export": "activation.exports.removal",
     "rename_segment": "activation.segments.verbs",
+    "reset_emulator": "activation.audiences.emulated",
     "run_export": "activation.exports.running",
     "run_exports": "activation.exports.several",
     "schedule_export": "activation.exports.schedules",
@@ -136,6 +141,7 @@ _HOMES = {
     "sign_out": "activation.connections.verbs",
     "signed_in_accounts": "activation.connections.verbs",
     "status": "activation.pushing.status",
+    "stop_emulator": "activation.audiences.emulated",
     "suppress_segment": "activation.segments.verbs",
     "system_schedule": "activation.exports.system_schedule",
     "tag_segment": "activation.segments.verbs",

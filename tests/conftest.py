@@ -73,6 +73,11 @@ class RunningEmulator:
         headers = {"Authorization": f"Bearer {self.insights_token}", "Ocp-Apim-Subscription-Key": self.subscription_key}
         return self.session.request(method, url, headers=headers | options.pop("headers", {}), **options)
 
+    def renew(self) -> None:
+        """Take new tokens: those of an earlier test may have expired."""
+        for name, value in self.control("POST", "/credentials", {}).items():
+            setattr(self, name, value)
+
     def fault(self, operation: str, name: str, call: int = 1, **details: Any) -> None:
         """Let a call of an operation go wrong, counted from now on."""
         self.control("POST", "/faults", [{"operation": operation, "call": call, "fault": name, **details}])
@@ -88,20 +93,25 @@ class RunningEmulator:
 
 
 @contextmanager
-def running_emulator() -> Iterator[RunningEmulator]:
+def running_emulator(*options: str) -> Iterator[RunningEmulator]:
+    process, running = start_emulator("--until-stdin-closes", *options)
+    yield running
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=20) == 0
+
+
+def start_emulator(*options: str) -> tuple[subprocess.Popen[bytes], RunningEmulator]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ci_magics.emulator", "--port", "0", "--until-stdin-closes"],
+        [sys.executable, "-m", "ci_magics.emulator", "--port", "0", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    assert process.stdin is not None
     known = json.loads(process.stdout.readline())
     running = RunningEmulator(**{name: known[name] for name in RunningEmulator.__dataclass_fields__ if name in known})
     running.session.trust_env = False
-    yield running
-    process.stdin.close()
-    assert process.wait(timeout=20) == 0
+    return process, running
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +131,7 @@ def another_emulator() -> Iterator[RunningEmulator]:
 def emulator(emulator_process: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> RunningEmulator:
     """A fresh emulator, which connections of this test use."""
     emulator_process.control("POST", "/reset")
+    emulator_process.renew()
     monkeypatch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
     return emulator_process
 

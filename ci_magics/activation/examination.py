@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics import __version__
+from ci_magics.activation.connections.emulation import ADDRESS_VARIABLE, workspace_emulator
 from ci_magics.activation.connections.services import connection_endpoints
 from ci_magics.activation.connections.signing_in import noted_sign_in
 from ci_magics.errors import CiError
@@ -159,10 +160,12 @@ def _of_connections(workspace: Workspace) -> Iterator[Finding]:
         yield _signed_in(workspace, connection)
         yield _consents(connection)
     asked: set[str] = set()
+    if any(each.environment == "emulator" for each in connections):
+        yield _emulator(workspace)
     for connection in connections:
         if connection.environment not in asked:
             asked.add(connection.environment)
-            yield from _services(connection)
+            yield from _services(workspace, connection)
 
 
 def _signed_in(workspace: Workspace, connection: Connection) -> Finding:
@@ -186,9 +189,21 @@ def _consents(connection: Connection) -> Finding:
     return Finding(check, LOOK, "A consent is missing, so nothing is sent.", remedy)
 
 
-def _services(connection: Connection) -> Iterator[Finding]:
+def _emulator(workspace: Workspace) -> Finding:
+    named = os.environ.get(ADDRESS_VARIABLE)
+    if named:
+        return Finding("emulator", GOOD, f"{ADDRESS_VARIABLE} names it: {named}.")
     try:
-        answers = ask_services(connection_endpoints(connection))
+        running = workspace_emulator(workspace.emulator_folder)
+    except CiError as error:
+        return Finding("emulator", BAD, error.sentence, error.next_step)
+    found = f"At {running.base_url}, process {running.process_id}, for all kernels of this workspace."
+    return Finding("emulator", GOOD, f"{found} Its state is in {workspace.emulator_folder}.")
+
+
+def _services(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    try:
+        answers = ask_services(connection_endpoints(workspace, connection))
     except CiError as error:
         yield Finding(f"services of {connection.environment}", BAD, error.sentence, error.next_step)
         return

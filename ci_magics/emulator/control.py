@@ -9,11 +9,12 @@ from importlib.resources import files
 from typing import Any
 
 from ci_magics.emulator.call import Call
+from ci_magics.emulator.credentials import ready_credentials
 from ci_magics.emulator.fault_plan import is_number, read_faults
 from ci_magics.emulator.people import People
 from ci_magics.emulator.replies import Refusal, Reply
 from ci_magics.emulator.sign_in import device
-from ci_magics.emulator.state import EMAIL_NAMES, Settings, World
+from ci_magics.emulator.state import EMAIL_NAMES, World
 
 MAX_HOURS = 100_000
 MAX_CUSTOMERS = 20_000_000
@@ -21,6 +22,7 @@ _RULES: dict[str, Any] = {
     "delay_ms": lambda value: is_number(value) and 0 <= value <= 600_000,
     "match_rule": lambda value: value in ("basic", "enhanced"),
     "match_rate": lambda value: is_number(value) and 0 <= value <= 1,
+    "results_after_hours": lambda value: is_number(value) and 0 <= value <= MAX_HOURS,
     "terms_accepted": lambda value: isinstance(value, bool),
     "page_size": lambda value: type(value) is int and 1 <= value <= 10_000,
     "record_bodies": lambda value: isinstance(value, bool),
@@ -117,7 +119,7 @@ def people(world: World, call: Call) -> Reply:
     addresses = _json(call)
     if not isinstance(addresses, list) or not all(isinstance(each, str) and "@" in each for each in addresses):
         raise _bad("people must be an array of e-mail addresses")
-    world.people = People(addresses) if addresses else None
+    world.people = People.of(addresses) if addresses else None
     return Reply({"people": len(addresses)})
 
 
@@ -142,7 +144,18 @@ def show_settings(world: World, _call: Call) -> Reply:
 def reset(world: World, _call: Call) -> Reply:
     """Return to the start."""
     world.reset()
-    return Reply(asdict(Settings()))
+    return Reply(asdict(world.settings))
+
+
+def credentials(world: World, call: Call) -> Reply:
+    """Issue new credentials, as in the first line of output: for a token that has expired."""
+    return Reply(ready_credentials(world, call.origin))
+
+
+def stop(world: World, _call: Call) -> Reply:
+    """End the process; what has a state folder goes on from there the next time."""
+    world.stop()
+    return Reply({})
 
 
 def approve_device_code(world: World, call: Call) -> Reply:

@@ -151,8 +151,8 @@ def _redirect(_world: World, _operation: str, _injected: Injected, call: Call) -
     return Reply({}, 307, {"Location": f"{call.origin}/elsewhere"})
 
 
-def _expired_token(world: World, operation: str, _injected: Injected, _call: Call) -> Reply:
-    world.expire_access_tokens()
+def _expired_token(world: World, operation: str, _injected: Injected, call: Call) -> Reply:
+    world.expire_access_token((call.headers.get("Authorization") or "").removeprefix("Bearer "))
     if is_insights(operation):
         return service_fault(operation, 401).reply
     return fault_for(operation, 109).reply

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ci_magics.emulator.hashes import Hashes
 
 _UNSETTLED = 200_000
+
+#: One change of the members: sorted hashes, or the set that a small call brought; none for ``clear``.
+Change = tuple[Literal["add", "remove", "clear"], "Hashes | set[bytes] | None"]
 
 
 class Members:
@@ -15,23 +19,37 @@ class Members:
 
     Most lie in a sorted array of 32 bytes each, a seventh of what Python's own set takes. Changes by small calls wait
     beside it in sets until somebody looks, so that a thousand calls do not copy millions of members a thousand times.
+
+    Parameters
+    ----------
+    stored
+        Reads the members that are on disk, when they are needed for the first time.
+
+    Attributes
+    ----------
+    changes
+        What has changed since the members were last written to disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Callable[[], Hashes] | None = None) -> None:
+        self._stored = stored
         self._sorted: Hashes | None = None
         self._added: set[bytes] = set()
         self._removed: set[bytes] = set()
+        self.changes: list[Change] = []
 
     def add(self, members: set[bytes]) -> None:
         """Add members of a small call; those that are there already stay."""
         self._added |= members
         self._removed -= members
+        self.changes.append(("add", members))
         self._settle_when_many()
 
     def remove(self, members: set[bytes]) -> None:
         """Remove members of a small call; those that are not there do not matter."""
         self._added -= members
         self._removed |= members
+        self.changes.append(("remove", members))
         self._settle_when_many()
 
     def add_many(self, members: Hashes) -> None:
@@ -39,32 +57,36 @@ class Members:
         from ci_magics.emulator import hashes
 
         self._sorted = hashes.union(self.sorted(), members)
+        self.changes.append(("add", members))
 
     def remove_many(self, members: Hashes) -> None:
         """Remove sorted members."""
         from ci_magics.emulator import hashes
 
         self._sorted = hashes.difference(self.sorted(), members)
+        self.changes.append(("remove", members))
 
     def clear(self) -> None:
         """Remove everybody."""
-        self._sorted, self._added, self._removed = None, set(), set()
+        self._stored, self._sorted, self._added, self._removed = None, None, set(), set()
+        self.changes = [("clear", None)]
 
     def sorted(self) -> Hashes:
         """Return all members, sorted."""
         from ci_magics.emulator import hashes
 
         if self._sorted is None:
-            self._sorted = hashes.of_bytes(b"")
+            self._sorted = self._stored() if self._stored else hashes.of_bytes(b"")
+            self._stored = None
         if self._removed:
-            self._sorted = hashes.difference(self._sorted, _array(self._removed))
+            self._sorted = hashes.difference(self._sorted, packed(self._removed))
         if self._added:
-            self._sorted = hashes.union(self._sorted, _array(self._added))
+            self._sorted = hashes.union(self._sorted, packed(self._added))
         self._added, self._removed = set(), set()
         return self._sorted
 
     def __len__(self) -> int:
-        if self._sorted is None:
+        if self._sorted is None and self._stored is None:
             return len(self._added)  # nothing was there that could be removed
         return len(self.sorted())
 
@@ -73,7 +95,8 @@ class Members:
             self.sorted()
 
 
-def _array(members: set[bytes]) -> Hashes:
+def packed(members: set[bytes]) -> Hashes:
+    """Return a set of hashes as a sorted array."""
     from ci_magics.emulator import hashes
 
     return hashes.distinct(hashes.of_bytes(b"".join(members)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,24 +18,39 @@ if TYPE_CHECKING:
 
 
 class People:
-    """Those whom Microsoft knows, by the hash of their address under each matching rule."""
+    """Those whom Microsoft knows.
 
-    def __init__(self, addresses: Iterable[str]) -> None:
+    Parameters
+    ----------
+    by_rule
+        The sorted hashes of their addresses, under each matching rule.
+    mark
+        Names this set of people: two sets never share one.
+    """
+
+    def __init__(self, by_rule: dict[str, Hashes], mark: str) -> None:
+        self.by_rule = by_rule
+        self.mark = mark
+
+    @classmethod
+    def of(cls, addresses: Iterable[str]) -> People:
+        """Return the people who have these e-mail addresses."""
         from ci_magics.emulator import hashes
 
         known = list(addresses)
-        self._by_rule: dict[str, Hashes] = {
+        by_rule = {
             rule: hashes.distinct(
                 hashes.of_bytes(b"".join(hashlib.sha256(form(each).encode()).digest() for each in known))
             )
             for rule, form in (("basic", basic), ("enhanced", enhanced))
         }
+        return cls(by_rule, str(uuid.uuid4()))
 
     def matched(self, members: Hashes, rule: str) -> int:
         """Return how many people are found among the members when their addresses are hashed by a rule."""
         from ci_magics.emulator import hashes
 
-        return hashes.count_common(self._by_rule[rule], members)
+        return hashes.count_common(self.by_rule[rule], members)
 
 
 def basic(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import json
 import re
 import uuid
@@ -23,11 +24,12 @@ from ci_magics.emulator.call import Call, UploadedFile
 from ci_magics.emulator.control import check_control
 from ci_magics.emulator.injection import Injected
 from ci_magics.emulator.insights.replies import failure_at
+from ci_magics.emulator.presence import LEASE_PATH, Leases, proof
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault
 from ci_magics.emulator.route import Route
 from ci_magics.emulator.routes import find_route
 from ci_magics.emulator.severing import Severing
-from ci_magics.emulator.state import ADVERTISING, DATAVERSE, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, RequestLine, World
+from ci_magics.emulator.state import RequestLine, World
 
 HOST = "127.0.0.1"
 MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that the refusal is Microsoft's
@@ -40,7 +42,6 @@ _SECRET_HEADERS = {
     "ocp-apim-subscription-key",
 }
 _SIGNATURE = re.compile(r"\bsig=[0-9a-f]+")
-_READY_HOURS = 24 * 365
 
 
 class _OvertakenError(Exception):
@@ -51,16 +52,27 @@ class Front(tornado.web.RequestHandler):
     """Every request comes in here."""
 
     world: World
+    leases: Leases
 
-    def initialize(self, world: World) -> None:
-        """Take the world that all requests share."""
+    def initialize(self, world: World, leases: Leases) -> None:
+        """Take what all requests share."""
         self.world = world
+        self.leases = leases
+        self._gone = asyncio.Event()
+
+    def on_connection_close(self) -> None:
+        """Note that the client has closed the connection."""
+        self._gone.set()
 
     def check_xsrf_cookie(self) -> None:
         """Allow posts: there are no cookies."""
 
     async def handle(self, *_parts: str) -> None:
         """Answer one request."""
+        self.leases.note_request()
+        if self.request.path == LEASE_PATH:
+            await self._lease()
+            return
         tracking_id = str(uuid.uuid4())
         found = find_route(self.request.method or "", self.request.path)
         if isinstance(found, int):
@@ -89,6 +101,23 @@ class Front(tornado.web.RequestHandler):
 
     get = post = put = delete = patch = handle
 
+    async def _lease(self) -> None:
+        """Keep a connection open for as long as the client does, once each side has proved who it is."""
+        nonce, token = self.get_query_argument("nonce", ""), self.world.control_token
+        given = self.get_query_argument("proof", "")
+        if not nonce or not hmac.compare_digest(given, proof(token, "client", nonce)):
+            self.set_status(403)
+            return
+        self.leases.take()
+        try:
+            self.write(proof(token, "emulator", nonce) + "\n")
+            with contextlib.suppress(tornado.iostream.StreamClosedError):
+                await self.flush()
+                await self._gone.wait()
+        finally:
+            self.leases.release()
+            self._finished = True
+
     async def _service(self, route: Route, call: Call, injected: Injected) -> Reply:
         self.world.running[route.operation] += 1
         try:
@@ -104,12 +133,12 @@ class Front(tornado.web.RequestHandler):
             await self._wait(delay)
         if injected.fault in ("lost_request", "reset_mid_upload"):
             return Reply()
-        instead = injection.instead(self.world, route.operation, injected, call)
-        if instead is not None:
-            return instead
-        injection.prepare(route.operation, injected, call)
         try:
-            with self.world.lock:
+            with self.world.changing():
+                instead = injection.instead(self.world, route.operation, injected, call)
+                if instead is not None:
+                    return instead
+                injection.prepare(route.operation, injected, call)
                 reply = self._upload(call, injected) if route.handler is None else route.handler(self.world, call)
         except Refusal as refusal:
             reply = refusal.reply
@@ -132,7 +161,7 @@ class Front(tornado.web.RequestHandler):
             return Reply(status=404)
         try:
             check_control(self.world, call)
-            with self.world.lock:
+            with self.world.changing():
                 return route.handler(self.world, call)
         except Refusal as refusal:
             return refusal.reply
@@ -212,32 +241,34 @@ class Front(tornado.web.RequestHandler):
             app_log.error("%s in %s", kind.__name__, self.request.path)
 
 
-def start(world: World, port: int) -> tuple[tornado.httpserver.HTTPServer, int]:
-    """Listen on the loopback address; returns the server and its port."""
-    application = tornado.web.Application([(r"/.*", Front, {"world": world})], log_function=lambda _handler: None)
+def start(world: World, leases: Leases, port: int) -> tuple[tornado.httpserver.HTTPServer, str]:
+    """Listen on the loopback address.
+
+    Parameters
+    ----------
+    world, leases
+        What all requests share.
+    port
+        Where to listen; 0 takes a free port.
+
+    Returns
+    -------
+    tuple
+        The server and its base address.
+
+    Raises
+    ------
+    OSError
+        The port is taken.
+    """
+    shared = {"world": world, "leases": leases}
+    application = tornado.web.Application([(r"/.*", Front, shared)], log_function=lambda _handler: None)
     server = tornado.httpserver.HTTPServer(
         Severing(application, world), max_body_size=MAX_BODY, max_buffer_size=MAX_BODY
     )
     sockets = tornado.netutil.bind_sockets(port, HOST)
     server.add_sockets(sockets)
-    return server, int(sockets[0].getsockname()[1])
-
-
-def ready_credentials(world: World, port: int) -> dict[str, str]:
-    """Return the first line of output: where the emulator is, and credentials of the seeded user."""
-    seconds = _READY_HOURS * 3600.0
-    return {
-        "base_url": f"http://{HOST}:{port}",
-        "access_token": world.issue_access_token(ADVERTISING, seconds),
-        "refresh_token": world.issue_refresh_token(ADVERTISING),
-        "developer_token": UNIVERSAL_DEVELOPER_TOKEN,
-        "customer_id": world.user.customer_id,
-        "account_id": "111",
-        "insights_token": world.issue_access_token(f"{INSIGHTS} {DATAVERSE}", seconds),
-        "subscription_key": world.subscription_key,
-        "instance_id": world.instance_id,
-        "control_token": world.control_token,
-    }
+    return server, f"http://{HOST}:{sockets[0].getsockname()[1]}"
 
 
 def _call(request: tornado.httputil.HTTPServerRequest, arguments: dict[str, str]) -> Call:

@@ -6,13 +6,18 @@ import secrets
 import time
 import uuid
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ci_magics.emulator.insights_state import Insights
 from ci_magics.emulator.members import Members
 from ci_magics.emulator.people import People
+
+if TYPE_CHECKING:
+    from ci_magics.emulator.storage import Storage
 
 UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - Microsoft publishes it for its sandbox
 ADVERTISING = "https://ads.microsoft.com/msads.manage"
@@ -22,26 +27,28 @@ DATAVERSE = "https://contoso.crm.dynamics.com/.default"
 EMAIL_NAMES = ("EMail", "Email", "EmailAddress", "primaryEmail", "LoyaltyEmail")
 HOUR = 3600.0
 TOKEN_SECONDS = HOUR
+REFRESH_SECONDS = 90 * 24 * HOUR
+SIZE_HOURS = 48.0  # Microsoft counts a list for up to two days before it shows a size
 KEPT_REQUESTS = 200_000
 
 
 class VirtualClock:
-    """Seconds since the epoch, and what a test added to them."""
+    """Seconds since the epoch, plus those that a test added: ``ahead``."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self.ahead = 0.0
 
     def now(self) -> float:
         """Return the present moment of the emulated world."""
-        return time.time() + self._ahead
+        return time.time() + self.ahead
 
     def advance(self, hours: float) -> None:
-        """Move on."""
-        self._ahead += hours * HOUR
+        """Move the clock forward."""
+        self.ahead += hours * HOUR
 
     def reset(self) -> None:
         """Return to the time of the machine."""
-        self._ahead = 0.0
+        self.ahead = 0.0
 
 
 @dataclass
@@ -51,6 +58,7 @@ class Settings:
     delay_ms: float = 0.0
     match_rule: str = "basic"
     match_rate: float = 0.6
+    results_after_hours: float = SIZE_HOURS
     terms_accepted: bool = False
     page_size: int = 100
     record_bodies: bool = False
@@ -121,7 +129,10 @@ class Audience:
 
 @dataclass
 class Upload:
-    """One bulk upload, from the address handed out to the result file."""
+    """One bulk upload, from the address handed out to the result file.
+
+    ``file_name`` and ``injected`` are kept so that a file can still be carried out by the next process.
+    """
 
     request_id: str
     account_id: str
@@ -136,15 +147,18 @@ class Upload:
     result_token: str = ""
     result_expires: float = 0.0
     errors: list[dict[str, Any]] | None = None
+    file_name: str = ""
+    injected: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Token:
-    """A token: whose, what for, and until when."""
+    """A token: whose, what for, until when, and for how many seconds it was issued."""
 
     user_id: str
     scope: str
     expires: float
+    seconds: float
 
 
 @dataclass
@@ -174,10 +188,21 @@ class PlannedFault:
 
 
 class World:
-    """Everything that the emulator remembers; one per process."""
+    """Everything that the emulator remembers; one per process.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    settings
+        The settings at the start and after each reset; Microsoft's behavior unless given.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
         self.lock = RLock()  # a file is carried out in a thread of its own, and all at once
+        self.first_settings = settings or Settings()
+        #: Writes down what has changed, before anybody is answered. Without a state folder there is nothing to write.
+        self.keep: Callable[[World], None] = _drop_changes
+        self.storage: Storage | None = None
+        self.stop: Callable[[], None] = _nothing  # ends the process, where one serves this world
         self.instance_id = str(uuid.uuid4())
         self.control_token = secrets.token_urlsafe(24)
         self.subscription_key = secrets.token_hex(16)
@@ -199,15 +224,32 @@ class World:
         self.access_tokens: dict[str, Token] = {}
         self.refresh_tokens: dict[str, Token] = {}
         # Ids of another process must never fit, since clients remember them; and no id fits into a floating number.
-        self._next_id = 2**60 + secrets.randbelow(2**60)
+        self.next_id = 2**60 + secrets.randbelow(2**60)
         self.reset()
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the world while a call is carried out; its effect is kept before the caller can be answered."""
+        with self.lock:
+            try:
+                yield
+            finally:
+                self.keep(self)
+
     def reset(self) -> None:
-        """Return to the start; tokens stay valid, ids are never given twice."""
-        self.resets += 1
+        """Return to the start; ids are never given twice.
+
+        Tokens that are valid stay valid, for no longer than they were issued for. Those that have expired, by the clock
+        as it stood or on demand, stay expired although the clock goes back.
+        """
+        before = self.clock.now()
         self.clock.reset()
-        self.settings = Settings()
-        self.insights = Insights(self.instance_id, self.clock.now())
+        now = self.clock.now()
+        for token in (*self.access_tokens.values(), *self.refresh_tokens.values()):
+            token.expires = min(token.expires, now + token.seconds) if token.expires > before else 0.0
+        self.resets += 1
+        self.settings = replace(self.first_settings)
+        self.insights = Insights(self.instance_id, now)
         self.people: People | None = None
         self.audiences: dict[str, Audience] = {}
         self.uploads: dict[str, Upload] = {}
@@ -218,32 +260,40 @@ class World:
         self.recent: dict[str, deque[tuple[float, float]]] = {}  # by service: when a call was taken, and its seconds
         self.faults: list[PlannedFault] = []
         self.calls: dict[str, int] = {}
-        far = self.clock.now() + 365 * 24 * HOUR
-        for token in (*self.access_tokens.values(), *self.refresh_tokens.values()):
-            token.expires = max(token.expires, far)
 
     def new_id(self) -> str:
         """Return an id that was never given before."""
-        self._next_id += 1
-        return str(self._next_id)
+        self.next_id += 1
+        return str(self.next_id)
 
     def issue_access_token(self, scope: str, seconds: float = TOKEN_SECONDS) -> str:
         """Return a new access token of the seeded user."""
         token = secrets.token_urlsafe(32)
-        self.access_tokens[token] = Token(self.user.id, scope, self.clock.now() + seconds)
+        self.access_tokens[token] = Token(self.user.id, scope, self.clock.now() + seconds, seconds)
         return token
 
-    def expire_access_tokens(self) -> None:
-        """End the life of every access token; a reset brings those back that were handed out."""
-        for token in self.access_tokens.values():
-            token.expires = self.clock.now()
+    def expire_access_token(self, token: str) -> None:
+        """End the life of an access token; an unknown one is left alone."""
+        if token in self.access_tokens:
+            self.access_tokens[token].expires = 0.0
 
     def issue_refresh_token(self, scope: str) -> str:
         """Return a new refresh token; earlier ones stay usable, as Microsoft documents."""
         token = secrets.token_urlsafe(32)
-        self.refresh_tokens[token] = Token(self.user.id, scope, self.clock.now() + 90 * 24 * HOUR)
+        expires = self.clock.now() + REFRESH_SECONDS
+        self.refresh_tokens[token] = Token(self.user.id, scope, expires, REFRESH_SECONDS)
         return token
 
     def live_audiences(self) -> list[Audience]:
         """Return the lists that are not deleted."""
         return [each for each in self.audiences.values() if not each.deleted]
+
+
+def _nothing() -> None:
+    """Do nothing: no process serves this world."""
+
+
+def _drop_changes(world: World) -> None:
+    """Keep nothing: the world lives as long as its process."""
+    for audience in world.audiences.values():
+        audience.members.changes.clear()

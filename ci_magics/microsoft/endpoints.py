@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,6 +33,10 @@ class Endpoints:
         The OAuth scope that these services accept.
     login
         Where requests to ``login.microsoftonline.com`` are really sent; None outside the emulator.
+    locate
+        Returns the emulator's base address at this moment, and starts the emulator again where it has ended. Requests
+        to the addresses above are sent there, so that they outlive a process and its port. None where the addresses
+        are fixed.
     """
 
     environment: Environment
@@ -40,6 +45,7 @@ class Endpoints:
     customer: str
     scope: str
     login: str | None = None
+    locate: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_emulator(self) -> bool:
@@ -58,7 +64,9 @@ class Endpoints:
         return ours and parts.scheme == "https" and parts.port in (None, 443) and not parts.username
 
 
-def endpoints_of(environment: str, emulator_url: str | None = None) -> Endpoints:
+def endpoints_of(
+    environment: str, emulator_url: str | None = None, locate: Callable[[], str] | None = None
+) -> Endpoints:
     """Return the addresses of an environment.
 
     Parameters
@@ -67,6 +75,8 @@ def endpoints_of(environment: str, emulator_url: str | None = None) -> Endpoints
         ``emulator``, ``sandbox`` or ``production``.
     emulator_url
         Base address of a running emulator; needed for ``emulator`` only.
+    locate
+        See `Endpoints`.
 
     Raises
     ------
@@ -75,7 +85,7 @@ def endpoints_of(environment: str, emulator_url: str | None = None) -> Endpoints
     """
     if environment == "emulator":
         base = loopback(emulator_url or "")
-        return Endpoints("emulator", base, base, base, "https://ads.microsoft.com/msads.manage", base)
+        return Endpoints("emulator", base, base, base, "https://ads.microsoft.com/msads.manage", base, locate)
     if environment == "production":
         return _microsoft("production", "", "https://ads.microsoft.com/msads.manage")
     if environment == "sandbox":

@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 
 from ci_magics.microsoft.answers import MAX_ERROR_BYTES, read_up_to
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
-from ci_magics.microsoft.http import open_session
+from ci_magics.microsoft.http import emulator_adapter, open_session
 
 TIMEOUT = (10.0, 60.0)
 #: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
@@ -49,7 +49,7 @@ class EntraSession:
     def __init__(self, endpoints: Endpoints) -> None:
         self._session = open_session(endpoints)
         if endpoints.login:
-            self._session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login))
+            self._session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login, emulator_adapter(endpoints)))
 
     def get(self, url: str, **options: Any) -> _EntraAnswer:
         """Send a GET request."""
@@ -78,14 +78,19 @@ class EntraSession:
 class _Rerouted(HTTPAdapter):
     """Send what is addressed to Microsoft's sign-in to the emulator instead."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, adapter: HTTPAdapter) -> None:
         self._base = urlsplit(base)
+        self._adapter = adapter
         super().__init__()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         parts = urlsplit(request.url or "")
         request.url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
-        return super().send(request, *args, **kwargs)
+        return self._adapter.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        self._adapter.close()
+        super().close()
 
 
 def _is_json_object(text: bytes) -> bool:

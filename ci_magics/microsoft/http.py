@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -60,8 +61,31 @@ def open_session(endpoints: Endpoints) -> requests.Session:
     session.auth = _as_it_is  # else a .netrc of the machine would replace the bearer token
     session.headers["User-Agent"] = f"ci-magics/{__version__}"
     session.mount("https://", HTTPAdapter(pool_maxsize=8))
-    session.mount("http://", HTTPAdapter(pool_maxsize=8))
+    session.mount("http://", emulator_adapter(endpoints))
     return session
+
+
+def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
+    """Return what sends requests to an emulator, wherever it is when they are sent."""
+    return _Following(endpoints.locate) if endpoints.locate else HTTPAdapter(pool_maxsize=8)
+
+
+class _Following(HTTPAdapter):
+    """Send each request to where the emulator is now.
+
+    The Host header keeps the address that the client knows, so that the addresses in the answer begin with it too.
+    """
+
+    def __init__(self, locate: Callable[[], str]) -> None:
+        self._locate = locate
+        super().__init__(pool_maxsize=8)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts, now = urlsplit(request.url or ""), self._locate()
+        if f"{parts.scheme}://{parts.netloc}" != now:
+            request.headers.setdefault("Host", parts.netloc)
+            request.url = now + (request.url or "").removeprefix(f"{parts.scheme}://{parts.netloc}")
+        return super().send(request, *args, **kwargs)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

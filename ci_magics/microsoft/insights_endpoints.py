@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -73,7 +74,11 @@ class SourceEndpoints:
 
 
 def insights_endpoints(
-    environment: str, emulator_url: str | None = None, *, by_gateway: bool = True
+    environment: str,
+    emulator_url: str | None = None,
+    locate: Callable[[], str] | None = None,
+    *,
+    by_gateway: bool = True,
 ) -> SourceEndpoints:
     """Return the address of Customer Insights in an environment.
 
@@ -83,6 +88,8 @@ def insights_endpoints(
         ``emulator`` or ``production``.
     emulator_url
         Base address of a running emulator.
+    locate
+        Returns that address at any moment; see `endpoints.Endpoints`.
     by_gateway
         Whether the emulator is asked by way of its gateway, which wants a subscription key; its older address, the one
         that Microsoft's Power BI connector knows, wants none.
@@ -92,7 +99,7 @@ def insights_endpoints(
     ConnectionSetupError
         Customer Insights is not there, or the environment is unknown.
     """
-    endpoints = endpoints_of(environment, emulator_url)
+    endpoints = endpoints_of(environment, emulator_url, locate)
     if environment == "sandbox":
         raise ConnectionSetupError(
             "Customer Insights has no sandbox of Microsoft Advertising's kind.",
@@ -103,7 +110,12 @@ def insights_endpoints(
     return SourceEndpoints("Customer Insights", base, replace(endpoints, scope=_SCOPE))
 
 
-def dataverse_endpoints(environment: str, organization_url: str, emulator_url: str | None = None) -> SourceEndpoints:
+def dataverse_endpoints(
+    environment: str,
+    organization_url: str,
+    emulator_url: str | None = None,
+    locate: Callable[[], str] | None = None,
+) -> SourceEndpoints:
     """Return the address of a Dataverse organization.
 
     Parameters
@@ -114,13 +126,15 @@ def dataverse_endpoints(environment: str, organization_url: str, emulator_url: s
         Such as ``https://contoso.crm4.dynamics.com``.
     emulator_url
         Base address of a running emulator.
+    locate
+        Returns that address at any moment; see `endpoints.Endpoints`.
 
     Raises
     ------
     ConnectionSetupError
         It is no address of Dataverse.
     """
-    endpoints = endpoints_of(environment, emulator_url)
+    endpoints = endpoints_of(environment, emulator_url, locate)
     scheme, host, port = _origin(organization_url) or ("", "", 0)
     if endpoints.is_emulator:
         return SourceEndpoints(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +44,24 @@ def folder_beside(engine: Engine) -> Path:
     if engine.dialect.name == "sqlite" and database and not database.startswith((":memory:", "file:")):
         return Path(database).absolute().with_suffix(".files")
     return platformdirs.user_data_path("ci-magics")
+
+
+def emulator_folder(engine: Engine, folder: Path) -> Path:
+    """Return where the emulator of a workspace keeps its state; nothing is made.
+
+    The state is in the workspace's own folder. A server's database has none: there every user has an emulator of their
+    own on each machine, since it serves this machine only. A database in memory ends with its process, and so does the
+    use of its emulator.
+
+    Parameters
+    ----------
+    engine
+        The workspace's database.
+    folder
+        Where its private files are.
+    """
+    if folder_beside(engine) != platformdirs.user_data_path("ci-magics"):
+        return folder / "emulator"
+    in_memory = f"#{os.getpid()}" if engine.dialect.name == "sqlite" else ""
+    place = engine.url.set(drivername=engine.dialect.name, password=None).render_as_string() + in_memory
+    return folder / "emulators" / hashlib.sha256(place.encode()).hexdigest()[:16]

@@ -52,7 +52,7 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
-from ci_magics.workspace.places import folder_beside, open_files
+from ci_magics.workspace.places import emulator_folder, folder_beside, open_files
 from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
 from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
@@ -88,6 +88,8 @@ class Workspace(Shown):
         Those that whoever works here may see, as that person may see them.
     all_connections
         All of them, to look one up for something that was made with it; never to be shown.
+    emulator_folder
+        Where the emulator of this workspace keeps its state.
     """
 
     def __init__(self, engine: Engine, folder: Path, user: str) -> None:
@@ -95,6 +97,7 @@ class Workspace(Shown):
         self.folder = private_folder(folder)
         self.user = user
         self.scratch = private_folder(folder / "scratch")
+        self.emulator_folder = emulator_folder(engine, folder)
         self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS)
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"

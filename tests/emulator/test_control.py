@@ -206,11 +206,56 @@ def test_reset_forgets_all_but_the_tokens(emulator: RunningEmulator) -> None:
     assert again["AudienceIds"] != add["AudienceIds"]
 
 
-def test_reset_brings_expired_tokens_back(emulator: RunningEmulator) -> None:
-    emulator.control("POST", "/faults", [{"operation": "GetUser", "call": 1, "fault": "token_expired"}])
+def accepted(emulator: RunningEmulator, kind: str, token: str) -> bool:
+    if kind == "refresh_token":
+        form = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": token}
+        return emulator.session.post(f"{emulator.base_url}/common/oauth2/v2.0/token", data=form).ok
+    if kind == "insights_token":
+        return emulator.insights("/manage/segments", headers={"Authorization": f"Bearer {token}"}).ok
+    body = {"UserId": None}
+    return emulator.call("POST", "/CustomerManagement/v13/User/Query", body, Authorization=f"Bearer {token}").ok
+
+
+def issued(emulator: RunningEmulator, kind: str) -> str:
+    if kind != "hourly":
+        return str(getattr(emulator, kind))
+    form = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": emulator.refresh_token}
+    answer = emulator.session.post(f"{emulator.base_url}/common/oauth2/v2.0/token", data=form)
+    return str(answer.json()["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "days"), [("access_token", 365), ("insights_token", 365), ("refresh_token", 90), ("hourly", 1 / 24)]
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_reset_revives_no_token_and_ends_none(emulator: RunningEmulator, kind: str, days: float, late: bool) -> None:
+    token = issued(emulator, kind)
+    emulator.control("POST", "/clock", {"advance_hours": days * 24 + (0.01 if late else -0.01)})
+    assert accepted(emulator, kind, token) is not late
+    for _ in range(2):
+        emulator.control("POST", "/reset")
+        assert accepted(emulator, kind, token) is not late
+
+
+def test_a_token_that_was_issued_on_a_later_day_lives_no_longer_after_a_reset(emulator: RunningEmulator) -> None:
+    emulator.control("POST", "/clock", {"advance_hours": 48})
+    token = issued(emulator, "hourly")
+    emulator.control("POST", "/reset")
+    assert accepted(emulator, "hourly", token)
+    emulator.control("POST", "/clock", {"advance_hours": 1.01})
+    assert not accepted(emulator, "hourly", token)
+
+
+@pytest.mark.parametrize("operation", ["GetUser", "*"])
+def test_a_token_that_expired_on_demand_stays_expired_after_a_reset(emulator: RunningEmulator, operation: str) -> None:
+    other = issued(emulator, "hourly")
+    emulator.control("POST", "/faults", [{"operation": operation, "call": 1, "fault": "token_expired"}])
     assert [user(emulator).json()["Errors"][0]["Code"] for _ in range(2)] == [109, 109]
     emulator.control("POST", "/reset")
-    assert user(emulator).status_code == 200
+    assert user(emulator).json()["Errors"][0]["Code"] == 109
+    assert accepted(emulator, "hourly", other)
+    emulator.renew()
+    assert user(emulator).ok
 
 
 def user(emulator: RunningEmulator) -> requests.Response:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ci_magics.activation.connections.developer_token import developer_token
-from ci_magics.activation.connections.emulation import emulator_url
+from ci_magics.activation.connections.emulation import emulator_locator, emulator_url
 from ci_magics.activation.connections.signing_in import SignInFor, acquire
 from ci_magics.clock import Clock
 from ci_magics.microsoft.advertising import Advertising
@@ -24,7 +24,7 @@ class Services:
     Parameters
     ----------
     directory
-        The directory of the signed-in person; each emulator has one of its own.
+        The directory of the signed-in person; each emulator has its own.
     """
 
     conversation: Conversation
@@ -70,7 +70,7 @@ def open_services(
     SignInError
         Nobody is signed in and nobody can be asked, or Microsoft refused.
     """
-    endpoints = connection_endpoints(connection)
+    endpoints = connection_endpoints(workspace, connection)
     tokens = acquire(workspace, sign_in_for(connection), endpoints, show, ask=ask)
     caller = Caller(
         endpoints=endpoints,
@@ -83,9 +83,11 @@ def open_services(
     return Services(conversation, Advertising(conversation), Bulk(conversation), tokens.directory)
 
 
-def connection_endpoints(connection: Connection) -> Endpoints:
-    """Return where a connection leads to; the emulator is started when it has to be."""
-    return endpoints_of(connection.environment, emulator_url() if connection.environment == "emulator" else None)
+def connection_endpoints(workspace: Workspace, connection: Connection) -> Endpoints:
+    """Return where a connection leads to; the emulator of the workspace is started when it has to be."""
+    if connection.environment != "emulator":
+        return endpoints_of(connection.environment)
+    return endpoints_of("emulator", emulator_url(workspace), emulator_locator(workspace))
 
 
 def sign_in_for(connection: Connection) -> SignInFor:

@@ -156,7 +156,7 @@ def sign_in_again(
     require(workspace, Verb.OPEN_CONNECTION, connection)
     require_known("flow", flow, FLOWS)
     wanted = sign_in_for(replace(connection, flow=flow or connection.flow))
-    acquire(workspace, wanted, connection_endpoints(connection), show, anew=True)
+    acquire(workspace, wanted, connection_endpoints(workspace, connection), show, anew=True)
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=True)
     return verified(workspace, connection, show)
 
@@ -176,7 +176,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
     require(workspace, Verb.OPEN_CONNECTION, connection)
     noted = noted_sign_in(workspace, connection.id)
     if noted is not None:
-        app = application(workspace, sign_in_for(connection), connection_endpoints(connection), show)
+        app = application(workspace, sign_in_for(connection), connection_endpoints(workspace, connection), show)
         signin.sign_out(app, noted.home_account_id)
         for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
             workspace.sign_ins.remove(each.id)
@@ -231,7 +231,7 @@ def choose_account(name: str, number: int, *, workspace: Workspace | None = None
 
 
 def _signed_in(workspace: Workspace, connection: Connection, show: Show) -> list[signin.SignedIn]:
-    app = application(workspace, sign_in_for(connection), connection_endpoints(connection), show)
+    app = application(workspace, sign_in_for(connection), connection_endpoints(workspace, connection), show)
     return sorted(signin.signed_in(app), key=lambda each: each.home_account_id)
 
 

@@ -154,6 +154,9 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
     for push in pushes:
         if push.finished:
             continue
+        if push.environment == "emulator" and push.directory not in ("", desk.services.directory):
+            record = _given_up(workspace, record, push, "The emulator that it was sent to has ended.", now())
+            continue
         try:
             pushed = push_audience(desk, push)
         except (KeyboardInterrupt, WaitStoppedError):
@@ -197,13 +200,22 @@ def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, 
     list of str
         The runs.
     """
+    pushes = workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False)
+    return give_up_pushes(workspace, pushes, why, now)
+
+
+def give_up_pushes(workspace: Workspace, pushes: Sequence[PushRecord], why: str, now: datetime) -> list[str]:
+    """Give up unfinished pushes; returns the runs that they belong to."""
     given_up = []
-    for push in workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False):
+    for push in pushes:
         (record,) = workspace.runs.where(id=push.run_id)
-        result = state_of(workspace, push, CANCELED, why)
-        record = _note(workspace, record, replace(push, finished=True), result, now)
+        record = _given_up(workspace, record, push, why, now)
         given_up.append(record.name)
     return given_up
+
+
+def _given_up(workspace: Workspace, record: RunRecord, push: PushRecord, why: str, now: datetime) -> RunRecord:
+    return _note(workspace, record, replace(push, finished=True), state_of(workspace, push, CANCELED, why), now)
 
 
 def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
@@ -233,12 +245,16 @@ def _progress(record: RunRecord) -> str:
 
 
 def _lock_again(workspace: Workspace, push: PushRecord) -> None:
-    names = [f"{push.environment}:{push.account_id}:{push.audience_key}"]
-    names += [f"{push.environment}:{push.audience_id}"] if push.audience_id else []
-    for name in names:
+    for name in lock_names_of_push(push):
         holder = workspace.locks.take(name, push.run_id)
         if holder is not None:
             raise concurrent(push.audience_name, holder).refusal()
+
+
+def lock_names_of_push(push: PushRecord) -> list[str]:
+    """Return the names under which a push keeps other runs from its audience."""
+    by_name = f"{push.environment}:{push.account_id}:{push.audience_key}"
+    return [by_name, f"{push.environment}:{push.audience_id}"] if push.audience_id else [by_name]
 
 
 def concurrent(audience: str, holder: Holder) -> Guard:

@@ -13,7 +13,6 @@ from ci_magics.emulator.replies import Reply, api_fault_detail, batch_error
 from ci_magics.emulator.state import HOUR, Audience, World
 
 LIMIT = 100
-SIZE_HOURS = 48.0
 
 _TYPES = {"CustomerList", "RemarketingList", "CustomAudience", "InMarketAudience", "ProductAudience", "CombinedList"}
 
@@ -109,9 +108,10 @@ def _delete(world: World, call: Call, identity: str) -> Audience:
 
 
 def _size(world: World, audience: Audience) -> int | None:
-    if audience.first_filled is None or world.clock.now() < audience.first_filled + SIZE_HOURS * HOUR:
+    after = world.settings.results_after_hours * HOUR
+    if audience.first_filled is None or world.clock.now() < audience.first_filled + after:
         return None
-    key = (world.settings.match_rule, world.settings.match_rate, world.people)
+    key = (world.settings.match_rule, world.settings.match_rate, world.people.mark if world.people else None)
     if audience.measured is None or audience.measured[0] != key:
         audience.measured = (key, _count(world, audience))
     return audience.measured[1]

@@ -5,18 +5,16 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
 
 from tornado.log import app_log
 
 from ci_magics.emulator.advertising.checks import check_access, check_account, check_token
 from ci_magics.emulator.advertising.result_file import MAX_FILE_BYTES, Answer, FileError, write_result
 from ci_magics.emulator.call import Call, long_id
+from ci_magics.emulator.injection import Injected
 from ci_magics.emulator.replies import Refusal, Reply, ad_api_fault, api_fault_detail, operation_error, upload_fault
 from ci_magics.emulator.state import UNIVERSAL_DEVELOPER_TOKEN, Upload, World
-
-if TYPE_CHECKING:
-    from ci_magics.emulator.injection import Injected
 
 UPLOAD_SECONDS = 15 * 60.0
 RESULT_SECONDS = 5 * 60.0
@@ -60,29 +58,45 @@ def accept_file(world: World, call: Call, injected: Injected) -> tuple[Reply, Ca
         raise upload_fault(3223, upload.request_id)
     if len(file.content) > MAX_FILE_BYTES:
         raise upload_fault(3225, upload.request_id)
-    upload.used, upload.status = True, "FileUploaded"
-    call.account_id, call.customer_id = upload.account_id, upload.customer_id
-
-    def work() -> None:
-        upload.status, upload.percent = "InProgress", 10
-        try:
-            _finish(upload, _outcome(world, call, upload, (file.name, file.content), injected), injected)
-        except FileError as error:
-            _fail(upload, error)
-        except Exception as error:  # noqa: BLE001 - a client that waits must learn of it, whatever happened
-            app_log.error("%s while reading an uploaded file", type(error).__name__)
-            _fail(upload, FileError(0))
-
-    return Reply({"TrackingId": None, "RequestId": upload.request_id}), work
+    if world.storage:
+        world.storage.keep_upload(upload.request_id, file.content)
+    upload.used, upload.status, upload.file_name = True, "FileUploaded", file.name
+    upload.injected = {"fault": injected.fault, "details": injected.details}
+    return Reply({"TrackingId": None, "RequestId": upload.request_id}), partial(carry_out, world, upload, file.content)
 
 
-def _outcome(world: World, call: Call, upload: Upload, file: tuple[str, bytes], injected: Injected) -> Answer:
-    from ci_magics.emulator.advertising.ingest import ingest  # slow to import, and not needed to start
+def carry_out(world: World, upload: Upload, content: bytes) -> None:
+    """Carry out a file that was taken: its changes and its result come true at one moment."""
+    injected = Injected(**upload.injected)
+    upload.status, upload.percent = "InProgress", 10
+    try:
+        apply = _read(upload, content, injected)
+        with world.changing():
+            if world.uploads.get(upload.request_id) is upload:  # else the world was reset meanwhile
+                _finish(upload, apply(world, _caller(upload)), injected)
+    except FileError as error:
+        _fail(world, upload, error)
+    except Exception as error:  # noqa: BLE001 - a client that waits must learn of it, whatever happened
+        app_log.error("%s while reading an uploaded file", type(error).__name__)
+        _fail(world, upload, FileError(0))
+    if world.storage:
+        world.storage.drop_upload(upload.request_id)
 
-    status = injected.status
-    if status:
-        raise FileError(injected.detail("code", None), status)
-    return ingest(world, call, upload, file, injected)
+
+def _read(upload: Upload, content: bytes, injected: Injected) -> Callable[[World, Call], Answer]:
+    """Read a file; returns what applies it to the account of a call."""
+    from ci_magics.emulator.advertising.ingest import read_file  # slow to import, and not needed to start
+
+    if injected.status:
+        raise FileError(injected.detail("code", None), injected.status)
+    return read_file(upload.file_name, content, injected)
+
+
+def _caller(upload: Upload) -> Call:
+    """Return the call that asked for the upload, as far as lists need it."""
+    call = Call("POST", "", {}, {}, b"", "")
+    call.account_id, call.customer_id, call.user_id = upload.account_id, upload.customer_id, upload.user_id
+    return call
 
 
 def _finish(upload: Upload, answer: Answer, injected: Injected) -> None:
@@ -92,9 +106,10 @@ def _finish(upload: Upload, answer: Answer, injected: Injected) -> None:
     upload.status = "CompletedWithErrors" if answer.failed else "Completed"
 
 
-def _fail(upload: Upload, error: FileError) -> None:
-    upload.percent, upload.status = 0, error.status
-    upload.errors = None if error.code is None else [operation_error(error.code)]
+def _fail(world: World, upload: Upload, error: FileError) -> None:
+    with world.changing():
+        upload.percent, upload.status = 0, error.status
+        upload.errors = None if error.code is None else [operation_error(error.code)]
 
 
 def get_upload_status(world: World, call: Call) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,13 @@ from ci_magics.emulator import hashes
 from ci_magics.emulator.advertising import bulk_file, list_rows
 from ci_magics.emulator.advertising.bulk_file import Mask, Records
 from ci_magics.emulator.advertising.lists import ItemError
-from ci_magics.emulator.advertising.result_file import Answer, FileError
+from ci_magics.emulator.advertising.result_file import Answer
 from ci_magics.emulator.advertising.unpacking import extract
 from ci_magics.emulator.advertising.user_data import note_change
 from ci_magics.emulator.call import Call
 from ci_magics.emulator.hashes import Hashes
 from ci_magics.emulator.injection import Injected
-from ci_magics.emulator.state import Audience, Upload, World
+from ci_magics.emulator.state import Audience, World
 
 LIST = "Customer List"
 ITEM = "Customer List Item"
@@ -36,24 +37,31 @@ class _Group:
     wrong: list[tuple[int | str, pa.Table]]
 
 
-def ingest(world: World, call: Call, upload: Upload, file: tuple[str, bytes], injected: Injected) -> Answer:
-    """Apply a file to the account of the call.
+def read_file(name: str, content: bytes, injected: Injected) -> Callable[[World, Call], Answer]:
+    """Read a file; nothing is changed yet.
+
+    Returns
+    -------
+    callable
+        Applies the file to the account of a call, and returns what the result file says. To be called once, while the
+        world is held.
 
     Raises
     ------
     FileError
-        The file as a whole is refused; nothing was changed.
+        The file as a whole is refused.
     """
-    records = bulk_file.parse(*extract(*file))
+    records = bulk_file.parse(*extract(name, content))
     bulk_file.check_version(records)
     answer = Answer()
     groups = _groups(records, answer, injected)
-    with world.lock:
-        if world.uploads.get(upload.request_id) is not upload:
-            raise FileError(None, "Aborted")  # the world was reset meanwhile
+
+    def apply(world: World, call: Call) -> Answer:
         for group in groups:
             _carry_out(world, call, group, answer, injected)
-    return answer
+        return answer
+
+    return apply
 
 
 def _groups(records: Records, answer: Answer, injected: Injected) -> list[_Group]:

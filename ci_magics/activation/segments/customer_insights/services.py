@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ci_magics.activation.connections.emulation import emulator_subscription_key, emulator_url
+from ci_magics.activation.connections.emulation import emulator_locator, emulator_subscription_key, emulator_url
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember, remembered
 from ci_magics.activation.connections.signing_in import SignInFor, acquire, can_ask, noted_sign_in
 from ci_magics.clock import Clock
@@ -76,14 +76,16 @@ def open_insights_services(
     SignInError
         Nobody is signed in and nobody can be asked, or the subscription key is missing.
     """
-    emulated = emulator_url() if source.environment == "emulator" else None
-    key = _emulators_key() if emulated else _subscription_key(source, show, ask=ask)
-    endpoints = insights_endpoints(source.environment, emulated, by_gateway=key is not None)
+    is_emulated = source.environment == "emulator"
+    emulated = emulator_url(workspace) if is_emulated else None
+    locate = emulator_locator(workspace) if is_emulated else None
+    key = _emulators_key(workspace) if emulated else _subscription_key(source, show, ask=ask)
+    endpoints = insights_endpoints(source.environment, emulated, locate, by_gateway=key is not None)
     tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
     caller = SourceCaller(endpoints, tokens, {_KEY_HEADER: key} if key else {}, _INSIGHTS_PATIENCE)
 
     def open_dataverse(organization_url: str) -> Dataverse:
-        place = dataverse_endpoints(source.environment, organization_url, emulated)
+        place = dataverse_endpoints(source.environment, organization_url, emulated, locate)
         visitor = SourceCaller(place, _signed_in(workspace, source, place, show, ask=ask), patience=_DATAVERSE_PATIENCE)
         return Dataverse(SourceConversation(visitor, clock=clock, on_wait=show))
 
@@ -118,9 +120,9 @@ def _kept_as(source: InsightsRecord) -> str:
     return f"subscription key {source.id}"
 
 
-def _emulators_key() -> str | None:
+def _emulators_key(workspace: Workspace) -> str | None:
     """Return the emulator's key; None for one that somebody else has started and nobody has named the key of."""
-    return os.environ.get(KEY_VARIABLE) or emulator_subscription_key()
+    return os.environ.get(KEY_VARIABLE) or emulator_subscription_key(workspace)
 
 
 def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ci_magics.activation.connections.emulation import emulator_url
+from ci_magics.activation.connections.emulation import emulator_locator, emulator_url
 from ci_magics.activation.connections.signing_in import acquire, application, forget_sign_in, noted_sign_in
 from ci_magics.activation.segments.customer_insights.services import forget_subscription_key, sign_in_for_insights
 from ci_magics.errors import SegmentError, quoted_list
@@ -31,7 +31,7 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
     workspace = workspace or open_workspace()
     record = workspace.insights[name]
     require(workspace, Verb.READ_INSIGHTS)
-    acquire(workspace, sign_in_for_insights(record), _endpoints(record), show, anew=True)
+    acquire(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show, anew=True)
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=True)
     return record
 
@@ -51,7 +51,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
     require(workspace, Verb.READ_INSIGHTS)
     noted = noted_sign_in(workspace, record.id)
     if noted is not None:
-        app = application(workspace, sign_in_for_insights(record), _endpoints(record), show)
+        app = application(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show)
         signin.sign_out(app, noted.home_account_id)
         for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
             workspace.sign_ins.remove(each.id)
@@ -88,6 +88,7 @@ def _reads(source: object, name: str) -> bool:
     return isinstance(source, dict) and source.get("kind") == "insights" and source.get("instance") == name
 
 
-def _endpoints(record: InsightsRecord) -> Endpoints:
-    emulated = emulator_url() if record.environment == "emulator" else None
-    return insights_endpoints(record.environment, emulated).sign_in
+def _endpoints(workspace: Workspace, record: InsightsRecord) -> Endpoints:
+    if record.environment != "emulator":
+        return insights_endpoints(record.environment).sign_in
+    return insights_endpoints("emulator", emulator_url(workspace), emulator_locator(workspace)).sign_in
