@@ -1,23 +1,27 @@
-"""Kill exports at random moments, finish them in fresh processes, and compare with undisturbed ones."""
+"""Kill exports, the emulator or both at random moments, finish the exports, and compare with undisturbed ones."""
 
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing as mp
 import os
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contoso import connect, export, segment
 
 import ci_magics as ci
+from ci_magics.activation.connections import emulation
+from ci_magics.activation.connections.emulation import control_emulator
 from ci_magics.activation.planning.ledger import read_ledger
 from ci_magics.activation.pushing.runs import load_run
 from ci_magics.activation.run import Run
@@ -30,6 +34,8 @@ from ci_magics.workspace.store import open_workspace
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+#: Who is killed where the emulator is the workspace's own.
+VICTIMS = ("emulator", "both", "exporter")
 #: What is exported after what: mode, profiles before (none: a new audience), profiles now, first of them.
 KINDS: dict[str, tuple[str, int, int, int]] = {
     "first by calls": ("mirror", 0, 7_500, 0),
@@ -44,6 +50,33 @@ _COUNTED = ("status", "accepted", "added", "removed", "unchanged", "rejected", "
 _FAULT_RATE = 0.08
 _SHORT = 500
 _TRIES = 20
+
+
+class WorkspaceEmulator:
+    """The emulator of the workspace that a trial works on, which can be killed too."""
+
+    base_url = ""  # no other one is named
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        return control_emulator(path.removeprefix("/"), {} if method == "POST" and body is None else body)
+
+    def audiences(self) -> dict[str, dict[str, Any]]:
+        return {each["Name"]: each for each in self.control("GET", "/audiences") if not each["deleted"]}
+
+    def members(self, name: str) -> set[str]:
+        return set(self.control("GET", f"/audiences/{self.audiences()[name]['Id']}/members").split())
+
+    def kill(self) -> None:
+        known = json.loads((open_workspace().emulator_folder / "process.json").read_text("utf-8"))
+        with suppress(ProcessLookupError):
+            os.kill(known["pid"], signal.SIGKILL)
+
+    def end(self) -> None:
+        self.control("POST", "/stop")
+        emulation.held.pop(open_workspace().emulator_folder).release()
+
+
+Emulator: TypeAlias = "RunningEmulator | WorkspaceEmulator"
 
 
 @dataclass(frozen=True)
@@ -69,9 +102,10 @@ class Trial:
     agreed: bool
 
 
-def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
-    """Kill one export, once or twice, finish it, and compare."""
+def run_trial(emulator: Emulator, seed: int) -> Trial:
+    """Kill one export or the workspace's emulator, once or twice, finish the export, and compare."""
     chance = random.Random(seed)
+    victim = VICTIMS[seed % len(VICTIMS)] if isinstance(emulator, WorkspaceEmulator) else "exporter"
     kind = list(KINDS)[seed % len(KINDS)]
     undisturbed, seconds = undisturbed_ending(emulator, kind)
     with_faults, long = chance.random() < 0.4, chance.random() < 0.5
@@ -80,7 +114,7 @@ def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
         if with_faults:
             emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
-            kills += _killed(emulator, kind, folder, chance.uniform(0, seconds), long=long)
+            kills += _killed(emulator, kind, folder, chance.uniform(0, seconds), long=long, victim=victim)
             agreed &= _agree(emulator, kind, folder)
         counts, _seconds = _finished(emulator, kind, folder, long=long)
         ending = _ending(emulator, folder, counts)
@@ -88,7 +122,7 @@ def run_trial(emulator: RunningEmulator, seed: int) -> Trial:
 
 
 @functools.cache
-def undisturbed_ending(emulator: RunningEmulator, kind: str) -> tuple[Ending, float]:
+def undisturbed_ending(emulator: Emulator, kind: str) -> tuple[Ending, float]:
     """Return how an export ends when nothing happens to it, and how long it takes."""
     with _prepared(emulator, kind) as folder:
         counts, seconds = _finished(emulator, kind, folder, long=False)
@@ -96,31 +130,42 @@ def undisturbed_ending(emulator: RunningEmulator, kind: str) -> tuple[Ending, fl
 
 
 @contextmanager
-def _prepared(emulator: RunningEmulator, kind: str) -> Iterator[Path]:
+def _prepared(emulator: Emulator, kind: str) -> Iterator[Path]:
     """Make a workspace, and fill the audience that the export finds."""
     _mode, before, now, start = KINDS[kind]
-    emulator.control("POST", "/reset")
+    if not isinstance(emulator, WorkspaceEmulator):
+        emulator.control("POST", "/reset")
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"CI_MAGICS_WORKSPACE": folder, "CI_MAGICS_EMULATOR": emulator.base_url}
         connect()
         if before:
             export(segment(before))
         segment(now, start)
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            if isinstance(emulator, WorkspaceEmulator):
+                emulator.end()
 
 
-def _killed(emulator: RunningEmulator, kind: str, folder: Path, seconds: float, *, long: bool) -> int:
-    """Start the export in a process of its own and kill it after some time; tell whether it was still running."""
+def _killed(emulator: Emulator, kind: str, folder: Path, seconds: float, *, long: bool, victim: str) -> int:
+    """Start the export in a process of its own and kill somebody after a while; tell whether it was still running.
+
+    An export whose emulator was killed goes on by itself to its end.
+    """
     process, answer = _start(emulator, kind, folder, long=long)
     if answer.poll(30) and answer.recv() == "ready":
         process.join(seconds)
     alive = process.is_alive()
-    process.kill()
+    if victim != "exporter" and isinstance(emulator, WorkspaceEmulator):
+        emulator.kill()
+    if victim != "emulator":
+        process.kill()
     process.join()
     return int(alive)
 
 
-def _agree(emulator: RunningEmulator, kind: str, folder: Path) -> bool:
+def _agree(emulator: Emulator, kind: str, folder: Path) -> bool:
     """Tell whether all places say the same of a killed run, and what is true of a new audience."""
     workspace = open_workspace(folder)
     earlier = int(KINDS[kind][1] > 0)
@@ -141,7 +186,7 @@ def _agree(emulator: RunningEmulator, kind: str, folder: Path) -> bool:
     return len(said) == 1 and run.accepted <= len(emulator.members("All")) <= run.accepted + run.unknown
 
 
-def _finished(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[tuple[Any, ...], float]:
+def _finished(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[tuple[Any, ...], float]:
     """Let a fresh process do what is left; returns the run's counts and the seconds it took."""
     process, answer = _start(emulator, kind, folder, long=long)
     assert answer.recv() == "ready"
@@ -152,7 +197,7 @@ def _finished(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool)
     return counts, seconds
 
 
-def _start(emulator: RunningEmulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
+def _start(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(
         ["ci_magics.activation.exports.exports", "ci_magics.activation.segments.segments", "pandas"]
@@ -196,7 +241,7 @@ def _unsaid(_sentence: str) -> None:
     """Say nothing: a hundred killed exports have much to say."""
 
 
-def _ending(emulator: RunningEmulator, folder: Path, counts: tuple[Any, ...]) -> Ending:
+def _ending(emulator: Emulator, folder: Path, counts: tuple[Any, ...]) -> Ending:
     workspace = open_workspace(folder)
     (record,) = workspace.audiences
     ledger = read_ledger(workspace, record)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,31 @@ class Kernels:
             For each kernel ``("done", what was returned)`` or ``("refused", code of our error)``. Any other error,
             and a kernel that hangs, fails the test.
         """
+        asked = [self._ask(number, code) for number in range(len(self.clients))]
+        return [self._answer(client, message) for client, message in zip(self.clients, asked, strict=True)]
+
+    def begin(self, number: int, code: str) -> Callable[[], tuple[str, Any]]:
+        """Let one kernel carry out a function's body; what is returned waits for its answer, see `at_once`."""
+        message = self._ask(number, code)
+        return lambda: self._answer(self.clients[number], message)
+
+    def one(self, number: int, code: str) -> Any:
+        """Let one kernel carry out a function's body, and return what it returned."""
+        done, value = self.begin(number, code)()
+        assert done == "done", value
+        return value
+
+    def kill(self, number: int) -> None:
+        """Kill a kernel with no chance to clean up."""
+        self.managers[number].signal_kernel(signal.SIGKILL)
+
+    def _ask(self, number: int, code: str) -> str:
         environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
         gone = [name for name in _VARIABLES if name not in os.environ]
         body = "\n".join(f"    {line}" for line in code.strip("\n").splitlines())
-        asked = []
-        for number, client in enumerate(self.clients):
-            task = _TASK.format(environment=environment, gone=gone, number=number, code=body)
-            asked.append(client.execute(task, user_expressions={"answer": "answer"}, stop_on_error=False))
-        return [self._answer(client, message) for client, message in zip(self.clients, asked, strict=True)]
+        task = _TASK.format(environment=environment, gone=gone, number=number, code=body)
+        message: str = self.clients[number].execute(task, user_expressions={"answer": "answer"}, stop_on_error=False)
+        return message
 
     def _answer(self, client: Any, message: str) -> tuple[str, Any]:
         while True:

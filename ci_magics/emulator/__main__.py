@@ -83,9 +83,15 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
     loop = asyncio.get_running_loop()
     leases = Leases()
     server, base_url = _listen(world, leases, storage, options.port)
-    world.stop = stop.set
+
+    def end() -> None:
+        leases.end_all()  # first, so that no client sends anything here that would not be answered
+        server.stop()
+        stop.set()
+
+    world.stop = end
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     if options.until_stdin_closes:
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
     with world.changing():
@@ -101,12 +107,11 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _TICK)
         if options.until_unused and leases.unused():
-            stop.set()
+            end()
         elif storage is not None and leases.quiet_seconds() > _QUIET and storage.unsettled(world):
             await loop.run_in_executor(None, _settle, world, storage)
-    server.stop()
     await asyncio.gather(*warm)
-    with contextlib.suppress(TimeoutError):  # clients learn now that they have to look for the next process
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), 1)
 
 

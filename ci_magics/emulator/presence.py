@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Callable
 
 #: In the state folder: where the emulator was reached last. It proves nothing about whether it still runs.
 PROCESS_FILE = "process.json"
@@ -25,28 +26,27 @@ def proof(control_token: str, side: str, nonce: str) -> str:
 
 
 class Leases:
-    """The leases that clients hold.
-
-    Attributes
-    ----------
-    held
-        How many.
-    """
+    """The leases that clients hold."""
 
     def __init__(self) -> None:
-        self.held = 0
+        self._held: list[Callable[[], None]] = []
         self._grace = FIRST_GRACE
         self._quiet_since = time.monotonic()
 
-    def take(self) -> None:
-        """Count a client."""
-        self.held += 1
+    def take(self, hang_up: Callable[[], None]) -> None:
+        """Note a client; ``hang_up`` closes its connection."""
+        self._held.append(hang_up)
         self._grace = GRACE
 
-    def release(self) -> None:
-        """Count a client that is gone."""
-        self.held -= 1
+    def release(self, hang_up: Callable[[], None]) -> None:
+        """Note that a client is gone."""
+        self._held.remove(hang_up)
         self.note_request()
+
+    def end_all(self) -> None:
+        """Let all clients know that they have to look for the next process."""
+        for hang_up in self._held:
+            hang_up()
 
     def note_request(self) -> None:
         """Note that somebody asked for something just now."""
@@ -58,4 +58,4 @@ class Leases:
 
     def unused(self) -> bool:
         """Tell whether nobody holds a lease any more, nor has asked for anything in a while."""
-        return not self.held and self.quiet_seconds() > self._grace
+        return not self._held and self.quiet_seconds() > self._grace

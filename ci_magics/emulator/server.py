@@ -108,14 +108,14 @@ class Front(tornado.web.RequestHandler):
         if not nonce or not hmac.compare_digest(given, proof(token, "client", nonce)):
             self.set_status(403)
             return
-        self.leases.take()
+        self.leases.take(self._hang_up)
         try:
             self.write(proof(token, "emulator", nonce) + "\n")
             with contextlib.suppress(tornado.iostream.StreamClosedError):
                 await self.flush()
                 await self._gone.wait()
         finally:
-            self.leases.release()
+            self.leases.release(self._hang_up)
             self._finished = True
 
     async def _service(self, route: Route, call: Call, injected: Injected) -> Reply:

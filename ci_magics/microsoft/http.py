@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import NewConnectionError
 
 from ci_magics import __version__
 from ci_magics.clock import Clock, SystemClock
@@ -20,6 +22,8 @@ from ci_magics.microsoft.faults import read_faults, service_error
 from ci_magics.microsoft.retries import RENEW, PassingError, lost, passing_or_final, redirected, seconds_to_wait
 
 _ATTEMPTS = 5
+_TRIES_TO_REACH = 100
+_UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that is ending no longer listens, but still holds its lease
 _JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, to wait for a byte of the answer
 
 
@@ -65,6 +69,10 @@ def open_session(endpoints: Endpoints) -> requests.Session:
     return session
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
     """Return what sends requests to an emulator, wherever it is when they are sent."""
     return _Following(endpoints.locate) if endpoints.locate else HTTPAdapter(pool_maxsize=8)
@@ -81,15 +89,24 @@ class _Following(HTTPAdapter):
         super().__init__(pool_maxsize=8)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        parts, now = urlsplit(request.url or ""), self._locate()
-        if f"{parts.scheme}://{parts.netloc}" != now:
-            request.headers.setdefault("Host", parts.netloc)
-            request.url = now + (request.url or "").removeprefix(f"{parts.scheme}://{parts.netloc}")
-        return super().send(request, *args, **kwargs)
+        """Send a request; again to the next process, where the last one cannot have carried it out."""
+        url = request.url or ""
+        parts = urlsplit(url)
+        request.headers.setdefault("Host", parts.netloc)
+        for tries_left in reversed(range(_TRIES_TO_REACH)):
+            request.url = self._locate() + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+            try:
+                return super().send(request, *args, **kwargs)
+            except requests.ConnectionError as error:
+                if not tries_left or not (request.method == "GET" or _was_refused(error)):
+                    raise
+                threading.Event().wait(_UNTIL_IT_HAS_ENDED)
+        raise AssertionError
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _was_refused(error: requests.ConnectionError) -> bool:
+    """Tell whether no connection came about, so that nothing was sent."""
+    return bool(error.args) and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
 
 
 class Conversation:

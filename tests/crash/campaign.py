@@ -1,4 +1,4 @@
-"""The whole crash campaign: ``python tests/crash/campaign.py [--times 200] [--first 0]``."""
+"""The whole crash campaign: ``python tests/crash/campaign.py [--times 200] [--first 0] [--emulator]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from conftest import running_emulator
-from crashing import Trial, run_trial
+from crashing import Trial, WorkspaceEmulator, run_trial
 
 
 def main() -> int:
@@ -18,9 +18,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
+    parser.add_argument("--emulator", action="store_true", help="kill the emulator of the workspace as well")
     options = parser.parse_args()
+    seeds = range(options.first, options.first + options.times)
+    if options.emulator:
+        emulator_of_the_workspace = WorkspaceEmulator()
+        return report([run_trial(emulator_of_the_workspace, seed) for seed in seeds])
     with running_emulator() as emulator:
-        trials = [run_trial(emulator, seed) for seed in range(options.first, options.first + options.times)]
+        trials = [run_trial(emulator, seed) for seed in seeds]
     return report(trials)
 
 

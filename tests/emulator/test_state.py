@@ -302,7 +302,7 @@ def test_files_that_no_row_names_are_deleted_at_the_start(kept: Kept) -> None:
 def test_what_is_made_at_customer_insights_is_kept(kept: Kept) -> None:
     names = [each["name"] for each in kept.emulator.insights("/manage/segments").json()]
     body: dict[str, Any] = {"name": "Mine", "friendlyName": "Mine"}
-    body["query"] = {"type": "structured", "rowsets": [{"rowsetOperation": "none", "criteria": None}]}
+    body["segmentQueryExpression"] = {"type": "structured", "rowsets": [{"rowsetOperation": "none", "criteria": None}]}
     assert kept.emulator.insights("/manage/segments", "POST", json=body).status_code == 201
     job = kept.emulator.insights("/workflows/main/jobs?operationType=segmentation&identifiers=Over21", "POST").json()
     assert kept.emulator.insights("/manage/segments/Lapsed", "DELETE").ok

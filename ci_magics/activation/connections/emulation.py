@@ -38,7 +38,8 @@ _PROCESS_FILE = "process.json"
 _LEASE = "/_emulator/lease"
 _TAKEN, _DAMAGED = 3, 4  # exit statuses of the emulator
 
-_held: dict[Path, RunningEmulator] = {}
+#: The leases of this process, by state folder.
+held: dict[Path, RunningEmulator] = {}
 _children: list[subprocess.Popen[bytes]] = []
 _one_at_a_time = threading.RLock()
 
@@ -169,12 +170,12 @@ def workspace_emulator(folder: Path) -> RunningEmulator:
         It did not start, its state cannot be read, or its process does not answer.
     """
     with _one_at_a_time:
-        known = _held.get(folder)
+        known = held.get(folder)
         if known is not None:
             if known.alive:
                 return known
             known.release()
-        _held[folder] = found = find_emulator(folder) or _start(folder)
+        held[folder] = found = find_emulator(folder) or _start(folder)
         return found
 
 
@@ -279,9 +280,9 @@ def _begin_again() -> None:
     global _one_at_a_time
     _one_at_a_time = threading.RLock()
     _children.clear()
-    for each in _held.values():
+    for each in held.values():
         each.release()
-    _held.clear()
+    held.clear()
 
 
 if hasattr(os, "register_at_fork"):

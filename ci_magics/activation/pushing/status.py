@@ -76,7 +76,8 @@ class AudienceStatus:
         if self.search_size is None:
             return _PENDING
         share = f" ({self.match_rate:.1%} of what was sent)" if self.match_rate is not None else ""
-        return f"{counted(self.search_size)}{share}"
+        invented = ", invented by the emulator" if self.destination.startswith("EMULATOR") else ""
+        return f"{counted(self.search_size)}{share}{invented}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""Two notebooks on one workspace see the same emulator, whichever of the processes is killed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contoso import hashes
+from kernels import Kernels, running_kernels
+
+PEOPLE, BEFORE = 7_500, 2_000
+
+PREPARE = f"""
+from ci_magics.activation.connections.emulation import control_emulator
+contoso.connect()
+contoso.segment({BEFORE}, name="All")
+contoso.export("All")
+contoso.segment({PEOPLE}, name="All")
+control_emulator("settings", {{"delay_ms": 700}})
+"""
+EXPORT = "return contoso.export('All').status"
+PLAN = "return repr(contoso.planned('All'))"
+AUDIENCES = "return [(each.name, each.id) for each in ci_magics.audiences('Contoso EU')]"
+HELD = """
+from ci_magics.activation.connections.emulation import control_emulator
+return [(each["Name"], each["members"]) for each in control_emulator("audiences")]
+"""
+MEMBERS = """
+from ci_magics.activation.connections.emulation import control_emulator
+(found,) = control_emulator("audiences")
+return control_emulator(f"audiences/{found['Id']}/members").split()
+"""
+EMULATOR = """
+from ci_magics.activation.connections.emulation import workspace_emulator
+return workspace_emulator(ci_magics.open_workspace().emulator_folder).process_id
+"""
+QUICK = """
+from ci_magics.activation.connections.emulation import control_emulator
+control_emulator("settings", {"delay_ms": 0})
+"""
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernels]:
+    monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
+    with running_kernels(2, tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("killed", ["kernel", "emulator", "kernel and emulator"])
+def test_a_push_that_was_cut_is_finished_in_the_other_notebook_as_if_nothing_had_happened(
+    kernels: Kernels, killed: str
+) -> None:
+    a, b = 0, 1
+    kernels.one(a, PREPARE)
+    seen = kernels.one(a, AUDIENCES)
+    planned = kernels.one(b, PLAN)
+    assert kernels.one(b, AUDIENCES) == seen
+    assert kernels.one(a, PLAN) == planned
+    assert f"update audience 'All': add {PEOPLE - BEFORE:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") in planned
+    process_id = kernels.one(a, EMULATOR)
+    assert kernels.one(b, EMULATOR) == process_id
+    exported = kernels.begin(a, EXPORT)
+    half = _until(lambda: _sent(kernels.one(b, HELD)), lambda sent: BEFORE < sent < PEOPLE)
+    if "kernel" in killed:
+        kernels.kill(a)
+    if "emulator" in killed:
+        os.kill(process_id, signal.SIGKILL)
+    if killed == "emulator":
+        assert exported() == ("done", "Completed")
+    _said(f"killed the {killed} at {half} of {PEOPLE} members")
+    assert kernels.one(b, AUDIENCES) == seen
+    assert (kernels.one(b, EMULATOR) == process_id) is ("emulator" not in killed)
+    assert _sent(kernels.one(b, HELD)) >= half
+    kernels.one(b, QUICK)
+    plan = kernels.one(b, PLAN)
+    assert "update audience 'All'" in plan
+    assert kernels.one(b, EXPORT) == "Completed"
+    assert set(kernels.one(b, MEMBERS)) == hashes(PEOPLE)
+    after = kernels.one(b, PLAN)
+    assert "add 0, remove 0" in after
+    _said(f"plan before: {planned}\nplan of the other notebook after the kill: {plan}\nplan at the end: {after}")
+
+
+def _sent(held: list[tuple[str, int]]) -> int:
+    ((_name, members),) = held
+    return members
+
+
+def _until(look: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 120
+    while not fits(found := look()):
+        assert time.monotonic() < deadline, found
+    return found
+
+
+def _said(text: str) -> None:
+    logging.getLogger(__name__).info(text)  # shown with -o log_cli=true -o log_cli_level=INFO
