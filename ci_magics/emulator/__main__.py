@@ -106,7 +106,7 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _TICK)
-        if options.until_unused and leases.unused():
+        if options.until_unused and (leases.unused() or not _has_folder(storage)):
             end()
         elif storage is not None and leases.quiet_seconds() > _QUIET and storage.unsettled(world):
             await loop.run_in_executor(None, _settle, world, storage)
@@ -124,6 +124,11 @@ def _listen(
         with contextlib.suppress(OSError):
             return start(world, leases, last)
     return start(world, leases, port)
+
+
+def _has_folder(storage: Storage | None) -> bool:
+    """Tell whether the state folder is still there: with its workspace the emulator goes too."""
+    return storage is not None and storage.folder.exists()
 
 
 def _last_port(storage: Storage) -> int:

@@ -20,7 +20,6 @@ import polars as pl
 from measuring import in_its_own_process, peak
 
 import ci_magics as ci
-from ci_magics.activation.connections.emulation import emulator_url
 from ci_magics.activation.run import Run
 
 
@@ -44,7 +43,6 @@ def main() -> int:
     changed = round(options.profiles * options.churn)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CI_MAGICS_WORKSPACE"] = str(Path(folder) / "workspace")
-        os.environ["CI_MAGICS_EMULATOR"] = emulator_url()
         ci.connect("Contoso EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
         first = in_its_own_process(measure, options.profiles, 0)
         second = in_its_own_process(measure, options.profiles, changed)

@@ -20,7 +20,6 @@ import polars as pl
 from measuring import memory, peak
 
 import ci_magics as ci
-from ci_magics.activation.connections.emulation import emulator_url
 from ci_magics.activation.run import Run
 
 _FILE_ROWS = 2_000_000
@@ -34,7 +33,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        os.environ |= {"CI_MAGICS_WORKSPACE": str(folder / "workspace"), "CI_MAGICS_EMULATOR": emulator_url()}
+        os.environ["CI_MAGICS_WORKSPACE"] = str(folder / "workspace")
         size = write_profiles(folder, options.profiles)
         print(f"{options.profiles:,} profiles in {size / 1e9:.1f} GB of Parquet; {memory():,.0f} MB before it begins")
         export(folder)
