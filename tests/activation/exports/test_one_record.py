@@ -226,7 +226,7 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
 
 def test_a_withdrawal_says_what_may_be_in_the_audience(emulator: RunningEmulator) -> None:
     saved(2_500)
-    fail(emulator, APPLY, *["lost_reply"] * 9)
+    fail(emulator, APPLY, *["lost_reply"] * 30)  # more than the three calls and their retries
     assert run_it() is not None
     messages: list[str] = []
     withdraw_consents(NAME, show=messages.append)
