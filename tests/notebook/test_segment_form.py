@@ -158,7 +158,7 @@ def test_a_segment_is_saved_with_its_rule(form: SegmentForm, workspace: Workspac
     [
         ({"rule": "Country equals NL"}, "The segment has no name yet"),
         ({"name": "X", "source": FILES}, "There is no source yet"),
-        ({"name": "X", "source": FILES, "path": "customers.txt"}, "This names no CSV, Parquet or Excel file"),
+        ({"name": "X", "source": FILES, "path": "customers.docx"}, "This names no CSV, Parquet or Excel file"),
         ({"name": "X", "rule": "TotalSpend > 5 and TotalSpend < 4"}, "The rule can never be true"),
     ],
 )

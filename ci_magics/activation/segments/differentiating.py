@@ -70,7 +70,13 @@ def differentiators(
         name for name in dict.fromkeys(asked) if name not in (key, *(each.definition["email"] for each in records))
     ]
     chosen = asked if columns else asked[:MOST_COLUMNS]
-    rows = read_columns(frame, [key, *chosen], None, exact=chosen, written=[key])
+    try:
+        rows = read_columns(frame, [key, *chosen], None, exact=chosen, written=[key])
+    except SegmentError as error:
+        if columns or error.code != "mixed_column":
+            raise
+        chosen = _readable(frame, chosen)
+        rows = read_columns(frame, [key, *chosen], None, exact=chosen, written=[key])
     _require_one_row_each(rows, key)
     lines = _lines(rows, key, chosen, sets)
     found, counts = _counts(rows, key, lines, sets)
@@ -85,6 +91,20 @@ def differentiators(
         lines=_ordered(lines, counts, found),
         left_out=len(asked) - len(chosen),
     )
+
+
+def _readable(frame: Any, columns: Sequence[str]) -> list[str]:
+    """Return the columns that can be read: one that you did not ask for stops no comparison."""
+    found = []
+    for name in columns:
+        try:
+            read_columns(frame, [name], None, exact=[name])
+        except SegmentError as error:
+            if error.code != "mixed_column":
+                raise
+        else:
+            found.append(name)
+    return found
 
 
 def _require_one_row_each(rows: Rows, key: str) -> None:

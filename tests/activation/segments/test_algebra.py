@@ -48,11 +48,11 @@ def test_segments_are_sets_of_keys(
         (a - c, "'A' and not 'It''s C'", one - three),
         ((a | b) - c, "('A' or 'B') and not 'It''s C'", (one | two) - three),
     ):
-        segment = ci.segment("X", rule, show=lambda _sentence: None)
+        segment = ci.segment("X", rule, allow_empty=True, allow_shrink=True, show=lambda _sentence: None)
         found = keys(workspace, segment)
         assert len(found) == len(set(found)) == segment.rows
         assert set(found) == expected
-        again = ci.segment("Y", rule=text, show=lambda _sentence: None)
+        again = ci.segment("Y", rule=text, allow_empty=True, allow_shrink=True, show=lambda _sentence: None)
         assert keys(workspace, again) == found
         assert segment.rule == text
 
