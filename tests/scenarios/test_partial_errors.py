@@ -15,6 +15,7 @@ from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.plan_document import document_of
 from ci_magics.activation.planning.planning import plan_work
+from ci_magics.activation.planning.verdict import READY, Verdict
 from ci_magics.activation.progress import silent
 from ci_magics.activation.pushing.pushing import Desk
 from ci_magics.activation.pushing.starting import start_run
@@ -155,7 +156,7 @@ def test_11_nobody_is_added_and_removed_in_one_run(emulator: RunningEmulator, wo
     segment(3)
     work = plan_work(workspace, services, connection, stored_segment(workspace, "All"), order, now)
     mixed = replace(work, changes=replace(work.changes, removes=work.changes.adds))
-    document = document_of(connection, order, (mixed,), now)
+    document = document_of(connection, order, ["All"], (mixed,), now, Verdict(state=READY))
     with pytest.raises(ExportRefusedError, match="added and removed") as refused:
         start_run(Desk(workspace, services, silent), document, connection, (mixed,))
     assert refused.value.code == "add_and_remove"

@@ -253,8 +253,12 @@ def _start(path: str) -> bytes:
     try:
         with Path(path).open("rb") as file:
             return file.read(512)
+    except FileNotFoundError:
+        raise vanished(f"The file {Path(path).name}") from None
+    except PermissionError:
+        raise refuse(path, "cannot be opened: you have no right to read it", "Ask for the right.") from None
     except OSError as error:
-        raise refuse(path, f"cannot be opened ({type(error).__name__})", "Check your rights to the file.") from None
+        raise refuse(path, f"cannot be opened ({type(error).__name__})", "Check the disk or the network.") from None
 
 
 def _no_file(name: str) -> SegmentError:

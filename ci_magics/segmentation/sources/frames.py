@@ -17,6 +17,7 @@ from ci_magics.segmentation.key_text import text_of_value
 from ci_magics.segmentation.sources.frame_kinds import is_frame as is_frame
 from ci_magics.segmentation.sources.frame_kinds import is_spark as is_spark
 from ci_magics.segmentation.sources.pandas_frames import is_pandas, pandas_column, pandas_names, plain_pandas
+from ci_magics.segmentation.sources.reading import unreadable
 
 
 def column_names(frame: Any) -> list[str]:
@@ -138,6 +139,8 @@ def _converter(frame: Any, wanted: Sequence[str]) -> _Converter:
 def _of_relation(relation: duckdb.DuckDBPyRelation, wanted: Sequence[str]) -> _Converter:
     try:
         table = selected(relation, wanted).to_arrow_table()
+    except duckdb.IOException as error:
+        raise unreadable("the relation", error) from None
     except duckdb.Error:  # some column has no type in Arrow: one query for each
         return lambda name: selected(relation, [name]).to_arrow_table().column(0)
     return lambda name: table.column(name)
