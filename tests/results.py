@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 import ci_magics as ci
 from ci_magics.activation.segments.listing import list_segments
@@ -56,12 +57,24 @@ def _of_segments(name: str) -> Iterator[Any]:
     yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
     yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
     yield from (list_segments(), ci.segment_history(name), ci.segment_usage(name))
+    yield from _of_versions(name, people)
+
+
+def _of_versions(name: str, people: pd.DataFrame) -> Iterator[Any]:
+    agreed = people.assign(**{name: "yes"})
+    for rows in (1_400, 1_500):
+        ci.segment(f"Agreed {name}", agreed.head(rows), consent=name, consent_yes="yes")
+    yield ci.segment_versions(f"Agreed {name}")
+    yield ci.delete_segment(f"Agreed {name}")
+    workspace = ci.open_workspace()
+    yield from (next(iter(workspace.versions)), next(iter(workspace.consent_choices)))
 
 
 def _of_exports(name: str) -> Iterator[Any]:
     connection = ci.connect(name, customer_id="222", account_id="111", agree=True, accept_terms=True)
     yield connection
-    yield from (ci.export(name, to=name, dry_run=True), ci.export(name, to=name), ci.status())
+    plan = ci.export(name, to=name, dry_run=True)
+    yield from (plan, plan.verdict, ci.export(name, to=name), ci.status())
     yield ci.compare_normalizations(name, to=name, dry_run=True)
     ci.export(name, to=name, save="Weekly")
     yield from (ci.list_accounts(), ci.audiences(name), ci.list_exports(), ci.show_export("Weekly"), ci.refresh())
@@ -75,3 +88,11 @@ def _of_exports(name: str) -> Iterator[Any]:
     for shelf in vars(workspace).values():
         if isinstance(shelf, Shown):
             yield from (shelf, *list(shelf)[:1])
+    yield ci.emulator_status()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CI_MAGICS_EMULATOR")  # only the workspace's own emulator is reset
+        try:
+            yield ci.reset_emulator()
+            yield ci.emulator_status()
+        finally:
+            ci.stop_emulator()

@@ -284,6 +284,10 @@ class SegmentVersion(Shown):
         values = {name: _from_json(value, kinds[name]) for name, value in self.record.items() if name in kinds}
         return replace(SegmentRecord(**values), previous=self.previous, rows=self.rows)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its segment, its size, and why it ended."""
+        return {name: plain(getattr(self, name)) for name in ("name", "rows", "reason")}
+
     def __repr__(self) -> str:
         return f"Segment '{self.name}': {counted(self.rows)} profiles, {self.reason} {_minute(self.ended_at)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 QUEUED = "Queued"
@@ -14,6 +15,7 @@ CANCELED = "Canceled"
 
 #: States of a `StepRecord`.
 PLANNED, SENT, ANSWERED, REFUSED = "planned", "sent", "answered", "refused"
+_SENT_AS_OF = re.compile(r"Sent as of [-\d]+(?: and [-\d]+)*: not evaluated since\.")
 
 
 def overall(statuses: Sequence[str]) -> str:
@@ -41,3 +43,8 @@ def sent_as_of(dates: Iterable[str]) -> str:
     """
     old = sorted({each for each in dates if each})
     return f"Sent as of {' and '.join(old)}: not evaluated since." if old else ""
+
+
+def undated(reason: str) -> str:
+    """Return a reason as a summary has it, which says the same on any day: without the dates of `sent_as_of`."""
+    return _SENT_AS_OF.sub("Sent as of an earlier day: not evaluated since.", reason)

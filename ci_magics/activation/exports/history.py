@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ci_magics.activation.exports.document import as_magic
 from ci_magics.activation.exports.listing import ExportLine, list_exports
@@ -15,11 +15,11 @@ from ci_magics.activation.pushing.runs import load_run
 from ci_magics.activation.run import Run
 from ci_magics.errors import ArgumentError, nearest_name, not_found
 from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
+from ci_magics.showing.shown import Shown, plain
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
-from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
+from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class ExportHistory(Shown):
         import pandas as pd
 
         return pd.DataFrame([vars(each) for each in self.runs], columns=list(HistoryLine.__dataclass_fields__))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what came of each run, the last one first, without when."""
+        return {"runs": [plain(replace(each, reason=undated(each.reason))) for each in self.runs]}
 
     def __repr__(self) -> str:
         return text_table(_HEADS, self._rows()) if self.runs else "No run yet."

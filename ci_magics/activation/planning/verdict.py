@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.planning.guards import Guard
 from ci_magics.errors import CiError, ExportRefusedError
+from ci_magics.showing.numbers import clean
+from ci_magics.showing.shown import Shown
 
 State = Literal["Ready", "Warning", "Blocked"]
 READY: State = "Ready"
 WARNING: State = "Warning"
 BLOCKED: State = "Blocked"
+_COLORS = {
+    READY: "var(--jp-success-color0, #1a7f37)",
+    WARNING: "var(--jp-warn-color0, #9a6700)",
+    BLOCKED: "var(--jp-error-color0, #b3261e)",
+}
 
 
 class Finding(BaseModel):
@@ -53,7 +60,7 @@ class Finding(BaseModel):
         return ExportRefusedError(self.sentence, self.next_step, code=self.code)
 
 
-class Verdict(BaseModel):
+class Verdict(Shown, BaseModel):
     """Whether an export would go through.
 
     Parameters
@@ -88,13 +95,19 @@ class Verdict(BaseModel):
         said = [f"{each.mark} {each}" for each in self.findings]
         return [*said, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else said
 
-    def __str__(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state and what led to it."""
+        return self.model_dump(mode="json")
+
+    def __repr__(self) -> str:
         return "\n".join([self.state, *(f"  {line}" for line in self.lines())])
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def _repr_html_(self) -> str:
-        color = {READY: "#1a7f37", WARNING: "#9a6700", BLOCKED: "#b3261e"}[self.state]
-        lines = "".join(f"<div>{html.escape(line)}</div>" for line in self.lines())
-        return f"<div><b style='color:{color}'>{self.state}</b></div>{lines}"
+        lines = "".join(f"<div>{html.escape(clean(line))}</div>" for line in self.lines())
+        return f"<div><b style='color:{_COLORS[self.state]}'>{self.state}</b></div>{lines}"
 
 
 def verdict_of(

@@ -10,7 +10,7 @@ from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.export_models import Refresh
-from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS
+from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS, undated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ class RefreshReport(Shown):
             "status": each.status,
             "reason": each.reason,
             "segments": plain(each.segments),
-            "exports": plain(each.exports),
+            "exports": plain([export | {"reason": undated(export["reason"])} for export in each.exports]),
         }
 
     def __repr__(self) -> str:
