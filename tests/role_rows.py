@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from role_stage import Stage, quietly
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audiences import audiences
+from ci_magics.activation.connections import emulation
 from ci_magics.activation.connections import verbs as connection_verbs
 from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.connections.consenting import withdraw_consents
@@ -134,6 +136,7 @@ ROWS = (
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),
     Row(Verb.SHOW_STATUS, "pushing.status.status", Stage.filled, lambda _: ci.status(show=quietly)),
+    Row(Verb.SHOW_STATUS, "audiences.emulated.emulator_status", Stage.nothing, lambda _: ci.emulator_status()),
     Row(Verb.LIST_EXPORTS, "exports.listing.list_exports", Stage.saved, lambda _: ci.list_exports()),
     Row(Verb.LIST_EXPORTS, "exports.history.show_export", Stage.saved, lambda _: ci.show_export("daily")),
     Row(Verb.LIST_EXPORTS, "exports.history.export_history", Stage.saved, lambda _: ci.export_history()),
@@ -229,6 +232,7 @@ ROWS = (
     Row(Verb.RUN_EXPORT, "plan.Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
     Row(Verb.RUN_EXPORT, "exports.running.run_export", Stage.saved, lambda _: ci.run_export("daily"), through=True),
     Row(Verb.RUN_EXPORT, "exports.several.run_exports", Stage.saved, lambda _: ci.run_exports()),
+    Row(Verb.RUN_EXPORT, "audiences.emulated.stop_emulator", Stage.nothing, lambda stage: _stop_own_emulator(stage)),
     Row(
         Verb.RUN_EXPORT,
         "comparing.comparison.compare_normalizations",
@@ -342,6 +346,12 @@ ROWS = (
         Stage.filled,
         lambda _: lists().delete("All", confirm="All"),
     ),
+    Row(
+        Verb.DELETE_AUDIENCE,
+        "audiences.emulated.reset_emulator",
+        Stage.nothing,
+        lambda stage: _reset_own_emulator(stage),
+    ),
     Row(Verb.SUPPRESS, "segments.verbs.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")),
     Row(Verb.SUPPRESS, "segments.verbs.end_suppression", Stage.suppressed, lambda _: ci.end_suppression("All")),
     Row(
@@ -390,6 +400,33 @@ class _Interrupted(SystemClock):
 def _schedule_for_a_moment() -> None:
     """Start a scheduler that ends after its first look."""
     run_scheduler(show=quietly, clock=_Interrupted())
+
+
+@contextmanager
+def _own_emulator(stage: Stage) -> Iterator[None]:
+    """Start the emulator of the workspace, which nobody names, and end it."""
+    folder = stage.workspace.emulator_folder
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(emulation.ADDRESS_VARIABLE)
+        emulation.workspace_emulator(folder)
+        try:
+            yield
+        finally:
+            running = emulation.held.pop(folder)
+            if running.alive:
+                running.control("stop", {})
+            running.release()
+
+
+def _stop_own_emulator(stage: Stage) -> None:
+    with _own_emulator(stage):
+        assert ci.stop_emulator()
+        assert not ci.emulator_status().running
+
+
+def _reset_own_emulator(stage: Stage) -> None:
+    with _own_emulator(stage):
+        assert ci.reset_emulator().audiences == 0
 
 
 def _loaded(stage: Stage) -> ci.Plan:

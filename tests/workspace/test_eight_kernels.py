@@ -95,8 +95,26 @@ return number
     )
     assert answers == ALL_DONE
     (record,) = workspace.segments
-    assert workspace.snapshots.rows(record.id) == record.rows
+    rows = {each.id: each.rows for each in (record, *workspace.versions)}
+    assert sorted(rows.values()) == sorted(100 * number + turn + 1 for number in range(EIGHT) for turn in range(3))
+    assert sorted(workspace.snapshots.names()) == sorted(f"{each}.parquet" for each in rows)
+    assert {each: workspace.snapshots.read(each).num_rows for each in rows} == rows
+
+
+def test_the_same_segment_that_all_make_has_no_versions(kernels: Kernels, workspace: Workspace) -> None:
+    answers = kernels.at_once(
+        """
+import contoso
+for turn in range(3):
+    contoso.segment(100)
+return number
+"""
+    )
+    assert answers == ALL_DONE
+    (record,) = workspace.segments
+    assert list(workspace.versions) == []
     assert workspace.snapshots.names() == [f"{record.id}.parquet"]
+    assert workspace.snapshots.read(record.id).num_rows == 100
 
 
 def test_one_segment_suppresses_whoever_chooses(kernels: Kernels, workspace: Workspace) -> None:
