@@ -162,7 +162,8 @@ ORDERS: dict[str, tuple[str, list[str]]] = {
         "combobox Sign in by", "button Test", "button Save", "button Copy as code",
     ]),
     "%ci_segment": ("Add condition", [
-        "textbox Name", "combobox Source", "combobox E-mail column", "combobox Key column", "combobox Match when",
+        "textbox Name", "combobox Source", "combobox E-mail column", "combobox Key column", "combobox Consent",
+        "combobox Match when",
         "combobox Column", "combobox is", "combobox value", "checkbox ignoring case", "button Remove",
         "button Add condition", "button Add group", "button Add segment", "button Add joined rule",
         "combobox Keep it", "button Save segment", "button Copy as code",
