@@ -198,7 +198,7 @@ def reset_emulator(*, workspace: Workspace | None = None) -> EmulatorReset:
     except ConnectionSetupError as error:
         if error.code != "emulator_damaged":
             raise
-        shutil.rmtree(workspace.emulator_folder)  # it begins with a directory of its own, so no record fits any more
+        shutil.rmtree(workspace.emulator_folder)  # the next one gets a new directory, so old records no longer apply
         return _noted(workspace, EmulatorReset(None, None, 0, 0))
     audiences, members = _held(running)
     directory = _directory_of(running)

@@ -276,7 +276,7 @@ def _elsewhere(folder: Path) -> bool:
 
 
 def _begin_again() -> None:
-    """Let a forked process take a lease of its own, and leave that of its parent alone."""
+    """Give a forked process its own lease, and leave its parent's lease alone."""
     global _one_at_a_time
     _one_at_a_time = threading.RLock()
     _children.clear()

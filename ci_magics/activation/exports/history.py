@@ -73,7 +73,7 @@ class ExportHistory(Shown):
         return pd.DataFrame([vars(each) for each in self.runs], columns=list(HistoryLine.__dataclass_fields__))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what came of each run, the last one first, without when."""
+        """Return the result of each run, newest first, without dates."""
         return {"runs": [plain(replace(each, reason=undated(each.reason))) for each in self.runs]}
 
     def __repr__(self) -> str:

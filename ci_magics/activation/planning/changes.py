@@ -94,7 +94,7 @@ def _add(wanted: HashList, held_back: HashList, target: Target, scratch: Scratch
     everything = lapses or bool(renewal) or not target.ours
     members = target.known.members
     adds = wanted if everything else combined(wanted, members, without, scratch)
-    # Members whom this segment does not hold are not sent: they keep the age of the last full send.
+    # Members outside this segment are not sent: they keep the age of the last full send.
     full = len(adds) == len(wanted) and shared(members, wanted) == len(members)
     return Changes(
         adds, removes, len(wanted) - len(adds), len(wanted), shared(members, held_back), full=full, renewal=renewal

@@ -156,7 +156,7 @@ def _require_column(name: str, known: SegmentConsent, column: str | None) -> Non
 
 
 def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsent, frozenset[str]]:
-    """Return what is known when some values are said to mean yes, and the states of those who agreed."""
+    """Return the consent once some values are known to mean yes, and the states of those who agreed."""
     sent = {AGREES}
     if not yes:
         return known, frozenset(sent)

@@ -154,7 +154,7 @@ def segment(
         Replace the segment of this name although nobody, or less than half of its profiles, would be left.
     encoding
         Of files of text, for example ``cp1252``. Without it UTF-8, UTF-16 and Windows-1252 are told apart by the whole
-        file, and what is not UTF-8 is said.
+        file, and you are told when it is not UTF-8.
     workspace
         Where to keep it; the default one unless given.
     show
