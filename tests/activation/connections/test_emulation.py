@@ -186,9 +186,17 @@ class Stranger:
         self.heard = ""
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", int(base_url.rpartition(":")[2])))
+        self._address = ("127.0.0.1", int(base_url.rpartition(":")[2]))
+        assert eventually(self._bound)  # a killed process may hold its port a moment longer than its id
         self._socket.listen()
         threading.Thread(target=self._answer, daemon=True).start()
+
+    def _bound(self) -> bool:
+        try:
+            self._socket.bind(self._address)
+        except OSError:
+            return False
+        return True
 
     def _answer(self) -> None:
         while True:
