@@ -18,9 +18,9 @@ from ci_magics.errors import CiError, names_somebody
 from ci_magics.segmentation.columns import key_candidates
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import ORDERING, Condition, Not, Operator
+from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.segmentation.sources.frames import is_spark
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
-from ci_magics.segmentation.sources.streams import is_path
 
 #: A column with more values than this is not searched: it tells people apart rather than describing them.
 MOST_VALUES = 1_000
@@ -61,14 +61,14 @@ def hints_on_condition(frame: Any, where: str) -> list[str]:
     return _hints(frame, _asked_in_sql(f"SELECT 1 FROM profiles WHERE {where}"))  # noqa: S608 - parsed, never run
 
 
-def hints_on_query(sql: str, frames: Mapping[str, Any]) -> list[str]:
+def hints_on_query(sql: str, frames: Mapping[str, Any], encoding: str | None = None) -> list[str]:
     """Return the same for a query that reads a single frame or file; nothing for any other query."""
     parsed = _parsed(sql)
     tables = [] if parsed is None else list(parsed.find_all(exp.Table))
     if len(tables) != 1:
         return []
     name = tables[0].name
-    frame = frames.get(name, name if is_path(name) else None)
+    frame = frames.get(name, encoded(name, encoding) if is_path(name) else None)
     return [] if frame is None else _hints(frame, _asked_in_sql(sql))
 
 

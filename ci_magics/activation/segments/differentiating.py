@@ -16,6 +16,7 @@ from ci_magics.segmentation.columns import require_column, same_key
 from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.segment import Segment
+from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.showing.numbers import counted
@@ -34,6 +35,7 @@ def differentiators(
     frame: Any,
     *,
     columns: Sequence[str] | None = None,
+    encoding: str | None = None,
     workspace: Workspace | None = None,
 ) -> Differentiators:
     """Find the values and ranges that profiles of one segment have more often than those of another.
@@ -49,6 +51,8 @@ def differentiators(
         Where the columns are: anything that a segment can be made of, with the segments' key column.
     columns
         Which to compare; the first fifty unless given. Those that hold addresses are never compared.
+    encoding
+        Of files of text, where it is not recognized; as in `ci_magics.segment`.
     workspace
         Where the segments are.
 
@@ -56,7 +60,10 @@ def differentiators(
     ------
     SegmentError
         The key of the segments or the frame does not fit, or nobody of a segment is in the frame.
+    ArgumentError
+        There is an encoding, and the source is not a file.
     """
+    frame = encoded(frame, encoding)
     workspace = workspace or open_workspace()
     require(workspace, Verb.PREVIEW)
     records = [stored_segment(workspace, each).record for each in (first, second)]

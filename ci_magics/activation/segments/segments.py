@@ -34,7 +34,7 @@ from ci_magics.segmentation.segment import (
     Segment,
 )
 from ci_magics.segmentation.sources.databases import Source
-from ci_magics.segmentation.sources.files import Encoded, is_path
+from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.segmentation.sources.queries import is_frame
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
@@ -167,6 +167,8 @@ def segment(
     SegmentError
         The frame, a column, the condition or the query cannot be used; or a rule or condition would take more than half
         of the profiles out of the segment of this name.
+    ArgumentError
+        There is an encoding and no file.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.MAKE_SEGMENT)
@@ -218,8 +220,8 @@ def _keep(
     sources = sources_of(workspace, frame, wanted.frames, wanted.database)
     choice = choice_for(workspace, sources, *asked)
     wanted = replace(wanted, consent=choice)
-    if wanted.encoding is not None:
-        frame = _encoded(frame, wanted.encoding, wanted.database)
+    if not isinstance(frame, str) or is_path(frame) or wanted.database is not None:
+        frame = encoded(frame, wanted.encoding)  # a query names its files itself
     if wanted.database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
@@ -240,7 +242,8 @@ def _hints(frame: Any, wanted: Wanted) -> list[str]:
         return hints_on_rule(frame, wanted.rule)
     if wanted.where is not None:
         return hints_on_condition(frame, wanted.where)
-    return hints_on_query(frame, wanted.frames) if isinstance(frame, str) and not is_path(frame) else []
+    is_query = isinstance(frame, str) and not is_path(frame)
+    return hints_on_query(frame, wanted.frames, wanted.encoding) if is_query else []
 
 
 def _with_choice(
@@ -253,23 +256,6 @@ def _with_choice(
     if known.asked:
         show(f"{question(known)} {answer(known)}")
     return kept
-
-
-def _encoded(frame: Any, encoding: str, database: Source | None) -> Any:
-    """Return what a segment is made of with the encoding of its files; a query names its files itself.
-
-    Raises
-    ------
-    ArgumentError
-        There is no file that could have an encoding.
-    """
-    if is_path(frame):
-        return Encoded(str(frame), encoding)
-    if isinstance(frame, str) and database is None:
-        return frame
-    raise ArgumentError(
-        "Only files of text have an encoding.", "Leave out the encoding, or name a file.", code="no_encoding"
-    )
 
 
 def refresh_segment(

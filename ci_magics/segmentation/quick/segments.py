@@ -16,6 +16,7 @@ from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn,
 from ci_magics.segmentation.rules.kinds import ColumnType, types_of
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import Condition, Operator
+from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.showing.html_table import table
@@ -115,7 +116,9 @@ class QuickSegments(Shown):
         ]
 
 
-def quick_segments(frame: Any, column: str, *, percentiles: Sequence[float] = PERCENTILES) -> QuickSegments:
+def quick_segments(
+    frame: Any, column: str, *, percentiles: Sequence[float] = PERCENTILES, encoding: str | None = None
+) -> QuickSegments:
     """Return the ten most frequent values of a category, or the ranges between percentiles of a number, date or time.
 
     The sizes are those of segments made of the same frame. It is read twice, batch by batch. Of more than 262,144
@@ -130,12 +133,17 @@ def quick_segments(frame: Any, column: str, *, percentiles: Sequence[float] = PE
         The column.
     percentiles
         Between which the ranges of a number lie, in percent.
+    encoding
+        Of files of text, where it is not recognized; as in `ci_magics.segment`.
 
     Raises
     ------
     SegmentError
         The column does not exist, holds addresses, or nothing that can be chosen.
+    ArgumentError
+        There is an encoding, and the source is not a file.
     """
+    frame = encoded(frame, encoding)
     name = require_column(columns_of(frame), column)
     rows = read_columns(frame, [name], None, exact=[name])
     kind = types_of(rows.schema)[name]

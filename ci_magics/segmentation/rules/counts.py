@@ -15,6 +15,7 @@ from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.rules.rows import Circumstances, fulfilled, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
+from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.showing.html_table import table
 from ci_magics.showing.shown import Shown
@@ -75,7 +76,11 @@ class Inspection(Shown):
 
 
 def inspect_rules(
-    frame: Any, rules: Rule | str | Sequence[Rule | str], given: Circumstances | None = None
+    frame: Any,
+    rules: Rule | str | Sequence[Rule | str],
+    given: Circumstances | None = None,
+    *,
+    encoding: str | None = None,
 ) -> Inspection:
     """Count what each part of a rule chooses.
 
@@ -88,12 +93,17 @@ def inspect_rules(
         counted as if they were intersected.
     given
         The key, the day and earlier segments. With a key profiles are counted, without one rows.
+    encoding
+        Of files of text, where it is not recognized; as in `ci_magics.segment`.
 
     Raises
     ------
     SegmentError
         A rule does not fit the frame.
+    ArgumentError
+        There is an encoding, and the source is not a file.
     """
+    frame = encoded(frame, encoding)
     given = given or Circumstances()
     whole = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
     rule = as_rule(whole)

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from ci_magics.errors import SegmentError
+from ci_magics.errors import ArgumentError, SegmentError
 
 _ENDINGS = (
     r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # what is read, in lower or upper case
@@ -107,6 +107,23 @@ def is_path(value: Any) -> bool:
     name = value.strip()
     named = _NAME.search(name) is not None or _split_sheet(name) is not None
     return named and (_QUERY.match(name) is None or _exact(name) is not None)
+
+
+def encoded(source: Any, encoding: str | None) -> Any:
+    """Return what a user named as a source, with the encoding of its files where one was named too.
+
+    Raises
+    ------
+    ArgumentError
+        There is an encoding, and the source is not a file.
+    """
+    if encoding is None:
+        return source
+    if is_path(source):
+        return Encoded(str(source), encoding)
+    raise ArgumentError(
+        "Only files of text have an encoding.", "Leave out the encoding, or name a file.", code="no_encoding"
+    )
 
 
 def locate(value: Any) -> FileSet:

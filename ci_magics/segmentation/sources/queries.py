@@ -16,7 +16,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import email_candidates, key_candidates, mentions, twins
 from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.exact import TEXT
-from ci_magics.segmentation.sources.files import Encoded, locate, require_files
+from ci_magics.segmentation.sources.files import encoded, locate, require_files
 from ci_magics.segmentation.sources.frames import (
     as_table,
     column_names,
@@ -229,7 +229,7 @@ def files_in(sql: str, encoding: str | None = None) -> dict[str, TextSource | tu
     """
     found: dict[str, TextSource | tuple[str, ...]] = {}
     for name in sorted(filter(is_path, referenced_tables(sql))):
-        text = text_of(name if encoding is None else Encoded(name, encoding))
+        text = text_of(encoded(name, encoding))
         found[name] = text if text is not None else locate(name).paths
         if text is None:
             require_parquet(locate(name).paths)
