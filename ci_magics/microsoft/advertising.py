@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.microsoft.faults import Fault, whole
-from ci_magics.microsoft.http import Answer, Conversation
+from ci_magics.microsoft.http import Answer, Conversation, Permit, always
 from ci_magics.microsoft.partial import partial_errors, raise_partial, understood
 from ci_magics.microsoft.retries import outcome_unknown
 
@@ -182,7 +182,15 @@ class Advertising:
             if self.audiences([audience_id]):
                 raise
 
-    def apply(self, audience_id: str, action: Action, hashes: Sequence[str], *, accept_terms: bool) -> Applied:
+    def apply(
+        self,
+        audience_id: str,
+        action: Action,
+        hashes: Sequence[str],
+        *,
+        accept_terms: bool,
+        permit: Permit = always,
+    ) -> Applied:
         """Add, remove or replace up to 1,000 members (ApplyCustomerListUserData).
 
         Parameters
@@ -195,6 +203,8 @@ class Advertising:
             1 to 1,000 lower-case hexadecimal SHA-256 values.
         accept_terms
             Whether the Customer Match terms were accepted on the connection; sent only when they were.
+        permit
+            Asked right before each try; see `Permit`.
 
         Raises
         ------
@@ -219,6 +229,7 @@ class Advertising:
             f"{self._campaign}/CustomerListUserData/Apply",
             {"CustomerListUserData": data},
             repeatable=action != "Replace",
+            permit=permit,
         )
         return Applied(tuple(partial_errors(answer, "ApplyCustomerListUserData")), answer.tracking_id)
 
@@ -232,8 +243,17 @@ class Advertising:
         with understood("GetAudiencesByIds", answer):
             return [_audience(item) for item in answer.body["Audiences"] if item is not None]
 
-    def _call(self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Answer:
-        return self._conversation.call(operation, verb, url, body, repeatable=repeatable)
+    def _call(
+        self,
+        operation: str,
+        verb: str,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        repeatable: bool = True,
+        permit: Permit = always,
+    ) -> Answer:
+        return self._conversation.call(operation, verb, url, body, repeatable=repeatable, permit=permit)
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:

@@ -12,7 +12,7 @@ import requests
 
 from ci_magics.errors import ConnectionSetupError, OutcomeUnknownError, ServiceError
 from ci_magics.microsoft.faults import Fault, read_errors, symbol, whole
-from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.http import Conversation, Permit, always
 from ci_magics.microsoft.result_file import MAX_RESULT_BYTES, RowError, read_result
 
 BULK = "/Bulk/v13"
@@ -85,7 +85,7 @@ class Bulk:
             )
         return UploadTicket(str(answer.body.get("RequestId") or ""), url, answer.tracking_id)
 
-    def upload(self, ticket: UploadTicket, path: Path) -> str | None:
+    def upload(self, ticket: UploadTicket, path: Path, permit: Permit = always) -> str | None:
         """Send a file and return the TrackingId.
 
         A lost answer is no error here: `status` tells whether the file arrived. What only asks to wait or to sign in
@@ -98,7 +98,11 @@ class Bulk:
         """
         try:
             return self._conversation.exchange(
-                "the upload", lambda: self._post(ticket.upload_url, path), repeatable=False, needs_json=False
+                "the upload",
+                lambda: self._post(ticket.upload_url, path),
+                repeatable=False,
+                needs_json=False,
+                permit=permit,
             ).tracking_id
         except OutcomeUnknownError as unknown:
             return unknown.tracking_id

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -25,6 +27,20 @@ _ATTEMPTS = 5
 _TRIES_TO_REACH = 100
 _UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that is ending no longer listens, but still holds its lease
 _JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, to wait for a byte of the answer
+
+Permit = Callable[[bool], None]
+"""Called right before each try of a request, and told whether an earlier try may have arrived.
+
+It raises an error to keep the request back; nothing is sent then, and that error ends the call.
+"""
+
+
+def always(_may_have_arrived: bool) -> None:
+    """Permit a request that needs no permission."""
+
+
+#: Asked by the adapter in the thread that sends.
+_asked: ContextVar[Callable[[], None]] = ContextVar("asked", default=lambda: None)
 
 
 class AccessTokens(Protocol):
@@ -64,7 +80,7 @@ def open_session(endpoints: Endpoints) -> requests.Session:
     session.trust_env = not endpoints.is_emulator
     session.auth = _as_it_is  # else a .netrc of the machine would replace the bearer token
     session.headers["User-Agent"] = f"ci-magics/{__version__}"
-    session.mount("https://", HTTPAdapter(pool_maxsize=8))
+    session.mount("https://", _Asking(pool_maxsize=8))
     session.mount("http://", emulator_adapter(endpoints))
     return session
 
@@ -75,10 +91,29 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
     """Return what sends requests to an emulator, wherever it is when they are sent."""
-    return _Following(endpoints.locate) if endpoints.locate else HTTPAdapter(pool_maxsize=8)
+    return _Following(endpoints.locate) if endpoints.locate else _Asking(pool_maxsize=8)
 
 
-class _Following(HTTPAdapter):
+class _Asking(HTTPAdapter):
+    """Ask for permission at the last moment: waits, sign-ins and retries are over by then."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request that is permitted."""
+        _asked.get()()
+        return super().send(request, *args, **kwargs)
+
+
+@contextmanager
+def _asking(permit: Callable[[], None]) -> Iterator[None]:
+    """Let the requests of this thread ask for permission."""
+    before = _asked.set(permit)
+    try:
+        yield
+    finally:
+        _asked.reset(before)
+
+
+class _Following(_Asking):
     """Send each request to where the emulator is now.
 
     The Host header keeps the address that the client knows, so that the addresses in the answer begin with it too.
@@ -134,7 +169,16 @@ class Conversation:
         self.session = open_session(caller.endpoints)
         self._on_wait = on_wait or (lambda _sentence: None)
 
-    def call(self, operation: str, verb: str, url: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Answer:
+    def call(
+        self,
+        operation: str,
+        verb: str,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        repeatable: bool = True,
+        permit: Permit = always,
+    ) -> Answer:
         """Send one JSON request and return its answer.
 
         Parameters
@@ -145,6 +189,8 @@ class Conversation:
             The request.
         repeatable
             Whether sending it twice does no harm. If not, a lost answer is not asked for again.
+        permit
+            Asked right before each try; see `Permit`.
 
         Raises
         ------
@@ -167,10 +213,16 @@ class Conversation:
                 stream=True,
             )
 
-        return self.exchange(operation, send, repeatable=repeatable)
+        return self.exchange(operation, send, repeatable=repeatable, permit=permit)
 
     def exchange(
-        self, operation: str, send: Callable[[], requests.Response], *, repeatable: bool, needs_json: bool = True
+        self,
+        operation: str,
+        send: Callable[[], requests.Response],
+        *,
+        repeatable: bool,
+        needs_json: bool = True,
+        permit: Permit = always,
     ) -> Answer:
         """Send a request, again where that helps, and return its answer.
 
@@ -184,6 +236,8 @@ class Conversation:
             Whether sending it twice does no harm.
         needs_json
             Whether success without a JSON object is no usable answer.
+        permit
+            Asked right before each try; see `Permit`.
 
         Raises
         ------
@@ -191,13 +245,20 @@ class Conversation:
             As `call` does.
         """
         renewals = iter((self.caller.tokens.renew,))
+        may_have_arrived = False
 
         def once() -> Answer:
+            nonlocal may_have_arrived
             try:
-                received = receive(send(), self.clock.now())
+                with _asking(lambda: permit(may_have_arrived)):
+                    received = receive(send(), self.clock.now())
+                return _read(operation, received, repeatable, needs_json, renewals)
             except requests.RequestException as error:
-                raise lost(operation, error, repeatable) from None
-            return _read(operation, received, repeatable, needs_json, renewals)
+                failed = lost(operation, error, repeatable)
+            except PassingError as passing:
+                failed = passing
+            may_have_arrived |= isinstance(failed, PassingError) and failed.may_have_arrived
+            raise failed from None
 
         try:
             return self._retrying()(once)

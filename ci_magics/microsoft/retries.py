@@ -21,12 +21,23 @@ _NEVER_LEFT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_
 
 
 class PassingError(Exception):
-    """A failure that may pass: what to raise when it does not, and how long to wait before trying again."""
+    """A failure that may pass.
 
-    def __init__(self, error: CiError, wait: float | None = None) -> None:
+    Parameters
+    ----------
+    error
+        What to raise when it does not pass.
+    wait
+        How many seconds to wait before the next try.
+    may_have_arrived
+        Whether the request may have been carried out all the same.
+    """
+
+    def __init__(self, error: CiError, wait: float | None = None, *, may_have_arrived: bool = False) -> None:
         super().__init__()
         self.error = error
         self.wait = wait
+        self.may_have_arrived = may_have_arrived
 
 
 def passing_or_final(
@@ -43,7 +54,7 @@ def passing_or_final(
         return PassingError(error, asked)
     if codes & _INTERNAL or (not faults and (received.ok or received.status >= 500)):
         unknown = outcome_unknown(operation, received.tracking_id)
-        return PassingError(error if faults else unknown, asked) if repeatable else unknown
+        return PassingError(error if faults else unknown, asked, may_have_arrived=True) if repeatable else unknown
     return error
 
 
@@ -55,7 +66,7 @@ def lost(operation: str, error: requests.RequestException, repeatable: bool) -> 
         )
         return PassingError(unreachable)
     unknown = outcome_unknown(operation, None)
-    return PassingError(unknown) if repeatable else unknown
+    return PassingError(unknown, may_have_arrived=True) if repeatable else unknown
 
 
 def redirected(operation: str, received: Received) -> ServiceError:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Engine, Select, select
 
 from ci_magics.workspace import tables
 from ci_magics.workspace.export_models import ExportRun
@@ -20,6 +20,7 @@ from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
 from ci_magics.workspace.shelf import Shelf
 from ci_magics.workspace.statuses import ANSWERED, FAILED, QUEUED, REFUSED, RUNNING, SENT, overall, sent_as_of
+from ci_magics.workspace.transactions import at_one_moment
 
 INTERRUPTED = "The process that ran it has ended; the next run finishes it."
 #: Rows that one query looks up by their ids; SQLite takes no more than 32,766 values.
@@ -84,6 +85,11 @@ class RunShelf(Shelf[RunRecord]):
         """Tell whether a living process carries a run out."""
         holder = self._locks.of_run(run_id)
         return holder is not None and holder.lives
+
+    def connection_of(self, run_id: str) -> str | None:
+        """Return the id of a run's connection without looking at how the run stands."""
+        with at_one_moment(self._engine) as database:
+            return database.execute(select(tables.runs.c.connection_id).where(tables.runs.c.id == run_id)).scalar()
 
     def _select(self, **values: Any) -> list[RunRecord]:
         return [self._as_it_stands(each) for each in super()._select(**values)]

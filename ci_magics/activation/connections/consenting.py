@@ -11,7 +11,7 @@ from ci_magics.errors import ConsentError
 from ci_magics.segmentation.columns import quoted
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.consents import CONSENT_VERSION
-from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
+from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent, PushRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
 Show = Callable[[str], None]
@@ -94,18 +94,23 @@ def require_consents(connection: Connection) -> None:
         raise error
 
 
-def require_consents_of_run(workspace: Workspace, run_id: str) -> None:
-    """Stop a run on its way when a consent of its connection was withdrawn, or the connection removed.
+def still_permits(workspace: Workspace, connection_id: str, environment: str) -> bool:
+    """Tell whether a connection is there, leads to an environment, and has both consents at this moment."""
+    found = workspace.all_connections.where(id=connection_id)
+    return any(each.agreed and each.terms_accepted and each.environment == environment for each in found)
+
+
+def require_consents_of_push(workspace: Workspace, push: PushRecord) -> None:
+    """Stop a run on its way when a consent of its connection was withdrawn, or the connection removed or changed.
 
     Raises
     ------
     ConsentError
         Nothing more is sent; what was sent before stays.
     """
-    ids = {each.connection_id for each in workspace.runs.where(id=run_id)}
-    for connection in (found for each in ids for found in workspace.all_connections.where(id=each)):
-        if connection.agreed and connection.terms_accepted:
-            return
+    connection_id = workspace.runs.connection_of(push.run_id)
+    if connection_id and still_permits(workspace, connection_id, push.environment):
+        return
     raise ConsentError(
         "A consent was withdrawn while the run was on its way, so nothing more is sent.",
         "What was sent before stays in the audience until it is emptied: %ci_audiences.",

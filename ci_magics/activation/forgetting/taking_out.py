@@ -16,6 +16,7 @@ from ci_magics.matching.hash_list import HashList
 from ci_magics.matching.hash_sets import shared
 from ci_magics.matching.hashes import without
 from ci_magics.microsoft.faults import service_error
+from ci_magics.microsoft.http import Permit
 from ci_magics.workspace.models import AudienceRecord, Connection, PushRecord
 from ci_magics.workspace.store import Workspace
 
@@ -82,16 +83,22 @@ def _taken_out(workspace: Workspace, record: AudienceRecord, person: Person, sho
         _keep(workspace, record, person)
         return "the emulator that held it has ended"
     with kept_apart(workspace, connection, services, record.name, record.audience_id):
-        return _removed(workspace, services, record, person)
+        return _removed(workspace, services, record, person, lambda _: _require_still(workspace, connection))
 
 
-def _removed(workspace: Workspace, services: Services, record: AudienceRecord, person: Person) -> str:
+def _require_still(workspace: Workspace, connection: Connection) -> None:
+    """Require the consents as they stand at this moment."""
+    found = workspace.all_connections.where(id=connection.id)
+    require_consents(found[0] if found else replace(connection, consents=()))
+
+
+def _removed(workspace: Workspace, services: Services, record: AudienceRecord, person: Person, permit: Permit) -> str:
     if not services.advertising.audiences([record.audience_id]):
         _keep(workspace, record, person)
         return "it does not exist any more"
     hashes = sorted(each.hex() for each in _may_hold(workspace, record, person))
     if hashes:
-        applied = services.advertising.apply(record.audience_id, "Remove", hashes, accept_terms=True)
+        applied = services.advertising.apply(record.audience_id, "Remove", hashes, accept_terms=True, permit=permit)
         if applied.faults:
             raise service_error(
                 applied.faults, status=200, tracking_id=applied.tracking_id, operation="ApplyCustomerListUserData"

@@ -13,6 +13,7 @@ from ci_magics.clock import WaitStoppedError
 from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.advertising import Action, Applied
 from ci_magics.microsoft.faults import service_error
+from ci_magics.microsoft.http import Permit
 from ci_magics.workspace.models import StepRecord
 
 AT_A_TIME = 4
@@ -50,7 +51,7 @@ def _send_in_parallel(
         while True:
             while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
                 sent = journal.sending(step)
-                running[pool.submit(_call, journal, services, sent)] = sent
+                running[pool.submit(_call, journal, services, sent, journal.permission(step))] = sent
             if not running:
                 break
             errors += _collect(journal, running)
@@ -64,9 +65,10 @@ def _send_in_parallel(
         raise errors[0]
 
 
-def _call(journal: Journal, services: Services, step: StepRecord) -> Applied:
+def _call(journal: Journal, services: Services, step: StepRecord, permit: Permit) -> Applied:
     texts = [row.tobytes().hex() for row in journal.spool.read(step.start, step.stop)]
-    return services.advertising.apply(journal.push.audience_id, _action(step), texts, accept_terms=True)
+    audience_id = journal.push.audience_id
+    return services.advertising.apply(audience_id, _action(step), texts, accept_terms=True, permit=permit)
 
 
 def _action(step: StepRecord) -> Action:

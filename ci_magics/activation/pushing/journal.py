@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ci_magics.activation.connections.consenting import require_consents_of_run
+from ci_magics.activation.connections.consenting import require_consents_of_push
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.plan_document import PlanDocument
 from ci_magics.activation.planning.planning import Work
@@ -17,6 +17,7 @@ from ci_magics.activation.pushing.spool import Reasons, Spool
 from ci_magics.activation.run import AudienceResult
 from ci_magics.errors import CiError, ConsentError
 from ci_magics.microsoft.advertising import MAX_ITEMS
+from ci_magics.microsoft.http import Permit
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
 from ci_magics.workspace.statuses import ANSWERED, PLANNED, REFUSED, RUNNING, SENT
@@ -70,12 +71,29 @@ class Journal:
             A consent was withdrawn since the run began.
         """
         going = self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
-        try:
-            require_consents_of_run(self.workspace, self.push.run_id)
-        except ConsentError:
-            self._keep(step)
-            raise
+        self.permission(step)(False)
         return going
+
+    def permission(self, step: StepRecord) -> Permit:
+        """Return what is asked right before each try of a step: whether both consents still stand.
+
+        A step that is kept back for good is written down as it was before, unless an earlier try may have arrived.
+
+        Parameters
+        ----------
+        step
+            The step as it was before it was sent.
+        """
+
+        def permit(may_have_arrived: bool) -> None:
+            try:
+                require_consents_of_push(self.workspace, self.push)
+            except ConsentError:
+                if not may_have_arrived:
+                    self._keep(step)
+                raise
+
+        return permit
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:
         """Write down a TrackingId."""

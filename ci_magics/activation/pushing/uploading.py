@@ -79,8 +79,9 @@ def _send(journal: Journal, services: Services, step: StepRecord, report: Report
         )
         report(journal.progress("Uploading"))
         ticket = services.bulk.request_upload()
+        permit = journal.permission(step)
         step = journal.noted(journal.sending(step, ticket.request_id), ticket.tracking_id)
-        return journal.noted(step, services.bulk.upload(ticket, path))
+        return journal.noted(step, services.bulk.upload(ticket, path, permit))
 
 
 def _ask(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus | None:
