@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from ci_magics.segmentation.consent.reading import STATE, Consents
@@ -57,7 +58,7 @@ class ProfileColumns:
         first
             Number of its first row, for profiles without a key.
         """
-        numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-        keys = stored_keys(batch.column(self.key)) if self.key else numbers
+        numbered = np.arange(first, first + batch.num_rows, dtype=np.int64)
+        keys = stored_keys(batch.column(self.key)) if self.key else pa.array(numbered)
         parts = [keys, as_text(batch.column(self.email)), *([self.consents.states(batch)] if self.consents else [])]
         return pa.RecordBatch.from_arrays(parts, schema=self.schema)

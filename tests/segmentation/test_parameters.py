@@ -64,7 +64,7 @@ VALUES: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "read"), VALUES, ids=[f"{type(each).__name__} {each!r}" for each, _ in VALUES])
+@pytest.mark.parametrize(("value", "read"), VALUES, ids=[f"{type(each).__name__} to {read!r}" for each, read in VALUES])
 def test_duckdb_reads_exactly_the_value(value: Any, read: Any) -> None:
     found = duckdb.sql(f"SELECT {bound('$it', {'it': value})}").fetchall()[0][0]
     if read is None:
