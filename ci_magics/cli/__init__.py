@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
 from ci_magics.cli import (
     audit,
@@ -18,9 +16,10 @@ from ci_magics.cli import (
     refresh,
     roles,
     scheduler,
+    segments,
     status,
 )
-from ci_magics.cli.command import FAILED
+from ci_magics.cli.command import FAILED, answer, say
 from ci_magics.errors import CiError
 
 COMMANDS = (
@@ -29,6 +28,7 @@ COMMANDS = (
     doctor,
     notifications,
     emulator,
+    segments,
     exports,
     refresh,
     scheduler,
@@ -52,8 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.work(options))
     except CiError as error:
         if getattr(options, "json", False):
-            sys.stdout.write(f"{json.dumps(error.document(), indent=2)}\n")
-        sys.stderr.write(f"{error}\n")
+            answer(options, error.document(), "")
+        say(str(error))
         return FAILED
 
 

@@ -7,6 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ci_magics.cli.in_terminal import in_terminal
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 else:
@@ -25,5 +27,10 @@ def add_command(commands: Commands, name: str, help: str) -> argparse.ArgumentPa
 
 def answer(options: argparse.Namespace, document: Any, text: str) -> None:
     """Print what a command has to say: the document with ``--json``, else the text."""
-    said = json.dumps(document, indent=2, default=str) if options.json else text
+    said = json.dumps(in_terminal(document), indent=2, default=str) if options.json else in_terminal(text)
     sys.stdout.write(f"{said}\n")
+
+
+def say(sentence: str) -> None:
+    """Tell something beside the answer."""
+    sys.stderr.write(f"{in_terminal(sentence)}\n")

@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 
-from ci_magics.cli.command import DONE, PARTLY, Commands, add_command, answer
+from ci_magics.cli.command import DONE, PARTLY, Commands, add_command, answer, say
 
 
 def add(commands: Commands) -> None:
@@ -28,14 +28,10 @@ def _forget(options: argparse.Namespace) -> int:
         key_column=options.key_column,
         sha256=options.hash,
         address=_asked() if options.address else None,
-        show=_say,
+        show=say,
     )
     answer(options, forgotten.document(), repr(forgotten))
     return DONE if forgotten.erased else PARTLY
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
 
 
 def _asked() -> str:

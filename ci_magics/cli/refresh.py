@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from ci_magics.cli.command import DONE, FAILED, PARTLY, Commands, add_command, answer
+from ci_magics.cli.command import DONE, FAILED, PARTLY, Commands, add_command, answer, say
 from ci_magics.errors import CiError
 
 
@@ -30,7 +29,7 @@ def _refresh(options: argparse.Namespace) -> int:
 
     began = present()
     try:
-        report = refresh(due_only=options.due, notebook=options.notebook, show=_say)
+        report = refresh(due_only=options.due, notebook=options.notebook, show=say)
     except CiError as error:
         if not (options.due and error.code == "refresh_running"):
             raise
@@ -41,7 +40,3 @@ def _refresh(options: argparse.Namespace) -> int:
     if report.reason or report.not_completed:
         return FAILED
     return DONE if report.status == "Completed" else PARTLY
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")

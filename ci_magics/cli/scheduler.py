@@ -7,6 +7,7 @@ import json
 import sys
 
 from ci_magics.cli.command import DONE, Commands, add_command
+from ci_magics.cli.in_terminal import in_terminal
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +24,7 @@ def _scheduler(options: argparse.Namespace) -> int:
 
 
 def _say(sentence: str) -> None:
-    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.write(f"{in_terminal(sentence)}\n")
     sys.stdout.flush()
 
 

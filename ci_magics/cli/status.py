@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from ci_magics.cli.command import DONE, Commands, add_command, answer
+from ci_magics.cli.command import DONE, Commands, add_command, answer, say
 
 
 def add(commands: Commands) -> None:
@@ -20,10 +19,6 @@ def add(commands: Commands) -> None:
 def _status(options: argparse.Namespace) -> int:
     from ci_magics.activation.pushing.status import status
 
-    found = status(*options.names, show=_say)
+    found = status(*options.names, show=say)
     answer(options, found.document(), repr(found))
     return DONE
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")

@@ -266,14 +266,17 @@ class Conversation:
             raise passing.error from None
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that every call carries (guide "Request header elements")."""
+        """Return the headers that every call carries (guide "Request header elements").
+
+        Who may use which accounts is asked before there are ids.
+        """
         caller = self.caller
+        ids = {"CustomerAccountId": caller.account_id, "CustomerId": caller.customer_id}
         return {
             "Accept": "application/json",
             "Authorization": f"Bearer {caller.tokens.token()}",
-            "CustomerAccountId": caller.account_id,
-            "CustomerId": caller.customer_id,
             "DeveloperToken": caller.developer_token,
+            **{name: value for name, value in ids.items() if value},
         }
 
     def _retrying(self) -> Retrying:

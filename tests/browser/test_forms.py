@@ -116,6 +116,39 @@ def test_the_whole_job_through_forms_alone(lab: Lab, screenshots: Path) -> None:
     page.close()
 
 
+def test_a_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab: Lab, screenshots: Path) -> None:
+    page = opened(lab, "guards", START, "%ci_segment")
+    form = forms(page)
+    expect(form.locator(".ci-total")).to_contain_text("profiles")
+    undo, redo = (form.get_by_role("button", name=name, exact=True) for name in ("Undo last change", "Redo"))
+    expect(undo).to_be_hidden()
+    form.get_by_label("Name").fill("Loses people")
+    press(form, "Save segment")
+    said(form, "✓ Segment 'Loses people'")
+    press(form, "Add condition")
+    form.get_by_label("Column", exact=True).select_option("Country")
+    form.get_by_label("is", exact=True).select_option("equals")
+    form.get_by_label("value", exact=True).fill("NNL")
+    form.get_by_label("value", exact=True).press("Tab")
+    press(form, "Save segment")
+    said(form, "✗ Nobody would be left in the segment 'Loses people'")
+    said(form, "NL")
+    box = form.get_by_label("Save it although nobody is left in it")
+    expect(form.get_by_label("Save it although less than half")).to_be_hidden()
+    assert violations(page) == []
+    page.screenshot(path=screenshots / "forms-stopped.png")
+    box.check()
+    press(form, "Save segment")
+    said(form, "✓ Segment 'Loses people': 0 profiles")
+    expect(redo).to_be_hidden()
+    undo.click()
+    said(form, "✓ The segment 'Loses people' has")
+    redo.click()
+    said(form, "has 0 profiles again")
+    assert page.problems == []  # type: ignore[attr-defined]
+    page.close()
+
+
 @pytest.fixture(scope="module")
 def all_forms(lab: Lab) -> Iterator[Page]:
     kept = '%ci_export "Big spenders" --to "Contoso EU" --ignore-consent --save "Weekly"'
@@ -156,8 +189,9 @@ def test_every_form_has_one_status_line_that_is_read_aloud(all_forms: Page) -> N
 
 ORDERS: dict[str, tuple[str, list[str]]] = {
     "%ci_connect": ("", [
-        "combobox Connection", "textbox Name", "combobox Environment", "textbox Address bar", "textbox Customer id",
-        "textbox Account id", "checkbox administrators", "checkbox contributors too", "checkbox viewers too",
+        "combobox Connection", "textbox Name", "combobox Environment", "textbox Address bar",
+        "button Look up accounts", "textbox Customer id", "textbox Account id",
+        "checkbox administrators", "checkbox contributors too", "checkbox viewers too",
         "checkbox I agree to data privacy and compliance", "checkbox I accept the Customer Match terms",
         "combobox Sign in by", "button Test", "button Save", "button Copy as code",
     ]),

@@ -71,6 +71,57 @@ def test_without_consent_it_is_saved_and_says_what_is_missing(form: ConnectForm)
     assert "Nothing can be sent before somebody agrees to data privacy and compliance." in form.sentence
 
 
+def test_the_accounts_that_the_signed_in_user_may_use_are_offered(form: ConnectForm, workspace: Workspace) -> None:
+    offered = form._fields.accounts
+    assert offered.layout.display == "none"
+    form.accounts_button.click()
+    form.wait()
+    assert "You may use 2 accounts: choose one." in form.sentence
+    assert offered.layout.display is None
+    assert [label for label, _id in offered.options] == [
+        "choose one", "Contoso EU (111), customer 222", "Contoso US (112), customer 222",
+    ]  # fmt: skip
+    offered.value = "112"
+    assert (form.value["customer_id"], form.value["account_id"]) == ("222", "112")
+    form.value = {"account_id": "111"}
+    assert offered.value == "111"
+    form.value = {"account_id": "11"}
+    assert offered.value == ""
+    form.value = {"environment": "sandbox"}  # where the same person may use others
+    assert offered.layout.display == "none"
+    form.wait()
+    assert workspace.connections.names() == []
+    assert list(workspace.sign_ins) == []
+
+
+@pytest.mark.parametrize("consents", [{}, {"accept_terms": True}, BOTH])
+@pytest.mark.parametrize("ids", [("222", "999"), ("333", "111"), ("111", "222")])
+def test_an_account_that_does_not_exist_is_not_saved(
+    form: ConnectForm, workspace: Workspace, ids: tuple[str, str], consents: dict[str, bool]
+) -> None:
+    form.value = {"name": "Contoso", "customer_id": ids[0], "account_id": ids[1], **consents}
+    with pytest.raises(ConnectionSetupError) as refused:
+        form.save()
+    assert refused.value.code in ("account_not_found", "other_customer", "ids_swapped")
+    assert workspace.connections.names() == []
+    form.wait()
+    assert "111" in [each for _label, each in form._fields.accounts.options]
+    form._fields.accounts.value = "111"
+    assert form.save().account_id == "111"
+    form.value = {"account_id": "998"}
+    with pytest.raises(ConnectionSetupError):
+        form.save()
+    assert workspace.connections["Contoso"].account_id == "111"
+    form.wait()
+
+
+def test_an_account_that_nobody_could_check_is_saved_and_says_so(form: ConnectForm) -> None:
+    form.value = {"name": "Contoso", **IDS, "environment": "sandbox"}
+    form.save()
+    assert "Whether its account exists was not checked yet." in form.sentence
+    form.wait()
+
+
 def test_a_test_saves_nothing(form: ConnectForm, workspace: Workspace) -> None:
     form.value = IDS
     form.test_button.click()

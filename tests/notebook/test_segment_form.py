@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 
 import ci_magics as ci
+from ci_magics.activation.segments.verbs import delete_segment
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.forms.rule_builder import SetsEditor
@@ -198,6 +200,102 @@ def test_files_make_a_dynamic_segment_or_a_static_one(
     form.save()
     assert not workspace.segments["Once"].is_dynamic
     assert form.code.magic.startswith(f'files = {str(path)!r}\n%ci_segment "Once" files')
+    form.wait()
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "utf-16", "mac_roman"])
+def test_an_encoding_is_chosen_for_files(form: SegmentForm, tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("Id,EMail,City\n1,jan@contoso.com,Orléans\n2,eva@contoso.com,Köln\n", encoding=encoding)
+    assert form.fields["encoding"].layout.display == "none"
+    form.value = {"name": "Files", "source": FILES, "path": str(path), "encoding": encoding}
+    assert form.fields["encoding"].layout.display is None
+    form.value = {"rule": "City equals Köln"}
+    assert form.count() == 1
+    assert form.save().rows == 1
+    arguments = parse(COMMAND, form.code.magic.split("%ci_segment ", 1)[1], {"files": str(path)})
+    assert arguments.given("encoding") == encoding
+    assert f"encoding={encoding!r}" in form.code.python
+    form.wait()
+
+
+def test_an_encoding_that_does_not_exist_is_said_at_once(form: SegmentForm, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("Id,EMail\n1,jan@contoso.com\n")
+    form.value = {"source": FILES, "path": str(path), "encoding": "cp1225"}
+    assert "There is no encoding &#x27;cp1225&#x27;. Did you mean cp125" in form.sentence
+    form.value = {"encoding": "cp1252"}
+    form.wait()
+    assert form.total.value.startswith("<b>1 ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "guard", "hint"),
+    [
+        ("Country equals Germny", "allow_empty", "did you mean 'Germany'"),
+        ("Country is any of Germany, Swedn", "allow_shrink", "did you mean 'Sweden'"),
+    ],
+)
+def test_a_segment_that_loses_its_people_is_stopped_and_may_be_allowed(
+    workspace: Workspace, rule: str, guard: str, hint: str
+) -> None:
+    countries = ["Sweden"] * 30 + ["Germany"] * 10
+    emails = [f"p{number}@contoso.com" for number in range(40)]
+    people = pd.DataFrame({"Id": range(40), "EMail": emails, "Country": countries})
+    form = SegmentForm(workspace, variables={"people": people}, moment=0)
+    form.value = {"name": "North"}
+    form.save()
+    box = form.fields[guard]
+    form.value = {"rule": rule}
+    form.save_button.click()
+    form.wait()
+    assert hint.casefold() in html.unescape(form.sentence).casefold()
+    assert box.description in html.unescape(form.sentence)
+    assert "--allow" not in form.sentence
+    assert box.layout.display is None
+    assert [form.fields[each].layout.display for each in ("allow_empty", "allow_shrink") if each != guard] == ["none"]
+    assert workspace.segments["North"].rows == 40
+    form.value = {guard: True}
+    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_segment "), {"people": people})
+    assert arguments.switch(guard)
+    assert f"{guard}=True" in form.code.python
+    saved = form.save()
+    assert workspace.segments["North"].rows == saved.rows < 20
+    form.value = {"rule": "Country equals Nowhere"}  # another definition is not allowed by it
+    assert form.value[guard] is False
+    assert box.layout.display == "none"
+    form.wait()
+
+
+def test_the_last_change_is_undone_and_redone(form: SegmentForm, workspace: Workspace) -> None:
+    buttons = (form.undo_button, form.redo_button)
+    form.value = {"name": "Some"}
+    all_of_them = form.save().rows
+    assert [each.layout.display for each in buttons] == ["none", "none"]
+    form.value = {"rule": "Country is any of NL, BE, DE, FR, ES, IT"}
+    some = form.save().rows
+    assert some < all_of_them
+    assert [each.layout.display for each in buttons] == [None, "none"]
+    form.undo_button.click()
+    assert workspace.segments["Some"].rows == all_of_them
+    assert "has 500 profiles again" in form.sentence
+    assert [each.layout.display for each in buttons] == ["none", None]
+    form.redo_button.click()
+    assert workspace.segments["Some"].rows == some
+    assert "has 500 profiles again" in form.receipts._repr_html_()
+    form.value = {"name": "Another"}
+    assert [each.layout.display for each in buttons] == ["none", "none"]
+    form.wait()
+
+
+def test_a_deleted_segment_is_brought_back(form: SegmentForm, workspace: Workspace) -> None:
+    form.value = {"name": "Some"}
+    form.save()
+    delete_segment("Some")
+    form.refresh()
+    assert form.undo_button.layout.display is None
+    assert form.undo().rows == workspace.segments["Some"].rows == 500
+    assert form.undo_button.layout.display == "none"
     form.wait()
 
 

@@ -147,5 +147,5 @@ def test_a_refresh_that_would_empty_a_segment_keeps_it_and_reports_it(tmp_path: 
     (line,) = [each for each in report.segments if each["segment"] == "File"]
     assert (line["status"], line["profiles"], line["stale"]) == ("Failed", 10, True)
     assert "Nobody would be left" in line["reason"]
-    assert "%ci_segment File --refresh with --allow-empty" in line["reason"]
+    assert "%ci_segment File --refresh --allow-empty" in line["reason"]
     assert ci.refresh_segment("File", allow_empty=True, show=quietly).rows == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.errors import ConnectionSetupError, nearest_name
@@ -18,26 +18,56 @@ _VIEWER = 100
 _MOST_LISTED = 10
 
 
-def verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
-    """Sign in, and return the connection with the account's name.
+@dataclass(frozen=True)
+class SignedInUser:
+    """The person who signed in, and the accounts that this person may use.
+
+    Parameters
+    ----------
+    user
+        As Microsoft knows the person.
+    accounts
+        By their ids.
+    """
+
+    user: User
+    accounts: Mapping[str, Account]
+
+
+def signed_in_user(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> SignedInUser:
+    """Sign in, and return who that is; the connection needs no ids for it.
 
     Raises
     ------
-    ConnectionSetupError
-        The ids are swapped, or not those of an account that the person may manage.
     SignInError
         Signing in failed.
     """
     services = open_services(workspace, connection, show=show)
     user = services.advertising.get_user()
-    accounts = {account.id: account for account in services.advertising.search_accounts(user.id)}
-    account = accounts.get(connection.account_id)
+    return SignedInUser(user, {each.id: each for each in services.advertising.search_accounts(user.id)})
+
+
+def verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
+    """Sign in, and return the connection with the account's name; see `checked`."""
+    return checked(workspace, connection, signed_in_user(workspace, connection, show))
+
+
+def checked(workspace: Workspace, connection: Connection, signed_in: SignedInUser) -> Connection:
+    """Return the connection with the account's name.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The ids are swapped, or not those of an account that the person may manage.
+    """
+    account = signed_in.accounts.get(connection.account_id)
     if account is None or account.customer_id != connection.customer_id:
         if connection.details_hidden:
             raise _unseen(connection)
         saved = workspace.connections.get(connection.name)
-        raise _wrong_account(connection, accounts, saved=saved is not None and saved.id == connection.id)
-    _require_manager(user, connection, connection.customer_id)
+        is_saved = saved is not None and saved.id == connection.id
+        raise _wrong_account(connection, signed_in.accounts, saved=is_saved)
+    _require_manager(signed_in.user, connection, connection.customer_id)
     return replace(connection, account_name=account.name)
 
 

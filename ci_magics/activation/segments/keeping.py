@@ -152,7 +152,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     A frame or list without a condition is taken as it is: the export stops when its audience would shrink.
     """
     chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
-    again = f"%ci_segment {quoted(made.name)} --refresh" if replacing.refreshing else "the same line"
+    again = f"%ci_segment {quoted(made.name)} --refresh" if replacing.refreshing else "the same line with"
     if not chosen or made.rows * 2 >= earlier.rows:
         return
     if made.rows == 0 and not replacing.allow_empty:
@@ -160,7 +160,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
         raise SegmentError(
             f"Nobody would be left in the segment '{made.name}' of {counted(earlier.rows)} profiles, so it stays as it "
             f"was. {hints}".strip(),
-            f"If it is to be empty, run {again} with --allow-empty (allow_empty=True).",
+            f"If it is to be empty, run {again} --allow-empty (allow_empty=True).",
             code="segment_empty",
         )
     if made.rows and not replacing.allow_shrink:
@@ -168,7 +168,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
         raise SegmentError(
             f"Only {counted(made.rows)} of {counted(earlier.rows)} profiles would be left in the segment "
             f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
-            f"If that is right, run {again} with --allow-shrink (allow_shrink=True).",
+            f"If that is right, run {again} --allow-shrink (allow_shrink=True).",
             code="segment_shrinks",
         )
 

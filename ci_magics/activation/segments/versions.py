@@ -270,10 +270,10 @@ def undo_segment(
     current = workspace.segments.get(name)
     if current is None:
         return _restore_deleted(workspace, name, show)
-    versions = workspace.versions.where(id=current.previous) if current.previous else []
-    if not versions:
+    version = _earlier(workspace, current)
+    if version is None:
         raise _no_version(workspace, name, "earlier")
-    return _exchange(workspace, current, versions[0], UNDONE, show)
+    return _exchange(workspace, current, version, UNDONE, show)
 
 
 def redo_segment(
@@ -285,10 +285,33 @@ def redo_segment(
     current = workspace.segments.get(name)
     if current is None:
         raise _unknown(workspace, name)
-    versions = workspace.versions.where(previous=current.id, reason=UNDONE)
-    if not versions:
+    version = _undone(workspace, current)
+    if version is None:
         raise _no_version(workspace, name, "undone")
-    return _exchange(workspace, current, versions[-1], REPLACED, show)
+    return _exchange(workspace, current, version, REPLACED, show)
+
+
+def can_undo(workspace: Workspace, name: str) -> bool:
+    """Tell whether an earlier version of a segment is kept, or one of this name that was deleted."""
+    current = workspace.segments.get(name)
+    return (last_deleted(workspace, name) if current is None else _earlier(workspace, current)) is not None
+
+
+def can_redo(workspace: Workspace, name: str) -> bool:
+    """Tell whether a version of a segment was undone and is kept."""
+    current = workspace.segments.get(name)
+    return current is not None and _undone(workspace, current) is not None
+
+
+def _earlier(workspace: Workspace, current: SegmentRecord) -> SegmentVersion | None:
+    """Return the version that a segment replaced."""
+    return next(iter(workspace.versions.where(id=current.previous)), None) if current.previous else None
+
+
+def _undone(workspace: Workspace, current: SegmentRecord) -> SegmentVersion | None:
+    """Return the version in whose place a segment came back, the one that was undone last."""
+    found = workspace.versions.where(previous=current.id, reason=UNDONE)
+    return found[-1] if found else None
 
 
 def _exchange(

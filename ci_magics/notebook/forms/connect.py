@@ -16,10 +16,11 @@ from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.sign_in_view import SignInView
 from ci_magics.notebook.forms.typed_connection import TypedConnection
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
-_BEGIN = "Paste the address of Microsoft Advertising or type the two ids, read both consents, then save."
+_BEGIN = "Paste the address of Microsoft Advertising, or look up your accounts; read both consents, then save."
 
 
 class ConnectForm(Form):
@@ -69,6 +70,21 @@ class ConnectForm(Form):
         self.say(f"It works: {found.account_name} ({found.account_id}).", "done")
         return found
 
+    def look_up_accounts(self) -> list[str]:
+        """Sign in and offer the accounts that the person may use; nothing is saved.
+
+        Raises
+        ------
+        SignInError
+            Signing in failed.
+        """
+        found = self._typed.sign_in(self._fields.arguments()).accounts
+        if found:
+            self.say(f"You may use {counted_in_words(len(found), 'account')}: choose one.")
+        else:
+            self.say("You may use no account. Ask an administrator of one for access.", "error")
+        return list(found)
+
     def save(self) -> Connection:
         """Make the connection, or change the one that is chosen.
 
@@ -82,7 +98,8 @@ class ConnectForm(Form):
         self._fields.refresh()
         self._fields.existing.value = saved.name
         self._show_account(saved)
-        missing = _missing(saved)
+        unknown = "" if self._typed.account_is_known else " Whether its account exists was not checked yet."
+        missing = unknown + _missing(saved)
         said = f"Connection '{saved.name}' is saved: {saved.destination}."
         self.receipts.add(f"{said}{missing}", _details(saved))
         self.say(f"{said}{missing}", "info" if missing else "done")
@@ -128,13 +145,16 @@ class ConnectForm(Form):
     def _make_actions(self) -> None:
         self.test_button = button("Test", "test", self._test_clicked, hint="Sign in and look the account up")
         self.save_button = button("Save", "save", self._save_clicked, style="primary")
+        self.accounts_button = button(
+            "Look up accounts", "look-up", self._accounts_clicked, hint="Sign in and list them"
+        )
         self.sign_in_button = button("Sign in again", "sign-in-again", self._sign_in_clicked)
         self.withdraw_button = button("Withdraw consents", "withdraw", self._withdraw_clicked)
         fields = self._fields
         self.lay_out(
-            fields.existing, fields.name, fields.environment, fields.address, fields.customer, fields.account,
-            self.account_view, fields.share, fields.consents, fields.flow, fields.client_id,
-            fields.tenant, fields.token,
+            fields.existing, fields.name, fields.environment, fields.address, self.accounts_button,
+            fields.accounts, fields.customer, fields.account, self.account_view, fields.share, fields.consents,
+            fields.flow, fields.client_id, fields.tenant, fields.token,
             row(self.test_button, self.save_button, self.sign_in_button, self.withdraw_button, self.code_button),
             self.sign_in_view, self.cancel_button,
         )  # fmt: skip
@@ -142,6 +162,11 @@ class ConnectForm(Form):
     def _watch(self) -> None:
         self._fields.existing.observe(lambda _change: self._fields.load(), names="value")
         self._fields.address.observe(lambda _change: handled(self, self._fields.read_address), names="value")
+        self._fields.accounts.observe(lambda _change: self._fields.account_chosen(), names="value")
+        for each in (self._fields.customer, self._fields.account):
+            each.observe(lambda _change: self._fields.ids_changed(), names="value")
+        for name in ("existing", "environment", "flow", "client_id", "tenant"):
+            self.fields[name].observe(lambda _change: self._typed.forget_accounts(), names="value")
         for field in self.fields.values():
             field.observe(lambda _change: self._changed(), names="value")
 
@@ -195,6 +220,14 @@ class ConnectForm(Form):
             self._signing_in.end()
 
     @background
+    def _accounts_clicked(self) -> None:
+        self.say("Looking your accounts up …")
+        try:
+            self.look_up_accounts()
+        finally:
+            self._signing_in.end()
+
+    @background
     def _save_clicked(self) -> None:
         self.say("Saving …")
         try:
@@ -222,7 +255,10 @@ class ConnectForm(Form):
 def _missing(connection: Connection) -> str:
     missing = [] if connection.agreed else ["data privacy and compliance"]
     missing += [] if connection.terms_accepted else ["the Customer Match terms"]
-    return f" Nothing can be sent before somebody agrees to {' and '.join(missing)}." if missing else ""
+    unchecked = (
+        "" if connection.account_name or connection.agreed else " Whether its account exists was not checked yet."
+    )
+    return f"{unchecked} Nothing can be sent before somebody agrees to {' and '.join(missing)}." if missing else ""
 
 
 def _details(connection: Connection) -> str:

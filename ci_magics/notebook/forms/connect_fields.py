@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
 from ci_magics.activation.connections.address import Ids, read_ids
 from ci_magics.errors import CiError
+from ci_magics.microsoft.advertising import Account
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show
 from ci_magics.notebook.forms.picker import Picker
@@ -18,6 +20,7 @@ from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
 NEW = ""
+NO_ACCOUNT = ""
 _ENVIRONMENTS = {
     "emulator": "emulator: nothing leaves this machine",
     "sandbox": "sandbox: Microsoft's test environment",
@@ -53,8 +56,11 @@ class ConnectFields:
             "Environment", [(_ENVIRONMENTS[each], each) for each in ENVIRONMENTS], "environment"
         )
         self.address = entry("Address bar", "address", hint="paste the address of Microsoft Advertising here, or")
+        self.accounts = dropdown("Your accounts", [], "accounts")
+        self._accounts: dict[str, Account] = {}
         self.customer = entry("Customer id", "customer", hint="the number after cid=")
         self.account = entry("Account id", "account", hint="the number after aid=")
+        self.offer_accounts({})
         self.share = Picker("Who can use it", "share")
         self.share.options = _SHARES
         self.share.choose(["administrator"])
@@ -143,6 +149,26 @@ class ConnectFields:
         except CiError:
             return None
         return ids if ids.customer and ids.account else None
+
+    def offer_accounts(self, accounts: Mapping[str, Account]) -> None:
+        """Offer the accounts that somebody who signed in may use; nothing is offered without any."""
+        self._accounts = dict(accounts)
+        listed = [(f"{each.name} ({each.id}), customer {each.customer_id}", each.id) for each in accounts.values()]
+        offer(self.accounts, [("choose one", NO_ACCOUNT), *listed])
+        show(self.accounts, bool(accounts))
+        self.ids_changed()
+
+    def account_chosen(self) -> None:
+        """Take the ids of the account that is chosen from the list."""
+        account = self._accounts.get(self.accounts.value)
+        if account is not None:
+            self.customer.value, self.account.value = account.customer_id, account.id
+
+    def ids_changed(self) -> None:
+        """Show in the list which account is typed."""
+        account = self._accounts.get(self.account.value.strip())
+        typed = account is not None and account.customer_id == self.customer.value.strip()
+        self.accounts.value = account.id if account is not None and typed else NO_ACCOUNT
 
     def show_what_fits(self) -> None:
         """Show the fields of Microsoft Entra and the developer token only where they are needed."""

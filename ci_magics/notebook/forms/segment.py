@@ -6,11 +6,13 @@ import html
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ci_magics.activation.segments.versions import can_redo, can_undo, redo_segment, undo_segment
 from ci_magics.errors import CiError, SegmentError
+from ci_magics.notebook.forms.allowances import Allowances
 from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.fields import button, page, row, show
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
-from ci_magics.notebook.forms.pattern import Form, background, handled
+from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import Surroundings
 from ci_magics.notebook.forms.rule_count import RuleCount
@@ -23,6 +25,7 @@ from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.numbers import counted
+from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
@@ -51,10 +54,11 @@ class SegmentForm(Form):
         super().__init__(workspace)
         self.segment: Segment | None = None
         self._fields = SegmentFields(variables or {})
-        self.fields = self._fields.fields()
+        self._allowances = Allowances()
+        self.fields = {**self._fields.fields(), **self._allowances.fields()}
         self._source: SegmentSource | None = None
         self._insights = InsightsChoice(self.workspace, self._fields, self.say)
-        self._typed = TypedSegment(self.workspace, self._fields, self._insights, self.say)
+        self._typed = TypedSegment(self.workspace, self._fields, self._insights, self._allowances, self.say)
         self._counted = RuleCount(self.workspace, self.remark)
         self.live = Live(self, self._count, moment)
         self._building = True
@@ -71,10 +75,13 @@ class SegmentForm(Form):
 
     @value.setter
     def value(self, choices: Mapping[str, Any]) -> None:
-        rest = {name: value for name, value in choices.items() if name != "rule"}
-        super(SegmentForm, type(self)).value.fset(self, rest)  # type: ignore[attr-defined]  # the property above it
+        allowed = {name: value for name, value in choices.items() if name in self._allowances.fields()}
+        rest = {name: value for name, value in choices.items() if name != "rule" and name not in allowed}
+        put = super(SegmentForm, type(self)).value.fset  # type: ignore[attr-defined]  # the property above it
+        put(self, rest)
         if "rule" in choices:
             self.set_rule(choices["rule"])
+        put(self, allowed)  # last: any other change takes an allowance back
 
     def refresh(self) -> None:
         """Look again which frames and segments there are; a rule that was begun stays."""
@@ -83,6 +90,7 @@ class SegmentForm(Form):
             earlier=bool(self.workspace.segments.names()), instances=self.workspace.insights.names()
         )
         self._source_changed()
+        self._offer_versions()
         if rule is not None:
             self.set_rule(rule.text)
 
@@ -142,8 +150,26 @@ class SegmentForm(Form):
         self.segment = self._typed.save(lambda: self.rule)
         said = f"Segment '{self.segment.name}': {counted(self.segment.rows)} profiles, e-mail in {self.segment.email}."
         self.receipts.add(said, self.segment._repr_html_())
+        self._offer_versions()
         self.say(said, "done")
         return self.segment
+
+    def undo(self) -> SegmentRecord:
+        """Bring back what the named segment was before it was replaced or deleted; see `undo_segment`."""
+        return self._exchanged(undo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
+
+    def redo(self) -> SegmentRecord:
+        """Bring back the version of the named segment that was undone last; see `redo_segment`."""
+        return self._exchanged(redo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
+
+    def _exchanged(self, record: SegmentRecord) -> SegmentRecord:
+        self.segment = None  # the one that was saved here is not the one that is kept now
+        self._offer_versions()
+        return record
+
+    def _show_exchange(self, sentence: str) -> None:
+        self.receipts.add(sentence)
+        self.say(sentence, "done")
 
     @property
     def code(self) -> Code:
@@ -159,15 +185,18 @@ class SegmentForm(Form):
         self.total = self._counted.view
         self.text_view = page("rule-text")
         self.save_button = button("Save segment", "save", self._save_clicked, style="primary")
+        self.undo_button = button("Undo last change", "undo", self._undo_clicked, hint="Bring the version before back")
+        self.redo_button = button("Redo", "redo", self._redo_clicked, hint="Bring back what was undone")
         self.look_up_button = button("Look up segments", "look-up", self._look_up_clicked)
         self._rule_place = row(name="rule-place")
         self._rule_place.children = (self.builder.widget,)
         fields = self._fields
         self.lay_out(
-            fields.name, fields.source, fields.path, fields.instance, fields.there,
+            fields.name, fields.source, fields.path, fields.encoding, fields.instance, fields.there,
             self.look_up_button, fields.email, fields.key, fields.consent, fields.consent_yes,
             self._rule_place, self.total,
-            self.text_view, fields.keep, row(self.save_button, self.code_button),
+            self.text_view, fields.keep, *self._allowances.fields().values(),
+            row(self.save_button, self.undo_button, self.redo_button, self.code_button),
         )  # fmt: skip
 
     def _fresh_builder(self) -> None:
@@ -188,13 +217,17 @@ class SegmentForm(Form):
 
     def _watch(self) -> None:
         self._fields.source.observe(lambda _change: self._source_changed(), names="value")
-        self._fields.path.observe(lambda _change: self._source_changed(), names="value")
+        for each in (self._fields.path, self._fields.encoding):
+            each.observe(lambda _change: self._source_changed(), names="value")
         self._fields.consent.observe(lambda _change: self._consent_changed(), names="value")
         for name in ("name", "email", "key", "consent", "consent_yes", "keep", "instance", "from_insights"):
             self.fields[name].observe(lambda _change: self._changed(), names="value")
+        self._fields.name.observe(lambda _change: self._offer_versions(), names="value")
+        for each in self._allowances.fields().values():
+            each.observe(lambda _change: self.forget_code(), names="value")
 
     def _source_changed(self) -> None:
-        """Start anew with the columns of another source."""
+        """Start again with the columns of another source."""
         self._source = None
         self._building = True
         handled(self, self._open_source)
@@ -222,12 +255,19 @@ class SegmentForm(Form):
         if self._building:
             return
         self.forget_code()
+        self._allowances.reset()
         if not self._refused:
             self.kind = "info"  # a change answers what was wrong before
         self._refused = False
         self._show_rule()
         if self._source is not None or self._fields.source.value == SEGMENTS:
             self.live.ask()
+
+    def _offer_versions(self) -> None:
+        """Show undo and redo where the named segment has such a version."""
+        name = self._fields.name.value.strip()
+        show(self.undo_button, can_undo(self.workspace, name))
+        show(self.redo_button, can_redo(self.workspace, name))
 
     def _show_rule(self) -> None:
         try:
@@ -261,3 +301,11 @@ class SegmentForm(Form):
     def _save_clicked(self) -> None:
         self.say("Making the segment …")
         self.save()
+
+    @callback
+    def _undo_clicked(self) -> None:
+        self.undo()
+
+    @callback
+    def _redo_clicked(self) -> None:
+        self.redo()

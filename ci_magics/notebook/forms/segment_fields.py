@@ -8,10 +8,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.forms.fields import dropdown, entry, offer, show
+from ci_magics.notebook.forms.fields import dropdown, entry, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
 from ci_magics.segmentation.consent.columns import consent_columns
+from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded
 from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.showing.numbers import counted
 
@@ -32,11 +33,14 @@ class SegmentFields:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self.variables = variables
-        self._opened: tuple[Any, SegmentSource] | None = None
+        self._opened: tuple[Any, str | None, SegmentSource] | None = None
         self.name = entry("Name", "name", hint="for example Big spenders")
         self.source = dropdown("Source", [], "source")
         self.path = entry("Files", "path", hint="customers.parquet, or customers-*.csv")
         self.path.continuous_update = False
+        self.encoding = suggesting("Encoding", "encoding", hint="found by reading the files; for example cp1252")
+        self.encoding.options = ("utf-8", *USUAL_ENCODINGS)
+        self.encoding.continuous_update = False
         self.instance = dropdown("Instance", [], "instance")
         self.there = dropdown("Segment there", [], "there")
         self.email = dropdown("E-mail column", [], "email")
@@ -52,6 +56,7 @@ class SegmentFields:
             "name": self.name,
             "source": self.source,
             "path": self.path,
+            "encoding": self.encoding,
             "instance": self.instance,
             "from_insights": self.there,
             "email": self.email,
@@ -82,9 +87,10 @@ class SegmentFields:
         frame = self.frame()
         if frame is None:
             return None
-        if self._opened is None or self._opened[0] is not frame:
-            self._opened = (frame, SegmentSource(frame))
-        return self._opened[1]
+        encoding = self._encoding()
+        if self._opened is None or self._opened[0] is not frame or self._opened[1] != encoding:
+            self._opened = (frame, encoding, SegmentSource(frame if encoding is None else Encoded(frame, encoding)))
+        return self._opened[2]
 
     def frame(self) -> Any:
         """Return what the segment is made of, None for earlier segments alone.
@@ -108,9 +114,14 @@ class SegmentFields:
         opened = self._opened[0] if self._opened else None
         return opened if isinstance(opened, str) and opened == path else path
 
+    def _encoding(self) -> str | None:
+        """Return the encoding that is chosen for files."""
+        return (self.encoding.value.strip() or None) if self.source.value == FILES else None
+
     def source_changed(self, source: SegmentSource | None) -> None:
         """Offer the columns of a source, and how a segment of it can be kept."""
-        show(self.path, self.source.value == FILES)
+        for each in (self.path, self.encoding):
+            show(each, self.source.value == FILES)
         for each in (self.instance, self.there):
             show(each, self.source.value == INSIGHTS)
         columns = source.columns if source else []
@@ -152,6 +163,7 @@ class SegmentFields:
             "key": self.key.value or None,
             "consent": self.consent.value or None if self.source.value not in (SEGMENTS, INSIGHTS) else None,
             "consent_yes": list(self.consent_yes.value),
+            "encoding": self._encoding(),
             "static": self.keep.value == "static" and self.source.value in (FILES, SEGMENTS),
         }
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.activation.connections.account_check import verified
+from ci_magics.activation.connections.account_check import SignedInUser, checked, signed_in_user
 from ci_magics.activation.connections.developer_token import forget_developer_token, holding
 from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.activation.connections.signing_in import forget_sign_in
@@ -38,6 +38,9 @@ class TypedConnection:
         self._workspace = workspace
         self._fields = fields
         self._show = show
+        self._signed_in: SignedInUser | None = None
+        #: Whether the account of what was saved last is known to exist.
+        self.account_is_known = False
 
     def look_up(self, given: dict[str, Any]) -> Connection:
         """Look up the account, without saving anything.
@@ -49,27 +52,39 @@ class TypedConnection:
         """
         if not (given["customer_id"] and given["account_id"]):
             raise ArgumentError("Both ids are needed.", "Paste the address bar, or type them.", code="no_ids")
-        chosen = self._fields.chosen
-        typed = {**given, "tenant": given["tenant"] or ""}
+        return checked(self._workspace, self._typed(given), self.sign_in(given))
+
+    def sign_in(self, given: dict[str, Any]) -> SignedInUser:
+        """Sign in, and offer the accounts that the person may use; nothing is saved."""
+        typed = self._typed(given)
         token = self._fields.developer_token()
-        if chosen is not None:
-            with holding(chosen, token):
-                return verified(self._workspace, replace(chosen, **typed), self._show)
-        draft = Connection(
-            id=f"draft-{uuid.uuid4()}", name=self._fields.name.value.strip() or "new", account_name="",
-            shared_with=("administrator",), created_by=self._workspace.user, created_at=present(), **typed,
-        )  # fmt: skip
         try:
-            with holding(draft, token):
-                return verified(self._workspace, draft, self._show)
+            with holding(typed, token):
+                self._signed_in = signed_in_user(self._workspace, typed, self._show)
         finally:
-            forget_sign_in(self._workspace, draft.id)
-            if token:
-                forget_developer_token(draft)
+            if self._fields.chosen is None:
+                forget_sign_in(self._workspace, typed.id)
+                if token:
+                    forget_developer_token(typed)
+        self._fields.offer_accounts(self._signed_in.accounts)
+        return self._signed_in
+
+    def forget_accounts(self) -> None:
+        """Offer no accounts any more: another way to sign in may lead to others."""
+        self._signed_in = None
+        self._fields.offer_accounts({})
 
     def save(self) -> Connection:
-        """Make the connection, or change the one that is chosen."""
+        """Make the connection, or change the one that is chosen.
+
+        Raises
+        ------
+        ConnectionSetupError
+            The person may not use the account, as far as that can be told without asking anybody to sign in.
+        """
+        self._name()
         earlier = self._fields.chosen
+        self.account_is_known = self._fields.agree.value or self._knows_account(self._fields.arguments())
         if earlier is None:
             saved = self._make()
         else:
@@ -77,6 +92,38 @@ class TypedConnection:
                 saved = self._change(earlier)
         self._fields.token.forget()
         return saved
+
+    def _knows_account(self, given: dict[str, Any]) -> bool:
+        """Require an account that exists where nobody has to sign in for it; tell whether that could be told."""
+        if not (given["customer_id"] and given["account_id"]):
+            return False
+        if given["environment"] == "emulator" and given["flow"] is None:
+            self.look_up(given)
+        elif self._signed_in is not None:
+            checked(self._workspace, self._typed(given), self._signed_in)
+        else:
+            return False
+        return True
+
+    def _typed(self, given: dict[str, Any]) -> Connection:
+        """Return what is typed: the chosen connection changed, or one that is not kept."""
+        chosen = self._fields.chosen
+        if chosen is not None:
+            return replace(chosen, **{**given, "tenant": given["tenant"] or ""})
+        return Connection(
+            id=f"draft-{uuid.uuid4()}",
+            name=self._fields.name.value.strip() or "new",
+            environment=given["environment"],
+            customer_id=given["customer_id"] or "",
+            account_id=given["account_id"] or "",
+            account_name="",
+            shared_with=("administrator",),
+            flow=given["flow"],
+            client_id=given["client_id"],
+            tenant=given["tenant"] or "",
+            created_by=self._workspace.user,
+            created_at=present(),
+        )
 
     def code(self) -> Code:
         """Return the connection as a magic and as a Python call."""

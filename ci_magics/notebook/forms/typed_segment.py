@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.notebook.forms.allowances import Allowances
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
@@ -26,16 +27,24 @@ class TypedSegment:
         Those of the form.
     insights
         What is chosen of Customer Insights.
+    allowances
+        Which guards are set aside.
     show
         Called with each sentence that the person must see.
     """
 
     def __init__(
-        self, workspace: Workspace, fields: SegmentFields, insights: InsightsChoice, show: Callable[[str], None]
+        self,
+        workspace: Workspace,
+        fields: SegmentFields,
+        insights: InsightsChoice,
+        allowances: Allowances,
+        show: Callable[[str], None],
     ) -> None:
         self._workspace = workspace
         self._fields = fields
         self._insights = insights
+        self._allowances = allowances
         self._show = show
 
     def save(self, rule: Callable[[], Rule | None]) -> Segment:
@@ -50,13 +59,18 @@ class TypedSegment:
         ------
         ArgumentError
             The name or the source is missing.
+        SegmentError
+            The source or the rule cannot be used, or a guard stopped it; then the form offers to set that one aside.
         """
-        name, chosen, arguments = self._name(), rule(), self._fields.arguments()
-        return ci.segment(name, self._frame(), rule=chosen, **arguments, workspace=self._workspace, show=self._show)
+        name, chosen, arguments = self.name(), rule(), self._arguments()
+        try:
+            return ci.segment(name, self._frame(), rule=chosen, **arguments, workspace=self._workspace, show=self._show)
+        except SegmentError as error:
+            raise self._allowances.offered(error) from None
 
     def code(self, rule: Callable[[], Rule | None]) -> Code:
         """Return the segment as a magic and as a Python call; see `save`."""
-        name, chosen, arguments = self._name(), rule(), self._fields.arguments()
+        name, chosen, arguments = self.name(), rule(), self._arguments()
         source = self._fields.source.value
         if source == INSIGHTS:
             return self._insights.code(name)
@@ -69,10 +83,20 @@ class TypedSegment:
             before + python_call("ci.segment", [name, *word], given),
         )
 
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Return the name that is typed.
+
+        Raises
+        ------
+        ArgumentError
+            There is none.
+        """
         if not self._fields.name.value.strip():
             raise ArgumentError("The segment has no name yet.", "Type one in the field Name.", code="no_name")
         return str(self._fields.name.value.strip())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {**self._fields.arguments(), **self._allowances.arguments()}
 
     def _frame(self) -> Any:
         if self._fields.source.value == INSIGHTS:

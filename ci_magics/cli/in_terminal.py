@@ -1,0 +1,32 @@
+"""Sentences name magics; a person in a terminal needs the command that does the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ci_magics.notebook.segment_verbs import VERBS
+
+_NAME = r"""(?P<name>(?:"[^"]*"|'[^']*'|[^\s"'])+)"""
+_VERB = "|".join(re.escape(each.name) for each in VERBS)
+_SEGMENT = re.compile(rf"%ci_segment {_NAME} (?={_VERB})")
+_SAME = re.compile(r"%ci_(?P<command>exports|status|doctor)\b")
+_QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
+
+
+def in_terminal(said: Any) -> Any:
+    """Return a text, or a document with every text in it, with commands in place of the magics that do the same."""
+    if isinstance(said, str):
+        said = _SEGMENT.sub(lambda found: f"ci-magics segments {_in_shell(found['name'])} ", said)
+        said = said.replace("%ci_segment --list", "ci-magics segments")
+        return _SAME.sub(lambda found: f"ci-magics {found['command']}", said)
+    if isinstance(said, Mapping):
+        return {name: in_terminal(each) for name, each in said.items()}
+    return [in_terminal(each) for each in said] if isinstance(said, list | tuple) else said
+
+
+def _in_shell(name: str) -> str:
+    """Return a name that is written as a magic reads it, as a shell does."""
+    return shlex.quote(_QUOTED.sub(lambda found: found[1] or found[2] or "", name))

@@ -1,0 +1,60 @@
+"""Commands that take the words of a magic: its parser reads them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ci_magics.cli.command import DONE, USAGE, Commands, answer, say
+from ci_magics.errors import ArgumentError
+from ci_magics.notebook.arguments import Arguments, Command, Option, parse_words
+from ci_magics.notebook.words import Word
+
+Work = Callable[[argparse.Namespace, Arguments], int]
+
+
+def as_command(magic: Command, name: str) -> Command:
+    """Return what a command takes that takes the words of a magic, and ``--json``."""
+    return replace(
+        magic,
+        name=name,
+        example=magic.example.replace(magic.name, name),
+        options=(*magic.options, Option("--json", "answer with one JSON document")),
+    )
+
+
+def add_words(commands: Commands, command: Command, help: str, work: Work) -> None:  # noqa: A002 - argparse's word
+    """Add a command. Its words are read by the parser of the magic, so argparse takes them all as they are."""
+    name = command.name.removeprefix("ci-magics ")
+    added = commands.add_parser(name, help=help, prefix_chars="\0", add_help=False)
+    added.add_argument("words", nargs="*")
+    added.set_defaults(work=lambda options: _read(options, command, work))
+
+
+def _read(options: argparse.Namespace, command: Command, work: Work) -> int:
+    options.json = "--json" in options.words
+    try:
+        arguments = parse_words(command, [_word(text) for text in options.words], {})
+        if arguments.wants_help:
+            sys.stdout.write(f"{command.help()}\n")
+            return DONE
+        return work(options, arguments)
+    except ArgumentError as error:
+        if options.json:
+            answer(options, error.document(), "")
+        say(str(error))
+        return USAGE
+
+
+def rows_of(result: Any) -> list[dict[str, Any]]:
+    """Return a table as documents, one for each row."""
+    rows = result.to_frame().astype(object)
+    return list(rows.where(rows.notna(), None).to_dict("records"))
+
+
+def _word(text: str) -> Word:
+    """Return a word of the command line, in which nothing stands for a variable."""
+    return Word(text, quoted=not text.startswith("-"), held=True)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+import ci_magics as ci
+from ci_magics.cli import main
+from ci_magics.cli.in_terminal import in_terminal
+from ci_magics.notebook.segment_verbs import VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ci_magics.workspace.store import Workspace
+
+NAME = "Big $penders"
+
+
+@pytest.fixture(autouse=True)
+def people(workspace: Workspace, tmp_path: Path) -> Path:
+    """A file of forty people, of whom a segment takes all."""
+    assert workspace
+    path = tmp_path / "people.csv"
+    written(path, 40)
+    ci.segment(NAME, str(path), where="Spend >= 0")
+    return path
+
+
+def written(path: Path, count: int) -> None:
+    emails = [f"p{number}@contoso.com" for number in range(count)]
+    pd.DataFrame({"Id": range(count), "EMail": emails, "Spend": 5}).to_csv(path, index=False)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
+    """Return what a command answers with --json, after its exit status."""
+    assert main(["segments", *arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("left", "allowance"), [(0, "--allow-empty"), (3, "--allow-shrink")])
+def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
+    people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str], left: int, allowance: str
+) -> None:
+    written(people, left)
+    assert main(["refresh"]) == 1
+    told = capsys.readouterr().out
+    assert "%ci_segment" not in told
+    command = f"ci-magics segments '{NAME}' --refresh {allowance}"
+    assert command in " ".join(told.split())
+    assert workspace.segments[NAME].rows == 40
+    assert main(["refresh", "--json"]) == 1
+    assert command in json.loads(capsys.readouterr().out)["segments"][0]["reason"]
+    assert main(shlex.split(command)[1:]) == 0
+    assert workspace.segments[NAME].rows == left
+    assert main(["refresh"]) == 0
+
+
+def test_a_change_is_undone_and_redone(people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, NAME, "--undo", status=1)["code"] == "no_version"
+    written(people, 30)
+    assert said(capsys, NAME, "--refresh")["rows"] == 30
+    assert [each["state"] for each in said(capsys, NAME, "--versions")] == ["current", "refreshed"]
+    assert main(["segments", NAME, "--undo"]) == 0
+    assert f"Go back: ci-magics segments '{NAME}' --redo" in capsys.readouterr().err
+    assert workspace.segments[NAME].rows == 40
+    assert said(capsys, NAME, "--redo")[0]["profiles"] == 30
+    assert main(["segments", NAME, "--delete"]) == 0
+    assert f"ci-magics segments '{NAME}' --undo" in capsys.readouterr().err
+    assert said(capsys) == []
+    assert said(capsys, NAME, "--undo")[0]["profiles"] == 30
+
+
+def test_segments_are_listed_and_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [each["name"] for each in said(capsys)] == [NAME]
+    assert main(["segments"]) == 0
+    assert NAME in capsys.readouterr().out
+    assert said(capsys, NAME, "--rename", "All")[0]["name"] == "All"
+    assert [each["name"] for each in said(capsys, "All", "--duplicate", "Copy")] == ["All", "Copy"]
+    assert said(capsys, "Copy", "--tag", "old", "--tag", "test")[0]["tags"] == ["old", "test"]
+    assert said(capsys, "Copy", "--deactivate")[0]["state"] == "inactive"
+    assert said(capsys, "All", "--usage")["exports"] == []
+    assert said(capsys, "All", "--history")
+    assert said(capsys, "All", "--download", str(tmp_path / "keys.csv"))["file"] == str(tmp_path / "keys.csv")
+    assert main(["segments", "--help"]) == 0
+    assert "ci-magics segments [NAME]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--undo",), ("X", "--undo", "--redo"), ("X", "--nonsense"), ("X", "--allow-empty"), ("X", "frame", "--undo")],
+)
+def test_what_is_not_understood_is_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, *arguments, status=2)["code"]
+
+
+def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+    as_user("ann")
+    assert said(capsys)
+    for verb in ("--undo", "--redo", "--refresh", "--delete"):
+        assert said(capsys, NAME, verb, status=1)["code"] == "role_too_low"
+
+
+@pytest.mark.parametrize("verb", [each.name for each in VERBS])
+@pytest.mark.parametrize(
+    ("magic", "shell"), [("All", "All"), ('"Big spenders"', "'Big spenders'"), ("'\"x\" y'", "'\"x\" y'")]
+)
+def test_every_verb_is_named_as_the_terminal_has_it(verb: str, magic: str, shell: str) -> None:
+    sentence = f"Go back: %ci_segment {magic} {verb}."
+    assert in_terminal(sentence) == f"Go back: ci-magics segments {shell} {verb}."
+    assert in_terminal({"reasons": [sentence]}) == {"reasons": [in_terminal(sentence)]}
+
+
+def test_what_only_a_notebook_does_stays() -> None:
+    for magic in ("%ci_segment NAME FRAME --where", "%ci_export All --to X", "%ci_connect X --sign-in"):
+        assert in_terminal(magic) == magic
+    assert (
+        in_terminal("See %ci_exports show Weekly, %ci_status.")
+        == "See ci-magics exports show Weekly, ci-magics status."
+    )
