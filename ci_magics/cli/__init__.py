@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import traceback
+from pathlib import Path
 
 from ci_magics.cli import (
     audit,
@@ -19,8 +21,9 @@ from ci_magics.cli import (
     segments,
     status,
 )
-from ci_magics.cli.command import FAILED, answer, say
+from ci_magics.cli.command import DONE, FAILED, PARTLY, answer, say
 from ci_magics.errors import CiError
+from ci_magics.showing.output import adapt_streams, unwritten
 
 COMMANDS = (
     notebook,
@@ -47,14 +50,36 @@ def main(arguments: list[str] | None = None) -> int:
     int
         The exit status: 0 when it is done, 1 when it failed, 2 when it was not understood, 3 when a part was refused.
     """
+    adapt_streams()
+    unwritten.clear()
     options = _parser().parse_args(arguments)
     try:
-        return int(options.work(options))
+        status = int(options.work(options))
     except CiError as error:
-        if getattr(options, "json", False):
-            answer(options, error.document(), "")
-        say(str(error))
-        return FAILED
+        return _failed(options, error)
+    except Exception as error:  # noqa: BLE001 - the words of another library may quote data, so that none are shown
+        return _failed(options, _unexpected(error))
+    if status == DONE and "stdout" in unwritten:
+        say("The work is done, but what it says could not be written to the end: is the disk full?")
+        return PARTLY
+    return status
+
+
+def _failed(options: argparse.Namespace, error: CiError) -> int:
+    if getattr(options, "json", False):
+        answer(options, error.document(), "")
+    say(str(error))
+    return FAILED
+
+
+def _unexpected(error: Exception) -> CiError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"line {last.lineno} of {Path(last.filename).name}"
+    return CiError(
+        f"The command failed unexpectedly ({type(error).__name__} in {where}).",
+        "Please report this as a bug of ci-magics, with what you typed.",
+        code="unexpected",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

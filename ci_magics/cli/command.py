@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.cli.in_terminal import in_terminal
+from ci_magics.errors import ArgumentError
+from ci_magics.showing.output import write
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
@@ -28,9 +31,34 @@ def add_command(commands: Commands, name: str, help: str) -> argparse.ArgumentPa
 def answer(options: argparse.Namespace, document: Any, text: str) -> None:
     """Print what a command has to say: the document with ``--json``, else the text."""
     said = json.dumps(in_terminal(document), indent=2, default=str) if options.json else in_terminal(text)
-    sys.stdout.write(f"{said}\n")
+    write(f"{said}\n")
 
 
 def say(sentence: str) -> None:
-    """Tell something beside the answer."""
-    sys.stderr.write(f"{in_terminal(sentence)}\n")
+    """Tell what happens meanwhile, beside the answer."""
+    write(f"{in_terminal(sentence)}\n", "stderr")
+
+
+def typed(question: str) -> str:
+    """Return what somebody types without showing it, or the first line of standard input.
+
+    Raises
+    ------
+    ArgumentError
+        There is nothing to read, or it is no text.
+    """
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            return getpass.getpass(f"{question}: ").strip()
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+    except UnicodeDecodeError:
+        raise ArgumentError(
+            "Standard input is not text in the encoding of this terminal.",
+            "Set PYTHONIOENCODING to its encoding, for example to latin-1.",
+            code="not_text",
+        ) from None
+    except (EOFError, ValueError, OSError):
+        line = ""
+    if not line.strip():
+        raise ArgumentError("Nothing was typed.", f"Type it, or pipe it in: {question}.", code="nothing_typed")
+    return line.strip()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 
-from ci_magics.cli.command import DONE, PARTLY, Commands, add_command, answer, say
+from ci_magics.cli.command import DONE, PARTLY, Commands, add_command, answer, say, typed
 
 
 def add(commands: Commands) -> None:
@@ -27,15 +25,8 @@ def _forget(options: argparse.Namespace) -> int:
         key=options.key,
         key_column=options.key_column,
         sha256=options.hash,
-        address=_asked() if options.address else None,
+        address=typed("E-mail address (not shown)") if options.address else None,
         show=say,
     )
     answer(options, forgotten.document(), repr(forgotten))
     return DONE if forgotten.erased else PARTLY
-
-
-def _asked() -> str:
-    """Return the address without showing it, and without it being an argument."""
-    if sys.stdin.isatty():
-        return getpass.getpass("E-mail address (not shown): ")
-    return sys.stdin.readline().strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from ci_magics.cli.command import DONE, USAGE, Commands, answer, say
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command, Option, parse_words
 from ci_magics.notebook.words import Word
+from ci_magics.showing.output import write
 
 Work = Callable[[argparse.Namespace, Arguments], int]
 
@@ -39,7 +39,7 @@ def _read(options: argparse.Namespace, command: Command, work: Work) -> int:
     try:
         arguments = parse_words(command, [_word(text) for text in options.words], {})
         if arguments.wants_help:
-            sys.stdout.write(f"{command.help()}\n")
+            write(f"{command.help()}\n")
             return DONE
         return work(options, arguments)
     except ArgumentError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from ci_magics.cli.command import DONE, Commands
+from ci_magics.showing.output import write
 
 
 def add(commands: Commands) -> None:
@@ -22,7 +22,7 @@ def _execute(options: argparse.Namespace) -> int:
     from ci_magics.activation.refreshing.notebook_execution import execute_notebook
 
     notebook, error = execute_notebook(options.file)
-    sys.stdout.write(_told(notebook))
+    write(_told(notebook))
     if error is not None:
         raise error
     return DONE

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 from typing import TYPE_CHECKING
 
-from ci_magics.cli.command import DONE, FAILED, Commands, add_command, answer
+from ci_magics.cli.command import DONE, FAILED, Commands, add_command, answer, typed
 from ci_magics.errors import CiError
 
 if TYPE_CHECKING:
@@ -68,13 +66,8 @@ def _keep(name: str) -> None:
     from ci_magics.activation.connections.keyring_secrets import remember
     from ci_magics.activation.notifying.delivering import SECRETS
 
-    value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline()
-    if not value.strip() or not remember(name, value.strip()):
-        raise CiError(
-            f"{name} was not kept.",
-            f"This machine may have no keyring: set {SECRETS[name]} instead.",
-            code="no_keyring",
-        )
+    if reason := remember(name, typed(name)):
+        raise CiError(f"{reason}, so {name} is not kept.", f"Set {SECRETS[name]} instead.", code="no_keyring")
 
 
 def _tested() -> list[str]:

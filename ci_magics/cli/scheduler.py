@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from ci_magics.cli.command import DONE, Commands, add_command
 from ci_magics.cli.in_terminal import in_terminal
+from ci_magics.showing.output import write
 
 
 def add(commands: Commands) -> None:
@@ -24,8 +24,7 @@ def _scheduler(options: argparse.Namespace) -> int:
 
 
 def _say(sentence: str) -> None:
-    sys.stdout.write(f"{in_terminal(sentence)}\n")
-    sys.stdout.flush()
+    write(f"{in_terminal(sentence)}\n")
 
 
 def _say_json(sentence: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import msal
@@ -107,29 +106,6 @@ def open_application(
             http_client=EntraSession(endpoints),
             token_cache=cache,
         )
-
-
-def open_cache(path: Path, on_notice: Callable[[str], None]) -> msal.TokenCache:
-    """Open a token cache on disk, encrypted where the platform can.
-
-    Parameters
-    ----------
-    path
-        The cache file; its folder must exist and be private.
-    on_notice
-        Called with a sentence when a new cache can only be a plain file (mode 0600).
-    """
-    import msal_extensions
-
-    try:
-        persistence = msal_extensions.build_encrypted_persistence(str(path))
-    except Exception:  # noqa: BLE001 - whatever the platform lacks, a private file is the documented fallback
-        if not path.exists():
-            on_notice(
-                f"This machine offers no encryption for tokens: they are kept in {path.name}, readable by you only."
-            )
-        persistence = msal_extensions.FilePersistence(str(path))
-    return msal_extensions.PersistedTokenCache(persistence)
 
 
 @dataclass(frozen=True)

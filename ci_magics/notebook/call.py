@@ -12,6 +12,7 @@ from ci_magics.notebook.arguments import Arguments, Command
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, segment_named
 from ci_magics.notebook.words import Word
+from ci_magics.showing.output import write
 
 
 class Settings(Protocol):
@@ -44,7 +45,7 @@ class Call:
     def say(self, sentence: str) -> None:
         """Tell the person something beside the result."""
         if not self.quiet:
-            print(sentence)  # noqa: T201 - a magic speaks by printing
+            write(f"{sentence}\n")
 
     def progress(self) -> ProgressLine:
         """Return the line that shows how far a run is, where somebody is looking and wants it."""

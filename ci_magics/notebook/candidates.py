@@ -133,11 +133,11 @@ def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
 def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
     """Return the files and folders that begin so."""
     head, slash, tail = place.text.rpartition("/")
-    folder = Path(f"{head}{slash}").expanduser() if head or slash else Path()
     try:
+        folder = Path(f"{head}{slash}").expanduser() if head or slash else Path()
         entries = sorted(folder.iterdir())
-    except OSError:
-        return  # there is no such folder, or nobody may look into it
+    except (OSError, RuntimeError):
+        return  # there is no such folder, nobody may look into it, or nobody knows where the home folder is
     hidden = tail.startswith(".")
     yield Candidates(
         "file",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from ci_magics.showing.output import write
 
 if TYPE_CHECKING:
     from ci_magics.activation.progress import Progress
@@ -94,14 +95,12 @@ class _TerminalLine:
         self._width = 0
 
     def __call__(self, line: str) -> None:
-        sys.stdout.write(f"\r{line:<{self._width}}")
-        sys.stdout.flush()
+        write(f"\r{line:<{self._width}}")
         self._width = len(line)
 
     def end(self) -> None:
         """Go on below the line."""
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+        write("\n")
 
 
 def progress_text(progress: Progress, elapsed: float, *, ended: bool = False) -> str:

@@ -15,6 +15,7 @@ from ci_magics.notebook.completion import add_matcher, remove_matcher
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
+from ci_magics.showing.output import adapt_streams, write
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -84,7 +85,7 @@ class CiMagics(Magics):
         try:
             arguments = parse(magic.command, line, variables)
             if arguments.wants_help:
-                print(magic.command.help())  # noqa: T201 - help is output
+                write(f"{magic.command.help()}\n")
                 return None
             result = magic.work(Call(arguments, variables, self, cell))
         except CiError as error:
@@ -112,6 +113,7 @@ def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics; a second time changes nothing."""
+    adapt_streams()  # those of a terminal: a kernel's take every character
     if CiMagics.__name__ not in shell.magics_manager.registry:
         magics = CiMagics(shell)
         shell.register_magics(magics)

@@ -121,9 +121,12 @@ class StoredNames:
 
     def look_again(self, _result: object = None) -> None:
         """Look into the workspace in the background, where Tab cannot: before it is ready, and on a server."""
-        place = _Place.now()
-        if place.file is not None and self._warm.is_set():
-            return
+        try:
+            place = _Place.now()
+            if place.file is not None and self._warm.is_set():
+                return
+        except CiError:
+            return  # there is no telling where the workspace is, which the next magic will say
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="ci-magics names", daemon=True)
             self._thread.start()

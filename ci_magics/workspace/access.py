@@ -83,8 +83,13 @@ class Verb(Enum):
 
 
 def who_am_i() -> str:
-    """Return who works here: the JupyterHub user, else the operating system's."""
-    return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    """Return who works here: the JupyterHub user, else the operating system's, by number where it has no name."""
+    if named := os.environ.get("JUPYTERHUB_USER"):
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user id that has no account
+        return f"uid-{os.getuid()}"
 
 
 def role_of(workspace: Workspace, user: str | None = None) -> Role:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
 from sqlalchemy import Engine
 
 from ci_magics.workspace.contents import DatabaseContents, FolderContents
 from ci_magics.workspace.files import Files, PrivateFiles
+from ci_magics.workspace.location import data_folder, in_home
 from ci_magics.workspace.team_files import TeamFiles
 
 #: The folder that all kernels of a team share; without it the files are in the database.
@@ -34,16 +34,15 @@ def open_files(engine: Engine, folder: Path, names: tuple[str, ...]) -> Iterator
         yield from (PrivateFiles(folder / name) for name in names)
         return
     store = os.environ.get(STORE)
-    contents = FolderContents(engine, Path(store).expanduser().absolute()) if store else DatabaseContents(engine)
+    contents = FolderContents(engine, in_home(Path(store)).absolute()) if store else DatabaseContents(engine)
     yield from (TeamFiles(engine, name, contents) for name in names)
 
 
 def folder_beside(engine: Engine) -> Path:
     """Return the folder for what is not in a database: beside a SQLite file, else that of this user."""
-    database = engine.url.database or ""
-    if engine.dialect.name == "sqlite" and database and not database.startswith((":memory:", "file:")):
-        return Path(database).absolute().with_suffix(".files")
-    return platformdirs.user_data_path("ci-magics")
+    if _is_beside(engine):
+        return Path(engine.url.database or "").absolute().with_suffix(".files")
+    return data_folder()
 
 
 def emulator_folder(engine: Engine, folder: Path) -> Path:
@@ -60,8 +59,14 @@ def emulator_folder(engine: Engine, folder: Path) -> Path:
     folder
         Where its private files are.
     """
-    if folder_beside(engine) != platformdirs.user_data_path("ci-magics"):
+    if _is_beside(engine):
         return folder / "emulator"
     in_memory = f"#{os.getpid()}" if engine.dialect.name == "sqlite" else ""
     place = engine.url.set(drivername=engine.dialect.name, password=None).render_as_string() + in_memory
     return folder / "emulators" / hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+def _is_beside(engine: Engine) -> bool:
+    """Tell whether the database is a file, which the private files are kept beside."""
+    database = engine.url.database or ""
+    return engine.dialect.name == "sqlite" and database != "" and not database.startswith((":memory:", "file:"))

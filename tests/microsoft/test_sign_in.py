@@ -16,6 +16,7 @@ import requests
 from ci_magics.errors import SignInError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
+from ci_magics.microsoft.token_cache import open_cache
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -168,7 +169,7 @@ def test_a_new_refresh_token_is_saved_before_the_access_token_is_given(
     monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
     path = tmp_path / "cache.bin"
     notices: list[str] = []
-    app = application(endpoints, signin.open_cache(path, notices.append))
+    app = application(endpoints, open_cache(path, notices.append))
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     before = saved(path)
     access = tokens.renew()
@@ -194,9 +195,9 @@ def test_another_process_finds_who_signed_in(
 ) -> None:
     monkeypatch.setattr("msal_extensions.build_encrypted_persistence", unavailable)
     path = tmp_path / "cache.bin"
-    first = application(endpoints, signin.open_cache(path, print))
+    first = application(endpoints, open_cache(path, print))
     signin.sign_in_by_refresh_token(first, endpoints.scope, emulator.refresh_token)
-    second = application(endpoints, signin.open_cache(path, print))
+    second = application(endpoints, open_cache(path, print))
     (person,) = signin.signed_in(second)
     known = signin.tokens_of(second, endpoints.scope, person.home_account_id)
     assert known is not None

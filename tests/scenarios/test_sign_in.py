@@ -13,6 +13,7 @@ import ci_magics as ci
 from ci_magics.errors import ServiceError, SignInError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import endpoints_of
+from ci_magics.microsoft.token_cache import open_cache
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -79,7 +80,7 @@ def test_17_a_new_refresh_token_is_kept_in_place_of_the_old(emulator: RunningEmu
     endpoints = endpoints_of("emulator", emulator.base_url)
     path = tmp_path / "tokens.bin"
     app = signin.open_application(
-        endpoints, client_id=signin.EMULATOR_CLIENT_ID, cache=signin.open_cache(path, lambda _notice: None)
+        endpoints, client_id=signin.EMULATOR_CLIENT_ID, cache=open_cache(path, lambda _notice: None)
     )
     tokens = signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     kept = [path.read_text("utf-8")]

@@ -36,8 +36,8 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
             code="no_developer_token",
         )
     typed = getpass.getpass("Developer token of Microsoft Advertising: ").strip()
-    if not remember(connection.id, typed):
-        show(f"This machine has no keyring, so the developer token is not kept: set {VARIABLE} to be asked no more.")
+    if reason := remember(connection.id, typed):
+        show(f"{reason}, so the developer token is not kept: set {VARIABLE} to be asked no more.")
     return typed
 
 
@@ -50,16 +50,14 @@ def holding(connection: Connection, token: str | None) -> Iterator[None]:
     Raises
     ------
     SignInError
-        This machine has no keyring.
+        The keyring does not keep it.
     """
     if not token:
         yield
         return
     before = remembered(connection.id)
-    if not remember(connection.id, token):
-        raise SignInError(
-            "This machine has no keyring, so the developer token cannot be kept.", f"Set {VARIABLE}.", code="no_keyring"
-        )
+    if reason := remember(connection.id, token):
+        raise SignInError(f"{reason}, so the developer token is not kept.", f"Set {VARIABLE}.", code="no_keyring")
     try:
         yield
     except BaseException:  # also when somebody stops it
@@ -69,6 +67,7 @@ def holding(connection: Connection, token: str | None) -> Iterator[None]:
         raise
 
 
-def forget_developer_token(connection: Connection) -> None:
+def forget_developer_token(connection: Connection, show: Callable[[str], None]) -> None:
     """Take the developer token of a connection out of the keyring, if it is there."""
-    forget_secret(connection.id)
+    if reason := forget_secret(connection.id):
+        show(f"{reason}: it may still hold the developer token of '{connection.name}'.")

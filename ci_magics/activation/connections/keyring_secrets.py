@@ -1,39 +1,121 @@
-"""Secrets that the system's keyring keeps, where the machine has one."""
+"""Secrets that the system's keyring keeps, where the machine has one.
+
+A keyring is another program: it may be missing, locked, broken, or never answer. None of that stops the work.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ci_magics.clock import SystemClock
+
+T = TypeVar("T")
+
 _SERVICE = "ci-magics"
+_SECONDS = 30.0  # enough to type the password of a keyring that asks to be unlocked
+_SILENCE = 300.0  # seconds for which one that did not answer is not asked again
+_NO_ANSWER = f"The system's keyring did not answer within {_SECONDS:.0f} seconds"
+_NONE = "This machine has no keyring"
+_LOCKED = "The system's keyring is locked"
+
+_asked_again_at = 0.0
+
+
+class _NotAnsweredError(Exception):
+    """The keyring did not do what it was asked; the text says why."""
 
 
 def remembered(name: str) -> str | None:
-    """Return a secret, or None where it is not kept."""
-    import keyring
-    from keyring.errors import KeyringError
-
+    """Return a secret, or None where it is not kept or the keyring does not give it."""
     try:
-        return keyring.get_password(_SERVICE, name)
-    except KeyringError:
-        return None  # this machine keeps no secrets: the person is asked
+        return _answered(_operation("get_password", name))
+    except _NotAnsweredError:
+        return None
 
 
-def remember(name: str, secret: str) -> bool:
-    """Keep a secret; tells whether that was possible."""
-    import keyring
-    from keyring.errors import KeyringError
+def remember(name: str, secret: str) -> str | None:
+    """Keep a secret.
 
+    Returns
+    -------
+    str or None
+        Why it is not kept, as the beginning of a sentence; None where it is: it was read back.
+    """
     try:
-        keyring.set_password(_SERVICE, name, secret)
-    except KeyringError:
-        return False  # this machine keeps no secrets: the person is asked again next time
-    return True
+        _answered(_operation("set_password", name, secret))
+        kept = _answered(_operation("get_password", name))
+    except _NotAnsweredError as error:
+        return str(error)
+    return None if kept == secret else f"{_NONE} that keeps anything"
 
 
-def forget_secret(name: str) -> None:
-    """Take a secret out again, if it is there."""
-    import keyring
-    from keyring.errors import KeyringError
+def forget_secret(name: str) -> str | None:
+    """Take a secret out again, if it is there.
 
+    Returns
+    -------
+    str or None
+        Why it may still be there, as the beginning of a sentence; None where it is not.
+    """
     try:
-        keyring.delete_password(_SERVICE, name)
-    except KeyringError:
-        return  # it was not kept, or nothing is kept on this machine
+        if _answered(_operation("get_password", name)) is None:
+            return None
+        _answered(_operation("delete_password", name))
+    except _NotAnsweredError as error:
+        return None if str(error) == _NONE else str(error)
+    return None
+
+
+def _operation(method: str, *arguments: str) -> Callable[[], str | None]:
+    def work() -> str | None:
+        import keyring  # here, as it may fail where the configuration names a backend that is not installed
+
+        found = getattr(keyring, method)(_SERVICE, *arguments)
+        return found if isinstance(found, str) else None
+
+    return work
+
+
+def _answered(work: Callable[[], str | None]) -> str | None:
+    """Return what the keyring answers, in time.
+
+    Raises
+    ------
+    _NotAnsweredError
+        It did not, or it failed; no word of its own is repeated, as it may quote the secret.
+    """
+    global _asked_again_at
+    clock = SystemClock()
+    if clock.monotonic() < _asked_again_at:
+        raise _NotAnsweredError(_NO_ANSWER)
+    coming: Future[str | None] = Future()
+    # A thread that is given up must not keep Python from ending, so that it is no pool's.
+    threading.Thread(target=_settle, args=(coming, work), name="ci-magics keyring", daemon=True).start()
+    try:
+        return coming.result(_SECONDS)
+    except TimeoutError as error:
+        if coming.done():  # the backend's own
+            raise _NotAnsweredError(_reason(error)) from None
+        _asked_again_at = clock.monotonic() + _SILENCE
+        raise _NotAnsweredError(_NO_ANSWER) from None
+    except Exception as error:  # noqa: BLE001 - each backend fails in its own way
+        raise _NotAnsweredError(_reason(error)) from None
+
+
+def _settle(coming: Future[str | None], work: Callable[[], str | None]) -> None:
+    try:
+        coming.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - the one who waits raises it
+        coming.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
+
+
+def _reason(error: Exception) -> str:
+    kinds = {each.__name__ for each in type(error).__mro__}  # by name: importing the kinds may be what fails
+    if "NoKeyringError" in kinds:
+        return _NONE
+    if "KeyringLocked" in kinds:
+        return _LOCKED
+    return f"The system's keyring failed ({type(error).__name__})"

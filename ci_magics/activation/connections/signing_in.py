@@ -11,16 +11,17 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import platformdirs
-
 from ci_magics.clock import present
-from ci_magics.errors import ConnectionSetupError, SignInError
+from ci_magics.errors import ConnectionSetupError, SignInError, WorkspaceError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
+from ci_magics.microsoft.token_cache import open_cache
 from ci_magics.workspace.files import private_folder
+from ci_magics.workspace.location import settings_folder
 from ci_magics.workspace.models import SignInRecord
 from ci_magics.workspace.store import Workspace
 
@@ -112,9 +113,20 @@ def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, s
             "Give one with --client-id, or set CI_MAGICS_CLIENT_ID.",
             code="no_client_id",
         )
-    folder = private_folder(platformdirs.user_config_path("ci-magics") / f"sign-in-{quote(workspace.user, safe='')}")
-    cache = signin.open_cache(folder / f"{endpoints.environment}.bin", show)
+    cache = open_cache(_tokens_folder(workspace) / f"{endpoints.environment}.bin", show)
     return signin.open_application(endpoints, client_id=client_id, tenant=tenant, cache=cache)
+
+
+def _tokens_folder(workspace: Workspace) -> Path:
+    """Return the folder of tokens of the current user: among the settings, else in the workspace's own folder.
+
+    A container often runs as a user who has no home folder, or one that nobody may write to.
+    """
+    name = f"sign-in-{quote(workspace.user, safe='')}"
+    try:
+        return private_folder(settings_folder() / name)
+    except WorkspaceError:
+        return private_folder(workspace.folder / name)
 
 
 def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) -> None:
@@ -163,7 +175,10 @@ def can_ask() -> bool:
     kernel = getattr(_shell(), "kernel", None)
     if kernel is not None:
         return bool(getattr(kernel, "_allow_stdin", False))
-    return sys.stdin is not None and sys.stdin.isatty()
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # it is closed
+        return False
 
 
 def is_local() -> bool:

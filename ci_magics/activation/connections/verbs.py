@@ -181,7 +181,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
         for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
             workspace.sign_ins.remove(each.id)
     forget_sign_in(workspace, connection.id)
-    forget_developer_token(connection)
+    forget_developer_token(connection, show)
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 
 

@@ -65,7 +65,7 @@ class TypedConnection:
             if self._fields.chosen is None:
                 forget_sign_in(self._workspace, typed.id)
                 if token:
-                    forget_developer_token(typed)
+                    forget_developer_token(typed, self._show)
         self._fields.offer_accounts(self._signed_in.accounts)
         return self._signed_in
 

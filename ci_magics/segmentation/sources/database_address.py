@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def require_file(path: str) -> Path:
     SegmentError
         There is none.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own fails where there is no home folder
     if file.is_file():
         return file
     if file.is_dir():

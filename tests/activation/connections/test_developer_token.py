@@ -45,6 +45,8 @@ def test_without_a_token_nothing_is_changed(connection: Connection, kept: Kept) 
 
 
 def test_without_a_keyring_it_is_said_what_to_do(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_magics.activation.connections.developer_token.remember", lambda *_: False)
+    monkeypatch.setattr(
+        "ci_magics.activation.connections.developer_token.remember", lambda *_: "This machine has no keyring"
+    )
     with pytest.raises(SignInError, match="Set CI_MAGICS_DEVELOPER_TOKEN"), holding(connection, "NEW"):
         pytest.fail("nothing is done without it")

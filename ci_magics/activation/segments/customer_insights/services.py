@@ -111,9 +111,10 @@ def _signed_in(
     return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, anew=anew)
 
 
-def forget_subscription_key(source: InsightsRecord) -> None:
+def forget_subscription_key(source: InsightsRecord, show: Callable[[str], None]) -> None:
     """Take the subscription key of an instance out of the keyring, if it is there."""
-    forget_secret(_kept_as(source))
+    if reason := forget_secret(_kept_as(source)):
+        show(f"{reason}: it may still hold the subscription key of '{source.name}'.")
 
 
 def _kept_as(source: InsightsRecord) -> str:
@@ -137,6 +138,6 @@ def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, as
             code="no_subscription_key",
         )
     typed = getpass.getpass("Subscription key of Customer Insights (Permissions > APIs): ").strip()
-    if not remember(_kept_as(source), typed):
-        show(f"This machine has no keyring, so the key is not kept: set {KEY_VARIABLE} to be asked no more.")
+    if reason := remember(_kept_as(source), typed):
+        show(f"{reason}, so the key is not kept: set {KEY_VARIABLE} to be asked no more.")
     return typed

@@ -56,7 +56,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
         for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
             workspace.sign_ins.remove(each.id)
     forget_sign_in(workspace, record.id)
-    forget_subscription_key(record)
+    forget_subscription_key(record, show)
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=False)
 
 

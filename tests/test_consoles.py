@@ -1,0 +1,195 @@
+"""What the commands and the magics print, on consoles that know few characters and into pipes that nobody reads."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import contoso
+import pandas as pd
+import pytest
+
+import ci_magics as ci
+from ci_magics.cli import main
+from ci_magics.showing.output import adapt_streams, unwritten, write
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+PROGRAM = Path(sys.executable).with_name("ci-magics")
+NAME = "Zürich 東京 ✓ \N{GRINNING FACE}"
+COMMANDS = [
+    ["--help"],
+    ["status"],
+    ["doctor"],
+    ["notifications"],
+    ["emulator", "status"],
+    ["exports"],
+    ["exports", "--help"],
+    ["exports", "show", NAME],
+    ["exports", "run", NAME],
+    ["exports", "show", "nobody's"],
+    ["segments"],
+    ["segments", NAME, "--refresh"],
+    ["refresh"],
+    ["roles"],
+    ["audit"],
+    ["audit", "--csv"],
+    ["audit", "--json"],
+    ["purge", "--dry-run"],
+    ["forget", "--key", "9999"],
+]
+
+
+@pytest.fixture
+def full_workspace(emulator: RunningEmulator) -> None:
+    """A workspace in which everything has a name that few encodings know."""
+    assert emulator.audiences() == {}
+    contoso.connect()
+    people = pd.DataFrame({"CustomerId": ["1", "2"], "EMail": ["jan@contoso.com", "ann@contoso.com"]})
+    segment = ci.segment(NAME, people)
+    ci.export(segment, to=contoso.NAME, save=NAME)
+
+
+@contextmanager
+def console(encoding: str) -> Iterator[io.BytesIO]:
+    """Print on a console of an encoding, as Python opens it."""
+    screen = io.BytesIO()
+    output = io.TextIOWrapper(screen, encoding=encoding, write_through=True)
+    errors = io.TextIOWrapper(screen, encoding=encoding, errors="backslashreplace", write_through=True)
+    with redirect_stdout(output), redirect_stderr(errors):
+        yield screen
+    for stream in (output, errors):
+        stream.detach()
+
+
+def ended(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as done:
+        return int(done.code or 0)
+
+
+@pytest.mark.usefixtures("full_workspace")
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "shift_jis"])
+def test_every_command_says_all_that_it_has_to_say_in_any_encoding(encoding: str) -> None:
+    with console(encoding) as screen:
+        statuses = {" ".join(arguments): ended(arguments) for arguments in COMMANDS}
+        said = screen.getvalue().decode(encoding)
+    failed = {f"exports show {NAME}", "exports show nobody's"} & {name for name, each in statuses.items() if each}
+    assert failed == {"exports show nobody's"}
+    assert "unexpected" not in said
+    assert "Encode" not in said
+    assert {statuses[name] for name in ("status", "doctor", "exports", f"exports run {NAME}", "audit --json")} == {0}
+
+
+def test_signs_have_words_and_other_characters_are_escaped() -> None:
+    with console("ascii") as screen:
+        adapt_streams()
+        write("✓ 3 … Zürich")
+        assert screen.getvalue() == b"ok 3 ... Z\\xfcrich"
+
+
+def test_what_the_encoding_knows_is_written_as_it_is() -> None:
+    with console("utf-8") as screen:
+        adapt_streams()
+        write("✓ Zürich 東京 \ud83d")
+        assert screen.getvalue() == "✓ Zürich 東京 \\ud83d".encode()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("full_workspace")
+def test_a_process_in_another_encoding_ends_well(environment: dict[str, str]) -> None:
+    done = subprocess.run([PROGRAM, "exports"], capture_output=True, check=False, env={**os.environ, **environment})
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert b"Z" in done.stdout
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
+@pytest.mark.usefixtures("full_workspace")
+def test_a_reader_that_has_gone_changes_nothing(emulator: RunningEmulator, both: bool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    where = {"stdout": writing, "stderr": writing if both else subprocess.PIPE}
+    done = subprocess.run([PROGRAM, "exports", "run", NAME], check=False, **where)
+    os.close(writing)
+    assert done.returncode == 0
+    assert b"rror" not in (done.stderr or b"")
+    assert len(emulator.members(NAME)) == 2
+
+
+@pytest.mark.usefixtures("full_workspace")
+def test_without_any_output_the_work_is_done(emulator: RunningEmulator) -> None:
+    line = f"'{PROGRAM}' exports run '{NAME}' <&- >&- 2>&-"
+    assert subprocess.run(["bash", "-c", line], check=False).returncode == 0  # noqa: S607
+    assert len(emulator.members(NAME)) == 2
+
+
+@pytest.mark.usefixtures("full_workspace")
+def test_output_that_a_full_disk_cuts_off_is_said_and_is_status_3() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([PROGRAM, "audit", "--csv"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert done.stderr.decode() == (
+        "The work is done, but what it says could not be written to the end: is the disk full?\n"
+    )
+
+
+def test_an_error_of_another_library_is_one_line_without_its_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise LookupError("jan@contoso.com")
+
+    monkeypatch.setattr("ci_magics.activation.pushing.status.status", fail)
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("The command failed unexpectedly (LookupError in line ")
+    assert "contoso" not in said.err
+
+
+def test_a_closed_file_is_no_error() -> None:
+    closed = io.StringIO()
+    closed.close()
+    unwritten.clear()
+    with redirect_stdout(closed):
+        write("nobody reads it")
+    assert unwritten == {"stdout"}
+
+
+@pytest.mark.parametrize("typed", [b"", b"\n", b"\xff\xfe\n"])
+def test_an_address_that_cannot_be_read_is_refused(
+    typed: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
+    assert main(["forget", "--address"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("full_workspace")
+def test_a_terminal_of_ipython_shows_results_in_its_encoding(tmp_path: Path) -> None:
+    lines = f'%load_ext ci_magics\n%ci_status\n%ci_exports show "{NAME}"\n%ci_doctor\nexit\n'
+    here = {**os.environ, "PYTHONIOENCODING": "cp1252", "IPYTHONDIR": str(tmp_path / "ipython")}
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=nocolor", "--no-banner", "--simple-prompt"],
+        input=lines.encode("ascii", "replace"),
+        capture_output=True,
+        check=False,
+        env=here,
+    )
+    assert b"ok versions" in done.stdout
+    assert b"UnicodeEncodeError" not in done.stdout + done.stderr
