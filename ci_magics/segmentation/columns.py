@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ci_magics.errors import SegmentError, nearest_name
+from ci_magics.errors import SegmentError, nearest_name, without_people
 
 #: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, folded by `_fold`.
 _EMAIL_NAMES = frozenset(
@@ -117,7 +117,7 @@ def mentions(text: str | None, column: str) -> bool:
 
 def list_columns(columns: Sequence[str]) -> str:
     """Return column names for a sentence, the first thirty of them."""
-    names = ", ".join(columns[:_SHOWN]) or "none"
+    names = ", ".join(map(without_people, columns[:_SHOWN])) or "none"
     return names if len(columns) <= _SHOWN else f"{names} and {len(columns) - _SHOWN} more"
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.database_address import require_file
 from ci_magics.segmentation.sources.database_sql import is_drivers
-from ci_magics.segmentation.sources.frames import plain_text, require_different
+from ci_magics.segmentation.sources.frames import plain_text, require_different, require_different_in_sql
 from ci_magics.segmentation.sources.one_select import not_select, require_one_select, without_end
 from ci_magics.segmentation.sources.reading import FAILURES
 from ci_magics.segmentation.sources.rows import BATCH, Rows
@@ -138,6 +138,7 @@ def _query(opened: _Opened, sql: str, values: Mapping[str, Any], *, owned: bool)
 
     with result() as relation:
         require_different(relation.columns, "query")
+        require_different_in_sql(relation.columns)
         schema = plain_text(relation.limit(0).to_arrow_table()).schema
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -73,18 +73,20 @@ def open_sheet(path: str, sheet: str | None = None) -> Sheet:
         book = calamine.load_workbook(path)
         sheets = {each.name: each for each in book.sheets_metadata if each.typ == calamine.SheetTypeEnum.WorkSheet}
         title = _title(path, sheet, sheets, calamine.SheetVisibleEnum.Visible)
+        found = book.get_sheet_by_name(title)
         members = _members(path)
         if title in members and _needs_care(path, title, members[title]):
             rows = _by_openpyxl(path, title)
         else:
-            rows = [list(map(_text, row)) for row in book.get_sheet_by_name(title).to_python(skip_empty_area=False)]
+            rows = [list(map(_text, row)) for row in found.to_python(skip_empty_area=False)]
+        merged = found.merged_cell_ranges or ()
     except (calamine.CalamineError, zipfile.BadZipFile) as error:
         raise refuse(
             path,
             f"cannot be read as a workbook ({type(error).__name__})",
             "If it has a password, save it without one; if it is damaged, save it again in Excel.",
         ) from None
-    return _with_names(path, title, rows)
+    return _with_names(path, title, rows, merged)
 
 
 def _calamine() -> Any:
@@ -154,7 +156,12 @@ def _text(value: Any, shown_as: str = "") -> str | None:
     return str(value)
 
 
-def _with_names(path: str, title: str, rows: Sequence[Sequence[str | None]]) -> Sheet:
+_Place = tuple[int, int]
+
+
+def _with_names(
+    path: str, title: str, rows: Sequence[Sequence[str | None]], merged: Sequence[tuple[_Place, _Place]]
+) -> Sheet:
     """Take the first row that is not empty for the names, and leave out empty rows and columns."""
     numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(row)]
     if not numbered:
@@ -170,6 +177,15 @@ def _with_names(path: str, title: str, rows: Sequence[Sequence[str | None]]) -> 
             "no_header",
         )
     kept = [place for place, name in enumerate(names) if name or any(row[place] for row in body)]
+    header = numbered[0][0] - 1
+    for (top, left), (bottom, right) in merged:
+        if top <= header <= bottom and any(left < place <= right for place in kept):
+            raise refuse(
+                path,
+                f"has merged cells in row {header + 1} of the sheet '{title}', where the column names belong",
+                "Unmerge them in Excel, and name each column in a cell of its own; delete the rows above the names.",
+                "no_header",
+            )
     unnamed = [place for place in kept if not names[place]]
     if len(unnamed) > 1:
         raise refuse(

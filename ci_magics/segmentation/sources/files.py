@@ -105,8 +105,9 @@ def is_path(value: Any) -> bool:
     if not isinstance(value, str) or "\n" in value.strip() or len(value) > _LONGEST_PATH:
         return False
     name = value.strip()
-    named = _NAME.search(name) is not None or _split_sheet(name) is not None
-    return named and (_QUERY.match(name) is None or _exact(name) is not None)
+    workbook, _sheet = _split_sheet(name) or (name, "")
+    named = _NAME.search(workbook) is not None
+    return named and (_QUERY.match(name) is None or _exact(name) is not None or _exact(workbook) is not None)
 
 
 def encoded(source: Any, encoding: str | None) -> Any:

@@ -30,6 +30,8 @@ def column_names(frame: Any) -> list[str]:
     """
     names = _names(frame)
     require_different(names, "frame")
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        require_different_in_sql(names)  # a relation gives the first column for the second too
     return names
 
 

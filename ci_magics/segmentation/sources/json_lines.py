@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.errors import SegmentError
+from ci_magics.errors import SegmentError, names_somebody
 from ci_magics.segmentation.sources.decoding import Decoded, decoded
 from ci_magics.segmentation.sources.files import refuse
 
@@ -67,6 +68,13 @@ def open_json_lines(path: str, encoding: str | None = None) -> JsonLines:
         names.update(dict.fromkeys(row))
     if not names:
         raise refuse(path, "is empty: it has no JSON object", "Export it again.", code="empty_file")
+    if any(map(names_somebody, names)):
+        raise refuse(
+            path,
+            "has an e-mail address where the column names belong",
+            'Write one object a line, for example {"Id": "c1", "EMail": "..."}.',
+            "no_header",
+        )
     return JsonLines(file, tuple(names))
 
 
@@ -100,7 +108,8 @@ def _object(written: str, file: Decoded, line: int) -> dict[str, Any]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise SegmentError("names a column twice")
+        twice = next(name for name, count in Counter(name for name, _value in pairs).items() if count > 1)
+        raise SegmentError("has one name twice" if names_somebody(twice) else f"has the name '{twice}' twice")
     return found
 
 

@@ -276,7 +276,10 @@ def _result(
     """Run a query in a database that holds its tables and may open its files, and nothing else."""
     try:
         with _database(sql, tables, parameters, types or {}, empty=empty) as (database, values):
-            yield database.sql(without_end(sql), params=values or None)
+            relation = database.sql(without_end(sql), params=values or None)
+            require_different(relation.columns, "query")
+            require_different_in_sql(relation.columns)
+            yield relation
     except FAILURES as error:
         require_files(tables.paths)
         if not isinstance(error, duckdb.Error):

@@ -139,6 +139,7 @@ def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
                 yield from map(plain_text, dataset.to_batches(columns=list(columns), batch_size=BATCH))
 
         return Rows(plain_text(dataset.schema.empty_table()).schema, read)
+    require_different_in_sql(dataset.schema.names)
 
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         database.register(_PROFILES, dataset)
