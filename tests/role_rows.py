@@ -352,6 +352,25 @@ ROWS = (
         Stage.nothing,
         lambda stage: _reset_own_emulator(stage),
     ),
+    *(
+        Row(
+            verb,
+            "connections.emulation.control_emulator",
+            Stage.nothing,
+            lambda stage, call=call, body=body: _control_own_emulator(stage, call, body),  # type: ignore[misc]
+        )
+        for verb, call, body in (
+            (Verb.SHOW_STATUS, "audiences", None),
+            (Verb.SHOW_STATUS, "settings", None),
+            (Verb.RUN_EXPORT, "requests", None),
+            (Verb.RUN_EXPORT, "clock", {"advance_hours": 1}),
+            (Verb.RUN_EXPORT, "settings", {"delay_ms": 0}),
+            (Verb.RUN_EXPORT, "faults", []),
+            (Verb.DELETE_AUDIENCE, "reset", {}),
+            (Verb.DELETE_AUDIENCE, "audiences/../reset", {}),
+            (Verb.DELETE_AUDIENCE, "settings/../reset", {}),
+        )
+    ),
     Row(Verb.SUPPRESS, "segments.verbs.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")),
     Row(Verb.SUPPRESS, "segments.verbs.end_suppression", Stage.suppressed, lambda _: ci.end_suppression("All")),
     Row(
@@ -427,6 +446,11 @@ def _stop_own_emulator(stage: Stage) -> None:
 def _reset_own_emulator(stage: Stage) -> None:
     with _own_emulator(stage):
         assert ci.reset_emulator().audiences == 0
+
+
+def _control_own_emulator(stage: Stage, call: str, body: Any) -> None:
+    with _own_emulator(stage):
+        emulation.control_emulator(call, body)
 
 
 def _loaded(stage: Stage) -> ci.Plan:

@@ -125,7 +125,7 @@ class Run(Shown):
     results: tuple[AudienceResult, ...]
     started_at: datetime
     finished_at: datetime | None
-    _rejected: pa.Table = field(repr=False, compare=False)
+    _rejected: Callable[[], pa.Table] = field(repr=False, compare=False)
     _resume: Callable[[str, Reporter], Run] = field(repr=False, compare=False)
 
     @property
@@ -169,15 +169,23 @@ class Run(Shown):
         names = [name for name in AudienceResult.__dataclass_fields__ if name not in ("consent", "tracking_ids")]
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
-    def rejected_rows(self) -> pd.DataFrame:
+    def rejected_rows(self, *, show: Callable[[str], None] = print) -> pd.DataFrame:
         """Return the refused profiles by key: segment, key, code, reason and error name; never the address.
 
         The key is text, whatever the type of the frame's column; `ci.text_of_keys` writes that column in the same way,
         so that the two can be joined: ``frame.assign(key=ci.text_of_keys(frame["CustomerId"])).merge(rows, on="key")``.
 
-        They are kept for thirty days. A profile that left the segment and could not be removed has no key any more.
+        They are kept for thirty days. A profile that left the segment and could not be removed has no key any more. Of
+        a run that has not ended, these are the rows that Microsoft has refused so far.
+
+        Parameters
+        ----------
+        show
+            Called with a sentence when the run has not ended, so that more rows may follow.
         """
-        frame: pd.DataFrame = self._rejected.to_pandas()
+        frame: pd.DataFrame = self._rejected().to_pandas()
+        if self.finished_at is None:
+            show(f"The run {self.name} has not ended: these are the rows that Microsoft has refused so far.")
         return frame
 
     def to_dict(self) -> dict[str, Any]:

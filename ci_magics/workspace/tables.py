@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
 from ci_magics.workspace.append_only import refuse_changes
 from ci_magics.workspace.uncompressed import keep_uncompressed
@@ -47,6 +48,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
+def _id() -> Column[Any]:
+    """Return the column that tells rows apart: an id made by `uuid`."""
+    return Column("id", String(36), primary_key=True)
+
+
+def _required(
+    name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]], *more: ForeignKey, **options: Any
+) -> Column[Any]:
+    """Return a column that every row fills."""
+    return Column(name, kind, *more, nullable=False, **options)
+
+
+def _by_and_at(done: str) -> tuple[Column[Any], Column[Any]]:
+    """Return who did something, and when."""
+    return _required(f"{done}_by", String(200)), _required(f"{done}_at", UtcDateTime)
+
+
+def _sign_in() -> tuple[Column[Any], ...]:
+    """Return how somebody signs in."""
+    return Column("flow", String(20)), Column("client_id", String(100)), _required("tenant", String(100))
+
+
 metadata = MetaData()
 
 #: Where programs from before Alembic look.
@@ -55,29 +78,25 @@ schema_versions = Table("schema_versions", metadata, Column("version", Integer, 
 connections = Table(
     "connections",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("environment", String(20), nullable=False),
-    Column("customer_id", String(30), nullable=False),
-    Column("account_id", String(30), nullable=False),
-    Column("account_name", String(200), nullable=False),
-    Column("shared_with", JSON, nullable=False),
-    Column("flow", String(20)),
-    Column("client_id", String(100)),
-    Column("tenant", String(100), nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("name", String(200), unique=True),
+    _required("environment", String(20)),
+    _required("customer_id", String(30)),
+    _required("account_id", String(30)),
+    _required("account_name", String(200)),
+    _required("shared_with", JSON),
+    *_sign_in(),
+    *_by_and_at("created"),
 )
 
 consents = Table(
     "consents",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("connection_id", String(36), ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("text_version", String(20), nullable=False),
-    Column("given_by", String(200), nullable=False),
-    Column("given_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("connection_id", String(36), ForeignKey("connections.id", ondelete="CASCADE")),
+    _required("kind", String(40)),
+    _required("text_version", String(20)),
+    *_by_and_at("given"),
     Column("withdrawn_by", String(200)),
     Column("withdrawn_at", UtcDateTime),
 )
@@ -85,103 +104,97 @@ consents = Table(
 segments = Table(
     "segments",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("definition", JSON, nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("domains", JSON, nullable=False),
-    Column("examples", JSON, nullable=False),
-    Column("consent", JSON, nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("suppresses", Boolean, nullable=False),
-    Column("tags", JSON, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("name", String(200), unique=True),
+    _required("definition", JSON),
+    _required("fingerprint", String(64)),
+    _required("rows", Integer),
+    _required("domains", JSON),
+    _required("examples", JSON),
+    _required("consent", JSON),
+    _required("active", Boolean),
+    _required("suppresses", Boolean),
+    _required("tags", JSON),
+    *_by_and_at("created"),
     Column("previous", String(36)),
 )
 
 segment_versions = Table(
     "segment_versions",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("segment_name", String(200), nullable=False, index=True),
+    _id(),
+    _required("segment_name", String(200), index=True),
     Column("previous", String(36)),
-    Column("rows", Integer, nullable=False),
-    Column("record", JSON, nullable=False),
-    Column("made_at", UtcDateTime, nullable=False),
-    Column("ended_at", UtcDateTime, nullable=False),
-    Column("ended_by", String(200), nullable=False),
-    Column("reason", String(20), nullable=False),
+    _required("rows", Integer),
+    _required("record", JSON),
+    _required("made_at", UtcDateTime),
+    _required("ended_at", UtcDateTime),
+    _required("ended_by", String(200)),
+    _required("reason", String(20)),
 )
 
 insights = Table(
     "insights",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("environment", String(20), nullable=False),
-    Column("instance_id", String(100), nullable=False),
-    Column("organization_url", String(300), nullable=False),
-    Column("flow", String(20)),
-    Column("client_id", String(100)),
-    Column("tenant", String(100), nullable=False),
-    Column("known_segments", JSON, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("name", String(200), unique=True),
+    _required("environment", String(20)),
+    _required("instance_id", String(100)),
+    _required("organization_url", String(300)),
+    *_sign_in(),
+    _required("known_segments", JSON),
+    *_by_and_at("created"),
 )
 
 consent_choices = Table(
     "consent_choices",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("source", String(200), nullable=False, unique=True),
-    Column("document", JSON, nullable=False),
-    Column("chosen_by", String(200), nullable=False),
-    Column("chosen_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("source", String(200), unique=True),
+    _required("document", JSON),
+    *_by_and_at("chosen"),
 )
 
 segment_counts = Table(
     "segment_counts",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("segment_name", String(200), nullable=False, index=True),
-    Column("rows", Integer, nullable=False),
-    Column("counted_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("segment_name", String(200), index=True),
+    _required("rows", Integer),
+    _required("counted_at", UtcDateTime),
 )
 
 audiences = Table(
     "audiences",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("environment", String(20), nullable=False),
-    Column("account_id", String(30), nullable=False),
-    Column("audience_id", String(30), nullable=False),
-    Column("directory", String(100), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("segment_name", String(200), nullable=False),
-    Column("normalization", String(20), nullable=False),
-    Column("membership_days", Integer, nullable=False),
-    Column("owned", Boolean, nullable=False),
-    Column("chosen", Boolean, nullable=False),
-    Column("members", Integer, nullable=False),
-    Column("generation", Integer, nullable=False),
+    _id(),
+    _required("environment", String(20)),
+    _required("account_id", String(30)),
+    _required("audience_id", String(30)),
+    _required("directory", String(100)),
+    _required("name", String(200)),
+    _required("segment_name", String(200)),
+    _required("normalization", String(20)),
+    _required("membership_days", Integer),
+    _required("owned", Boolean),
+    _required("chosen", Boolean),
+    _required("members", Integer),
+    _required("generation", Integer),
     Column("full_send_at", UtcDateTime),
-    Column("updated_at", UtcDateTime, nullable=False),
+    _required("updated_at", UtcDateTime),
     UniqueConstraint("environment", "account_id", "audience_id"),
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("connection_id", String(36), nullable=False),
-    Column("connection_name", String(200), nullable=False),
-    Column("destination", String(300), nullable=False),
-    Column("status", String(30), nullable=False),
-    Column("results", JSON, nullable=False),
-    Column("started_by", String(200), nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("connection_id", String(36)),
+    _required("connection_name", String(200)),
+    _required("destination", String(300)),
+    _required("status", String(30)),
+    _required("results", JSON),
+    *_by_and_at("started"),
     Column("finished_at", UtcDateTime),
 )
 
@@ -189,62 +202,62 @@ pushes = Table(
     "pushes",
     metadata,
     Column("id", String(50), primary_key=True),
-    Column("run_id", String(36), nullable=False, index=True),
-    Column("number", Integer, nullable=False),
-    Column("environment", String(20), nullable=False),
-    Column("account_id", String(30), nullable=False),
-    Column("customer_id", String(30), nullable=False),
-    Column("segment_name", String(200), nullable=False),
-    Column("audience_name", String(200), nullable=False),
-    Column("audience_id", String(30), nullable=False),
-    Column("audience_key", String(200), nullable=False),
-    Column("directory", String(100), nullable=False),
-    Column("chosen", Boolean, nullable=False),
-    Column("marker", String(40), nullable=False),
-    Column("mode", String(20), nullable=False),
-    Column("normalization", String(20), nullable=False),
-    Column("scope", String(20), nullable=False),
-    Column("membership_days", Integer, nullable=False),
-    Column("transport", String(20), nullable=False),
-    Column("adds", Integer, nullable=False),
-    Column("removes", Integer, nullable=False),
-    Column("unchanged", Integer, nullable=False),
-    Column("add_parts", JSON, nullable=False),
-    Column("remove_parts", JSON, nullable=False),
-    Column("full", Boolean, nullable=False),
-    Column("base_generation", Integer, nullable=False),
-    Column("finished", Boolean, nullable=False),
+    _required("run_id", String(36), index=True),
+    _required("number", Integer),
+    _required("environment", String(20)),
+    _required("account_id", String(30)),
+    _required("customer_id", String(30)),
+    _required("segment_name", String(200)),
+    _required("audience_name", String(200)),
+    _required("audience_id", String(30)),
+    _required("audience_key", String(200)),
+    _required("directory", String(100)),
+    _required("chosen", Boolean),
+    _required("marker", String(40)),
+    _required("mode", String(20)),
+    _required("normalization", String(20)),
+    _required("scope", String(20)),
+    _required("membership_days", Integer),
+    _required("transport", String(20)),
+    _required("adds", Integer),
+    _required("removes", Integer),
+    _required("unchanged", Integer),
+    _required("add_parts", JSON),
+    _required("remove_parts", JSON),
+    _required("full", Boolean),
+    _required("base_generation", Integer),
+    _required("finished", Boolean),
 )
 
 steps = Table(
     "steps",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("push_id", String(50), nullable=False, index=True),
-    Column("number", Integer, nullable=False),
-    Column("kind", String(10), nullable=False),
-    Column("action", String(10), nullable=False),
-    Column("start", Integer, nullable=False),
-    Column("stop", Integer, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("maybe", Boolean, nullable=False),
-    Column("request_id", String(60), nullable=False),
-    Column("rejected", Integer, nullable=False),
-    Column("code", String(30), nullable=False),
-    Column("error_name", String(100), nullable=False),
-    Column("tracking_ids", JSON, nullable=False),
+    _required("push_id", String(50), index=True),
+    _required("number", Integer),
+    _required("kind", String(10)),
+    _required("action", String(10)),
+    _required("start", Integer),
+    _required("stop", Integer),
+    _required("state", String(10)),
+    _required("maybe", Boolean),
+    _required("request_id", String(60)),
+    _required("rejected", Integer),
+    _required("code", String(30)),
+    _required("error_name", String(100)),
+    _required("tracking_ids", JSON),
 )
 
 locks = Table(
     "locks",
     metadata,
     Column("name", String(300), primary_key=True),
-    Column("run_id", String(36), nullable=False),
-    Column("holder", String(200), nullable=False),
-    Column("host", String(200), nullable=False),
-    Column("process", String(60), nullable=False),
-    Column("taken_at", UtcDateTime, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
+    _required("run_id", String(36)),
+    _required("holder", String(200)),
+    _required("host", String(200)),
+    _required("process", String(60)),
+    _required("taken_at", UtcDateTime),
+    _required("seen_at", UtcDateTime),
 )
 
 #: When schedulers and refreshes were seen last, one row for each kind, machine and user.
@@ -252,11 +265,11 @@ heartbeats = Table(
     "heartbeats",
     metadata,
     Column("id", String(300), primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("user", String(200), nullable=False),
-    Column("host", String(200), nullable=False),
-    Column("process", String(60), nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
+    _required("kind", String(20)),
+    _required("user", String(200)),
+    _required("host", String(200)),
+    _required("process", String(60)),
+    _required("seen_at", UtcDateTime),
     Column("seen_before", UtcDateTime),
 )
 
@@ -264,38 +277,37 @@ user_roles = Table(
     "user_roles",
     metadata,
     Column("id", String(200), primary_key=True),
-    Column("role", String(20), nullable=False),
-    Column("given_by", String(200), nullable=False),
-    Column("given_at", UtcDateTime, nullable=False),
+    _required("role", String(20)),
+    *_by_and_at("given"),
 )
 
 sign_ins = Table(
     "sign_ins",
     metadata,
     Column("id", String(250), primary_key=True),
-    Column("user", String(200), nullable=False),
-    Column("subject_id", String(36), nullable=False, index=True),
-    Column("home_account_id", String(200), nullable=False),
-    Column("signed_in_at", UtcDateTime, nullable=False),
+    _required("user", String(200)),
+    _required("subject_id", String(36), index=True),
+    _required("home_account_id", String(200)),
+    _required("signed_in_at", UtcDateTime),
 )
 
 forgotten_hashes = Table(
     "forgotten_hashes",
     metadata,
     Column("sha256", LargeBinary(32), primary_key=True),
-    Column("forgotten_at", UtcDateTime, nullable=False),
+    _required("forgotten_at", UtcDateTime),
 )
 
 audit_entries = Table(
     "audit_entries",
     metadata,
     Column("number", Integer, primary_key=True),
-    Column("id", String(36), nullable=False, unique=True),
-    Column("at", UtcDateTime, nullable=False, index=True),
-    Column("user", String(200), nullable=False),
-    Column("verb", String(40), nullable=False),
-    Column("subject", String(300), nullable=False),
-    Column("facts", JSON, nullable=False),
+    _required("id", String(36), unique=True),
+    _required("at", UtcDateTime, index=True),
+    _required("user", String(200)),
+    _required("verb", String(40)),
+    _required("subject", String(300)),
+    _required("facts", JSON),
 )
 refuse_changes(audit_entries)
 
@@ -305,18 +317,18 @@ files = Table(
     metadata,
     Column("folder", String(20), primary_key=True),
     Column("name", String(200), primary_key=True),
-    Column("content_id", String(36), ForeignKey("file_contents.id"), nullable=False, index=True),
-    Column("generation", Integer, nullable=False),
-    Column("written_at", UtcDateTime, nullable=False),
+    _required("content_id", String(36), ForeignKey("file_contents.id"), index=True),
+    _required("generation", Integer),
+    _required("written_at", UtcDateTime),
 )
 
 file_contents = Table(
     "file_contents",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("bytes", BigInteger, nullable=False),
-    Column("checksum", String(64), nullable=False),
-    Column("made_at", UtcDateTime, nullable=False),
+    _id(),
+    _required("bytes", BigInteger),
+    _required("checksum", String(64)),
+    _required("made_at", UtcDateTime),
 )
 
 file_chunks = Table(
@@ -324,46 +336,43 @@ file_chunks = Table(
     metadata,
     Column("content_id", String(36), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("checksum", LargeBinary(32), nullable=False),
-    Column("content", LargeBinary(2**20), nullable=False),
+    _required("checksum", LargeBinary(32)),
+    _required("content", LargeBinary(2**20)),
 )
 keep_uncompressed(file_chunks.c.content)
 
 exports = Table(
     "exports",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    _id(),
+    _required("name", String(200), unique=True),
     Column("connection_id", String(36)),
-    Column("connection_name", String(200), nullable=False),
-    Column("document", JSON, nullable=False),
+    _required("connection_name", String(200)),
+    _required("document", JSON),
     Column("schedule", JSON(none_as_null=True)),
-    Column("active", Boolean, nullable=False),
-    Column("scheduled_at", UtcDateTime, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("saved_by", String(200), nullable=False),
-    Column("saved_at", UtcDateTime, nullable=False),
+    _required("active", Boolean),
+    _required("scheduled_at", UtcDateTime),
+    *_by_and_at("created"),
+    *_by_and_at("saved"),
 )
 
 export_runs = Table(
     "export_runs",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("export_id", String(36), nullable=False, index=True),
-    Column("export_name", String(200), nullable=False),
-    Column("connection_name", String(200), nullable=False),
-    Column("trigger", String(20), nullable=False),
+    _id(),
+    _required("export_id", String(36), index=True),
+    _required("export_name", String(200)),
+    _required("connection_name", String(200)),
+    _required("trigger", String(20)),
     Column("due_at", UtcDateTime),
-    Column("status", String(30), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
+    _required("status", String(30)),
+    _required("reason", Text),
+    _required("attempts", Integer),
     Column("retry_at", UtcDateTime),
-    Column("accepted", Integer, nullable=False),
-    Column("rejected", Integer, nullable=False),
-    Column("members", Integer, nullable=False),
-    Column("started_by", String(200), nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    _required("accepted", Integer),
+    _required("rejected", Integer),
+    _required("members", Integer),
+    *_by_and_at("started"),
     Column("finished_at", UtcDateTime),
     UniqueConstraint("export_id", "due_at"),
 )
@@ -371,16 +380,15 @@ export_runs = Table(
 refreshes = Table(
     "refreshes",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("trigger", String(20), nullable=False),
+    _id(),
+    _required("trigger", String(20)),
     Column("due_at", UtcDateTime),
-    Column("notebook", String(300), nullable=False),
-    Column("status", String(30), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("segments", JSON, nullable=False),
-    Column("exports", JSON, nullable=False),
-    Column("started_by", String(200), nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    _required("notebook", String(300)),
+    _required("status", String(30)),
+    _required("reason", Text),
+    _required("segments", JSON),
+    _required("exports", JSON),
+    *_by_and_at("started"),
     Column("finished_at", UtcDateTime),
 )
 
@@ -388,17 +396,16 @@ settings = Table(
     "settings",
     metadata,
     Column("id", String(100), primary_key=True),
-    Column("value", JSON, nullable=False),
-    Column("set_by", String(200), nullable=False),
-    Column("set_at", UtcDateTime, nullable=False),
+    _required("value", JSON),
+    *_by_and_at("set"),
 )
 
 notices = Table(
     "notices",
     metadata,
     Column("id", String(100), primary_key=True),
-    Column("export_id", String(36), nullable=False, index=True),
-    Column("channel", String(20), nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("told_at", UtcDateTime, nullable=False),
+    _required("export_id", String(36), index=True),
+    _required("channel", String(20)),
+    _required("state", String(20)),
+    _required("told_at", UtcDateTime),
 )

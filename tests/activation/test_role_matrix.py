@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("waits")
 
-#: What asks for no role: one looks at the machine and says how to get one, the other turns the knobs of an emulator for
-#: demonstrations, where no real audience is.
-OPEN_TO_ALL = {"examination.doctor", "connections.emulation.control_emulator"}
+#: What asks for no role: it looks at the machine and says how to get one.
+OPEN_TO_ALL = {"examination.doctor"}
 
 
 def _named(row: Row) -> str:

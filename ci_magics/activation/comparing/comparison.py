@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from ci_magics.activation.comparing.halves import Half, halves_of, keep_half
+from ci_magics.activation.comparing.halves import Half, halves_of, keep_half, name_of_half
 from ci_magics.activation.comparing.verdict import Comparison, Side
 from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.exports.exports import export
@@ -14,11 +14,12 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.planning.consent import decide, only_consenting
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.previews import find_connection
+from ci_magics.activation.planning.verdict import finding_of
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.status import status
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
-from ci_magics.errors import SegmentError
+from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.numbers import counted
@@ -56,7 +57,7 @@ def compare_normalizations(
     to
         The connection or its name.
     dry_run
-        Plan and send nothing.
+        Plan and send nothing; what would stop the comparison is then reported in its verdict.
     consent, consent_yes, ignore_consent, allow_shrink
         As in `ci_magics.export`.
     progress
@@ -78,12 +79,9 @@ def compare_normalizations(
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to)
     require(workspace, Verb.RUN_EXPORT, connection)  # also keeps what it takes, so a dry run is more than looking
-    require_consents(connection)
     stored = stored_segment(workspace, segment)
     values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
     order = Order(consent=consent, consent_yes=values, ignore_consent=ignore_consent)
-    halves = halves_of(only_consenting(stored, decide(workspace, stored, order)))
-    _require_enough(stored, halves)
     asked: dict[str, Any] = {
         "to": connection,
         "consent": consent,
@@ -94,10 +92,33 @@ def compare_normalizations(
         "show": show,
         "workspace": workspace,
     }
+    try:
+        return _compared(workspace, connection, stored, order, asked, dry_run=dry_run)
+    except (ConsentError, ExportRefusedError, SegmentError) as error:
+        if not dry_run:
+            raise
+        name = stored.record.name
+        sides = (Side("basic", name_of_half(name, "basic")), Side("enhanced", name_of_half(name, "enhanced")))
+        return Comparison(connection.destination, name, *sides, dry_run, finding_of(error))
+
+
+def _compared(
+    workspace: Workspace,
+    connection: Connection,
+    stored: StoredSegment,
+    order: Order,
+    asked: dict[str, Any],
+    *,
+    dry_run: bool,
+) -> Comparison:
+    show = asked["show"]
+    require_consents(connection)
+    halves = halves_of(only_consenting(stored, decide(workspace, stored, order)))
+    _require_enough(stored, halves)
     sides = [_planned(workspace, stored, half, asked, show) for half in halves]
     if not dry_run:
         for side in sides:
-            _require_free(side.plan)
+            _require_free(side)
         sides = [_filled(side, asked) for side in sides]
     basic, enhanced = _with_sizes(workspace, sides, show)
     return Comparison(connection.destination, stored.record.name, basic, enhanced, dry_run)
@@ -124,9 +145,9 @@ def _planned(
     return Side(half.rule, half.segment, plan.audiences[0].audience_id or "", half.people, plan)
 
 
-def _require_free(plan: Plan) -> None:
+def _require_free(side: Side) -> None:
     """Refuse if a guard would, before anything is sent to the other audience."""
-    for each in plan.audiences:
+    for each in side.plan.audiences if side.plan else ():
         if each.stopping is not None:
             raise each.stopping.refusal()
 

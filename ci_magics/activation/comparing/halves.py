@@ -59,7 +59,15 @@ def halves_of(stored: StoredSegment) -> tuple[Half, Half]:
     sides = _sides(unique(people), stored.record.name)
     counts = len(sides) - int(sides.sum()), int(sides.sum())
     name = stored.record.name
-    return Half("basic", f"{name} (basic)", 0, counts[0]), Half("enhanced", f"{name} (enhanced)", 1, counts[1])
+    return (
+        Half("basic", name_of_half(name, "basic"), 0, counts[0]),
+        Half("enhanced", name_of_half(name, "enhanced"), 1, counts[1]),
+    )
+
+
+def name_of_half(name: str, rule: str) -> str:
+    """Return what the half of a segment, and its audience, is called."""
+    return f"{name} ({rule})"
 
 
 def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Callable[[str], None]) -> Segment:

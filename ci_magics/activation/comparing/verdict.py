@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.comparing.proportions import Interval, difference_interval
 from ci_magics.activation.plan import Plan
+from ci_magics.activation.planning.verdict import Finding, Verdict, verdict_of
 from ci_magics.activation.run import Run
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.showing.html_table import table
@@ -36,7 +37,7 @@ class Side:
     people
         Different addresses in it.
     plan
-        What would be sent to it.
+        What would be sent to it; None where a dry run came to nothing.
     run
         What came of sending it; None where nothing was sent this time.
     size
@@ -47,9 +48,9 @@ class Side:
 
     rule: str
     audience: str
-    audience_id: str
-    people: int
-    plan: Plan = field(repr=False)
+    audience_id: str = ""
+    people: int = 0
+    plan: Plan | None = field(default=None, repr=False)
     run: Run | None = field(default=None, repr=False)
     size: int | None = None
     filled_at: datetime | None = None
@@ -62,7 +63,7 @@ class Side:
     @property
     def changes(self) -> bool:
         """Whether the audience was not in step, so that its size is that of something else."""
-        return any(each.adds or each.removes for each in self.plan.audiences)
+        return self.plan is not None and any(each.adds or each.removes for each in self.plan.audiences)
 
     def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return the fewest and the most who may be matched, of how many: a size too small to be used may be any."""
@@ -85,6 +86,8 @@ class Comparison(Shown):
         The two.
     dry_run
         Whether nothing was to be sent.
+    obstacle
+        What kept a dry run from planning anything.
     """
 
     destination: str
@@ -92,6 +95,17 @@ class Comparison(Shown):
     basic: Side
     enhanced: Side
     dry_run: bool = False
+    obstacle: Finding | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the comparison would be sent as it is; what blocks one audience blocks both."""
+        if self.obstacle is not None:
+            return verdict_of([self.obstacle], audiences=0, stopped=0)
+        plans = [each.plan for each in self.sides if each.plan is not None]
+        findings = dict.fromkeys(finding for plan in plans for finding in plan.verdict.findings)
+        stopped = sum(any(each.stops for each in plan.verdict.findings) for plan in plans)
+        return verdict_of(findings, audiences=1, stopped=min(stopped, 1))
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -133,6 +147,8 @@ class Comparison(Shown):
     @property
     def conclusion(self) -> str:
         """What is known now, and what to do next, in words."""
+        if self.obstacle is not None:
+            return "Nothing was sent, and nothing would be."
         if self.interval is None:
             return self._not_yet()
         low, high = (each * 100 for each in self.interval)
@@ -155,24 +171,23 @@ class Comparison(Shown):
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.sides], columns=names)
 
     def __repr__(self) -> str:
-        lines = [self.destination, self._title()]
+        lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title()]
         for each in self.sides:
             lines.append(f"  {each.rule}: audience '{each.audience}', {counted(each.people)} people, {_matched(each)}")
-        return "\n".join([*lines, *self._guards(), self.conclusion])
+        return "\n".join([*lines, self.conclusion])
 
     def _repr_html_(self) -> str:
         heads = ("Rule", "Audience", "People", "Matched by Microsoft")
         rows = [(each.rule, each.audience, each.people, _matched(each)) for each in self.sides]
-        notes = "".join(f"<div>{html.escape(note)}</div>" for note in [*self._guards(), self.conclusion])
-        head = f"<div><b>{html.escape(self.destination)}</b></div><div>{html.escape(self._title())}</div>"
-        return f"{head}{table(heads, rows)}{notes}"
+        verdict = self.verdict._repr_html_() if self.dry_run else ""
+        head = f"<div><b>{html.escape(self.destination)}</b></div>{verdict}<div>{html.escape(self._title())}</div>"
+        return f"{head}{table(heads, rows)}<div>{html.escape(self.conclusion)}</div>"
 
     def _title(self) -> str:
+        if self.obstacle is not None:
+            return f"Normalizations of '{self.segment}'"
         people = counted(self.differing)
         return f"Normalizations of '{self.segment}': the hash of {people} people depends on the rule"
-
-    def _guards(self) -> list[str]:
-        return list(dict.fromkeys(guard for each in self.sides for guard in each.plan.guards)) if self.dry_run else []
 
     def _not_yet(self) -> str:
         if self.dry_run and any(each.changes for each in self.sides):

@@ -26,7 +26,7 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
     """
     if connection.environment != "production":
         return UNIVERSAL_DEVELOPER_TOKEN  # a real one is never sent anywhere else
-    found = os.environ.get(VARIABLE) or remembered(connection.id)
+    found = _known(connection)
     if found:
         return found
     if not (ask and can_ask()):
@@ -39,6 +39,15 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
     if reason := remember(connection.id, typed):
         show(f"{reason}, so the developer token is not kept: set {VARIABLE} to be asked no more.")
     return typed
+
+
+def lacks_developer_token(connection: Connection) -> bool:
+    """Tell whether a person would have to be asked for the developer token."""
+    return connection.environment == "production" and not _known(connection)
+
+
+def _known(connection: Connection) -> str | None:
+    return os.environ.get(VARIABLE) or remembered(connection.id)
 
 
 @contextmanager

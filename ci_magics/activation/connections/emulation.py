@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import secrets
 import socket
 import subprocess
@@ -28,6 +29,7 @@ import requests
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import loopback
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
 ADDRESS_VARIABLE = "CI_MAGICS_EMULATOR"
@@ -36,6 +38,11 @@ _HANDSHAKE_SECONDS = 5.0
 _AGAIN = 0.05  # seconds between two looks at a process that is just starting
 _PROCESS_FILE = "process.json"
 _LEASE = "/_emulator/lease"
+#: Control calls for viewers, and those for contributors: reads that show hashes, and changes.
+_LOOKS = frozenset({"audiences", "settings", "schema"})
+_READS = frozenset({"requests"})
+_MEMBERS = re.compile("audiences/[0-9]+/members")
+_CHANGES = frozenset({"clock", "faults", "settings", "people", "credentials", "devicecode", "stop"})
 _TAKEN, _DAMAGED = 3, 4  # exit statuses of the emulator
 
 #: The leases of this process, by state folder.
@@ -144,6 +151,8 @@ def control_emulator(call: str, body: Any = None, *, workspace: Workspace | None
 
     Raises
     ------
+    AccessError
+        A viewer may only look; ``reset``, which removes every audience, is for administrators.
     ConnectionSetupError
         The emulator does not know the call, or does not take what was sent.
 
@@ -151,7 +160,21 @@ def control_emulator(call: str, body: Any = None, *, workspace: Workspace | None
     --------
     >>> control_emulator("clock", {"advance_hours": 48})  # doctest: +SKIP
     """
-    return workspace_emulator((workspace or open_workspace()).emulator_folder).control(call, body)
+    workspace = workspace or open_workspace()
+    verb = _verb_of(call, body)
+    require(workspace, verb)
+    answered = workspace_emulator(workspace.emulator_folder).control(call, body)
+    if verb is Verb.DELETE_AUDIENCE:
+        workspace.audit.note(verb, "emulator", control=call)
+    return answered
+
+
+def _verb_of(call: str, body: Any) -> Verb:
+    """Return what a control call counts as; one that is not known here may do as much as a reset."""
+    if body is None and call in _LOOKS:
+        return Verb.SHOW_STATUS
+    known = call in _CHANGES if body is not None else call in _READS or _MEMBERS.fullmatch(call)
+    return Verb.RUN_EXPORT if known else Verb.DELETE_AUDIENCE
 
 
 def workspace_emulator(folder: Path) -> RunningEmulator:

@@ -8,13 +8,19 @@ from datetime import datetime
 from pathlib import Path
 
 from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.connections.developer_token import VARIABLE as TOKEN_VARIABLE
+from ci_magics.activation.connections.developer_token import lacks_developer_token
 from ci_magics.activation.connections.services import sign_in_for
 from ci_magics.activation.connections.signing_in import SignInFor, needs_a_person
 from ci_magics.activation.exports.heartbeats import is_temporary
 from ci_magics.activation.exports.schedule import Schedule
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import FIXED, is_known, local_time_zone, names_a_zone
-from ci_magics.activation.segments.customer_insights.services import sign_in_for_insights
+from ci_magics.activation.segments.customer_insights.services import (
+    KEY_VARIABLE,
+    lacks_subscription_key,
+    sign_in_for_insights,
+)
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.dependents import ancestors
 from ci_magics.activation.segments.evaluations import evaluations
@@ -44,6 +50,8 @@ class Surroundings:
         The role of each user who has one.
     signed_in
         The ids of what the current user has signed in for.
+    without_secret
+        The ids of connections whose developer token, and of instances whose subscription key, is not known here.
     evaluated
         When each segment was evaluated last, by name.
     """
@@ -54,18 +62,26 @@ class Surroundings:
     insights: Mapping[str, InsightsRecord]
     roles: Mapping[str, Role]
     signed_in: frozenset[str]
+    without_secret: frozenset[str]
     evaluated: Mapping[str, datetime]
 
 
 def surroundings(workspace: Workspace) -> Surroundings:
     """Read what decides whether schedules can do their job."""
+    connections, instances = list(workspace.all_connections), list(workspace.insights)
     return Surroundings(
         system_schedule(workspace=workspace),
-        {each.id: each for each in workspace.all_connections},
+        {each.id: each for each in connections},
         {each.name: each for each in workspace.segments},
-        {each.name: each for each in workspace.insights},
+        {each.name: each for each in instances},
         {each.id: Role(each.role) for each in workspace.roles},
         frozenset(each.subject_id for each in workspace.sign_ins.where(user=workspace.user)),
+        frozenset(
+            [
+                *(each.id for each in connections if lacks_developer_token(each)),
+                *(each.id for each in instances if lacks_subscription_key(each)),
+            ]
+        ),
         evaluations(workspace),
     )
 
@@ -135,6 +151,11 @@ def _of_source(record: SegmentRecord, definition: Definition, around: Surroundin
         found = around.insights.get(definition.instance or "")
         if found is not None:
             yield from _of_sign_in(around, sign_in_for_insights(found), found.environment)
+            if found.id in around.without_secret:
+                yield (
+                    f"The subscription key of Customer Insights {found.name} is missing, so its segments are not "
+                    f"refreshed. Set {KEY_VARIABLE} where the scheduler runs."
+                )
 
 
 def _of_connection(export: Export, around: Surroundings) -> Iterator[str]:
@@ -156,6 +177,11 @@ def _of_connection(export: Export, around: Surroundings) -> Iterator[str]:
     except ConsentError as error:
         yield f"{error.sentence.removesuffix(', so nothing was sent.')}, so its runs are skipped. {error.next_step}"
     yield from _of_sign_in(around, sign_in_for(connection), connection.environment)
+    if connection.id in around.without_secret:
+        yield (
+            f"The developer token for the connection '{connection.name}' is missing, so its runs fail. "
+            f"Set {TOKEN_VARIABLE} where the scheduler runs."
+        )
 
 
 def _of_sign_in(around: Surroundings, wanted: SignInFor, environment: str) -> Iterator[str]:

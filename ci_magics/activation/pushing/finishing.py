@@ -18,7 +18,7 @@ from ci_magics.activation.pushing.journal import Journal
 from ci_magics.activation.pushing.ledger_after import ledger_after
 from ci_magics.activation.pushing.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome, read_outcome
 from ci_magics.activation.run import AudienceResult, rejected_table
-from ci_magics.errors import CiError
+from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.matching.keys import keys_of
 from ci_magics.microsoft.faults import sentence_of
@@ -133,6 +133,15 @@ def _keep_ledger(
     # Its segment may have been renamed meanwhile; nobody else changes anything else of it.
     workspace.audiences.change(lambda now: replace(record, segment_name=now.segment_name), id=record.id)
     return record
+
+
+def rejected_so_far(workspace: Workspace, push: PushRecord) -> pa.Table:
+    """Return the profiles of a push that has not ended which Microsoft has refused so far."""
+    journal = Journal(workspace, push)
+    try:
+        return _rejected(journal, read_outcome(journal))
+    except WorkspaceError:  # what was put aside is gone, or the push is ending at this moment
+        return rejected_table([])
 
 
 def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:

@@ -14,6 +14,7 @@ from ci_magics.activation.planning.guards import Guard
 from ci_magics.activation.planning.plan_document import PlanDocument
 from ci_magics.activation.planning.target import audience_key
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.pushing.finishing import rejected_so_far
 from ci_magics.activation.pushing.pushing import Desk, members_so_far, push_audience, state_of
 from ci_magics.activation.pushing.spool import Spool, read_rejected
 from ci_magics.activation.run import AudienceResult, Run, rejected_table
@@ -124,16 +125,31 @@ def load_run(workspace: Workspace, record: RunRecord) -> Run:
         for push in workspace.pushes.where(run_id=record.id, finished=False):
             members = members_so_far(workspace, push)
             results[push.number] = replace(results[push.number], members=members)
-    rejected = read_rejected(workspace, record.id, len(results))
     return Run(
         record.id,
         record.destination,
         tuple(results),
         record.started_at,
         record.finished_at,
-        pa.concat_tables(rejected, promote_options="default") if rejected else rejected_table([]),
+        _known_rejected(workspace, record),
         lambda run_id, report: resume_run(workspace, run_id, report=report),
     )
+
+
+def _known_rejected(workspace: Workspace, record: RunRecord) -> Callable[[], pa.Table]:
+    """Return what gives the refused profiles: read now for a run that has ended, else whenever somebody asks."""
+    if record.finished_at is None:
+        return lambda: _rejected(workspace, record)
+    found = _rejected(workspace, record)
+    return lambda: found
+
+
+def _rejected(workspace: Workspace, record: RunRecord) -> pa.Table:
+    """Return the refused profiles of a run; of one that has not ended, those that are known so far."""
+    unfinished = workspace.pushes.where(run_id=record.id, finished=False)
+    tables = [rejected_so_far(workspace, push) for push in unfinished]
+    tables += read_rejected(workspace, record.id, len(record.results))
+    return pa.concat_tables(tables, promote_options="default") if tables else rejected_table([])
 
 
 def carry_on(desk: Desk, record: RunRecord) -> Run:

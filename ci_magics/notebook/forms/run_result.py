@@ -39,7 +39,7 @@ def result_progress(run: Run) -> Progress:
 
 def rejected_html(run: Run) -> str:
     """Return the first refused rows, by key; nothing where there are none."""
-    frame = run.rejected_rows()
+    frame = run.rejected_rows(show=lambda _sentence: None)  # the caption says it
     if frame.empty:
         return ""
     rows: list[tuple[str, str | None, str | None, str]] = [
@@ -48,7 +48,14 @@ def rejected_html(run: Run) -> str:
     ]
     rest = len(frame) - len(rows)
     more = f"<div>and {counted(rest)} more: {html.escape('run.rejected_rows()')}</div>" if rest > 0 else ""
-    return table(("Segment", "Key", "Code", "Reason"), rows, caption="Rejected rows") + more
+    return (
+        table(
+            ("Segment", "Key", "Code", "Reason"),
+            rows,
+            caption="Rejected rows" if run.finished_at else "Rejected rows so far",
+        )
+        + more
+    )
 
 
 def _code(code: object) -> str | None:

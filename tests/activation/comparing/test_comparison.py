@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 import ci_magics as ci
 from ci_magics.activation.comparing.proportions import difference_interval, share_interval
-from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
+from ci_magics.errors import CiError, ConsentError, ExportRefusedError, SegmentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import RunningEmulator
 
     from ci_magics.workspace.store import Workspace
@@ -111,6 +113,73 @@ def test_a_dry_run_sends_nothing(emulator: RunningEmulator) -> None:
     assert comparison.differing == 1_300
     assert [each.plan.audiences[0].adds for each in comparison.sides] == [each.people for each in comparison.sides]
     assert "Nothing was sent" in repr(comparison)
+
+
+def test_a_dry_run_that_would_be_sent_is_ready() -> None:
+    segment(1_300)
+    comparison = compare(dry_run=True)
+    assert (comparison.verdict.state, comparison.obstacle) == ("Ready", None)
+    assert repr(comparison).splitlines()[1] == "Ready"
+
+
+def _few(_emulator: RunningEmulator) -> None:
+    segment(1_199, plain=2_000)
+
+
+def _refused(_emulator: RunningEmulator) -> None:
+    segment(2_000, MarketingConsent=[number % 4 != 0 for number in range(2_000)])
+
+
+def _foreign(emulator: RunningEmulator) -> None:
+    segment(1_300)
+    contoso.foreign_list(emulator, NAMES[1])
+
+
+def _withdrawn(_emulator: RunningEmulator) -> None:
+    segment(1_300)
+    ci.connect(contoso.NAME, withdraw=True, show=lambda _sentence: None)
+
+
+def _long_name(_emulator: RunningEmulator) -> None:
+    emails = [email_of(number) for number in range(1_300)]
+    ci.segment("All", pd.DataFrame({"Id": range(1_300), "EMail": emails}), show=lambda _sentence: None)
+    ci.rename_segment("All", "x" * 120)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "code", "words"),
+    [
+        (_few, "too_few_differ", "Only 1\u2009199 people"),
+        (_refused, None, "MarketingConsent"),
+        (_foreign, "audience_not_ours", "not filled from here"),
+        (_withdrawn, None, "data privacy"),
+        (_long_name, "name_too_long", "128 characters"),
+    ],
+)
+def test_a_dry_run_reports_what_would_stop_it(
+    prepared: Callable[[RunningEmulator], None], code: str | None, words: str, emulator: RunningEmulator
+) -> None:
+    prepared(emulator)
+    name = ci.open_workspace().segments.names()[0]
+    before = set(emulator.audiences())
+
+    def comparing(**options: Any) -> Any:
+        return ci.compare_normalizations(name, to=contoso.NAME, show=lambda _sentence: None, **options)
+
+    comparison = comparing(dry_run=True)
+    verdict = comparison.verdict
+    assert verdict.state == "Blocked"
+    assert words in verdict.reason.sentence
+    assert code in (None, verdict.reason.code)
+    for shown in (repr(comparison), comparison._repr_html_()):
+        assert "Blocked" in shown
+        assert words in shown
+    assert comparison.better is None
+    assert list(comparison.to_frame()["audience"]) == [f"{name} (basic)", f"{name} (enhanced)"]
+    with pytest.raises(CiError) as refused:
+        comparing()
+    assert refused.value.code == verdict.reason.code
+    assert set(emulator.audiences()) == before
 
 
 def test_too_few_who_differ_are_refused() -> None:

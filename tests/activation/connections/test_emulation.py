@@ -25,7 +25,7 @@ import ci_magics as ci
 from ci_magics.activation.connections import emulation
 from ci_magics.activation.connections.emulation import control_emulator, find_emulator, workspace_emulator
 from ci_magics.cli import main
-from ci_magics.errors import CiError
+from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.models import PushRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -256,6 +256,23 @@ def test_an_audience_of_an_emulator_that_kept_nothing_is_created_again(workspace
     assert "create audience 'All'" in repr(planned("All"))
     assert export("All").status == "Completed"
     assert members("All") == hashes(300)
+
+
+def test_a_reset_is_for_administrators_and_audited(workspace: Workspace, as_user: Callable[..., Workspace]) -> None:
+    connect()
+    segment(300)
+    export("All")
+    me = workspace.user
+    for role in ("viewer", "contributor"):
+        as_user(f"some {role}", role)
+        with pytest.raises(AccessError) as refused:
+            control_emulator("reset", {})
+        assert refused.value.code == "role_too_low"
+        assert main(["emulator", "reset"]) == 1
+    as_user(me)
+    assert members("All") == hashes(300)
+    control_emulator("reset", {})
+    assert [each.facts for each in workspace.audit.since() if each.verb == "delete_audience"] == [{"control": "reset"}]
 
 
 def _of_another(record: Any) -> Any:

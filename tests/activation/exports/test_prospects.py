@@ -31,6 +31,8 @@ from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.locks import process_name
 
 if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
     from ci_magics.workspace.store import Workspace
 
 pytestmark = pytest.mark.usefixtures("emulator", "workspace", "waits")
@@ -141,6 +143,10 @@ AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
         lambda workspace: workspace.all_connections.change(lambda found: replace(found, flow="device")),
         "Nobody is there to sign in to 'Contoso EU'",
     ),
+    "no developer token": (
+        lambda workspace: workspace.all_connections.change(lambda found: replace(found, environment="production")),
+        "The developer token for the connection 'Contoso EU' is missing",
+    ),
     "a segment that was deleted": (
         lambda workspace: workspace.segments.remove(workspace.segments["All"].id),
         "The segment 'All' does not exist any more",
@@ -209,6 +215,34 @@ def test_what_keeps_an_export_from_running_is_said_in_the_list(
     prepare(workspace)
     assert says in repr(ci.list_exports())
     assert says in "\n".join(overview(workspace).exports[0].warnings)
+
+
+def test_a_token_that_is_known_is_not_missed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect()
+    segment(3)
+    ci.export("All", to=NAME, save="Weekly")
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
+    workspace.all_connections.change(lambda found: replace(found, environment="production"))
+    monkeypatch.setenv("CI_MAGICS_DEVELOPER_TOKEN", "token")
+    assert "developer token" not in repr(ci.list_exports())
+
+
+def test_a_missing_subscription_key_is_said(
+    workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    connect()
+    ci.segment("Young men", ci.insights("Contoso").segment("Male_under_40"), show=lambda _: None)
+    ci.export("Young men", to=NAME, save="Weekly")
+    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
+    says = "The subscription key of Customer Insights Contoso is missing"
+    monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
+    assert says not in repr(ci.list_exports())  # the emulator's own is at hand
+    workspace.insights.change(lambda found: replace(found, environment="production"))
+    assert says in repr(ci.list_exports())
+    assert says in "\n".join(overview(workspace).exports[0].warnings)
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", "a key")
+    assert says not in repr(ci.list_exports())
 
 
 def test_a_schedule_without_a_scheduler_is_reported_at_each_place(

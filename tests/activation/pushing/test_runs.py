@@ -8,8 +8,9 @@ import pytest
 from contoso import calls, connect, export, fail, foreign_list, hashes, planned, resumed, segment
 
 import ci_magics as ci
+from ci_magics.activation.pushing.runs import load_run
 from ci_magics.activation.retention import forget_old
-from ci_magics.errors import ArgumentError, ExportRefusedError, OutcomeUnknownError
+from ci_magics.errors import ArgumentError, CiError, ExportRefusedError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -138,6 +139,28 @@ def test_keys_of_refused_profiles_stay_thirty_days(emulator: RunningEmulator, wo
     assert len(resumed(run.name).rejected_rows()) == 1
     forget_old(workspace, datetime.now(UTC) + timedelta(days=31))
     assert resumed(run.name).rejected_rows().empty
+
+
+def test_the_rejected_rows_of_a_run_that_has_not_ended_are_those_known_so_far(
+    emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    connect()
+    faults = [{"operation": APPLY, "call": 1, "fault": "partial", "indexes": [2, 5]}]
+    faults += [{"operation": APPLY, "call": 2, "fault": "http_503", "times": 99}]
+    emulator.control("POST", "/faults", faults)
+    with pytest.raises(CiError):
+        export(segment(1_500))
+    (record,) = workspace.runs
+    unfinished = load_run(workspace, record)
+    said: list[str] = []
+    assert unfinished.finished_at is None
+    assert len(unfinished.rejected_rows(show=said.append)) == 2
+    assert said == [f"The run {record.name} has not ended: these are the rows that Microsoft has refused so far."]
+    emulator.control("POST", "/faults", [])
+    ended = resumed(record.name)
+    said.clear()
+    assert sorted(ended.rejected_rows(show=said.append)["key"]) == sorted(unfinished.rejected_rows()["key"])
+    assert said == []
 
 
 def test_the_spool_is_empty_when_a_run_has_ended(workspace: Workspace) -> None:

@@ -126,9 +126,18 @@ def _emulators_key(workspace: Workspace) -> str | None:
     return os.environ.get(KEY_VARIABLE) or emulator_subscription_key(workspace)
 
 
+def lacks_subscription_key(source: InsightsRecord) -> bool:
+    """Tell whether a person would have to be asked for the subscription key."""
+    return source.environment != "emulator" and not _known_key(source)
+
+
+def _known_key(source: InsightsRecord) -> str | None:
+    return os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
+
+
 def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
     """Return the key that API management asks for beside the sign-in."""
-    found = os.environ.get(KEY_VARIABLE) or remembered(_kept_as(source))
+    found = _known_key(source)
     if found:
         return found
     if not (ask and can_ask()):
