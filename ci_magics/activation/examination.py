@@ -18,6 +18,7 @@ from ci_magics.activation.connections.services import connection_endpoints
 from ci_magics.activation.connections.signing_in import noted_sign_in
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
+from ci_magics.quoting import magic_word
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown, plain
@@ -175,7 +176,7 @@ def _signed_in(workspace: Workspace, connection: Connection) -> Finding:
     if os.environ.get("CI_MAGICS_REFRESH_TOKEN"):
         return Finding(check, GOOD, "By CI_MAGICS_REFRESH_TOKEN, for unattended runs too.")
     if noted_sign_in(workspace, connection.id) is None:
-        return Finding(check, LOOK, "Nobody is signed in.", f'%ci_connect "{connection.name}" signs in.')
+        return Finding(check, LOOK, "Nobody is signed in.", f"%ci_connect {magic_word(connection.name)} signs in.")
     return Finding(check, GOOD, "Somebody is; the next request shows whether Microsoft still takes it.")
 
 
@@ -185,7 +186,7 @@ def _consents(connection: Connection) -> Finding:
     missing += [] if connection.terms_accepted else ["--accept-terms"]
     if not missing:
         return Finding(check, GOOD, "Both consents are given.")
-    remedy = f'%ci_connect "{connection.name}" {" ".join(missing)}'
+    remedy = f"%ci_connect {magic_word(connection.name)} {' '.join(missing)}"
     return Finding(check, LOOK, "A consent is missing, so nothing is sent.", remedy)
 
 

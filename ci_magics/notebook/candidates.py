@@ -11,7 +11,7 @@ from typing import Any
 from ci_magics.notebook.options import OPTIONS
 from ci_magics.notebook.place import Place
 from ci_magics.notebook.stored_names import Stored
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS
 from ci_magics.segmentation.sources.frame_kinds import is_frame, known_columns
 from ci_magics.workspace.access import Role
@@ -117,7 +117,8 @@ def _columns_at(place: Place, around: Surroundings) -> list[str]:
 def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
     """Return the columns for the word that a condition ends with."""
     found = _TAIL.search(place.text)
-    names = [name for name in map(quoted, _columns_at(place, around)) if not place.quote or place.quote not in name]
+    written = map(magic_word, _columns_at(place, around))
+    names = [name for name in written if not place.quote or place.quote not in name]
     yield Candidates("column", names, found.group() if found else "")
 
 

@@ -18,7 +18,7 @@ from ci_magics.notebook.candidates import KINDS, Candidates, Surroundings, varia
 from ci_magics.notebook.place import Place, place_in
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
-from ci_magics.segmentation.columns import in_quotes, quoted
+from ci_magics.quoting import magic_quoted, magic_word
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -111,9 +111,9 @@ def _written(place: Place, kind: str, name: str) -> str:
     """Return a name as it is to be written here: in quotes where it needs them or has one already."""
     if not place.quote:
         plain = kind in ("variable", "option") or (kind == "file" and not _BREAKS.search(name))
-        return name if plain else quoted(name)
+        return name if plain else magic_word(name)
     if place.quote in name:
-        return in_quotes(name)
+        return magic_quoted(name)
     return f"{place.quote}{name}{'' if place.after.startswith(place.quote) else place.quote}"
 
 

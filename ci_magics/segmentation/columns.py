@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ci_magics.errors import SegmentError, nearest_name, without_people
+from ci_magics.quoting import magic_word
 
 #: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, folded by `_fold`.
 _EMAIL_NAMES = frozenset(
@@ -48,7 +49,7 @@ def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
     if found:
         raise SegmentError(
             f"Several columns may hold the e-mail address: {list_columns(found)}.",
-            f"Name the right one: --email {quoted(found[0])}.",
+            f"Name the right one: --email {magic_word(found[0])}.",
             code="several_email_columns",
         )
     raise SegmentError(
@@ -119,19 +120,6 @@ def list_columns(columns: Sequence[str]) -> str:
     """Return column names for a sentence, the first thirty of them."""
     names = ", ".join(map(without_people, columns[:_SHOWN])) or "none"
     return names if len(columns) <= _SHOWN else f"{names} and {len(columns) - _SHOWN} more"
-
-
-def quoted(name: str) -> str:
-    """Return a name as it is written in a magic: in quotes when it is more than a word."""
-    return name if re.fullmatch(r"\w[\w.-]*", name) else in_quotes(name)
-
-
-def in_quotes(name: str) -> str:
-    """Return a name in quotes, so that a magic reads it as it is."""
-    if '"' not in name:
-        return f'"{name}"'
-    # Each double quote stands between single ones: neighboring quotes are one word.
-    return '"' + name.replace('"', '"\'"\'"') + '"' if "'" in name else f"'{name}'"
 
 
 def _fold(column: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.errors import SegmentError, refuse_address, without_addresses
+from ci_magics.errors import SegmentError, without_addresses
+from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import (
     find_email_column,
     key_candidates,
@@ -172,7 +173,7 @@ def build_segment(
     SegmentError
         The frame, a column or the condition cannot be used.
     """
-    require_name(name)
+    require_name(name, "segment")
     columns = sources.columns_of(frame)
     wanted = _Wanted.of(columns, email, key, consent, _reader(frame))
     rows = sources.read_columns(frame, wanted.read, where)
@@ -190,7 +191,7 @@ def build_segment_from_rule(
     consent: ConsentChoice = FOUND,
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
-    require_name(name)
+    require_name(name, "segment")
     wanted = _Wanted.of(sources.columns_of(frame), email, key, consent, _reader(frame))
     rows = read_rows(frame, wanted.read, rule, given)
     profiles = _profiles(name, rows, wanted, None)
@@ -237,7 +238,7 @@ def build_segment_from_sql(
     SegmentError
         The query cannot be run, or a column cannot be used.
     """
-    require_name(name)
+    require_name(name, "segment")
     if database is None:
         written = [each for each in (email, key) if each]
         rows = sources.query(sql, frames, parameters or {}, earlier, written=written, encoding=encoding)
@@ -415,29 +416,6 @@ def _not_unique(rows: Rows, column: str) -> str | None:
 def repeats(empty: int, repeated: int) -> str | None:
     """Return why a column of so many empty and repeated values is no key; None when it is one."""
     return f"has {counted(empty)} empty and {counted(repeated)} repeated values" if empty or repeated else None
-
-
-def require_name(name: str) -> None:
-    """Require that an audience can have this name.
-
-    Raises
-    ------
-    SegmentError
-        It is blank or too long.
-    ArgumentError
-        It is an e-mail address.
-    """
-    refuse_address(name)
-    if not name.strip():
-        raise SegmentError(
-            "A segment needs a name.", 'For example: %ci_segment "Big spenders" customers.', code="no_name"
-        )
-    if len(name) > 128:
-        raise SegmentError(
-            "The segment's name is longer than the 128 characters that an audience may have.",
-            "Choose a shorter one.",
-            code="name_too_long",
-        )
 
 
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import find_email_column, key_candidates, require_column
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
@@ -29,7 +30,6 @@ from ci_magics.segmentation.segment import (
     fitting,
     no_addresses,
     repeats,
-    require_name,
 )
 from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
@@ -91,7 +91,7 @@ def build_spark_segment(
     SegmentError
         A column or the condition cannot be used, nothing identifies the profiles, or Spark fails.
     """
-    require_name(name)
+    require_name(name, "segment")
     names = column_names(frame)
     email_column = find_email_column(names, email)
     considered = rule.rule.columns if rule else ()

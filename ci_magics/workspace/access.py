@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from ci_magics.clock import present
 from ci_magics.errors import AccessError, ArgumentError, nearest_name, quoted_list
+from ci_magics.naming import require_name
+from ci_magics.quoting import shell_word
 from ci_magics.workspace.models import UserRole
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 #: As the original says it to somebody with whom nothing is shared.
 NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
+
+
+_LONGEST_USER = 200
 
 
 class Role(StrEnum):
@@ -164,8 +169,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
         nearest = nearest_name(role, list(Role))
         hint = f" Did you mean '{nearest}'?" if nearest else ""
         raise ArgumentError(f"There is no role '{role}'.{hint}", f"Use one of: {', '.join(Role)}.", code="unknown_role")
-    if not user.strip():
-        raise ArgumentError("Whose role is it?", "Name the user.", code="no_user")
+    require_name(user, "user", longest=_LONGEST_USER)
     _require_another_administrator(workspace, user, Role(role))
     given = UserRole(user, role, workspace.user, present())
     workspace.roles.put(given)
@@ -210,7 +214,7 @@ def _refusal(workspace: Workspace, verb: Verb, connection: Connection | None) ->
         return AccessError(
             f"You ({workspace.user}) are a {role} of this workspace, and only {_plural(verb.least)} may {verb.doing}.",
             f"Ask an administrator ({_administrators(workspace)}) to run: "
-            f"ci-magics roles --give {verb.least} --to {workspace.user}.",
+            f"ci-magics roles --give {verb.least} --to {shell_word(workspace.user)}.",
             code="role_too_low",
         )
     if connection is not None and not is_shared_with(connection, workspace.user, role):

@@ -12,7 +12,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command, Option, Positional, parse
 from ci_magics.notebook.shared_options import OUTPUT
 from ci_magics.notebook.words import Word
-from ci_magics.segmentation.columns import in_quotes
+from ci_magics.quoting import magic_quoted
 
 COMMAND = Command(
     "%try",
@@ -57,9 +57,9 @@ def test_the_value_may_hold_equals_signs_and_be_empty() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
 def test_a_quoted_value_is_taken_as_it_is(text: str) -> None:
-    for line in (f"--email {in_quotes(text)}", f"--email={in_quotes(text)}"):
+    for line in (f"--email {magic_quoted(text)}", f"--email={magic_quoted(text)}"):
         assert read(line).given("email") == text
-    assert read(in_quotes(text)).words == (Word(text, quoted=True, held=True),)
+    assert read(magic_quoted(text)).words == (Word(text, quoted=True, held=True),)
 
 
 @pytest.mark.parametrize("line", ["--help", "-h", "x --help --nonsense", "--days many -h"])

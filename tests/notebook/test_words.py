@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.words import Word, split
-from ci_magics.segmentation.columns import in_quotes, quoted
+from ci_magics.quoting import magic_quoted, magic_word
 
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
 
@@ -70,13 +70,13 @@ def test_what_opens_is_closed(line: str, words: str) -> None:
 
 @given(names)
 def test_a_name_in_quotes_is_read_as_it_is(name: str) -> None:
-    (word,) = split(in_quotes(name))
+    (word,) = split(magic_quoted(name))
     assert (word.text, word.quoted) == (name, True)
 
 
 @given(st.lists(names))
 def test_names_written_by_us_are_read_as_they_are(several: list[str]) -> None:
-    assert texts(" ".join(quoted(name) for name in several)) == several
+    assert texts(" ".join(magic_word(name) for name in several)) == several
 
 
 @given(st.text(st.characters(exclude_characters="'\"{#")))

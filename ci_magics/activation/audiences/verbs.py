@@ -22,13 +22,13 @@ from ci_magics.activation.pushing.runs import give_up
 from ci_magics.errors import ArgumentError, ExportRefusedError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
-from ci_magics.segmentation.columns import quoted
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
 Show = Callable[[str], None]
-_LONGEST_NAME = 128
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,7 @@ def rename_audience(
     ServiceError
         Microsoft refused, for example because the name is taken.
     """
-    if not new.strip() or len(new) > _LONGEST_NAME:
-        raise ArgumentError(
-            f"An audience's name has 1 to {_LONGEST_NAME} characters.", "Choose another one.", code="audience_name"
-        )
+    require_name(new, "audience")
     with _held(workspace, to, audience, confirm, Verb.RENAME_AUDIENCE, show) as held:
         held.services.advertising.update_audience(held.audience.id, name=new)
         if held.record is not None:
@@ -199,7 +196,7 @@ def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:
     if confirm != audience.name:
         raise ArgumentError(
             f"To {verb.doing}, confirm it by its name; this one is '{audience.name}' (number {audience.id}).",
-            f"Add --confirm {quoted(audience.name)}, in Python confirm={audience.name!r}.",
+            f"Add --confirm {magic_word(audience.name)}, in Python confirm={audience.name!r}.",
             code="not_confirmed",
         )
 

@@ -18,10 +18,9 @@ from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError
 from ci_magics.matching.hashes import of_column, unique
 from ci_magics.matching.passing import MatchedBefore
+from ci_magics.naming import LONGEST_NAME
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace
-
-_LONGEST_NAME = 128  # an audience may have no longer one (page "Audience")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Cal
     SegmentError
         Its name is too long for an audience.
     """
-    if len(half.segment) > _LONGEST_NAME:
+    if len(half.segment) > LONGEST_NAME:
         raise SegmentError(
             "With the rule behind it, the segment's name is longer than the 128 characters that an audience may have.",
             "Make the segment under a shorter name.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.advertising import Account, User
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
@@ -89,7 +89,7 @@ def _require_manager(user: User, connection: Connection, customer_id: str) -> No
         raise ConnectionSetupError(
             "The signed-in user may only look at this account.",
             "Ask the account's administrator for a role that manages campaigns, or sign in as somebody else: "
-            f"%ci_connect {quoted(connection.name)} --sign-in.",
+            f"%ci_connect {magic_word(connection.name)} --sign-in.",
             code="viewer_role",
         )
 
@@ -129,7 +129,7 @@ def _wrong_account(connection: Connection, accounts: Mapping[str, Account], *, s
     hint = f" Did you mean {nearest} ({accounts[nearest].name})?" if nearest else ""
     chosen = accounts[nearest] if nearest else next(iter(accounts.values()))
     ids = f"--customer-id {chosen.customer_id} --account-id {chosen.id}"
-    way = f"%ci_connect {quoted(connection.name)} --edit {ids}" if saved else f"%ci_connect NAME {ids}"
+    way = f"%ci_connect {magic_word(connection.name)} --edit {ids}" if saved else f"%ci_connect NAME {ids}"
     return ConnectionSetupError(
         f"{refused}{hint}",
         f"Accounts you may use: {_listed(accounts, nearest)}. Choose one, for example {way}.",
@@ -149,6 +149,7 @@ def _unseen(connection: Connection) -> ConnectionSetupError:
     """Say it to somebody who sees no more of the connection than its name."""
     return ConnectionSetupError(
         f"You have signed in as somebody who may not use the account of the connection '{connection.name}'.",
-        f'Sign in as somebody else: %ci_connect "{connection.name}" --sign-in; or ask its administrator for access.',
+        f"Sign in as somebody else: %ci_connect {magic_word(connection.name)} --sign-in; or ask its administrator for "
+        "access.",
         code="account_not_found",
     )

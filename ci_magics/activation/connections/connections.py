@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -11,9 +12,11 @@ from ci_magics.activation.connections.consenting import consent_notice, keep_con
 from ci_magics.activation.connections.developer_token import holding
 from ci_magics.activation.connections.sharing import share_connection, shared_with
 from ci_magics.clock import present
-from ci_magics.errors import ConnectionSetupError, nearest_name, refuse_address
+from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -132,6 +135,26 @@ def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
     )
 
 
+def require_application(client_id: str | None, tenant: str | None) -> None:
+    """Refuse a client id or a tenant that no application in Microsoft Entra can have.
+
+    Raises
+    ------
+    ArgumentError
+        It is an e-mail address, or has more than letters, digits, hyphens and dots.
+    """
+    for word, value in (("client id", client_id), ("tenant", tenant)):
+        if not value:
+            continue
+        require_name(value, word)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
+            raise ArgumentError(
+                f"The {word} has other characters than letters, digits, hyphens and dots.",
+                "Copy it from Microsoft Entra.",
+                code="application",
+            )
+
+
 def _require_unused(workspace: Workspace, name: str) -> None:
     """Refuse to make a connection where there is one that the person does not see, or may make none."""
     if name in workspace.all_connections:
@@ -149,9 +172,8 @@ def _new(
     client_id: str | None,
     tenant: str | None,
 ) -> Connection:
-    refuse_address(name)
-    if not name.strip():
-        raise ConnectionSetupError("A connection needs a name.", 'For example: %ci_connect "Contoso EU".')
+    require_name(name, "connection")
+    require_application(client_id, tenant)
     if not ids.customer or not ids.account:
         missing = "customer id" if not ids.customer else "account id"
         raise ConnectionSetupError(
@@ -191,8 +213,8 @@ def _require_same(
             known = "" if existing.details_hidden else f": {kept or 'none'}, not {now}"
             raise ConnectionSetupError(
                 f"The connection '{existing.name}' exists with another {word}{known}.",
-                f'Make a connection with another name, or change this one: %ci_connect "{existing.name}" '
-                f"--edit {option} {now}.",
+                "Make a connection with another name, or change this one: "
+                f"%ci_connect {magic_word(existing.name)} --edit {option} {magic_word(now)}.",
                 code="connection_differs",
             )
     return existing

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ci_magics.clock import present
 from ci_magics.errors import ConsentError
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent, PushRecord
@@ -54,7 +54,8 @@ def missing_consents(connection: Connection) -> list[ConsentError]:
             ConsentError(
                 f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
                 "so nothing was sent.",
-                f"Read the text with %ci_connect --help, then agree: %ci_connect {quoted(connection.name)} --agree.",
+                "Read the text with %ci_connect --help, then agree: "
+                f"%ci_connect {magic_word(connection.name)} --agree.",
                 code="no_data_privacy_consent",
             )
         )
@@ -63,7 +64,7 @@ def missing_consents(connection: Connection) -> list[ConsentError]:
             ConsentError(
                 f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
                 "so nothing was sent.",
-                f"Accept them: %ci_connect {quoted(connection.name)} --accept-terms.",
+                f"Accept them: %ci_connect {magic_word(connection.name)} --accept-terms.",
                 code="no_terms_consent",
             )
         )
@@ -77,9 +78,8 @@ def consent_notice(connection: Connection) -> str:
         return ""
     options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
     lacking = "No consent yet" if len(missing) == 2 else "One consent is missing"
-    return (
-        f"{lacking}: nothing can be sent until an administrator runs %ci_connect {quoted(connection.name)} {options}."
-    )
+    line = f"%ci_connect {magic_word(connection.name)} {options}"
+    return f"{lacking}: nothing can be sent until an administrator runs {line}."
 
 
 def require_consents(connection: Connection) -> None:
@@ -160,5 +160,6 @@ def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
     show(f"All exports through '{connection.name}' have stopped.")
     filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     for each in filled:
-        line = f"%ci_audiences {quoted(connection.name)} empty {quoted(each.name)} --confirm {quoted(each.name)}"
+        name = magic_word(each.name)
+        line = f"%ci_audiences {magic_word(connection.name)} empty {name} --confirm {name}"
         show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ci_magics.errors import ConnectionSetupError, nearest_name
+from ci_magics.quoting import shell_word
 from ci_magics.workspace.access import Role, Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -58,7 +59,7 @@ def shared_with(workspace: Workspace, share: Sequence[str]) -> tuple[str, ...]:
             raise ConnectionSetupError(
                 f"There is no role or user '{each}'.{hint}",
                 f"Use {', '.join(Role)}, or tell the workspace who that is: "
-                f"ci-magics roles --give contributor --to {each}.",
+                f"ci-magics roles --give contributor --to {shell_word(each)}.",
                 code="unknown_role",
             )
     return tuple(dict.fromkeys(share)) or (Role.ADMINISTRATOR.value,)

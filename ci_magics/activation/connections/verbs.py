@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
 from ci_magics.activation.connections.address import read_ids
-from ci_magics.activation.connections.connections import require_known
+from ci_magics.activation.connections.connections import require_application, require_known
 from ci_magics.activation.connections.consenting import end_consents
 from ci_magics.activation.connections.developer_token import forget_developer_token
 from ci_magics.activation.connections.services import connection_endpoints, sign_in_for
@@ -23,6 +23,8 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -95,6 +97,7 @@ def edit_connection(
     require(workspace, Verb.EDIT_CONNECTION, connection)
     require_known("environment", environment, ENVIRONMENTS)
     require_known("flow", flow, FLOWS)
+    require_application(client_id, tenant)
     ids = read_ids(url, customer_id, account_id)
     changes: dict[str, Any] = {
         "name": rename,
@@ -222,7 +225,7 @@ def choose_account(name: str, number: int, *, workspace: Workspace | None = None
     if not 1 <= number <= len(known):
         raise ArgumentError(
             f"There is no account {number}; {len(known)} are signed in.",
-            f'See them: %ci_connect "{name}" --accounts.',
+            f"See them: %ci_connect {magic_word(name)} --accounts.",
             code="no_account",
         )
     note_sign_in(workspace, connection.id, known[number - 1].home_account_id)
@@ -242,8 +245,7 @@ def _masked(username: str) -> str:
 
 
 def _require_free(workspace: Workspace, name: str) -> None:
-    if not name.strip():
-        raise ConnectionSetupError("A connection needs a name.", "Choose one.", code="no_name")
+    require_name(name, "connection")
     if name in workspace.all_connections:
         raise ConnectionSetupError(
             f"There is a connection '{name}' already.", "Choose another name.", code="name_taken"

@@ -8,7 +8,7 @@ from ci_magics.activation.connections.verbs import sign_out
 from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -88,7 +88,8 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
     if open_names:
         raise ConnectionSetupError(
             f"The connection '{connection.name}' is used by {_counted(len(open_names))}: {quoted_list(open_names)}.",
-            f"Say what becomes of them: %ci_connect {quoted(connection.name)} --remove --exports detach (they are kept "
+            f"Say what becomes of them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
+            "(they are kept "
             "and do not run until they get another connection), or --exports remove.",
             code="connection_in_use",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.planning.order import Order
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.export_models import Export
 
 
@@ -37,9 +37,9 @@ def document_of(export: Export) -> ExportDocument:
 def as_magic(export: Export) -> str:
     """Return the line of a notebook that saves the same export."""
     document = document_of(export)
-    words = [*map(quoted, document.segments), "--to", quoted(export.connection_name or "CONNECTION")]
-    words += ["--save", quoted(export.name)]
-    words += ["--email", quoted(document.email)] if document.email else []
+    words = [*map(magic_word, document.segments), "--to", magic_word(export.connection_name or "CONNECTION")]
+    words += ["--save", magic_word(export.name)]
+    words += ["--email", magic_word(document.email)] if document.email else []
     changed = document.order.model_dump(exclude_defaults=True)
     for name, value in changed.items():
         words += _option(f"--{name.replace('_', '-')}", value)
@@ -50,6 +50,6 @@ def _option(option: str, value: object) -> list[str]:
     if value is True:
         return [option]
     if isinstance(value, tuple | list):
-        return [word for each in value for word in (option, quoted(str(each)))]
+        return [word for each in value for word in (option, magic_word(str(each)))]
     text = str(value).lower() if option == "--scope" else str(value)
-    return [option, quoted(text) if " " in text else text]
+    return [option, magic_word(text)]

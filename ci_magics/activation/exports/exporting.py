@@ -14,7 +14,7 @@ from ci_magics.activation.pushing.runs import load_run, unfinished_runs
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
@@ -108,6 +108,6 @@ def _require_email(stored: StoredSegment, email: str | None) -> None:
     if email is not None and email != used:
         raise SegmentError(
             f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
-            f"Make it again: %ci_segment {quoted(stored.record.name)} FRAME --email {quoted(email)}.",
+            f"Make it again: %ci_segment {magic_word(stored.record.name)} FRAME --email {magic_word(email)}.",
             code="other_email_column",
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci_magics.errors import ArgumentError, refuse_address
+from ci_magics.errors import ArgumentError
+from ci_magics.naming import require_name as require_text
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 #: What can be done with saved exports; none of them can be the name of one.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
-LONGEST = 128
 
 
 def require_name(name: str) -> None:
@@ -22,9 +22,7 @@ def require_name(name: str) -> None:
     ArgumentError
         It is empty, too long, or one of the verbs.
     """
-    refuse_address(name)
-    if not name.strip() or len(name) > LONGEST:
-        raise ArgumentError(f"An export's name has 1 to {LONGEST} characters.", "Choose another one.", code="name")
+    require_text(name, "export")
     if name.strip().casefold() in EXPORT_VERBS:
         raise ArgumentError(
             f"An export cannot be called '{name}': that is what %ci_exports does.", "Choose another one.", code="name"

@@ -25,7 +25,7 @@ from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.dependents import ancestors
 from ci_magics.activation.segments.evaluations import evaluations
 from ci_magics.errors import ArgumentError, ConsentError, SegmentError
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.sources.files import locate
 from ci_magics.workspace.access import Role, is_shared_with
 from ci_magics.workspace.export_models import Export
@@ -124,7 +124,7 @@ def _of_segments(export: Export, around: Surroundings) -> Iterator[str]:
 def _of_segment(record: SegmentRecord, around: Surroundings) -> Iterator[str]:
     name = record.name
     if not record.active:
-        yield f"The segment '{name}' is set aside, so it is skipped: %ci_segment {quoted(name)} --activate."
+        yield f"The segment '{name}' is set aside, so it is skipped: %ci_segment {magic_word(name)} --activate."
     elif why := why_static(record):
         yield (
             f"The segment '{name}' is not refreshed: {why}. Every run sends it as of "
@@ -161,7 +161,7 @@ def _of_source(record: SegmentRecord, definition: Definition, around: Surroundin
 def _of_connection(export: Export, around: Surroundings) -> Iterator[str]:
     connection = around.connections.get(export.connection_id or "")
     if connection is None:
-        yield f"The export has no connection, so it does not run: %ci_exports edit {quoted(export.name)} --to NAME."
+        yield f"The export has no connection, so it does not run: %ci_exports edit {magic_word(export.name)} --to NAME."
         return
     owner = export.saved_by
     role = around.roles.get(owner, Role.VIEWER)

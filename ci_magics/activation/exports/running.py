@@ -26,7 +26,7 @@ from ci_magics.errors import (
     ExportStoppedError,
     ServiceError,
 )
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.models import Connection
@@ -157,7 +157,7 @@ def require_connection(workspace: Workspace, export: Export) -> Connection:
     if connection is None:
         raise ExportRefusedError(
             f"The export '{export.name}' has no connection, so it does not run.",
-            f"Give it one: %ci_exports edit {quoted(export.name)} --to CONNECTION.",
+            f"Give it one: %ci_exports edit {magic_word(export.name)} --to CONNECTION.",
             code="no_connection",
         )
     return connection

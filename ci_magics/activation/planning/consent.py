@@ -13,7 +13,8 @@ from ci_magics.activation.segments.consents import consent_of, counted_consent, 
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.consents import Consenting, CountedConsent
-from ci_magics.segmentation.columns import list_columns, quoted
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.columns import list_columns
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, answer, question
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import AGREES, ASKED, NOTHING, REFUSES, SILENT, folded_value
@@ -65,7 +66,7 @@ class Decision:
             f"By {list_columns(list(known.columns))}, {counted(known.refused)} people refused marketing, "
             f"{counted(known.unknown)} said nothing, and {counted(known.consented)} agreed."
         )
-        column = quoted(known.columns[0])
+        column = magic_word(known.columns[0])
         return found, f"Send only those who agreed with --consent {column}, or everybody with --ignore-consent."
 
     @property
@@ -150,7 +151,7 @@ def _require_column(name: str, known: SegmentConsent, column: str | None) -> Non
     raise SegmentError(
         f"The consents of the segment '{name}' were not read from a column '{column}'.{hint}",
         f"They were read from: {list_columns(list(known.columns))}. To choose another column, make the segment "
-        f"again with --consent {quoted(column)}.",
+        f"again with --consent {magic_word(column)}.",
         code="no_consent_column",
     )
 

@@ -14,7 +14,7 @@ from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
 from ci_magics.matching.hash_sets import shared
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.showing.numbers import counted
 
 
@@ -87,7 +87,7 @@ def _about_state(stored: StoredSegment) -> Iterator[Guard]:
         yield Guard(
             "segment_inactive",
             f"The segment '{name}' is set aside, so nothing was sent.",
-            f"Use it again: %ci_segment {quoted(name)} --activate.",
+            f"Use it again: %ci_segment {magic_word(name)} --activate.",
         )
     if stored.record.suppresses:
         yield Guard(
@@ -117,7 +117,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         yield Guard(
             "nothing_sendable",
             f"No profile of the segment '{name}' {cannot} ({reasons}), so nothing was sent.",
-            f'See why: %ci_preview "{name}".',
+            f"See why: %ci_preview {magic_word(name)}.",
         )
     if 0 < numbers.prehashed < numbers.valid and not order.allow_mixed:
         yield Guard(

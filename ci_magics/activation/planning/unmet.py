@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from ci_magics.activation.planning.suppressing import excluding
 from ci_magics.activation.segments.key_set import first_keys, stored_ids
 from ci_magics.activation.segments.unmet import forms_of_both
-from ci_magics.segmentation.columns import quoted, same_key
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.key_forms import form_of
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
@@ -55,7 +56,7 @@ def _unmet(
         )
         yield (
             sentence,
-            f"To exclude by key too, make both with one key column, for example --key {quoted(column)}.",
+            f"To exclude by key too, make both with one key column, for example --key {magic_word(column)}.",
         )
     elif not _meet(workspace, segment, other):
         yield (

@@ -17,7 +17,7 @@ from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED,
 from ci_magics.clock import present
 from ci_magics.errors import SegmentError, without_people
 from ci_magics.matching.passing import Passing
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import StateCounter
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import SILENT, UNREADABLE
@@ -152,7 +152,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     A frame or list without a condition is taken as it is: the export stops when its audience would shrink.
     """
     chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
-    again = f"%ci_segment {quoted(made.name)} --refresh" if replacing.refreshing else "the same line with"
+    again = f"%ci_segment {magic_word(made.name)} --refresh" if replacing.refreshing else "the same line with"
     if not chosen or made.rows * 2 >= earlier.rows:
         return
     if made.rows == 0 and not replacing.allow_empty:

@@ -25,7 +25,7 @@ from ci_magics.activation.segments.making import made
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.parameters import bound
@@ -292,7 +292,7 @@ def refresh_segment(
     if not record.active:
         raise SegmentError(
             f"The segment '{name}' is set aside, so it is not refreshed.",
-            f"Use it again with %ci_segment {quoted(name)} --activate.",
+            f"Use it again with %ci_segment {magic_word(name)} --activate.",
             code="segment_inactive",
         )
     if not record.is_dynamic:
@@ -367,7 +367,7 @@ def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
     if record is None or record.id != wanted.id:
         raise NotFoundError(
             f"The segment '{wanted.name}' was replaced or deleted since.",
-            f"Use it by its name: {quoted(wanted.name)}, or make it again.",
+            f"Use it by its name: {magic_word(wanted.name)}, or make it again.",
             code="segment_replaced",
         )
     return record

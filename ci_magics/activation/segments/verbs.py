@@ -16,8 +16,9 @@ from ci_magics.activation.segments.dependents import follow, made_of
 from ci_magics.activation.segments.history import SegmentHistory, note_count
 from ci_magics.activation.segments.versions import DELETED, Deleted, end_version, kept_until, last_deleted
 from ci_magics.clock import present
-from ci_magics.errors import ArgumentError, SegmentError, quoted_list, refuse_address
-from ci_magics.segmentation.columns import quoted
+from ci_magics.errors import ArgumentError, SegmentError, quoted_list
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
@@ -159,7 +160,7 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
     if use.exports:
         raise SegmentError(
             f"The segment '{name}' is used by {quoted_list(use.exports)}.",
-            f"Remove it there first: %ci_exports edit {quoted(use.exports[0])}, or %ci_exports remove.",
+            f"Remove it there first: %ci_exports edit {magic_word(use.exports[0])}, or %ci_exports remove.",
             code="segment_in_use",
         )
     for dependent in made_of(workspace, name):
@@ -247,7 +248,7 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
     require(workspace, Verb.CHANGE_SEGMENT)
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     for tag in wanted:
-        refuse_address(tag)
+        require_name(tag, "tag")
     if len(wanted) > MOST_TAGS:
         raise ArgumentError(f"A segment has at most {MOST_TAGS} tags.", "Leave some out.", code="too_many_tags")
     record = _changed(workspace, name, tags=wanted)
@@ -302,9 +303,7 @@ def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = 
 
 
 def _require_free(workspace: Workspace, name: str) -> None:
-    refuse_address(name)
-    if not name.strip() or len(name) > 128:
-        raise ArgumentError("A segment's name has 1 to 128 characters.", "Choose another one.", code="segment_name")
+    require_name(name, "segment")
     if name in workspace.segments:
         raise ArgumentError(
             f"There is a segment '{name}' already.", "Choose another name, or delete that one first.", code="name_taken"

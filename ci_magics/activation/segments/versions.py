@@ -17,7 +17,7 @@ from ci_magics.activation.segments.cycles import require_no_cycle_of
 from ci_magics.activation.segments.history import note_count
 from ci_magics.clock import present
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
-from ci_magics.segmentation.columns import quoted
+from ci_magics.quoting import magic_word
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown, plain
@@ -150,7 +150,7 @@ class Deleted(Shown):
             said.append(f"Segments that were made of it stay as they are: {quoted_list(self.segments)}.")
         if self.suppressed:
             said.append("Its people are not excluded from exports any more.")
-        undo = f"%ci_segment {quoted(self.segment)} --undo"
+        undo = f"%ci_segment {magic_word(self.segment)} --undo"
         return " ".join([*said, f"Until {self.undo_until:%Y-%m-%d} it can be brought back: {undo}."])
 
 
@@ -341,7 +341,7 @@ def _exchange(
     back = "--redo" if reason == UNDONE else "--undo"
     show(
         f"The segment '{restored.name}' has {counted(restored.rows)} profiles again, {counted(current.rows)} before."
-        f"{excluded} Go back: %ci_segment {quoted(restored.name)} {back}."
+        f"{excluded} Go back: %ci_segment {magic_word(restored.name)} {back}."
     )
     return restored
 
@@ -360,7 +360,7 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
             " Its people are excluded from every export again."
             if still
             else f" Its people are not excluded from exports any more; an administrator can run %ci_segment "
-            f"{quoted(name)} --suppress."
+            f"{magic_word(name)} --suppress."
         )
 
     def work(database: SqlConnection) -> None:
@@ -411,12 +411,12 @@ def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
     if which == "earlier" and last_deleted(workspace, name) is not None:
         return SegmentError(
             f"The segment '{name}' has no earlier version, but another one of this name was deleted.",
-            f"To bring that one back, first give this one another name: %ci_segment {quoted(name)} --rename NEW.",
+            f"To bring that one back, first give this one another name: %ci_segment {magic_word(name)} --rename NEW.",
             code="no_version",
         )
     return SegmentError(
         f"No {which} version of the segment '{name}' is kept.",
-        f"See what is kept: %ci_segment {quoted(name)} --versions. Versions stay for {retention_days()} days.",
+        f"See what is kept: %ci_segment {magic_word(name)} --versions. Versions stay for {retention_days()} days.",
         code="no_version",
     )
 

@@ -20,10 +20,29 @@ export function runCell(name) {
 
 /** The cell that finishes a run that was interrupted. */
 export function resumeCell(run) {
-  return `%ci_export --resume ${run}`;
+  return `%ci_export --resume ${/^\w+$/.test(run) ? run : quoted(run)}`;
 }
 
-/** Quote a name for a magic; one that holds a double quote is put into single ones. */
-function quoted(name) {
-  return name.includes('"') ? `'${name}'` : `"${name}"`;
+// What cannot be written in one line: control characters, line breaks, lone surrogates, marks that reorder text.
+const UNWRITABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
+
+/** Quote a text for a magic, so that it reads the text as it is: `quoting.py` does the same in Python. */
+export function quoted(text) {
+  if (UNWRITABLE.test(text)) {
+    return `{'${Array.from(text, escaped).join("")}'}`;
+  }
+  if (!text.includes('"')) {
+    return `"${text}"`;
+  }
+  // Each double quote stands between single ones: neighboring quotes are one word.
+  return text.includes("'") ? `"${text.replaceAll('"', `"'"'"`)}"` : `'${text}'`;
+}
+
+/** Write a character as Python reads it within quotes. */
+function escaped(letter) {
+  if (/[A-Za-z0-9 ]/.test(letter)) {
+    return letter;
+  }
+  const digits = letter.codePointAt(0).toString(16);
+  return digits.length > 4 ? `\\U${digits.padStart(8, "0")}` : `\\u${digits.padStart(4, "0")}`;
 }

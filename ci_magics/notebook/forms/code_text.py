@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ci_magics.segmentation.columns import in_quotes
+from ci_magics.quoting import magic_quoted, magic_word, python_literal
 
 _PRE = (
     "user-select:all;padding:8px;margin:2px 0;border:1px solid var(--jp-border-color1,#bbb);border-radius:4px;"
@@ -48,21 +48,23 @@ def magic_line(magic: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     options
         True is a switch; None, False, empty texts and empty lists are left out; a list repeats the option.
     """
-    parts = [magic, *(word if isinstance(word, Name) else in_quotes(word) for word in words)]
+    parts = [magic, *(word if isinstance(word, Name) else magic_quoted(word) for word in words)]
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is True:
                 parts.append(option)
             elif one not in (None, False, ""):
-                parts += [option, one if isinstance(one, Name) else _word(one)]
+                parts += [option, one if isinstance(one, Name) else magic_word(str(one))]
     return " ".join(parts)
 
 
 def python_call(function: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
     """Return a Python call; options that are None, False or empty are left out."""
-    given = [repr(each) for each in arguments]
-    given += [f"{name}={value!r}" for name, value in options.items() if value not in (None, False, "", [], ())]
+    given = [python_literal(each) for each in arguments]
+    given += [
+        f"{name}={python_literal(value)}" for name, value in options.items() if value not in (None, False, "", [], ())
+    ]
     return f"{function}({', '.join(given)})"
 
 
@@ -80,8 +82,3 @@ def copyable(label: str, text: str, *, large: bool = False) -> str:
 def code_html(code: Code) -> str:
     """Return both ways of writing it, each to be copied by itself."""
     return copyable("As a magic", code.magic) + copyable("In Python", f"import ci_magics as ci\n{code.python}")
-
-
-def _word(value: Any) -> str:
-    text = str(value)
-    return text if text.replace("_", "").replace("-", "").isalnum() and text.isascii() else in_quotes(text)

@@ -19,6 +19,7 @@ from ci_magics.notebook.forms.fields import button, checkbox, column, dropdown, 
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
+from ci_magics.quoting import python_literal
 from ci_magics.workspace.statuses import QUEUED, RUNNING
 from ci_magics.workspace.store import Workspace
 
@@ -78,7 +79,7 @@ class ExportsForm(Form):
     def run_chosen(self) -> Run:
         """Run the chosen export now."""
         name = self._name()
-        self._code = Code(f"%ci_exports run {_quoted(name)}", python_call("ci.run_export", [name], {}))
+        self._code = Code(magic_line("%ci_exports run", [name], {}), python_call("ci.run_export", [name], {}))
         self._clock = SystemClock()
         run = self._with_progress(
             lambda: ci.run_export(
@@ -109,7 +110,7 @@ class ExportsForm(Form):
     def show_details(self) -> None:
         """Show how the chosen export is configured, and how its last runs went."""
         name = self._name()
-        self._code = Code(f"%ci_exports show {_quoted(name)}", python_call("ci.show_export", [name], {}))
+        self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.show_export", [name], {}))
         history = ci.export_history(name, workspace=self.workspace)
         self.details.value = ci.show_export(name, workspace=self.workspace)._repr_html_() + history._repr_html_()
         self.say(f"{name}: {len(history)} runs.")
@@ -120,9 +121,9 @@ class ExportsForm(Form):
         warnings: list[str] = []
         ci.schedule_export(name, **given, workspace=self.workspace, show=warnings.append)
         self._code = Code(
-            magic_line(f"%ci_exports schedule {_quoted(name)}", [], self.schedule.options()),
+            magic_line("%ci_exports schedule", [name], self.schedule.options()),
             "ci.schedule_export("
-            + ", ".join([repr(name), *(f"{key}={value!r}" for key, value in given.items())])
+            + ", ".join([python_literal(name), *(f"{key}={python_literal(value)}" for key, value in given.items())])
             + ")",
         )
         self._done(" ".join([f"{name} runs {self._line(name).schedule}.", *warnings]))
@@ -134,7 +135,8 @@ class ExportsForm(Form):
             raise ArgumentError("The copy has no name yet.", "Type one in the field New name.", code="no_name")
         ci.duplicate_export(name, new, workspace=self.workspace)
         self._code = Code(
-            f"%ci_exports duplicate {_quoted(name)} {_quoted(new)}", python_call("ci.duplicate_export", [name, new], {})
+            magic_line("%ci_exports duplicate", [name, new], {}),
+            python_call("ci.duplicate_export", [name, new], {}),
         )
         self._done(f"{name} was copied as {new}.")
 
@@ -142,7 +144,7 @@ class ExportsForm(Form):
         """Take the connection from the chosen export: it stays and does not run."""
         name = self._name()
         ci.detach_export(name, workspace=self.workspace)
-        self._code = Code(f"%ci_exports detach {_quoted(name)}", python_call("ci.detach_export", [name], {}))
+        self._code = Code(magic_line("%ci_exports detach", [name], {}), python_call("ci.detach_export", [name], {}))
         self._done(f"{name} has no connection any more and does not run.")
 
     def remove(self) -> None:
@@ -159,7 +161,7 @@ class ExportsForm(Form):
                 "Removing is not confirmed.", f"Tick '{self.confirm.description}'.", code="not_confirmed"
             )
         forgotten = ci.remove_export(name, workspace=self.workspace)
-        self._code = Code(f"%ci_exports remove {_quoted(name)}", python_call("ci.remove_export", [name], {}))
+        self._code = Code(magic_line("%ci_exports remove", [name], {}), python_call("ci.remove_export", [name], {}))
         self.confirm.value = False
         self._done(" ".join([f"{name} was removed.", *forgotten]))
 
@@ -286,7 +288,3 @@ class ExportsForm(Form):
     @callback
     def _remove_clicked(self) -> None:
         self.remove()
-
-
-def _quoted(name: str) -> str:
-    return magic_line("", [name], {}).strip()

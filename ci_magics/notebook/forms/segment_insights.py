@@ -11,6 +11,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line
 from ci_magics.notebook.forms.fields import offer
 from ci_magics.notebook.forms.segment_fields import SegmentFields
+from ci_magics.quoting import python_literal
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.store import Workspace
 
@@ -55,7 +56,8 @@ class InsightsChoice:
         instance, there = self._fields.instance.value, self._name()
         return Code(
             magic_line("%ci_segment", [name], {"from_insights": there, "instance": instance}),
-            f"ci.segment({name!r}, ci.insights({instance!r}).segment({there!r}))",
+            f"ci.segment({python_literal(name)}, "
+            f"ci.insights({python_literal(instance)}).segment({python_literal(there)}))",
         )
 
     def _instance(self) -> Insights:

@@ -11,6 +11,7 @@ from ci_magics.notebook.forms.allowances import Allowances
 from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
+from ci_magics.quoting import python_literal
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace
@@ -76,7 +77,7 @@ class TypedSegment:
             return self._insights.code(name)
         given = {**arguments, "rule": chosen.text if chosen else None}
         frame = self._frame()
-        before = f"files = {frame!r}\n" if source == FILES else ""
+        before = f"files = {python_literal(frame)}\n" if source == FILES else ""
         word = [] if source == SEGMENTS else [Name("files" if source == FILES else source)]
         return Code(
             before + magic_line("%ci_segment", [name, *word], given),

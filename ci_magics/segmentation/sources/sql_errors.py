@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import duckdb
 
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.segmentation.columns import no_column, quoted
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.place import letters_before, place_in
 from ci_magics.segmentation.sources.slips import UNQUOTED, find_slip
 
@@ -31,7 +32,7 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
     if slip is not None:
         told = missing.sentence if missing else f"The condition cannot be used{_told(error, condition)}"
         code = "no_column" if missing else type(error).__name__
-        return SegmentError(told, f"{slip.said}: --where {quoted(slip.condition)}.", code=code)
+        return SegmentError(told, f"{slip.said}: --where {magic_word(slip.condition)}.", code=code)
     return SegmentError(
         f"The condition cannot be used{_told(error, condition)}",
         "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",

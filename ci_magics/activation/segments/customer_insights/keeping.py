@@ -22,9 +22,10 @@ from ci_magics.errors import ArgumentError
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.insights_values import CUSTOMER_ID
+from ci_magics.naming import require_name
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.segment import FOUND, Segment, fitting, require_name
+from ci_magics.segmentation.segment import FOUND, Segment, fitting
 from ci_magics.workspace.store import Workspace
 
 
@@ -92,7 +93,7 @@ def keep_insights(
     SegmentError
         It has no customers as members, was deleted or refreshed while it was read, or members are missing.
     """
-    require_name(name)
+    require_name(name, "segment")
     wanted.require_eligible()
     if key not in (None, CUSTOMER_ID):
         raise ArgumentError(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ci_magics.activation.connections.connections import require_application
 from ci_magics.activation.segments.customer_insights.services import open_insights_services
 from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.clock import present
@@ -60,6 +61,7 @@ def insights(
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.READ_INSIGHTS)
+    require_application(client_id, tenant)
     known = _known(workspace, name, environment)
     record = known or _new(workspace, name or "", environment or "emulator", flow, client_id, tenant)
     said = {"environment": environment, "client_id": client_id, "tenant": tenant}

@@ -1,0 +1,240 @@
+"""A name written into code is the same name when the code runs: in magics, Python, a shell and the page."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
+
+import ci_magics
+from ci_magics.notebook.arguments import parse_words
+from ci_magics.notebook.exports_command import COMMAND
+from ci_magics.notebook.forms.code_text import code_html, copyable, magic_line, python_call
+from ci_magics.notebook.words import split
+from ci_magics.quoting import magic_quoted, magic_word, python_literal, shell_word
+
+PACKAGE = Path(ci_magics.__file__).parent
+CELLS = PACKAGE / "labextension" / "static" / "cells.js"
+HOSTILE = [
+    *('"', "'", "\\", "{x}", "{__import__('os').abort()}", "$x", "$HOME", "%", "%%", "!ls", "x = !ls", "#", "a # b"),
+    *("</script>", "`", "`id`", "$(id)", "\u2028import os", "\u2029", "\u200fאב\u200e", "\u202ea", "a\\", '\\"', "\\'"),
+    *(
+        "\"'",
+        "'\"'",
+        "'''",
+        '"""',
+        "a?",
+        "?",
+        "a??",
+        "-x",
+        "--to",
+        "--confirm",
+        "a\nimport os",
+        "\r\n",
+        "\t",
+        "\0",
+        "\x85",
+    ),
+    *(
+        "🎯",
+        "&amp;",
+        "<b onmouseover=x>",
+        " a ",
+        "\u00a0",
+        "\u200b",
+        "=",
+        "a=b",
+        "--save=x",
+        "{",
+        "}",
+        "{}",
+        "${x}",
+        ";",
+    ),
+    *(
+        "a;b",
+        "||",
+        "*",
+        "~",
+        "\x1b[31m",
+        "\x0b",
+        "\x0c",
+        "\x1c",
+        "!!",
+        "^",
+        "\ufeff",
+        "\u2067x",
+        "%ci_export",
+        "\ud800",
+    ),
+]
+names = st.text(min_size=1, max_size=40) | st.text(
+    alphabet="\"'\\{}$%!#`\n\t\u2028 ab-=?;\u200f", min_size=1, max_size=12
+)
+
+
+def hostile(function: Any) -> Any:
+    for name in HOSTILE:
+        function = example(name=name)(function)
+    return function
+
+
+def line_that_runs(cell: str) -> str:
+    """Return what IPython hands to the magic that a cell of one line is."""
+    code = TransformerManager().transform_cell(cell)
+    (statement,) = ast.parse(code).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    assert ast.unparse(statement.value.func) == "get_ipython().run_line_magic"
+    return str(ast.literal_eval(statement.value.args[1]))
+
+
+def words_of(cell: str) -> list[str]:
+    """Return the words of a magic as it understands them."""
+    words = split(line_that_runs(cell))
+    return [each.text for each in parse_words(COMMAND, words, {}).words]
+
+
+@hostile
+@given(name=names)
+def test_a_magic_reads_the_name(name: str) -> None:
+    assert words_of(f"%ci_exports run {magic_quoted(name)}") == ["run", name]
+    assert words_of(f"%ci_exports run {magic_word(name)}") == ["run", name]
+    assert len(magic_word(name).splitlines()) == 1
+
+
+@hostile
+@given(name=names)
+def test_a_magic_reads_the_name_behind_an_option_and_beside_another(name: str) -> None:
+    line = magic_line("%ci_exports edit", [name, name], {"to": name})
+    arguments = parse_words(COMMAND, split(line_that_runs(line)), {})
+    assert [each.text for each in arguments.words] == ["edit", name, name]
+    assert arguments.given("to") == name
+
+
+@hostile
+@given(name=names)
+def test_python_reads_the_name(name: str) -> None:
+    code = python_call("ci.run_export", [name], {"to": name, "exclude": [name]})
+    assert len(code.splitlines()) == 1
+    (statement,) = ast.parse(TransformerManager().transform_cell(code)).body
+    call = statement.value  # type: ignore[attr-defined]
+    assert [ast.literal_eval(each) for each in call.args] == [name]
+    assert [ast.literal_eval(each.value) for each in call.keywords] == [name, [name]]
+    assert ast.literal_eval(python_literal(name)) == name
+
+
+@settings(max_examples=60, deadline=None)
+@given(many=st.lists(names, min_size=1, max_size=40))
+@example(many=HOSTILE)
+def test_a_shell_reads_the_name(many: list[str]) -> None:
+    wanted = [each.replace("\0", "") for each in many]  # no word of a shell holds one
+    script = "\n".join(f"printf '%s\\0' {shell_word(each)}" for each in wanted)
+    shell = shutil.which("bash")
+    assert shell
+    said = subprocess.run([shell], input=script.encode(), capture_output=True, check=True)
+    assert said.stdout.decode("utf-8", "surrogatepass").split("\0")[:-1] == wanted
+
+
+@hostile
+@given(name=names)
+def test_a_page_shows_the_name(name: str) -> None:
+    from html.parser import HTMLParser
+
+    class Reader(HTMLParser):
+        tags: list[str]
+        text = ""
+
+        def handle_starttag(self, tag: str, _attributes: object) -> None:
+            self.tags.append(tag)
+
+        def handle_data(self, data: str) -> None:
+            self.text += data
+
+    reader = Reader()
+    reader.tags = []
+    reader.feed(copyable("In Python", name))
+    assert reader.tags == ["div", "div", "pre", "button"]
+    assert name.replace("\r\n", "\n") in reader.text.replace("\r\n", "\n") or "\0" in name
+
+
+@settings(max_examples=20, deadline=None)
+@given(many=st.lists(names, min_size=1, max_size=60))
+@example(many=HOSTILE)
+@pytest.mark.skipif(shutil.which("node") is None, reason="the browser tests hold the same without node")
+def test_the_page_writes_the_same_line_as_python(many: list[str]) -> None:
+    module = f"import {{ quoted, runCell, resumeCell }} from {json.dumps(CELLS.as_uri())};"
+    script = f"{module} process.stdout.write(JSON.stringify({json.dumps(many)}.map(n => [quoted(n), runCell(n)])));"
+    said = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, check=True)  # noqa: S607
+    for name, (quoted, cell) in zip(many, json.loads(said.stdout), strict=True):
+        assert quoted == magic_quoted(name)
+        assert words_of(cell) == ["run", name]
+
+
+def test_both_ways_of_copying_hold_the_code_and_nothing_else() -> None:
+    from ci_magics.notebook.forms.code_text import Code
+
+    name = "</pre><script>alert(1)</script>"
+    html = code_html(Code(magic_line("%ci_export", [name], {}), python_call("ci.export", [name], {})))
+    assert "<script" not in html
+
+
+#: Values that need no quotes: ids and numbers of our own, words of a fixed list, and texts made by the functions.
+UNQUOTED = re.compile(
+    r"magic_word|magic_quoted|shell_word|python_literal|magic_line|python_call|\.run_id|\.name\[:8\]|__version__"
+)
+CODE = re.compile(r"(%ci_\w+|ci-magics [a-z]|\bci\.[a-z_]+\()")
+#: f-strings in which what is pasted is not a name: file, and what is pasted.
+NO_NAMES = {
+    ("activation/pushing/runs.py", "record.name"),
+    ("activation/pushing/starting.py", "record.name"),
+    ("activation/pushing/status.py", "run.name"),
+    ("activation/exports/removal.py", "open_runs[0]"),
+    ("activation/exports/connection_removal.py", "run.name"),
+    ("activation/segments/verbs.py", "use.unfinished_runs[0]"),
+    ("activation/connections/verbs.py", "run.name"),
+    ("activation/run.py", "self.name"),
+    ("workspace/access.py", "verb.least"),
+    ("activation/connections/account_check.py", "ids"),
+    ("activation/connections/connections.py", "option"),
+    ("activation/connections/consenting.py", "options"),
+    ("activation/connections/consenting.py", "name"),
+    ("activation/examination.py", "' '.join(missing)"),
+    ("activation/planning/plan_document.py", "document.code_version"),
+    ("activation/segments/versions.py", "back"),
+    ("activation/segments/versions.py", "retention_days()"),
+    ("segmentation/sources/queries.py", "name"),
+}
+
+
+def pasted(node: ast.JoinedStr) -> Iterator[str]:
+    """Yield what an f-string pastes behind the first code in it."""
+    in_code = False
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            in_code = in_code or CODE.search(str(part.value)) is not None
+        elif in_code and isinstance(part, ast.FormattedValue):
+            yield ast.unparse(part.value)
+
+
+def test_every_text_with_code_in_it_quotes_what_it_pastes() -> None:
+    found = {
+        (str(path.relative_to(PACKAGE)), each)
+        for path in PACKAGE.rglob("*.py")
+        if "emulator" not in path.relative_to(PACKAGE).parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for each in pasted(node)
+        if not UNQUOTED.search(each)
+    }
+    assert found - NO_NAMES == set()
