@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ci_magics.errors import ArgumentError, refuse_address
+from ci_magics.errors import ArgumentError, CiError, refuse_address
 
 #: As many characters as an audience's name may have.
 LONGEST_NAME = 128
@@ -28,7 +28,7 @@ def unwritable(name: str) -> str | None:
     return None
 
 
-def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME) -> None:
+def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME, error: type[CiError] = ArgumentError) -> None:
     """Refuse a name that nothing can have. Names are kept, shown, written into code and sent.
 
     Parameters
@@ -39,21 +39,25 @@ def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME) -> None:
         What is named, such as ``segment``.
     longest
         How many characters it may have.
+    error
+        What is raised where nothing can have the name.
 
     Raises
     ------
-    ArgumentError
+    CiError
         It is blank or too long, holds a character that cannot be written in a line, or is an e-mail address.
     """
     refuse_address(name)
     if not name.strip():
         article = "An" if kind[0] in "aeiou" else "A"
-        raise ArgumentError(f"{article} {kind} needs a name.", "Choose one.", code="no_name")
+        raise error(f"{article} {kind} needs a name.", "Choose another one.", code="no_name")
     if len(name) > longest:
-        raise ArgumentError(
-            f"The {kind}'s name is longer than {longest} characters.", "Choose a shorter one.", code="name_too_long"
+        raise error(
+            f"The {kind}'s name is longer than the {longest} characters that it may have.",
+            "Choose another one.",
+            code="name_too_long",
         )
     if found := unwritable(name):
-        raise ArgumentError(
+        raise error(
             f"The {kind}'s name has {found} in it.", "Choose a name of one line without it.", code="name_unwritable"
         )

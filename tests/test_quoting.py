@@ -205,6 +205,10 @@ NO_NAMES = {
     ("activation/connections/verbs.py", "run.name"),
     ("activation/run.py", "self.name"),
     ("workspace/access.py", "verb.least"),
+    ("cli/in_terminal.py", "_NAME"),
+    ("cli/in_terminal.py", "_VERB"),
+    ("cli/in_terminal.py", "_in_shell(found['name'])"),
+    ("cli/segments.py", "beside[0]"),
     ("activation/connections/account_check.py", "ids"),
     ("activation/connections/connections.py", "option"),
     ("activation/connections/consenting.py", "options"),
@@ -238,3 +242,15 @@ def test_every_text_with_code_in_it_quotes_what_it_pastes() -> None:
         if not UNQUOTED.search(each)
     }
     assert found - NO_NAMES == set()
+
+
+@hostile
+@given(name=names)
+def test_a_hint_with_a_magic_becomes_a_command_of_the_same_name(name: str) -> None:
+    from ci_magics.cli.in_terminal import in_terminal
+
+    wanted = name.replace("\0", "")
+    if not wanted.strip():
+        return
+    said = in_terminal(f"Use it again: %ci_segment {magic_word(wanted)} --activate.")
+    assert said == f"Use it again: ci-magics segments {shell_word(wanted)} --activate."

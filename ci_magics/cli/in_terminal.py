@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from ci_magics.notebook.segment_verbs import VERBS
+from ci_magics.quoting import shell_word
 
 _NAME = r"""(?P<name>(?:"[^"]*"|'[^']*'|[^\s"'])+)"""
 _VERB = "|".join(re.escape(each.name) for each in VERBS)
 _SEGMENT = re.compile(rf"%ci_segment {_NAME} (?={_VERB})")
 _SAME = re.compile(r"%ci_(?P<command>exports|status|doctor)\b")
+_EXPRESSION = re.compile(r"\{'[^']*'\}")  # how a name is written that is not of one line
 _QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
 
 
@@ -29,4 +31,6 @@ def in_terminal(said: Any) -> Any:
 
 def _in_shell(name: str) -> str:
     """Return a name that is written as a magic reads it, as a shell does."""
-    return shlex.quote(_QUOTED.sub(lambda found: found[1] or found[2] or "", name))
+    if _EXPRESSION.fullmatch(name):
+        return shell_word(str(ast.literal_eval(name[1:-1])))
+    return shell_word(_QUOTED.sub(lambda found: found[1] or found[2] or "", name))

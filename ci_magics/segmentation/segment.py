@@ -173,7 +173,7 @@ def build_segment(
     SegmentError
         The frame, a column or the condition cannot be used.
     """
-    require_name(name, "segment")
+    require_name(name, "segment", error=SegmentError)
     columns = sources.columns_of(frame)
     wanted = _Wanted.of(columns, email, key, consent, _reader(frame))
     rows = sources.read_columns(frame, wanted.read, where)
@@ -191,7 +191,7 @@ def build_segment_from_rule(
     consent: ConsentChoice = FOUND,
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
-    require_name(name, "segment")
+    require_name(name, "segment", error=SegmentError)
     wanted = _Wanted.of(sources.columns_of(frame), email, key, consent, _reader(frame))
     rows = read_rows(frame, wanted.read, rule, given)
     profiles = _profiles(name, rows, wanted, None)
@@ -238,7 +238,7 @@ def build_segment_from_sql(
     SegmentError
         The query cannot be run, or a column cannot be used.
     """
-    require_name(name, "segment")
+    require_name(name, "segment", error=SegmentError)
     if database is None:
         written = [each for each in (email, key) if each]
         rows = sources.query(sql, frames, parameters or {}, earlier, written=written, encoding=encoding)

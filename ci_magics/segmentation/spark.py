@@ -91,7 +91,7 @@ def build_spark_segment(
     SegmentError
         A column or the condition cannot be used, nothing identifies the profiles, or Spark fails.
     """
-    require_name(name, "segment")
+    require_name(name, "segment", error=SegmentError)
     names = column_names(frame)
     email_column = find_email_column(names, email)
     considered = rule.rule.columns if rule else ()

@@ -172,7 +172,7 @@ def _new(
     client_id: str | None,
     tenant: str | None,
 ) -> Connection:
-    require_name(name, "connection")
+    require_name(name, "connection", error=ConnectionSetupError)
     require_application(client_id, tenant)
     if not ids.customer or not ids.account:
         missing = "customer id" if not ids.customer else "account id"

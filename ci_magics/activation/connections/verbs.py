@@ -245,7 +245,7 @@ def _masked(username: str) -> str:
 
 
 def _require_free(workspace: Workspace, name: str) -> None:
-    require_name(name, "connection")
+    require_name(name, "connection", error=ConnectionSetupError)
     if name in workspace.all_connections:
         raise ConnectionSetupError(
             f"There is a connection '{name}' already.", "Choose another name.", code="name_taken"

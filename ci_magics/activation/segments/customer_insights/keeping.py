@@ -18,7 +18,7 @@ from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.activation.segments.customer_insights.way import FEW, Way, read_members
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.keeping import Replacing, keep_segment
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.insights_values import CUSTOMER_ID
@@ -93,7 +93,7 @@ def keep_insights(
     SegmentError
         It has no customers as members, was deleted or refreshed while it was read, or members are missing.
     """
-    require_name(name, "segment")
+    require_name(name, "segment", error=SegmentError)
     wanted.require_eligible()
     if key not in (None, CUSTOMER_ID):
         raise ArgumentError(
