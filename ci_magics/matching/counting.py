@@ -7,19 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.matching.consents import Consenting
 from ci_magics.matching.hash_list import HashList, Scratch
-from ci_magics.matching.hash_sets import combined, distinct
+from ci_magics.matching.hash_sets import by_rank, combined, distinct
 from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, present_in, without
 from ci_magics.matching.hashes import unique as unique_hashes
 from ci_magics.matching.matched import DOUBT, Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
 from ci_magics.matching.suppression import Suppression
 from ci_magics.segmentation.consent.reading import STATE
+
+#: Ranks of profiles: where several share an address, the lowest one decides. The second hash of somebody who must not
+#: be sent keeps others from being sent with it, and is no person.
+SUPPRESSED, REFUSED, OTHER_HASH, SENT, SILENT = range(5)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,6 @@ class _Counts:
         self.reasons = dict.fromkeys(INVALID, 0)
         self.doubts: Counter[str] = Counter()
         self.held_back: list[Hashes] = []
-        self.suppressed: list[Hashes] = []
-        self.refused: list[Hashes] = []
 
     @property
     def valid(self) -> int:
@@ -90,22 +93,16 @@ class _Held:
         needed = [*(self.suppression.columns() if self.suppression else ()), *([STATE] if self.consenting else ())]
         return list(dict.fromkeys([*columns, *needed]))
 
-    def suppressed(self, batch: pa.RecordBatch) -> pa.Array:
-        """Tell which profiles must not be sent whether they agreed or not."""
-        held = self.suppression.holds(batch) if self.suppression else np.zeros(batch.num_rows, np.bool_)
-        return pa.array(held)
-
-    def divided(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
-        """Return the profiles that are sent, those that must not be, those that refused, and those without consent."""
-        if self.suppression is None and self.consenting is None:
-            return batch, batch.slice(0, 0), batch.slice(0, 0), batch.slice(0, 0)
-        suppressed = self.suppressed(batch)
-        left = batch.filter(pc.invert(suppressed))
-        if self.consenting is None:
-            return left, batch.filter(suppressed), left.slice(0, 0), left.slice(0, 0)
-        sends, refuses = self.consenting.sends(left), self.consenting.refuses(left)
-        silent = pc.invert(pc.or_(sends, refuses))
-        return left.filter(sends), batch.filter(suppressed), left.filter(refuses), left.filter(silent)
+    def ranks(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+        """Return the rank of each profile: the lowest rank of those who share an address decides about it."""
+        ranks = np.full(batch.num_rows, SENT, np.uint8)
+        if self.consenting is not None:
+            ranks[:] = SILENT
+            ranks[_true(self.consenting.sends(batch))] = SENT
+            ranks[_true(self.consenting.refuses(batch))] = REFUSED
+        if self.suppression is not None:
+            ranks[self.suppression.holds(batch)] = SUPPRESSED
+        return ranks
 
 
 def count_profiles(
@@ -134,27 +131,18 @@ def count_profiles(
     counts = _Counts()
     held = _Held(suppression, consenting)
     rules = rules_of(normalization)
-    most = profiles.rows * len(rules)
-    hashes = distinct(_counted_hashes(profiles, rules, counts, held), most, scratch)
-    held_back, suppressed = unique_of(counts.held_back), unique_of(counts.suppressed)
-    refused = without(unique_of(counts.refused), suppressed)
-    hashes = _without(hashes, held_back, scratch)
-    identities = hashes
+    people, hashes = by_rank(_people(profiles, rules, counts, held), SENT, profiles.rows, scratch)
+    held_back = unique_of(counts.held_back)
     if len(rules) > 1:
-        sent = distinct(_identities(profiles, held), profiles.rows, scratch)
-        identities = _without(_without(sent, suppressed, scratch), refused, scratch)
-    unconsented = 0
-    if consenting is not None and consenting.silent:
-        silent = distinct(_silent(profiles, rules, held), profiles.rows, scratch)
-        silent = _without(_without(silent, suppressed, scratch), refused, scratch)
-        unconsented = len(combined(silent, identities, without, scratch))
+        hashes = distinct(_pairs(profiles, held), profiles.rows * len(rules), scratch)
+        hashes = combined(hashes, HashList.of(held_back), without, scratch) if len(held_back) else hashes
     return Counted(
         rows=counts.rows,
         valid=counts.valid,
-        unique=len(identities) + len(suppressed) + len(refused) + unconsented,
-        suppressed=len(suppressed),
-        refused=len(refused),
-        unconsented=unconsented,
+        unique=people.total() - people[OTHER_HASH],
+        suppressed=people[SUPPRESSED],
+        refused=people[REFUSED],
+        unconsented=people[SILENT],
         reasons=counts.reasons,
         prehashed=counts.prehashed,
         differs=counts.differs,
@@ -164,29 +152,33 @@ def count_profiles(
     )
 
 
-def _without(hashes: HashList, others: Hashes, scratch: Scratch) -> HashList:
-    """Leave out an address that somebody else shares who must not be sent."""
-    return combined(hashes, HashList.of(others), without, scratch) if len(others) else hashes
-
-
 def unique_of(parts: list[Hashes]) -> Hashes:
     """Return each hash of some parts once."""
     return unique_hashes(np.concatenate([EMPTY, *parts]))
 
 
-def _counted_hashes(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _Held) -> Iterator[Hashes]:
+def _people(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _Held) -> Iterator[tuple[int, Hashes]]:
+    """Return one hash for each profile with its rank, and count the profiles on the way."""
     columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules), DOUBT]
-    for whole in profiles.batches(held.columns(columns)):
-        _count(whole.select([each for each in columns if each in whole.schema.names]), rules, counts)
-        batch, suppressed, refused, _silent = held.divided(whole)
-        for left_out, identities in ((suppressed, counts.suppressed), (refused, counts.refused)):
-            if left_out.num_rows:
-                counts.held_back += [present_in(left_out.column(f"sha256_{rule}")) for rule in ("basic", "enhanced")]
-                identities.append(present_in(_identity(left_out, rules)))
-        if len(rules) == 1:
-            yield present_in(batch.column(f"sha256_{rules[0]}"))
-        else:
-            yield _interleaved(batch)
+    for batch in profiles.batches(held.columns(columns)):
+        _count(batch.select([each for each in columns if each in batch.schema.names]), rules, counts)
+        ranks = held.ranks(batch)
+        kept_out = ranks <= REFUSED
+        if kept_out.any():
+            left_out = batch.select(["sha256_basic", "sha256_enhanced"]).filter(pa.array(kept_out))
+            both = [present_in(column) for column in left_out.columns]
+            counts.held_back += both
+            yield from ((OTHER_HASH, each) for each in both)
+        identity = _identity(batch, rules)
+        valid, values = _true(identity.is_valid()), _rows(identity)
+        for rank in np.flatnonzero(np.bincount(ranks[valid])):
+            yield int(rank), chosen(values, valid & (ranks == rank))
+
+
+def _pairs(profiles: Profiles, held: _Held) -> Iterator[Hashes]:
+    """Return the two hashes of each profile that may be sent."""
+    for batch in profiles.batches(held.columns(["sha256_basic", "sha256_enhanced"])):
+        yield _interleaved(batch.filter(pa.array(held.ranks(batch) == SENT)))
 
 
 def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> None:
@@ -208,21 +200,10 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> No
         counts.doubts.update(dict(doubtful.value_counts().iter_rows()))
 
 
-def _identities(profiles: Profiles, held: _Held) -> Iterator[Hashes]:
-    """Return one hash for each address that may be sent."""
-    for batch in profiles.batches(held.columns(["sha256_basic", "sha256_enhanced"])):
-        yield present_in(_identity(held.divided(batch)[0], ("basic", "enhanced")))
-
-
-def _silent(profiles: Profiles, rules: tuple[str, ...], held: _Held) -> Iterator[Hashes]:
-    """Return one hash for each address of whom no consent is known."""
-    for batch in profiles.batches(held.columns(["sha256_basic", "sha256_enhanced"])):
-        yield present_in(_identity(held.divided(batch)[3], rules))
-
-
 def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:
     """Return one hash for each address: the basic one, the enhanced one where there is no other."""
-    return pc.coalesce(*(batch.column(f"sha256_{rule}") for rule in rules))
+    columns = [batch.column(f"sha256_{rule}") for rule in rules]
+    return columns[0] if len(columns) == 1 else pc.coalesce(*columns)
 
 
 def _interleaved(batch: pa.RecordBatch) -> Hashes:
@@ -231,6 +212,11 @@ def _interleaved(batch: pa.RecordBatch) -> Hashes:
     present = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1).reshape(-1)
     pairs = np.stack([_rows(column) for column in columns], axis=1).reshape(-1, 32)
     return chosen(pairs, present)
+
+
+def _true(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _rows(column: pa.Array) -> Hashes:

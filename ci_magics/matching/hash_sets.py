@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import BinaryIO
 
 import numpy as np
 
 from ci_magics.matching.hash_list import HashFile, HashList, Scratch
-from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split, unique, within
+from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, chosen, first_places, split, within
 
 #: A list up to this length has one part; a longer one has 64.
 SHORT = 2_000_000
@@ -18,26 +19,65 @@ _BITS = 6
 
 
 def distinct(batches: Iterable[Hashes], rows: int, scratch: Scratch) -> HashList:
-    """Return each hash once.
+    """Return each hash once; for the parameters see `by_rank`."""
+    return by_rank(((0, batch) for batch in batches), 0, rows, scratch)[1]
+
+
+def by_rank(
+    batches: Iterable[tuple[int, Hashes]], wanted: int, rows: int, scratch: Scratch
+) -> tuple[Counter[int], HashList]:
+    """Count each hash once, with the lowest rank that it has.
 
     Parameters
     ----------
     batches
-        Hashes in any order and number.
+        Hashes with their ranks, in any order and number.
+    wanted
+        The rank whose hashes are returned.
     rows
         At most how many there are; decides whether files are needed.
     scratch
         Where they go then.
+
+    Returns
+    -------
+    Counter, HashList
+        How many hashes each rank has, and those of the wanted one.
     """
+    counts: Counter[int] = Counter()
     if not bits_for(rows):
-        return HashList.of(unique(np.concatenate([EMPTY, *batches])))
-    piles = [scratch.file() for _ in range(2**_BITS)]
-    with _open_all(piles) as files:
-        for batch in batches:
-            for file, part in zip(files, split(batch, _BITS), strict=True):
+        groups: defaultdict[int, list[Hashes]] = defaultdict(list)
+        for rank, batch in batches:
+            groups[rank].append(batch)
+        arrays = {rank: np.concatenate(parts) for rank, parts in groups.items()}
+        return counts, HashList.of(_first_of_rank(arrays, wanted, counts))
+    piles: defaultdict[int, list[HashFile]] = defaultdict(lambda: [scratch.file() for _ in range(2**_BITS)])
+    with ExitStack() as stack:
+        opened: dict[int, list[BinaryIO]] = {}
+        for rank, batch in batches:
+            if rank not in opened:
+                opened[rank] = [_opened(pile, stack) for pile in piles[rank]]
+            for file, part in zip(opened[rank], split(batch, _BITS), strict=True):
                 file.write(part.data)
     whole = scratch.file()
-    return whole.listed(whole.write(_emptied(piles)))
+    return counts, whole.listed(whole.write(_emptied(piles, wanted, counts)))
+
+
+def _first_of_rank(groups: Mapping[int, Hashes], wanted: int, counts: Counter[int]) -> Hashes:
+    """Return the hashes of a rank that no lower one has, each once; count those of every rank."""
+    ranks = sorted(groups)
+    if not ranks:
+        return EMPTY
+    hashes = groups[ranks[0]] if len(ranks) == 1 else np.concatenate([EMPTY, *(groups[rank] for rank in ranks)])
+    first = first_places(hashes)
+    start, found = 0, EMPTY
+    for rank in ranks:
+        place = slice(start, start + len(groups[rank]))
+        counts[rank] += len(groups[rank]) if first is None else int(first[place].sum())
+        if rank == wanted:
+            found = hashes[place] if first is None else chosen(hashes[place], first[place])
+        start = place.stop
+    return found
 
 
 def combined(one: HashList, other: HashList, combine: Callable[[Hashes, Hashes], Hashes], scratch: Scratch) -> HashList:
@@ -65,17 +105,20 @@ def bits_for(rows: int) -> int:
     return 0 if rows <= SHORT else _BITS
 
 
-@contextmanager
-def _open_all(piles: list[HashFile]) -> Iterator[list[BinaryIO]]:
-    """Open files for appending, and close them all."""
-    with ExitStack() as stack:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        yield [stack.enter_context(os.fdopen(os.open(pile.path, flags, 0o600), "ab")) for pile in piles]
+def _opened(pile: HashFile, stack: ExitStack) -> BinaryIO:
+    """Open a file for appending; it is closed with the stack."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return stack.enter_context(os.fdopen(os.open(pile.path, flags, 0o600), "ab"))
 
 
-def _emptied(piles: list[HashFile]) -> Iterator[Hashes]:
-    """Return each pile's hashes once, and delete the pile."""
-    for pile in piles:
-        part = unique(np.fromfile(pile.path, dtype=np.uint8).reshape(-1, WIDTH))
-        pile.path.unlink()
-        yield part
+def _emptied(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
+    """Return the hashes of a rank prefix by prefix, and delete the piles."""
+    for place in range(2**_BITS):
+        same_prefix = {rank: files[place].path for rank, files in piles.items()}
+        yield _first_of_rank(
+            {rank: np.fromfile(path, dtype=np.uint8).reshape(-1, WIDTH) for rank, path in same_prefix.items()},
+            wanted,
+            counts,
+        )
+        for path in same_prefix.values():
+            path.unlink()

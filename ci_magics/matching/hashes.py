@@ -35,7 +35,13 @@ def by_prefix(hashes: Hashes, bits: int) -> Iterator[npt.NDArray[np.intp]]:
 
 
 def unique(hashes: Hashes) -> Hashes:
-    """Return each hash once, where it first stands.
+    """Return each hash once, where it first stands."""
+    first = first_places(hashes)
+    return hashes if first is None else chosen(hashes, first)
+
+
+def first_places(hashes: Hashes) -> npt.NDArray[np.bool_] | None:
+    """Tell of each hash whether it stands here first; None where no two are equal.
 
     Sorting 64 bits is many times quicker than looking up hashes one by one. As many of the bits as the position needs
     give way to it; hashes whose remaining bits are alike are then compared in full.
@@ -47,13 +53,13 @@ def unique(hashes: Hashes) -> Hashes:
     marks = pl.Series(marks).sort().to_numpy()  # three times as quick as numpy on an AMD EPYC
     alike = np.flatnonzero((marks[1:] ^ marks[:-1]) >> bits == 0)
     if not len(alike):
-        return hashes
+        return None
     is_doubtful = np.zeros(len(hashes), dtype=np.bool_)
     positions = marks & ((np.uint64(1) << bits) - np.uint64(1))
     is_doubtful[positions[alike]] = is_doubtful[positions[alike + 1]] = True
-    kept = ~is_doubtful
-    kept[is_doubtful] = as_series(chosen(hashes, is_doubtful)).is_first_distinct().to_numpy()
-    return chosen(hashes, kept)
+    first = ~is_doubtful
+    first[is_doubtful] = as_series(chosen(hashes, is_doubtful)).is_first_distinct().to_numpy()
+    return first
 
 
 def chosen(hashes: Hashes, which: npt.NDArray[np.bool_]) -> Hashes:
