@@ -12,9 +12,11 @@ A new table is named in ``rights.py`` too, by who writes to it. Nothing else nam
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, func, insert, inspect, select
+from sqlalchemy.exc import OperationalError
 
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace import tables
@@ -54,7 +56,7 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
         return
     with engine.begin() as database:
         _one_at_a_time(database)
-        found = _revision(database)
+        found = earlier = _revision(database)
         if found is None:
             _make(database)
         elif found not in revisions():
@@ -66,6 +68,8 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
         elif found != revisions()[-1]:
             upgrade(database, found)
         then(database)
+    if earlier is not None:
+        _overwrite_what_was_there(engine)
 
 
 def is_up_to_date(engine: Engine) -> bool:
@@ -94,6 +98,15 @@ def upgrade(database: Connection, found: str | None = None, *, to: str = "head")
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     command.upgrade(config, to)
+
+
+def _overwrite_what_was_there(engine: Engine) -> None:
+    """Let no page of a SQLite file hold what a revision took out; a server's database does so by itself in time."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database, suppress(OperationalError):
+        database.exec_driver_sql("VACUUM")  # fails while another kernel is reading: then the pages stay until they fill
+        database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _one_at_a_time(database: Connection) -> None:

@@ -104,10 +104,6 @@ def test_a_difference_would_be_seen(engine: Engine) -> None:
     assert len(differences(engine)) == 2
 
 
-def test_revisions_are_numbered_without_gaps() -> None:
-    assert revisions() == [f"{number:04}" for number in range(1, len(revisions()) + 1)]
-
-
 def test_a_workspace_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "workspace.sqlite") as database:
         database.executescript(FIRST_VERSION)
@@ -201,7 +197,8 @@ def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_pat
 def test_the_revisions_are_one_chain() -> None:
     """Two that follow the same one would leave workspaces at either of them."""
     paths = sorted((SCRIPTS / "versions").glob("[0-9]*.py"))
-    for number, path in enumerate(paths, start=1):
-        before = "None" if number == 1 else f'"{number - 1:04}"'
-        assert path.name.startswith(f"{number:04}_")
-        assert f'\nrevision = "{number:04}"\ndown_revision = {before}\n' in path.read_text("utf-8")
+    assert [path.name[:4] for path in paths] == revisions()
+    before = "None"
+    for path, number in zip(paths, revisions(), strict=True):
+        assert f'\nrevision = "{number}"\ndown_revision = {before}\n' in path.read_text("utf-8")
+        before = f'"{number}"'

@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import URL, Engine
-from sqlalchemy.engine import make_url
 
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import names_somebody
+from ci_magics.kept_address import kept_address, opens_its_own
 from ci_magics.segmentation.sources.files import absolute, is_path
 from ci_magics.segmentation.sources.queries import referenced_tables
 
@@ -34,7 +33,7 @@ class Definition(BaseModel):
     parameters
         Values of ``$name`` in the query.
     database
-        Its address, without the password.
+        What may be kept of its address; see `kept_address`.
     encoding
         Of files of text, if the user named it.
     instance, via
@@ -70,8 +69,7 @@ def define(frame: Any, wanted: Wanted) -> Definition | str:
 def _names_somebody(defined: Definition | str) -> bool:
     if isinstance(defined, str):
         return False
-    source = defined.source if defined.kind in ("sql", "database") else None
-    texts = (source, defined.where, defined.rule, *defined.parameters.values())
+    texts = (defined.source, defined.where, defined.rule, *defined.parameters.values())
     return any(isinstance(text, str) and names_somebody(text) for text in texts)
 
 
@@ -95,9 +93,9 @@ def _define(frame: Any, wanted: Wanted) -> Definition | str:
     if odd is not None:
         return f"the value of ${odd} cannot be kept"
     if wanted.database is not None:
-        if isinstance(wanted.database, duckdb.DuckDBPyConnection):
+        if isinstance(wanted.database, duckdb.DuckDBPyConnection) or opens_its_own(wanted.database):
             return "it reads a connection of a notebook"
-        address = _address(wanted.database)
+        address = kept_address(wanted.database)
         return Definition(kind="database", source=frame, parameters=values, database=address, **asked)
     return Definition(kind="sql", source=frame, parameters=values, encoding=wanted.encoding, **asked)
 
@@ -111,8 +109,3 @@ def segments_used(definition: Definition) -> set[str]:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
-
-
-def _address(database: str | URL | Engine) -> str:
-    url = database.url if isinstance(database, Engine) else make_url(database)
-    return url.set(password=None).render_as_string(hide_password=False)

@@ -19,6 +19,7 @@ from ci_magics.activation.segments.consents import (
 )
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.segments.cycles import require_no_cycle
+from ci_magics.activation.segments.database_secrets import with_secrets
 from ci_magics.activation.segments.definitions import Definition, define
 from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.activation.segments.making import made
@@ -330,10 +331,14 @@ def _made_again(
         where=kept.where,
         rule=None if kept.rule is None else as_rule(kept.rule),
         parameters=kept.parameters,
-        database=kept.database,
         encoding=kept.encoding,
     )
-    return _keep(workspace, name, read_again, wanted, (kept.consent, kept.consent_yes), replacing, show)
+
+    def work(database: str | None) -> Segment:
+        asked = kept.consent, kept.consent_yes
+        return _keep(workspace, name, read_again, replace(wanted, database=database), asked, replacing, show)
+
+    return work(None) if kept.database is None else with_secrets(kept.database, work, show)
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:

@@ -10,10 +10,9 @@ from typing import Any
 import duckdb
 import polars as pl
 import pyarrow as pa
-from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from ci_magics.errors import SegmentError
+from ci_magics.kept_address import kept_address
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, REFUSES, SILENT, UNCLEAR
@@ -148,11 +147,10 @@ def tables_in(database: Source, sql: str) -> Iterator[ConsentTable]:
 
 
 def name_of_database(database: Source) -> str:
-    """Return the address of a database without its password; only the kind of one that is open in DuckDB."""
+    """Return what may be kept of the address of a database; only the kind of one that is open in DuckDB."""
     if isinstance(database, duckdb.DuckDBPyConnection):
         return "duckdb:"
-    url = database.url if isinstance(database, Engine) else make_url(database)
-    return url.set(password=None).render_as_string(hide_password=False)
+    return kept_address(database)
 
 
 def table_names(sql: str) -> list[str]:

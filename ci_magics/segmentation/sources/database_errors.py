@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import URL
 
 from ci_magics.errors import SegmentError, nearest_name
+from ci_magics.kept_address import kept_url
 from ci_magics.segmentation.place import place_in
 from ci_magics.segmentation.sources.sql_text import Token
 
@@ -206,7 +207,11 @@ def connection_error(error: Exception, url: URL) -> SegmentError:
         kind = _reached(url) or ("host" if kind == "host" else "refused")
     sentence, step = _SENTENCES[kind]
     where = _where(url)
-    return SegmentError(sentence.format(**where), step.format(**where), code=code_of(error))
+    return DatabaseClosedError(sentence.format(**where), step.format(**where), code=code_of(error))
+
+
+class DatabaseClosedError(SegmentError):
+    """A database cannot be reached, or does not let this user in."""
 
 
 _SENTENCES = {
@@ -215,14 +220,14 @@ _SENTENCES = {
         "Write one SELECT, without functions that write.",
     ),
     "user": (
-        "The database at {host} refused the user {user} or the password.",
+        "The database at {host} refused the user or the password.",
         "Check both; the password may come from an engine that you hand in.",
     ),
     "refused": (
         "The database at {host} did not accept the connection.",
         "Check the user, the password, the name of the database and its settings for encryption.",
     ),
-    "database": ("The server {host} has no database '{database}'.", "Check the end of the address."),
+    "database": ("The server {host} has no database {database}.", "Check the end of the address."),
     "no_database": ("The address names no database.", "Write it as dialect://host/name."),
     "no_host": ("There is no host '{host}'.", "Check the address of the database."),
     "host": ("No database answers at {host}{port}.", "Is it running, and is it reachable from here?"),
@@ -244,15 +249,15 @@ _SENTENCES = {
 }
 
 
-def _where(url: URL) -> dict[str, str]:
+def _where(whole: URL) -> dict[str, str]:
+    url = kept_url(whole)
     query = url.query.get("host") or url.query.get("unix_socket") or "this machine"
     host = url.host or (query if isinstance(query, str) else query[0])
     database = url.database or ""
     return {
         "host": host,
         "port": f", port {url.port}" if url.port else "",
-        "user": f"'{url.username}'" if url.username else "without a name",
-        "database": database or (url.username or ""),
+        "database": f"'{database}'" if database else "of the user's name",
         "file": re.split(r"[\\/]", database)[-1],
     }
 

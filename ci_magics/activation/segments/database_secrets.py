@@ -1,0 +1,70 @@
+"""What a database's address needs beside the part that is kept: from the environment, the keyring, or a question."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from ci_magics.activation.connections.keyring_secrets import remember, remembered
+from ci_magics.activation.connections.signing_in import can_ask
+from ci_magics.errors import SegmentError
+from ci_magics.kept_address import kept_address
+from ci_magics.segmentation.sources.database_errors import DatabaseClosedError
+
+T = TypeVar("T")
+VARIABLE = "CI_MAGICS_DATABASE_URL"
+
+
+def with_secrets(kept: str, work: Callable[[str], T], show: Callable[[str], None]) -> T:
+    """Do something with a database of which only a part of the address is kept.
+
+    Parameters
+    ----------
+    kept
+        What `kept_address` leaves of its address.
+    work
+        Does it, given an address. It gets the whole address from the environment or the keyring, else the kept part:
+        the driver may know the rest itself, from ``PGPASSWORD`` or a password file. Where the database refuses that,
+        somebody who is there is asked.
+    show
+        Called with each sentence the person must see.
+
+    Raises
+    ------
+    SegmentError
+        The database does not let this user in, and nobody can be asked.
+    """
+    found = _from_environment(kept) or remembered(_keyring_name(kept))
+    try:
+        return work(found or kept)
+    except DatabaseClosedError as error:
+        closed = error
+    if not can_ask():
+        raise SegmentError(
+            f"{closed.sentence} The workspace keeps no user and no password of a database.",
+            f"Set {VARIABLE} to its whole address, or refresh the segment once in a notebook, where you are asked.",
+            code=closed.code,
+        ) from None
+    typed = getpass.getpass(f"{closed.sentence} Whole address of {kept}, with user and password: ").strip()
+    if not typed:
+        raise closed
+    if kept_address(typed) != kept:
+        raise SegmentError(
+            "This is the address of another database.", f"Type the whole address of {kept}.", code="database_address"
+        )
+    done = work(typed)
+    if (why_not := remember(_keyring_name(kept), typed)) is not None:
+        show(f"{why_not}, so the address is not kept: set {VARIABLE} to be asked no more.")
+    return done
+
+
+def _from_environment(kept: str) -> str | None:
+    """Return the address in the environment that is of this database; several stand between blanks."""
+    given = os.environ.get(VARIABLE, "").split()
+    return next((each for each in given if kept_address(each) == kept), None)
+
+
+def _keyring_name(kept: str) -> str:
+    return f"database {kept}"
