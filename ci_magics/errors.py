@@ -121,6 +121,14 @@ class OutcomeUnknownError(ServiceError):
     """A request went out and no usable answer came back: it may or may not have been carried out."""
 
 
+class UnreachableError(ServiceError):
+    """A service could not be reached, so that nothing was sent to it; the request can be sent again."""
+
+
+class SignInUnreachableError(SignInError):
+    """Microsoft's sign-in could not be reached, or gave no usable answer: it says nothing about who is signed in."""
+
+
 class WorkspaceError(CiError):
     """The workspace cannot be read or written."""
 

@@ -18,6 +18,7 @@ from ci_magics.activation.connections.services import connection_endpoints
 from ci_magics.activation.connections.signing_in import noted_sign_in
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
+from ci_magics.microsoft.unreachable import EMULATOR_GONE
 from ci_magics.quoting import magic_word
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted_in_words
@@ -208,12 +209,12 @@ def _services(workspace: Workspace, connection: Connection) -> Iterator[Finding]
     except CiError as error:
         yield Finding(f"services of {connection.environment}", BAD, error.sentence, error.next_step)
         return
-    silent = [each.host for each in answers if not each.reached]
+    silent = [(each.host, each.cause) for each in answers if each.cause is not None]
     check = f"services of {connection.environment}"
-    if silent:
-        remedy = "Check the network, and REQUESTS_CA_BUNDLE and HTTPS_PROXY behind a proxy."
-        yield Finding(check, BAD, f"No answer from {', '.join(silent)}.", remedy)
-    else:
+    for host, cause in silent:
+        remedy = EMULATOR_GONE if connection.environment == "emulator" else cause.next_step
+        yield Finding(check, BAD, cause.sentence(host), remedy)
+    if not silent:
         yield Finding(check, GOOD, f"{len(answers)} of {len(answers)} answer.")
     yield from _clock(connection, answers)
 

@@ -13,6 +13,7 @@ from ci_magics.emulator.insights.faults import (
     INSIGHTS_OPERATIONS,
     is_insights,
 )
+from ci_magics.emulator.sign_in.refusals import CODES as ENTRA_CODES
 from ci_magics.emulator.state import PlannedFault
 
 _CAMPAIGN = (
@@ -62,6 +63,7 @@ FAULTS: dict[str, frozenset[str]] = {
     **dict.fromkeys(HTTP_STATUSES, _ANYWHERE),
     **dict.fromkeys(("http_502_html", "huge_body", "empty_body", "slow", "redirect", "token_expired"), _ANYWHERE),
     "invalid_grant": frozenset({"Token", "DeviceCode", "*"}),
+    **dict.fromkeys(ENTRA_CODES, frozenset({"Token", "DeviceCode", "Discovery", "*"})),
     "partial": frozenset({*_CAMPAIGN, "UploadFile", "*"}),
     "list_error": frozenset({"UploadFile", "*"}),
     "reordered_result": frozenset({"UploadFile", "*"}),

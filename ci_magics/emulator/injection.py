@@ -12,6 +12,8 @@ from ci_magics.emulator.fault_plan import BY_CHANCE, HTTP_STATUSES
 from ci_magics.emulator.insights.faults import cut, is_insights, service_fault
 from ci_magics.emulator.insights.replies import storage_error
 from ci_magics.emulator.replies import Reply, batch_error, fault_for, operation_error
+from ci_magics.emulator.sign_in.refusals import CODES as ENTRA_CODES
+from ci_magics.emulator.sign_in.refusals import refusal
 from ci_magics.emulator.sign_in.replies import invalid_grant
 from ci_magics.emulator.state import World
 
@@ -81,6 +83,8 @@ def instead(world: World, operation: str, injected: Injected, call: Call) -> Rep
     make = _INSTEAD.get("http" if injected.fault in HTTP_STATUSES else injected.fault)
     if injected.fault.isdecimal():
         make = _code
+    elif injected.fault in ENTRA_CODES:
+        make = _refused_by_entra
     if make is None:
         return None
     reply = make(world, operation, injected, call)
@@ -160,6 +164,10 @@ def _expired_token(world: World, operation: str, _injected: Injected, call: Call
 
 def _invalid_grant(world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:
     return invalid_grant(world).reply
+
+
+def _refused_by_entra(world: World, _operation: str, injected: Injected, _call: Call) -> Reply:
+    return refusal(world, injected.fault)
 
 
 def _expired_result(_world: World, _operation: str, _injected: Injected, _call: Call) -> Reply:

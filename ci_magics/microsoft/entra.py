@@ -12,9 +12,11 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from ci_magics.errors import SignInUnreachableError
 from ci_magics.microsoft.answers import MAX_ERROR_BYTES, read_up_to
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.http import emulator_adapter, open_session
+from ci_magics.microsoft.unreachable import EMULATOR_GONE, cause_of
 
 TIMEOUT = (10.0, 60.0)
 #: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
@@ -47,6 +49,7 @@ class EntraSession:
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
+        self._is_emulator = endpoints.is_emulator
         self._session = open_session(endpoints)
         if endpoints.login:
             self._session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login, emulator_adapter(endpoints)))
@@ -67,12 +70,31 @@ class EntraSession:
         given = options.pop("headers", None) or {}
         headers = {name: value for name, value in given.items() if name != _ROUTING_HINT}
         fixed = {"headers": headers, "allow_redirects": False, "stream": True}
-        with self._session.request(verb, url, **{"timeout": TIMEOUT, **options, **fixed}) as response:
-            text = read_up_to(response, MAX_ERROR_BYTES)
+        try:
+            with self._session.request(verb, url, **{"timeout": TIMEOUT, **options, **fixed}) as response:
+                text = read_up_to(response, MAX_ERROR_BYTES)
+        except requests.RequestException as error:
+            raise not_answered(error, is_emulator=self._is_emulator) from None
         status = response.status_code
         if text is None or not _is_json_object(text) or 300 <= status < 400 or status >= 500:
-            raise requests.HTTPError(f"no usable answer, status {status}")
+            raise not_answered(requests.HTTPError(response=response))
         return _EntraAnswer(response.status_code, text.decode(), response.headers)
+
+
+def not_answered(error: requests.RequestException, *, is_emulator: bool = False) -> SignInUnreachableError:
+    """Build the error for a request to the sign-in that got no answer, or one that is none of Microsoft's."""
+    if isinstance(error, requests.HTTPError):
+        status = "" if error.response is None else f" (HTTP {error.response.status_code})"
+        return SignInUnreachableError(
+            f"Microsoft's sign-in gave no usable answer{status}.",
+            "Run it again in a few minutes; if it stays, a proxy or a sign-in page of your network may answer instead.",
+            code="sign_in_unreachable",
+        )
+    cause = cause_of(error)
+    code = "sign_in_unreachable" if cause.code == "unreachable" else cause.code
+    if is_emulator:
+        return SignInUnreachableError(cause.sentence("The emulator's sign-in"), EMULATOR_GONE, code=code)
+    return SignInUnreachableError(cause.sentence("Microsoft's sign-in"), cause.next_step, code=code)
 
 
 class _Rerouted(HTTPAdapter):

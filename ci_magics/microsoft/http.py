@@ -22,6 +22,7 @@ from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.faults import read_faults, service_error
 from ci_magics.microsoft.retries import RENEW, PassingError, lost, passing_or_final, redirected, seconds_to_wait
+from ci_magics.microsoft.unreachable import Adapter
 
 _ATTEMPTS = 5
 _TRIES_TO_REACH = 100
@@ -94,7 +95,7 @@ def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
     return _Following(endpoints.locate) if endpoints.locate else _Asking(pool_maxsize=8)
 
 
-class _Asking(HTTPAdapter):
+class _Asking(Adapter):
     """Ask for permission at the last moment: waits, sign-ins and retries are over by then."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
@@ -254,7 +255,7 @@ class Conversation:
                     received = receive(send(), self.clock.now())
                 return _read(operation, received, repeatable, needs_json, renewals)
             except requests.RequestException as error:
-                failed = lost(operation, error, repeatable)
+                failed = lost(operation, error, repeatable, is_emulator=self.caller.endpoints.is_emulator)
             except PassingError as passing:
                 failed = passing
             may_have_arrived |= isinstance(failed, PassingError) and failed.may_have_arrived

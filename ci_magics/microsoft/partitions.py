@@ -15,6 +15,7 @@ import urllib3
 
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.customer_insights import CustomerInsights
+from ci_magics.microsoft.unreachable import cause_of
 
 _T = TypeVar("_T")
 _TIMEOUT = (10.0, 100.0)
@@ -76,6 +77,7 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
         The file cannot be fetched.
     """
     clock = insights.conversation.clock
+    reason = "the connection broke each time"
     for attempt in range(_TRIES):
         if attempt:
             clock.sleep(float(2 ** (attempt - 1)))
@@ -86,11 +88,13 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
                 except Exception:
                     if not stream.broken:
                         raise
-        except requests.RequestException:
-            continue
+        except requests.HTTPError as error:
+            reason = f"the storage answers with {error}"
+        except requests.RequestException as error:
+            reason = cause_of(error).reason
     raise ServiceError(
-        "A file of Customer Insights cannot be fetched to its end.",
-        "Check the network and run it again: files that were read are not read again.",
+        f"A file of Customer Insights cannot be fetched to its end: {reason}.",
+        "Run it again: files that were read are not read again.",
         code="partition_broken",
     )
 
@@ -142,7 +146,7 @@ def _opened(insights: CustomerInsights, partition: Partition) -> Iterator[Partit
         if response.status_code in _EXPIRED:
             raise PartitionExpiredError
         if response.status_code != 200:
-            raise requests.HTTPError(f"status {response.status_code}")
+            raise requests.HTTPError(f"HTTP {response.status_code}")
         yield PartitionStream(response.raw)
 
 

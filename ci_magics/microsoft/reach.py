@@ -11,6 +11,8 @@ import requests
 
 from ci_magics.clock import present
 from ci_magics.microsoft.endpoints import Endpoints
+from ci_magics.microsoft.http import open_session
+from ci_magics.microsoft.unreachable import Cause, cause_of
 
 _SECONDS = 5
 
@@ -23,14 +25,14 @@ class Answer:
     ----------
     host
         Who was asked.
-    reached
-        Whether anything came back.
+    cause
+        Why nothing came back; None where something did.
     ahead
         By how many seconds this machine's clock is ahead of the service's; None where it did not say.
     """
 
     host: str
-    reached: bool
+    cause: Cause | None = None
     ahead: float | None = None
 
 
@@ -38,8 +40,7 @@ def ask_services(endpoints: Endpoints) -> list[Answer]:
     """Ask every service of an environment for its address, without credentials; any answer will do."""
     login = endpoints.login or "https://login.microsoftonline.com"
     urls = {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, (login, endpoints.campaign, endpoints.bulk))}
-    with requests.Session() as session:
-        session.trust_env = not endpoints.is_emulator
+    with open_session(endpoints) as session:
         return [_ask(session, url) for url in sorted(urls)]
 
 
@@ -47,9 +48,9 @@ def _ask(session: requests.Session, url: str) -> Answer:
     host = urlsplit(url).netloc
     try:
         reply = session.head(url, timeout=_SECONDS, allow_redirects=False)
-    except requests.RequestException:
-        return Answer(host, reached=False)
+    except requests.RequestException as error:
+        return Answer(host, cause_of(error))
     now, there = present(), None
     with contextlib.suppress(ValueError):  # no date, or one that nobody can read
         there = parsedate_to_datetime(reply.headers.get("Date", ""))
-    return Answer(host, reached=True, ahead=(now - there).total_seconds() if there and there.tzinfo else None)
+    return Answer(host, ahead=(now - there).total_seconds() if there and there.tzinfo else None)

@@ -8,6 +8,7 @@ from tenacity import RetryCallState
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
 from ci_magics.microsoft.answers import Received
 from ci_magics.microsoft.faults import Fault
+from ci_magics.microsoft.unreachable import cause_of
 
 #: A new access token may help.
 RENEW = frozenset({105, 109})
@@ -17,7 +18,6 @@ _RATE = 117
 _BULK_RATE = frozenset({3227, 4204})
 _RATE_SECONDS = 60.0
 _BULK_RATE_SECONDS = 225.0  # five tries within the documented 15 minutes
-_NEVER_LEFT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED")
 
 
 class PassingError(Exception):
@@ -58,13 +58,14 @@ def passing_or_final(
     return error
 
 
-def lost(operation: str, error: requests.RequestException, repeatable: bool) -> Exception:
+def lost(
+    operation: str, error: requests.RequestException, repeatable: bool, *, is_emulator: bool = False
+) -> PassingError | CiError:
     """Decide what a broken connection means: only one that was never made is known to have done nothing."""
-    if isinstance(error, requests.ConnectTimeout) or any(sign in repr(error) for sign in _NEVER_LEFT):
-        unreachable = ServiceError(
-            "Microsoft Advertising cannot be reached.", "Check the network and run it again.", code="unreachable"
-        )
-        return PassingError(unreachable)
+    cause = cause_of(error)
+    if not cause.may_have_arrived:
+        unreachable = cause.error("Microsoft Advertising", is_emulator=is_emulator)
+        return PassingError(unreachable) if cause.passes else unreachable
     unknown = outcome_unknown(operation, None)
     return PassingError(unknown, may_have_arrived=True) if repeatable else unknown
 

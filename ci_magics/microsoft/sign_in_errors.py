@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.faults import whole
+from ci_magics.microsoft.sign_in_codes import ADVICE, AGAIN, DECLINED, GONE, LATER, NO_CONSENT
 
-_AGAIN = "Sign in again: %ci_connect NAME --sign-in."
-_GONE = ("The sign-in is not valid any more.", _AGAIN)
-_DECLINED = ("The sign-in was declined.", "Sign in again and accept what is asked.")
-_UNKNOWN_APPLICATION = (
-    "The tenant does not know this application.",
-    "Check the client id (--client-id) and the tenant (--tenant) of the connection.",
-)
-_SECOND_FACTOR = ("Microsoft asks for a second proof of who you are.", _AGAIN)
-_NOT_PUBLIC = (
-    "This application may not sign in without a secret.",
-    "Allow public client flows for it in Microsoft Entra, under Authentication, or use another client id.",
-)
-
-#: By number, which says more than the name (page "Microsoft Entra authentication error codes", guide "Get tokens").
-_BY_NUMBER = {
-    50011: (
-        "The application does not know the address that the browser comes back to.",
-        "Add http://localhost to its addresses for desktop applications in Microsoft Entra, or use --flow device.",
-    ),
-    50059: _UNKNOWN_APPLICATION,
-    50076: _SECOND_FACTOR,
-    50079: _SECOND_FACTOR,
-    50158: _SECOND_FACTOR,
-    50194: (
-        "The application is registered for one tenant only.",
-        "Name that tenant with --tenant, or open the application to other tenants in Microsoft Entra.",
-    ),
-    53003: (
-        "Your organization does not allow signing in from here in this way.",
-        "Use --flow browser on a machine that it knows, or ask its administrator.",
-    ),
-    65001: (
-        "Nobody has allowed this application to use the service yet.",
-        "Sign in again and accept what is asked, or ask the tenant's administrator to consent.",
-    ),
-    650052: (
-        "The service is not enabled in your organization's tenant.",
-        "Ask the tenant's administrator to enable it, or sign in with another account.",
-    ),
-    700016: _UNKNOWN_APPLICATION,
-    7000218: _NOT_PUBLIC,
-    90002: ("There is no such tenant.", "Check the tenant of the connection (--tenant)."),
-    90023: _NOT_PUBLIC,
-}
+_NUMBER = re.compile(r"AADSTS(\d{4,8})\b")
+_TRACKING_ID = re.compile("[0-9A-Za-z-]{1,64}")
 #: By the name that OAuth gives to it.
 _BY_NAME = {
-    "invalid_grant": _GONE,
-    "interaction_required": _SECOND_FACTOR,
-    "consent_required": _BY_NUMBER[65001],
-    "access_denied": _DECLINED,
-    "authorization_declined": _DECLINED,
+    "invalid_grant": GONE,
+    "interaction_required": ("Microsoft wants to ask you something before it lets you in.", AGAIN),
+    "login_required": ADVICE[50058],
+    "consent_required": NO_CONSENT,
+    "access_denied": DECLINED,
+    "authorization_declined": DECLINED,
     "expired_token": (
         "Nobody signed in before the code expired.",
         "Run it again and enter the new code in time.",
@@ -72,8 +33,10 @@ _BY_NAME = {
         "This application may not use the service.",
         "Give it the permission in Microsoft Entra, under API permissions.",
     ),
-    "temporarily_unavailable": ("Microsoft's sign-in is not available for the moment.", "Run it again later."),
+    "temporarily_unavailable": LATER,
 }
+#: A grant that is refused under a number that nobody has described here: it may have ended, or never been good.
+_NEW = ("Microsoft does not accept this sign-in.", f"{AGAIN} If it stays, show the code to your administrator.")
 _OTHERWISE = (
     "Signing in to Microsoft failed.",
     "Run it again; if it stays, show the code to your administrator.",
@@ -90,15 +53,24 @@ def sign_in_error(answer: Mapping[str, Any]) -> SignInError:
         sign-in that has ended.
     """
     name = str(answer.get("error") or "invalid_grant")
-    number = next((each for each in map(whole, answer.get("error_codes") or []) if each is not None), None)
-    sentence, next_step = _BY_NUMBER.get(number or 0) or _BY_NAME.get(name) or _OTHERWISE
-    correlation = answer.get("correlation_id")
+    number = _number_in(answer)
+    by_name = _NEW if number is not None and name == "invalid_grant" else _BY_NAME.get(name)
+    sentence, next_step = ADVICE.get(number or 0) or by_name or _OTHERWISE
+    correlation = str(answer.get("correlation_id") or "")
     return SignInError(
         sentence,
         next_step,
         code=f"AADSTS{number}" if number is not None else _named(name),
-        tracking_id=str(correlation) if correlation else None,
+        tracking_id=correlation if _TRACKING_ID.fullmatch(correlation) else None,
     )
+
+
+def _number_in(answer: Mapping[str, Any]) -> int | None:
+    """Return the number of a refusal, one that is known before others; the browser's way tells it in the text only."""
+    listed = answer.get("error_codes")
+    numbers = [each for each in map(whole, listed if isinstance(listed, list) else []) if each is not None]
+    numbers += [int(each) for each in _NUMBER.findall(str(answer.get("error_description") or ""))]
+    return next((each for each in numbers if each in ADVICE), numbers[0] if numbers else None)
 
 
 def _named(name: str) -> str:

@@ -10,12 +10,13 @@ from typing import Any, Literal
 import msal
 import requests
 
-from ci_magics.errors import SignInError
+from ci_magics.errors import SignInError, SignInUnreachableError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
-from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields
+from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields, not_answered
 from ci_magics.microsoft.http import open_session
 from ci_magics.microsoft.sign_in_errors import sign_in_error
 from ci_magics.microsoft.signin_prompt import SignInPrompt
+from ci_magics.microsoft.unreachable import EMULATOR_GONE
 
 Flow = Literal["device", "browser", "env"]
 FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
@@ -25,6 +26,8 @@ EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 _UNDOCUMENTED = "Microsoft Advertising does not document signing in by a code: if it stays, use --flow browser."
 _LOOPBACK_REDIRECT = "http://localhost"
 _BROWSER_SECONDS = 300
+#: How MSAL begins what it says of a tenant that Microsoft refuses to describe.
+_AUTHORITY = "Unable to get authority configuration"
 
 
 class MsalTokens:
@@ -196,12 +199,14 @@ def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints)
         try:
             page = browser.get(flow["auth_uri"], timeout=TIMEOUT)
         except requests.RequestException:
-            raise SignInError(
-                "The emulator cannot be reached.",
-                "Start it again: python -m ci_magics.emulator, or unset CI_MAGICS_EMULATOR.",
-                code="emulator_unreachable",
+            raise SignInUnreachableError(
+                "The emulator cannot be reached.", EMULATOR_GONE, code="emulator_unreachable"
             ) from None
     form = hidden_fields(page.text)
+    if not form:
+        raise SignInUnreachableError(
+            "The emulator's sign-in gave no usable answer.", EMULATOR_GONE, code="sign_in_unreachable"
+        )
     with _reachable():
         answer = app.acquire_token_by_auth_code_flow(flow, form)
     return _tokens(app, endpoints.scope, answer)
@@ -209,14 +214,28 @@ def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints)
 
 @contextmanager
 def _reachable() -> Iterator[None]:
-    """Turn every way in which Microsoft's sign-in may fail to answer into one error."""
+    """Turn every way in which Microsoft's sign-in may fail to answer, or its answer to be kept, into one error."""
     try:
         yield
-    except (ValueError, requests.RequestException, msal.exceptions.MsalError):
+    except requests.RequestException as error:
+        raise not_answered(error) from None
+    except (ValueError, msal.exceptions.MsalError) as error:
+        if _AUTHORITY not in str(error):
+            raise SignInUnreachableError(
+                "Microsoft's sign-in gave an answer that does not belong to this sign-in.",
+                "Sign in again; close other windows in which you began to.",
+                code="sign_in_unreachable",
+            ) from None
         raise SignInError(
-            "Microsoft's sign-in cannot be reached, or does not know the tenant.",
-            "Check the network and the tenant of the connection.",
-            code="sign_in_unreachable",
+            "Microsoft's sign-in does not know the tenant of the connection.",
+            "Check the tenant (--tenant): its id, or a domain of your organization.",
+            code="unknown_tenant",
+        ) from None
+    except OSError as error:
+        raise SignInError(
+            f"Your sign-in cannot be kept on this machine ({type(error).__name__}).",
+            "Make room on the disk, and check that the folder of your settings is yours; then sign in again.",
+            code="tokens_not_kept",
         ) from None
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import requests
 
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.errors import ServiceError
+from ci_magics.errors import ServiceError, UnreachableError
 from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.http import AccessTokens, open_session
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints
 from ci_magics.microsoft.retries import PassingError
 from ci_magics.microsoft.source_faults import is_throttled, lacks_key, source_error
+from ci_magics.microsoft.unreachable import cause_of
 
 _TIMEOUT = (10.0, 100.0)
 _TRIES = 5
@@ -131,8 +132,8 @@ class SourceConversation:
         try:
             response = self.session.send(request, timeout=_TIMEOUT, allow_redirects=False, **settings)
             return receive(response, self.clock.now())
-        except requests.RequestException:
-            raise PassingError(self._unreachable()) from None
+        except requests.RequestException as error:
+            raise self._unreachable(error) from None
 
     def _read(self, operation: str, received: Received) -> Any:
         if received.ok and received.value is not None:
@@ -151,12 +152,11 @@ class SourceConversation:
             raise PassingError(error, received.retry_after)
         raise error
 
-    def _unreachable(self) -> ServiceError:
-        return ServiceError(
-            f"{self.endpoints.service} cannot be reached.",
-            "Check the network and run it again: it goes on from there.",
-            code="unreachable",
-        )
+    def _unreachable(self, error: requests.RequestException) -> PassingError | UnreachableError:
+        """Decide what a broken connection means: reading can be tried again wherever it broke."""
+        cause = cause_of(error)
+        unreachable = cause.error(self.endpoints.service, is_emulator=self.endpoints.sign_in.is_emulator)
+        return PassingError(unreachable) if cause.passes else unreachable
 
 
 class _Patience:

@@ -78,7 +78,7 @@ def test_a_service_that_does_not_answer_is_named(
     assert emulator.audiences() == {}
     monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://127.0.0.1:9")
     services = found(ci.doctor(workspace=workspace), "services")
-    assert (services.state, services.found) == (BAD, "No answer from 127.0.0.1:9.")
+    assert (services.state, services.found) == (BAD, "127.0.0.1:9 cannot be reached: the connection was refused.")
     assert not ci.doctor(workspace=workspace).healthy
 
 

@@ -49,9 +49,10 @@ def apply(emulator: RunningEmulator, audience: str, action: str = "Add") -> requ
 
 def test_the_schema_names_every_fault_code_and_operation() -> None:
     properties = SCHEMA["$defs"]["faults"]["items"]["properties"]
-    codes, names = (each["enum"] for each in properties["fault"]["anyOf"])
+    codes, entra_codes, names = (each["enum"] for each in properties["fault"]["anyOf"])
     assert codes == [str(each) for each in NAMES]
-    assert names == list(fault_plan.FAULTS)
+    assert entra_codes == list(fault_plan.ENTRA_CODES)
+    assert names == [each for each in fault_plan.FAULTS if each not in entra_codes]
     assert properties["operation"]["enum"] == list(fault_plan.OPERATIONS)
     assert set(properties) == {"operation", "call", "fault", *fault_plan.DETAILS}
     assert properties["shape"]["enum"] == list(fault_plan.SHAPES)

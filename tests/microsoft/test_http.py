@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError, SignInError
+from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError, SignInError, UnreachableError
 from ci_magics.microsoft.answers import MAX_ERROR_BYTES, MAX_JSON_BYTES
 
 HASH = "f25ad364d33972379a7a4f4df33db142205f5c40eb19cfdb2fc5aaf117e10101"
@@ -197,7 +197,7 @@ def test_an_address_where_nobody_listens_is_unreachable(client: Any) -> None:
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ServiceError) as caught:
         client.conversation.call("AddAudiences", "POST", nobody, {}, repeatable=False)
-    assert (type(caught.value), caught.value.code) == (ServiceError, "unreachable")
+    assert (type(caught.value), caught.value.code) == (UnreachableError, "connection_refused")
     assert client.clock.waits == [1.0, 2.0, 4.0, 8.0]
 
 

@@ -258,6 +258,13 @@ def test_no_page_of_the_sign_in_fails_in_another_way(
     assert caught.value.code in ("sign_in_unreachable", "emulator_unreachable")
 
 
+def test_a_tenant_that_microsoft_does_not_know_is_named(emulator: RunningEmulator, endpoints: Endpoints) -> None:
+    emulator.fault("Discovery", "AADSTS90002", times=9)
+    with pytest.raises(SignInError, match="does not know the tenant") as caught:
+        signin.sign_in_to_emulator(application(endpoints), endpoints)
+    assert caught.value.code == "unknown_tenant"
+
+
 def test_nothing_that_can_be_shown_holds_a_token(
     emulator: RunningEmulator, endpoints: Endpoints, app: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ci_magics.emulator.sign_in.refusals import CODES
+from ci_magics.errors import SignInError
+from ci_magics.microsoft import signin
+from ci_magics.microsoft.endpoints import endpoints_of
+from ci_magics.microsoft.sign_in_codes import ADVICE
 from ci_magics.microsoft.sign_in_errors import sign_in_error
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
 
 
 @pytest.mark.parametrize(
@@ -15,6 +24,10 @@ from ci_magics.microsoft.sign_in_errors import sign_in_error
         ({"error": "invalid_grant"}, "invalid_grant", "not valid any more. Sign in again"),
         ({"error": "invalid_grant", "error_codes": [70000]}, "AADSTS70000", "not valid any more. Sign in again"),
         ({"error": "invalid_grant", "error_codes": ["50076"]}, "AADSTS50076", "second proof"),
+        ({"error": "invalid_grant", "error_codes": [123456789]}, "AADSTS123456789", "does not accept this sign-in"),
+        ({"error": "invalid_grant", "error_codes": [1, 50057]}, "AADSTS50057", "turned off"),
+        ({"error": "invalid_grant", "error_codes": 50057}, "invalid_grant", "not valid any more"),
+        ({"error": "x", "error_description": "AADSTS50105: jane may not"}, "AADSTS50105", "not assigned"),
         ({"error": "invalid_grant", "error_codes": [65001]}, "AADSTS65001", "Nobody has allowed this application"),
         ({"error": "invalid_client", "error_codes": [50011]}, "AADSTS50011", "Add http://localhost"),
         ({"error": "invalid_client", "error_codes": [650052]}, "AADSTS650052", "not enabled in your organization"),
@@ -41,3 +54,50 @@ def test_the_words_of_the_provider_are_not_repeated_and_its_number_for_support_i
     error = sign_in_error(answer)
     assert "jane" not in str(error)
     assert error.tracking_id == "c-1"
+
+
+#: Where the person alone can do something about it; of all others the advice names somebody else, or the settings.
+ALONE = (
+    "50011 50055 50056 50058 50074 50076 50078 50089 50126 50132 50133 50158 50173 50196 65004 "
+    "70000 70008 700082 700084"
+)
+SOMEBODY_ELSE = (
+    "administrator|owner|Microsoft Entra, under|in Microsoft Entra|Authentication|another client id|mfasetup|tenant|"
+    "few minutes|report this"
+)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_of_the_list_says_what_happened_and_who_can_do_something(
+    code: str, emulator: RunningEmulator
+) -> None:
+    endpoints = endpoints_of("emulator", emulator.base_url)
+    app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
+    emulator.fault("Token", code, times=9)
+    with pytest.raises(SignInError) as caught:
+        signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
+    error = caught.value
+    number = int(code.removeprefix("AADSTS"))
+    assert (error.sentence, error.next_step) == ADVICE[number]
+    assert (error.code, bool(error.tracking_id)) == (code, True)
+    if str(number) in ALONE.split():
+        assert re.search("[Ss]ign in again|Set a new one|Add http|run it again", error.next_step)
+    else:
+        assert re.search(SOMEBODY_ELSE, error.next_step), error.next_step
+
+
+@pytest.mark.parametrize("code", ["AADSTS50105", "AADSTS530036", "AADSTS90094"])
+def test_a_refused_start_of_a_device_code_says_the_same(code: str, emulator: RunningEmulator) -> None:
+    endpoints = endpoints_of("emulator", emulator.base_url)
+    app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
+    emulator.fault("DeviceCode", code)
+    with pytest.raises(SignInError) as caught:
+        signin.sign_in_by_device_code(app, endpoints.scope, lambda _sentence: pytest.fail("there is no code"))
+    assert caught.value.sentence == ADVICE[int(code.removeprefix("AADSTS"))][0]
+
+
+def test_all_advice_is_one_sentence_each_and_names_nobody() -> None:
+    for number, (sentence, next_step) in ADVICE.items():
+        assert re.fullmatch(r"[A-Z][^.]*(ci-magics[^.]*)?\.", sentence), number
+        assert next_step.endswith("."), number
+        assert "AADSTS" not in sentence + next_step

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ci_magics.clock import present
-from ci_magics.errors import ConnectionSetupError, SignInError, WorkspaceError
+from ci_magics.errors import ConnectionSetupError, SignInError, SignInUnreachableError, WorkspaceError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.token_cache import open_cache
@@ -212,7 +212,7 @@ def _known(
     try:
         tokens.token()
     except SignInError as error:
-        if error.code == "sign_in_unreachable" or not (_unattended(wanted) or (ask and can_ask())):
+        if isinstance(error, SignInUnreachableError) or not (_unattended(wanted) or (ask and can_ask())):
             raise
         return None
     return tokens

@@ -15,6 +15,7 @@ import requests
 from ci_magics.activation.connections.keyring_secrets import remembered
 from ci_magics.activation.notifying.notice import News
 from ci_magics.errors import CiError
+from ci_magics.microsoft.unreachable import Adapter, cause_of
 
 #: Secrets by their name in the keyring, with the environment variable that comes before it.
 SECRETS = {
@@ -25,6 +26,19 @@ SECRETS = {
     "mail-to": "CI_MAGICS_MAIL_TO",
 }
 _TIMEOUT = 15.0
+#: What a mail server does not accept, and what to do about it.
+_REFUSALS: dict[type[Exception], tuple[str, str]] = {
+    smtplib.SMTPAuthenticationError: (
+        "does not accept the user name or the password",
+        "Check the user in CI_MAGICS_SMTP, and CI_MAGICS_SMTP_PASSWORD.",
+    ),
+    smtplib.SMTPNotSupportedError: (
+        "does not offer what is needed: encryption (STARTTLS), or signing in",
+        "Use smtps:// in CI_MAGICS_SMTP if it encrypts from the beginning, or another server.",
+    ),
+    smtplib.SMTPSenderRefused: ("does not accept the sender", "Check CI_MAGICS_MAIL_FROM."),
+    smtplib.SMTPRecipientsRefused: ("does not accept the recipients", "Check CI_MAGICS_MAIL_TO."),
+}
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -59,13 +73,17 @@ def call_webhook(news: News) -> None:
     if address.scheme == "http" and not _is_here(address.hostname):
         raise NoticeError("The webhook's address is not https.", "Set CI_MAGICS_WEBHOOK.", code="webhook_not_https")
     session = requests.Session()
+    session.mount("https://", Adapter())
     session.trust_env = not _is_here(address.hostname)
     body = {"text": f"{news.title}. {news.text}", **news.facts}
     try:
         with session:
             answer = session.post(address.geturl(), json=body, timeout=_TIMEOUT, allow_redirects=False)
     except requests.RequestException as error:
-        raise _undelivered(f"The webhook of {address.hostname} cannot be reached", type(error).__name__) from None
+        cause = cause_of(error)
+        raise NoticeError(
+            cause.sentence(f"The webhook of {address.hostname}"), cause.next_step, code=cause.code
+        ) from None
     if not answer.ok or answer.is_redirect:
         raise _undelivered(f"The webhook of {address.hostname} refused the notice", f"HTTP {answer.status_code}")
 
@@ -88,7 +106,22 @@ def send_mail(news: News) -> None:
                 server.login(user, secret("smtp-password") or "")
             server.send_message(message)
     except (smtplib.SMTPException, OSError) as error:
-        raise _undelivered(f"The mail server {host} did not take the notice", type(error).__name__) from None
+        raise _unsent(host, error) from None
+
+
+def _unsent(host: str, error: Exception) -> NoticeError:
+    """Build the error for a mail that the server did not take, or that did not get there."""
+    server, code = f"The mail server {host}", type(error).__name__
+    for kind, (did, next_step) in _REFUSALS.items():
+        if isinstance(error, kind):
+            return NoticeError(f"{server} {did}.", next_step, code=code)
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+        cause = cause_of(error)
+        if not cause.may_have_arrived:
+            return NoticeError(
+                cause.sentence(server), "Check CI_MAGICS_SMTP and this machine's network.", code=cause.code
+            )
+    return _undelivered(f"{server} did not take the notice", code)
 
 
 def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
