@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, text
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment_from_sql
@@ -43,6 +43,36 @@ WRITES = [
     'SELECT pg_catalog."pg_terminate_backend"(1)',
     'SELECT U&"\\0070g_sleep"(1)',
     "SELECT lo_import('/etc/hostname')",
+    "SELECT lo_export(1, 'FOLDER/x')",
+    "SELECT lo_create(7)",
+    "SELECT lo_unlink(1)",
+    "SELECT lo_from_bytea(7, 'x')",
+    "SELECT pg_read_binary_file('/etc/hostname')",
+    "SELECT pg_catalog . pg_read_file /* ( */ ('/etc/hostname')",
+    "SELECT pg_stat_file('/etc/hostname')",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_notify('x', 'y')",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_logical_emit_message(false, 'a', 'b')",
+    "SELECT pg_create_physical_replication_slot('x')",
+    "SELECT pg_stat_reset()",
+    "SELECT pg_log_standby_snapshot()",
+    "SELECT gin_clean_pending_list('people_pkey')",
+    "SELECT heap_force_kill('people', ARRAY['(0,1)'::tid])",
+    "SELECT run_command_on_workers('DELETE FROM people')",
+    "SELECT dblink_connect('x', 'dbname=postgres')",
+    "SELECT * INTO TEMP more FROM people",
+    "SELECT * FROM people FOR SHARE",
+    "SELECT * FROM people FOR KEY SHARE",
+    "SELECT 1 -- x\n; DELETE FROM people",
+    "MERGE INTO people USING log ON false WHEN NOT MATCHED THEN DO NOTHING",
+    "COPY people FROM PROGRAM 'touch FOLDER/x'",
+    "PREPARE TRANSACTION 'x'",
+    "REINDEX TABLE people",
+    "ALTER SYSTEM SET work_mem = 100",
+    "LISTEN x",
+    "DISCARD ALL",
     "SELECT pg_read_file('/etc/hostname')",
     "SELECT * FROM pg_ls_dir('/')",
     "SELECT dblink_exec('dbname=postgres', 'DELETE FROM people')",
@@ -148,7 +178,7 @@ CREATE FUNCTION logs() RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (1) R
 """
 
 
-@pytest.fixture(params=["address", "engine", "committing engine"])
+@pytest.fixture(params=["address", "engine", "committing engine", "psycopg2", "committing psycopg2"])
 def source(request: pytest.FixtureRequest, people: Engine) -> Iterator[URL | Engine]:
     """Each way in which a database can be handed in, with what a query could harm; nothing in it changes."""
     with people.begin() as database:
@@ -157,7 +187,9 @@ def source(request: pytest.FixtureRequest, people: Engine) -> Iterator[URL | Eng
     if request.param == "address":
         yield people.url
     else:
-        yield people if request.param == "engine" else create_engine(people.url, isolation_level="AUTOCOMMIT")
+        url = people.url.set(drivername="postgresql+psycopg2") if "psycopg2" in request.param else people.url
+        options = {"isolation_level": "AUTOCOMMIT"} if "committing" in request.param else {}
+        yield create_engine(url, poolclass=NullPool, **options)
     with people.begin() as database:
         counts = "SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM log), (SELECT is_called FROM numbers)"
         assert database.execute(text(counts)).one() == (6, 0, False)

@@ -7,7 +7,6 @@ that is read-only.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,7 +21,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.database_address import require_file
 from ci_magics.segmentation.sources.database_sql import is_drivers
 from ci_magics.segmentation.sources.frames import plain_text, require_different, require_different_in_sql
-from ci_magics.segmentation.sources.one_select import not_select, require_one_select, without_end
+from ci_magics.segmentation.sources.one_select import require_one_select, without_end
 from ci_magics.segmentation.sources.reading import FAILURES
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -30,7 +29,7 @@ from ci_magics.segmentation.sources.sql_errors import query_error
 
 #: Table functions that read nothing but their arguments and the database.
 _TABLE_FUNCTIONS = re.compile(
-    r"range|generate_series|unnest|repeat|repeat_row|json_each|json_tree|summary|query_table|histogram\w*|"
+    r"range|generate_series|unnest|repeat|repeat_row|json_each|json_tree|summary|histogram\w*|"
     r"duckdb_(?!secrets|logs|external_resources)\w+|pragma_(?:table_info|version|show|collations)|seq_scan|"
     r"icu_calendar_names|pg_timezone_names"
 )
@@ -204,26 +203,22 @@ def _in_transaction(database: duckdb.DuckDBPyConnection) -> bool:
     return first == second
 
 
-def _checked(database: duckdb.DuckDBPyConnection, sql: str, *, owned: bool) -> set[str]:
+def _checked(database: duckdb.DuckDBPyConnection, sql: str, *, owned: bool) -> frozenset[str]:
     """Require that a query is one SELECT, and return the names of its parameters."""
-    statement = require_one_select(database, sql)
+    query = require_one_select(database, sql)
     if owned:
-        tree = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-        parsed = json.loads(tree[0][0])
-        if parsed.get("error") or statement.type != duckdb.StatementType.SELECT:
+        if query.nodes is None:
             raise SegmentError(
                 "DuckDB cannot tell all that this query does, so it was not run.",
                 "Name the values of a PIVOT: PIVOT people ON Country IN ('NL', 'BE').",
                 code="query_not_checked",
             )
-        _require_within(database, list(_nodes(parsed)))
-    return set(statement.named_parameters)
+        _require_within(database, query.nodes)
+    return query.parameters
 
 
 def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]]) -> None:
     """Require that a query reads tables of the database, and no file or address."""
-    if any(str(node.get("type", "")).startswith(("INSERT", "UPDATE", "DELETE", "MERGE")) for node in nodes):
-        raise not_select("it changes rows")
     for node in nodes:
         function = str(node.get("function_name") or "").lower()
         if node.get("type") == "TABLE_FUNCTION":
@@ -250,13 +245,6 @@ def _acts(name: str) -> SegmentError:
         "Read files by their path without database=, as in FROM 'people.parquet'.",
         code="query_acts",
     )
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(part)
 
 
 @contextmanager

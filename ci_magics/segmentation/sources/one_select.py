@@ -7,9 +7,12 @@ read-only; where it can do neither, `require_parsed` asks for a query that sqlgl
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import duckdb
 
@@ -20,6 +23,8 @@ from ci_magics.segmentation.sources.sql_text import Lexis, Token, lexis_of, toke
 _UPDATED = 300
 #: How alike a word must be to SELECT to be one that is mistyped: DELETE is two thirds alike.
 _ALIKE = 0.75
+#: Queries within a query of DuckDB that only read; COPY, INSERT, UPDATE and DELETE are others.
+_READS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _BEGINS = ("select", "with", "values", "table", "from")
 #: Functions that write, stop sessions, wait, take locks, or read files of the server, although a SELECT calls them.
 #: https://www.postgresql.org/docs/current/functions-admin.html
@@ -30,7 +35,11 @@ _POSTGRESQL = re.compile(
     r"pg_(?:try_)?advisory_\w+|pg_(?:backup_start|backup_stop|start_backup|stop_backup)|pg_wal_replay_\w+|"
     r"pg_logical_\w+|pg_replication_\w+|pg_\w*replication_slot\w*|pg_stat_reset\w*|pg_stat_statements_reset|"
     r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_prewarm|pg_(?:restore|clear)_\w*stat\w*|"
-    r"nextval|setval|set_config|pg_export_snapshot|txid_current|pg_current_xact_id"
+    r"nextval|setval|set_config|pg_export_snapshot|txid_current|pg_current_xact_id|"
+    r"pg_log_standby_snapshot|pg_sync_replication_slots|brin_\w*summarize\w*|gin_clean_pending_list|"
+    # Of extensions: https://www.postgresql.org/docs/current/contrib.html, pg_background, http, Citus, aws_s3
+    r"heap_force_\w+|pg_truncate_visibility_map|pg_buffercache_evict\w*|autoprewarm_\w+|pg_background_\w+|"
+    r"http|http_\w+|run_command_on_\w+|query_export_to_s3|table_import_from_s3"
 )
 #: Functions that run a query that is given to them as a text.
 _RUN_A_TEXT = re.compile(r"query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table")
@@ -119,8 +128,24 @@ def not_select(why: str) -> SegmentError:
     )
 
 
-def require_one_select(database: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    """Require that DuckDB reads a query as one SELECT, and return it.
+@dataclass(frozen=True)
+class OneSelect:
+    """A query that DuckDB reads as one SELECT.
+
+    Parameters
+    ----------
+    parameters
+        The names of its parameters.
+    nodes
+        The parts of it as DuckDB parses them; None for a PIVOT whose columns come from the data.
+    """
+
+    parameters: frozenset[str]
+    nodes: tuple[dict[str, Any], ...] | None
+
+
+def require_one_select(database: duckdb.DuckDBPyConnection, sql: str) -> OneSelect:
+    """Require that DuckDB reads a query as one SELECT no part of which writes.
 
     A PIVOT whose columns come from the data is one, although DuckDB makes several statements of it.
 
@@ -141,7 +166,25 @@ def require_one_select(database: duckdb.DuckDBPyConnection, sql: str) -> duckdb.
     pivot = statements[0].type == duckdb.StatementType.MULTI and first.says(*_BEGINS, "pivot", "unpivot")
     if statements[0].type != duckdb.StatementType.SELECT and not pivot:
         raise not_select(f"this begins with {first.text.upper()}")
-    return statements[0]
+    found = _nodes_of(database, sql)
+    for node in found or ():
+        kind = str(node.get("type", ""))
+        if kind.endswith("_NODE") and kind not in _READS:
+            raise not_select(f"{kind.partition('_')[0]} in it writes")
+    return OneSelect(frozenset(statements[0].named_parameters), found)
+
+
+def _nodes_of(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, Any], ...] | None:
+    tree = json.loads(database.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0])
+    return None if tree.get("error") else tuple(nodes(tree))
+
+
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Return the parts of a query as DuckDB parses it."""
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from nodes(part)
 
 
 def without_end(sql: str) -> str:

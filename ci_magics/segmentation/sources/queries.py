@@ -27,7 +27,7 @@ from ci_magics.segmentation.sources.frames import (
     table_for_sql,
 )
 from ci_magics.segmentation.sources.frames import is_frame as is_frame
-from ci_magics.segmentation.sources.one_select import require_one_select, without_end
+from ci_magics.segmentation.sources.one_select import nodes, require_one_select, without_end
 from ci_magics.segmentation.sources.reading import FAILURES, unreadable
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -47,7 +47,6 @@ from ci_magics.segmentation.sources.typed_sql import (
     chosen_types,
     mentioned,
     naming_rows,
-    nodes,
     parsed,
     plan_of,
 )
@@ -293,7 +292,7 @@ def _database(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Any]]]:
     """Open a database with the tables of a query, and return it with the values of the query's parameters."""
     with sandbox([path for paths in tables.parquet.values() for path in paths]) as database:
-        wanted = require_one_select(database, sql).named_parameters
+        wanted = require_one_select(database, sql).parameters
         values = {name: _bindable(name, parameters) for name in wanted}
         for name, frame in tables.frames.items():
             _register(database, name, frame, sql)

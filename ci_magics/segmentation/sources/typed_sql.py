@@ -22,6 +22,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import mentions
 from ci_magics.segmentation.sources.exact import TEXT, Need
 from ci_magics.segmentation.sources.frames import plain_text
+from ci_magics.segmentation.sources.one_select import nodes
 from ci_magics.segmentation.sources.reading import reading
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
@@ -301,14 +302,6 @@ def parsed(sql: str) -> Any:
         except duckdb.Error:
             return {}  # running it will say what is wrong
     return json.loads(row[0]) if row else {}
-
-
-def nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Return the parts of a parsed query."""
-    if isinstance(tree, dict):
-        yield tree
-    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from nodes(part)
 
 
 def _is_cast_of_column(node: Mapping[str, Any]) -> bool:
