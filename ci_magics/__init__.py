@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import ci_magics.forking  # noqa: F401 - from now on it is known how a process was forked
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

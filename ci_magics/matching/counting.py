@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.forking import require_threads
 from ci_magics.matching.consents import Consenting
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import by_rank, combined, distinct
@@ -128,6 +129,7 @@ def count_profiles(
         Who agreed; everybody is sent unless given. A profile that refused or of whom nothing is known counts so unless
         it is a duplicate or suppressed.
     """
+    require_threads()
     counts = _Counts()
     held = _Held(suppression, consenting)
     rules = rules_of(normalization)

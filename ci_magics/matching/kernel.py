@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.forking import require_threads
 from ci_magics.matching.careful import LONGEST, REASON, careful, sha256, split_at, without_tag_and_periods
 from ci_magics.matching.characters import STRIP
 
@@ -65,6 +66,7 @@ def hashed(emails: pa.Array, rules: tuple[str, ...]) -> Hashed:
     rules
         ``basic``, ``enhanced``, or both in this order.
     """
+    require_threads()
     trimmed = pl.Series("trimmed", pl.from_arrow(pc.ascii_lower(pc.utf8_trim(emails, STRIP))), pl.String)
     is_plain = trimmed.str.contains(_PLAIN) & (trimmed.str.len_bytes() <= LONGEST)
     if "enhanced" in rules:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from ci_magics.forking import require_threads
+
 _Thing = TypeVar("_Thing")
 _Result = TypeVar("_Result")
 
@@ -19,6 +21,7 @@ def in_parallel(work: Callable[[_Thing], _Result], things: Iterable[_Thing]) -> 
     As many threads work as Polars uses (``POLARS_MAX_THREADS`` limits both). It pays where the work is done outside
     of Python, as it is in Arrow and Polars.
     """
+    require_threads()
     threads = pl.thread_pool_size()
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[_Result]] = deque()

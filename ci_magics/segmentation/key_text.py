@@ -40,6 +40,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.forking import require_threads
 from ci_magics.segmentation.values import is_bytes, is_text, readable
 
 _SEED = 7
@@ -92,6 +93,7 @@ def key_text(keys: Any) -> pa.Array:
     TypeError
         The type can be no key.
     """
+    require_threads()
     if isinstance(keys, pa.ChunkedArray):
         parts = [key_text(chunk) for chunk in keys.chunks]
         return pa.concat_arrays(parts) if parts else pa.array([], _TEXT)
@@ -209,6 +211,7 @@ def arrow_keys(keys: Any) -> Any:
 
 def text_series(keys: Any) -> pl.Series:
     """Return `key_text` as a Polars column; whole numbers are written by Polars, which is quicker at it."""
+    require_threads()
     if pa.types.is_integer(keys.type):
         return pl.Series(pl.from_arrow(keys)).cast(pl.String)
     return pl.Series(pl.from_arrow(key_text(keys)), dtype=pl.String)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy import Connection as SqlConnection
@@ -68,6 +69,8 @@ T = TypeVar("T")
 _FOLDERS = ("segments", "ledgers", "spool")
 #: Threads that open a workspace at once share what the first of them has opened.
 _ONE_AT_A_TIME = threading.Lock()
+#: The databases of this process, as long as they are open.
+_engines: WeakSet[Engine] = WeakSet()
 
 
 class Workspace(Shown):
@@ -340,10 +343,23 @@ def _said_when_opening() -> Iterator[None]:
 def _engine(url: URL) -> Engine:
     driver = "postgresql+psycopg" if url.drivername in ("postgres", "postgresql") else url.drivername
     engine = create_engine(url.set(drivername=driver), pool_pre_ping=url.get_backend_name() != "sqlite")
+    _engines.add(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _share_sqlite)
         _keep_private(engine.url.database or "")
     return engine
+
+
+def _begin_again() -> None:
+    """Give a forked process connections to its databases of its own: its parent goes on using the earlier ones."""
+    global _ONE_AT_A_TIME
+    _ONE_AT_A_TIME = threading.Lock()  # another thread of the parent may have held it
+    for each in list(_engines):
+        each.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 def _share_sqlite(connection: Any, _record: object) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
+from ci_magics.forking import require_threads
 from ci_magics.matching.hashes import Hashes, as_series, of_column
 from ci_magics.matching.normalize import normalize
 from ci_magics.segmentation.columns import same_key
@@ -87,6 +88,7 @@ def find_person(
     NotFoundError
         No segment has the key.
     """
+    require_threads()
     if sum(each is not None for each in (key, sha256, address)) != 1:
         raise ArgumentError(
             "One of a key, a hash or an address says who is meant.", "Give exactly one of them.", code="who"

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.activation.segments.ruling import require_key
+from ci_magics.forking import require_threads
 from ci_magics.matching.matched import kept_keys
 from ci_magics.segmentation.id_set import IdSet
 from ci_magics.workspace.models import SegmentRecord
@@ -54,6 +55,7 @@ def key_sets(workspace: Workspace, records: Sequence[SegmentRecord]) -> list[Key
     SegmentError
         One has no key, or another one than the first.
     """
+    require_threads()
     for record in records:
         require_key(record, records[0].definition["key"])
     return [KeySet(record.name, stored_ids(workspace, record)) for record in records]

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
+from ci_magics.forking import require_threads
 from ci_magics.segmentation.columns import email_candidates, key_candidates, mentions, twins
 from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.exact import TEXT
@@ -75,6 +76,7 @@ def read_columns(
     SegmentError
         The condition cannot be evaluated.
     """
+    require_threads()
     if is_stream(frame) and (where is None or not isinstance(frame, duckdb.DuckDBPyRelation | pl.LazyFrame)):
         refuse_parameters(where)
         return open_stream(frame, where, exact, written)
@@ -114,6 +116,7 @@ def columns_of(frame: Any) -> list[str]:
     SegmentError
         It is not a frame, two columns share a name, or a name is not text.
     """
+    require_threads()
     text = text_of(frame)
     if text is not None:
         return list(text.names)
@@ -155,6 +158,7 @@ def query(
     SegmentError
         It is not one SELECT, or cannot be run.
     """
+    require_threads()
     files = files_in(sql, encoding)
     tables = _Tables(frames, files, earlier or {})
     if not files:
