@@ -129,8 +129,8 @@ def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = 
     return found
 
 
-def parameters_of(sql: str, variables: Mapping[str, Any], *, in_database: bool = False) -> dict[str, Any]:
-    """Return the values of ``$name`` in a query; those within quotes and comments are text.
+def parameters_of(sql: str, variables: Mapping[str, Any], *, database: Any = None) -> dict[str, Any]:
+    """Return the values of ``$name`` in a query; those within quotes and comments, as its database has them, are text.
 
     Raises
     ------
@@ -140,8 +140,8 @@ def parameters_of(sql: str, variables: Mapping[str, Any], *, in_database: bool =
     from ci_magics.segmentation.sources import databases
     from ci_magics.segmentation.sources import queries as sources
 
-    names_in = databases.parameter_names if in_database else sources.parameter_names
-    return _values([name for name in names_in(sql) if name.isidentifier()], variables)
+    names = sources.parameter_names(sql) if database is None else databases.parameter_names(sql, database)
+    return _values([name for name in names if name.isidentifier()], variables)
 
 
 def values_of(where: str | None, rule: str | None, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def segment_from_sql(call: Call) -> Any:
         name,
         call.cell,
         frames={} if database else frames_of(call.cell, call.variables, earlier),
-        parameters=parameters_of(call.cell, call.variables, in_database=database is not None),
+        parameters=parameters_of(call.cell, call.variables, database=database),
         database=database,
         email=arguments.given("email"),
         key=arguments.given("key"),

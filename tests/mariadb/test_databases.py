@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, event
 
+import ci_magics as ci
 from ci_magics.errors import SegmentError
+from ci_magics.notebook.names import parameters_of
 from ci_magics.segmentation.segment import build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database
 
@@ -281,3 +283,43 @@ def test_an_error_names_the_user_and_the_database(shop: Engine) -> None:
         query_database(shop.url.set(database="nowhere"), "SELECT 1", {})
     with pytest.raises(SegmentError, match=r"No database answers at 127\.0\.0\.1, port 1"):
         query_database("mysql+pymysql://root@127.0.0.1:1/shop", "SELECT 1", {})
+
+
+@pytest.mark.usefixtures("workspace")
+def test_keys_of_every_type_are_read_and_consents_joined_back_by_them(database: str | Engine, shop: Engine) -> None:
+    keys = {
+        "d": ("DECIMAL(12,4)", ["1001.0000", "1002.5000", "1003"], ["1001", "1002.5", "1003"]),
+        "b": ("BINARY(16)", ["0123456789abcdef", "abc", "x"], None),
+        "h": ("BINARY(16)", [bytes(range(16)), b"\xff" * 16, b"\x00" * 16], None),
+        "e": ("ENUM('one','two','three')", ["one", "two", "three"], ["one", "two", "three"]),
+        "v": ("VARCHAR(10)", ["001", "1E3", "1003"], ["001", "1E3", "1003"]),
+        "u": ("BIGINT UNSIGNED", [18446744073709551615, 2, 3], ["18446744073709551615", "2", "3"]),
+    }
+    with shop.begin() as server:
+        columns = ", ".join(f"{name} {kind}" for name, (kind, *_rest) in keys.items())
+        server.exec_driver_sql(f"CREATE OR REPLACE TABLE keyed (n INT, {columns}, email VARCHAR(50), opt_in CHAR(1))")
+        for number, answer in enumerate(["Y", "N", None]):
+            row = (number, *(values[number] for _kind, values, _ in keys.values()), f"p{number}@contoso.com", answer)
+            server.exec_driver_sql(f"INSERT INTO keyed VALUES ({', '.join(['%s'] * len(row))})", row)
+    try:
+        for name, (_kind, _values, shown) in keys.items():
+            made = build_segment_from_sql(
+                "S", "SELECT * FROM keyed ORDER BY n", frames={}, database=database, key=name, email="email"
+            )
+            found = [str(each) for each in made.rows.table()["key"].to_pylist()]
+            assert found == (shown or found)
+            assert len(set(found)) == 3
+            sql = f"SELECT {name}, email FROM `keyed` WHERE n < $most AND email <> 'it\\'s $x'"
+            consent = ci.segment(
+                "S", sql, database=database, key=name, parameters={"most": 9}, show=lambda _sentence: None
+            ).consent
+            assert (consent.consented, consent.refused, consent.unknown) == (1, 1, 1), name
+    finally:
+        with shop.begin() as server:
+            server.exec_driver_sql("DROP TABLE keyed")
+
+
+def test_a_cell_is_read_as_the_database_reads_it(shop: Engine) -> None:
+    cell = "SELECT id, `$a` FROM (SELECT id, 1 AS `$a`, 'it\\'s $b' AS t FROM people) p WHERE id < $n # $c"
+    assert set(parameters_of(cell, {"n": 3}, database=shop)) == {"n"}
+    assert ids(shop, cell, n=3) == [1, 2]

@@ -3,15 +3,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from sqlalchemy import URL, Engine, NullPool, create_engine, text
 
+import ci_magics as ci
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
 
 READS = [
     'SELECT "Id" FROM people WHERE "Id" < 3 ORDER BY 1;  -- DELETE FROM people',
@@ -259,3 +263,67 @@ def test_an_error_names_the_database_and_the_user(people: Engine) -> None:
         query_database(people.url.set(database="nowhere"), "SELECT 1", {})
     with pytest.raises(SegmentError, match="refused the user or the password"):
         query_database(people.url.set(username="nobody"), "SELECT 1", {})
+
+
+KEYED = """
+CREATE EXTENSION IF NOT EXISTS citext;
+CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE TYPE grade AS ENUM ('b', 'a');
+CREATE DOMAIN code AS varchar(20) CHECK (value <> '');
+CREATE DOMAIN mail AS citext;
+CREATE TABLE keyed (i int8, n numeric(12, 4), u uuid, d code, c citext, g grade, t text, ch char(6), v numeric,
+    mail mail, address citext, fixed char(30), marketing_opt_in bool, tags hstore, grades grade[], pair keyed_pair);
+INSERT INTO keyed VALUES
+    (1001, 1001.0000, '123e4567-e89b-12d3-a456-426655440000', 'x1', 'K1', 'a', '1001', '1001', 1001,
+     'p1@contoso.com', 'p1@contoso.com', 'p1@contoso.com', true, 'a=>1', '{a,b}', ROW(1, 'x')),
+    (1002, 1002.5000, '123e4567-e89b-12d3-a456-426655440001', 'x2', 'K2', 'b', '1002', '1002', 1002.50,
+     'p2@contoso.com', 'p2@contoso.com', 'p2@contoso.com', false, NULL, NULL, NULL),
+    (1003, 1003.0000, '123e4567-e89b-12d3-a456-426655440002', 'x3', 'K3', NULL, '1003', '1003', 1e3,
+     'p3@contoso.com', 'p3@contoso.com', 'p3@contoso.com', NULL, '', '{}', ROW(NULL, NULL))
+"""
+DROPPED = "DROP TABLE keyed; DROP DOMAIN mail; DROP DOMAIN code; DROP TYPE grade; DROP TYPE keyed_pair"
+KEYS = {
+    "i": ["1001", "1002", "1003"],
+    "n": ["1001", "1002.5", "1003"],
+    "u": [f"123e4567-e89b-12d3-a456-42665544000{number}" for number in range(3)],
+    "d": ["x1", "x2", "x3"],
+    "c": ["K1", "K2", "K3"],
+    "t": ["1001", "1002", "1003"],
+    "ch": ["1001", "1002", "1003"],
+    "v": ["1001", "1002.5", "1000"],
+}
+
+
+@pytest.fixture(scope="module")
+def keyed(postgresql: Engine) -> Iterator[Engine]:
+    """A table of keys and addresses of every type that people give them."""
+    with postgresql.begin() as database:
+        database.exec_driver_sql("CREATE TYPE keyed_pair AS (a int, b text)")
+        for statement in KEYED.split(";\n"):
+            database.exec_driver_sql(statement)
+    yield postgresql
+    with postgresql.begin() as database:
+        for statement in DROPPED.split("; "):
+            database.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("driver", ["address", "psycopg", "psycopg2"])
+def test_keys_and_addresses_of_every_type_are_read_alike(keyed: Engine, driver: str, workspace: Workspace) -> None:
+    url = keyed.url.set(drivername=f"postgresql+{driver}") if driver != "address" else keyed.url
+    source = url if driver == "address" else create_engine(url, poolclass=NullPool)
+    for number, (key, values) in enumerate(KEYS.items()):
+        email = ("mail", "address", "fixed")[number % 3]
+        made = build_segment_from_sql(
+            "S", "SELECT * FROM keyed ORDER BY i", frames={}, database=source, key=key, email=email
+        )
+        rows = made.rows.table()
+        assert [str(each) for each in rows["key"].to_pylist()] == values, key
+        assert rows["email"].to_pylist() == [f"p{each}@contoso.com" for each in (1, 2, 3)], email
+    with pytest.raises(SegmentError, match="1 empty"):
+        build_segment_from_sql("S", "SELECT * FROM keyed", frames={}, database=source, key="g", email="mail")
+    for key in ("i", "n", "u", "c", "ch", "v"):
+        sql = f"SELECT {key} AS {key}, address FROM keyed WHERE i < $most"
+        found = ci.segment(
+            "S", sql, database=source, key=key, email="address", parameters={"most": 1009}, workspace=workspace
+        ).consent
+        assert (found.consented, found.refused, found.unknown) == (1, 1, 1), key

@@ -54,7 +54,7 @@ def sources_of(workspace: Workspace, frame: Any, frames: Mapping[str, Any], data
         return (_frame(frame),)
     if database is not None:
         address = name_of_database(database)
-        return tuple(f"table {_mark(f'{address} {name}')}" for name in table_names(frame))
+        return tuple(f"table {_mark(f'{address} {name}')}" for name in table_names(frame, database))
     found: list[str] = []
     for name in sorted(referenced_tables(frame)):
         record = workspace.segments.get(name)

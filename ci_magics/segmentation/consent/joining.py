@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +16,12 @@ from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, REFUSES, SILENT, UNCLEAR
 from ci_magics.segmentation.key_text import can_be_key, key_text
-from ci_magics.segmentation.sources.databases import Source, query_database
+from ci_magics.segmentation.sources.databases import Source, dialect_of, query_database
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
+from ci_magics.segmentation.sources.sql_text import Token, lexis_of, tokens
 
 _SCHEMA = {"key": pl.String, "state": pl.String}
-_NAME = r'(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
-_TABLE = re.compile(rf"\b(?:FROM|JOIN)\s+({_NAME}(?:\s*\.\s*{_NAME})*)", re.IGNORECASE)
-_NO_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -132,8 +129,8 @@ def tables_of(frames: Mapping[str, Any], paths: Iterable[Any]) -> Iterator[Conse
 
 def tables_in(database: Source, sql: str) -> Iterator[ConsentTable]:
     """Return the tables of a database that a query names; what is no table of it is left out."""
-    mark = "`" if name_of_database(database).startswith(("mysql", "mariadb")) else '"'
-    for name in table_names(sql):
+    mark = "`" if lexis_of(dialect_of(database)).double_is_text else '"'
+    for name in table_names(sql, database):
         try:
             rows = query_database(database, f"SELECT * FROM {name} WHERE 1 = 0", {})  # noqa: S608 - the query's own words
         except SegmentError:
@@ -153,9 +150,41 @@ def name_of_database(database: Source) -> str:
     return kept_address(database)
 
 
-def table_names(sql: str) -> list[str]:
-    """Return what stands behind FROM and JOIN in a query, as it is written there."""
-    return list(dict.fromkeys(found.group(1) for found in _TABLE.finditer(_NO_CODE.sub(" ", sql))))
+def table_names(sql: str, database: Source) -> list[str]:
+    """Return what stands behind FROM and JOIN in a query of a database, and behind a comma there, as it is written."""
+    parts = tokens(sql, lexis_of(dialect_of(database)))
+    found: list[str] = []
+    place = 0
+    while place < len(parts):
+        place += 1
+        if not parts[place - 1].says("from", "join"):
+            continue
+        while end := _end_of_name(sql, parts, place):
+            found.append(sql[parts[place].start : parts[end - 1].end])
+            place = _behind_alias(parts, end)
+            if place >= len(parts) or parts[place].text != ",":
+                break
+            place += 1
+    return list(dict.fromkeys(found))
+
+
+def _end_of_name(sql: str, parts: Sequence[Token], place: int) -> int:
+    """Return where the name of a table that begins at a place ends; 0 if there is none."""
+    end = 0
+    while place < len(parts) and (parts[place].kind in ("word", "name") or sql[parts[place].start] == '"'):
+        end = place + 1
+        if end >= len(parts) or parts[end].text != ".":
+            break
+        place = end + 1
+    return 0 if end < len(parts) and parts[end].text == "(" else end  # a function
+
+
+def _behind_alias(parts: Sequence[Token], place: int) -> int:
+    """Return the place behind the other name of a table, if it has one."""
+    if place < len(parts) and parts[place].says("as"):
+        place += 1
+    named = place < len(parts) and parts[place].kind in ("word", "name") and not parts[place].says("join")
+    return place + 1 if named else place
 
 
 def _reading(table: ConsentTable, choice: ConsentChoice, key: str | None, email: str) -> ConsentReading | None:

@@ -72,13 +72,21 @@ def parameter_names(sql: str, database: Source | None = None) -> list[str]:
     database
         Where it is run: databases write texts and comments differently.
     """
-    if database is None:
-        return parameters(tokens(sql, lexis_of("postgresql")))
-    source = _opened(database)
+    return parameters(tokens(sql, lexis_of("postgresql" if database is None else dialect_of(database))))
+
+
+def dialect_of(database: Source) -> str:
+    """Return SQLAlchemy's name for a database.
+
+    Raises
+    ------
+    SegmentError
+        It is no database, or its address cannot be read.
+    """
+    source = database if isinstance(database, Engine) else _opened(database)
     if isinstance(source, duckdb.DuckDBPyConnection):
-        return parameters(tokens(sql, lexis_of("duckdb")))
-    dialect = source.dialect.name if isinstance(source, Engine) else source.get_backend_name()
-    return parameters(tokens(sql, lexis_of(dialect)))
+        return "duckdb"
+    return source.dialect.name if isinstance(source, Engine) else source.get_backend_name()
 
 
 def is_database(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine
 
 from ci_magics.activation.segments.segments import refresh_segment, segment
 from ci_magics.errors import SegmentError
@@ -152,6 +153,26 @@ def test_whatever_does_more_is_not_run(database: Any, sql: str) -> None:
         query_database(database, sql, {}).table()
     assert refused.value.next_step
     assert "@" not in str(refused.value)
+
+
+def test_an_engine_of_duckdb_reads_and_refuses_alike(file: Path) -> None:
+    engine = create_engine(f"duckdb:///{file}")
+    for sql in ("SELECT id FROM people", "SELECT id FROM people WHERE id < $most", "FROM older(1) SELECT id"):
+        assert query_database(engine, sql, {"most": 4}).table()["id"].to_pylist() == [1, 2, 3]
+    for sql in (
+        "DELETE FROM people",
+        "WITH out AS (COPY people TO 'more.csv') SELECT * FROM people",
+        "SELECT * FROM read_text('secret.csv')",
+        "SELECT nextval('numbers') AS id",
+        "SELECT 1; DROP TABLE people",
+    ):
+        with pytest.raises(SegmentError):
+            query_database(engine, sql, {}).table()
+    made = build_segment_from_sql("S", "FROM people", frames={}, database=engine, key="key_")
+    assert len(set(made.rows.table()["key"].to_pylist())) == 3
+    engine.dispose()
+    for address in (f"duckdb+duckdb_engine:///{file}", f"duckdb:///{file}?access_mode=read_only"):
+        assert query_database(address, "SELECT id FROM people", {}).table().num_rows == 3
 
 
 def test_a_pivot_over_all_values_is_one_select(file: Path) -> None:

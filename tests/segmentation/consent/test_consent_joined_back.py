@@ -1,0 +1,122 @@
+"""Who agreed is looked up by key where a query left the column out, whatever holds the table and the key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine
+
+import ci_magics as ci
+from ci_magics.segmentation.consent.joining import table_names
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+PEOPLE = pd.DataFrame(
+    {
+        "Id": [1001, 1002, 1003, 1004],
+        "EMail": [f"p{number}@contoso.com" for number in range(4)],
+        "marketing_opt_in": ["Y", "N", None, "y"],
+    }
+)
+COUNTS = (2, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def quietly(_sentence: str) -> None:
+    """Nobody listens."""
+
+
+def counts(query: str, **given: Any) -> tuple[int, int, int]:
+    consent = ci.segment("S", query, show=quietly, **given).consent
+    return consent.consented or 0, consent.refused or 0, consent.unknown or 0
+
+
+FILES: dict[str, Callable[[str], object]] = {
+    "people.csv": lambda name: PEOPLE.to_csv(name, index=False),
+    "people.csv.gz": lambda name: PEOPLE.to_csv(name, index=False),
+    "people.tsv": lambda name: PEOPLE.to_csv(name, index=False, sep="\t"),
+    "people.ndjson": lambda name: PEOPLE.to_json(name, orient="records", lines=True),
+    "people.parquet": PEOPLE.to_parquet,
+    "people.xlsx": lambda name: PEOPLE.to_excel(name, index=False),
+}
+#: Ways in which a query hands on the key, as the same or as another type.
+KEYS = ("Id", "CAST(Id AS DOUBLE) AS Id", "CAST(Id AS VARCHAR) AS Id", "CAST(Id AS DECIMAL(9, 2)) AS Id")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_consent_of_a_file_is_joined_back_by_key(file: str) -> None:
+    FILES[file](file)
+    assert counts(f"SELECT Id, EMail FROM '{file}'") == COUNTS
+    assert counts(f"SELECT Id, EMail FROM '{file}' WHERE Id < 1003") == (1, 1, 0)
+    assert counts(f"SELECT EMail FROM '{file}'") == COUNTS
+    joined = f"SELECT p.Id, bare.EMail FROM bare JOIN '{file}' p USING (Id)"
+    bare = PEOPLE[["Id", "EMail"]].assign(EMail="other@contoso.com")
+    if file in ("people.parquet", "people.csv", "people.xlsx"):
+        assert counts(joined, frames={"bare": bare}) == COUNTS
+
+
+@pytest.mark.parametrize("key", KEYS[:2])
+def test_keys_of_other_types_meet_those_of_the_table(key: str) -> None:
+    PEOPLE.to_parquet("people.parquet")
+    assert counts(f"SELECT {key}, EMail FROM 'people.parquet'") == COUNTS
+    assert counts(f"SELECT {key}, EMail FROM people", frames={"people": PEOPLE}) == COUNTS
+
+
+@pytest.fixture(params=["SQLite", "DuckDB", "engine of DuckDB", "connection of DuckDB"])
+def database(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "SQLite":
+        with sqlite3.connect("shop.sqlite") as shop:
+            PEOPLE.to_sql("people", shop, index=False)
+        yield "sqlite:///shop.sqlite"
+        return
+    with duckdb.connect("shop.duckdb") as own:
+        own.register("frame", PEOPLE)
+        own.execute("CREATE TABLE people AS FROM frame")
+        if request.param == "connection of DuckDB":
+            yield own
+            return
+    yield "duckdb:///shop.duckdb" if request.param == "DuckDB" else create_engine("duckdb:///shop.duckdb")
+
+
+def test_a_consent_of_a_database_is_joined_back_by_key(database: Any) -> None:
+    for query in (
+        "SELECT Id, EMail FROM people",
+        "SELECT Id, lower(EMail) AS EMail FROM people -- FROM nothing",
+        'SELECT p.Id, p.EMail FROM "people" AS p, (SELECT 1) one',
+        "WITH p AS (SELECT * FROM people) SELECT Id, EMail FROM p",
+        "SELECT EMail FROM people",
+        *(f"SELECT {key}, EMail FROM people" for key in KEYS[1:3]),
+    ):
+        assert counts(query, database=database) == COUNTS, query
+    assert counts("SELECT Id, EMail FROM people WHERE Id < $most", database=database, parameters={"most": 1003}) == (
+        1,
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "sql", "names"),
+    [
+        ("sqlite:///x", "SELECT 'it''s FROM a' FROM b -- FROM c\nJOIN /* FROM d */ [e f]", ["b", "[e f]"]),
+        ("sqlite:///x", "SELECT * FROM a, b AS x, c y JOIN d ON 1 LEFT JOIN e", ["a", "b", "c", "d", "e"]),
+        ("mysql+pymysql://h/d", r"SELECT 'it\'s FROM a', `x` FROM `shop`.`b c` # FROM d", ["`shop`.`b c`"]),
+        ("mysql+pymysql://h/d", "SELECT \"FROM a\" FROM b JOIN c", ["b", "c"]),
+        ("postgresql+psycopg://h/d", "SELECT $$ FROM a $$, E'\\' FROM b' FROM \"s\" . \"c\" JOIN f(1)", ['"s" . "c"']),
+        ("duckdb://", "FROM people SELECT id", ["people"]),
+        ("duckdb://", "SELECT * FROM (SELECT * FROM a) x, b", ["a"]),
+    ],
+)  # fmt: skip
+def test_tables_are_found_as_each_database_reads_a_query(address: str, sql: str, names: list[str]) -> None:
+    assert table_names(sql, address) == names
