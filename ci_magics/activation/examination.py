@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -16,6 +17,15 @@ from ci_magics import __version__
 from ci_magics.activation.connections.emulation import ADDRESS_VARIABLE, workspace_emulator
 from ci_magics.activation.connections.services import connection_endpoints
 from ci_magics.activation.connections.signing_in import noted_sign_in
+from ci_magics.activation.exports.heartbeats import scheduler_state
+from ci_magics.activation.exports.prospects import is_scheduled
+from ci_magics.activation.exports.system_schedule import system_schedule
+from ci_magics.activation.finding import BAD as BAD
+from ci_magics.activation.finding import GOOD as GOOD
+from ci_magics.activation.finding import LOOK as LOOK
+from ci_magics.activation.finding import Finding as Finding
+from ci_magics.activation.machine import Machine, examine_folder, examine_memory, examine_process
+from ci_magics.clock import present
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
@@ -23,35 +33,13 @@ from ci_magics.quoting import magic_word
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown, plain
+from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-GOOD, LOOK, BAD = "ok", "look", "bad"
 _MARKS = {GOOD: "✓", LOOK: "!", BAD: "✗"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
 _MOST_AHEAD = 300  # seconds; Microsoft refuses tokens of a clock that differs by more
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Parameters
-    ----------
-    check
-        What was looked at.
-    state
-        `GOOD`, `LOOK` or `BAD`.
-    found
-        What there is, in one line.
-    remedy
-        What to do about it; empty where nothing is to be done.
-    """
-
-    check: str
-    state: str
-    found: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,8 +68,10 @@ class Examination(Shown):
         return table(("Check", "Found", "What to do"), rows)
 
 
-def doctor(*, front_end: Sequence[Finding] = (), workspace: Workspace | None = None) -> Examination:
-    """Examine versions, workspace, token cache, sign-ins, consents, services and clock.
+def doctor(
+    *, front_end: Sequence[Finding] = (), workspace: Workspace | None = None, machine: Machine | None = None
+) -> Examination:
+    """Examine versions, machine, workspace, token cache, scheduler, sign-ins, consents, services and clock.
 
     Parameters
     ----------
@@ -89,19 +79,32 @@ def doctor(*, front_end: Sequence[Finding] = (), workspace: Workspace | None = N
         What was found of the notebook that this runs in.
     workspace
         The one to examine; the default one unless given.
+    machine
+        What tells of disks and memory; this machine unless given.
 
     Returns
     -------
     Examination
         One finding for each check. It raises nothing: what is wrong is what it tells.
     """
-    findings = [_versions(), *front_end]
+    machine = machine or Machine()
+    findings = [_versions(), *front_end, *examine_process(), *examine_memory(machine)]
     try:
         workspace = workspace or open_workspace()
-        findings += [_writable(workspace), _encryption(), *_of_connections(workspace)]
+        findings += [_writable(workspace), *examine_folder(workspace.folder, machine), _encryption()]
+        findings += [*_scheduler(workspace), *_of_connections(workspace)]
     except CiError as error:
         findings.append(Finding("workspace", BAD, error.sentence, error.next_step))
+        findings += _place_of_what_cannot_be_opened(machine)
     return Examination(tuple(findings))
+
+
+def _place_of_what_cannot_be_opened(machine: Machine) -> Iterator[Finding]:
+    """Look at the disk of a workspace that cannot be opened: a full one may be why."""
+    with contextlib.suppress(CiError):
+        folder = folder_of(default_location())
+        if folder is not None:
+            yield from examine_folder(next(each for each in (folder, *folder.parents) if each.exists()), machine)
 
 
 def _versions() -> Finding:
@@ -152,6 +155,19 @@ def _encryption() -> Finding:
                 "Install the system's keyring (on Linux libsecret and PyGObject), or use CI_MAGICS_REFRESH_TOKEN.",
             )
     return Finding("token cache", GOOD, f"Encrypted by {type(kept).__name__}.")
+
+
+def _scheduler(workspace: Workspace) -> Iterator[Finding]:
+    """Look at whether anything starts what is scheduled; nothing is said where nothing is."""
+    system = system_schedule(workspace=workspace)
+    scheduled = [each for each in workspace.exports if is_scheduled(each, system)]
+    if not scheduled and not (system.active and system.schedule is not None):
+        return
+    state = scheduler_state(workspace, present())
+    if state.warning:
+        yield Finding("scheduler", LOOK, f"{state.warning.partition('. ')[0]}.", state.warning.partition(". ")[2])
+    else:
+        yield Finding("scheduler", GOOD, f"It runs, for {counted_in_words(len(scheduled), 'scheduled export')}.")
 
 
 def _of_connections(workspace: Workspace) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class SchedulerState:
 
     @property
     def warning(self) -> str:
-        """What is wrong and how to mend it; empty where something starts what is scheduled."""
+        """What is wrong and what to do about it; empty where something starts what is scheduled."""
         if self.is_running:
             return ""
         since = f" (last seen {self.last_seen:%Y-%m-%d %H:%M} UTC)" if self.last_seen else ""

@@ -1,0 +1,170 @@
+"""What may be wrong with the machine: home folder, forks, disk, kind of file system, memory of the container."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ci_magics.activation.finding import BAD, GOOD, LOOK, Finding
+from ci_magics.errors import CiError
+from ci_magics.forking import require_threads
+from ci_magics.workspace.location import data_folder
+
+_MIB, _GIB = 2**20, 2**30
+_FULL, _TIGHT = 100 * _MIB, _GIB  # an export of a million people writes about 100 MiB
+_LITTLE_MEMORY = 2 * _GIB
+#: Kinds of file systems that another machine keeps.
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "9p"}
+)
+#: Kinds that a program of this machine keeps on a disk of this machine; all other ones of FUSE lead elsewhere.
+_LOCAL_FUSE = frozenset(
+    {"fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.mergerfs", "fuse.lxcfs", "fuse.ntfs-3g"}
+)
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The one door to what the machine says of itself.
+
+    Parameters
+    ----------
+    root
+        Where the files of the system are.
+    """
+
+    root: Path = Path("/")
+
+    def text(self, path: str) -> str:
+        """Return a file of the system; empty where there is none."""
+        try:
+            return (self.root / path).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def free_bytes(self, folder: Path) -> int:
+        """Return how much room there is for what is in a folder."""
+        return shutil.disk_usage(folder).free
+
+    def free_files(self, folder: Path) -> int | None:
+        """Return how many more files there may be; None where the file system does not count them."""
+        if not hasattr(os, "statvfs"):
+            return None
+        status = os.statvfs(folder)
+        return status.f_favail if status.f_files else None
+
+
+def examine_process() -> Iterator[Finding]:
+    """Look at what this process may lack, wherever the workspace is."""
+    try:
+        home = data_folder()
+    except CiError as error:
+        remedy = "Set HOME to a folder of yours; until then the workspace is where CI_MAGICS_WORKSPACE says."
+        yield Finding("home folder", LOOK, error.sentence, remedy)
+    else:
+        yield _home(home)
+    try:
+        require_threads()
+    except CiError as error:
+        yield Finding("fork", BAD, error.sentence, error.next_step)
+
+
+def _home(place: Path) -> Finding:
+    existing = next(each for each in (place, *place.parents) if each.exists())
+    if os.access(existing, os.W_OK):
+        return Finding("home folder", GOOD, "Yours, and writable.")
+    return Finding(
+        "home folder",
+        LOOK,
+        "You may not write to your home folder, so nothing can be kept there.",
+        "Set HOME to a folder of yours, or CI_MAGICS_WORKSPACE to where the workspace is.",
+    )
+
+
+def examine_folder(folder: Path, machine: Machine) -> Iterator[Finding]:
+    """Look at the disk that the folder of a workspace is on."""
+    yield _disk(folder, machine)
+    kind = _kind_of(folder, machine)
+    if kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE):
+        yield Finding(
+            "file system",
+            LOOK,
+            f"The workspace is on a network file system ({kind}), where locks of files are not reliable.",
+            "Use it from one machine at a time, or set CI_MAGICS_WORKSPACE to a PostgreSQL database.",
+        )
+
+
+def _disk(folder: Path, machine: Machine) -> Finding:
+    try:
+        free, files = machine.free_bytes(folder), machine.free_files(folder)
+    except OSError as error:
+        remedy = "Check that the folder of the workspace is there and yours."
+        return Finding("disk", BAD, f"It cannot be looked at ({type(error).__name__}).", remedy)
+    remedy = "Make room there (ci-magics purge removes what is kept too long), or move the workspace to another disk."
+    if files == 0:
+        return Finding("disk", BAD, "There is no room for another file where the workspace is.", remedy)
+    if free < _TIGHT:
+        return Finding("disk", BAD if free < _FULL else LOOK, f"{_size(free)} are free where the workspace is.", remedy)
+    return Finding("disk", GOOD, f"{_size(free)} are free where the workspace is.")
+
+
+def _kind_of(folder: Path, machine: Machine) -> str:
+    """Return the kind of file system that a folder is on: that of the longest mount point above it."""
+    place, kind, longest = PurePosixPath(folder.resolve().as_posix()), "", -1
+    for line in machine.text("proc/self/mounts").splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = PurePosixPath(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[1]))
+        if place.is_relative_to(point) and len(point.parts) >= longest:
+            kind, longest = fields[2], len(point.parts)
+    return kind
+
+
+def examine_memory(machine: Machine) -> Iterator[Finding]:
+    """Look at the memory that the container leaves to this process; nothing is said where there is no limit."""
+    limit, used, killed = _of_group(machine)
+    if killed:
+        yield Finding(
+            "memory",
+            LOOK,
+            f"This container was too small {killed} times: the system ended a process in it for want of memory.",
+            "Give it more memory (docker run --memory, or resources.limits.memory of the pod).",
+        )
+    elif limit is not None and limit < _LITTLE_MEMORY:
+        yield Finding(
+            "memory",
+            LOOK,
+            f"This container may use {_size(limit)}, and {_size(used)} are in use.",
+            "Give it 2 GiB or more for files of millions of people; smaller ones work.",
+        )
+    elif limit is not None:
+        yield Finding("memory", GOOD, f"This container may use {_size(limit)}.")
+
+
+def _of_group(machine: Machine) -> tuple[int | None, int, int]:
+    """Return the limit of the control group, what is in use of it, and how often something was ended for it."""
+    for folder, limit, used in (
+        ("sys/fs/cgroup", "memory.max", "memory.current"),
+        ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        found = _number(machine.text(f"{folder}/{limit}"))
+        if found is not None:
+            events = re.search(r"^oom_kill (\d+)$", machine.text(f"{folder}/memory.events"), re.MULTILINE)
+            return found, _number(machine.text(f"{folder}/{used}")) or 0, int(events[1]) if events else 0
+    return None, 0, 0
+
+
+def _number(text: str) -> int | None:
+    """Return a limit; None where there is none, which version 1 writes as a number beyond all memory."""
+    text = text.strip()
+    return int(text) if text.isdecimal() and int(text) < 2**60 else None
+
+
+def _size(count: int) -> str:
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count // _MIB} MiB"
