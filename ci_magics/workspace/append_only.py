@@ -1,4 +1,4 @@
-"""Tables that are only ever added to: the database itself refuses to change or delete a row, whoever asks."""
+"""Tables that are only ever added to: the database itself refuses to change or delete a row."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ _POSTGRESQL_TRIGGER = (
 
 def refuse_changes(table: Table) -> None:
     """Let the database refuse to change or delete rows, from when the table is made."""
-    for dialect, statement in (
-        ("sqlite", _SQLITE),
-        ("postgresql", _POSTGRESQL_FUNCTION),
-        ("postgresql", _POSTGRESQL_TRIGGER),
+    for dialect, statement, kinds in (
+        ("sqlite", _SQLITE, ("UPDATE", "DELETE")),
+        ("postgresql", _POSTGRESQL_FUNCTION, ("UPDATE", "DELETE", "TRUNCATE")),
+        ("postgresql", _POSTGRESQL_TRIGGER, ("UPDATE", "DELETE", "TRUNCATE")),
     ):
-        for what in ("UPDATE", "DELETE"):
+        for what in kinds:
             written = statement.format(table=table.name, what=what)
             event.listen(table, "after_create", DDL(written).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+
+
+def refuse_truncation(table: str) -> list[str]:
+    """Return how a table that PostgreSQL made before refuses to be emptied."""
+    return [each.format(table=table, what="TRUNCATE") for each in (_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER)]

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from ci_magics.workspace import tables
 from ci_magics.workspace.export_models import Export, Heartbeat, Notice, Refresh, Setting
+from ci_magics.workspace.rights import exports_of
 from ci_magics.workspace.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class ExportShelf(Shelf[Export]):
             word="export",
             advice="Save one with %ci_export SEGMENT --to CONNECTION --save NAME; %ci_exports lists them.",
             shows=("connection", "segments", "active"),
+            read_from=exports_of(engine),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -1,13 +1,15 @@
-"""The roles of a workspace as rights of PostgreSQL: whoever goes past ci-magics may do no more than within it.
+"""The roles of a workspace as rights of PostgreSQL: nobody can do more with plain SQL than with ci-magics.
 
 ``ci-magics roles --enforce`` makes three roles of the database, named after it: with a database ``team`` these are
 ``team_viewer``, ``team_contributor`` and ``team_administrator``, each with the rights of those before it. Each person
-needs a database user with the name that JupyterHub or the operating system gives him; it becomes a member of the role
-that ``ci-magics roles`` says, and of no other. Whoever runs the command must own the tables and may make roles.
+needs a database user with the name that JupyterHub or the operating system gives; it becomes a member of the role
+that ``ci-magics roles`` says, and of no other. The person who runs the command must own the tables and be able to make
+roles.
 
-A connection's numbers, client id and tenant are in a view, `SHARED`, of those that are shared with the person who asks:
-a kernel that pushes cannot do without them. Of all other connections, name and type can be read. Who signed in as whom
-can be read and written by that person only; it is the one thing that a viewer may write.
+Which rows each role reads and writes is in `policies`. Two views show what depends on who asks: `SHARED` the
+connections that are shared with the current user, with all their numbers, and `EXPORTS` the saved exports, without the
+account that one names if its connection is not shared. Nobody but the owner of the database changes the audit log: an
+entry gets its user and its time from the database.
 """
 
 from __future__ import annotations
@@ -20,41 +22,14 @@ from sqlalchemy import Connection, Engine, MetaData, Table, func, select, text
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace import tables
 from ci_magics.workspace.access import Role
+from ci_magics.workspace.policies import TABLES, RowRights
+from ci_magics.workspace.policy_functions import functions, triggers
 from ci_magics.workspace.transactions import at_one_moment, change
 
-#: Tables that contributors write to; all others are for administrators.
-CONTRIBUTED = frozenset(
-    {
-        "audiences",
-        "consent_choices",
-        "export_runs",
-        "exports",
-        "file_chunks",
-        "file_contents",
-        "files",
-        "heartbeats",
-        "insights",
-        "locks",
-        "notices",
-        "pushes",
-        "refreshes",
-        "runs",
-        "segment_counts",
-        "segment_versions",
-        "segments",
-        "steps",
-    }
-)
-#: Tables that only administrators change, and everybody reads.
-ADMINISTERED = frozenset({"consents", "forgotten_hashes", "schema_versions", "settings", "user_roles"})
-#: Tables of which not everybody reads everything.
-GUARDED = frozenset({"audit_entries", "connections", "sign_ins"})
-
-#: What everybody may read of every connection.
-OPEN_COLUMNS = ("id", "name", "environment", "shared_with", "created_by", "created_at")
-
-#: The view of the connections that are shared with whoever asks; it has the columns of the table.
+#: The view of the connections that are shared with the current user; it has the columns of the table.
 SHARED = tables.connections.to_metadata(MetaData(), name="shared_connections")
+#: The view of the saved exports; it has the columns of the table.
+EXPORTS = tables.exports.to_metadata(MetaData(), name="visible_exports")
 
 
 @dataclass(frozen=True)
@@ -74,12 +49,21 @@ class Enforced:
 
 
 def connections_of(engine: Engine) -> Table:
-    """Return where whoever works here finds connections: the table, or the view of those shared with him."""
+    """Return where the current user finds connections: the table, or the view of those shared with them."""
+    return _readable(engine, tables.connections, SHARED)
+
+
+def exports_of(engine: Engine) -> Table:
+    """Return where the current user finds saved exports: the table, or the view of it."""
+    return _readable(engine, tables.exports, EXPORTS)
+
+
+def _readable(engine: Engine, table: Table, view: Table) -> Table:
     if engine.dialect.name != "postgresql":
-        return tables.connections
+        return table
     with at_one_moment(engine) as database:
-        whole = database.execute(select(func.has_table_privilege(tables.connections.name, "SELECT"))).scalar()
-    return tables.connections if whole else SHARED
+        whole = database.execute(select(func.has_table_privilege(table.name, "SELECT"))).scalar()
+    return table if whole else view
 
 
 def enforce_roles(engine: Engine) -> Enforced:
@@ -102,7 +86,7 @@ def enforce_roles(engine: Engine) -> Enforced:
 
 
 def renew_rights(database: Connection) -> None:
-    """Give the rights anew where they were given: tables have changed."""
+    """Give the rights again where they were given: tables have changed."""
     if database.dialect.name == "postgresql" and _role(database, Role.VIEWER) in _all_roles(database):
         _grant(database)
 
@@ -125,48 +109,108 @@ def _enforce(database: Connection) -> Enforced:
 
 
 def _grant(database: Connection) -> None:
-    roles = [_quoted(database, _role(database, role)) for role in Role]
-    viewer, contributor, administrator = roles
-    everybody = ", ".join(roles)
-    _run(database, f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {everybody}")
-    _run(database, f"GRANT {viewer} TO {contributor}")
-    _run(database, f"GRANT {contributor} TO {administrator}")
-    for statement in _view(database):
+    roles = {role: _quoted(database, _role(database, role)) for role in Role}
+    for statement in (*_cleared(database, roles), *_definitions(database), *_rights(roles)):
         _run(database, statement)
-    for statement in _own_rows(viewer, administrator):
-        _run(database, statement)
-    readable = ", ".join(sorted(CONTRIBUTED | ADMINISTERED))
-    _run(database, f"GRANT SELECT ON {readable}, alembic_version, {SHARED.name} TO {viewer}")
-    _run(database, f"GRANT SELECT ({', '.join(OPEN_COLUMNS)}) ON connections TO {viewer}")
-    _run(database, f"GRANT INSERT, UPDATE, DELETE ON {', '.join(sorted(CONTRIBUTED))} TO {contributor}")
-    _run(database, f"GRANT INSERT, SELECT (number) ON audit_entries TO {contributor}")
-    _run(database, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {contributor}")
-    _run(database, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {administrator}")
 
 
-def _own_rows(viewer: str, administrator: str) -> Iterator[str]:
-    """Yield how everybody gets rights on the rows of his own sign-ins."""
-    yield "ALTER TABLE sign_ins ENABLE ROW LEVEL SECURITY"
-    for name, who, which in (("own", viewer, '"user" = session_user'), ("every", administrator, "true")):
-        yield f"DROP POLICY IF EXISTS {name} ON sign_ins"
-        yield f"CREATE POLICY {name} ON sign_ins TO {who} USING ({which}) WITH CHECK ({which})"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON sign_ins TO {viewer}"
+def _cleared(database: Connection, roles: dict[Role, str]) -> Iterator[str]:
+    """Yield how earlier rights end, so that none stays that is not given again."""
+    everybody = ", ".join(roles.values())
+    ours = ", ".join(f"public.{table}" for table in (*TABLES, "alembic_version"))
+    yield f"REVOKE ALL ON {ours} FROM {everybody}, PUBLIC"
+    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {everybody}"
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"  # else a definer function could be led astray
+    policies = text(
+        "SELECT policyname, tablename FROM pg_policies WHERE schemaname = 'public' AND tablename = ANY(:ours)"
+    )
+    for policy, table in database.execute(policies, {"ours": list(TABLES)}).all():
+        yield f"DROP POLICY {_quoted(database, policy)} ON public.{table}"
+    for view in (EXPORTS, SHARED):
+        yield f"DROP VIEW IF EXISTS public.{view.name}"
+    yield f"GRANT {roles[Role.VIEWER]} TO {roles[Role.CONTRIBUTOR]}"
+    yield f"GRANT {roles[Role.CONTRIBUTOR]} TO {roles[Role.ADMINISTRATOR]}"
 
 
-def _view(database: Connection) -> Iterator[str]:
-    """Yield how the view is made; its owner reads the table, so that whoever asks need not."""
+def _definitions(database: Connection) -> Iterator[str]:
+    """Yield how views, functions and triggers are made; the owner of the database reads for them."""
+    viewer = _quoted(database, _role(database, Role.VIEWER))
+    yield _shared(database)
+    yield _exports()
+    yield f"GRANT SELECT ON public.{SHARED.name}, public.{EXPORTS.name}, public.alembic_version TO {viewer}"
+    for signature, statement in functions(_literal(_role(database, Role.ADMINISTRATOR))).items():
+        yield statement
+        yield f"REVOKE ALL ON FUNCTION public.{signature} FROM PUBLIC"
+        yield f"GRANT EXECUTE ON FUNCTION public.{signature} TO {viewer}"
+    for (table, name), statement in triggers().items():
+        yield statement
+        yield f"ALTER TABLE public.{table} ENABLE ALWAYS TRIGGER {name}"
+
+
+def _rights(roles: dict[Role, str]) -> Iterator[str]:
+    """Yield the rights on each table: which columns a role may touch, and by a policy which rows."""
+    administrator = roles[Role.ADMINISTRATOR]
+    for table, rights in TABLES.items():
+        yield f"ALTER TABLE public.{table} ENABLE ROW LEVEL SECURITY"
+        columns = f" ({', '.join(rights.columns)})" if rights.columns else ""
+        yield f"GRANT SELECT{columns} ON public.{table} TO {roles[rights.read_by]}"
+        yield f"CREATE POLICY reads ON public.{table} FOR SELECT TO {roles[rights.read_by]} USING ({rights.read})"
+        yield f"GRANT SELECT ON public.{table} TO {administrator}"
+        yield f"CREATE POLICY reads_all ON public.{table} FOR SELECT TO {administrator} USING (true)"
+        yield from _writing(table, rights, roles[rights.write_by])
+        for verb in rights.administered:
+            condition = "WITH CHECK (true)" if verb == "INSERT" else "USING (true)"
+            chosen = _written_columns(table) if verb == "INSERT" else ""
+            yield f"GRANT {verb}{chosen} ON public.{table} TO {administrator}"
+            yield f"CREATE POLICY {verb.lower()}s_all ON public.{table} FOR {verb} TO {administrator} {condition}"
+
+
+def _writing(table: str, rights: RowRights, writer: str) -> Iterator[str]:
+    if rights.insert:
+        yield f"GRANT INSERT{_written_columns(table)} ON public.{table} TO {writer}"
+        yield f"CREATE POLICY inserts ON public.{table} FOR INSERT TO {writer} WITH CHECK ({rights.insert})"
+    if rights.update:
+        after = rights.after or rights.insert
+        yield f"GRANT UPDATE ON public.{table} TO {writer}"
+        yield (
+            f"CREATE POLICY updates ON public.{table} FOR UPDATE TO {writer} USING ({rights.update}) "
+            f"WITH CHECK ({after})"
+        )
+    if rights.delete:
+        yield f"GRANT DELETE ON public.{table} TO {writer}"
+        yield f"CREATE POLICY deletes ON public.{table} FOR DELETE TO {writer} USING ({rights.delete})"
+
+
+def _written_columns(table: str) -> str:
+    """Return the columns that are given with a new row; nobody chooses the number of an entry of the audit log."""
+    columns = tables.metadata.tables[table].columns
+    if not any(column.identity for column in columns):
+        return ""
+    return " (" + ", ".join(f'"{column.name}"' for column in columns if not column.identity) + ")"
+
+
+def _shared(database: Connection) -> str:
+    """Return how the view of shared connections is made."""
     names = {role: _role(database, role) for role in Role}
     cases = " ".join(
         f"WHEN '{role}' THEN pg_has_role(session_user, {_literal(names[role])}, 'MEMBER')" for role in Role
     )
     columns = ", ".join(column.name for column in SHARED.columns)
-    yield f"DROP VIEW IF EXISTS {SHARED.name}"
-    yield (
-        f"CREATE VIEW {SHARED.name} WITH (security_barrier) AS SELECT {columns} FROM connections "  # noqa: S608 - names of ours
+    return (
+        f"CREATE VIEW public.{SHARED.name} WITH (security_barrier) AS SELECT {columns} FROM public.connections "  # noqa: S608 - names of ours
         f"WHERE pg_has_role(session_user, {_literal(names[Role.ADMINISTRATOR])}, 'MEMBER') OR EXISTS ("
         "SELECT 1 FROM json_array_elements_text(shared_with) AS shared(who) "
         f"WHERE who = session_user OR CASE who {cases} ELSE false END)"
     )
+
+
+def _exports() -> str:
+    """Return how the view of saved exports is made: an account that an export names is hidden with its connection."""
+    nowhere = """(document -> 'order')::jsonb || '{"account_id": null, "customer_id": null}'"""
+    hidden = f"(document::jsonb || jsonb_build_object('order', {nowhere}))::json"
+    shown = f"CASE WHEN connection_id IN (SELECT s.id FROM public.{SHARED.name} s) THEN document ELSE {hidden} END"  # noqa: S608 - names of ours
+    columns = ", ".join(f"{shown} AS document" if each.name == "document" else each.name for each in EXPORTS.columns)
+    return f"CREATE VIEW public.{EXPORTS.name} WITH (security_barrier) AS SELECT {columns} FROM public.exports"  # noqa: S608 - names of ours
 
 
 def _role(database: Connection, role: Role) -> str:

@@ -42,6 +42,8 @@ class Shelf(Shown, Generic[T]):
         The column they are listed by.
     shows
         What a notebook shows of each beside its name.
+    read_from
+        A view of the table that this user reads instead.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class Shelf(Shown, Generic[T]):
         advice: str,
         order: str = "name",
         shows: Sequence[str] = (),
+        read_from: Table | None = None,
     ) -> None:
         self._engine = engine
         self._table = table
+        self._source = table if read_from is None else read_from
         self._kind = kind
         self._word = word
         self._advice = advice
@@ -89,23 +93,23 @@ class Shelf(Shown, Generic[T]):
 
     def among(self, column: str, values: Collection[Any]) -> list[T]:
         """Return those whose column holds one of the given values."""
-        return self._found(self._query({}).where(self._table.c[column].in_(values)))
+        return self._found(self._query({}).where(self._source.c[column].in_(values)))
 
     def having(self, column: str) -> list[T]:
         """Return those whose column holds anything."""
-        return self._found(self._query({}).where(self._table.c[column].is_not(None)))
+        return self._found(self._query({}).where(self._source.c[column].is_not(None)))
 
     def latest(self, count: int) -> list[T]:
         """Return the last ones in the shelf's order, the very last first."""
-        return self._found(select(self._table).order_by(self._table.c[self._order].desc()).limit(count))
+        return self._found(select(self._source).order_by(self._source.c[self._order].desc()).limit(count))
 
     def last_of_each(self, column: str, *, until: Any = None) -> list[T]:
         """Return, for each value of a column, the last one in the shelf's order, none after ``until`` if given."""
-        backwards = self._table.c[self._order].desc()
-        place = func.row_number().over(partition_by=self._table.c[column], order_by=backwards).label("place")
-        query = select(self._table, place)
-        placed = (query if until is None else query.where(self._table.c[self._order] <= until)).subquery()
-        columns = [placed.c[each.name] for each in self._table.columns]
+        backwards = self._source.c[self._order].desc()
+        place = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
+        query = select(self._source, place)
+        placed = (query if until is None else query.where(self._source.c[self._order] <= until)).subquery()
+        columns = [placed.c[each.name] for each in self._source.columns]
         return self._found(select(*columns).where(placed.c.place == 1))
 
     def names(self) -> list[str]:
@@ -172,9 +176,10 @@ class Shelf(Shown, Generic[T]):
         def work(database: SqlConnection) -> tuple[T | None, T]:
             earlier = next(iter(self.rows_in(database, name=name)), None)
             value = made(earlier)
-            if earlier is not None:
-                self.remove_in(database, earlier.id)  # type: ignore[attr-defined]  # every kind has an id
-            self.put_in(database, value)
+            if earlier is None:
+                self.put_in(database, value)
+            else:
+                self.replace_in(database, earlier.id, value)  # type: ignore[attr-defined]  # every kind has an id
             return earlier, value
 
         return change(self._engine, work)
@@ -199,6 +204,10 @@ class Shelf(Shown, Generic[T]):
         if changed.rowcount == 0:
             database.execute(insert(self._table).values(row))
 
+    def replace_in(self, database: SqlConnection, identity: str, value: T) -> None:
+        """Let a value take the place of the one with an id, in one step, so that the database sees both at once."""
+        database.execute(update(self._table).where(self._table.c.id == identity).values(self._row(value)))
+
     def remove(self, identity: str) -> None:
         """Delete the one with an id."""
         change(self._engine, lambda database: self.remove_in(database, identity))
@@ -216,9 +225,9 @@ class Shelf(Shown, Generic[T]):
             return [self._value(dict(row)) for row in database.execute(query).mappings()]
 
     def _query(self, values: dict[str, Any]) -> Select[Any]:
-        query = select(self._table).order_by(self._table.c[self._order])
+        query = select(self._source).order_by(self._source.c[self._order])
         for column, value in values.items():
-            query = query.where(self._table.c[column] == value)
+            query = query.where(self._source.c[column] == value)
         return query
 
     def _value(self, row: dict[str, Any]) -> T:

@@ -250,6 +250,12 @@ class ConnectionShelf(Shelf[Connection]):
             raise not_shared(name)
         raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
 
+    def hidden(self) -> frozenset[str]:
+        """Return the ids of the connections that the database does not show to the current user."""
+        with at_one_moment(self._engine) as database:
+            there = set(database.execute(select(tables.connections.c.id)).scalars())
+            return frozenset(there - set(database.execute(select(self._source.c.id)).scalars()))
+
     def _names_of_all(self) -> set[str]:
         with at_one_moment(self._engine) as database:
             return set(database.execute(select(tables.connections.c.name)).scalars())

@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Identity,
     Integer,
     LargeBinary,
     MetaData,
@@ -301,7 +302,7 @@ forgotten_hashes = Table(
 audit_entries = Table(
     "audit_entries",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, Identity(), primary_key=True),
     _required("id", String(36), unique=True),
     _required("at", UtcDateTime, index=True),
     _required("user", String(200)),

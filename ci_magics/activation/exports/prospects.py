@@ -54,6 +54,8 @@ class Surroundings:
         The ids of connections whose developer token, and of instances whose subscription key, is not known here.
     evaluated
         When each segment was evaluated last, by name.
+    hidden
+        The ids of the connections that the database does not show to the current user.
     """
 
     system: SystemSchedule
@@ -64,6 +66,7 @@ class Surroundings:
     signed_in: frozenset[str]
     without_secret: frozenset[str]
     evaluated: Mapping[str, datetime]
+    hidden: frozenset[str]
 
 
 def surroundings(workspace: Workspace) -> Surroundings:
@@ -83,6 +86,7 @@ def surroundings(workspace: Workspace) -> Surroundings:
             ]
         ),
         evaluations(workspace),
+        workspace.all_connections.hidden(),
     )
 
 
@@ -160,6 +164,12 @@ def _of_source(record: SegmentRecord, definition: Definition, around: Surroundin
 
 def _of_connection(export: Export, around: Surroundings) -> Iterator[str]:
     connection = around.connections.get(export.connection_id or "")
+    if connection is None and export.connection_id in around.hidden:
+        yield (
+            f"The connection '{export.connection_name}' is not shared with you. You cannot see whether the runs of the "
+            "export have what they need."
+        )
+        return
     if connection is None:
         yield f"The export has no connection, so it does not run: %ci_exports edit {magic_word(export.name)} --to NAME."
         return

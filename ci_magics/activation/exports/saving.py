@@ -13,7 +13,7 @@ from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.clock import present
 from ci_magics.matching.coverage import LARGEST_ORIGINAL
 from ci_magics.showing.numbers import counted
-from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -145,10 +145,19 @@ def detach_export(*names: str, workspace: Workspace | None = None) -> list[Expor
 
 
 def connection_of(workspace: Workspace, export: Export) -> Connection | None:
-    """Return where an export goes; None when it is detached, or its connection was removed."""
+    """Return where an export goes; None when it is detached, or its connection was removed.
+
+    Raises
+    ------
+    AccessError
+        The database does not show the connection to the current user.
+    """
     if export.connection_id is None:
         return None
-    return next(iter(workspace.all_connections.where(id=export.connection_id)), None)
+    found = workspace.all_connections.where(id=export.connection_id)
+    if not found and export.connection_id in workspace.all_connections.hidden():
+        raise not_shared(export.connection_name)
+    return next(iter(found), None)
 
 
 def _new(workspace: Workspace, name: str) -> Export:

@@ -20,7 +20,7 @@ from ci_magics.activation.segments.dependents import in_order
 from ci_magics.activation.segments.evaluations import stale_since
 from ci_magics.activation.segments.refreshes import SegmentRefresh, refresh_segments
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.errors import ExportRefusedError, ExportStoppedError
+from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.models import SegmentRecord
@@ -176,9 +176,23 @@ def _skip(workspace: Workspace, export: Export, stale: set[str]) -> str:
     waits_for = sorted(stale & _needed(workspace, export))
     if waits_for:
         return f"The segment '{waits_for[0]}' was not refreshed."
-    connection = connection_of(workspace, export)
+    return _not_allowed(workspace, export)
+
+
+def _not_allowed(workspace: Workspace, export: Export) -> str:
+    """Return what the person who saved an export may not do any more, or the current user cannot do for them."""
+    try:
+        connection = connection_of(workspace, export)
+    except AccessError:
+        return (
+            f"The connection '{export.connection_name}' is not shared with {workspace.user}, as whom the scheduler "
+            "runs. An administrator can share it."
+        )
     owner = export.saved_by
-    if connection is not None and not is_shared_with(connection, owner, role_of(workspace, owner)):
+    role = role_of(workspace, owner)
+    if not role.includes(Verb.RUN_EXPORT.least):
+        return f"{owner}, who saved the export, is only a {role} now. A contributor can save it again."
+    if connection is not None and not is_shared_with(connection, owner, role):
         return f"The connection '{connection.name}' is not shared any more with {owner}, who saved the export."
     return ""
 

@@ -24,7 +24,7 @@ from ci_magics.segmentation.consent.values import SILENT, UNREADABLE
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.showing.numbers import counted
-from ci_magics.workspace.access import Verb
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -136,12 +136,13 @@ def _put(
         kept = replace(earlier, definition=made.definition, consent=made.consent)
         segments.put_in(database, kept)
         return earlier, kept, []
+    if earlier.suppresses and not replacing.refreshing:
+        require(workspace, Verb.SUPPRESS)  # other people in it: else whoever makes segments could end the suppression
     _require_not_lost(earlier, made, replacing)
     there = workspace.snapshots.exists(earlier.id)
     made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
     made = replace(made, previous=earlier.id if there else earlier.previous)
-    segments.remove_in(database, earlier.id)
-    segments.put_in(database, made)
+    segments.replace_in(database, earlier.id, made)
     reason = REFRESHED if replacing.refreshing else REPLACED
     return earlier, made, end_version(workspace, database, earlier, reason) if there else []
 

@@ -318,6 +318,8 @@ def _exchange(
     workspace: Workspace, current: SegmentRecord, version: SegmentVersion, reason: str, show: Callable[[str], None]
 ) -> SegmentRecord:
     """Put a version in the place of the current segment, whose name and state it takes over."""
+    if current.suppresses:
+        require(workspace, Verb.SUPPRESS)
     restored = replace(
         version.as_record(),
         name=current.name,
@@ -330,9 +332,8 @@ def _exchange(
     def work(database: SqlConnection) -> None:
         if not workspace.segments.rows_in(database, lock=True, id=current.id):
             raise _changed_meanwhile(current.name)
-        workspace.segments.remove_in(database, current.id)
         workspace.versions.remove_in(database, version.id)
-        workspace.segments.put_in(database, restored)
+        workspace.segments.replace_in(database, current.id, restored)
         end_version(workspace, database, current, reason)
 
     workspace.change(work)

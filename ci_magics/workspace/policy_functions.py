@@ -1,0 +1,129 @@
+"""Functions and triggers of PostgreSQL that the policies of `policies` need.
+
+Functions that look at rows that their caller may not see are those of the owner of the database, find nothing by a
+search path that a person could change, and answer yes or no.
+"""
+
+from __future__ import annotations
+
+#: By signature; `{administrator}` stands for the role of administrators.
+_FUNCTIONS = {
+    "ci_magics_may_use_file(text, text)": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_may_use_file(folder text, file text) RETURNS boolean
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            SELECT pg_has_role(session_user, {administrator}, 'MEMBER') OR CASE folder
+                WHEN 'segments' THEN true
+                WHEN 'ledgers' THEN NOT EXISTS (
+                    SELECT FROM public.audiences a
+                    WHERE a.id || '.parquet' = file AND (a.environment, a.account_id) NOT IN (
+                        SELECT s.environment, s.account_id FROM public.shared_connections s))
+                WHEN 'spool' THEN NOT EXISTS (
+                    SELECT FROM public.pushes p
+                    WHERE p.run_id = substring(file FROM '([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})')
+                    AND (p.environment, p.account_id) NOT IN (
+                        SELECT s.environment, s.account_id FROM public.shared_connections s))
+                ELSE false
+            END
+        $$""",
+    "ci_magics_may_change_file(text, text)": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_may_change_file(folder text, file text) RETURNS boolean
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            SELECT pg_has_role(session_user, {administrator}, 'MEMBER')
+                OR public.ci_magics_may_use_file(folder, file) AND NOT (
+                    folder = 'segments' AND EXISTS (
+                        SELECT FROM public.segments g WHERE g.suppresses AND g.id || '.parquet' = file))
+        $$""",
+    "ci_magics_may_use_content(text)": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_may_use_content(content text) RETURNS boolean
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            SELECT NOT EXISTS (
+                SELECT FROM public.files f
+                WHERE f.content_id = content AND NOT public.ci_magics_may_use_file(f.folder, f.name))
+        $$""",
+    "ci_magics_is_owner(oid)": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_is_owner(of_table oid) RETURNS boolean
+        LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+            SELECT pg_has_role(session_user, relowner, 'USAGE') FROM pg_class WHERE oid = of_table
+        $$""",
+    "ci_magics_entry_is_now()": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_entry_is_now() RETURNS trigger
+        LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+        BEGIN
+            NEW.at := clock_timestamp();
+            IF NOT public.ci_magics_is_owner(TG_RELID) THEN NEW."user" := session_user; END IF;
+            RETURN NEW;
+        END $$""",
+    "ci_magics_author()": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_author() RETURNS trigger
+        LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+        DECLARE
+            said text := to_jsonb(NEW) ->> TG_ARGV[0];
+        BEGIN
+            IF public.ci_magics_is_owner(TG_RELID) OR TG_OP = 'UPDATE' AND to_jsonb(NEW) = to_jsonb(OLD) THEN
+                RETURN NEW;
+            END IF;
+            IF TG_OP = 'UPDATE' AND TG_ARGV[1] = 'first' THEN
+                IF said = to_jsonb(OLD) ->> TG_ARGV[0] THEN RETURN NEW; END IF;
+            ELSIF said = session_user THEN
+                RETURN NEW;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'only in your own name';
+        END $$""",
+    "ci_magics_suppression()": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_suppression() RETURNS trigger
+        LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+        BEGIN
+            IF pg_has_role(session_user, {administrator}, 'MEMBER') OR public.ci_magics_is_owner(TG_RELID) THEN
+                NULL;
+            ELSIF (CASE TG_OP
+                WHEN 'INSERT' THEN NEW.suppresses
+                WHEN 'DELETE' THEN OLD.suppresses
+                ELSE OLD.suppresses <> NEW.suppresses OR OLD.suppresses AND (
+                    to_jsonb(OLD.definition) <> to_jsonb(NEW.definition)
+                    OR OLD.id <> NEW.id AND OLD.definition ->> 'source' IS NULL)
+                END)
+            THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'insufficient_privilege', MESSAGE = 'only administrators choose who is suppressed';
+            END IF;
+            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+            RETURN NEW;
+        END $$""",
+}
+
+#: Columns that say who did something: each change is in one's own name, or the first one is and stays.
+_AUTHORS = {
+    "exports": ("saved_by", "each"),
+    "export_runs": ("started_by", "first"),
+    "refreshes": ("started_by", "first"),
+    "runs": ("started_by", "first"),
+}
+
+
+def functions(administrator: str) -> dict[str, str]:
+    """Return how the functions are made, by their signatures.
+
+    Parameters
+    ----------
+    administrator
+        The database role of administrators, as a literal.
+    """
+    return {signature: made.replace("{administrator}", administrator) for signature, made in _FUNCTIONS.items()}
+
+
+def triggers() -> dict[tuple[str, str], str]:
+    """Return how the triggers are made, by table and name."""
+    made = {
+        ("audit_entries", "ci_magics_now"): "BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION {1}entry_is_now()",
+        ("segments", "ci_magics_suppression"): (
+            "BEFORE INSERT OR UPDATE OR DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION {1}suppression()"
+        ),
+    }
+    for table, (column, when) in _AUTHORS.items():
+        made[table, "ci_magics_author"] = (
+            f"BEFORE INSERT OR UPDATE ON {{0}} FOR EACH ROW EXECUTE FUNCTION {{1}}author('{column}', '{when}')"
+        )
+    return {
+        (table, name): f"CREATE OR REPLACE TRIGGER {name} {rest.format(f'public.{table}', 'public.ci_magics_')}"
+        for (table, name), rest in made.items()
+    }
