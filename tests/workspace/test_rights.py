@@ -4,20 +4,17 @@ import pytest
 
 from ci_magics.cli import main
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace import rights
+from ci_magics.workspace.policies import TABLES
 from ci_magics.workspace.store import Workspace
 from ci_magics.workspace.tables import metadata
 
 
-def test_every_table_is_for_contributors_or_administrators_or_guarded() -> None:
-    parts = (rights.CONTRIBUTED, rights.ADMINISTERED, rights.GUARDED)
-    assert frozenset().union(*parts) == set(metadata.tables)
-    assert sum(map(len, parts)) == len(metadata.tables)
+def test_every_table_has_rights() -> None:
+    assert set(TABLES) == set(metadata.tables)
 
 
-def test_what_everybody_reads_of_a_connection_is_no_number() -> None:
-    hidden = set(rights.SHARED.columns.keys()) - set(rights.OPEN_COLUMNS)
-    assert hidden == {"customer_id", "account_id", "account_name", "flow", "client_id", "tenant"}
+def test_what_everybody_reads_of_a_connection_is_its_name_and_type() -> None:
+    assert TABLES["connections"].columns == ("id", "name", "environment")
 
 
 def test_on_sqlite_roles_are_guidance(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from holding import NOON, HeldClock
 import ci_magics as ci
 from ci_magics.activation.refreshing.report import RefreshReport
 from ci_magics.errors import AccessError, ExportRefusedError
+from ci_magics.workspace.access import take_role
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -249,6 +250,21 @@ def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> No
     workspace.locks.take("refresh", "another")
     with pytest.raises(ExportRefusedError, match="Another refresh is on its way"):
         ci.refresh(clock=clock)
+
+
+def test_an_export_of_somebody_who_is_only_a_viewer_now_is_skipped_with_the_reason(
+    clock: HeldClock, workspace: Workspace, as_user: Becoming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contoso.segment(3)
+    as_user("bob", "contributor")
+    saved(clock, "His", "All", at="13:00")
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    shared = workspace.connections[contoso.NAME]
+    workspace.connections.put(replace(shared, shared_with=("viewer",)))
+    take_role(workspace, "bob")
+    assert outcomes(due(clock, hours=2))["His"] == "Skipped"
+    (entry,) = workspace.export_runs
+    assert entry.reason == "bob, who saved the export, is only a viewer now. A contributor can save it again."
 
 
 def test_an_export_whose_connection_is_no_longer_shared_is_skipped_with_the_reason(

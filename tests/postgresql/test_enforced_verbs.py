@@ -1,0 +1,139 @@
+"""Every verb of the role matrix, done by each role as its own user of the database.
+
+What a role may do succeeds. What it may not, the database refuses even where ci-magics does not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+from role_rows import LEAST, ROWS, Row
+from role_stage import Stage
+from sqlalchemy import URL, Engine, create_engine, text
+
+import ci_magics as ci
+from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.errors import AccessError, CiError
+from ci_magics.workspace import access
+from ci_magics.workspace.access import Role, Verb
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+pytestmark = pytest.mark.usefixtures("waits")
+PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
+#: Viewers read no keys and hashes, so nothing is counted for them.
+COUNTS = {"planning.previews.preview", "segments.overlap.overlap", "segments.differentiating.differentiators"}
+#: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
+#: rows what a run does too; a purge of an empty workspace changes nothing.
+ELSEWHERE = {
+    "audiences.verbs.empty_audience",
+    "audiences.verbs.delete_audience",
+    "retention.purge",
+    "connections.connections.connect",
+    "connections.verbs.sign_in_again",
+    "connections.verbs.sign_out",
+    "connections.verbs.signed_in_accounts",
+    "connections.verbs.choose_account",
+    "audiences.emulated.stop_emulator",
+    "audiences.emulated.reset_emulator",
+}
+
+
+@pytest.fixture
+def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    del workspace
+    monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
+    return Stage(tmp_path, emulator)
+
+
+@pytest.fixture
+def enforced(
+    postgresql: Engine, database_url: URL, as_user: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Role], Workspace]]:
+    """Enforce the roles, and go on as the person of one."""
+    with postgresql.begin() as server:
+        for name in PEOPLE.values():
+            server.execute(text(f"CREATE ROLE {name} LOGIN"))
+    owner = open_workspace().user
+
+    def become(role: Role) -> Workspace:
+        for each, name in PEOPLE.items():
+            as_user(name, each.value)
+        monkeypatch.setenv("JUPYTERHUB_USER", owner)
+        open_workspace().enforce_roles()
+        url = database_url.set(username=PEOPLE[role]).render_as_string(hide_password=False)
+        monkeypatch.setenv("JUPYTERHUB_USER", PEOPLE[role])
+        monkeypatch.setenv("CI_MAGICS_WORKSPACE", url)
+        return open_workspace()
+
+    yield become
+    engine = create_engine(database_url)
+    with engine.begin() as database:
+        for role in Role:
+            name = f"{database_url.database}_{role}"
+            database.execute(text(f"DROP OWNED BY {name}"))
+            database.execute(text(f"DROP ROLE {name}"))
+        for name in PEOPLE.values():
+            database.execute(text(f"DROP ROLE {name}"))
+    engine.dispose()
+
+
+def _named(row: Row) -> str:
+    return f"{row.verb.name.lower()}-{row.function.rpartition('.')[2]}"
+
+
+def is_allowed(row: Row, role: Role) -> bool:
+    """Tell whether a role may do something where the database enforces it."""
+    if role is Role.VIEWER and (row.function in COUNTS or row.verb is Verb.PLAN_EXPORT):
+        return False
+    return role.includes(LEAST[row.verb])
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("row", ROWS, ids=_named)
+def test_the_database_allows_what_the_role_may(
+    row: Row, role: Role, stage: Stage, enforced: Callable[[Role], Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row.prepared(stage)
+    enforced(role)
+    if is_allowed(row, role):
+        if row.function == "connections.verbs.choose_account":
+            with pytest.raises(CiError, match="There is no account 1"):
+                row.act(stage)
+        else:
+            row.act(stage)
+        return
+    if row.function in ELSEWHERE:
+        return
+    monkeypatch.setattr(access, "_refusal", lambda *_: None)
+    with pytest.raises(AccessError):
+        row.act(stage)
+
+
+def test_the_scheduler_skips_what_its_user_may_not_see_and_says_so(
+    stage: Stage, enforced: Callable[[Role], Workspace]
+) -> None:
+    stage.saved()
+    workspace = stage.workspace
+    share_connection(contoso.NAME, ["administrator"])
+    seen = enforced(Role.CONTRIBUTOR)
+    assert seen.exports.names() == ["daily"]
+    with pytest.raises(AccessError, match="'Contoso EU' is not shared with you"):
+        ci.remove_export("daily")
+    report = _refreshed()
+    assert report == [
+        "The connection 'Contoso EU' is not shared with conrad, as whom the scheduler runs. "
+        "An administrator can share it."
+    ]
+    (entry,) = workspace.export_runs
+    assert (entry.status, entry.started_by) == ("Skipped", "conrad")
+
+
+def _refreshed() -> list[str]:
+    return [each["reason"] for each in ci.refresh(show=lambda _: None).exports]
