@@ -211,7 +211,9 @@ class Heartbeat:
     kind
         ``scheduler`` or ``refresh``.
     process
-        Its number and start, as `ci_magics.workspace.locks.process_name` gives it.
+        Its number and start, as `ci_magics.workspace.processes.process_name` gives it.
+    place
+        Where that number means anything; see `ci_magics.workspace.processes.process_place`.
     """
 
     id: str
@@ -221,6 +223,7 @@ class Heartbeat:
     process: str
     seen_at: datetime
     seen_before: datetime | None
+    place: str = ""
 
     @property
     def name(self) -> str:

@@ -1,30 +1,62 @@
-"""Locks between kernels, processes and machines that share a workspace."""
+"""Locks between kernels, processes and machines that share a workspace.
+
+A lock belongs to a process by a random identity that no other process has, not even a fork of it. While a process holds
+locks, a thread of it counts their heartbeat up, also while the process waits for Microsoft. Three things tell whether a
+holder lives, the surest first:
+
+1. In the same boot and PID namespace its process is looked for.
+2. A heartbeat within the last `SILENCE` seconds of the database's clock is one of a living holder.
+3. A clock can be set. So a holder that seems silent is watched for some seconds by a clock that only grows, and its
+   lock is taken over only when its heartbeat does not move.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import threading
+import time
+import uuid
+import weakref
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psutil
-from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, literal_column, select, update
 
 from ci_magics.clock import present
-from ci_magics.workspace.tables import locks
+from ci_magics.errors import CiError, ExportRefusedError
+from ci_magics.workspace.processes import is_running, process_name, process_place
+from ci_magics.workspace.tables import UtcDateTime, locks
 from ci_magics.workspace.transactions import at_one_moment, change
 
-#: A holder on another machine that was not seen for so long has died.
-_SILENCE = timedelta(minutes=30)
+#: Seconds between two heartbeats.
+BEAT = 10.0
+#: Seconds after its last heartbeat, by the database's clock, in which a holder counts as living.
+SILENCE = 40.0
+#: Seconds for which a holder that seems silent is watched before its lock is taken over.
+WATCH = 25.0
+_LOOKS_EVERY = 0.5
+_SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'"
 
-#: Seconds between two readings of the start of one process; no number is given again so soon.
-_SAME_START = 5.0
+
+class LockLostError(ExportRefusedError):
+    """Another process holds a lock that this one held."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, and since when."""
+    """Who holds a lock, and since when.
+
+    Parameters
+    ----------
+    identity, beat
+        Of the process, and how often it was heard of since.
+    place
+        Where its process number means anything; see `processes.process_place`.
+    now
+        The database's time when this was read.
+    """
 
     run_id: str
     holder: str
@@ -32,13 +64,26 @@ class Holder:
     process: str
     taken_at: datetime
     seen_at: datetime
+    identity: str = ""
+    beat: int = 0
+    place: str = ""
+    now: datetime | None = None
 
     @property
     def lives(self) -> bool:
-        """Whether the process that took the lock still runs, as far as can be told from here."""
-        if self.host == platform.node():
+        """Whether the process that took the lock still runs, as far as can be told from here at once."""
+        if self.place and self.host == platform.node() and self.place == process_place():
             return is_running(self.process)
-        return abs(present() - self.seen_at) < _SILENCE  # far ahead: noted under a wrong clock
+        return self.is_fresh
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the holder was heard of lately; a moment far ahead was noted under a wrong clock."""
+        return abs((self.now or present()) - self.seen_at) <= timedelta(seconds=SILENCE)
+
+    def is_same(self, other: Holder) -> bool:
+        """Tell whether nothing was heard of the holder between two readings."""
+        return (self.identity, self.beat, self.seen_at) == (other.identity, other.beat, other.seen_at)
 
 
 class Locks:
@@ -55,81 +100,182 @@ class Locks:
     def __init__(self, engine: Engine, user: str) -> None:
         self._engine = engine
         self._user = user
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        """Hold nothing, under a new identity."""
+        self._identity = uuid.uuid4().hex
+        self._held: set[str] = set()
+        self._left: set[str] = set()
+        self._guard = threading.Lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._first_seen: dict[str, tuple[Holder, float]] = {}
 
     def take(self, name: str, run_id: str) -> Holder | None:
         """Take a lock; returns the living holder instead when there is one.
 
-        A lock whose holder has died is taken over.
+        A lock whose holder has died is taken over; where only its silence tells so, after some seconds.
         """
-        return change(self._engine, lambda database: self._take(database, name, run_id))
+        holder = change(self._engine, lambda database: self._take(database, name, run_id, None))
+        if holder is not None and not holder.lives and self._stays_silent(name, holder):
+            silent = holder
+            holder = change(self._engine, lambda database: self._take(database, name, run_id, silent))
+        if holder is None:
+            self._holds(run_id)
+        return holder
 
     def seen(self, run_id: str) -> None:
-        """Tell the others that the holder still lives."""
-        mark = update(locks).where(locks.c.run_id == run_id).values(seen_at=present())
-        change(self._engine, lambda database: database.execute(mark))
+        """Tell the others that the holder still lives, besides what the thread tells them.
+
+        Raises
+        ------
+        LockLostError
+            Another process took the locks over, because nothing was heard of this one for minutes.
+        """
+        if run_id in self._held and not change(self._engine, lambda database: self._beat(database, run_id)):
+            self._lets_go(run_id)
+            raise LockLostError(
+                "Another process took this work over, because this one was not heard of for minutes.",
+                "See how it stands: %ci_status.",
+                code="lock_lost",
+            )
 
     def release(self, run_id: str) -> None:
-        """Give back all locks of a run that this process holds."""
-        mine = (
-            locks.c.run_id == run_id,
-            locks.c.host == platform.node(),
-            locks.c.process == process_name(os.getpid()),
-        )
-        change(self._engine, lambda database: database.execute(delete(locks).where(*mine)))
+        """Give back all locks of a run that this process holds; later, where the database does not answer."""
+        self._lets_go(run_id)
+        try:
+            change(self._engine, lambda database: self._delete(database, run_id))
+        except CiError:
+            with self._guard:
+                self._left.add(run_id)
+                self._start()
 
     def holder(self, name: str) -> Holder | None:
         """Return who holds a lock, dead or alive."""
         with at_one_moment(self._engine) as database:
-            return _holder(database, locks.c.name == name)
+            return self._holder(database, locks.c.name == name)
 
     def of_run(self, run_id: str) -> Holder | None:
         """Return who carries a run out, dead or alive; None when nobody does."""
         with at_one_moment(self._engine) as database:
-            return _holder(database, locks.c.run_id == run_id)
+            return self._holder(database, locks.c.run_id == run_id)
 
-    def _take(self, database: Connection, name: str, run_id: str) -> Holder | None:
-        holder = _holder(database, locks.c.name == name)
+    def _take(self, database: Connection, name: str, run_id: str, silent: Holder | None) -> Holder | None:
+        """Take a lock that is free, or that its holder left without a word."""
+        holder = self._holder(database, locks.c.name == name)
+        row = self._row(name, run_id)
         if holder is None:
-            database.execute(insert(locks).values(self._row(name, run_id)))
+            database.execute(insert(locks).values(row))
             return None
-        if holder.lives:
+        died = not holder.lives and not self._is_watched(holder)
+        if not (died or (silent is not None and holder.is_same(silent))):
             return holder
-        database.execute(update(locks).where(locks.c.name == name).values(self._row(name, run_id)))
-        return None
+        taken = database.execute(update(locks).where(locks.c.name == name).values(row))
+        return None if taken.rowcount else holder
+
+    def _is_watched(self, holder: Holder) -> bool:
+        """Tell whether only watching can tell whether a holder lives."""
+        return not (holder.place and holder.host == platform.node() and holder.place == process_place())
+
+    def _stays_silent(self, name: str, holder: Holder) -> bool:
+        """Watch a holder; tell whether nothing was heard of it for long enough."""
+        if not self._is_watched(holder):
+            return True
+        known, since = self._first_seen.get(name, (holder, 0.0))
+        if name not in self._first_seen or not known.is_same(holder):
+            since = time.monotonic()
+            self._first_seen[name] = (holder, since)
+        pause = threading.Event()
+        while time.monotonic() - since < WATCH:
+            pause.wait(_LOOKS_EVERY)
+            now = self.holder(name)
+            if now is None or not now.is_same(holder):
+                return now is None
+        return True
+
+    def _holds(self, run_id: str) -> None:
+        with self._guard:
+            self._held.add(run_id)
+            self._start()
+
+    def _lets_go(self, run_id: str) -> None:
+        with self._guard:
+            self._held.discard(run_id)
+            if not self._held and not self._left:
+                self._ended.set()
+                self._thread = None
+
+    def _start(self) -> None:
+        """Let a thread tell that this process lives, for as long as it holds something."""
+        if self._thread is None and not _is_in_memory(self._engine):
+            self._ended = threading.Event()
+            self._thread = threading.Thread(target=self._keep_alive, args=(self._ended,), daemon=True)
+            self._thread.start()
+
+    def _keep_alive(self, ended: threading.Event) -> None:
+        while not ended.wait(BEAT):
+            try:
+                for run_id in list(self._left):
+                    change(self._engine, lambda database, run_id=run_id: self._delete(database, run_id))  # type: ignore[misc]
+                    self._left.discard(run_id)
+                    self._lets_go(run_id)
+                if self._held:
+                    change(self._engine, self._beat)
+            except CiError:
+                continue  # the database does not answer now; the others cannot ask it either
+
+    def _beat(self, database: Connection, run_id: str | None = None) -> int:
+        """Count the heartbeat up; returns of how many locks."""
+        mine = locks.c.identity == self._identity
+        mark = update(locks).where(mine if run_id is None else mine & (locks.c.run_id == run_id))
+        return database.execute(mark.values(beat=locks.c.beat + 1, seen_at=self._now())).rowcount
+
+    def _delete(self, database: Connection, run_id: str) -> None:
+        database.execute(delete(locks).where(locks.c.run_id == run_id, locks.c.identity == self._identity))
 
     def _row(self, name: str, run_id: str) -> dict[str, Any]:
-        now = present()
-        process = process_name(os.getpid())
         return {
             "name": name,
             "run_id": run_id,
             "holder": self._user,
             "host": platform.node(),
-            "process": process,
-            "taken_at": now,
-            "seen_at": now,
+            "process": process_name(os.getpid()),
+            "place": process_place(),
+            "identity": self._identity,
+            "beat": 0,
+            "taken_at": self._now(),
+            "seen_at": self._now(),
         }
 
+    def _now(self) -> ColumnElement[datetime]:
+        """Return the time of the database's clock."""
+        if self._engine.dialect.name == "sqlite":
+            return literal_column(_SQLITE_NOW, UtcDateTime())
+        return func.clock_timestamp(type_=UtcDateTime()) if self._engine.dialect.name == "postgresql" else func.now()
 
-def _holder(database: Connection, condition: ColumnElement[bool]) -> Holder | None:
-    columns = [locks.c[field] for field in Holder.__dataclass_fields__]
-    row = database.execute(select(*columns).where(condition)).mappings().first()
-    return Holder(**row) if row else None
-
-
-def is_running(process: str) -> bool:
-    """Tell whether a process still runs; when it started is known to a few seconds only: clocks are put right."""
-    number, _, start = process.partition(":")
-    _, _, found = process_name(int(number)).partition(":")
-    return bool(found) and abs(float(found) - float(start or 0)) < _SAME_START
+    def _holder(self, database: Connection, condition: ColumnElement[bool]) -> Holder | None:
+        columns = [locks.c[field] for field in Holder.__dataclass_fields__ if field != "now"]
+        row = database.execute(select(*columns, self._now().label("now")).where(condition)).mappings().first()
+        return Holder(**row) if row else None
 
 
-def process_name(process_id: int) -> str:
-    """Return a process's number and start, which together are never given twice; only the number if it is gone."""
-    try:
-        process = psutil.Process(process_id)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return str(process_id)
-        return f"{process_id}:{process.create_time():.2f}"
-    except psutil.NoSuchProcess:
-        return str(process_id)
+_all: weakref.WeakSet[Locks] = weakref.WeakSet()
+
+
+def _is_in_memory(engine: Engine) -> bool:
+    """Tell whether a database is one of this process only."""
+    place = engine.url.database or ""
+    return engine.dialect.name == "sqlite" and (not place or place.startswith((":memory:", "file:")))
+
+
+def _hold_nothing() -> None:
+    """Let the child of a fork hold nothing: its parent does, and there is no thread here."""
+    for each in list(_all):
+        each._begin()  # noqa: SLF001 - of this module
+        each._engine.dispose(close=False)  # noqa: SLF001 - the parent's connections stay the parent's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_hold_nothing)

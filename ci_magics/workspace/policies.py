@@ -28,6 +28,7 @@ _OWN_LOCK = (
     "(split_part(name, ':', 3) = '' OR (split_part(name, ':', 1), split_part(name, ':', 2)) IN "
     "(SELECT s.environment, s.account_id FROM public.shared_connections s))"
 )
+_BY_CONTRIBUTORS = "pg_has_role(session_user, current_database() || '_contributor', 'MEMBER')"
 _NAMED = "EXISTS (SELECT FROM public.files f WHERE f.content_id = {content})"
 _READABLE_CHUNK = (
     "NOT EXISTS (SELECT FROM public.files f WHERE f.content_id = file_chunks.content_id) OR EXISTS (SELECT FROM "
@@ -68,9 +69,9 @@ class RowRights:
     administered: tuple[str, ...] = ("INSERT", "UPDATE", "DELETE")
 
 
-def _written(condition: str = "true", *, read: str = "true", read_by: Role = Role.VIEWER) -> RowRights:
+def _written(condition: str = "true", *, read: str = "true") -> RowRights:
     """Return the rights on a table whose rows contributors add, change and delete under one condition."""
-    return RowRights(read, read_by, insert=condition, update=condition, delete=condition)
+    return RowRights(read, insert=condition, update=condition, delete=condition)
 
 
 _OWN_SIGN_IN = '"user" = session_user'
@@ -119,7 +120,7 @@ TABLES: dict[str, RowRights] = {
     ),
     "forgotten_hashes": RowRights(read_by=Role.CONTRIBUTOR),
     "heartbeats": _written('"user" = session_user'),
-    "insights": _written(read_by=Role.CONTRIBUTOR),
+    "insights": _written(read=_BY_CONTRIBUTORS),  # a viewer's lists are without them
     "locks": RowRights(
         _OWN_LOCK,
         insert=f"holder = session_user AND {_OWN_LOCK}",

@@ -259,6 +259,9 @@ locks = Table(
     _required("process", String(60)),
     _required("taken_at", UtcDateTime),
     _required("seen_at", UtcDateTime),
+    _required("identity", String(36)),
+    _required("beat", Integer),
+    _required("place", String(200)),
 )
 
 #: When schedulers and refreshes were seen last, one row for each kind, machine and user.
@@ -272,6 +275,7 @@ heartbeats = Table(
     _required("process", String(60)),
     _required("seen_at", UtcDateTime),
     Column("seen_before", UtcDateTime),
+    _required("place", String(200)),
 )
 
 user_roles = Table(

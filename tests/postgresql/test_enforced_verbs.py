@@ -127,10 +127,8 @@ def test_the_scheduler_skips_what_its_user_may_not_see_and_says_so(
     with pytest.raises(AccessError, match="'Contoso EU' is not shared with you"):
         ci.remove_export("daily")
     report = _refreshed()
-    assert report == [
-        "The connection 'Contoso EU' is not shared with conrad, as whom the scheduler runs. "
-        "An administrator can share it."
-    ]
+    why = "The connection 'Contoso EU' is not shared with conrad, as whom the scheduler runs."
+    assert report == [f"{why} An administrator can share it."]
     (entry,) = workspace.export_runs
     assert (entry.status, entry.started_by) == ("Skipped", "conrad")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ci_magics.clock import CLOCKS_DIFFER
 from ci_magics.workspace.export_models import Heartbeat
-from ci_magics.workspace.locks import is_running, process_name
+from ci_magics.workspace.processes import is_running, process_name, process_place
 from ci_magics.workspace.store import Workspace
 
 SCHEDULER, REFRESH = "scheduler", "refresh"
@@ -74,6 +74,7 @@ def note_heartbeat(workspace: Workspace, kind: str, now: datetime) -> None:
             process=process_name(os.getpid()),
             seen_at=now,
             seen_before=before.seen_at if before else None,
+            place=process_place(),
         )
     )
 
@@ -88,10 +89,11 @@ def scheduler_state(workspace: Workspace, now: datetime) -> SchedulerState:
 
 
 def _lives(beat: Heartbeat, now: datetime) -> bool:
-    """Tell whether a scheduler still runs; on this machine its process says so too."""
+    """Tell whether a scheduler still runs; where its process can be seen, that says so too."""
     if now - beat.seen_at > SILENCE:
         return False
-    return beat.host != platform.node() or is_running(beat.process)
+    can_be_seen = beat.host == platform.node() and beat.place and beat.place == process_place()
+    return not can_be_seen or is_running(beat.process)
 
 
 def _returns(beat: Heartbeat, now: datetime) -> bool:

@@ -69,7 +69,10 @@ class Journal:
         ------
         ConsentError
             A consent was withdrawn since the run began.
+        LockLostError
+            Another process carries the run out.
         """
+        self.workspace.locks.seen(self.push.run_id)
         going = self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
         self.permission(step)(False)
         return going
@@ -122,7 +125,6 @@ class Journal:
 
     def _keep(self, step: StepRecord) -> StepRecord:
         self.workspace.steps.put(step)
-        self.workspace.locks.seen(self.push.run_id)
         return step
 
 

@@ -19,6 +19,7 @@ from ci_magics.activation.pushing.refusals import is_final
 from ci_magics.activation.pushing.uploading import send_files
 from ci_magics.activation.run import AudienceResult
 from ci_magics.errors import CiError, WorkspaceError
+from ci_magics.workspace.locks import LockLostError
 from ci_magics.workspace.models import AudienceRecord, PushRecord
 from ci_magics.workspace.statuses import FAILED
 from ci_magics.workspace.store import Workspace
@@ -70,6 +71,8 @@ def push_audience(desk: Desk, push: PushRecord) -> Pushed:
     if error is None:
         try:
             _send(desk, journal)
+        except LockLostError:
+            raise  # another process writes down how it goes on
         except CiError as caught:
             error = caught
     return _settle(desk, journal, error)

@@ -22,7 +22,7 @@ from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.showing.numbers import counted
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.locks import Holder
+from ci_magics.workspace.locks import Holder, LockLostError
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
 from ci_magics.workspace.statuses import CANCELED, FAILED, overall
 from ci_magics.workspace.store import Workspace
@@ -177,6 +177,8 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
             pushed = push_audience(desk, push)
         except (KeyboardInterrupt, WaitStoppedError):
             raise _stopped_by_person(workspace, record, now()) from None
+        except LockLostError:
+            raise
         except Exception as error:
             why = f"It failed unexpectedly ({type(error).__name__})."
             _note(workspace, record, push, state_of(workspace, push, FAILED, why), now())

@@ -97,7 +97,6 @@ def _ask(services: Services, step: StepRecord, journal: Journal, report: Reporte
 
 def _wait(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus:
     def show(status: UploadStatus) -> None:
-        journal.workspace.locks.seen(journal.push.run_id)
         report(_waiting(journal, step, status))
 
     return services.bulk.wait(step.request_id, show)

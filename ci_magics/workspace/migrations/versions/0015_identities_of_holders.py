@@ -1,0 +1,15 @@
+"""Locks whose holder is known by a random identity and a heartbeat, and processes by where their number counts."""
+
+from alembic import op
+from sqlalchemy import Column, Integer, String
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Add who holds a lock, how often it was heard of, and where processes are."""
+    op.add_column("locks", Column("identity", String(36), nullable=False, server_default=""))
+    op.add_column("locks", Column("beat", Integer, nullable=False, server_default="0"))
+    op.add_column("locks", Column("place", String(200), nullable=False, server_default=""))
+    op.add_column("heartbeats", Column("place", String(200), nullable=False, server_default=""))
