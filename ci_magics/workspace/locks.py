@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import platform
 import threading
-import time
 import uuid
 import weakref
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, literal_column, select, update
 
-from ci_magics.clock import present
+from ci_magics.clock import SystemClock, present
 from ci_magics.errors import CiError, ExportRefusedError
 from ci_magics.workspace.processes import is_running, process_name, process_place
 from ci_magics.workspace.tables import UtcDateTime, locks
@@ -185,10 +184,10 @@ class Locks:
             return True
         known, since = self._first_seen.get(name, (holder, 0.0))
         if name not in self._first_seen or not known.is_same(holder):
-            since = time.monotonic()
+            since = SystemClock().monotonic()
             self._first_seen[name] = (holder, since)
         pause = threading.Event()
-        while time.monotonic() - since < WATCH:
+        while SystemClock().monotonic() - since < WATCH:
             pause.wait(_LOOKS_EVERY)
             now = self.holder(name)
             if now is None or not now.is_same(holder):
