@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ci_magics.activation.segments.dependents import made_of
+from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
 from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
@@ -64,9 +66,11 @@ class Purged:
     def __repr__(self) -> str:
         done = "Would remove" if self.dry_run else "Removed"
         return (
-            f"{done}: {self.snapshots} snapshots of segments unused for {self.days} days, {self.versions} earlier "
-            f"versions of segments, {self.spools} files of finished runs, {self.rejected} tables of rejected keys, "
-            f"{self.strays} files that crashes left behind."
+            f"{done}: {counted_in_words(self.snapshots, 'snapshot')} of segments unused for "
+            f"{counted_in_words(self.days, 'day')}, {counted_in_words(self.versions, 'earlier version')} "
+            f"of segments, {counted_in_words(self.spools, 'file')} of finished runs, "
+            f"{counted_in_words(self.rejected, 'table')} of rejected keys, "
+            f"{counted_in_words(self.strays, 'file')} that crashes left behind."
         )
 
 
@@ -105,6 +109,7 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
             files.delete(name)
         for folder in scratch:
             shutil.rmtree(folder, ignore_errors=True)
+        rewrite_early_snapshots(workspace)
     versions = sweep_versions(workspace, now=now, dry_run=dry_run)
     unnamed = workspace.snapshots.sweep(now - _STRAY, dry_run=dry_run)
     count = len(strays) + len(scratch) + unnamed
@@ -116,9 +121,10 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
 
 
 def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete old keys of refused profiles, and what finished runs have left behind; each run begins so."""
+    """Delete old keys of refused profiles, and what runs and early versions have left behind; each run begins so."""
     for name in [*_old_rejected(workspace, now), *_spooled_by_finished(workspace)]:
         workspace.spool.delete(name)
+    rewrite_early_snapshots(workspace)
 
 
 def _unused_snapshots(workspace: Workspace, before: datetime) -> list[str]:

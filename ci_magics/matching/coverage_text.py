@@ -9,7 +9,7 @@ from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.funnel import expected_words, funnel_text
 from ci_magics.matching.overlap import overlap_words
 from ci_magics.matching.tally import OTHER
-from ci_magics.showing.numbers import Share, clean, counted
+from ci_magics.showing.numbers import Share, clean, counted, counted_in_words
 
 if TYPE_CHECKING:
     from ci_magics.matching.coverage import Coverage, SegmentCoverage
@@ -68,14 +68,14 @@ def notes(each: SegmentCoverage) -> Iterator[str]:
 def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
     """Yield a warning for each kind of doubtful addresses, with how to find them."""
     if each.placeholders:
-        found = "1 address is a placeholder" if each.placeholders == 1 else f"{counted(each.placeholders)} placeholders"
+        found = counted_in_words(each.placeholders, "placeholder")
         yield (
             f"{each.name}: {found}, such as test or noemail before the @, or the domain example.com: nobody reads mail "
             f'there. Their keys: coverage.profiles("{PLACEHOLDER}").'
         )
     if each.mistyped:
         count = sum(each.mistyped.values())
-        found = "1 address has a domain that is" if count == 1 else f"{counted(count)} addresses have domains that are"
+        found = f"{counted_in_words(count, 'address')} with a domain that is"
         written = ", ".join(each.examples.get(MISTYPED, ()))
         meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
         yield (

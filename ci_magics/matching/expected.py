@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ci_magics.showing.numbers import counted_in_words
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -46,7 +48,7 @@ class Expected:
     @property
     def basis(self) -> str:
         """What it rests on, in words."""
-        return f"{self.audiences} earlier audience{'' if self.audiences == 1 else 's'}"
+        return counted_in_words(self.audiences, "earlier audience")
 
 
 def expect(hashes: int, earlier: Sequence[Reached]) -> Expected | None:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 
 
 class HashList:
@@ -42,7 +42,7 @@ class HashList:
         return sum(self._lengths)
 
     def __repr__(self) -> str:
-        return f"HashList({counted(len(self))} hashes)"
+        return f"HashList({counted_in_words(len(self), 'hash')})"
 
     @property
     def bits(self) -> int:
@@ -60,7 +60,7 @@ class HashList:
         Parameters
         ----------
         bits
-            Cut a list of one part anew by so many bits.
+            Cut a list of one part again by so many bits.
         """
         if bits and not self.bits:
             yield from split(self._parts[0](), bits)

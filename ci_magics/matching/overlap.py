@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ci_magics.matching.picture import FAINT, INK, PANEL, Picture, block, cut, numbered, panel, text
-from ci_magics.showing.numbers import Share, clean, counted
+from ci_magics.showing.numbers import Share, clean, counted, counted_in_words
 
 #: More segments than this are not drawn: the words and the frame have them all.
 MOST_DRAWN = 8
@@ -45,7 +45,7 @@ def overlap_words(sizes: Mapping[str, int], pair: tuple[str, str], count: int) -
     if not count:
         return f"'{clean(first)}' and '{clean(second)}' share no hash"
     shares = " and ".join(f"{Share(count, sizes[name]).percent} of '{clean(name)}'" for name in pair)
-    return f"'{clean(first)}' and '{clean(second)}' share {counted(count)} hash{'' if count == 1 else 'es'} ({shares})"
+    return f"'{clean(first)}' and '{clean(second)}' share {counted_in_words(count, 'hash')} ({shares})"
 
 
 def _alt(drawn: Sequence[tuple[str, int]], shared: Mapping[tuple[str, str], int]) -> str:

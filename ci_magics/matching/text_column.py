@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
+from ci_magics.showing.numbers import counted_in_words
 
 #: Values of one piece, at most: enough for a call to be worth its while, few enough to spare memory.
 PIECE = 262_144
@@ -96,7 +97,7 @@ def _column(values: Any) -> Any:
         return values
     if len(names) != 1:
         raise ArgumentError(
-            f"The {type(values).__name__} has {len(names)} columns, and one is wanted.",
+            f"The {type(values).__name__} has {counted_in_words(len(names), 'column')}, and one is wanted.",
             'Name it, for example frame["EMail"].',
             code="not_a_column",
         )

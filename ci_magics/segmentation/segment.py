@@ -37,7 +37,7 @@ from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text
 from ci_magics.showing.html_table import fields_table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
@@ -89,7 +89,7 @@ class Segment(Shown, Joinable):
     def __repr__(self) -> str:
         made = without_addresses(self.where or self.rule or "")
         condition = f", where {made}" if made else ""
-        profiles = f"{counted(self.rows)} profiles"
+        profiles = counted_in_words(self.rows, "profile")
         return (
             f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}. {self.consent}"
         )
@@ -140,7 +140,7 @@ class Profiles:
             return ""
         return (
             f"No column identifies the profiles of '{self.segment.name}': {', '.join(self.no_keys)}. They are known by "
-            "their row number, so the segment cannot be joined with others. Mend the column, or choose one with --key."
+            "their row number, so the segment cannot be joined with others. Correct it, or choose one: --key COLUMN."
         )
 
 
@@ -415,7 +415,11 @@ def _not_unique(rows: Rows, column: str) -> str | None:
 
 def repeats(empty: int, repeated: int) -> str | None:
     """Return why a column of so many empty and repeated values is no key; None when it is one."""
-    return f"has {counted(empty)} empty and {counted(repeated)} repeated values" if empty or repeated else None
+    return (
+        f"has {counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
+        if empty or repeated
+        else None
+    )
 
 
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:

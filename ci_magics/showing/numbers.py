@@ -8,6 +8,8 @@ from dataclasses import dataclass
 THIN_SPACE = "\u2009"
 DASH = "\u2013"
 
+_PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
+_PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
 _LEAST_SHARE = 0.0005
 #: What XML does not take, and marks that turn the direction of the text behind them.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
@@ -41,9 +43,24 @@ def counted(number: int) -> str:
     return f"{number:,}".replace(",", THIN_SPACE)
 
 
-def counted_in_words(number: int, word: str) -> str:
-    """Return a number with its word, in the plural where it belongs."""
-    return f"{counted(number)} {word}{'' if number == 1 else 's'}"
+def counted_in_words(number: int, word: str, verb: str = "") -> str:
+    """Return a number with its noun and verb, in the plural unless it is 1.
+
+    Parameters
+    ----------
+    number
+        How many.
+    word, verb
+        Both in the singular, such as ``hash`` and ``was``.
+    """
+    return " ".join([counted(number), agreeing(number, word), *([agreeing(number, verb)] if verb else [])])
+
+
+def agreeing(number: int, word: str) -> str:
+    """Return a noun or a verb, given in the singular, as it is with a number: ``hash``, ``was``."""
+    if number == 1:
+        return word
+    return _PLURALS.get(word) or f"{word}{'es' if word.endswith(('s', 'sh', 'ch', 'x')) else 's'}"
 
 
 def clean(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from ci_magics.clock import present
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import at_one_moment, change
 
@@ -44,7 +45,7 @@ class ForgottenHashes:
             return int(database.execute(select(func.count()).select_from(forgotten_hashes)).scalar_one())
 
     def __repr__(self) -> str:
-        return f"{len(self)} hashes of people who asked to be forgotten"
+        return f"{counted_in_words(len(self), 'hash')} of people who asked to be forgotten"
 
     def _listed(self, database: Connection) -> set[bytes]:
         return {bytes(each) for each in database.execute(select(forgotten_hashes.c.sha256)).scalars()}

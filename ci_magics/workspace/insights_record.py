@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ci_magics.showing.numbers import counted_in_words
+
 
 @dataclass(frozen=True)
 class InsightsRecord:
@@ -40,5 +42,5 @@ class InsightsRecord:
         return f"{self.environment.upper()}: Customer Insights '{self.name}'"
 
     def __repr__(self) -> str:
-        known = f", {len(self.known_segments)} segments" if self.known_segments else ""
+        known = f", {counted_in_words(len(self.known_segments), 'segment')}" if self.known_segments else ""
         return f"{self.origin}{known}"

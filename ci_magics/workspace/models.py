@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ci_magics.showing.html_table import fields_table
-from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown, plain
 
 DATA_PRIVACY = "data_privacy"
@@ -289,7 +289,9 @@ class SegmentVersion(Shown):
         return {name: plain(getattr(self, name)) for name in ("name", "rows", "reason")}
 
     def __repr__(self) -> str:
-        return f"Segment '{self.name}': {counted(self.rows)} profiles, {self.reason} {_minute(self.ended_at)}"
+        return (
+            f"Segment '{self.name}': {counted_in_words(self.rows, 'profile')}, {self.reason} {_minute(self.ended_at)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,7 @@ class SegmentCount(Shown):
         return self.segment_name
 
     def __repr__(self) -> str:
-        return f"Segment '{self.segment_name}': {counted(self.rows)} profiles, {_minute(self.counted_at)}"
+        return f"Segment '{self.segment_name}': {counted_in_words(self.rows, 'profile')}, {_minute(self.counted_at)}"
 
 
 @dataclass(frozen=True)
@@ -345,7 +347,10 @@ class AudienceRecord(Shown):
     updated_at: datetime
 
     def __repr__(self) -> str:
-        return f"Audience '{self.name}', filled from segment '{self.segment_name}': {counted(self.members)} hashes sent"
+        return (
+            f"Audience '{self.name}', filled from segment '{self.segment_name}': "
+            f"{counted_in_words(self.members, 'hash')} sent"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return its name, where it came from, and how it was filled."""

@@ -49,7 +49,7 @@ def test_exports_are_searched_filtered_and_sorted(form: ExportsForm) -> None:
     assert len(rows(form)) == 2
     form.value = {"search": "dutch contoso"}
     assert rows(form) == ["Every week"]
-    assert "1 of 2 exports are shown" in form.sentence
+    assert "1 of 2 exports is shown" in form.sentence
     form.value = {"search": "", "status": "Completed"}
     assert rows(form) == []
     form.value = {"status": "", "sort": "name", "descending": True}
@@ -118,7 +118,7 @@ def test_details_and_history_are_shown(form: ExportsForm) -> None:
     form.run_chosen()
     form.details_button.click()
     assert "--save" in form.details.value
-    assert "Every week: 1 runs." in form.sentence
+    assert "Every week: 1 run." in form.sentence
     form.value = {"export": "Each <b> month"}
     assert form.details.value == ""
     form.wait()

@@ -12,7 +12,7 @@ from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.planning.previews import find_connection
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
@@ -173,8 +173,14 @@ def _row(each: AccountAudience) -> tuple[str, ...]:
         "" if each.members is None else counted(each.members),
         _size(each.search_size),
         _size(each.audience_network_size),
-        "for ever" if each.membership_days == -1 else f"{each.membership_days} days",
+        _membership(each.membership_days),
     )
+
+
+def _membership(days: int | None) -> str:
+    if days is None:
+        return ""
+    return "for ever" if days == -1 else counted_in_words(days, "day")
 
 
 def _size(size: int | None) -> str:

@@ -22,7 +22,7 @@ from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -128,7 +128,8 @@ def _require_enough(stored: StoredSegment, halves: tuple[Half, Half]) -> None:
     people = sum(half.people for half in halves)
     if people < FEWEST:
         raise SegmentError(
-            f"Only {counted(people)} people of the segment '{stored.record.name}' have a hash that depends on the "
+            f"Only {counted_in_words(people, 'person')} of the segment '{stored.record.name}' "
+            f"{agreeing(people, 'has')} a hash that depends on the "
             f"normalization; at least {counted(FEWEST)} are needed to tell anything.",
             "Take a bigger segment; with so few, the rule hardly matters.",
             code="too_few_differ",

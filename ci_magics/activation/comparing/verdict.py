@@ -13,7 +13,7 @@ from ci_magics.activation.planning.verdict import Finding, Verdict, verdict_of
 from ci_magics.activation.run import Run
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.statuses import COMPLETED
 
@@ -173,7 +173,10 @@ class Comparison(Shown):
     def __repr__(self) -> str:
         lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title()]
         for each in self.sides:
-            lines.append(f"  {each.rule}: audience '{each.audience}', {counted(each.people)} people, {_matched(each)}")
+            lines.append(
+                f"  {each.rule}: audience '{each.audience}', {counted_in_words(each.people, 'person')}, "
+                f"{_matched(each)}"
+            )
         return "\n".join([*lines, self.conclusion])
 
     def _repr_html_(self) -> str:
@@ -186,8 +189,8 @@ class Comparison(Shown):
     def _title(self) -> str:
         if self.obstacle is not None:
             return f"Normalizations of '{self.segment}'"
-        people = counted(self.differing)
-        return f"Normalizations of '{self.segment}': the hash of {people} people depends on the rule"
+        people = counted_in_words(self.differing, "person")
+        return f"Normalizations of '{self.segment}': the hash of {people} depends on the rule"
 
     def _not_yet(self) -> str:
         if self.dry_run and any(each.changes for each in self.sides):

@@ -21,6 +21,7 @@ from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.token_cache import open_cache
 from ci_magics.quoting import magic_word
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.location import settings_folder
 from ci_magics.workspace.models import SignInRecord
@@ -225,7 +226,7 @@ def _only_one(wanted: SignInFor, app: Any, *, ask: bool) -> str | None:
     accounts = signin.signed_in(app)
     if len(accounts) > 1 and not (ask and can_ask()):
         raise SignInError(
-            f"{len(accounts)} accounts are signed in, and none was chosen for '{wanted.name}'.",
+            f"{counted_in_words(len(accounts), 'account', 'is')} signed in, and none was chosen for '{wanted.name}'.",
             f"See them with %ci_connect {magic_word(wanted.name)} --accounts, and choose one with --account N.",
             code="several_accounts",
         )

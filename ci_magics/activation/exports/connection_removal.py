@@ -9,6 +9,7 @@ from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
 from ci_magics.quoting import magic_word
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -87,7 +88,8 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
     open_names = [name for name, what in chosen.items() if what is None]
     if open_names:
         raise ConnectionSetupError(
-            f"The connection '{connection.name}' is used by {_counted(len(open_names))}: {quoted_list(open_names)}.",
+            f"The connection '{connection.name}' is used by "
+            f"{counted_in_words(len(open_names), 'export')}: {quoted_list(open_names)}.",
             f"Say what becomes of them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
             "(they are kept "
             "and do not run until they get another connection), or --exports remove.",
@@ -99,10 +101,6 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
                 f"An export cannot be '{what}' here.", f"Use {' or '.join(_WHAT)}.", code="unknown_choice"
             )
     return {name: str(what) for name, what in chosen.items()}
-
-
-def _counted(number: int) -> str:
-    return "one export" if number == 1 else f"{number} exports"
 
 
 def _require_finished(workspace: Workspace, connection: Connection) -> None:

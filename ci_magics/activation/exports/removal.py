@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ci_magics.activation.exports.saving import connection_of
 from ci_magics.errors import ExportRefusedError
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import AudienceRecord
@@ -53,7 +53,7 @@ def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace |
             workspace.ledgers.remove(audience.id)
             workspace.audiences.remove(audience.id)
             forgotten.append(
-                f"The {counted(audience.members)} hashes that were sent to the audience '{audience.name}' are "
+                f"What was sent to the audience '{audience.name}' ({counted_in_words(audience.members, 'hash')}) is "
                 "forgotten; the audience keeps them."
             )
         workspace.audit.note(

@@ -12,7 +12,7 @@ from ci_magics.activation.planning.order import Order
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.clock import present
 from ci_magics.matching.coverage import LARGEST_ORIGINAL
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -182,6 +182,7 @@ def _warn_of_size(stored: Sequence[StoredSegment], show: Callable[[str], None]) 
     for each in stored:
         if each.record.rows > LARGEST_ORIGINAL:
             show(
-                f"The segment '{each.record.name}' has {counted(each.record.rows)} profiles: fine here, but Customer "
+                f"The segment '{each.record.name}' has {counted_in_words(each.record.rows, 'profile')}: "
+                f"fine here, but Customer "
                 f"Insights itself exports at most {counted(LARGEST_ORIGINAL)}."
             )

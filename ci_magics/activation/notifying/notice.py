@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ci_magics.errors import without_addresses
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 from ci_magics.workspace.export_models import ExportRun, Refresh
 from ci_magics.workspace.statuses import CANCELED, QUEUED, RUNNING, SKIPPED
 from ci_magics.workspace.statuses import FAILED as RUN_FAILED
@@ -90,9 +90,12 @@ def news_of_export(entry: ExportRun, state: str, before: ExportRun | None) -> Ne
     }
     texts = {
         FAILED: entry.reason,
-        REJECTS: f"{counted(entry.rejected)} of {counted(entry.accepted + entry.rejected)} hashes were refused.",
-        SHRANK: f"They hold {counted(entry.members)} members, {counted(before.members if before else 0)} before.",
-        WELL: f"{counted(entry.accepted)} hashes were accepted, its audiences hold {counted(entry.members)} members.",
+        REJECTS: f"{counted(entry.rejected)} of {counted_in_words(entry.accepted + entry.rejected, 'hash')} "
+        f"{agreeing(entry.rejected, 'was')} refused.",
+        SHRANK: f"They hold {counted_in_words(entry.members, 'member')}, "
+        f"{counted(before.members if before else 0)} before.",
+        WELL: f"{counted_in_words(entry.accepted, 'hash', 'was')} accepted, its audiences hold "
+        f"{counted_in_words(entry.members, 'member')}.",
     }
     facts = {
         "export": name,

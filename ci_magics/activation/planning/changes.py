@@ -11,6 +11,7 @@ from ci_magics.activation.planning.target import NEVER, Target
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.matching.hash_sets import combined, shared
 from ci_magics.matching.hashes import within, without
+from ci_magics.showing.numbers import counted_in_words
 
 #: Microsoft drops people from a list after 180 days without activity (help page "Customer match", 2026), even where
 #: membership has no end. A month before that leaves room for exports that run once a month.
@@ -126,6 +127,6 @@ def renewal_of(target: Target, now: datetime) -> str:
     ends = (
         "Microsoft drops people after 180 days without activity"
         if limit == RENEW_AFTER
-        else f"members leave the list after {days} days"
+        else f"members leave the list after {counted_in_words(days, 'day')}"
     )
     return f"Everybody is sent again: the last full send {when}, and {ends}."

@@ -18,7 +18,7 @@ from ci_magics.segmentation.columns import list_columns
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, answer, question
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import AGREES, ASKED, NOTHING, REFUSES, SILENT, folded_value
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.store import Workspace
 
 
@@ -63,7 +63,7 @@ class Decision:
                 "Select its key or its consent column too, or say --ignore-consent.",
             )
         found = (
-            f"By {list_columns(list(known.columns))}, {counted(known.refused)} people refused marketing, "
+            f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "
             f"{counted(known.unknown)} said nothing, and {counted(known.consented)} agreed."
         )
         column = magic_word(known.columns[0])

@@ -15,7 +15,7 @@ from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
 from ci_magics.matching.hash_sets import shared
 from ci_magics.quoting import magic_word
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def require_disjoint(changes: Changes) -> None:
     both = shared(changes.adds, changes.removes)
     if both:
         raise ExportRefusedError(
-            f"{counted(both)} hashes would be added and removed in the same run, so nothing was sent.",
+            f"{counted_in_words(both, 'hash')} would be added and removed in the same run, so nothing was sent.",
             "Plan it again; if it stays, please report it.",
             code="add_and_remove",
         )
@@ -123,7 +123,8 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         yield Guard(
             "mixed_hashes",
             f"The e-mail column of the segment '{name}' mixes addresses and hashes "
-            f"({counted(numbers.prehashed)} of {counted(numbers.valid)} are hashes), whose rule is not known.",
+            f"({counted(numbers.prehashed)} of {counted_in_words(numbers.valid, 'value')} "
+            f"{agreeing(numbers.prehashed, 'is')} hashed), whose rule is not known.",
             "Send both with --allow-mixed.",
         )
 
@@ -140,7 +141,7 @@ def _about_target(target: Target, order: Order) -> Iterator[Guard]:
             "normalization_differs",
             f"The audience '{target.name}' was filled with the normalization {record.normalization}, "
             f"and {order.normalization} would never remove what it holds.",
-            f"Use --normalization {record.normalization}, or fill it anew once with --mode replace.",
+            f"Use --normalization {record.normalization}, or fill it once with --mode replace.",
         )
     yield from _about_membership(target, order)
 
@@ -150,7 +151,7 @@ def _about_missing(target: Target, order: Order) -> Iterator[Guard]:
         yield Guard(
             "audience_deleted",
             f"The audience '{target.record.name}' that was filled from here was deleted.",
-            "Make it anew with --mode replace, or give the segment another name.",
+            "Fill it as a whole with --mode replace, or give the segment another name.",
         )
     elif order.mode == "remove":
         yield Guard(
@@ -165,7 +166,7 @@ def _not_ours(target: Target) -> Guard:
         return Guard(
             "ledger_lost",
             f"What the audience '{target.name}' holds is not known any more: its ledger is missing, damaged or old.",
-            "Fill it anew once with --mode replace.",
+            "Fill it once with --mode replace.",
         )
     return Guard(
         "audience_not_ours",
@@ -200,7 +201,7 @@ def _about_size(name: str, target: Target, order: Order, changes: Changes) -> It
     if order.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not order.allow_shrink:
         yield Guard(
             "shrinks",
-            f"{counted(leaving)} of {counted(before)} members would leave the audience '{target.name}', "
+            f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
             "Check the segment, or say --allow-shrink.",
         )
@@ -219,4 +220,4 @@ def _about_size(name: str, target: Target, order: Order, changes: Changes) -> It
 
 
 def _days(days: int) -> str:
-    return "for ever" if days == -1 else f"{days} days"
+    return "for ever" if days == -1 else counted_in_words(days, "day")

@@ -16,7 +16,7 @@ from ci_magics.activation.planning.verdict import Finding, Verdict, finding_of
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.segmentation.consent.document import NOT_KNOWN, SegmentConsent
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -211,12 +211,8 @@ def _sends(work: Work, order: Order) -> str:
     if work.transport == "none":
         return "nothing"
     if work.transport == "apply":
-        return _several(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
+        return counted_in_words(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
     rows = rows_per_file(work.environment)
     files = max(-(-adds // rows) + -(-removes // rows), 1)
     note = ", the list is short until the last is done" if order.mode == "replace" and files > 1 else ""
-    return f"{_several(files, 'file')}{note}"
-
-
-def _several(count: int, word: str) -> str:
-    return f"{counted(count)} {word}{'' if count == 1 else 's'}"
+    return f"{counted_in_words(files, 'file')}{note}"

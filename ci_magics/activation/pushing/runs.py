@@ -20,7 +20,7 @@ from ci_magics.activation.pushing.spool import Spool, read_rejected
 from ci_magics.activation.run import AudienceResult, Run, rejected_table
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder, LockLostError
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
@@ -259,7 +259,7 @@ def _progress(record: RunRecord) -> str:
     results = [AudienceResult.from_document(each) for each in record.results]
     accepted = sum(each.accepted for each in results)
     whole = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
-    return f"{counted(accepted)} of {counted(whole)} hashes were accepted"
+    return f"{counted(accepted)} of {counted_in_words(whole, 'hash')} {agreeing(accepted, 'was')} accepted"
 
 
 def _lock_again(workspace: Workspace, push: PushRecord) -> None:

@@ -13,7 +13,7 @@ from ci_magics.activation.pushing.known_members import known_members, open_push
 from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
@@ -128,9 +128,9 @@ class Status(Shown):
         return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
 
     def _kept(self) -> str:
-        earlier = f", and {counted(self.earlier_profiles)} profiles of earlier versions of segments"
+        earlier = f", and {counted_in_words(self.earlier_profiles, 'profile')} of earlier versions of segments"
         return (
-            f"ci-magics {self.version}; {counted(self.stored_hashes)} hashes are kept in the workspace"
+            f"ci-magics {self.version}; {counted_in_words(self.stored_hashes, 'hash', 'is')} kept in the workspace"
             f"{earlier if self.earlier_profiles else ''}: they are personal data."
         )
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ci_magics.clock import present
 from ci_magics.errors import refuse_address
 from ci_magics.segmentation.consent.columns import consent_column
-from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
+from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, StateCounter
 from ci_magics.segmentation.consent.joining import name_of_database, table_names
 from ci_magics.segmentation.consent.reading import STATE, ConsentReading
+from ci_magics.segmentation.consent.values import UNREADABLE
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.queries import columns_of, referenced_tables
@@ -106,16 +108,32 @@ def remember(workspace: Workspace, sources: Sequence[str], choice: ConsentChoice
             workspace.consent_choices.put(made(earlier, source))
 
 
-def old_reading(record: SegmentRecord) -> ConsentReading | None:
+def old_reading(workspace: Workspace, record: SegmentRecord) -> ConsentReading | None:
     """Return how the states of an early snapshot are read, which holds the columns themselves; None for a newer one."""
     known = consent_of(record)
-    return ConsentReading(tuple(map(consent_column, known.columns)), known.yes) if known.in_old_form else None
+    if not known.in_old_form or STATE in workspace.snapshots.schema(record.id).names:
+        return None
+    return ConsentReading(tuple(map(consent_column, known.columns)), known.yes)
+
+
+def with_few_words(batch: pa.RecordBatch, states: StateCounter) -> pa.RecordBatch:
+    """Count the states of consent; of values that nobody explained, only the first few are kept."""
+    if STATE not in batch.schema.names:
+        return batch
+    column = batch.column(STATE)
+    found = pc.value_counts(column)
+    replaced = states.counted(found.field("values").to_pylist(), found.field("counts").to_pylist())
+    if not replaced:
+        return batch
+    known = pa.array(list(replaced), column.type)
+    kept = pc.if_else(pc.is_in(column, known), pa.scalar(UNREADABLE, column.type), column)
+    return batch.set_column(batch.schema.get_field_index(STATE), STATE, kept)
 
 
 def profile_schema(workspace: Workspace, record: SegmentRecord) -> pa.Schema:
     """Return the columns of a segment's profiles, the state of the consent among them where one is known."""
     schema = workspace.snapshots.schema(record.id)
-    reading = old_reading(record)
+    reading = old_reading(workspace, record)
     if reading is None:
         return schema
     kept = [each for each in schema if each.name not in reading.needed]
@@ -124,7 +142,7 @@ def profile_schema(workspace: Workspace, record: SegmentRecord) -> pa.Schema:
 
 def profile_batches(workspace: Workspace, record: SegmentRecord, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Return some columns of a segment's profiles; see `state_batches`."""
-    return state_batches(workspace.snapshots, record.id, old_reading(record), columns)
+    return state_batches(workspace.snapshots, record.id, old_reading(workspace, record), columns)
 
 
 def state_batches(

@@ -19,7 +19,7 @@ from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -118,7 +118,7 @@ def _require_one_row_each(rows: Rows, key: str) -> None:
     _empty, repeated = repetition(rows, key)
     if repeated:
         raise SegmentError(
-            f"The key column {key} has {counted(repeated)} repeated values in the frame, so profiles would "
+            f"The key column {key} has {counted_in_words(repeated, 'repeated value')} in the frame, so profiles would "
             "count twice.",
             "Give a frame with one row for each profile, for example with drop_duplicates() or GROUP BY.",
             code="key_not_unique",

@@ -11,7 +11,7 @@ from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import Share, counted
+from ci_magics.showing.numbers import Share, counted, counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 
@@ -132,11 +132,11 @@ class Differentiators(Shown):
         if len(self.lines) > _SHOWN:
             parts.append(f"{counted(len(self.lines) - _SHOWN)} more: see to_frame().")
         if (self.first_found, self.second_found) != (self.first_size, self.second_size):
-            found = f"{counted(self.first_found)} of {counted(self.first_size)}"
-            other = f"{counted(self.second_found)} of {counted(self.second_size)}"
-            parts.append(f"In the frame are {found} and {other} profiles.")
+            found = f"{counted(self.first_found)} of {counted_in_words(self.first_size, 'profile')}"
+            other = f"{counted(self.second_found)} of {counted_in_words(self.second_size, 'profile')}"
+            parts.append(f"The frame has {found}, and {other}.")
         if self.left_out:
-            parts.append(f"{counted(self.left_out)} further columns were not compared: name them with columns=[...].")
+            parts.append(f"{counted_in_words(self.left_out, 'other column', 'was')} not compared: use columns=[...].")
         return " ".join(parts)
 
     def _picture(self) -> Picture:

@@ -57,8 +57,8 @@ class SegmentHistory(Shown):
         return {"segment": self.segment, "profiles": [count for _moment, count in self.counts]}
 
     def __repr__(self) -> str:
-        last = counted(self.counts[-1][1]) if self.counts else "no"
-        return f"Segment '{self.segment}': {last} profiles {self.sparkline}"
+        last = counted_in_words(self.counts[-1][1], "profile") if self.counts else "no profiles"
+        return f"Segment '{self.segment}': {last} {self.sparkline}"
 
     def _repr_html_(self) -> str:
         rows = [(f"{moment:%Y-%m-%d %H:%M}", count) for moment, count in self.counts[-_SHOWN:]]
@@ -76,7 +76,7 @@ class SegmentHistory(Shown):
             f"{index * step:.1f},{_HEIGHT - 4 - (value - low) / span * (_HEIGHT - 8):.1f}"
             for index, value in enumerate(values)
         )
-        alt = f"{self.segment}: from {counted(values[0])} to {counted(values[-1])} profiles in {times}."
+        alt = f"{self.segment}: from {counted(values[0])} to {counted_in_words(values[-1], 'profile')} in {times}."
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
             f'height="{_HEIGHT}" role="img"><title>{html.escape(alt)}</title>'

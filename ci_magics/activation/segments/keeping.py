@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection as SqlConnection
 
+from ci_magics.activation.segments.consents import with_few_words
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.history import note_count
 from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
@@ -19,11 +19,10 @@ from ci_magics.errors import SegmentError, without_people
 from ci_magics.matching.passing import Passing
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import StateCounter
-from ci_magics.segmentation.consent.reading import STATE
-from ci_magics.segmentation.consent.values import SILENT, UNREADABLE
+from ci_magics.segmentation.consent.values import SILENT
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.sandbox import sandbox
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -106,7 +105,7 @@ def keep_segment(
         workspace.snapshots.remove(each)
     if earlier is not None:
         show(
-            f"The segment '{segment.name}' was replaced: {counted(earlier.rows)} profiles before, "
+            f"The segment '{segment.name}' was replaced: {counted_in_words(earlier.rows, 'profile')} before, "
             f"{counted(segment.rows)} now."
         )
     elif not segment.rows and (hints := replacing.hints()):
@@ -159,7 +158,8 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     if made.rows == 0 and not replacing.allow_empty:
         hints = " ".join(replacing.hints())
         raise SegmentError(
-            f"Nobody would be left in the segment '{made.name}' of {counted(earlier.rows)} profiles, so it stays as it "
+            f"Nobody would be left in the segment '{made.name}' of "
+            f"{counted_in_words(earlier.rows, 'profile')}, so it stays as it "
             f"was. {hints}".strip(),
             f"If it is to be empty, run {again} --allow-empty (allow_empty=True).",
             code="segment_empty",
@@ -167,7 +167,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     if made.rows and not replacing.allow_shrink:
         hints = " ".join(replacing.hints())
         raise SegmentError(
-            f"Only {counted(made.rows)} of {counted(earlier.rows)} profiles would be left in the segment "
+            f"Only {counted(made.rows)} of {counted_in_words(earlier.rows, 'profile')} would be left in the segment "
             f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
             f"If that is right, run {again} --allow-shrink (allow_shrink=True).",
             code="segment_shrinks",
@@ -206,26 +206,13 @@ class _Seen:
 
     def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Take a batch into account, and return it as it is kept."""
-        batch = self._with_few_words(batch)
+        batch = with_few_words(batch, self._states)
         self.rows += batch.num_rows
         self._marked(batch)
         return batch
 
     def _marked(self, batch: pa.RecordBatch) -> None:
         self._mark.update(batch.serialize())
-
-    def _with_few_words(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Count the states of consent; of values that nobody explained, only the first few are kept."""
-        if STATE not in batch.schema.names:
-            return batch
-        column = batch.column(STATE)
-        found = pc.value_counts(column)
-        replaced = self._states.counted(found.field("values").to_pylist(), found.field("counts").to_pylist())
-        if not replaced:
-            return batch
-        known = pa.array(list(replaced), column.type)
-        kept = pc.if_else(pc.is_in(column, known), pa.scalar(UNREADABLE, column.type), column)
-        return batch.set_column(batch.schema.get_field_index(STATE), STATE, kept)
 
 
 class _SeenInAnyOrder(_Seen):

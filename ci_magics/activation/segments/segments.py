@@ -21,6 +21,7 @@ from ci_magics.activation.segments.customer_insights.segment import InsightsSegm
 from ci_magics.activation.segments.cycles import require_no_cycle
 from ci_magics.activation.segments.database_secrets import with_secrets
 from ci_magics.activation.segments.definitions import Definition, define
+from ci_magics.activation.segments.early_snapshots import without_raw_consents
 from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.activation.segments.making import made
 from ci_magics.activation.segments.wanted import Wanted
@@ -362,7 +363,8 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
             "Make it a segment first: %ci_segment NAME df.",
             code="not_a_segment",
         )
-    rows, reading = workspace.snapshots.rows(record.id), old_reading(record)
+    record = without_raw_consents(workspace, record)
+    rows, reading = workspace.snapshots.rows(record.id), old_reading(workspace, record)
     profiles = StoredProfiles(workspace.snapshots, record.id, rows, reading=reading)
     return StoredSegment(record, Matched(profiles, record.domains, record.examples))
 

@@ -341,7 +341,8 @@ def _exchange(
     excluded = " They are excluded from every export." if restored.suppresses else ""
     back = "--redo" if reason == UNDONE else "--undo"
     show(
-        f"The segment '{restored.name}' has {counted(restored.rows)} profiles again, {counted(current.rows)} before."
+        f"The segment '{restored.name}' has {counted_in_words(restored.rows, 'profile')} again, "
+        f"{counted(current.rows)} before."
         f"{excluded} Go back: %ci_segment {magic_word(restored.name)} {back}."
     )
     return restored
@@ -372,7 +373,7 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
 
     workspace.change(work)
     _note(workspace, restored, undeleted=True)
-    show(f"The segment '{name}' is back with {counted(restored.rows)} profiles.{excluded}")
+    show(f"The segment '{name}' is back with {counted_in_words(restored.rows, 'profile')}.{excluded}")
     return restored
 
 
@@ -417,7 +418,8 @@ def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
         )
     return SegmentError(
         f"No {which} version of the segment '{name}' is kept.",
-        f"See what is kept: %ci_segment {magic_word(name)} --versions. Versions stay for {retention_days()} days.",
+        f"See what is kept: %ci_segment {magic_word(name)} --versions. Versions stay for "
+        f"{counted_in_words(retention_days(), 'day')}.",
         code="no_version",
     )
 

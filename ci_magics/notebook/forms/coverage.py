@@ -13,7 +13,7 @@ from ci_magics.notebook.forms.fields import button, dropdown, offer, page, row
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.store import Workspace
 
 _NOWHERE = ("no connection: only count", "")
@@ -53,7 +53,9 @@ class CoverageForm(Form):
     def refresh(self) -> None:
         """Read segments and connections again."""
         records = list(self.workspace.segments)
-        self.segments.options = [(f"{each.name} ({counted(each.rows)} profiles)", each.name) for each in records]
+        self.segments.options = [
+            (f"{each.name} ({counted_in_words(each.rows, 'profile')})", each.name) for each in records
+        ]
         offer(self.connection, [_NOWHERE, *((each.name, each.name) for each in self.workspace.connections)])
         self._changed()
         if not records:

@@ -26,6 +26,7 @@ from ci_magics.notebook.forms.run_result import (
 )
 from ci_magics.notebook.forms.shown_plan import ShownPlan
 from ci_magics.notebook.forms.unfinished_runs import UnfinishedRuns
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import NOTHING_SHARED
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace
@@ -158,7 +159,11 @@ class ExportForm(Form):
     def look_up_audiences(self) -> list[str]:
         """Ask Microsoft Advertising for the account's Customer Match lists, and offer them."""
         names = self.choices.look_up_audiences(self.say)
-        found = f"{len(names)} lists: type or choose one." if names else "The account has no Customer Match list yet."
+        found = (
+            f"{counted_in_words(len(names), 'list')}: type or choose one."
+            if names
+            else "The account has no Customer Match list yet."
+        )
         self.say(found)
         return names
 

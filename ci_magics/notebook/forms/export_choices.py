@@ -19,7 +19,7 @@ from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -201,7 +201,7 @@ class ExportChoices:
 
 def _segment_label(record: SegmentRecord) -> str:
     aside = "" if record.active else ", set aside"
-    return f"{record.name} ({counted(record.rows)} profiles{aside})"
+    return f"{record.name} ({counted_in_words(record.rows, 'profile')}{aside})"
 
 
 def _connection_label(connection: Any) -> str:

@@ -20,6 +20,7 @@ from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
 from ci_magics.quoting import python_literal
+from ci_magics.showing.numbers import agreeing, counted_in_words
 from ci_magics.workspace.statuses import QUEUED, RUNNING
 from ci_magics.workspace.store import Workspace
 
@@ -102,7 +103,11 @@ class ExportsForm(Form):
         )
         self.progress.end()
         left = len(done.not_completed)
-        said = f"{len(done)} exports ran, {left} did not complete." if left else f"{len(done)} exports ran."
+        said = (
+            f"{counted_in_words(len(done), 'export')} ran, {left} did not complete."
+            if left
+            else f"{counted_in_words(len(done), 'export')} ran."
+        )
         self.receipts.add(said, done._repr_html_())
         self.say(said, "error" if left else "done")
         return done
@@ -113,7 +118,7 @@ class ExportsForm(Form):
         self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.show_export", [name], {}))
         history = ci.export_history(name, workspace=self.workspace)
         self.details.value = ci.show_export(name, workspace=self.workspace)._repr_html_() + history._repr_html_()
-        self.say(f"{name}: {len(history)} runs.")
+        self.say(f"{name}: {counted_in_words(len(history), 'run')}.")
 
     def set_schedule(self) -> None:
         """Give the chosen export the schedule that is typed."""
@@ -206,7 +211,9 @@ class ExportsForm(Form):
         shown = self.view.show(self._lines, self._notes)
         self.allow()
         if self._lines:
-            self.remark(f"{len(shown)} of {len(self._lines)} exports are shown.")
+            self.remark(
+                f"{len(shown)} of {counted_in_words(len(self._lines), 'export')} {agreeing(len(shown), 'is')} shown."
+            )
 
     def _chosen_changed(self) -> None:
         self.details.value = ""

@@ -13,7 +13,7 @@ from ci_magics.notebook.forms.fields import page
 from ci_magics.notebook.forms.live import Stopped
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 from ci_magics.workspace.store import Workspace
 
 
@@ -71,14 +71,17 @@ class RuleCount:
             return
         if stopped():
             return
-        of = f" of {counted(whole)}" if wanted is not None and source is not None else ""
-        self.view.value = f"<b>{counted(self.chosen)}{of} profiles</b>"
+        part = f"{counted(self.chosen)} of " if wanted is not None and source is not None else ""
+        said = part + counted_in_words(whole if part else self.chosen, "profile")
+        self.view.value = f"<b>{said}</b>"
         for editor in editors():
             if stopped():
                 return
             node = editor.node()
-            editor.count.value = "" if node is None else f"{counted(self._of(source, key, Rule(root=node)))} profiles"
-        self._remark(f"{counted(self.chosen)}{of} profiles are in.")
+            editor.count.value = (
+                "" if node is None else counted_in_words(self._of(source, key, Rule(root=node)), "profile")
+            )
+        self._remark(f"{said} {agreeing(self.chosen, 'is')} in.")
 
     def _of(self, source: SegmentSource | None, key: str | None, rule: Rule | None) -> int:
         if source is None:

@@ -24,7 +24,7 @@ from ci_magics.notebook.forms.typed_segment import TypedSegment
 from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -148,7 +148,10 @@ class SegmentForm(Form):
             The rule is not complete, or the source cannot be used.
         """
         self.segment = self._typed.save(lambda: self.rule)
-        said = f"Segment '{self.segment.name}': {counted(self.segment.rows)} profiles, e-mail in {self.segment.email}."
+        said = (
+            f"Segment '{self.segment.name}': {counted_in_words(self.segment.rows, 'profile')}, e-mail "
+            f"in {self.segment.email}."
+        )
         self.receipts.add(said, self.segment._repr_html_())
         self._offer_versions()
         self.say(said, "done")

@@ -14,7 +14,7 @@ from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_cho
 from ci_magics.segmentation.consent.columns import consent_columns
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded
 from ci_magics.segmentation.sources.streams import is_path
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 
 FILES = "(files)"
 SEGMENTS = "(earlier segments)"
@@ -181,4 +181,4 @@ class SegmentFields:
 
 def _frame_label(name: str, frame: Any) -> str:
     rows = size_of(frame)
-    return name if rows is None else f"{name} ({counted(rows)} rows)"
+    return name if rows is None else f"{name} ({counted_in_words(rows, 'row')})"

@@ -12,7 +12,7 @@ from ci_magics.notebook.forms.code_text import Code, magic_line
 from ci_magics.notebook.forms.fields import offer
 from ci_magics.notebook.forms.segment_fields import SegmentFields
 from ci_magics.quoting import python_literal
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.store import Workspace
 
 
@@ -38,7 +38,7 @@ class InsightsChoice:
         """Ask Customer Insights for its segments, and offer them with their numbers of members."""
         found = list(self._instance().segments())
         offer(self._fields.there, [(_label(each), each.name) for each in found])
-        self._show(f"{len(found)} segments: choose one.")
+        self._show(f"{counted_in_words(len(found), 'segment')}: choose one.")
         return [each.name for each in found]
 
     def segment(self) -> InsightsSegment:
@@ -78,4 +78,6 @@ class InsightsChoice:
 
 
 def _label(segment: InsightsSegment) -> str:
-    return segment.name if segment.members is None else f"{segment.name} ({counted(segment.members)} members)"
+    return (
+        segment.name if segment.members is None else f"{segment.name} ({counted_in_words(segment.members, 'member')})"
+    )

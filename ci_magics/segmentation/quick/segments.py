@@ -20,7 +20,7 @@ from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 
@@ -106,7 +106,7 @@ class QuickSegments(Shown):
         return f"<b>{html.escape(self._title())}</b>{table(_HEADS, self._rows())}"
 
     def _title(self) -> str:
-        counts = f"{counted(self.profiles)} profiles, {counted(self.empty)} without a value"
+        counts = f"{counted_in_words(self.profiles, 'profile')}, {counted(self.empty)} without a value"
         return f"Quick segments of {self.column}: {counts}"
 
     def _rows(self) -> list[tuple[int, str, int, str, str]]:

@@ -27,7 +27,7 @@ import pyarrow.csv as pa_csv
 from ci_magics.errors import SegmentError, names_somebody
 from ci_magics.segmentation.sources.decoding import PIECE, Decoded, decoded
 from ci_magics.segmentation.sources.files import refuse
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 
 _DELIMITERS = ",;\t|"
 _HEAD = 4 * PIECE
@@ -285,7 +285,7 @@ def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
         if len(filled) > 1:
             raise refuse(
                 path,
-                f"has {len(filled)} columns with values and without a name",
+                f"has {counted_in_words(len(filled), 'column')} with values and without a name",
                 "Are the column names in the first row? Delete the lines above them.",
                 code="no_header",
             )
@@ -370,4 +370,4 @@ def _surveyed(file: Decoded, skipped: int, delimiter: str) -> _Survey:
 
 
 def _names(count: int) -> str:
-    return f"{counted(count)} column name{'' if count == 1 else 's'}"
+    return counted_in_words(count, "column name")

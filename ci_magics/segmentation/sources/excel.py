@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError, names_somebody, nearest_name, quoted_list
 from ci_magics.segmentation.sources.files import refuse
+from ci_magics.showing.numbers import counted_in_words
 
 #: What calamine does not tell: errors, and whole numbers beyond those of floating point.
 _ERROR = b' t="e"'
@@ -190,7 +191,7 @@ def _with_names(
     if len(unnamed) > 1:
         raise refuse(
             path,
-            f"has {len(unnamed)} columns with values and without a name in the sheet '{title}'",
+            f"has {counted_in_words(len(unnamed), 'column')} with values and without a name in the sheet '{title}'",
             "Are the column names in the first row, each in a cell of one column? Delete the rows above them.",
             "no_header",
         )

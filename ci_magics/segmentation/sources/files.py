@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.showing.numbers import counted_in_words
 
 _ENDINGS = (
     r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # what is read, in lower or upper case
@@ -258,7 +259,9 @@ def _kind_in_zip(path: str) -> FileKind:
     if "content.xml" in names or any(each.startswith("xl/") for each in names):
         return FileKind.SHEET
     if len(names) != 1:
-        raise refuse(path, f"is an archive of {len(names)} files", "Unpack it, and name the file to read.")
+        raise refuse(
+            path, f"is an archive of {counted_in_words(len(names), 'file')}", "Unpack it, and name the file to read."
+        )
     return FileKind.LINES if _ending(names[0]) in ("jsonl", "ndjson", "json") else FileKind.DELIMITED
 
 

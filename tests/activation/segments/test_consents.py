@@ -89,7 +89,7 @@ def test_refusals_are_sent_only_with_the_word_for_it_and_the_audit_knows(
     emulator: RunningEmulator, workspace: Workspace
 ) -> None:
     made = ci.segment("S", people(4, OptIn=["yes", "no", None, "yes"]))
-    assert "1 people refused marketing" in planned(made).guards[0]
+    assert "1 person refused marketing" in planned(made).guards[0]
     run = export(made, ignore_consent=True)
     assert emulator.members("S") == hashes(0, 1, 2, 3)
     assert "consent is ignored" in repr(run)

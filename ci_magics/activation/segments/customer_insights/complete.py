@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.errors import NotFoundError, SegmentError
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 
 
 def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
@@ -47,7 +47,8 @@ def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[
         )
     if reading.state.lagging:
         show(
-            f"{counted(reading.state.lagging)} members have no profile yet: profiles lag behind memberships until the "
+            f"{counted_in_words(reading.state.lagging, 'member', 'has')} no profile yet: profiles lag "
+            f"behind memberships until the "
             "system refresh completes. They count as without an address."
         )
 
@@ -62,17 +63,18 @@ def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show
     """
     came, total = reading.state.rows - repeated, reading.state.total
     if repeated:
-        show(f"{counted(repeated)} members came twice and are kept once.")
+        show(f"{counted_in_words(repeated, 'member')} came twice and {agreeing(repeated, 'is')} kept once.")
     if (total is not None and came != total) or (not came and wanted.members):
         reading.clear()
         said = total or wanted.members or 0
         raise SegmentError(
-            f"Customer Insights said that '{wanted.segment.label}' has {counted(said)} members; {counted(came)} came.",
+            f"Customer Insights said that '{wanted.segment.label}' has "
+            f"{counted_in_words(said, 'member')}; {counted(came)} came.",
             "Run it again, or read it another way (--via); nothing was changed.",
             code="members_missing",
         )
     if wanted.members is not None and came != wanted.members:
         show(
-            f"Customer Insights counted {counted(wanted.members)} members when it refreshed the segment; "
+            f"Customer Insights counted {counted_in_words(wanted.members, 'member')} when it refreshed the segment; "
             f"{counted(came)} came."
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class InsightsSegment(Shown):
             yield f"'{name}' was never refreshed in Customer Insights."
         else:
             days = ((now or present()) - self.refreshed).days
-            old = f", {days} days ago" if days >= _OLD_DAYS else ""
+            old = f", {counted_in_words(days, 'day')} ago" if days >= _OLD_DAYS else ""
             yield f"'{name}' is as Customer Insights refreshed it, {self.refreshed:%Y-%m-%d %H:%M} UTC{old}."
         if self.failed:
             yield "Its last refresh failed; the members are those of the one before."
@@ -91,7 +91,7 @@ class InsightsSegment(Shown):
             yield f"It is {self.segment.state} there, so it is not refreshed any more."
 
     def __repr__(self) -> str:
-        count = "members not counted" if self.members is None else f"{counted(self.members)} members"
+        count = "members not counted" if self.members is None else counted_in_words(self.members, "member")
         lines = [f"{self.source.record.origin}", f"Segment '{self.segment.label}' ({self.name}): {count}"]
         return "\n".join([*lines, *self.freshness()])
 

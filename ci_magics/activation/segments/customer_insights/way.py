@@ -16,7 +16,7 @@ from ci_magics.activation.segments.customer_insights.segment import InsightsSegm
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.showing.numbers import counted
+from ci_magics.showing.numbers import counted, counted_in_words
 
 #: Up to so many members, page by page is quick enough: a hundred calls, a minute's worth.
 FEW = 10_000
@@ -88,7 +88,7 @@ def read_members(reading: Reading, way: Way, show: Callable[[str], None]) -> Non
     except KeyboardInterrupt:
         raise SegmentError(
             f"Reading '{way.wanted.segment.label}' was stopped after {counted(reading.state.pages)} pages and "
-            f"{counted(reading.state.rows)} members.",
+            f"{counted_in_words(reading.state.rows, 'member')}.",
             "Run it again: it goes on from there.",
             code="reading_stopped",
         ) from None
@@ -109,10 +109,11 @@ def _say(reading: Reading, way: Way, show: Callable[[str], None]) -> None:
     if reading.state.pages:
         show(
             f"Going on with an earlier reading, after {counted(reading.state.pages)} pages and "
-            f"{counted(reading.state.rows)} members."
+            f"{counted_in_words(reading.state.rows, 'member')}."
         )
     elif way.is_slow:
         show(
-            f"Page by page, {counted(members)} members take about {members // 10_000} minutes: Customer "
+            f"Page by page, {counted_in_words(members, 'member', 'takes')} about "
+            f"{counted_in_words(members // 10_000, 'minute')}: Customer "
             "Insights allows 100 calls of 100 members a minute. With --via csv or dataverse it is quicker."
         )

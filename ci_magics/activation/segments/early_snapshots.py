@@ -1,0 +1,124 @@
+"""Early snapshots hold the consent columns themselves; they are written again with one state for each profile.
+
+The snapshot is replaced first, then the record: a crash in between leaves a snapshot with states, which is only counted
+the next time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from ci_magics.activation.segments.consents import (
+    consent_of,
+    old_reading,
+    profile_batches,
+    profile_schema,
+    with_few_words,
+)
+from ci_magics.segmentation.consent.document import StateCounter
+from ci_magics.workspace.access import Verb, may
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+_HASHES = ("sha256_basic", "sha256_enhanced")
+
+
+def rewrite_early_snapshots(workspace: Workspace) -> int:
+    """Take the values of consent columns out of every early snapshot, earlier versions of segments among them.
+
+    Returns
+    -------
+    int
+        How many were written again; none where the current user may not make segments.
+    """
+    if not may(workspace, Verb.MAKE_SEGMENT):
+        return 0
+    records = [*workspace.segments, *(each.as_record() for each in workspace.versions)]
+    early = [each for each in records if consent_of(each).in_old_form and workspace.snapshots.exists(each.id)]
+    return sum(not consent_of(without_raw_consents(workspace, each)).in_old_form for each in early)
+
+
+def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
+    """Return a segment whose snapshot holds no values of consent columns.
+
+    An early snapshot is written again; where another process is doing that, or the current user may not, the segment
+    is returned as it is.
+    """
+    if not consent_of(record).in_old_form or not may(workspace, Verb.MAKE_SEGMENT):
+        return record
+    mine = str(uuid.uuid4())
+    if workspace.locks.take(f"consents of {record.id}", mine) is not None:
+        return record
+    try:
+        return _rewritten(workspace, record)
+    finally:
+        workspace.locks.release(mine)
+
+
+def _rewritten(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
+    known = consent_of(record)
+    states = _write_states(workspace, record)
+    _shorten_spools(workspace, record, known.columns)
+    consent = known.model_copy(update={"in_old_form": False}).with_counts(states.counts).model_dump(mode="json")
+    rows = workspace.snapshots.rows(record.id)
+
+    def changed(now: SegmentRecord) -> SegmentRecord:
+        return replace(now, consent=consent, rows=rows)
+
+    if not workspace.segments.change(changed, id=record.id):
+        workspace.versions.change(
+            lambda now: replace(now, rows=rows, record={**now.record, "consent": consent}), id=record.id
+        )
+    workspace.audit.note(Verb.CHANGE_SEGMENT, record.name, consent_values_removed=True)
+    return changed(record)
+
+
+def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
+    """Write the states in place of the columns unless they are there, and return how many there are of each."""
+    files, schema = workspace.snapshots, profile_schema(workspace, record)
+    forgotten = workspace.forgotten.all()
+    is_written = old_reading(workspace, record) is None
+    states = StateCounter()
+    batches = (with_few_words(batch, states) for batch in profile_batches(workspace, record, schema.names))
+    if is_written:
+        for _batch in batches:
+            pass
+        return states
+    files.write_parts(record.id, schema, batches)
+    later = workspace.forgotten.all() - forgotten
+    if not later:
+        return states
+    # Somebody was forgotten meanwhile, and may have come back with what was read before.
+    states = StateCounter()
+    kept = (with_few_words(batch, states) for batch in _without(workspace, record.id, schema.names, later))
+    files.write_parts(record.id, schema, kept)
+    return states
+
+
+def _without(workspace: Workspace, name: str, columns: list[str], hashes: set[bytes]) -> Iterator[pa.RecordBatch]:
+    """Return a snapshot without the profiles of some people."""
+    gone = pl.Series(list(hashes), dtype=pl.Binary)
+    for batch in workspace.snapshots.batches(name, columns):
+        theirs = [pl.Series(pl.from_arrow(batch.column(each).cast(pa.binary()))).is_in(gone) for each in _HASHES]
+        stays = ~(theirs[0].fill_null(value=False) | theirs[1].fill_null(value=False))
+        yield batch.filter(stays.to_arrow())
+
+
+def _shorten_spools(workspace: Workspace, record: SegmentRecord, columns: tuple[str, ...]) -> None:
+    """Take the columns out of what unfinished runs have put aside too: they need keys and hashes only."""
+    spool: Any = workspace.spool
+    for push in workspace.pushes.where(segment_name=record.name, finished=False):
+        name = f"{push.id}-profiles"
+        if not spool.exists(name):
+            continue
+        schema = spool.schema(name)
+        kept = [each for each in schema if each.name not in columns]
+        if len(kept) < len(schema):
+            names = [each.name for each in kept]
+            spool.write_parts(name, pa.schema(kept), spool.batches(name, names))
