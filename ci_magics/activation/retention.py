@@ -91,7 +91,7 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     ArgumentError
         ``CI_MAGICS_RETENTION_DAYS`` is not a number of days.
     """

@@ -140,7 +140,7 @@ def _last_port(storage: Storage) -> int:
 
 
 def _write_process_file(world: World, storage: Storage, base_url: str) -> None:
-    """Say where this process is; whoever reads it must make sure that it still is."""
+    """Say where this process is; the reader must make sure that it still is."""
     from ci_magics.emulator.storage import write_private
 
     known = {

@@ -115,7 +115,7 @@ def faults(world: World, call: Call) -> Reply:
 
 
 def people(world: World, call: Call) -> Reply:
-    """Say whom Microsoft knows in this world, so that sizes follow the matching rule; an empty array takes it back."""
+    """Set which people Microsoft knows here, so that sizes follow the matching rule; an empty array takes it back."""
     addresses = _json(call)
     if not isinstance(addresses, list) or not all(isinstance(each, str) and "@" in each for each in addresses):
         raise _bad("people must be an array of e-mail addresses")

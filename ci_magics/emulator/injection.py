@@ -151,7 +151,7 @@ def _huge(_world: World, _operation: str, injected: Injected, _call: Call) -> Re
 
 
 def _redirect(_world: World, _operation: str, _injected: Injected, call: Call) -> Reply:
-    # Whoever follows it is seen among the requests.
+    # A client that follows it shows up among the requests.
     return Reply({}, 307, {"Location": f"{call.origin}/elsewhere"})
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class People:
-    """Those whom Microsoft knows.
+    """The people that Microsoft knows.
 
     Parameters
     ----------

@@ -226,7 +226,7 @@ class Front(tornado.web.RequestHandler):
         )
 
     def write_error(self, status_code: int, **_details: Any) -> None:
-        """Answer a failure of the emulator itself as Microsoft would one of its own."""
+        """Answer a failure of the emulator itself as Microsoft would its own."""
         reply = (failure_at(self.request.path, status_code) or ad_api_fault(0)).reply
         reply.status = status_code
         tracking_id = str(uuid.uuid4())

@@ -197,7 +197,7 @@ class World:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.lock = RLock()  # a file is carried out in a thread of its own, and all at once
+        self.lock = RLock()  # a file is carried out in its own thread, and all at once
         self.first_settings = settings or Settings()
         #: Writes down what has changed, before anybody is answered. Without a state folder there is nothing to write.
         self.keep: Callable[[World], None] = _drop_changes

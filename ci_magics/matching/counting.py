@@ -39,7 +39,7 @@ class Counted:
     suppressed
         Profiles with a different address that must not be sent.
     refused, unconsented
-        Those of the rest that refused, and those of whom no consent is known.
+        Those of the rest that refused, and those whose consent is not known.
     reasons
         Profiles without a hash, by reason.
     prehashed
@@ -126,8 +126,8 @@ def count_profiles(
     suppression
         Who must not be sent; such a profile counts as suppressed unless it is a duplicate.
     consenting
-        Who agreed; everybody is sent unless given. A profile that refused or of whom nothing is known counts so unless
-        it is a duplicate or suppressed.
+        Who agreed; everybody is sent unless given. A profile that refused or whose consent is not known counts
+        so unless it is a duplicate or suppressed.
     """
     require_threads()
     counts = _Counts()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 REASONS = (*INVALID, "duplicate", "suppressed", "refused", "no_consent")
 SMALLEST_SERVING = 300
 LARGEST_ORIGINAL = 500_000
-#: The summary has a type of its own: JupyterLab would show ``application/json`` instead of the picture.
+#: The summary has its own type: JupyterLab would show ``application/json`` instead of the picture.
 
 
 @dataclass(frozen=True)

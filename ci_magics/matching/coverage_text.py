@@ -56,7 +56,7 @@ def top_domains(domains: Mapping[str, int], most: int = SHOWN_DOMAINS) -> dict[s
 
 
 def notes(each: SegmentCoverage) -> Iterator[str]:
-    """Yield what is said of the hashes and of consents, in profiles."""
+    """Yield the sentences about hashes and consents, in profiles."""
     if each.differs:
         yield f"With another hash under enhanced than under basic: {Share(each.differs, each.rows)}"
     if each.prehashed:

@@ -17,7 +17,7 @@ class Reached:
     sent
         Hashes that it holds.
     matched
-        People whom Microsoft matched with them.
+        People that Microsoft matched with them.
     """
 
     sent: int

@@ -1,7 +1,7 @@
 """What the pictures of coverage share: numbers in words, names that fit, and the panel that they are drawn on.
 
 They are SVG made by hand: no library, and as an ``<img>`` an untrusted notebook still shows them. Each picture has a
-panel of its own, so that it reads the same on a light and on a dark page.
+its own panel, so that it reads the same on a light and on a dark page.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PIECE = 262_144
 def pieces(values: Any) -> Iterator[Any]:
     """Return a column in pieces of about the same length, as many for each processor; each is for `text_column`.
 
-    They are no text yet: whoever works on a piece converts it, so that all processors do.
+    They are not text yet: the thread that works on a piece converts it, so that all processors share the work.
 
     Raises
     ------

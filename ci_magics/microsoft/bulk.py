@@ -89,7 +89,7 @@ class Bulk:
         """Send a file and return the TrackingId.
 
         A lost answer is no error here: `status` tells whether the file arrived. What only asks to wait or to sign in
-        anew is sent again, since the address is used up by a file that was taken and by nothing else.
+        again is sent again, since the address is used up by a file that was taken and by nothing else.
 
         Raises
         ------

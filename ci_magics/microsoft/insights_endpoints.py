@@ -11,7 +11,7 @@ from ci_magics.errors import ConnectionSetupError, ServiceError
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
 
 _API = "https://api.ci.ai.dynamics.com/v1"
-#: The scope of Microsoft's samples (client libraries, ``authConfig.js``); the host of the API has no scope of its own.
+#: The scope of Microsoft's samples (client libraries, ``authConfig.js``); the host of the API has no scope.
 _SCOPE = "https://api.ci.ai.microsoft.com/.default"
 _DATAVERSE_PATH = "/api/data/v9.2"
 _DATAVERSE_HOST = re.compile(r"[a-z0-9-]+\.(crm\d*\.dynamics\.com|crm\d?\.microsoftdynamics\.us|crm\.dynamics\.cn)")

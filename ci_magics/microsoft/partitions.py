@@ -67,7 +67,7 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
     partition
         The file.
     work
-        Reads the stream; begins anew at each call.
+        Reads the stream; starts over at each call.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class PartitionStream:
         return False
 
     def close(self) -> None:
-        """Do nothing: whoever opened it closes it."""
+        """Do nothing: the caller that opened it closes it."""
 
 
 @contextmanager

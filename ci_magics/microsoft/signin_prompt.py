@@ -1,4 +1,4 @@
-"""What a person must see to sign in: a sentence, for whoever shows more its parts, and a way to give up."""
+"""What a person must see to sign in: a sentence, its parts for a display that shows more, and a way to give up."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SignInPrompt(str):
     def wait_for(self, work: Callable[[], T]) -> T:
         """Return what comes of something that waits for the person and cannot be interrupted itself.
 
-        It goes on in a thread of its own after the person has given up, until its own time is over.
+        It goes on in its own thread after the person has given up, until its own time is over.
 
         Raises
         ------
@@ -91,5 +91,5 @@ class SignInPrompt(str):
 def _settle(coming: Future[T], work: Callable[[], T]) -> None:
     try:
         coming.set_result(work())
-    except Exception as error:  # noqa: BLE001 - whoever waits raises it
+    except Exception as error:  # noqa: BLE001 - the waiting thread raises it
         coming.set_exception(error)

@@ -229,7 +229,7 @@ def _evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
     except Exception as error:  # noqa: BLE001 - anything may go wrong in somebody's expression
         raise ArgumentError(
             f"The expression in braces cannot be evaluated ({type(error).__name__}).",
-            "Evaluate it in a cell of its own first.",
+            "Evaluate it in another cell first.",
             code="expression",
         ) from None
 

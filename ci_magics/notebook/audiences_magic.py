@@ -29,7 +29,7 @@ COMMAND = Command(
         Option("--confirm", "the list's name once more, without which nothing is changed", value="NAME"),
         QUIET,
     ),
-    notes="Emptying takes everybody out, whoever put them in; neither consent is needed, since nobody's data is sent.",
+    notes="Emptying takes everybody out, no matter who added them. It needs no consent, since it sends nobody's data.",
 )
 
 

@@ -159,7 +159,7 @@ def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
 
 
 def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return with whom a connection can be shared: roles, and users that the workspace knows."""
+    """Return who can share a connection: roles, and users that the workspace knows."""
     yield Candidates("role", list(Role))
     yield Candidates("user", around.stored.names("user"))
 

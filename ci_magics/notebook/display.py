@@ -89,7 +89,7 @@ class _CellLine:
 
 
 class _TerminalLine:
-    """The terminal's last line, which a carriage return begins anew."""
+    """The terminal's last line, which a carriage return starts over."""
 
     def __init__(self) -> None:
         self._width = 0

@@ -1,7 +1,7 @@
 """Lines that cannot mean what they say: text pasted from Word or Outlook, conditions without quotes, braces in quotes.
 
 Each is refused with what was seen and the line as it should be. All of them are legal somewhere else, so nothing is
-mended silently.
+corrected silently.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DASHED = re.compile(rf"[-{_DASHES}]*[{_DASHES}][-{_DASHES}]*(?=[A-Za-z])")
 _CONDITIONS = ("condition", "rule")
 #: What is named by a word that nobody writes braces in.
 _NAMES = ("segment", "frame", "file", "connection", "instance", "audience", "export", "new name")
-#: What nobody writes as a name or a value of its own, and everybody in a condition.
+#: What nobody writes as a name or a value, and everybody in a condition.
 _OF_A_CONDITION = re.compile(
     r"[=<>!]+.*|.*[=<>!]|is|in|not|and|or|like|ilike|between|equals|contains|starts|ends|within|month|&&|\|\|",
     re.IGNORECASE,
@@ -77,10 +77,10 @@ def open_quote(command: Command, line: str, error: ArgumentError) -> ArgumentErr
         start = max((number + 1 for number, letter in enumerate(before) if is_blank(letter)), default=0)
         end = next((number for number in range(place, len(line)) if is_blank(line[number])), len(line))
         other = '"' if quote == "'" else "'"
-        mended = f"{line[:start]}{other}{line[start:end]}{other}{line[end:]}"
+        fixed = f"{line[:start]}{other}{line[start:end]}{other}{line[end:]}"
         return ArgumentError(
             f"The {quote} inside a word opens a quote, and none closes it.",
-            f"Put the whole word in quotes: {_shown(command, mended)}.",
+            f"Put the whole word in quotes: {_shown(command, fixed)}.",
             code="open_quote",
         )
     following = re.search(r"\s+--[A-Za-z]", line[place:])
@@ -132,10 +132,10 @@ def _typographic(command: Command, line: str, quote: str) -> ArgumentError:
 def _mended(line: str, words: Sequence[Word]) -> str:
     """Return a line with straight quotes and hyphens."""
     for word in reversed(words):
-        mended = line[word.start : word.end]
+        fixed = line[word.start : word.end]
         if not word.quoted:
-            mended = _DASHED.sub("--", mended, count=1) if _DASHED.match(mended) else mended
-        line = line[: word.start] + mended + line[word.end :]
+            fixed = _DASHED.sub("--", fixed, count=1) if _DASHED.match(fixed) else fixed
+        line = line[: word.start] + fixed + line[word.end :]
     if any(each in line for each in _DOUBLE + _SINGLE):
         line = re.sub(rf"(^|\s)[-{_DASHES}]*[{_DASHES}][-{_DASHES}]*(?=[A-Za-z])", r"\1--", line)
     return line.translate(_STRAIGHT)
@@ -162,10 +162,10 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
         condition = f"'{written}'"
     else:
         condition = '"' + written.replace('"', "'") + '"'
-    mended = line[:start] + condition + line[words[last].end :]
+    fixed = line[:start] + condition + line[words[last].end :]
     raise ArgumentError(
         f"The condition behind {option.name} has several words, and no quotes hold them together.",
-        f"Write {_shown(command, mended)}.",
+        f"Write {_shown(command, fixed)}.",
         code="condition_not_quoted",
     )
 
@@ -201,10 +201,10 @@ def _refuse_braces(command: Command, line: str, word: Word, kind: str, variables
     if kind in _CONDITIONS:
         found = next((each for each in _BRACED_NAME.finditer(word.text) if each[1] in variables), None)
         if found is not None:
-            mended = line[: word.start] + _BRACED_NAME.sub(r"$\1", written) + line[word.end :]
+            fixed = line[: word.start] + _BRACED_NAME.sub(r"$\1", written) + line[word.end :]
             raise ArgumentError(
                 f"Braces are not evaluated in a condition, and {found[0]} is a variable of the notebook.",
-                f"Write ${found[1]}, which stands for its value: {_shown(command, mended)}.",
+                f"Write ${found[1]}, which stands for its value: {_shown(command, fixed)}.",
                 code="braces_in_condition",
             )
         return

@@ -137,7 +137,7 @@ def outside_options() -> dict[str, tuple[Any, str]]:
     Raises
     ------
     ArgumentError
-        A variable or the file says what cannot be; where is said too.
+        A variable or the file has an impossible value; the error names which.
     """
     found = {name: (option.default, DEFAULT) for name, option in OPTIONS.items()}
     file, written = _project()

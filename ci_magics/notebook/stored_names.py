@@ -85,7 +85,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Place:
-    """Which workspace, and for whom: what one person may see, another may not."""
+    """Which workspace, and for which user: what one person may see, another may not."""
 
     location: str = field(repr=False)  # a URL may hold a password
     user: str

@@ -19,7 +19,7 @@ class IdSet:
     Parameters
     ----------
     columns
-        Columns of keys, each of its own type; nulls are left out.
+        Columns of keys, each with its own type; nulls are left out.
     """
 
     def __init__(self, columns: Iterable[pa.Array]) -> None:

@@ -55,7 +55,7 @@ class Segment(Shown, Joinable):
     Parameters
     ----------
     id
-        Changes whenever the segment is made anew.
+        Changes whenever the segment is made again.
     name
         What a person calls it; also the name of the audience it is exported to.
     rows

@@ -49,7 +49,7 @@ class SparkProfiles:
     segment
         What they belong to; its number of rows is the one that was seen when the key was chosen.
     frame
-        The columns that are needed, by numbers for names: Spark has rules of its own for names.
+        The columns that are needed, by numbers for names: Spark has its own rules for names.
     recipe
         What its executors make of them.
     """

@@ -1,4 +1,4 @@
-"""What the side panel shows: exports and runs, as whoever works here may see them."""
+"""What the side panel shows: exports and runs, as the current user may see them."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def _progress(workspace: Workspace, record: RunRecord) -> tuple[int, int]:
 
 
 def _destination(record: RunRecord, connection: Connection | None) -> str:
-    """Return where a run went; whoever may not see the connection's details reads environment and name."""
+    """Return where a run went; a user who may not see the connection's details reads environment and name."""
     environment, _, _rest = record.destination.partition(":")
     if environment == "EMULATOR" or (connection is not None and not connection.details_hidden):
         return record.destination

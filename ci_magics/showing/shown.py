@@ -19,8 +19,8 @@ class Shown:
     """A result that is shown as HTML, as text, and as a summary that other programs read from a saved notebook.
 
     A subclass has a ``__repr__`` that says the same each time; ``_repr_html_`` and ``to_dict`` follow from it and from
-    its fields unless it has better ones. The summary has a media type of its own, because JupyterLab would show plain
-    JSON instead of the HTML; whoever asks for plain JSON gets it.
+    its fields unless it has better ones. The summary has its own media type, because JupyterLab would show plain
+    JSON instead of the HTML; a program that asks for plain JSON gets it.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Who may do what: three roles, every verb of the product, and with whom a connection is shared."""
+"""Who may do what: three roles, every verb of the product, and who shares a connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ci_magics.workspace.models import Connection
     from ci_magics.workspace.store import Workspace
 
-#: As the original says it to somebody with whom nothing is shared.
+#: As the original says it to a user who shares no connection.
 NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
 
 
@@ -98,7 +98,7 @@ def who_am_i() -> str:
 
 
 def role_of(workspace: Workspace, user: str | None = None) -> Role:
-    """Return what somebody is; whoever has not been told is a viewer.
+    """Return a user's role; a user without one is a viewer.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def is_shared_with(connection: Connection, user: str, role: Role) -> bool:
 
 
 def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> bool:
-    """Tell whether whoever works here may do something; see `require`."""
+    """Tell whether the current user may do something; see `require`."""
     return _refusal(workspace, verb, connection) is None
 
 
 def require(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> None:
-    """Refuse what whoever works here may not do.
+    """Refuse what the current user may not do.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
     Raises
     ------
     AccessError
-        Whoever works here is no administrator, or the last one would be gone.
+        The current user is no administrator, or the last one would be gone.
     ArgumentError
         There is no such role, or the user has no name.
     """
@@ -197,12 +197,12 @@ def _require_another_administrator(workspace: Workspace, user: str, role: Role) 
 
 
 def nothing_shared() -> AccessError:
-    """Return the error for somebody with whom no connection is shared."""
+    """Return the error for a user who shares no connection."""
     return AccessError(NOTHING_SHARED, code="nothing_shared")
 
 
 def not_shared(name: str) -> AccessError:
-    """Return the error for somebody with whom a connection is not shared."""
+    """Return the error for a user who does not share a connection."""
     return AccessError(
         f"The connection '{name}' is not shared with you.", "Ask an administrator to share it.", code="not_shared"
     )

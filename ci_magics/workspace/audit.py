@@ -67,7 +67,7 @@ class AuditLog:
     user
         Who works here.
     require_reader
-        Raises where whoever works here may not read it.
+        Raises where the current user may not read it.
     """
 
     def __init__(self, engine: Engine, user: str, require_reader: Callable[[], None]) -> None:
@@ -104,7 +104,7 @@ class AuditLog:
         Raises
         ------
         AccessError
-            Whoever works here may not read it.
+            The current user may not read it.
         """
         self._require_reader()
         columns = [audit_entries.c[name] for name in AuditEntry.__dataclass_fields__]

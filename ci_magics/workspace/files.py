@@ -80,7 +80,7 @@ class Files(ABC):
         self.write_parts(name, table.schema, [table])
 
     def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch]) -> None:
-        """Replace a table by one that comes part by part, each a row group of its own; see `write`."""
+        """Replace a table by one that comes part by part, each its own row group; see `write`."""
         # Hashes do not compress and hardly ever repeat; words do.
         words = [each.name for each in schema if pa.types.is_dictionary(each.type)]
         with (

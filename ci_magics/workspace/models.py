@@ -16,7 +16,7 @@ CUSTOMER_MATCH_TERMS = "customer_match_terms"
 
 @dataclass(frozen=True)
 class Consent(Shown):
-    """Somebody's permission: what for, by whom, when, and to which version of the text."""
+    """Somebody's permission: what for, who gave it, when, and to which version of the text."""
 
     id: str
     connection_id: str
@@ -40,14 +40,14 @@ class Consent(Shown):
 
 @dataclass(frozen=True)
 class Connection(Shown):
-    """Where to push to, as whom, and with which consents. Ids are strings everywhere.
+    """Where to push to, as which user, and with which consents. Ids are strings everywhere.
 
     Parameters
     ----------
     shared_with
         Roles and users that may use it; administrators always may.
     details_hidden
-        Whether it is seen by somebody with whom it is only shared.
+        Whether the reader only shares it.
     """
 
     id: str
@@ -120,7 +120,7 @@ class Connection(Shown):
         return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
 
     def without_details(self) -> Connection:
-        """Return the same connection as those see it with whom it is shared: by its name and type."""
+        """Return the same connection as users see it who only share it: its name and type."""
         return replace(self, details_hidden=True)
 
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
@@ -251,7 +251,7 @@ class SegmentVersion(Shown):
     record
         The segment record as a document; see `of` and `as_record`.
     made_at, ended_at, ended_by
-        When it was made, and when and by whom it was replaced, deleted or undone.
+        When it was made, and who replaced, deleted or undid it, and when.
     reason
         ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
     """
@@ -319,7 +319,7 @@ class AudienceRecord(Shown):
     Parameters
     ----------
     directory
-        The directory of whoever made it; another one in the emulator means another emulator.
+        The directory of the user who made it; another one in the emulator means another emulator.
     owned
         Whether all that it holds came from here, so that it can be mirrored.
     chosen

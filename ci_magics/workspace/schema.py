@@ -26,7 +26,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 #: Alembic's own table: which revision the database is at.
 _at = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
-#: Before Alembic there were versions 1 to 4, in a table of their own; 5 tells their programs to keep off.
+#: Before Alembic there were versions 1 to 4, in another table; 5 tells their programs to keep off.
 _ALEMBIC = 5
 
 

@@ -144,7 +144,7 @@ class Shelf(Shown, Generic[T]):
         return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
 
     def put(self, value: T) -> None:
-        """Keep a value, replacing the one with its id; whoever changes what others may change uses `change`."""
+        """Keep a value, replacing the one with its id; use `change` for what others may change too."""
         change(self._engine, lambda database: self.put_in(database, value))
 
     def change(self, changed: Callable[[T], T], **values: Any) -> list[T]:

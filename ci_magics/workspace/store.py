@@ -88,7 +88,7 @@ class Workspace(Shown):
     Attributes
     ----------
     connections
-        Those that whoever works here may see, as that person may see them.
+        Those that the current user may see, as that person may see them.
     all_connections
         All of them, to look one up for something that was made with it; never to be shown.
     emulator_folder
@@ -197,7 +197,7 @@ class Workspace(Shown):
         return enforced
 
     def _sees(self, connection: Connection) -> Connection | None:
-        """Return a connection as whoever works here may see it; None where it is not shared with that person."""
+        """Return a connection as the current user may see it; None where it is not shared with that person."""
         role = role_of(self)
         if role is Role.ADMINISTRATOR:
             return connection
@@ -384,7 +384,7 @@ def _keep_private(database: str) -> None:
 
 
 def _begin(database: SqlConnection, *, user: str) -> None:
-    """Let whoever makes a workspace administer it, and let the rights fit its tables."""
+    """Make the user who creates a workspace its administrator, and let the rights fit its tables."""
     if database.execute(select(tables.user_roles.c.id)).first() is None:
         first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": present()}
         database.execute(insert(tables.user_roles).values(first))

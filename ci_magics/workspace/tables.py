@@ -1,4 +1,4 @@
-"""The tables of the workspace's database; how to change one is said in `schema`."""
+"""The tables of the workspace's database; `schema` tells how to change one."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _BUSY = (5, 6)
 
 
 def change(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Do some work in a transaction of its own, and return what it returns.
+    """Do some work in its own transaction, and return what it returns.
 
     Parameters
     ----------

@@ -24,8 +24,8 @@ def shown(notebook: Notebook, cell: str) -> str:
 
 
 def test_an_error_says_what_happened_and_what_to_do() -> None:
-    error = SegmentError("It broke.", "Mend it.", code=7, tracking_id="t-1")
-    assert str(error) == "It broke. Mend it. (code 7, TrackingId t-1)"
+    error = SegmentError("It broke.", "Fix it.", code=7, tracking_id="t-1")
+    assert str(error) == "It broke. Fix it. (code 7, TrackingId t-1)"
     assert str(SegmentError("It broke.")) == "It broke."
     assert error._render_traceback_() == [f"SegmentError: {error}"]
 

@@ -349,7 +349,7 @@ def test_rejected_rows_are_shown_by_key(form: ExportForm, emulator: RunningEmula
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (CiError("It broke <b>.", "Mend it."), "It broke &lt;b&gt;. Mend it."),
+        (CiError("It broke <b>.", "Fix it."), "It broke &lt;b&gt;. Fix it."),
         (ValueError("jan@contoso.com"), "failed unexpectedly (ValueError)"),
     ],
 )

@@ -194,7 +194,7 @@ def test_a_key_that_repeats_is_counted_and_a_choice_is_offered() -> None:
     assert made.key == "row number"
     (notice,) = said
     assert notice.startswith("No column identifies the profiles of 'S': CustomerId has 2 empty and 1 repeated values.")
-    assert notice.endswith("Mend the column, or choose one with --key.")
+    assert notice.endswith("Correct it, or choose one: --key COLUMN.")
     with pytest.raises(SegmentError, match="has no key"):
         ci.segment("T", rule="not 'S'")
     said.clear()

@@ -38,7 +38,7 @@ class AccountAudience:
     membership_days
         How long a member stays; -1 for ever.
     search_size, audience_network_size
-        People whom Microsoft matched; None until it has counted them.
+        People that Microsoft matched; None until it has counted them.
     segment
         The segment that it was last filled from; empty where it was not filled from here.
     members
@@ -135,7 +135,7 @@ def audiences(
     Raises
     ------
     AccessError
-        The connection is not shared with whoever works here.
+        The connection is not shared with the current user.
     SignInError
         Nobody is signed in, and nobody can be asked.
 

@@ -80,7 +80,7 @@ def rename_audience(
     Raises
     ------
     AccessError
-        Whoever works here may not do it.
+        The current user may not do it.
     ArgumentError
         The confirmation is not the list's name, or the new name cannot be one.
     NotFoundError
@@ -106,7 +106,7 @@ def empty_audience(
     workspace: Workspace | None = None,
     show: Show = print,
 ) -> None:
-    """Take everybody out of a list, whoever put them in; the list itself stays.
+    """Take everybody out of a list, no matter who added them; the list itself stays.
 
     No profile is sent for it, so no consent is needed. Runs that were not finished are given up. See
     `rename_audience` for parameters and what it raises.

@@ -70,7 +70,7 @@ def name_of_half(name: str, rule: str) -> str:
 
 
 def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Callable[[str], None]) -> Segment:
-    """Keep a half as a segment of its own.
+    """Keep a half as its own segment.
 
     Raises
     ------

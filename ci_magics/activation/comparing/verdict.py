@@ -1,4 +1,4 @@
-"""What two audiences of one segment, each filled under a rule of its own, say about the rules."""
+"""What two audiences of one segment, each filled under its own rule, say about the rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Side:
     run
         What came of sending it; None where nothing was sent this time.
     size
-        People whom Microsoft matched; None until it has counted them.
+        People that Microsoft matched; None until it has counted them.
     filled_at
         When something was last sent to it.
     """
@@ -74,7 +74,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison(Shown):
-    """Two audiences of one segment, each filled under a rule of its own, and what their sizes say.
+    """Two audiences of one segment, each filled under its own rule, and what their sizes say.
 
     Parameters
     ----------

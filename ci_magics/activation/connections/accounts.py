@@ -32,7 +32,7 @@ class AccountLine:
     created_at, shared_with
         When it was made, and who may use it besides administrators; nothing where it is only shared with the person.
     signed_in_at
-        When whoever works here signed in to it; None where that was not needed or not done yet.
+        When the current user signed in to it; None where that was not needed or not done yet.
     missing_consents
         The options that give what is missing before anything can be sent; None where no consent is needed, or where the
         connection is only shared with the person.
@@ -50,14 +50,14 @@ class AccountLine:
 
 @dataclass(frozen=True)
 class AccountList(Shown):
-    """The accounts that whoever works here may use, as a table.
+    """The accounts that the current user may use, as a table.
 
     Parameters
     ----------
     accounts
         The accounts.
     if_none
-        What is said when there is none.
+        The text where there is none.
     """
 
     accounts: tuple[AccountLine, ...]

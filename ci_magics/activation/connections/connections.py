@@ -77,7 +77,7 @@ def connect(
     Raises
     ------
     AccessError
-        Whoever works here may not make connections, or this one is not shared with that person.
+        The current user may not make connections, or this one is not shared with that person.
     ConnectionSetupError
         The ids are missing, contradict each other or are not those of an account of the signed-in user.
     SignInError
@@ -200,7 +200,7 @@ def _new(
 def _require_same(
     existing: Connection, environment: str | None, ids: Ids, client_id: str | None, tenant: str | None
 ) -> Connection:
-    """Return the existing connection; opening by name changes nothing, so what is said must agree with it."""
+    """Return the existing connection; opening by name changes nothing, so what you give must agree with it."""
     said = {
         "environment": (environment, existing.environment, "--environment"),
         "customer id": (ids.customer, existing.customer_id, "--customer-id"),

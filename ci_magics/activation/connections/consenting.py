@@ -133,7 +133,7 @@ def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Sh
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]

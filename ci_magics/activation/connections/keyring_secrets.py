@@ -85,7 +85,7 @@ def _answered(work: Callable[[], str | None]) -> str | None:
     Raises
     ------
     _NotAnsweredError
-        It did not, or it failed; no word of its own is repeated, as it may quote the secret.
+        It did not, or it failed; its own words are not repeated, as it may quote the secret.
     """
     global _asked_again_at
     clock = SystemClock()

@@ -22,14 +22,14 @@ def share_connection(name: str, share: Sequence[str], *, workspace: Workspace | 
     name
         The connection.
     share
-        Roles, or names of users to whom a role was given; ``administrator`` alone shares it with nobody else.
+        Roles, or names of users who have a role; ``administrator`` alone shares it with nobody else.
     workspace
         Where it is; the default one unless given.
 
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     ConnectionSetupError
         There is no such role or user.
     """

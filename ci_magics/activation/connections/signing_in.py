@@ -61,9 +61,9 @@ class SignInFor:
 
 
 def acquire(
-    workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask: bool = True, anew: bool = False
+    workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask: bool = True, again: bool = False
 ) -> signin.MsalTokens:
-    """Return the access tokens of whoever works here, for the scope of some endpoints.
+    """Return the access tokens of the current user, for the scope of some endpoints.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def acquire(
         Called with each sentence that the person must see.
     ask
         Whether a person who is there may be asked.
-    anew
+    again
         Whether somebody is to be asked even though a sign-in is known.
 
     Raises
@@ -90,7 +90,7 @@ def acquire(
         app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
         return signin.sign_in_to_emulator(app, endpoints)
     app = application(workspace, wanted, endpoints, show)
-    tokens = None if anew else _known(workspace, wanted, app, endpoints, ask=ask)
+    tokens = None if again else _known(workspace, wanted, app, endpoints, ask=ask)
     if tokens is None:
         tokens = _asked(app, wanted, endpoints, show, ask=ask)
         note_sign_in(workspace, wanted.id, tokens.home_account_id)
@@ -98,7 +98,7 @@ def acquire(
 
 
 def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, show: Show) -> Any:
-    """Return the MSAL application that signs in, with the tokens that are kept of whoever works here.
+    """Return the MSAL application that signs in, with the tokens that are kept of the current user.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _tokens_folder(workspace: Workspace) -> Path:
 
 
 def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) -> None:
-    """Note which account whoever works here takes for a connection or source."""
+    """Note which account the current user takes for a connection or source."""
     forget_sign_in(workspace, subject_id)
     record = SignInRecord(
         id=f"{subject_id}:{workspace.user}",
@@ -145,12 +145,12 @@ def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) ->
 
 
 def noted_sign_in(workspace: Workspace, subject_id: str) -> SignInRecord | None:
-    """Return which account whoever works here took for a connection or source."""
+    """Return which account the current user took for a connection or source."""
     return next(iter(workspace.sign_ins.where(user=workspace.user, subject_id=subject_id)), None)
 
 
 def forget_sign_in(workspace: Workspace, subject_id: str) -> None:
-    """Forget which account whoever works here took for a connection or source."""
+    """Forget which account the current user took for a connection or source."""
     for each in workspace.sign_ins.where(user=workspace.user, subject_id=subject_id):
         workspace.sign_ins.remove(each.id)
 

@@ -88,7 +88,7 @@ def edit_connection(
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     ConnectionSetupError
         A run through it was not finished, the name is taken, or the ids are not those of an account.
     """
@@ -134,7 +134,7 @@ def edit_connection(
 def sign_in_again(
     name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = print
 ) -> Connection:
-    """Sign in to a connection as whoever works here, even though a sign-in is known.
+    """Sign in to a connection as the current user, even though a sign-in is known.
 
     Parameters
     ----------
@@ -152,27 +152,27 @@ def sign_in_again(
     SignInError
         Nobody can be asked here, or Microsoft refused.
     ConnectionSetupError
-        Whoever signed in may not manage the account.
+        The person who signed in may not manage the account.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     require_known("flow", flow, FLOWS)
     wanted = sign_in_for(replace(connection, flow=flow or connection.flow))
-    acquire(workspace, wanted, connection_endpoints(workspace, connection), show, anew=True)
+    acquire(workspace, wanted, connection_endpoints(workspace, connection), show, again=True)
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=True)
     return verified(workspace, connection, show)
 
 
 def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = print) -> None:
-    """Forget the tokens of whoever works here for a connection, and the developer token, on this machine.
+    """Forget the tokens of the current user for a connection, and the developer token, on this machine.
 
     The account is signed out of every connection that takes it.
 
     Raises
     ------
     AccessError
-        The connection is not shared with whoever works here.
+        The connection is not shared with the current user.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -189,7 +189,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
 
 
 def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = print) -> list[SignedInAccount]:
-    """Return the accounts with which whoever works here has signed in on this machine, in a lasting order."""
+    """Return the accounts with which the current user has signed in on this machine, in a lasting order."""
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)

@@ -42,7 +42,7 @@ def remove_connection(
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     ConnectionSetupError
         Exports use it and nobody has said what becomes of them, or a run through it was not finished.
     """

@@ -68,7 +68,7 @@ def export(
         Instead of the connection's ids.
     mode
         ``mirror``: the audience becomes the segment, for audiences that were filled from here. ``add`` and
-        ``remove``: only that. ``replace``: the whole list anew, which makes an existing audience ours.
+        ``remove``: only that. ``replace``: the whole list, which makes an existing audience ours.
     audience
         Name or number of an existing Customer Match list, for one segment.
     scope

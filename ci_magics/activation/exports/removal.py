@@ -17,7 +17,7 @@ def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace |
     """Remove saved exports. Their audiences keep their members; the history of their runs stays.
 
     What was sent to audiences that no other export fills is forgotten: those hashes are personal data. To mirror such
-    an audience later, it is filled anew once with ``--mode replace``.
+    an audience later, it is filled once with ``--mode replace``.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def run_one(
     Parameters
     ----------
     due_at
-        The moment of its schedule for which it runs; for one moment it never runs twice, whoever asks.
+        The moment of its schedule for which it runs; it never runs twice for one moment, no matter who starts it.
     skip
         Why it cannot run, if that is known already.
     as_of

@@ -38,7 +38,7 @@ def save_export(
     Raises
     ------
     AccessError
-        Whoever works here may not save exports to this connection.
+        The current user may not save exports to this connection.
     ArgumentError
         No export can have this name.
     """
@@ -97,7 +97,7 @@ def change_export(
 
 
 def _signed(workspace: Workspace, export: Export) -> Export:
-    """Return an export as saved just now by whoever works here."""
+    """Return an export as saved just now by the current user."""
     return replace(export, saved_by=workspace.user, saved_at=present())
 
 

@@ -30,7 +30,7 @@ def schedule_export(
     clock: Clock | None = None,
     show: Callable[[str], None] = print,
 ) -> list[Export]:
-    """Give exports a schedule of their own, let them follow the system refresh, or turn their schedules on and off.
+    """Give exports their own schedule, let them follow the system refresh, or turn their schedules on and off.
 
     What was due before now does not count any more: nothing is caught up because a schedule changed.
 
@@ -39,7 +39,7 @@ def schedule_export(
     names
         The exports.
     at
-        Times of the day for a schedule of their own, one to four, such as ``06:30``.
+        Times of the day for their own schedule, one to four, such as ``06:30``.
     weekly
         Only on these days of the week; every day unless given.
     time_zone
@@ -49,14 +49,14 @@ def schedule_export(
     active
         Whether their schedules are on; a new schedule is, unless told.
     keep
-        For several exports of which some have a schedule of their own: True keeps those, False replaces them.
+        For several exports of which some have their own schedule: True keeps those, False replaces them.
     show
         Called with each sentence about what keeps a schedule from doing its job.
 
     Raises
     ------
     ArgumentError
-        Nothing is asked, or two things that exclude each other; or several exports have schedules of their own and
+        Nothing is asked, or two things that exclude each other; or several exports have their own schedules and
         ``keep`` was not given.
     """
     workspace = workspace or open_workspace()
@@ -69,8 +69,8 @@ def schedule_export(
     own = [each for each in exports if each.schedule is not None]
     if changes_timing and len(exports) > 1 and own and keep is None:
         raise ArgumentError(
-            f"These exports have a schedule of their own already: {quoted_list(each.name for each in own)}.",
-            "Say --keep to leave those as they are, or --replace to give all the new one.",
+            f"These exports already have their own schedule: {quoted_list(each.name for each in own)}.",
+            "Use --keep to leave those as they are, or --replace to give all the new one.",
             code="keep_or_replace",
         )
     document = schedule.document() if schedule else None
@@ -135,6 +135,6 @@ def _require_one_choice(
     if schedule is None and not follow_system and active is None:
         raise ArgumentError(
             "When it runs is missing.",
-            "Give times with --at 06:00, or say --system, --on or --off.",
+            "Give times with --at 06:00, or use --system, --on or --off.",
             code="no_schedule",
         )

@@ -82,7 +82,7 @@ def set_system_schedule(
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SET_SYSTEM_SCHEDULE)

@@ -1,6 +1,6 @@
 """Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused.
 
-Readings of Customer Insights that were interrupted go altogether: the next attempt begins anew.
+Readings of Customer Insights that were interrupted go altogether: the next attempt starts over.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
         if found:
             keys.setdefault(version.segment_name, set()).update(found)
     _erase_refused(workspace, keys)
-    # What an interrupted reading of Customer Insights has put aside; it begins anew, and leaves out nobody else.
+    # What an interrupted reading of Customer Insights has put aside; it starts over, and leaves out nobody else.
     workspace.spool.remove_all("reading-")
     return tuple(keys)
 

@@ -83,7 +83,7 @@ def forget(
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     ExportRefusedError
         A run that was not finished still needs the person's hashes; the person is on the suppression list by then.
     NotFoundError

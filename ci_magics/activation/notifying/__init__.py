@@ -1,1 +1,1 @@
-"""Whom it concerns is told when the state of an export changes."""
+"""Tell the people concerned when the state of an export changes."""

@@ -41,7 +41,7 @@ def set_notification_limits(limits: Limits, *, workspace: Workspace | None = Non
     Raises
     ------
     AccessError
-        Whoever works here is no administrator.
+        The current user is no administrator.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SET_NOTIFICATIONS)
@@ -73,7 +73,7 @@ def _tell(workspace: Workspace, news: News, now: datetime, show: Show) -> None:
     try:
         for name, deliver in channels().items():
             _tell_through(workspace, name, deliver, news, now, show)
-    except Exception as error:  # noqa: BLE001 - a notice never fails a run; what went wrong is said
+    except Exception as error:  # noqa: BLE001 - a notice never fails a run; it tells what went wrong
         show(f"Nobody could be told that {_small(news.title)} ({type(error).__name__}).")
 
 

@@ -22,7 +22,7 @@ class AccountView:
     records
         Those that may still be there.
     sizes
-        People whom Microsoft matched, by audience id; only where it has counted and could be asked.
+        People that Microsoft matched, by audience id; only where it has counted and could be asked.
     """
 
     records: tuple[AudienceRecord, ...]

@@ -60,7 +60,7 @@ class Decision:
         if not known.columns:
             return (
                 "The source says who agreed to marketing, but these people could not be found in it.",
-                "Select its key or its consent column too, or say --ignore-consent.",
+                "Select its key or its consent column too, or use --ignore-consent.",
             )
         found = (
             f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "

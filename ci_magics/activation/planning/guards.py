@@ -109,7 +109,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         yield Guard(
             "empty_segment",
             f"The segment '{name}' has no profiles, so nothing was sent.",
-            "Check its condition, or say --allow-empty if everybody is to leave the audience.",
+            "Check its condition, or use --allow-empty if everybody is to leave the audience.",
         )
     elif not numbers.sendable and not order.allow_empty:
         reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
@@ -203,7 +203,7 @@ def _about_size(name: str, target: Target, order: Order, changes: Changes) -> It
             "shrinks",
             f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
-            "Check the segment, or say --allow-shrink.",
+            "Check the segment, or use --allow-shrink.",
         )
     if order.mode != "remove" and changes.wanted < SMALLEST_SERVING:
         yield Guard(

@@ -132,6 +132,6 @@ def _table(part: Part) -> pa.Table:
 def _lost(record: AudienceRecord) -> LedgerLostError:
     return LedgerLostError(
         f"What the audience '{record.name}' holds is not known any more: its ledger is missing, damaged or old.",
-        "Fill the audience anew once with --mode replace.",
+        "Fill the audience once with --mode replace.",
         code="ledger_lost",
     )

@@ -24,7 +24,7 @@ class Order(BaseModel):
     Parameters
     ----------
     mode
-        ``mirror`` (the audience becomes the segment), ``add``, ``remove``, or ``replace`` (the whole list anew).
+        ``mirror`` (the audience becomes the segment), ``add``, ``remove``, or ``replace`` (the whole list).
     normalization
         The rule that is hashed.
     audience

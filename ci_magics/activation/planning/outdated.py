@@ -1,4 +1,4 @@
-"""What is said when a plan no longer fits what it was worked out from."""
+"""The error for a plan that no longer fits what it was made from."""
 
 from __future__ import annotations
 

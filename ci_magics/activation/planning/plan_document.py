@@ -171,7 +171,7 @@ def _changed(
 def _changed_audience(workspace: Workspace, planned: AudiencePlan, work: Work) -> Iterator[str]:
     segment = workspace.segments.get(planned.segment)
     if segment is None or segment.fingerprint != planned.segment_version:
-        yield f"the segment '{planned.segment}' was made anew or deleted"
+        yield f"the segment '{planned.segment}' was made again or deleted"
     elif planned.audience_id != (work.target.id or None):
         yield f"the audience '{planned.audience}' was made, deleted or exchanged"
     elif planned.ledger_version != _ledger_version(workspace, work):

@@ -1,6 +1,6 @@
 """Finish a push: what its answers say, the ledger that follows, and the result a person sees.
 
-Everything here can be done twice: a crash in the middle is mended by doing it again.
+Everything here can be done twice: a crash in the middle is repaired by doing it again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
 def finish_push(
     workspace: Workspace, journal: Journal, record: AudienceRecord | None, error: CiError | None, now: datetime
 ) -> AudienceResult:
-    """Write ledger, record and refused keys of a push, and return its result; whoever asks notes that it is finished.
+    """Write ledger, record and refused keys of a push, and return its result; the caller notes that it is finished.
 
     Parameters
     ----------

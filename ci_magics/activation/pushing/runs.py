@@ -45,7 +45,7 @@ def resume_run(
     run
         Its id, or the beginning of it.
     clock
-        Where waits are spent; whoever stops it, stops the run.
+        Where waits are spent; stopping it stops the run.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def lock_names_of_push(push: PushRecord) -> list[str]:
 
 
 def concurrent(audience: str, holder: Holder) -> Guard:
-    """Return what is said when another run is sending to an audience."""
+    """Return the guard for an audience that another run is sending to."""
     since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
     return Guard(
         CONCURRENT,

@@ -41,7 +41,7 @@ class AudienceStatus:
         Hashes that Microsoft accepted, and with those that were sent without a usable answer; None where that is not
         known.
     search_size, audience_network_size
-        People whom Microsoft matched; None until it has counted them.
+        People that Microsoft matched; None until it has counted them.
     note
         What is wrong, if anything.
     """

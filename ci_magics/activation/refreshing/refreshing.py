@@ -75,7 +75,7 @@ def refresh(
     Raises
     ------
     AccessError
-        Whoever works here may not refresh the workspace.
+        The current user may not refresh the workspace.
     ExportRefusedError
         Another refresh is on its way.
     """

@@ -47,7 +47,7 @@ def run_scheduler(
     Raises
     ------
     AccessError
-        Whoever works here may not refresh the workspace.
+        The current user may not refresh the workspace.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.REFRESH_ALL)
@@ -66,7 +66,7 @@ def run_scheduler(
 
 
 def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None = None) -> None:
-    """Do what is due, and say what was done; what goes wrong is said too, and the scheduler goes on."""
+    """Do what is due, and tell what was done and what went wrong; the scheduler goes on."""
     try:
         report = refresh(due_only=True, show=show, workspace=workspace, clock=clock)
     except CiError as error:

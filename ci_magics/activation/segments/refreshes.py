@@ -41,7 +41,7 @@ class SegmentRefresh:
 def refresh_segments(
     workspace: Workspace, records: Sequence[SegmentRecord], seen: Callable[[], None]
 ) -> list[SegmentRefresh]:
-    """Evaluate dynamic segments; static ones and those set aside stay as they are, and it is said why.
+    """Evaluate dynamic segments; static ones and those set aside stay as they are, and the result tells why.
 
     Parameters
     ----------

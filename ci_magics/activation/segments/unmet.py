@@ -1,4 +1,4 @@
-"""What is said when segments that a rule joins share nobody: what the keys of both look like."""
+"""The notice for segments that a rule joins and that share nobody: what the keys of both look like."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class VersionLine:
     state
         ``current``, ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
     ended_at, ended_by, kept_until
-        When and by whom that was done, and until when it can be brought back; None for the current one.
+        When that was done, who did it, and until when you can bring it back; None for the current one.
     """
 
     id: str

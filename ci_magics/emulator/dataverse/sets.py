@@ -1,6 +1,6 @@
 """The tables that Customer Insights fills in Dataverse, and what stands in their rows.
 
-Columns are ``msdynci_`` and the attribute in lower case; every row has a key of its own, a GUID. There is one
+Columns are ``msdynci_`` and the attribute in lower case; every row has its own key, a GUID. There is one
 membership a customer, provider and type, with the names of all segments in one text.
 """
 

@@ -123,8 +123,8 @@ def _start(world: World, call: Call, options: Options) -> tuple[int, int]:
 def _next_link(world: World, call: Call, offset: int, number: int) -> str:
     """Return the address of the next page.
 
-    The token is encoded twice, as Dataverse's is, and taken only as it was written: whoever takes the address apart and
-    puts it together again does not get the same one.
+    The token is encoded twice, as Dataverse's is, and taken only as it was written: a client that takes the address
+    apart and puts it together again does not get the same one.
     """
     token = quote(token_for(world.subscription_key, _scope(call), offset), safe="")
     return address(call, "$skiptoken", f'<cookie pagenumber="{number}" pagingcookie="{token}" istracking="False" />')

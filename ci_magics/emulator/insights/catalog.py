@@ -81,7 +81,7 @@ def get_roles(world: World, call: Call) -> Reply:
 
 
 def get_my_role(world: World, call: Call) -> Reply:
-    """Tell the role of whoever is signed in."""
+    """Tell the role of the signed-in user."""
     begin(world, call)
     return Reply(shown(world, _assignment(world)))
 

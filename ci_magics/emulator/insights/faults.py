@@ -109,7 +109,7 @@ def cut(reply: Reply, *, hang_up: bool) -> Reply:
     if isinstance(whole, bytes):
         half = whole[: len(whole) // 2]
     else:
-        some = b"".join(islice(whole, 2))  # the header is a piece of its own
+        some = b"".join(islice(whole, 2))  # the header is its own piece
         half = some[: len(some) // 2]
     reply.body = half
     reply.breaks_off = hang_up

@@ -46,7 +46,7 @@ def members(world: World, name: str) -> Rows:
 
 
 def matching(world: World, condition: Condition | None, order: tuple[str, bool] | None = None) -> Rows:
-    """Return the customers for whom a condition holds, in the order of the rows or of an attribute.
+    """Return the customers that fulfill a condition, in the order of the rows or of an attribute.
 
     Parameters
     ----------

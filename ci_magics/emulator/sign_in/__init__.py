@@ -1,1 +1,1 @@
-"""Microsoft Entra: whoever signs in, and which service a token is for."""
+"""Microsoft Entra: who signs in, and which service a token is for."""

@@ -2,7 +2,7 @@
 
 import { integer } from "./words.js";
 
-/** Return what is new, or an empty text: nothing is said about what was there when the panel was opened. */
+/** Return what is new, or an empty text: what was there when the panel opened is not news. */
 export function changesBetween(before, after) {
   if (before === null) {
     return "";

@@ -30,7 +30,7 @@ _MODES = {
     "mirror": "mirror: the audience becomes the segment",
     "add": "add: only add these people",
     "remove": "remove: only take these people out",
-    "replace": "replace: the whole list anew",
+    "replace": "replace: the whole list",
 }
 _SCOPES = [("this account only", "account"), ("all accounts of the customer", "customer")]
 _RULES = {

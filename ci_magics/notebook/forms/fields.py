@@ -50,7 +50,7 @@ def progress_bar() -> widgets.FloatProgress:
 
 
 def page(name: str) -> widgets.HTML:
-    """Return a place for HTML; whoever fills it escapes what came from elsewhere."""
+    """Return a place for HTML; the caller escapes what comes from elsewhere."""
     return _named(widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto", margin="2px 0")), name)
 
 

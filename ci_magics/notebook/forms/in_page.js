@@ -1,4 +1,4 @@
-/* What a form needs of the page and stock widgets do not give: a status line that stays, and keys of its own. */
+/* What a form needs of the page and stock widgets do not give: a status line that stays, and its own keys. */
 
 /** One element that stays while its text changes: a screen reader announces changes, not new elements. */
 function statusLine(model) {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ci_magics.notebook.forms.pattern import Form, handled
 
-#: Seconds after the last change: whoever types is not disturbed at each letter.
+#: Seconds after the last change, so that typing is not interrupted at each letter.
 MOMENT = 0.4
 Stopped = Callable[[], bool]
 

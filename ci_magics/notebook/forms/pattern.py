@@ -154,7 +154,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
         bundle = self._repr_mimebundle_()
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
-        data["text/html"] = self.summary  # the receipts stand below, in an output of their own
+        data["text/html"] = self.summary  # the receipts stand below, in their own output
         display(data, metadata=next(iter(metadata), None), raw=True)  # type: ignore[no-untyped-call]  # IPython's
         self.receipts.show()
 

@@ -18,7 +18,7 @@ class SecretEntry(anywidget.AnyWidget):
     Parameters
     ----------
     label, hint
-        What is typed, and what is said while nothing is.
+        What is typed, and the hint while nothing is.
     name
         For its class.
     """

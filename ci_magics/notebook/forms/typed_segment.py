@@ -49,7 +49,7 @@ class TypedSegment:
         self._show = show
 
     def save(self, rule: Callable[[], Rule | None]) -> Segment:
-        """Make the segment of those whom the rule chooses; what is missing is said from top to bottom.
+        """Make the segment of the profiles that the rule chooses; errors name what is missing from top to bottom.
 
         Parameters
         ----------

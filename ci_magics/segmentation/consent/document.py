@@ -78,7 +78,7 @@ class SegmentConsent(BaseModel):
     consented, refused, unknown
         How many agreed; how many refused; of how many nothing is known, or is not yet decided.
     blank
-        Of how many nothing is said; they are among the unknown.
+        How many have an empty cell; they are among the unknown.
     asked
         How many have each value that nobody explained; they are among the unknown.
     in_old_form

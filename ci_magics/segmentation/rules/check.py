@@ -44,7 +44,7 @@ def check_conditions(node: Node, columns: Sequence[str], types: Types) -> None:
     node
         The rule.
     columns
-        All columns of the frame, for what is said of one that is missing.
+        All columns of the frame, for the error about one that is missing.
     types
         The types of the columns that the rule uses.
 

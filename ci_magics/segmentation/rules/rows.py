@@ -80,7 +80,7 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstanc
         table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
         return Rows.of(table.select(list(columns)).filter(fulfilled(table, rule, given)))
     empty = pa.schema([rows.schema.field(name) for name in needed]).empty_table()
-    fulfilled(empty, rule, given)  # whatever is wrong with the rule is said before reading
+    fulfilled(empty, rule, given)  # a mistake in the rule shows before anything is read
 
     def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for batch in rows.read(needed):

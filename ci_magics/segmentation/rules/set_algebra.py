@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Joinable:
-    """What can be joined with a segment or a rule; the key decides who is whom."""
+    """What can be joined with a segment or a rule; the key tells who is the same."""
 
     def as_node(self) -> Node:
         """Return what it is in a rule."""

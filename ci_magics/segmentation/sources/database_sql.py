@@ -74,7 +74,7 @@ def existing_names(run: Callable[[str], list[Any]], kind: str, parts: Sequence[T
     except Exception as error:
         if not is_drivers(error):
             raise
-        return []  # the hint is left out; what was wrong with the query is said in any case
+        return []  # the hint is left out; the error about the query comes in any case
     used = {part.text.lower() for part in parts if part.kind in ("word", "name")}
     wanted = [row for row in rows if str(row[0]).lower() not in _SYSTEM]
     return list(dict.fromkeys(str(row[1]) for row in wanted if kind != "column" or str(row[2]).lower() in used))

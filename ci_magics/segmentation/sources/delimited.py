@@ -344,7 +344,7 @@ def _header(head: str, delimiter: str, path: str) -> tuple[list[str], int, int]:
         raise refuse(
             path,
             "has a quote in its first row that is not closed, or text behind one that is",
-            "Mend the row of column names.",
+            "Correct the row of column names.",
         ) from None
     raise refuse(path, "is empty: it has no row of column names", "Export it again, with a header.", code="empty_file")
 

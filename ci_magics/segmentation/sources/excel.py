@@ -184,7 +184,7 @@ def _with_names(
             raise refuse(
                 path,
                 f"has merged cells in row {header + 1} of the sheet '{title}', where the column names belong",
-                "Unmerge them in Excel, and name each column in a cell of its own; delete the rows above the names.",
+                "Unmerge them in Excel, and name each column in its own cell; delete the rows above the names.",
                 "no_header",
             )
     unnamed = [place for place in kept if not names[place]]

@@ -55,7 +55,7 @@ class JsonLines:
 
 
 def open_json_lines(path: str, encoding: str | None = None) -> JsonLines:
-    """Read through a file for the names of its columns: the last object may have one of its own.
+    """Read through a file for the names of its columns: the last object may have one that no other has.
 
     Raises
     ------

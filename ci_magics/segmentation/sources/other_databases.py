@@ -111,4 +111,4 @@ def _existing(engine: Engine, kind: str, parts: Sequence[Token]) -> list[str]:
     except Exception as error:
         if not (is_drivers(error) or isinstance(error, NotImplementedError)):
             raise
-        return []  # the hint is left out; what was wrong with the query is said in any case
+        return []  # the hint is left out; the error about the query comes in any case

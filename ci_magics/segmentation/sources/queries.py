@@ -217,7 +217,7 @@ class _Tables:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that a query can name, for what is said of one that it cannot."""
+        """The columns that a query can name, for the error about one that it cannot."""
         frames = [name for each in (*self.frames.values(), *self.earlier.values()) for name in column_names(each)]
         return [*frames, *(name for each in self.texts.values() for name in each.names)]
 

@@ -53,7 +53,7 @@ def csv_batches(
     asked = list(wanted or schema.names)
     reader = pa_csv.open_csv(
         stream,
-        # With threads of its own, Arrow would read far ahead; several files are read at a time as it is.
+        # With its own threads, Arrow would read far ahead; several files are read at a time as it is.
         read_options=pa_csv.ReadOptions(
             use_threads=False, block_size=_BLOCK, column_names=list(names) if names else None
         ),

@@ -17,9 +17,9 @@ _VALUE = r"(?=\s*(?:'|[-+]?\d))"
 #: Said of a word that may be a text, or the name of a column that is nearly right.
 UNQUOTED = "A text stands in single quotes in SQL"
 
-Mend = str | Callable[[re.Match[str]], str]
-#: What people write, what SQL writes instead, and how that is said.
-_RULES: tuple[tuple[str, Mend, str], ...] = (
+Fix = str | Callable[[re.Match[str]], str]
+#: What people write, what SQL writes instead, and the sentence about it.
+_RULES: tuple[tuple[str, Fix, str], ...] = (
     (r"^\s*where\s+", "", "The word WHERE is not part of the condition"),
     (r"^\s*if\s+", "", "The word IF is not part of the condition"),
     (r"\s*;\s*$", "", "A condition has no semicolon"),
@@ -75,36 +75,36 @@ def find_slip(condition: str, columns: Sequence[str]) -> Slip | None:
         The columns that there are.
     """
     said: list[str] = []
-    mended = _straight(condition, said)
+    fixed = _straight(condition, said)
     for pattern, instead, words in _RULES:
-        changed = _outside_quotes(mended, pattern, instead)
-        if changed != mended:
+        changed = _outside_quotes(fixed, pattern, instead)
+        if changed != fixed:
             said.append(words)
-            mended = changed
-    if _quotes(mended) % 2:
+            fixed = changed
+    if _quotes(fixed) % 2:
         said.append("A text ends with a quote, and one is missing")
-        mended = f"{mended.rstrip()}'"
+        fixed = f"{fixed.rstrip()}'"
     if not said:
-        mended = _quoted_word(mended, columns, said)
-    return Slip("; ".join(said), mended) if said else None
+        fixed = _quoted_word(fixed, columns, said)
+    return Slip("; ".join(said), fixed) if said else None
 
 
 def _straight(condition: str, said: list[str]) -> str:
     """Return a condition without the quotes, dashes and signs of word processors."""
-    mended = condition
-    if (straight := mended.translate(_TYPOGRAPHIC)) != mended and "'" not in mended:
+    fixed = condition
+    if (straight := fixed.translate(_TYPOGRAPHIC)) != fixed and "'" not in fixed:
         said.append("Typographic quotes are no quotes in SQL")
-        mended = straight
-    dashed = _outside_quotes(mended, rf"[{_DASHES}](?=\s*\d)", "-")
-    if dashed != mended:
+        fixed = straight
+    dashed = _outside_quotes(fixed, rf"[{_DASHES}](?=\s*\d)", "-")
+    if dashed != fixed:
         said.append("A typographic dash is no minus sign")
-        mended = dashed
+        fixed = dashed
     for sign, operator in _SIGNS.items():
-        changed = _outside_quotes(mended, sign, f" {operator} ")
-        if changed != mended:
+        changed = _outside_quotes(fixed, sign, f" {operator} ")
+        if changed != fixed:
             said.append(f"SQL writes {operator} for {sign}")
-            mended = re.sub(r"(?<=\S) {2,}| {2,}(?=\S)", " ", changed)
-    return mended
+            fixed = re.sub(r"(?<=\S) {2,}| {2,}(?=\S)", " ", changed)
+    return fixed
 
 
 def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str:
@@ -120,25 +120,25 @@ def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str
         "any",
     }
 
-    def mend(found: re.Match[str]) -> str:
+    def fix(found: re.Match[str]) -> str:
         word = found[2]
         if word.casefold() in known or word.isdigit():
             return found.group()
         said.append(UNQUOTED)
         return f"{found[1]}'{word}'"
 
-    return _outside_quotes(condition, r"((?:=|<>|!=)\s*)([^\W\d]\w*)(?!\s*[\w(.'\"])", mend)
+    return _outside_quotes(condition, r"((?:=|<>|!=)\s*)([^\W\d]\w*)(?!\s*[\w(.'\"])", fix)
 
 
-def _outside_quotes(text: str, pattern: str, instead: Mend) -> str:
+def _outside_quotes(text: str, pattern: str, instead: Fix) -> str:
     """Replace a pattern where it does not begin within quotes."""
 
-    def mend(found: re.Match[str]) -> str:
+    def fix(found: re.Match[str]) -> str:
         if _quotes(text[: found.start()]) % 2:
             return found.group()
         return instead(found) if callable(instead) else found.expand(instead)
 
-    return re.sub(pattern, mend, text, flags=re.IGNORECASE)
+    return re.sub(pattern, fix, text, flags=re.IGNORECASE)
 
 
 def _quotes(text: str) -> int:

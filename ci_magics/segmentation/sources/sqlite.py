@@ -205,7 +205,7 @@ def _existing(connection: Any, kind: str, parts: Sequence[Token]) -> list[str]:
                 found += [row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
         return list(dict.fromkeys(found))
     except sqlite3.Error:
-        return []  # the hint is left out; what was wrong with the query is said in any case
+        return []  # the hint is left out; the error about the query comes in any case
 
 
 def _path_of(url: URL) -> str | None:

@@ -154,6 +154,6 @@ def _ids_in(files: Files) -> Iterator[pa.Array]:
 def _changed() -> ServiceError:
     return ServiceError(
         "The files of Customer Insights have changed while they were read.",
-        "Run it again; it begins anew.",
+        "Run it again; it starts over.",
         code="files_changed",
     )

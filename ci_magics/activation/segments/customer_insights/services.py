@@ -107,8 +107,8 @@ def _signed_in(
     ask: bool,
 ) -> MsalTokens:
     # The account of Microsoft Advertising that is signed in already is not taken for this one without asking.
-    anew = noted_sign_in(workspace, source.id) is None
-    return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, anew=anew)
+    again = noted_sign_in(workspace, source.id) is None
+    return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, again=again)
 
 
 def forget_subscription_key(source: InsightsRecord, show: Callable[[str], None]) -> None:

@@ -31,13 +31,13 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
     workspace = workspace or open_workspace()
     record = workspace.insights[name]
     require(workspace, Verb.READ_INSIGHTS)
-    acquire(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show, anew=True)
+    acquire(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show, again=True)
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=True)
     return record
 
 
 def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = print) -> None:
-    """Forget the tokens of whoever works here for an instance, and its subscription key, on this machine.
+    """Forget the tokens of the current user for an instance, and its subscription key, on this machine.
 
     The account is signed out of everything else that takes it.
 

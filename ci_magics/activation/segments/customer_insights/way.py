@@ -98,7 +98,7 @@ def read_members(reading: Reading, way: Way, show: Callable[[str], None]) -> Non
         require_there(reading, way.wanted)
         if not earlier or reading.state.pages != earlier:
             raise
-        show("Where the earlier reading ended is not known there any more; beginning anew.")
+        show("Where the earlier reading ended is not known there any more; starting over.")
         reading.clear()
         way.go(reading)
 
