@@ -95,7 +95,7 @@ class Comparison(Shown):
     basic: Side
     enhanced: Side
     dry_run: bool = False
-    obstacle: Finding | None = None
+    obstacle: Finding | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> Verdict:
