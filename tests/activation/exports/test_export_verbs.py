@@ -233,7 +233,7 @@ def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
     [audience] = workspace.audiences
     assert workspace.ledgers.exists(audience.id)
     [said] = ci.remove_export("A")
-    assert said.startswith("The 5 hashes that were sent to the audience 'All' are forgotten")
+    assert said.startswith("What was sent to the audience 'All' (5 hashes) is forgotten")
     assert not workspace.ledgers.exists(audience.id)
     assert list(workspace.audiences) == []
     assert emulator.members("All") == contoso.hashes(5)

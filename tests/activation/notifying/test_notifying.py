@@ -154,7 +154,7 @@ def test_many_refused_hashes_are_told(saved: Workspace, webhook: Webhook, emulat
     [entry] = list(saved.export_runs)[-1:]
     assert entry.rejected > 0
     assert [each["state"] for each in webhook.notices] == ["rejects"]
-    assert "of 2 hashes were refused" in webhook.notices[0]["text"]
+    assert "of 2 hashes was refused" in webhook.notices[0]["text"]
 
 
 def test_a_drop_in_size_is_told_and_is_no_state_to_recover_from(saved: Workspace, webhook: Webhook) -> None:

@@ -116,7 +116,7 @@ def test_differentiators_are_shown_as_text_table_frame_and_picture() -> None:
     made("Poor", range(50)), made("Rich <b>", range(50, 120))
     found = differ("Poor", "Rich <b>")
     assert "Ordered by the difference of the two shares." in repr(found)
-    assert "In the frame are 50 of 50 and 50 of 70 profiles." in repr(found)
+    assert "The frame has 50 of 50 profiles, and 50 of 70 profiles." in repr(found)
     assert found.to_frame()["ratio"].max() == math.inf
     (picture,) = pictures(found)
     assert "TotalSpend: less than 10 10 (20.0%) and 0 (0.0%)" in picture
@@ -136,7 +136,7 @@ def test_columns_may_be_chosen_and_of_many_the_first_are_taken() -> None:
     made("One", range(5)), made("Two", range(3, 9))
     wide = people(range(10)).with_columns(**{f"c{number}": pl.col("TotalSpend") for number in range(60)})
     assert differ("One", "Two", wide).left_out == 12
-    assert "12 further columns were not compared" in repr(differ("One", "Two", wide))
+    assert "12 other columns were not compared" in repr(differ("One", "Two", wide))
     chosen = differ("One", "Two", wide, columns=["c59"])
     assert ({each.column for each in chosen.lines}, chosen.left_out) == ({"c59"}, 0)
     with pytest.raises(SegmentError, match="Did you mean 'c59'"):

@@ -250,7 +250,7 @@ def test_adding_a_segment_that_shares_nobody_is_nothing_to_say() -> None:
 
 def test_a_key_is_unique_by_value() -> None:
     frame = pd.DataFrame({"Id": pd.Series([1, "1"], dtype=object), "EMail": ["a@a.com", "b@a.com"]})
-    with pytest.raises(ci.CiError, match="0 empty and 1 repeated"):
+    with pytest.raises(ci.CiError, match="0 empty values and 1 repeated value"):
         ci.segment("S", frame, key="Id")
 
 
