@@ -21,6 +21,7 @@ from ci_magics.activation.segments.consents import (
     profile_schema,
     with_few_words,
 )
+from ci_magics.errors import WorkspaceError
 from ci_magics.segmentation.consent.document import StateCounter
 from ci_magics.workspace.access import Verb, may
 from ci_magics.workspace.models import SegmentRecord
@@ -47,8 +48,8 @@ def rewrite_early_snapshots(workspace: Workspace) -> int:
 def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
     """Return a segment whose snapshot holds no values of consent columns.
 
-    An early snapshot is written again; where another process is doing that, or the current user may not, the segment
-    is returned as it is.
+    An early snapshot is written again; where another process is doing that, or the current user may not or cannot, the
+    segment is returned as it is.
     """
     if not consent_of(record).in_old_form or not may(workspace, Verb.MAKE_SEGMENT):
         return record
@@ -57,6 +58,8 @@ def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> Segment
         return record
     try:
         return _rewritten(workspace, record)
+    except WorkspaceError:  # no room, or no right to change this segment: it is read as before
+        return record
     finally:
         workspace.locks.release(mine)
 

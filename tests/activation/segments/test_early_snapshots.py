@@ -18,6 +18,7 @@ from ci_magics.activation.segments import early_snapshots
 from ci_magics.activation.segments.consents import consent_of, counted_consent
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
 from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.workspace.models import SegmentRecord
 
 if TYPE_CHECKING:
@@ -110,6 +111,22 @@ def test_a_crash_at_any_moment_leaves_a_segment_that_is_read_and_finished_later(
     assert counts(workspace) == before
 
 
+def test_a_workspace_that_cannot_be_written_to_is_read_all_the_same(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = early(workspace, ANSWERS)
+    before = counts(workspace)
+
+    def refuse(*_arguments: Any) -> None:
+        raise WorkspaceError("There is no room.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace.snapshots, "write_parts", refuse)
+        assert stored_segment(workspace, "S").record.id == record.id
+        assert counts(workspace) == before
+    assert rewrite_early_snapshots(workspace) == 1
+
+
 def test_earlier_versions_are_written_again_too(workspace: Workspace) -> None:
     record = early(workspace, ANSWERS)
     contoso.segment(3, name="S")
@@ -130,7 +147,7 @@ def test_what_an_unfinished_run_has_put_aside_holds_no_values_either(
     frame = pd.DataFrame({"Id": range(1_500), "EMail": [contoso.email_of(each) for each in range(1_500)]})
     ci.segment("S", frame, show=lambda _sentence: None)
     contoso.fail(emulator, "ApplyCustomerListUserData", *["http_503"] * 50)
-    with pytest.raises(ci.errors.CiError):
+    with pytest.raises(CiError):
         contoso.export("S")
     (push,) = workspace.pushes.where(finished=False)
     name = f"{push.id}-profiles"
