@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
-from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.database_errors import Asked, code_of, connection_error, database_error
+from ci_magics.segmentation.sources.database_errors import Asked, code_of
+from ci_magics.segmentation.sources.database_reading import batch_of, connected, in_words
 from ci_magics.segmentation.sources.database_sql import existing_names, is_drivers, written
 from ci_magics.segmentation.sources.database_values import TEXT, array_of
 from ci_magics.segmentation.sources.one_select import require_parsed, require_select
@@ -83,16 +83,11 @@ def query_mysql(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
         schema = _described(connection.exec_driver_sql(text, bound).cursor)
 
     def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        chosen = [schema.names.index(name) for name in names]
-        wanted = pa.schema([schema.field(each) for each in chosen])
         with _reading(engine, sql) as (connection, query):
             streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
             result = streaming.exec_driver_sql(*written(query.body, query.parts, values, style))
             while rows := result.fetchmany(BATCH):
-                columns = [
-                    _array([row[each] for row in rows], field.type) for each, field in zip(chosen, wanted, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(columns, schema=wanted)
+                yield batch_of(rows, names, schema, _array)
 
     return Rows(schema, read)
 
@@ -102,31 +97,21 @@ def _reading(engine: Engine, sql: str) -> Iterator[tuple[Connection, _Query]]:
     """Open a transaction that is read-only, in which the query is confirmed to be one SELECT."""
     parts = tokens(sql, lexis_of("mysql"))
     require_select(sql, parts, "mysql")
-    try:
-        connection = engine.connect()
-    except Exception as error:
-        if not is_drivers(error):
-            raise
-        raise connection_error(error, engine.url) from None
 
     def rows(query: str) -> list[Any]:
         with engine.connect() as other:
             return list(other.exec_driver_sql(query))
 
-    with connection:
+    def asked() -> Asked:
+        return Asked(engine.url, sql, parts, lambda kind: existing_names(rows, kind, parts))
+
+    with connected(engine.url, engine.connect) as connection, in_words(asked):
         try:
             lexis = lexis_of("mysql", str(connection.exec_driver_sql("SELECT @@sql_mode").scalar()))
             parts = tokens(sql, lexis)
             body = require_select(sql, parts, "mysql")
             connection.exec_driver_sql("START TRANSACTION READ ONLY")
             yield connection, _Query(body, lexis, _nests(connection, body, lexis))
-        except SegmentError:
-            raise
-        except Exception as error:
-            if not is_drivers(error):
-                raise
-            asked = Asked(engine.url, sql, parts, lambda kind: existing_names(rows, kind, parts))
-            raise database_error(error, asked) from None
         finally:
             connection.rollback()
 

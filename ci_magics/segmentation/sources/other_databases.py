@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import Connection, Engine, inspect
 
-from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
+from ci_magics.segmentation.sources.database_errors import Asked
+from ci_magics.segmentation.sources.database_reading import Stream, connected, in_words, rows_by_value
 from ci_magics.segmentation.sources.database_sql import is_drivers, written
-from ci_magics.segmentation.sources.database_values import Seen, array_of
 from ci_magics.segmentation.sources.one_select import require_parsed, require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Token, lexis_of, rewritten, tokens
@@ -46,7 +44,7 @@ def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
         rewritten(body, inner, lambda _: "NULL"), dialect, otherwise=f"{dialect} cannot be told to read only"
     )
 
-    def stream() -> Iterator[tuple[list[str], Sequence[Any]]]:
+    def stream() -> Stream:
         with _reading(engine, sql, parts) as connection:
             streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
             result = streaming.exec_driver_sql(*written(body, inner, values, engine.dialect.paramstyle))
@@ -55,44 +53,17 @@ def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
             while rows := result.fetchmany(BATCH):
                 yield names, rows
 
-    first = stream()
-    names, _ = next(first)
-    seen = [Seen() for _ in names]
-    for _, rows in first:
-        for column, each in zip(zip(*rows, strict=True), seen, strict=True):
-            each.add(column)
-    schema = pa.schema([(name, each.kind) for name, each in zip(names, seen, strict=True)])
-
-    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        chosen = [schema.names.index(name) for name in wanted]
-        fields = [schema.field(each) for each in chosen]
-        for _, rows in stream():
-            columns = [
-                array_of([row[each] for row in rows], field.type) for each, field in zip(chosen, fields, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-
-    return Rows(schema, read)
+    return rows_by_value(stream)
 
 
 @contextmanager
 def _reading(engine: Engine, sql: str, parts: Sequence[Token]) -> Iterator[Connection]:
-    try:
-        connection = engine.connect()
-    except Exception as error:
-        if not is_drivers(error):
-            raise
-        raise connection_error(error, engine.url) from None
-    with connection:
+    def asked() -> Asked:
+        return Asked(engine.url, sql, parts, lambda kind: _existing(engine, kind, parts))
+
+    with connected(engine.url, engine.connect) as connection, in_words(asked):
         try:
             yield connection
-        except SegmentError:
-            raise
-        except Exception as error:
-            if not is_drivers(error):
-                raise
-            asked = Asked(engine.url, sql, parts, lambda kind: _existing(engine, kind, parts))
-            raise database_error(error, asked) from None
         finally:
             connection.rollback()
 

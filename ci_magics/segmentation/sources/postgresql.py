@@ -8,7 +8,7 @@ ranges, types of extensions) is turned into text by the server. It runs in a tra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ import pyarrow as pa
 from sqlalchemy import URL, Connection, Engine
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
-from ci_magics.segmentation.sources.database_sql import existing_names, is_drivers, written
+from ci_magics.segmentation.sources.database_errors import Asked
+from ci_magics.segmentation.sources.database_reading import connected, in_words
+from ci_magics.segmentation.sources.database_sql import existing_names, written
 from ci_magics.segmentation.sources.database_values import MOMENT, TEXT, array_of, without_zeros
 from ci_magics.segmentation.sources.one_select import not_select, require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
@@ -100,7 +101,7 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
     def asked() -> Asked:
         return Asked(way.url, sql, parts, lambda kind: existing_names(way.rows, kind, parts), len(_BEFORE))
 
-    with _said(asked):
+    with in_words(asked):
         columns = way.columns(f"{_BEFORE}{body}\n) AS q LIMIT 0")
     if not columns:
         raise not_select("this one selects no column")
@@ -112,7 +113,7 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
         selected = [_SELECTED.get(columns[each].kind, "{0}::text").format(f"c{each}") for each in chosen]
         wanted = pa.schema([schema.field(each) for each in chosen])
         query = _AS_SUBQUERY.format(", ".join(selected) or "NULL", body, aliases)
-        with _said(asked):
+        with in_words(asked):
             for batch in way.batches(query, wanted):
                 exact = [
                     without_zeros(array) if columns[each].kind == "numeric" else array
@@ -152,7 +153,7 @@ class _Through:
 
     @contextmanager
     def _open(self) -> Iterator[Connection]:
-        with _connected(self.url, self.engine.connect) as connection:
+        with connected(self.url, self.engine.connect) as connection:
             if not _reads_only(connection):
                 # An engine that commits each statement by itself has no transaction that could be read-only.
                 connection.rollback()
@@ -207,7 +208,7 @@ class _Adbc:
 
         address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         with (
-            _connected(self.url, lambda: closing(adbc.connect(address))) as connection,
+            connected(self.url, lambda: closing(adbc.connect(address))) as connection,
             closing(connection.cursor()) as cursor,
         ):
             cursor.execute(_READ_ONLY)
@@ -232,30 +233,6 @@ def _kind_in_arrow(field: pa.Field) -> str:
         "binary": "bytea",
     }
     return by_arrow.get(str(field.type), "")
-
-
-@contextmanager
-def _connected(url: URL, connect: Callable[[], AbstractContextManager[Any]]) -> Iterator[Any]:
-    try:
-        connection = connect()
-    except Exception as error:
-        if not is_drivers(error):
-            raise
-        raise connection_error(error, url) from None
-    with connection as opened:
-        yield opened
-
-
-@contextmanager
-def _said(asked: Callable[[], Asked]) -> Iterator[None]:
-    try:
-        yield
-    except SegmentError:
-        raise
-    except Exception as error:
-        if not is_drivers(error):
-            raise
-        raise database_error(error, asked()) from None
 
 
 def _not_protected() -> SegmentError:

@@ -6,20 +6,17 @@ import datetime as dt
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import URL, Engine, NullPool
 from sqlalchemy.pool import StaticPool
 
-from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.database_address import open_engine, require_file
-from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
-from ci_magics.segmentation.sources.database_sql import is_drivers
-from ci_magics.segmentation.sources.database_values import Seen, array_of
+from ci_magics.segmentation.sources.database_errors import Asked
+from ci_magics.segmentation.sources.database_reading import Stream, connected, in_words, rows_by_value
 from ci_magics.segmentation.sources.one_select import require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Token, lexis_of, tokens
@@ -85,7 +82,7 @@ def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
         require_file(path)
     bound = {name: _bindable(value) for name, value in values.items()}
 
-    def stream(decode: Callable[[bytes], Any]) -> Iterator[tuple[list[str], list[Any]]]:
+    def stream(decode: Callable[[bytes], Any]) -> Stream:
         with _reading(engine, sql, parts, decode) as connection:
             cursor = connection.execute(body, bound)
             names = [each[0] for each in cursor.description]
@@ -94,34 +91,10 @@ def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
                 yield names, rows
             cursor.close()
 
-    decode: Callable[[bytes], Any] = str  # sqlite3 takes the type itself for UTF-8, and is fast
     try:
-        names, seen = _seen(stream(decode))
+        return rows_by_value(lambda: stream(str))  # sqlite3 takes the type itself for UTF-8, and is fast
     except UnicodeError:
-        decode = _written_out
-        names, seen = _seen(stream(decode))
-    schema = pa.schema([(name, each.kind) for name, each in zip(names, seen, strict=True)])
-
-    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        chosen = [schema.names.index(name) for name in wanted]
-        fields = [schema.field(each) for each in chosen]
-        for _, rows in stream(decode):
-            columns = [
-                array_of([row[each] for row in rows], field.type) for each, field in zip(chosen, fields, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-
-    return Rows(schema, read)
-
-
-def _seen(stream: Iterator[tuple[list[str], list[Any]]]) -> tuple[list[str], list[Seen]]:
-    """Return the columns of a query, with what all their values are."""
-    names, _ = next(stream)
-    seen = [Seen() for _ in names]
-    for _, rows in stream:
-        for column, each in zip(zip(*rows, strict=True), seen, strict=True):
-            each.add(column)
-    return names, seen
+        return rows_by_value(lambda: stream(_written_out))
 
 
 @contextmanager
@@ -130,35 +103,31 @@ def _reading(
 ) -> Iterator[sqlite3.Connection]:
     """Let a connection only read until it is given back."""
     with _driver_connection(engine) as connection:
-        try:
-            with _only_reading(connection, decode):
-                yield connection
-        except Exception as error:
-            if isinstance(error, SegmentError) or not is_drivers(error):
+
+        def asked() -> Asked:
+            return Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
+
+        with in_words(asked):
+            try:
+                with _only_reading(connection, decode):
+                    yield connection
+            except sqlite3.OperationalError as error:
+                if "decode to UTF-8" in str(error):
+                    raise UnicodeError from None
                 raise
-            if isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error):
-                raise UnicodeError from None
-            asked = Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
-            raise database_error(error, asked) from None
 
 
 @contextmanager
 def _driver_connection(engine: Engine) -> Iterator[Any]:
     """Return the driver's connection; its transaction, if the engine has only one connection, stays open."""
-    try:
-        if isinstance(engine.pool, StaticPool):
-            # To give it back to the pool would roll back what is not committed yet.
-            yield engine.pool.connection.driver_connection
-            return
-        pooled = engine.raw_connection()
-    except Exception as error:
-        if not is_drivers(error) or isinstance(error, SegmentError):
-            raise
-        raise connection_error(error, engine.url) from None
-    try:
+    if isinstance(engine.pool, StaticPool):
+        # To give it back to the pool would roll back what is not committed yet.
+        pool: StaticPool = engine.pool
+        with connected(engine.url, lambda: nullcontext(pool.connection)) as only:
+            yield only.driver_connection
+        return
+    with connected(engine.url, lambda: closing(engine.raw_connection())) as pooled:
         yield pooled.driver_connection
-    finally:
-        pooled.close()
 
 
 @contextmanager

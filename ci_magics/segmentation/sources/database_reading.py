@@ -1,0 +1,108 @@
+"""How every database is read: its errors in words, and its rows in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from sqlalchemy import URL
+
+from ci_magics.errors import SegmentError
+from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
+from ci_magics.segmentation.sources.database_sql import is_drivers
+from ci_magics.segmentation.sources.database_values import Seen, array_of
+from ci_magics.segmentation.sources.rows import Rows
+
+_Connection = TypeVar("_Connection")
+#: The names of the columns, and rows: none the first time.
+Stream = Iterator[tuple[list[str], Sequence[Any]]]
+
+
+@contextmanager
+def connected(url: URL, connect: Callable[[], AbstractContextManager[_Connection]]) -> Iterator[_Connection]:
+    """Open a connection and close it.
+
+    Raises
+    ------
+    SegmentError
+        The database cannot be reached.
+    """
+    try:
+        connection = connect()
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise connection_error(error, url) from None
+    with connection as opened:
+        yield opened
+
+
+@contextmanager
+def in_words(asked: Callable[[], Asked]) -> Iterator[None]:
+    """Say what is wrong with a query in words of ours: those of the driver quote data.
+
+    Parameters
+    ----------
+    asked
+        Returns what was asked; called only if the query goes wrong.
+    """
+    try:
+        yield
+    except SegmentError:
+        raise
+    except Exception as error:
+        if not is_drivers(error):
+            raise
+        raise database_error(error, asked()) from None
+
+
+def batch_of(
+    rows: Sequence[Any],
+    names: Sequence[str],
+    schema: pa.Schema,
+    array: Callable[[list[Any], pa.DataType], pa.Array] = array_of,
+) -> pa.RecordBatch:
+    """Return some columns of rows.
+
+    Parameters
+    ----------
+    rows
+        As a driver returns them.
+    names
+        The columns.
+    schema
+        All columns of the rows, in order.
+    array
+        Returns values as a column of a type.
+    """
+    places = [schema.names.index(name) for name in names]
+    fields = [schema.field(place) for place in places]
+    columns = [array([row[place] for row in rows], field.type) for place, field in zip(places, fields, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def rows_by_value(stream: Callable[[], Stream]) -> Rows:
+    """Return the rows of a query whose columns have the types of their values: each is looked at once before.
+
+    Parameters
+    ----------
+    stream
+        Runs the query.
+    """
+    first = stream()
+    names, _none = next(first)
+    seen = [Seen() for _name in names]
+    for _names, rows in first:
+        for column, each in zip(zip(*rows, strict=True), seen, strict=True):
+            each.add(column)
+    schema = pa.schema([(name, each.kind) for name, each in zip(names, seen, strict=True)])
+
+    def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        again = stream()
+        next(again)
+        for _names, rows in again:
+            yield batch_of(rows, wanted, schema)
+
+    return Rows(schema, read)
