@@ -19,11 +19,10 @@ from ci_magics.segmentation.columns import (
     no_column,
     require_column,
 )
-from ci_magics.segmentation.consent.columns import status_columns
 from ci_magics.segmentation.consent.document import NOT_KNOWN, ConsentChoice, SegmentConsent
 from ci_magics.segmentation.consent.joining import join_back, tables_in, tables_of
 from ci_magics.segmentation.consent.reading import ConsentReading, Consents
-from ci_magics.segmentation.consent.values import speaks_of_subscriptions
+from ci_magics.segmentation.consent.stated import stated_columns
 from ci_magics.segmentation.key_text import can_be_key, largest_exact
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
@@ -42,8 +41,6 @@ from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
 NO_KEY = "holds values that identify nobody"
-#: No list of states of a subscription is longer.
-_MOST_STATES = 50
 #: Nobody chose the columns of consents: the rule for headers finds them.
 FOUND = ConsentChoice()
 
@@ -292,9 +289,7 @@ class _Wanted:
         email_column = find_email_column(columns, email)
         candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
         choice = fitting(choice, columns, required=not sql_leaves_out)
-        stated = [
-            each for each in status_columns(columns) if not choice.columns and _states_consent(rows_of(each), each)
-        ]
+        stated = stated_columns(columns, choice, rows_of)
         reading = choice.reading(columns, (email_column, key), stated)
         if reading is None and choice.how == "chosen" and not sql_leaves_out:
             raise SegmentError(
@@ -314,19 +309,6 @@ class _Wanted:
 
 def _reader(frame: Any) -> Callable[[str], Rows]:
     return lambda name: sources.read_columns(frame, [name], None)
-
-
-def _states_consent(rows: Rows, column: str) -> bool:
-    """Tell whether all values of a column are words of subscriptions; a column of many values is not looked at."""
-    values: set[str] = set()
-    for batch in rows.read([column]):
-        part = batch.column(0)
-        if not is_text(part.type.value_type if pa.types.is_dictionary(part.type) else part.type):
-            return False
-        values.update(each for each in part.unique().to_pylist() if each is not None)
-        if len(values) > _MOST_STATES:
-            return False
-    return speaks_of_subscriptions(values)
 
 
 def fitting(choice: ConsentChoice, columns: Sequence[str], *, required: bool = True) -> ConsentChoice:

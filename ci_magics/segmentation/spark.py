@@ -19,6 +19,7 @@ from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import find_email_column, key_candidates, require_column
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
+from ci_magics.segmentation.consent.stated import MOST_STATES, stated_columns
 from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
@@ -33,6 +34,7 @@ from ci_magics.segmentation.segment import (
 )
 from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
+from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.values import is_text
 
@@ -96,12 +98,13 @@ def build_spark_segment(
     email_column = find_email_column(names, email)
     considered = rule.rule.columns if rule else ()
     consent = fitting(consent, names)
-    consents = consent.reading(names, (email_column, key))
     candidates = [require_column(names, key)] if key is not None else key_candidates(names)
     for used in considered:
         require_column(names, used)
     with spark_errors():
         source = _Source(frame, tuple(names), rule or _condition(frame, where, names))
+        stated = stated_columns(names, consent, source.different)
+        consents = consent.reading(names, (email_column, key), stated)
         schema = source.schema([email_column, *candidates, *(consents.needed if consents else ())])
         _require_text(schema, email_column, names)
         if source.condition:
@@ -144,6 +147,13 @@ class _Source:
         """Return as what the executors will see some columns, and those that the condition needs."""
         columns = self.used(wanted)
         return pa.schema(list(zip(columns, self.numbered(columns).limit(0).toArrow().schema.types, strict=True)))
+
+    def different(self, column: str) -> Rows:
+        """Return the different values of a column, and no more than can be states of a subscription."""
+        values = self.numbered([column])
+        if is_text(self.schema([column]).field(column).type):
+            values = values.distinct()
+        return Rows.of(values.limit(MOST_STATES + 1).toArrow().rename_columns([column]))
 
     def repetition(self, column: str) -> tuple[int, int, int]:
         """Return how many rows count, and how many keys of a column are empty or repeat another; Spark counts."""

@@ -14,6 +14,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.kept_address import kept_address
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
+from ci_magics.segmentation.consent.stated import stated_columns
 from ci_magics.segmentation.consent.values import AGREES, REFUSES, SILENT, UNCLEAR
 from ci_magics.segmentation.key_text import can_be_key, key_text
 from ci_magics.segmentation.sources.databases import Source, dialect_of, query_database
@@ -189,8 +190,11 @@ def _behind_alias(parts: Sequence[Token], place: int) -> int:
 
 def _reading(table: ConsentTable, choice: ConsentChoice, key: str | None, email: str) -> ConsentReading | None:
     if choice.columns and not set(choice.columns) <= set(table.columns):
-        return None if choice.how == "chosen" else ConsentChoice().reading(table.columns, (key, email))
-    return choice.reading(table.columns, (key, email))
+        if choice.how == "chosen":
+            return None
+        choice = ConsentChoice()
+    stated = stated_columns(table.columns, choice, lambda column: table.read([column]))
+    return choice.reading(table.columns, (key, email), stated)
 
 
 def _looked_up(table: ConsentTable, reading: ConsentReading, column: str) -> Iterator[pl.DataFrame]:

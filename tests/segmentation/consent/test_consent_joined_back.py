@@ -120,3 +120,15 @@ def test_a_consent_of_a_database_is_joined_back_by_key(database: Any) -> None:
 )  # fmt: skip
 def test_tables_are_found_as_each_database_reads_a_query(address: str, sql: str, names: list[str]) -> None:
     assert table_names(sql, address) == names
+
+
+def test_a_status_that_is_a_consent_by_its_values_is_joined_back_too(tmp_path: Path) -> None:
+    members = PEOPLE.drop(columns="marketing_opt_in").assign(Status=["subscribed", "unsubscribed", None, "Subscribed"])
+    members.to_csv("members.csv", index=False)
+    assert counts("SELECT Id, EMail FROM 'members.csv'") == (2, 1, 1)
+    with sqlite3.connect(tmp_path / "shop.sqlite") as shop:
+        members.to_sql("members", shop, index=False)
+        members.assign(Status=["gold", "silver", None, "gold"]).to_sql("levels", shop, index=False)
+    address = f"sqlite:///{tmp_path / 'shop.sqlite'}"
+    assert counts("SELECT Id, EMail FROM members", database=address) == (2, 1, 1)
+    assert ci.segment("S", "SELECT Id, EMail FROM levels", database=address, show=quietly).consent.columns == ()

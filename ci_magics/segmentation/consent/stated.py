@@ -1,0 +1,45 @@
+"""Columns that are consents by their values, such as a ``Status`` that is subscribed or unsubscribed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+
+from ci_magics.segmentation.consent.columns import status_columns
+from ci_magics.segmentation.consent.document import ConsentChoice
+from ci_magics.segmentation.consent.values import speaks_of_subscriptions
+from ci_magics.segmentation.sources.rows import Rows
+from ci_magics.segmentation.values import is_text
+
+#: No list of states of a subscription is longer.
+MOST_STATES = 50
+
+
+def stated_columns(columns: Sequence[str], choice: ConsentChoice, rows_of: Callable[[str], Rows]) -> list[str]:
+    """Return the columns whose values all are words of subscriptions; none where columns were chosen.
+
+    Parameters
+    ----------
+    columns
+        All columns.
+    choice
+        Which columns were chosen.
+    rows_of
+        Reads one of them.
+    """
+    if choice.columns:
+        return []
+    return [each for each in status_columns(columns) if _states_consent(rows_of(each), each)]
+
+
+def _states_consent(rows: Rows, column: str) -> bool:
+    values: set[str] = set()
+    for batch in rows.read([column]):
+        part = batch.column(0)
+        if not is_text(part.type.value_type if pa.types.is_dictionary(part.type) else part.type):
+            return False
+        values.update(each for each in part.unique().to_pylist() if each is not None)
+        if len(values) > MOST_STATES:
+            return False
+    return speaks_of_subscriptions(values)
