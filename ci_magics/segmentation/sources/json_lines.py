@@ -21,6 +21,12 @@ from ci_magics.segmentation.sources.files import refuse
 _ROWS = 16_384
 
 
+class _Number(str):
+    """A number with the digits that it is written with."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class JsonLines:
     """A file of JSON objects.
@@ -95,7 +101,9 @@ def _object(written: str, file: Decoded, line: int) -> dict[str, Any]:
             "Write one object a line, for example with df.to_json(path, orient='records', lines=True).",
         )
     try:
-        row = json.loads(written, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pairs)
+        row = json.loads(
+            written, parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_pairs
+        )
     except (ValueError, RecursionError):
         raise _wrong(file, line, "is not JSON") from None
     except SegmentError as error:
@@ -121,10 +129,19 @@ def _wrong(file: Decoded, line: int, what: str) -> SegmentError:
     )
 
 
+def _nested(value: Any) -> str:
+    """Return an object or a list as JSON, with its numbers as they were written."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name, ensure_ascii=False)}: {_nested(value[name])}' for name in value)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False)
+        value = _nested(value)
     # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
     return value.encode("utf-8", "backslashreplace").decode("utf-8") or None if isinstance(value, str) else None

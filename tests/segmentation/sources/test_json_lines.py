@@ -10,6 +10,7 @@ import pytest
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment, build_segment_from_sql
+from ci_magics.segmentation.sources.json_lines import open_json_lines
 
 GOOD = '{"Id": "1", "EMail": "a@contoso.com"}\n'
 BAD = {
@@ -87,6 +88,12 @@ def test_values_are_as_written(tmp_path: Path, kind: str) -> None:
     assert build_segment("S", path).rows.table()["key"].to_pylist() == keys
     (tmp_path / "people.jsonl.gz").write_bytes(gzip.compress(text.encode()))
     assert build_segment("S", tmp_path / "people.jsonl.gz").rows.table()["key"].to_pylist() == keys
+
+
+def test_lists_and_objects_keep_their_numbers_as_written(tmp_path: Path) -> None:
+    path = people(tmp_path, '{"EMail": "a@c.com", "x": [1, 2.50, "3", {"a\\"": 1e400, "b": [true, null]}]}\n')
+    (batch,) = open_json_lines(str(path)).batches(["x"])
+    assert batch.column(0).to_pylist() == ['[1, 2.50, "3", {"a\\"": 1e400, "b": [true, null]}]']
 
 
 def test_a_condition_on_mixed_kinds_names_the_line(tmp_path: Path) -> None:
