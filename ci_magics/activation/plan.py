@@ -68,9 +68,15 @@ class Plan(Shown):
         """
         try:
             text = Path(path).read_text("utf-8")
-        except OSError:
+        except FileNotFoundError:
             raise NotFoundError(
                 f"There is no plan file {Path(path).name}.", "Save one with plan.save(path).", code="no_plan_file"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotFoundError(
+                f"The plan file {Path(path).name} cannot be read ({type(error).__name__}).",
+                "Check that it is a file that plan.save(path) wrote, and that you may read it.",
+                code="no_plan_file",
             ) from None
         try:
             document = PlanDocument.model_validate_json(text)

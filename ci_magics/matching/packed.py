@@ -48,7 +48,11 @@ def pack(recipe: Recipe, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Recor
         for profiles in _together(recipe.profiles(batches)):
             yield _packed(profiles)
     except (pa.ArrowException, pl.exceptions.PolarsError, duckdb.Error, TypeError, ValueError) as error:
-        raise SegmentError("The profiles could not be matched.", code=type(error).__name__) from None
+        raise SegmentError(
+            "The profiles could not be matched where Spark runs.",
+            "Do all executors have the same versions of ci-magics, Polars and pyarrow as this notebook?",
+            code=type(error).__name__,
+        ) from None
 
 
 def unpack(packed: bytes) -> Iterator[pa.RecordBatch]:

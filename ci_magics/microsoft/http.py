@@ -21,7 +21,15 @@ from ci_magics.errors import CiError
 from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.faults import read_faults, service_error
-from ci_magics.microsoft.retries import RENEW, PassingError, lost, passing_or_final, redirected, seconds_to_wait
+from ci_magics.microsoft.retries import (
+    RENEW,
+    PassingError,
+    answered_by_another,
+    lost,
+    passing_or_final,
+    redirected,
+    seconds_to_wait,
+)
 from ci_magics.microsoft.unreachable import Adapter
 
 _ATTEMPTS = 5
@@ -308,6 +316,9 @@ def _read(
         return Answer(received.body or {}, received.tracking_id)
     if received.is_redirect:
         raise redirected(operation, received)
+    another = answered_by_another("Microsoft Advertising", operation, received)
+    if another is not None:
+        raise another
     faults = read_faults(received.body or {})
     error: CiError = service_error(
         faults, status=received.status, tracking_id=received.tracking_id, operation=operation

@@ -80,6 +80,25 @@ def redirected(operation: str, received: Received) -> ServiceError:
     )
 
 
+def answered_by_another(service: str, operation: str, received: Received) -> ServiceError | None:
+    """Build the error for a refusal that is none of Microsoft's: no JSON, and no id for support.
+
+    Returns
+    -------
+    ServiceError or None
+        None for an answer that may be Microsoft's.
+    """
+    if received.value is not None or received.tracking_id or not 400 <= received.status < 500:
+        return None
+    if received.status in (401, 429):
+        return None
+    return ServiceError(
+        f"Something between this machine and {service} refused {operation}, in words that are not those of {service}.",
+        "Ask who looks after your network whether a proxy or firewall blocks the address.",
+        code=f"HTTP {received.status}",
+    )
+
+
 def outcome_unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownError:
     """Build the error for a request that went out and of which nobody knows what it did."""
     return OutcomeUnknownError(

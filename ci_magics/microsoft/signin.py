@@ -172,7 +172,13 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
                     [scope], timeout=_BROWSER_SECONDS, auth_uri_callback=lambda uri: show(f"Or open {uri}")
                 )
             )
-    except (RuntimeError, OSError):
+    except OSError as error:
+        raise SignInError(
+            f"The browser cannot come back to this machine ({type(error).__name__}).",
+            "Use --flow device: it needs no browser here.",
+            code="sign_in_no_way_back",
+        ) from None
+    except RuntimeError:
         raise SignInError(
             "Nobody signed in within five minutes.", "Run it again, or use --flow device.", code="sign_in_timeout"
         ) from None

@@ -13,7 +13,7 @@ from ci_magics.errors import ServiceError, UnreachableError
 from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.http import AccessTokens, open_session
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints
-from ci_magics.microsoft.retries import PassingError
+from ci_magics.microsoft.retries import PassingError, answered_by_another
 from ci_magics.microsoft.source_faults import is_throttled, lacks_key, source_error
 from ci_magics.microsoft.unreachable import cause_of
 
@@ -145,6 +145,9 @@ class SourceConversation:
                 code=f"HTTP {received.status}",
                 tracking_id=received.tracking_id,
             )
+        another = answered_by_another(self.endpoints.service, operation, received)
+        if another is not None:
+            raise another
         error = source_error(self.endpoints.service, received, operation)
         if is_throttled(received):
             raise PassingError(error, _RATE_SECONDS if received.retry_after is None else received.retry_after)

@@ -142,7 +142,7 @@ class FolderContents(Contents):
                 _note(database, content_id, hashing.written, hashing.checksum)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise cannot_be_written(error.strerror) from None
+            raise cannot_be_written(error) from None
         except BaseException:
             path.unlink(missing_ok=True)
             raise

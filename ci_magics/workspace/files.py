@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.troubles import told_of_file
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -181,7 +182,7 @@ class PrivateFiles(Files):
             draft.replace(self.root / file_name)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise cannot_be_written(error.strerror) from None
+            raise cannot_be_written(error) from None
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -240,13 +241,10 @@ def missing() -> WorkspaceError:
     )
 
 
-def cannot_be_written(code: str | None) -> WorkspaceError:
+def cannot_be_written(error: OSError) -> WorkspaceError:
     """Return the error for a file that cannot be written."""
-    return WorkspaceError(
-        "A file of the workspace cannot be written.",
-        "Make room on the disk, or set CI_MAGICS_WORKSPACE to a folder that you may write to.",
-        code=code,
-    )
+    why, step = told_of_file(error)
+    return WorkspaceError(f"A file of the workspace cannot be written: {why}.", step, code=error.strerror)
 
 
 def private_folder(path: Path) -> Path:
@@ -260,11 +258,8 @@ def private_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise WorkspaceError(
-            "The workspace's folder cannot be made.",
-            "Set CI_MAGICS_WORKSPACE to a folder that you may write to.",
-            code=error.strerror,
-        ) from None
+        why, step = told_of_file(error)
+        raise WorkspaceError(f"The workspace's folder cannot be made: {why}.", step, code=error.strerror) from None
     return path
 
 

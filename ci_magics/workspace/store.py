@@ -14,11 +14,10 @@ from weakref import WeakSet
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ci_magics.clock import present
-from ci_magics.errors import WorkspaceError, not_found
+from ci_magics.errors import not_found
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace import tables
@@ -59,6 +58,7 @@ from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
 from ci_magics.workspace.shelf import Shelf
 from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.troubles import cannot_be_opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -338,12 +338,8 @@ def _said_when_opening() -> Iterator[None]:
     """Say what a database or its driver says in words of ours."""
     try:
         yield
-    except (OSError, UrlError, ImportError, SQLAlchemyError) as error:
-        raise WorkspaceError(
-            "The workspace cannot be opened.",
-            "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL.",
-            code=type(error).__name__,
-        ) from None
+    except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
+        raise cannot_be_opened(error) from None
 
 
 def _engine(url: URL) -> Engine:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from ci_magics.errors import AccessError, CiError, WorkspaceError
+from ci_magics.workspace.troubles import told_of_database
 
 T = TypeVar("T")
 
@@ -112,8 +113,8 @@ def _as_ours(error: SQLAlchemyError) -> CiError:
             "Ask an administrator to give your database user the role it needs.",
             code="database_rights",
         )
-    return WorkspaceError(
-        "The workspace's database does not answer, or refused a change.",
-        "Try again; %ci_doctor checks the workspace.",
-        code=state or type(error).__name__,
+    why, step = told_of_database(error) or (
+        "the database did not carry it out",
+        "Run it again; if it stays, %ci_doctor checks the workspace.",
     )
+    return WorkspaceError(f"The workspace cannot be used now: {why}.", step, code=state or type(error).__name__)

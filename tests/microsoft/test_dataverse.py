@@ -65,7 +65,7 @@ def test_a_link_goes_out_character_by_character_as_it_came_in(
 
     link = f"{client.emulator.base_url}/api/data/v9.2/a?$skiptoken=%3Cx%20y=%22%2541%7e%2D%22%20/%3e&b=%20+"
     monkeypatch.setattr(session, "send", noted)
-    with pytest.raises(ServiceError, match="Dataverse cannot be reached"):
+    with pytest.raises(ServiceError, match="The emulator cannot be reached"):
         list(client.dataverse.profiles(COLUMNS, link))
     assert set(sent) == {link}
 

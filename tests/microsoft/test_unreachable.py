@@ -21,11 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ci_magics.errors import UnreachableError
+from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.microsoft.entra import EntraSession, not_answered
 from ci_magics.microsoft.http import open_session
 from ci_magics.microsoft.reach import ask_services
-from ci_magics.microsoft.retries import PassingError, lost
+from ci_magics.microsoft.retries import PassingError, answered_by_another, lost
 from ci_magics.microsoft.unreachable import Cause, cause_of
 
 NOW = dt.datetime.now(dt.UTC)
@@ -326,3 +327,15 @@ def test_the_doctor_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     causes = [each.cause for each in ask_services(PRODUCTION)]
     assert len(causes) > 1
     assert {each.code for each in causes if each} == {"ca_bundle_missing"}
+
+
+def test_a_refusal_that_is_none_of_microsofts_is_not_called_theirs() -> None:
+    page = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 17\r\n\r\n<h1>Blocked</h1>\n"
+    with serving(answering(page)) as port, open_session(PRODUCTION) as session:
+        received = receive(session.get(f"http://localhost:{port}", timeout=5, stream=True), NOW)
+    error = answered_by_another("Microsoft Advertising", "GetUser", received)
+    assert error is not None
+    assert str(error).startswith("Something between this machine and Microsoft Advertising refused GetUser")
+    theirs = Received(403, {}, None, None, {})
+    assert answered_by_another("Microsoft Advertising", "GetUser", theirs) is None
+    assert answered_by_another("Microsoft Advertising", "GetUser", Received(403, None, "T-1", None)) is None

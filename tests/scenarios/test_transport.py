@@ -119,7 +119,7 @@ def test_24_a_file_that_fails_does_not_spoil_the_one_before(emulator: RunningEmu
     export(segment(2 * MANY))
     faults = [{"operation": "UploadFile", "call": number, "fault": "lost_request"} for number in (2, 3)]
     emulator.control("POST", "/faults", faults)
-    with pytest.raises(ServiceError, match="did not arrive"):
+    with pytest.raises(ServiceError, match="still waits for the file"):
         export(segment(2 * MANY, start=MANY))
     record = list(ci.open_workspace().runs)[-1]
     assert (record.results[0]["added"], record.results[0]["removed"]) == (MANY, 0)

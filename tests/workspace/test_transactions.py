@@ -56,7 +56,7 @@ def test_a_row_that_somebody_else_made_meanwhile_is_seen_the_second_time(counted
 
 
 def test_an_error_of_the_database_quotes_nothing(counted: Engine) -> None:
-    with pytest.raises(WorkspaceError, match="does not answer, or refused") as refused:
+    with pytest.raises(WorkspaceError, match="cannot be used now") as refused:
         change(counted, lambda database: database.execute(text("SELECT 'jan@contoso.com' FROM nowhere")))
     assert "contoso" not in str(refused.value)
     assert refused.value.__suppress_context__

@@ -43,4 +43,8 @@ def _send(services: Services, path: Path) -> tuple[str, UploadStatus]:
         status = services.bulk.wait(ticket.request_id)
         if status.status != NOT_ARRIVED:
             return ticket.request_id, status
-    raise ServiceError("The upload did not arrive.", "Check the network and run it again.", code="upload_lost")
+    raise ServiceError(
+        "Microsoft Advertising still waits for the file, although it was sent twice.",
+        "Run it again in a few minutes; if it stays, ask Microsoft's support.",
+        code="upload_lost",
+    )

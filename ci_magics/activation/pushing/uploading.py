@@ -62,7 +62,11 @@ def _send_until_it_arrives(
         status = _wait(services, step, journal, report)
         if status.status != NOT_ARRIVED:
             return step, status
-    raise ServiceError("The upload did not arrive.", "Check the network and run it again.", code="upload_lost")
+    raise ServiceError(
+        "Microsoft Advertising still waits for the file, although it was sent twice.",
+        "Run it again in a few minutes; if it stays, ask Microsoft's support.",
+        code="upload_lost",
+    )
 
 
 def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:

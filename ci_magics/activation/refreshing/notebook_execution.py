@@ -34,8 +34,16 @@ def execute_notebook(file: Path) -> tuple[Any, CiError | None]:
         ) from None
     try:
         notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
-        raise CiError(f"{file.name} is not a notebook.", "Check the path.", code="no_notebook") from None
+    except OSError as error:
+        raise CiError(
+            f"The notebook {file.name} cannot be read ({type(error).__name__}).",
+            "Check that you may read it.",
+            code="no_notebook",
+        ) from None
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
+        raise CiError(
+            f"{file.name} is not a whole notebook.", "Open it in JupyterLab, or check the path.", code="no_notebook"
+        ) from None
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": file.parent}})
     try:
         client.execute()
