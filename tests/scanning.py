@@ -7,6 +7,7 @@ import gzip
 import http.client
 import io
 import json
+import re
 import threading
 import zipfile
 import zlib
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+_SHA256 = re.compile("[0-9a-f]{64}")
+
 #: What is a secret in an answer of a sign-in service.
 TOKENS = ("access_token", "refresh_token", "id_token", "code", "device_code")
 
@@ -25,9 +28,10 @@ TOKENS = ("access_token", "refresh_token", "id_token", "code", "device_code")
 def spellings(text: str) -> set[bytes]:
     """Return how a text may be written: plain, in two bytes a letter, as hexadecimal digits, in base64, in a URL.
 
-    A text in small letters may be written in capitals as well; in others, such as tokens, case counts.
+    A text in small letters may be written in capitals as well; in others, such as tokens, case counts. A SHA-256 value
+    may be its 32 bytes as well.
     """
-    found = set()
+    found = {bytes.fromhex(text)} if _SHA256.fullmatch(text) else set()
     for variant in {text, text.upper()} if text.islower() else {text}:
         plain = variant.encode()
         found |= {plain, variant.encode("utf-16-le"), variant.encode("utf-16-be"), plain.hex().encode()}

@@ -6,11 +6,8 @@ or an unfinished run is made of stays, however old it is.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from ci_magics.activation.segments.dependents import made_of
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
@@ -18,17 +15,16 @@ from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.strays import REJECTED, sweep, unknown_files
 
 REJECTED_DAYS = 30
 
 #: What a crash left behind, and what is being written at this moment, cannot be told apart before. A reading of
 #: Customer Insights goes on from where it was for a day as well.
 _STRAY = timedelta(days=1)
-_REJECTED = "rejected-"
 
 
 @dataclass(frozen=True)
@@ -102,17 +98,16 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
     snapshots = [(workspace.snapshots, name) for name in _unused_snapshots(workspace, now - timedelta(days=days))]
     spools = [(workspace.spool, name) for name in _spooled_by_finished(workspace)]
     rejected = [(workspace.spool, name) for name in _old_rejected(workspace, now)]
-    strays = list(_strays(workspace, now - _STRAY))
-    scratch = _old_scratch(workspace, now - _STRAY)
+    strays = list(unknown_files(workspace, now - _STRAY))
+    left_behind = len(workspace.rooms.left_behind(now - _STRAY))
     if not dry_run:
         for files, name in [*snapshots, *spools, *rejected, *strays]:
             files.delete(name)
-        for folder in scratch:
-            shutil.rmtree(folder, ignore_errors=True)
+        left_behind = sweep(workspace, now - _STRAY)
         rewrite_early_snapshots(workspace)
     versions = sweep_versions(workspace, now=now, dry_run=dry_run)
     unnamed = workspace.snapshots.sweep(now - _STRAY, dry_run=dry_run)
-    count = len(strays) + len(scratch) + unnamed
+    count = len(strays) + left_behind + unnamed
     purged = Purged(len(snapshots), len(spools), len(rejected), count, days, dry_run, versions)
     if not dry_run:
         counts = {name: value for name, value in purged.document().items() if name != "dry_run"}
@@ -121,8 +116,19 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
 
 
 def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete old keys of refused profiles, and what runs and early versions have left behind; each run begins so."""
-    for name in [*_old_rejected(workspace, now), *_spooled_by_finished(workspace)]:
+    """Delete old keys of refused profiles, and what runs have left behind that finished or never began.
+
+    Each run begins so.
+    """
+    sweep(workspace)
+    forget_finished(workspace)
+    for name in _old_rejected(workspace, now):
+        workspace.spool.delete(name)
+
+
+def forget_finished(workspace: Workspace) -> None:
+    """Delete what finished runs have left behind."""
+    for name in _spooled_by_finished(workspace):
         workspace.spool.delete(name)
     rewrite_early_snapshots(workspace)
 
@@ -151,21 +157,4 @@ def _spooled_by_finished(workspace: Workspace) -> list[str]:
 
 
 def _old_rejected(workspace: Workspace, now: datetime) -> list[str]:
-    return workspace.spool.names(_REJECTED, before=now - timedelta(days=min(REJECTED_DAYS, retention_days())))
-
-
-def _strays(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:
-    """Return files that nothing in the database stands for any more."""
-    pushes = tuple(f"{push.id}-" for push in workspace.pushes)
-    known = {
-        workspace.snapshots: tuple(f"{record.id}." for record in [*workspace.segments, *workspace.versions]),
-        workspace.ledgers: tuple(f"{record.id}." for record in workspace.audiences),
-        workspace.spool: (*pushes, _REJECTED),
-    }
-    for files, beginnings in known.items():
-        yield from ((files, name) for name in files.names(before=before) if not name.startswith(beginnings))
-
-
-def _old_scratch(workspace: Workspace, before: datetime) -> list[Path]:
-    """Return the folders of long lists whose kernel was killed."""
-    return [each for each in workspace.scratch.iterdir() if each.stat().st_mtime < before.timestamp()]
+    return workspace.spool.names(REJECTED, before=now - timedelta(days=min(REJECTED_DAYS, retention_days())))

@@ -48,6 +48,7 @@ CONTROL = (
     _route("", "POST", "/_emulator/people", control.people),
     _route("", "POST", "/_emulator/reset", control.reset),
     _route("", "POST", "/_emulator/stop", control.stop),
+    _route("", "POST", "/_emulator/settle", control.settle),
     _route("", "POST", "/_emulator/credentials", control.credentials),
     _route("", "POST", "/_emulator/devicecode", control.approve_device_code),
     _route("", "GET", "/_emulator/schema", control.schema),

@@ -91,6 +91,7 @@ class Storage:
         run("PRAGMA locking_mode=EXCLUSIVE")  # before WAL: then no shared memory is needed, nor a local disk
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=NORMAL")
+        run("PRAGMA secure_delete=ON")
         run("BEGIN EXCLUSIVE")  # takes the lock now, not at the first write
         version = int(run("PRAGMA user_version").fetchone()[0])
         if version not in (0, FORMAT):
@@ -178,6 +179,10 @@ class Storage:
             if len(members):
                 self._add_file(audience.id, "add", members)
         self._unlink(stale)
+
+    def overwrite_deleted(self) -> None:
+        """Leave nothing in the database's files that was deleted from it."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def keep_upload(self, request_id: str, content: bytes) -> None:
         """Keep an uploaded file until it has been carried out."""

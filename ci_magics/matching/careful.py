@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import polars_hash as plh
 
+from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.characters import BLANKS, HIDDEN, as_class
 
 #: Why a value has no hash, in order of precedence.
@@ -55,7 +56,7 @@ def careful(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
         frame = _judged(frame, rule)
     if "enhanced" in rules:
         frame = frame.with_columns(domain=split_at(pl.coalesce(*(f"text_{rule}" for rule in rules)))[1])
-    return frame.select(pl.exclude("^_.*$")).collect()
+    return frame.select(pl.exclude("^_.*$")).collect(engine=IN_MEMORY)
 
 
 def sha256(text: pl.Expr) -> pl.Expr:

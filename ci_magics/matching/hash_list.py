@@ -7,10 +7,12 @@ more than one part of each has to be in memory.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 
@@ -81,60 +83,72 @@ NOTHING = HashList.of(EMPTY)
 
 
 class Scratch:
-    """A private folder for lists that are too long for memory; it goes when the last of them goes.
+    """Where lists are kept that are too long for memory.
 
     Parameters
     ----------
     root
-        Where the folder is made, once it is needed; the system's folder for such things unless given.
+        A private folder; the system's folder for such things unless given.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root
-        self._folder: TemporaryDirectory[str] | None = None
-        self._number = 0
 
     def file(self) -> HashFile:
         """Return a new file in it."""
-        if self._folder is None:
-            self._folder = TemporaryDirectory(dir=self._root, prefix="scratch-", ignore_cleanup_errors=True)
-        self._number += 1
-        return HashFile(Path(self._folder.name) / f"{self._number:04d}.bin", keeper=self)
+        return HashFile(TemporaryFile(dir=self._root, prefix="scratch-", buffering=0))
 
 
 class HashFile:
-    """A file of hashes that is written once, in order, and read in pieces; readable by its owner only.
+    """A file of hashes that is written once, in order, and read in pieces.
 
+    It has no name, so that nobody else can open it and nothing is left of it when its last list or the process ends.
     The file holds the hashes and nothing else, 32 bytes each.
 
     Parameters
     ----------
-    path
-        Where it is.
-    keeper
-        Kept as long as the file is used, so that its folder stays.
+    file
+        The file, open for both.
     """
 
-    def __init__(self, path: Path, keeper: object = None) -> None:
-        self.path = path
-        self._keeper = keeper
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._turn = threading.Lock()
+
+    def append(self, part: Hashes) -> None:
+        """Write hashes behind those that are there."""
+        left = np.ascontiguousarray(part).reshape(-1).data
+        while left:
+            left = left[self._file.write(left) :]
 
     def write(self, parts: Iterable[Hashes]) -> list[int]:
         """Write parts one after the other; returns their lengths."""
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         lengths = []
-        with os.fdopen(descriptor, "wb") as file:
-            for part in parts:
-                file.write(np.ascontiguousarray(part).data)
-                lengths.append(len(part))
-            file.flush()
-            os.fsync(file.fileno())
+        for part in parts:
+            self.append(part)
+            lengths.append(len(part))
         return lengths
 
     def read(self, start: int, stop: int) -> Hashes:
         """Return the hashes from one position up to another."""
-        count = (stop - start) * WIDTH
-        return np.fromfile(self.path, dtype=np.uint8, count=count, offset=start * WIDTH).reshape(-1, WIDTH)
+        found = np.empty((stop - start, WIDTH), np.uint8)
+        left = found.reshape(-1).data
+        with self._turn:
+            self._file.seek(start * WIDTH)
+            while left and (count := self._file.readinto(left)):  # type: ignore[attr-defined]  # a raw file has it
+                left = left[count:]
+        return found
+
+    def all(self) -> Hashes:
+        """Return all that was written."""
+        return self.read(0, self._file.seek(0, os.SEEK_END) // WIDTH)
+
+    def close(self) -> None:
+        """Let go of the file, and with it of what it holds."""
+        self._file.close()
+
+    def __del__(self) -> None:
+        self._file.close()
 
     def listed(self, lengths: Sequence[int]) -> HashList:
         """Return the file's hashes as a list, given the lengths of its parts."""

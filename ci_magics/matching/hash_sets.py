@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from typing import BinaryIO
 
 import numpy as np
 
 from ci_magics.matching.hash_list import HashFile, HashList, Scratch
-from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, chosen, first_places, split, within
+from ci_magics.matching.hashes import EMPTY, Hashes, chosen, first_places, split, within
 
 #: A list up to this length has one part; a longer one has 64.
 SHORT = 2_000_000
@@ -52,13 +49,9 @@ def by_rank(
         arrays = {rank: np.concatenate(parts) for rank, parts in groups.items()}
         return counts, HashList.of(_first_of_rank(arrays, wanted, counts))
     piles: defaultdict[int, list[HashFile]] = defaultdict(lambda: [scratch.file() for _ in range(2**_BITS)])
-    with ExitStack() as stack:
-        opened: dict[int, list[BinaryIO]] = {}
-        for rank, batch in batches:
-            if rank not in opened:
-                opened[rank] = [_opened(pile, stack) for pile in piles[rank]]
-            for file, part in zip(opened[rank], split(batch, _BITS), strict=True):
-                file.write(part.data)
+    for rank, batch in batches:
+        for pile, part in zip(piles[rank], split(batch, _BITS), strict=True):
+            pile.append(part)
     whole = scratch.file()
     return counts, whole.listed(whole.write(_emptied(piles, wanted, counts)))
 
@@ -105,20 +98,10 @@ def bits_for(rows: int) -> int:
     return 0 if rows <= SHORT else _BITS
 
 
-def _opened(pile: HashFile, stack: ExitStack) -> BinaryIO:
-    """Open a file for appending; it is closed with the stack."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return stack.enter_context(os.fdopen(os.open(pile.path, flags, 0o600), "ab"))
-
-
 def _emptied(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
-    """Return the hashes of a rank prefix by prefix, and delete the piles."""
+    """Return the hashes of a rank prefix by prefix, and let go of the piles."""
     for place in range(2**_BITS):
-        same_prefix = {rank: files[place].path for rank, files in piles.items()}
-        yield _first_of_rank(
-            {rank: np.fromfile(path, dtype=np.uint8).reshape(-1, WIDTH) for rank, path in same_prefix.items()},
-            wanted,
-            counts,
-        )
-        for path in same_prefix.values():
-            path.unlink()
+        same_prefix = {rank: files[place] for rank, files in piles.items()}
+        yield _first_of_rank({rank: pile.all() for rank, pile in same_prefix.items()}, wanted, counts)
+        for pile in same_prefix.values():
+            pile.close()

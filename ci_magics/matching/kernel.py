@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.forking import require_threads
+from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.careful import LONGEST, REASON, careful, sha256, split_at, without_tag_and_periods
 from ci_magics.matching.characters import STRIP
 
@@ -90,7 +91,7 @@ def _plain(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
             _plain_text(rule).alias(f"text_{rule}"), pl.lit(None, REASON).alias(f"reason_{rule}")
         )
         frame = frame.with_columns(_plain_hash(rule, rules).alias(f"sha256_{rule}"))
-    return frame.select(pl.exclude("^_.*$")).collect()
+    return frame.select(pl.exclude("^_.*$")).collect(engine=IN_MEMORY)
 
 
 def _plain_text(rule: str) -> pl.Expr:

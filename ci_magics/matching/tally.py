@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 import polars_hash as plh
 
+from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.careful import INVALID, split_at
 from ci_magics.matching.doubts import MISTYPED, mistyped
 from ci_magics.matching.kernel import Hashed
@@ -97,7 +98,7 @@ def example_values(addresses: Hashed) -> pl.DataFrame:
         first=pl.col("trimmed").str.slice(0, 1).fill_null(""),
         domain=pl.when(domain.str.contains(r"^[^\s@]+\.[^\s@]+$")).then(domain).otherwise(domain.str.slice(0, 0)),
     )
-    return _chosen(pl.concat([marked.collect(), _mistyped_domains(addresses)]))
+    return _chosen(pl.concat([marked.collect(engine=IN_MEMORY), _mistyped_domains(addresses)]))
 
 
 def _mistyped_domains(addresses: Hashed) -> pl.DataFrame:

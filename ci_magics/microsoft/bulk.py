@@ -54,9 +54,18 @@ class UploadStatus:
 
 
 class Bulk:
-    """The bulk service's operations for one account."""
+    """The bulk service's operations for one account.
 
-    def __init__(self, conversation: Conversation) -> None:
+    Parameters
+    ----------
+    conversation
+        Whose.
+    folder
+        Returns a private folder for result files; the system's folder for temporary files unless given.
+    """
+
+    def __init__(self, conversation: Conversation, folder: Callable[[], Path] | None = None) -> None:
+        self._folder = folder or (lambda: Path(tempfile.gettempdir()))
         self._conversation = conversation
         self._base = conversation.caller.endpoints.bulk + BULK
 
@@ -169,7 +178,7 @@ class Bulk:
         OutcomeUnknownError
             The result file cannot be fetched or read.
         """
-        with tempfile.TemporaryFile() as result:
+        with tempfile.TemporaryFile(dir=self._folder()) as result:
             for url in (status.result_url, None):
                 address = url or self.status(request_id).result_url
                 if address and self._download(address, result):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
 from ci_magics.clock import present
+from ci_magics.workspace.chunks import Chunked, ChunkReader, Writer
 from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
 from ci_magics.workspace.tables import file_chunks, file_contents
 from ci_magics.workspace.transactions import at_one_moment, said
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import ReadableBuffer
 
-#: Bytes of a chunk: a Parquet file's index and one of its smaller parts fit into one.
-CHUNK = 2**18
 #: How many chunks are kept in memory, for files that are opened again and again for one part each.
 _REMEMBERED = 64
 
@@ -86,7 +85,7 @@ class DatabaseContents(Contents):
             if hashlib.sha256(b"".join(checksums)).hexdigest() != content.checksum:
                 raise missing()
             self._whole.add(content.id)
-        yield _ChunkReader(content.bytes, lambda number: self._chunk(database, content.id, number))  # type: ignore[misc]
+        yield ChunkReader(content.bytes, lambda number: self._chunk(database, content.id, number))  # type: ignore[misc]
 
     def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
         """Delete the chunks; see `Contents.drop`."""
@@ -128,7 +127,7 @@ class FolderContents(Contents):
     def __init__(self, engine: Engine, root: Path) -> None:
         self._engine = engine
         self._root = private_folder(root)
-        self._whole: set[str] = set()
+        self._whole: dict[str, tuple[int, int]] = {}  # the size and the moment of change of those that were checked
 
     @contextmanager
     def writing(self, content_id: str) -> Iterator[BinaryIO]:
@@ -149,17 +148,18 @@ class FolderContents(Contents):
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
-        """Open a content; see `Contents.reading`. It is checked when it is opened first."""
+        """Open a content; see `Contents.reading`. It is checked when it is opened, unless it is as it was then."""
         del database
         try:
             file = (self._root / content.id).open("rb")
         except OSError:
             raise missing() from None
         with file:
-            if content.id not in self._whole:
+            status = os.fstat(file.fileno())
+            if self._whole.get(content.id) != (status.st_size, status.st_mtime_ns):
                 if hashlib.file_digest(file, "sha256").hexdigest() != content.checksum:
                     raise missing()
-                self._whole.add(content.id)
+                self._whole[content.id] = (status.st_size, status.st_mtime_ns)
                 file.seek(0)
             yield file
 
@@ -191,20 +191,7 @@ def _note(database: Connection, content_id: str, size: int, checksum: str) -> No
     database.execute(insert(file_contents).values(row))
 
 
-class _Writer(io.RawIOBase):
-    """A file that is written from its beginning to its end."""
-
-    def __init__(self) -> None:
-        self.written = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.written
-
-
-class _HashingWriter(_Writer):
+class _HashingWriter(Writer):
     """Writes on, and knows the checksum."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -224,75 +211,24 @@ class _HashingWriter(_Writer):
         return self._hash.hexdigest()
 
 
-class _ChunkWriter(_Writer):
-    """Cuts what is written into chunks; its checksum is that of the checksums of the chunks."""
+class _ChunkWriter(Chunked):
+    """Keeps chunks in the database; its checksum is that of the checksums of the chunks."""
 
     def __init__(self, database: Connection, content_id: str) -> None:
-        super().__init__()
+        super().__init__(self._kept)
         self._database = database
         self._content_id = content_id
-        self._pending = bytearray()
         self._number = 0
         self._hash = hashlib.sha256()
-
-    def write(self, data: ReadableBuffer) -> int:
-        view = memoryview(data).cast("B")
-        for start in range(0, len(view), CHUNK):
-            self._pending += view[start : start + CHUNK]
-            if len(self._pending) >= CHUNK:
-                self._keep(CHUNK)
-        self.written += len(view)
-        return len(view)
-
-    def finish(self) -> None:
-        """Keep what is left."""
-        if self._pending:
-            self._keep(len(self._pending))
 
     @property
     def checksum(self) -> str:
         return self._hash.hexdigest()
 
-    def _keep(self, size: int) -> None:
-        content = bytes(self._pending[:size])
-        del self._pending[:size]
+    def _kept(self, chunk: memoryview) -> None:
+        content = bytes(chunk)
         digest = hashlib.sha256(content).digest()
         self._hash.update(digest)
         row = {"content_id": self._content_id, "number": self._number, "checksum": digest, "content": content}
         self._database.execute(insert(file_chunks).values(row))
         self._number += 1
-
-
-class _ChunkReader(io.RawIOBase):
-    """Reads anywhere in a content, chunk by chunk."""
-
-    def __init__(self, size: int, chunk: Callable[[int], bytes]) -> None:
-        self._size = size
-        self._chunk = chunk
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(start + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = max(min(len(view), self._size - self._at), 0)
-        done = 0
-        while done < wanted:
-            number, offset = divmod(self._at, CHUNK)
-            piece = memoryview(self._chunk(number))[offset : offset + wanted - done]
-            view[done : done + len(piece)] = piece
-            done += len(piece)
-            self._at += len(piece)
-        return done

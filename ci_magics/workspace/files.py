@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.checksums import (
+    Checksum,
+    Checksums,
+    ChecksumWriter,
+    DamagedError,
+    checksum_of,
+    fitting,
+    is_whole,
+    reader,
+)
 from ci_magics.workspace.troubles import told_of_file
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.rooms import Rooms
+
+#: The code of the error for a file that is missing or damaged, of which nothing else is known.
+MISSING = "file_missing"
+#: How often a file is opened that is replaced at the same moment.
+_TRIES = 5
 
 Bytes = npt.NDArray[np.uint8]
 
 
 class Files(ABC):
-    """Arrow tables, and lists of bytes, by name, wherever they are kept."""
+    """Arrow tables, and lists of bytes, by name, wherever they are kept.
+
+    Attributes
+    ----------
+    lost
+        Returns the error for a file that is missing or damaged: what it held, and the way back.
+    """
+
+    lost: Callable[[str], WorkspaceError]
 
     @abstractmethod
     def replacing(self, file_name: str) -> AbstractContextManager[BinaryIO]:
@@ -44,6 +70,10 @@ class Files(ABC):
         WorkspaceError
             It is missing or damaged.
         """
+
+    @abstractmethod
+    def is_whole(self, name: str) -> bool:
+        """Tell whether a table is there, and all of it is as it was written."""
 
     @abstractmethod
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
@@ -69,6 +99,11 @@ class Files(ABC):
         """Remove what a crash left behind that has no name; returns how many files, of all folders kept together."""
         del before, dry_run
         return 0
+
+    def abandoned(self, names: Iterable[str]) -> list[str]:
+        """Return those files that were written by processes which have ended; none where nobody knows who wrote."""
+        del names
+        return []
 
     def write(self, name: str, table: pa.Table) -> None:
         """Replace a table; a crash leaves the old one or the new one, never a part.
@@ -143,7 +178,7 @@ class Files(ABC):
             with self.reading(_table_file(name)) as source, pq.ParquetFile(source) as file:
                 yield file
         except (OSError, pa.ArrowException):
-            raise missing() from None
+            raise self.lost(_table_file(name)) from None
 
     def remove_all(self, prefix: str) -> None:
         """Delete all files whose names begin so."""
@@ -166,20 +201,40 @@ class PrivateFiles(Files):
     ----------
     root
         The folder; made when it is missing (mode 0700).
+    checksums
+        Those of the folder's files; they are not checked unless given.
+    rooms
+        Where drafts are until they are whole; beside the files unless given.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, checksums: Checksums | None = None, rooms: Rooms | None = None) -> None:
         self.root = root
+        self.checksums = checksums
+        self._rooms = rooms
+        self.lost = lambda _file_name: missing()
         private_folder(root)
 
     @contextmanager
     def replacing(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file to be written beside the earlier one; see `Files.replacing`."""
-        draft = self.root / f".{file_name}-{uuid.uuid4().hex}.part"
+        """Open a file to be written elsewhere before it takes the place of the earlier one; see `Files.replacing`."""
+        draft = (self._rooms.folder() if self._rooms else self.root) / f".{file_name}-{uuid.uuid4().hex}.part"
         try:
-            with writing_privately(draft) as file:
-                yield file
-            draft.replace(self.root / file_name)
+            if self.checksums is None:
+                with writing_privately(draft) as file:
+                    yield file
+                draft.replace(self.root / file_name)
+            else:
+                with writing_privately(draft) as file:
+                    summing = self._summing(file)
+                    yield summing  # type: ignore[misc]  # a raw file is what all who write need
+                    checksum = summing.checksum()
+                self.checksums.expect(file_name, checksum)
+
+                def put() -> None:
+                    if draft.exists():  # else the database had to be asked twice
+                        draft.replace(self.root / file_name)
+
+                self.checksums.settle(file_name, checksum, put, self._rooms.lives if self._rooms else bool)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise cannot_be_written(error) from None
@@ -189,13 +244,31 @@ class PrivateFiles(Files):
 
     @contextmanager
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file to be read; see `Files.reading`."""
+        """Open a file to be read, each part of which is checked when it is read; see `Files.reading`."""
         try:
-            file = (self.root / file_name).open("rb")
-        except OSError:
-            raise missing() from None
-        with file:
-            yield file
+            file, checksum = self._open(file_name)
+            with file:
+                yield file if checksum is None else reader(file, checksum)
+        except DamagedError:
+            raise self.lost(file_name) from None
+
+    def is_whole(self, name: str) -> bool:
+        """Tell whether a table is as it was written; see `Files.is_whole`."""
+        try:
+            file, checksum = self._open(_table_file(name))
+            with file:
+                return checksum is None or is_whole(file, checksum)
+        except (DamagedError, WorkspaceError):
+            return False
+
+    def abandoned(self, names: Iterable[str]) -> list[str]:
+        """Return those files that were written by processes which have ended; see `Files.abandoned`."""
+        wanted = list(names)
+        if self.checksums is None or self._rooms is None or not wanted:
+            return []
+        owners = self.checksums.owners()
+        lives = {each: self._rooms.lives(each) for found in owners.values() for each in found if each}
+        return [name for name in wanted if (known := owners.get(name)) and not any(lives.get(each) for each in known)]
 
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
         """Return the names of the files that begin so; see `Files.names`."""
@@ -207,6 +280,8 @@ class PrivateFiles(Files):
     def delete(self, file_name: str) -> None:
         """Delete a file; see `Files.delete`."""
         (self.root / file_name).unlink(missing_ok=True)
+        if self.checksums is not None:
+            self.checksums.forget(file_name)
 
     def exists(self, name: str) -> bool:
         """Tell whether a table is there."""
@@ -218,10 +293,48 @@ class PrivateFiles(Files):
             raise TypeError("a folder is linked with a folder only")
         target = self.root / _table_file(name)
         target.unlink(missing_ok=True)
+        if self.checksums is not None and origin.checksums is not None:
+            owner = self._rooms.owner if self._rooms else ""
+            self.checksums.copy(_table_file(name), origin.checksums, _table_file(origin_name), owner)
         try:
             target.hardlink_to(origin.root / _table_file(origin_name))
+        except FileNotFoundError:
+            raise origin.lost(_table_file(origin_name)) from None
         except OSError:
             self.write(name, origin.read(origin_name))  # a file system without links
+
+    def _summing(self, file: BinaryIO) -> ChecksumWriter:
+        return ChecksumWriter(file, self._rooms.owner if self._rooms else "")
+
+    def _open(self, file_name: str) -> tuple[BinaryIO, Checksum | None]:
+        """Open a file, and find the checksum that it was written with; one of an earlier version gets one now.
+
+        Raises
+        ------
+        DamagedError
+            It has none of those that are known.
+        """
+        for _ in range(_TRIES):
+            known = self.checksums.of(file_name) if self.checksums else []
+            file = self._opened(file_name)
+            if self.checksums is None:
+                return file, None
+            found = fitting(file, known)
+            if not known:
+                found = checksum_of(file)
+                self.checksums.expect(file_name, found)
+            if found is not None:
+                return file, found
+            file.close()
+            if {each.version for each in self.checksums.of(file_name)} == {each.version for each in known}:
+                break  # else it was replaced between the look at its checksum and its opening
+        raise DamagedError
+
+    def _opened(self, file_name: str) -> BinaryIO:
+        try:
+            return (self.root / file_name).open("rb", buffering=0)
+        except OSError:
+            raise self.lost(file_name) from None
 
 
 @contextmanager
@@ -236,9 +349,7 @@ def writing_privately(path: Path) -> Iterator[BinaryIO]:
 
 def missing() -> WorkspaceError:
     """Return the error for a file that cannot be read."""
-    return WorkspaceError(
-        "A file of the workspace is missing or damaged.", "Make the segment again.", code="file_missing"
-    )
+    return WorkspaceError("A file of the workspace is missing or damaged.", "Make the segment again.", code=MISSING)
 
 
 def cannot_be_written(error: OSError) -> WorkspaceError:

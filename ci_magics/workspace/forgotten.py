@@ -1,15 +1,27 @@
-"""The suppression list of people who asked to be forgotten: their hashes, and nothing else of them."""
+"""The suppression list of people who asked to be forgotten: marks by which their hashes are met, and nothing else.
+
+A mark is the first three bytes of a hash and most of the hash of that hash. It tells whether a hash that comes along is
+on the list; nobody reads from it whom it is about, and a search for the hash does not find it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from ci_magics.clock import present
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import at_one_moment, change
+
+Hashes = npt.NDArray[np.uint8]
+"""SHA-256 values, shape (n, 32)."""
+
+_PREFIX = 3
 
 
 class ForgottenHashes:
@@ -26,19 +38,34 @@ class ForgottenHashes:
 
     def add(self, hashes: Sequence[bytes]) -> None:
         """Put hashes on the list; those that are on it stay as they are."""
+        marks = {_mark(each) for each in hashes}
 
         def work(database: Connection) -> None:
-            there = self._listed(database)
-            rows = [{"sha256": each, "forgotten_at": present()} for each in set(hashes) - there]
+            rows = [{"sha256": each, "forgotten_at": present()} for each in marks - self._listed(database)]
             if rows:
                 database.execute(insert(forgotten_hashes), rows)
 
         change(self._engine, work)
 
-    def all(self) -> set[bytes]:
-        """Return every hash on the list."""
+    def marks(self) -> set[bytes]:
+        """Return the marks of all hashes on the list."""
         with at_one_moment(self._engine) as database:
             return self._listed(database)
+
+    def among(self, parts: Iterable[Hashes], marks: set[bytes] | None = None) -> Hashes:
+        """Return those of many hashes that are on the list, or that have some marks of it.
+
+        Nothing is read where the list is empty.
+        """
+        marks = self.marks() if marks is None else marks
+        found: list[bytes] = []
+        if marks:
+            wanted = np.zeros(2 ** (8 * _PREFIX), np.bool_)
+            wanted[[int.from_bytes(each[:_PREFIX], "big") for each in marks]] = True
+            for part in parts:
+                first = part[:, 0].astype(np.uint32) << 16 | part[:, 1].astype(np.uint32) << 8 | part[:, 2]
+                found += [row for row in map(bytes, part[wanted[first]]) if _mark(row) in marks]
+        return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
 
     def __len__(self) -> int:
         with at_one_moment(self._engine) as database:
@@ -49,3 +76,8 @@ class ForgottenHashes:
 
     def _listed(self, database: Connection) -> set[bytes]:
         return {bytes(each) for each in database.execute(select(forgotten_hashes.c.sha256)).scalars()}
+
+
+def _mark(sha256: bytes) -> bytes:
+    """Return what is kept of a hash; the revision of the schema that began it makes the same."""
+    return sha256[:_PREFIX] + hashlib.sha256(b"ci-magics suppression list\0" + sha256).digest()[_PREFIX:]

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ci_magics.workspace.checksums import Checksums
 from ci_magics.workspace.contents import DatabaseContents, FolderContents
 from ci_magics.workspace.files import Files, PrivateFiles
 from ci_magics.workspace.location import data_folder, in_home
+from ci_magics.workspace.rooms import Rooms
 from ci_magics.workspace.team_files import TeamFiles
 
 #: The folder that all kernels of a team share; without it the files are in the database.
 STORE = "CI_MAGICS_STORE"
 
 
-def open_files(engine: Engine, folder: Path, names: tuple[str, ...]) -> Iterator[Files]:
+def open_files(engine: Engine, folder: Path, names: tuple[str, ...], rooms: Rooms) -> Iterator[Files]:
     """Return the files of a workspace, one for each name.
 
     Parameters
@@ -29,9 +31,11 @@ def open_files(engine: Engine, folder: Path, names: tuple[str, ...]) -> Iterator
         Where private files of a workspace on SQLite are.
     names
         What the folders are called.
+    rooms
+        Where drafts of private files are.
     """
     if engine.dialect.name == "sqlite":
-        yield from (PrivateFiles(folder / name) for name in names)
+        yield from (PrivateFiles(folder / name, Checksums(engine, name), rooms) for name in names)
         return
     store = os.environ.get(STORE)
     contents = FolderContents(engine, in_home(Path(store)).absolute()) if store else DatabaseContents(engine)

@@ -100,6 +100,7 @@ TABLES: dict[str, RowRights] = {
         update=f"connection_id IS NULL OR {_OF_CONNECTION}",
         delete=f"connection_id IS NULL OR {_OF_CONNECTION}",
     ),
+    "file_checksums": _FOR_ADMINISTRATORS,  # only files beside a SQLite database are in it
     "file_chunks": RowRights(
         _READABLE_CHUNK,
         Role.CONTRIBUTOR,

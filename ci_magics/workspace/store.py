@@ -38,6 +38,7 @@ from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.location import database_in, default_location, file_of, folder_of
 from ci_magics.workspace.locks import Locks
+from ci_magics.workspace.lost import lost_ledger, lost_profiles, lost_spool
 from ci_magics.workspace.models import (
     AudienceRecord,
     Connection,
@@ -54,10 +55,12 @@ from ci_magics.workspace.models import (
 )
 from ci_magics.workspace.places import emulator_folder, folder_beside, open_files
 from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
+from ci_magics.workspace.rooms import Rooms
 from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
 from ci_magics.workspace.shelf import Shelf
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.strays import sweep
+from ci_magics.workspace.transactions import at_one_moment, change, overwrite_deleted
 from ci_magics.workspace.troubles import cannot_be_opened
 
 if TYPE_CHECKING:
@@ -93,15 +96,19 @@ class Workspace(Shown):
         All of them, to look one up for something that was made with it; never to be shown.
     emulator_folder
         Where the emulator of this workspace keeps its state.
+    rooms
+        Private folders for what a process needs only for a while.
     """
 
     def __init__(self, engine: Engine, folder: Path, user: str) -> None:
         self._engine = engine
         self.folder = private_folder(folder)
         self.user = user
-        self.scratch = private_folder(folder / "scratch")
+        self.scratch = folder / "scratch"
+        self.rooms = Rooms(self.scratch)
         self.emulator_folder = emulator_folder(engine, folder)
-        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS)
+        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms)
+        self.snapshots.lost, self.ledgers.lost, self.spool.lost = lost_profiles(self), lost_ledger(self), lost_spool
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
         )
@@ -188,6 +195,11 @@ class Workspace(Shown):
     def change(self, work: Callable[[SqlConnection], T]) -> T:
         """Change several shelves at once, all of it or nothing; see `transactions.change`."""
         return change(self._engine, work)
+
+    def compact(self) -> None:
+        """Overwrite what was deleted from a database that is a file; a server sees to its own files."""
+        if self._engine.dialect.name == "sqlite":
+            overwrite_deleted(self._engine)
 
     def enforce_roles(self) -> Enforced:
         """Make the roles of this workspace rights of its database; see `rights.enforce_roles`."""
@@ -330,7 +342,9 @@ def _open(url: str | URL, folder: Path | None, user: str) -> Workspace:
     with _said_when_opening():
         engine = _engine(make_url(url))
         bring_up_to_date(engine, then=functools.partial(_begin, user=user))
-    return Workspace(engine, folder or folder_beside(engine), user)
+    workspace = Workspace(engine, folder or folder_beside(engine), user)
+    sweep(workspace)
+    return workspace
 
 
 @contextmanager

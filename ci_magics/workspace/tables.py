@@ -327,6 +327,20 @@ files = Table(
     _required("written_at", UtcDateTime),
 )
 
+#: What private files look like; two rows while one is replaced. `checksums` says what is in it.
+file_checksums = Table(
+    "file_checksums",
+    metadata,
+    Column("folder", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("version", String(32), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("chunks", LargeBinary(2**24), nullable=False),
+    Column("owner", String(50), nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+)
+
 file_contents = Table(
     "file_contents",
     metadata,

@@ -15,8 +15,10 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
 from ci_magics.clock import present
+from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.chunks import CHUNK
 from ci_magics.workspace.contents import Contents
-from ci_magics.workspace.files import Files, missing
+from ci_magics.workspace.files import MISSING, Files, missing
 from ci_magics.workspace.tables import file_contents, files
 from ci_magics.workspace.transactions import at_one_moment, change
 
@@ -38,6 +40,7 @@ class TeamFiles(Files):
         self._engine = engine
         self._folder = folder
         self._contents = contents
+        self.lost = lambda _file_name: missing()
 
     @contextmanager
     def replacing(self, file_name: str) -> Iterator[BinaryIO]:
@@ -51,12 +54,25 @@ class TeamFiles(Files):
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
         """Open a file as it is at this moment; see `Files.reading`."""
         query = select(file_contents).join(files).where(self.at(file_name))
-        with at_one_moment(self._engine) as database:
-            content = database.execute(query).first()
-            if content is None:
-                raise missing()
-            with self._contents.reading(database, content) as file:
-                yield file
+        try:
+            with at_one_moment(self._engine) as database:
+                content = database.execute(query).first()
+                if content is None:
+                    raise missing()
+                with self._contents.reading(database, content) as file:
+                    yield file
+        except WorkspaceError as error:
+            raise self.lost(file_name) if error.code == MISSING else error from None
+
+    def is_whole(self, name: str) -> bool:
+        """Tell whether a table is as it was written; see `Files.is_whole`."""
+        try:
+            with self.reading(f"{name}.parquet") as file:
+                while file.read(CHUNK):
+                    pass
+        except WorkspaceError:
+            return False
+        return True
 
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
         """Return the names of the files that begin so; see `Files.names`."""

@@ -65,6 +65,19 @@ def at_one_moment(engine: Engine) -> Iterator[Connection]:
         yield database
 
 
+def overwrite_deleted(engine: Engine) -> None:
+    """Leave nothing in the files of a SQLite database that was deleted from it, by whatever version.
+
+    Raises
+    ------
+    WorkspaceError
+        Others use the database all the time.
+    """
+    with said(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database:
+        database.exec_driver_sql("VACUUM")
+        database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _attempt(engine: Engine, work: Callable[[Connection], T]) -> T:
     with _connected(engine) as database, database.begin():
         if engine.dialect.name == "sqlite":

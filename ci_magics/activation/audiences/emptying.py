@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ci_magics.activation.connections.services import Services
@@ -11,9 +10,10 @@ from ci_magics.errors import ServiceError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.bulk import UploadStatus
 from ci_magics.microsoft.upload_file import write_upload_file
+from ci_magics.workspace.store import Workspace
 
 
-def take_everybody_out(services: Services, audience_id: str) -> None:
+def take_everybody_out(workspace: Workspace, services: Services, audience_id: str) -> None:
     """Empty a list, and wait until that is done; can be repeated without harm.
 
     Raises
@@ -23,8 +23,8 @@ def take_everybody_out(services: Services, audience_id: str) -> None:
     OutcomeUnknownError
         It is not known whether it was done.
     """
-    with tempfile.TemporaryDirectory(prefix="ci-magics-") as folder:
-        path = Path(folder) / "upload.zip"
+    with workspace.rooms.for_a_while() as folder:
+        path = folder / "upload.zip"
         # There are no items, so nobody's data is sent and no terms have to be accepted.
         write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)
         request_id, status = _send(services, path)

@@ -113,7 +113,7 @@ def empty_audience(
     """
     with _held(workspace, to, audience, confirm, Verb.EMPTY_AUDIENCE, show) as held:
         record = _doubt(held)
-        take_everybody_out(held.services, held.audience.id)
+        take_everybody_out(held.workspace, held.services, held.audience.id)
         if record is not None:
             _keep(held, replace(record, members=0, owned=True, full_send_at=None), [(EMPTY, EMPTY)])
         _give_up(held, "The audience was emptied.", show)

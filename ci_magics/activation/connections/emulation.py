@@ -177,6 +177,12 @@ def _verb_of(call: str, body: Any) -> Verb:
     return Verb.RUN_EXPORT if known else Verb.DELETE_AUDIENCE
 
 
+def settle_emulator(workspace: Workspace) -> None:
+    """Let the workspace's emulator leave nothing on disk of who was removed from its lists."""
+    if not os.environ.get(ADDRESS_VARIABLE) and workspace.emulator_folder.exists():
+        workspace_emulator(workspace.emulator_folder).control("settle", {})
+
+
 def workspace_emulator(folder: Path) -> RunningEmulator:
     """Return the emulator that keeps its state in a folder, and start it if it does not run.
 

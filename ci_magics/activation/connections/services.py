@@ -80,7 +80,9 @@ def open_services(
         developer_token=developer_token(connection, show, ask=ask),
     )
     conversation = Conversation(caller, clock=clock, on_wait=show)
-    return Services(conversation, Advertising(conversation), Bulk(conversation), tokens.directory)
+    return Services(
+        conversation, Advertising(conversation), Bulk(conversation, workspace.rooms.folder), tokens.directory
+    )
 
 
 def connection_endpoints(workspace: Workspace, connection: Connection) -> Endpoints:

@@ -12,65 +12,69 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.activation.forgetting.person import HASHES, Person
+from ci_magics.activation.retention import forget_finished
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.strays import READING, REJECTED, sweep
 
 
 def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
-    """Delete a person from every segment, its earlier versions and every list of refused profiles.
+    """Delete a person from every segment, its earlier versions, every list of refused profiles, and what was left over.
+
+    Segments come last: by them a person is found by the key, so that one more attempt finds what an interrupted one did
+    not come to.
 
     Returns
     -------
     tuple of str
         The segments of which some version held the person.
     """
-    keys: dict[str, set[str]] = {}
-    for record in list(workspace.segments):
-        found = _erase_from_segment(workspace, record, person)
-        if found:
-            keys.setdefault(record.name, set()).update(found)
-    for version in list(workspace.versions):
-        found = _erase_from_version(workspace, version, person)
-        if found:
-            keys.setdefault(version.segment_name, set()).update(found)
-    _erase_refused(workspace, keys)
+    sweep(workspace, at_all=True)
+    forget_finished(workspace)
     # What an interrupted reading of Customer Insights has put aside; it starts over, and leaves out nobody else.
-    workspace.spool.remove_all("reading-")
-    return tuple(keys)
+    workspace.spool.remove_all(READING)
+    records = {each.id: each for each in (*workspace.segments, *(each.as_record() for each in workspace.versions))}
+    keys = {each.id: _keys_in(workspace, each, person) for each in records.values()}
+    every = {key for found in keys.values() for key in found} | ({person.key} if person.key is not None else set())
+    _erase_refused(workspace, every)
+    for version in list(workspace.versions):
+        if keys.get(version.id):
+            _erase_from_version(workspace, version, person)
+    for record in list(workspace.segments):
+        if keys.get(record.id):
+            _erase_from_segment(workspace, record, person)
+    workspace.compact()
+    return tuple(dict.fromkeys(records[each].name for each, found in keys.items() if found))
 
 
-def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
-    """Write a segment's snapshot without a person; returns the keys that went."""
-    found, rows = _rewritten(workspace, record, person)
-    if found:
-        # An example is masked, but it may be the person's; the next refresh finds others.
-        workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
-    return found
+def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
+    """Write a segment's snapshot without a person."""
+    rows = _rewritten(workspace, record, person)
+    # An example is masked, but it may be the person's; the next refresh finds others.
+    workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
 
 
-def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> set[str]:
-    """Write the snapshot of an earlier version without a person; returns the keys that went."""
-    found, rows = _rewritten(workspace, version.as_record(), person)
-    if found:
-        workspace.versions.change(
-            lambda now: replace(now, rows=rows, record={**now.record, "examples": {}}), id=version.id
-        )
-    return found
+def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> None:
+    """Write the snapshot of an earlier version without a person."""
+    rows = _rewritten(workspace, version.as_record(), person)
+    workspace.versions.change(lambda now: replace(now, rows=rows, record={**now.record, "examples": {}}), id=version.id)
 
 
-def _rewritten(workspace: Workspace, record: SegmentRecord, person: Person) -> tuple[set[str], int]:
-    """Write a snapshot without a person; returns the keys that went and how many profiles are left."""
-    files = workspace.snapshots
-    if not files.exists(record.id):
-        return set(), record.rows
-    keyed = person.is_keyed(record)
+def _keys_in(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
+    """Return the keys that a person has in a snapshot."""
+    files, keyed = workspace.snapshots, person.is_keyed(record)
     found: set[str] = set()
-    for batch in files.batches(record.id, ["key", *HASHES]):
-        gone = batch.filter(person.rows_of(batch, keyed=keyed))
-        found |= set(key_text(gone.column("key")).to_pylist())
-    if not found:
-        return found, record.rows
+    if files.exists(record.id):
+        for batch in files.batches(record.id, ["key", *HASHES]):
+            mine = batch.filter(person.rows_of(batch, keyed=keyed))
+            found |= set(key_text(mine.column("key")).to_pylist())
+    return found
+
+
+def _rewritten(workspace: Workspace, record: SegmentRecord, person: Person) -> int:
+    """Write a snapshot without a person; returns how many profiles are left."""
+    files, keyed = workspace.snapshots, person.is_keyed(record)
     rows = 0
 
     def others() -> Iterator[pa.RecordBatch]:
@@ -81,16 +85,14 @@ def _rewritten(workspace: Workspace, record: SegmentRecord, person: Person) -> t
             yield kept
 
     files.write_parts(record.id, files.schema(record.id), others())
-    return found, rows
+    return rows
 
 
-def _erase_refused(workspace: Workspace, keys: dict[str, set[str]]) -> None:
-    for file_name in workspace.spool.names("rejected-"):
+def _erase_refused(workspace: Workspace, keys: set[str]) -> None:
+    """Delete keys from the lists of refused profiles, whatever the segment is called now, or was."""
+    for file_name in workspace.spool.names(REJECTED):
         name = file_name.removesuffix(".parquet")
         table = workspace.spool.read(name)
-        gone = [
-            key in keys.get(segment, set())
-            for segment, key in zip(table["segment"].to_pylist(), table["key"].to_pylist(), strict=True)
-        ]
+        gone = [key in keys for key in table["key"].to_pylist()]
         if any(gone):
             workspace.spool.write(name, table.filter(pa.array([not each for each in gone])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ci_magics.activation.connections.emulation import settle_emulator
 from ci_magics.activation.forgetting.erasure import erase
 from ci_magics.activation.forgetting.person import find_person
 from ci_magics.activation.forgetting.taking_out import TakenOut, require_no_open_run, take_out
@@ -97,6 +98,8 @@ def forget(
     audiences = tuple(take_out(workspace, record, person, show) for record in list(workspace.audiences))
     done = all(each.done for each in audiences)
     segments = erase(workspace, person) if done else ()
+    if any(each.environment == "emulator" for each in audiences):
+        settle_emulator(workspace)
     workspace.audit.note(
         Verb.FORGET_PERSON, "a person", audiences=len(audiences), segments=len(segments), completed=done
     )

@@ -159,5 +159,5 @@ def _spooled(workspace: Workspace, push: PushRecord, person: Person) -> bool:
             if shared(block, HashList.of(as_rows(person.hashes))):
                 return True
     except WorkspaceError:
-        return False  # the spool is gone, and with it the person
+        return bool(workspace.spool.names(f"{push.id}-hashes"))  # gone, and with it the person; or damaged
     return False

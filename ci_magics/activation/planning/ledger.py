@@ -13,6 +13,7 @@ from ci_magics.activation.planning.outdated import outdated, sent_to
 from ci_magics.errors import WorkspaceError
 from ci_magics.matching.hash_list import NOTHING, HashList
 from ci_magics.matching.hashes import Hashes, as_column, of_column, without
+from ci_magics.workspace.lost import ledger_lost
 from ci_magics.workspace.models import AudienceRecord
 from ci_magics.workspace.store import Workspace
 
@@ -64,6 +65,8 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
     ExportRefusedError
         Later, when hashes are asked for: another run has replaced it meanwhile.
     """
+    if not workspace.ledgers.is_whole(record.id):
+        raise _lost(record)
     try:
         with workspace.ledgers.opened(record.id) as file:
             generation, normalization = _generation(file), _notes(file).get(b"normalization")
@@ -76,10 +79,13 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
 
     def part(group: int, state: int) -> Callable[[], Hashes]:
         def read() -> Hashes:
-            with workspace.ledgers.opened(record.id) as file:
-                if _generation(file) != generation:
-                    raise outdated([sent_to(record.name)])
-                hashes = of_column(file.read_row_group(group, ["hash"])["hash"])
+            try:
+                with workspace.ledgers.opened(record.id) as file:
+                    if _generation(file) != generation:
+                        raise outdated([sent_to(record.name)])
+                    hashes = of_column(file.read_row_group(group, ["hash"])["hash"])
+            except WorkspaceError:
+                raise _lost(record) from None
             chosen: Hashes = hashes[states[group] == state]
             return chosen
 
@@ -130,8 +136,5 @@ def _table(part: Part) -> pa.Table:
 
 
 def _lost(record: AudienceRecord) -> LedgerLostError:
-    return LedgerLostError(
-        f"What the audience '{record.name}' holds is not known any more: its ledger is missing, damaged or old.",
-        "Fill the audience once with --mode replace.",
-        code="ledger_lost",
-    )
+    said = ledger_lost(record.name)
+    return LedgerLostError(said.sentence, said.next_step, code=said.code)

@@ -75,7 +75,7 @@ def plan_work(
     target = find_target(workspace, services, connection, stored.record.name, order)
     decision = decide(workspace, stored, order)
     counted, suppression, scratch = _counted(workspace, stored, order, decision)
-    held_back = all_held_back(suppression, counted)
+    held_back = all_held_back(workspace, suppression, counted, target.known.all)
     changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
     return Work(
         stored=stored,
@@ -110,7 +110,7 @@ def _counted(
     workspace: Workspace, stored: StoredSegment, order: Order, decision: Decision
 ) -> tuple[Counted, Suppression | None, Scratch]:
     """Return the segment's counts, who is left out, and where long lists are kept meanwhile."""
-    scratch = Scratch(workspace.scratch)
+    scratch = Scratch(workspace.rooms.folder())
     suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
     profiles = stored.matched.profiles
     counted = count_profiles(profiles, order.normalization, scratch, suppression, decision.consenting)

@@ -72,7 +72,7 @@ def preview(
     coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
-        scratch=Scratch(workspace.scratch),
+        scratch=Scratch(workspace.rooms.folder()),
         suppressed=suppressed,
         consents=consents,
         ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},

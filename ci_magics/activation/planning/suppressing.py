@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.hash_list import NOTHING, HashList
-from ci_magics.matching.hashes import EMPTY, of_column, unique
+from ci_magics.matching.hashes import EMPTY, Hashes, of_column, unique
 from ci_magics.matching.suppression import Suppression
 from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.id_set import IdSet
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
+
+_COLUMNS = ("sha256_basic", "sha256_enhanced")
 
 
 def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str] = ()) -> Suppression | None:
@@ -29,18 +31,27 @@ def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Seque
         An excluded segment does not exist.
     """
     records = excluding(workspace, segment, exclude)
-    forgotten = workspace.forgotten.all()
-    if not records and not forgotten:
+    forgotten = workspace.forgotten.among(_hashes_of(workspace, segment))
+    if not records and not len(forgotten):
         return None
-    hashes = [EMPTY, np.frombuffer(b"".join(forgotten), np.uint8).reshape(-1, 32)]
+    hashes = [EMPTY, forgotten]
     keys: list[pa.Array] = []
     for record in records:
         column = record.definition["key"]
         by_key = column != ROW_NUMBER and same_key(column, segment.definition["key"])
-        for batch in workspace.snapshots.batches(record.id, ["key", "sha256_basic", "sha256_enhanced"]):
-            hashes += [of_column(batch.column(name).drop_null()) for name in ("sha256_basic", "sha256_enhanced")]
+        for batch in workspace.snapshots.batches(record.id, ["key", *_COLUMNS]):
+            hashes += _hashes_in(batch)
             keys += [batch.column("key")] if by_key else []
     return Suppression(unique(np.concatenate(hashes)), IdSet(keys) if keys else None)
+
+
+def _hashes_of(workspace: Workspace, segment: SegmentRecord) -> Iterator[Hashes]:
+    for batch in workspace.snapshots.batches(segment.id, _COLUMNS):
+        yield from _hashes_in(batch)
+
+
+def _hashes_in(batch: pa.RecordBatch) -> list[Hashes]:
+    return [of_column(batch.column(name).drop_null()) for name in _COLUMNS]
 
 
 def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str]) -> list[SegmentRecord]:
@@ -56,8 +67,12 @@ def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[st
     return [each for each in records if each.id != segment.id]
 
 
-def all_held_back(suppression: Suppression | None, counted: Counted) -> HashList:
-    """Return every hash that must not be in the audience: on a list, of a profile found by its key, or that refused."""
-    if suppression is None:
-        return HashList.of(counted.held_back) if len(counted.held_back) else NOTHING
-    return HashList.of(unique(np.concatenate([suppression.hashes, counted.held_back])))
+def all_held_back(workspace: Workspace, suppression: Suppression | None, counted: Counted, known: HashList) -> HashList:
+    """Return every hash that must not be in the audience.
+
+    It is on a list, of a profile found by its key or that refused, or known to be there and of somebody who asked to be
+    forgotten.
+    """
+    listed = EMPTY if suppression is None else suppression.hashes
+    found = np.concatenate([listed, counted.held_back, workspace.forgotten.among(known.parts())])
+    return HashList.of(unique(found)) if len(found) else NOTHING

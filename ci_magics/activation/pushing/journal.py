@@ -158,9 +158,14 @@ def begin_run(
         started_at=now,
     )
     pushes = [_push(record, document, work, number, directory) for number, work in works.items()]
-    for push, work in zip(pushes, works.values(), strict=True):
-        Spool(workspace, push).fill(work.changes.adds, work.changes.removes, work.stored.record.id)
-    workspace.record(record, *pushes, *(step for push in pushes for step in _steps(push)))
+    try:
+        for push, work in zip(pushes, works.values(), strict=True):
+            Spool(workspace, push).fill(work.changes.adds, work.changes.removes, work.stored.record.id)
+        workspace.record(record, *pushes, *(step for push in pushes for step in _steps(push)))
+    except BaseException:
+        for push in pushes:
+            Spool(workspace, push).clear()
+        raise
     return record
 
 

@@ -20,7 +20,9 @@ from ci_magics.activation.pushing.uploading import send_files
 from ci_magics.activation.run import AudienceResult
 from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.workspace.locks import LockLostError
+from ci_magics.workspace.lost import SPOOL_LOST
 from ci_magics.workspace.models import AudienceRecord, PushRecord
+from ci_magics.workspace.run_shelves import counts_so_far
 from ci_magics.workspace.statuses import FAILED
 from ci_magics.workspace.store import Workspace
 
@@ -75,12 +77,20 @@ def push_audience(desk: Desk, push: PushRecord) -> Pushed:
             raise  # another process writes down how it goes on
         except CiError as caught:
             error = caught
-    return _settle(desk, journal, error)
+    try:
+        return _settle(desk, journal, error)
+    except WorkspaceError as lost:
+        if lost.code != SPOOL_LOST:
+            raise
+        return _give_up(desk.workspace, push, lost)
 
 
 def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) -> AudienceResult:
     """Return how far an audience is that something interrupted."""
-    result = result_of(push, read_outcome(Journal(workspace, push)), members_so_far(workspace, push), None)
+    try:
+        result = result_of(push, read_outcome(Journal(workspace, push)), members_so_far(workspace, push), None)
+    except WorkspaceError:
+        result = _by_the_journal(workspace, push)
     return replace(result, status=status, message=message)
 
 
@@ -100,8 +110,8 @@ def _send(desk: Desk, journal: Journal) -> None:
 def _settle(desk: Desk, journal: Journal, error: CiError | None) -> Pushed:
     """Finish the push, unless what stopped it may pass."""
     workspace, push = desk.workspace, journal.push
-    if isinstance(error, WorkspaceError) and error.code == "file_missing":
-        return Pushed(replace(push, finished=True), _give_up(workspace, push, error), error)
+    if isinstance(error, WorkspaceError) and error.code == SPOOL_LOST:
+        return _give_up(workspace, push, error)
     if error is not None and not is_final(error):
         result = result_of(push, read_outcome(journal), members_so_far(workspace, push), error)
         return Pushed(push, replace(result, status=FAILED), error)
@@ -110,12 +120,20 @@ def _settle(desk: Desk, journal: Journal, error: CiError | None) -> Pushed:
     return Pushed(replace(push, finished=True), result, error)
 
 
-def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> AudienceResult:
+def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Pushed:
     """Close a push whose spool is gone: what the audience holds is not known any more."""
     record = _record(workspace, push)
     if record is not None:
         workspace.audiences.change(lambda now: replace(now, owned=False), id=record.id)
-    return AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED, message=str(error))
+    result = replace(_by_the_journal(workspace, push), status=FAILED, message=str(error))
+    return Pushed(replace(push, finished=True), result, error)
+
+
+def _by_the_journal(workspace: Workspace, push: PushRecord) -> AudienceResult:
+    """Return how far an audience is by the journal alone, where the files of a push cannot be read."""
+    counts = counts_so_far(push, workspace.steps.where(push_id=push.id))
+    result = AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED)
+    return replace(result, **counts)  # type: ignore[arg-type]  # counts are whole numbers
 
 
 def _record(workspace: Workspace, push: PushRecord) -> AudienceRecord | None:

@@ -11,7 +11,6 @@ from ci_magics.activation.segments.segments import StoredProfiles
 from ci_magics.errors import AccessError
 from ci_magics.matching.hash_list import HashList
 from ci_magics.matching.hashes import Hashes
-from ci_magics.workspace.files import missing
 from ci_magics.workspace.models import PushRecord, StepRecord
 from ci_magics.workspace.store import Workspace
 
@@ -54,7 +53,7 @@ class Spool:
         """
         found = self._files.read_bytes(self._hashes, start * _WIDTH, (stop - start) * _WIDTH)
         if len(found) != (stop - start) * _WIDTH:
-            raise missing()
+            raise self._files.lost(self._hashes)
         return found.reshape(-1, _WIDTH)
 
     def profiles(self) -> StoredProfiles:

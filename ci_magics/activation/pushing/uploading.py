@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Progress, Reporter
 from ci_magics.activation.pushing.journal import UPLOAD, Journal
@@ -71,8 +68,8 @@ def _send_until_it_arrives(
 
 def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
     push = journal.push
-    with tempfile.TemporaryDirectory(prefix="ci-magics-") as folder:
-        path = Path(folder) / "upload.zip"
+    with journal.workspace.rooms.for_a_while() as folder:
+        path = folder / "upload.zip"
         report(journal.progress("Writing the upload file"))
         write_upload_file(
             path,

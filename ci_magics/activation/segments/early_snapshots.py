@@ -22,6 +22,7 @@ from ci_magics.activation.segments.consents import (
     with_few_words,
 )
 from ci_magics.errors import WorkspaceError
+from ci_magics.matching.hashes import as_series, of_column
 from ci_magics.segmentation.consent.document import StateCounter
 from ci_magics.workspace.access import Verb, may
 from ci_magics.workspace.models import SegmentRecord
@@ -85,7 +86,7 @@ def _rewritten(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
 def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
     """Write the states in place of the columns unless they are there, and return how many there are of each."""
     files, schema = workspace.snapshots, profile_schema(workspace, record)
-    forgotten = workspace.forgotten.all()
+    forgotten = workspace.forgotten.marks()
     is_written = old_reading(workspace, record) is None
     states = StateCounter()
     batches = (with_few_words(batch, states) for batch in profile_batches(workspace, record, schema.names))
@@ -94,7 +95,7 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
             pass
         return states
     files.write_parts(record.id, schema, batches)
-    later = workspace.forgotten.all() - forgotten
+    later = workspace.forgotten.marks() - forgotten
     if not later:
         return states
     # Somebody was forgotten meanwhile, and may have come back with what was read before.
@@ -104,10 +105,11 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
     return states
 
 
-def _without(workspace: Workspace, name: str, columns: list[str], hashes: set[bytes]) -> Iterator[pa.RecordBatch]:
+def _without(workspace: Workspace, name: str, columns: list[str], marks: set[bytes]) -> Iterator[pa.RecordBatch]:
     """Return a snapshot without the profiles of some people."""
-    gone = pl.Series(list(hashes), dtype=pl.Binary)
     for batch in workspace.snapshots.batches(name, columns):
+        listed = workspace.forgotten.among((of_column(batch.column(each).drop_null()) for each in _HASHES), marks)
+        gone = as_series(listed).implode()
         theirs = [pl.Series(pl.from_arrow(batch.column(each).cast(pa.binary()))).is_in(gone) for each in _HASHES]
         stays = ~(theirs[0].fill_null(value=False) | theirs[1].fill_null(value=False))
         yield batch.filter(stays.to_arrow())

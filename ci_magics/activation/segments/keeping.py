@@ -92,8 +92,12 @@ def keep_segment(
         created_by=workspace.user,
         created_at=present(),
     )
+    there = workspace.segments.get(record.name)
+    damaged = {there.id} if there and not workspace.snapshots.is_whole(there.id) else set()
     try:
-        earlier, kept, dropped = workspace.change(lambda database: _put(workspace, database, record, replacing))
+        earlier, kept, dropped = workspace.change(
+            lambda database: _put(workspace, database, record, replacing, damaged)
+        )
     except BaseException:
         workspace.snapshots.remove(record.id)
         raise
@@ -101,7 +105,7 @@ def keep_segment(
     if kept.id != record.id:
         workspace.snapshots.remove(record.id)
         return replace(segment, id=kept.id)
-    for each in dropped:
+    for each in [*dropped, *damaged]:
         workspace.snapshots.remove(each)
     if earlier is not None:
         show(
@@ -121,7 +125,7 @@ def keep_segment(
 
 
 def _put(
-    workspace: Workspace, database: SqlConnection, made: SegmentRecord, replacing: Replacing
+    workspace: Workspace, database: SqlConnection, made: SegmentRecord, replacing: Replacing, damaged: set[str]
 ) -> tuple[SegmentRecord | None, SegmentRecord, list[str]]:
     """Put a segment in the place of the one of its name; returns that one, what is kept, and snapshots to remove."""
     segments = workspace.segments
@@ -131,14 +135,14 @@ def _put(
         made = replace(made, previous=deleted[-1].id if deleted else None)
         segments.put_in(database, made)
         return None, made, []
-    if earlier.fingerprint == made.fingerprint and workspace.snapshots.exists(earlier.id):
+    there = earlier.id not in damaged
+    if earlier.fingerprint == made.fingerprint and there:
         kept = replace(earlier, definition=made.definition, consent=made.consent)
         segments.put_in(database, kept)
         return earlier, kept, []
     if earlier.suppresses and not replacing.refreshing:
         require(workspace, Verb.SUPPRESS)  # other people in it: else whoever makes segments could end the suppression
     _require_not_lost(earlier, made, replacing)
-    there = workspace.snapshots.exists(earlier.id)
     made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
     made = replace(made, previous=earlier.id if there else earlier.previous)
     segments.replace_in(database, earlier.id, made)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError
+from ci_magics.in_memory import IN_MEMORY
 from ci_magics.segmentation.columns import twins
 from ci_magics.segmentation.key_text import text_of_value
 from ci_magics.segmentation.sources.frame_kinds import is_frame as is_frame
@@ -131,7 +132,7 @@ def _converter(frame: Any, wanted: Sequence[str]) -> _Converter:
     if isinstance(frame, duckdb.DuckDBPyRelation):
         return _of_relation(frame, wanted)
     if isinstance(frame, pl.LazyFrame):
-        frame = frame.select(list(wanted)).collect()
+        frame = frame.select(list(wanted)).collect(engine=IN_MEMORY)
     if isinstance(frame, pl.DataFrame):
         return lambda name: polars_column(frame.get_column(name))
     table = pa.table(frame.select(list(wanted)) if hasattr(frame, "select") else frame)
@@ -183,7 +184,7 @@ def _for_sql(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.Chu
     try:
         if pa.types.is_decimal256(column.type):
             return column.cast(pa.decimal128(38, column.type.scale))
-        with duckdb.connect(":memory:") as database:
+        with duckdb.connect(":memory:", config={"temp_directory": ""}) as database:
             database.register("one", pa.table({"column": column.slice(0, 0)}))
             database.execute("FROM one")
     except (pa.ArrowException, duckdb.Error):

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.files import require_files, vanished
-from ci_magics.segmentation.sources.sql_errors import condition_error
+from ci_magics.segmentation.sources.sql_errors import condition_error, lacks_memory, out_of_memory
 
 #: What DuckDB, Arrow and Polars raise when a source is not what it was, or breaks off.
 FAILURES = (duckdb.Error, pa.ArrowException, pl.exceptions.PolarsError, OSError)
@@ -39,6 +39,8 @@ def reading(what: str, paths: Sequence[str] = (), where: str | None = None) -> I
         yield
     except FAILURES as error:
         require_files(paths)
+        if lacks_memory(error):
+            raise out_of_memory() from None
         if isinstance(error, FileNotFoundError):
             raise vanished("A file of the frame") from None
         if where is not None and _is_of_condition(error):

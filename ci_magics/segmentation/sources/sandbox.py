@@ -1,4 +1,7 @@
-"""A DuckDB that reads nothing but what it is given."""
+"""A DuckDB that reads nothing but what it is given, and writes nothing.
+
+What does not fit into memory is not put on disk either: it may hold addresses. A query that needs more fails.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from contextlib import contextmanager
 
 import duckdb
 
+from ci_magics.memory import memory_for_queries
+
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    "temp_directory": "",
 }
 
 
@@ -29,7 +35,7 @@ def sandbox(
     attached
         Path and name of a DuckDB file whose tables can be read, and not written.
     """
-    database = duckdb.connect(":memory:", config=_CONFIG)
+    database = duckdb.connect(":memory:", config={**_CONFIG, "memory_limit": memory_for_queries()})
     try:
         if attached:
             path, name = (each.replace("'", "''") for each in attached)

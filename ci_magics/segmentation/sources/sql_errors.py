@@ -21,8 +21,28 @@ _COMPARED = 20
 _MISSING_NAME = re.compile(r"(Table|Function) with name (\w{1,60})", re.IGNORECASE)
 
 
+_NO_MEMORY = "Out of Memory Error"
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Tell whether memory was short, in DuckDB's words or in those that Arrow passes on."""
+    return isinstance(error, duckdb.OutOfMemoryException) or _NO_MEMORY in str(error)
+
+
+def out_of_memory() -> SegmentError:
+    """Return the error for what does not fit into memory."""
+    return SegmentError(
+        "There is not enough memory for this: rows with addresses are never put on disk, so all that is sorted, joined "
+        "or grouped at once must fit into memory.",
+        "Choose fewer columns and filter the rows first, or give the machine or its container more memory.",
+        code="out_of_memory",
+    )
+
+
 def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str]) -> SegmentError:
     """Return the error for a condition that cannot be evaluated."""
+    if lacks_memory(error):
+        return out_of_memory()
     if not condition.strip():
         return SegmentError("The condition is empty.", "Leave out --where to take all profiles.", code="no_condition")
     missing = _missing_column(error, condition, columns)
@@ -42,6 +62,8 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
 
 def query_error(error: duckdb.Error, sql: str, columns: Sequence[str], frames: Sequence[str]) -> SegmentError:
     """Return the error for a query that cannot be run."""
+    if lacks_memory(error):
+        return out_of_memory()
     return _missing_column(error, sql, columns) or SegmentError(
         f"The query cannot be run{_told(error, sql, _table_hint(error, frames))}",
         "Check its names and its grammar.",

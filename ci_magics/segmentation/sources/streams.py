@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ci_magics.errors import SegmentError
+from ci_magics.in_memory import IN_MEMORY, passes_by
 from ci_magics.segmentation.sources.exact import TEXT
 from ci_magics.segmentation.sources.files import Encoded, FileKind, FileSet, locate, refuse
 from ci_magics.segmentation.sources.files import is_path as is_path
@@ -185,11 +186,13 @@ def _kept(relation: duckdb.DuckDBPyRelation, where: str | None) -> duckdb.DuckDB
 def _lazy(frame: pl.LazyFrame) -> Rows:
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with reading("the frame"):
-            for part in frame.select(list(columns)).collect_batches(chunk_size=BATCH, maintain_order=True):
+            chosen = frame.select(list(columns))
+            engine: Any = "streaming" if passes_by(chosen) else IN_MEMORY
+            for part in chosen.collect_batches(chunk_size=BATCH, maintain_order=True, engine=engine):
                 yield from as_table(part).to_batches(max_chunksize=BATCH)
 
     with reading("the frame"):
-        empty = as_table(frame.head(0).collect())
+        empty = as_table(frame.head(0).collect(engine=IN_MEMORY))
     return Rows(empty.schema, read)
 
 

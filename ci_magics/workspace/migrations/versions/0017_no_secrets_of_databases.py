@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Column, MetaData, String, Table
 from ci_magics.kept_address import kept_address
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 _PLACES = (("segments", "definition"), ("segment_versions", "record"))
 

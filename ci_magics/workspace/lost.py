@@ -1,0 +1,78 @@
+"""Errors for files that are missing or damaged: what they held, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ci_magics.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
+
+PROFILES_LOST, LEDGER_LOST, SPOOL_LOST = "segment_damaged", "ledger_lost", "spool_lost"
+
+
+def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
+    """Return what makes the error for the stored profiles of a segment, given the file's name."""
+
+    def lost(file_name: str) -> WorkspaceError:
+        segment_id = _stem(file_name)
+        record = next(iter(workspace.segments.where(id=segment_id)), None)
+        if record is not None:
+            return WorkspaceError(
+                f"The stored profiles of the segment '{record.name}' are missing or damaged, so nothing is read from "
+                "them.",
+                "Evaluate it again: %ci_segment NAME --refresh."
+                if record.is_dynamic
+                else "Make the segment again from its frame: %ci_segment NAME FRAME.",
+                code=PROFILES_LOST,
+            )
+        version = next(iter(workspace.versions.where(id=segment_id)), None)
+        name = f"of the segment '{version.segment_name}' " if version else ""
+        return WorkspaceError(
+            f"The stored profiles of an earlier version {name}are missing or damaged.",
+            "That version cannot be brought back; the segment itself is not concerned.",
+            code=PROFILES_LOST,
+        )
+
+    return lost
+
+
+def lost_ledger(workspace: Workspace) -> Callable[[str], WorkspaceError]:
+    """Return what makes the error for the ledger of an audience, given the file's name."""
+
+    def lost(file_name: str) -> WorkspaceError:
+        record = next(iter(workspace.audiences.where(id=_stem(file_name))), None)
+        return ledger_lost(record.name if record else "")
+
+    return lost
+
+
+def ledger_lost(audience: str) -> WorkspaceError:
+    """Return the error for the ledger of an audience."""
+    what = f"the audience '{audience}'" if audience else "an audience"
+    return WorkspaceError(
+        f"What {what} holds is not known any more: its ledger is missing, damaged or old.",
+        "Fill the audience once with --mode replace.",
+        code=LEDGER_LOST,
+    )
+
+
+def lost_spool(file_name: str) -> WorkspaceError:
+    """Return the error for what a run had put aside, given the file's name."""
+    if file_name.startswith("rejected-"):
+        return WorkspaceError(
+            f"The keys that the run {file_name.removeprefix('rejected-')[:8]} was refused are missing or damaged.",
+            "Export again to see which profiles are refused.",
+            code=SPOOL_LOST,
+        )
+    return WorkspaceError(
+        f"What the run {file_name[:8]} had put aside to send is missing or damaged, so nothing more of it is sent.",
+        "Export again with --mode replace: what the audience holds is not known any more.",
+        code=SPOOL_LOST,
+    )
+
+
+def _stem(file_name: str) -> str:
+    return file_name.removesuffix(".parquet")

@@ -1,0 +1,167 @@
+"""A kill at any file operation leaves nothing of a person who is then forgotten; a full disk loses nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from contoso import connect, export, hash_of
+from scanning import Scanner
+from striking import FULL, KILL, READ_ONLY, Struck, struck
+
+import ci_magics as ci
+from ci_magics.activation.connections.emulation import control_emulator
+from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.retention import purge
+from ci_magics.errors import ExportRefusedError, NotFoundError
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+#: How many of the operations are tried; all of them with CI_MAGICS_ALL_POINTS=1.
+_TRIED = 12
+
+
+def quietly(_sentence: str) -> None:
+    """Nobody listens."""
+
+
+def key_of(number: int) -> str:
+    return f"key-of-person-{number:06d}"
+
+
+def email_of(number: int) -> str:
+    return f"person{number:06d}@contoso.com"
+
+
+def frame(start: int, stop: int = 1_400) -> pd.DataFrame:
+    numbers = range(start, stop)
+    return pd.DataFrame({"Id": [key_of(each) for each in numbers], "EMail": [email_of(each) for each in numbers]})
+
+
+def make(start: int) -> None:
+    ci.segment("All", frame(start), show=quietly)
+
+
+def send(mode: str) -> Any:
+    return export("All", mode=mode, allow_shrink=True, show=quietly)
+
+
+def work(start: int, mode: str) -> None:
+    make(start)
+    send(mode)
+
+
+def environment() -> dict[str, str | None]:
+    return {
+        name: os.environ.get(name) for name in ("CI_MAGICS_WORKSPACE", "CI_MAGICS_EMULATOR", "TMPDIR", "TEMP", "TMP")
+    }
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    """The workspace with its own emulator, and the folder for temporary files."""
+    monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    connect()
+    yield tmp_path / "workspace", temporary
+    control_emulator("stop", {})
+
+
+def points(doing: Callable[[], object], within: tuple[str, ...]) -> list[int]:
+    """Return the operations at which to strike, from an undisturbed run."""
+    whole = struck(doing, 0, KILL, within, environment())
+    assert whole.said is None
+    assert whole.operations is not None
+    every = range(1, whole.operations + 1)
+    return list(every if os.environ.get("CI_MAGICS_ALL_POINTS") else every[:: max(1, len(every) // _TRIED)])
+
+
+def forgotten(workspace: Workspace, key: str, sha256: str) -> None:
+    """Forget a person as an administrator does it who reads what he is told: first what is unfinished."""
+    for _ in range(3):
+        try:
+            assert forget(key=key, show=quietly).erased
+        except NotFoundError:
+            assert forget(sha256=sha256, show=quietly).erased
+        except ExportRefusedError:
+            for record in workspace.runs:
+                if record.finished_at is None:
+                    ci.export(resume=record.id, show=quietly)
+        else:
+            return
+    raise AssertionError
+
+
+@pytest.mark.parametrize("mode", ["mirror", "replace"])
+def test_nothing_of_a_person_is_left_after_a_kill_at_any_operation(folders: tuple[Path, Path], mode: str) -> None:
+    workspace = open_workspace()
+    within = tuple(map(str, folders))
+    start = 0
+
+    work(0, mode)
+    killed = 0
+    for at in points(partial(work, 0, mode), within):
+        start += 1  # the one before was forgotten
+        killed += struck(partial(work, start, mode), at, KILL, within, environment()).operations is None
+        person = start
+        forgotten(workspace, key_of(person), hash_of(email_of(person)))
+        start += 1
+        scanner = Scanner({"key": key_of(person), "hash": hash_of(email_of(person)), "address": email_of(person)})
+        assert {folder.name: scanner.found_in_folder(folder) for folder in folders} == {
+            "workspace": {},
+            "temporary": {},
+        }
+        assert scanner.looked_at > 50_000
+    assert killed >= _TRIED // 2
+
+
+def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> None:
+    workspace = open_workspace()
+    within = tuple(map(str, folders))
+    doing = partial(work, 0, "replace")
+    for at in points(doing, within):
+        if struck(doing, at, KILL, within, environment()).operations is not None:
+            continue
+        purge()
+        own = {workspace.rooms.owner, f"{workspace.rooms.owner}.lock"}
+        assert {each.name for each in workspace.scratch.iterdir()} <= own
+        assert [each for each in folders[1].iterdir() if not each.name.startswith("pymp-")] == []  # of the test itself
+        pushes = tuple(f"{each.id}-" for each in workspace.pushes)
+        assert [each for each in workspace.spool.names() if not each.startswith((*pushes, "rejected-"))] == []
+        known = {f"{each.id}.parquet" for each in [*workspace.segments, *workspace.versions]}
+        assert set(workspace.snapshots.names()) <= known
+        for record in workspace.runs:
+            if record.finished_at is None:
+                ci.export(resume=record.id, show=quietly)
+
+
+@pytest.mark.parametrize("how", [FULL, READ_ONLY])
+def test_a_disk_that_takes_nothing_more_loses_nothing(
+    emulator: RunningEmulator, tmp_path: Path, workspace: Workspace, how: str
+) -> None:
+    connect()
+    within = (str(tmp_path),)
+    work(0, "mirror")
+    ended: list[Struck] = []
+    for start, at in enumerate(points(partial(work, 0, "mirror"), within), 1):
+        ended.append(struck(partial(work, start, "mirror"), at, how, within, environment()))
+        for record in workspace.runs:
+            if record.finished_at is None:
+                ci.export(resume=record.id, show=quietly)
+        work(start, "mirror")
+        assert emulator.members("All") == {hash_of(email_of(each)) for each in range(start, 1_400)}
+    said = [each.said for each in ended if each.said]
+    assert len(said) >= _TRIED // 2
+    kinds = {kind for kind, _ in said}
+    assert kinds <= {"WorkspaceError", "ExportRefusedError"}, said

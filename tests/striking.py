@@ -1,0 +1,124 @@
+"""Strike a process at one of its file operations: kill it there, or let the disk be full or read-only from there on."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing as mp
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+
+KILL, FULL, READ_ONLY = "kill", "full", "read-only"
+_WORDS = {FULL: "database or disk is full", READ_ONLY: "attempt to write a readonly database"}
+_CHANGES = frozenset({"os.rename", "os.remove", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.truncate"})
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What came of a process.
+
+    Parameters
+    ----------
+    operations
+        How many file operations it came to; None when it was killed.
+    said
+        The type of the error that ended its work, with its sentence; nothing when it came to its end.
+    """
+
+    operations: int | None
+    said: tuple[str, str] | None
+
+
+def struck(
+    work: Callable[[], object], at: int, how: str, within: tuple[str, ...], environment: Mapping[str, str | None]
+) -> Struck:
+    """Do some work in a process of its own, which is struck at one of its operations.
+
+    Parameters
+    ----------
+    work
+        What to do; a function of a module, with its arguments.
+    at
+        At which operation, from 1 on; 0 for none.
+    how
+        `KILL`, `FULL` or `READ_ONLY`.
+    within
+        The folders whose files count.
+    environment
+        What the process finds in its environment.
+    """
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["ci_magics.activation.exports.exports", "pandas"])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(work, at, how, within, dict(environment), theirs))
+    process.start()
+    theirs.close()
+    try:
+        operations, said = ours.recv()
+        return Struck(operations, said)
+    except EOFError:
+        return Struck(None, None)
+    finally:
+        process.join()
+
+
+def _work(
+    work: Callable[[], object],
+    at: int,
+    how: str,
+    within: tuple[str, ...],
+    environment: dict[str, str | None],
+    answer: Any,
+) -> None:
+    for name in environment:
+        os.environ.pop(name, None)
+    os.environ |= {name: value for name, value in environment.items() if value is not None}
+    count = 0
+
+    def strike() -> None:
+        nonlocal count
+        count += 1
+        if at and count >= at:
+            _strike(how)
+
+    def hook(name: str, arguments: tuple[Any, ...]) -> None:
+        changes = name in _CHANGES or (name == "open" and _is_write(arguments))
+        if changes and any(str(each).startswith(within) for each in arguments[:2]):
+            strike()
+
+    def begun(_connection: object) -> None:
+        try:
+            strike()
+        except OSError as error:
+            raise OperationalError("", None, sqlite3.OperationalError(_WORDS[how])) from error
+
+    sys.addaudithook(hook)
+    event.listen(Engine, "commit", begun)
+    said = None
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - what it says is looked at by the test
+        said = (type(error).__name__, str(error))
+    at = 0
+    answer.send((count, said))
+    answer.close()
+    os._exit(0)
+
+
+def _strike(how: str) -> None:
+    if how == KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise OSError(errno.ENOSPC if how == FULL else errno.EROFS, _WORDS[how])
+
+
+def _is_write(arguments: tuple[Any, ...]) -> bool:
+    _path, mode, flags = arguments
+    return any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITES)
