@@ -120,7 +120,7 @@ def test_a_dry_run_removes_nothing_and_counts_the_same(workspace: Workspace) -> 
     segment(3)
     before = len(workspace.audit)
     would = purge(dry_run=True, now=in_days(91))
-    assert repr(would).startswith("Would remove: 1 snapshots")
+    assert repr(would).startswith("Would remove: 1 snapshot")
     assert len(workspace.audit) == before
     done = purge(now=in_days(91))
     assert (would.snapshots, would.strays) == (done.snapshots, done.strays) == (1, 0)

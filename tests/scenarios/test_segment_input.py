@@ -180,7 +180,7 @@ def test_a_key_that_repeats_is_counted_named_and_a_way_out_is_offered(source: st
         "file": {"frame": str(tmp_path / "people.parquet")},
         "rule": {"frame": people, "rule": "n > 0"},
     }
-    with pytest.raises(SegmentError, match="The key column Code has 1 empty and 1 repeated values") as refused:
+    with pytest.raises(SegmentError, match="The key column Code has 1 empty value and 1 repeated value") as refused:
         ci.segment("S", key="Code", **options[source])
     assert "leave out --key" in refused.value.next_step
 
@@ -193,7 +193,9 @@ def test_a_key_that_repeats_is_counted_and_a_choice_is_offered() -> None:
     made = ci.segment("S", frame, show=said.append)
     assert made.key == "row number"
     (notice,) = said
-    assert notice.startswith("No column identifies the profiles of 'S': CustomerId has 2 empty and 1 repeated values.")
+    assert notice.startswith(
+        "No column identifies the profiles of 'S': CustomerId has 2 empty values and 1 repeated value."
+    )
     assert notice.endswith("Correct it, or choose one: --key COLUMN.")
     with pytest.raises(SegmentError, match="has no key"):
         ci.segment("T", rule="not 'S'")

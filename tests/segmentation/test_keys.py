@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ci_magics.errors import SegmentError
 from ci_magics.matching.matched import match_profiles
 from ci_magics.segmentation.segment import ROW_NUMBER, build_segment, build_segment_from_sql
+from ci_magics.showing.numbers import counted_in_words
 
 
 def frame(**columns: list[Any]) -> pd.DataFrame:
@@ -43,7 +44,8 @@ def test_the_key_asked_for_must_be_different_for_each(values: list[int | None]) 
     repeated = len(values) - empty - len(set(values) - {None})
     people = frame(Code=pd.array(values, dtype="Int64"))
     if empty or repeated:
-        with pytest.raises(SegmentError, match=f"Code has {empty} empty and {repeated} repeated values"):
+        counts = f"{counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
+        with pytest.raises(SegmentError, match=f"Code has {counts}"):
             build_segment("S", people, key="Code")
     else:
         assert build_segment("S", people, key="Code").segment.key == "Code"
@@ -52,7 +54,7 @@ def test_the_key_asked_for_must_be_different_for_each(values: list[int | None]) 
 def test_uniqueness_is_judged_after_the_condition() -> None:
     people = frame(Id=["a", "a", "b"], Newest=[True, False, True])
     assert build_segment("S", people, where="Newest").segment.key == "Id"
-    with pytest.raises(SegmentError, match="0 empty and 1 repeated"):
+    with pytest.raises(SegmentError, match="0 empty values and 1 repeated value"):
         build_segment("S", people, key="Id")
 
 
@@ -105,7 +107,7 @@ def test_a_query_is_held_to_the_same_rules() -> None:
     people = frame(Id=["a", "a"])
     sql = "SELECT * FROM people"
     assert build_segment_from_sql("S", sql, frames={"people": people}).segment.key == ROW_NUMBER
-    with pytest.raises(SegmentError, match="0 empty and 1 repeated"):
+    with pytest.raises(SegmentError, match="0 empty values and 1 repeated value"):
         build_segment_from_sql("S", sql, frames={"people": people}, key="Id")
 
 

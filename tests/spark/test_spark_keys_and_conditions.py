@@ -40,7 +40,10 @@ def test_the_first_unique_candidate_is_the_key(people: Any) -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (["CustomerId", "EMail"], "No column identifies the profiles: CustomerId has 1 empty and 1 repeated values."),
+        (
+            ["CustomerId", "EMail"],
+            "No column identifies the profiles: CustomerId has 1 empty value and 1 repeated value.",
+        ),
         (["EMail"], "No column identifies the profiles."),
     ],
 )
@@ -53,7 +56,7 @@ def test_rows_are_not_numbered(people: Any, columns: list[str], words: str) -> N
 
 
 def test_the_key_asked_for_must_be_different_for_each(people: Any) -> None:
-    with pytest.raises(SegmentError, match="The key column CustomerId has 1 empty and 1 repeated values"):
+    with pytest.raises(SegmentError, match="The key column CustomerId has 1 empty value and 1 repeated value"):
         build_spark_segment("S", people, key="CustomerId")
     with pytest.raises(SegmentError, match="Did you mean 'CustomerId'"):
         build_spark_segment("S", people, key="CustmerId")

@@ -101,5 +101,5 @@ def test_a_repeated_key_falls_back_to_row_numbers(tmp_path: Path) -> None:
     pl.DataFrame({"Id": [1, 1, 2], "EMail": ["a@contoso.com"] * 3}).write_parquet(tmp_path / "x.parquet")
     profiles = build_segment("S", tmp_path / "x.parquet")
     assert profiles.rows.table()["key"].to_pylist() == [1, 2, 3]
-    with pytest.raises(SegmentError, match="0 empty and 1 repeated"):
+    with pytest.raises(SegmentError, match="0 empty values and 1 repeated value"):
         build_segment("S", tmp_path / "x.parquet", key="Id")
