@@ -6,9 +6,11 @@ The names below are imported when they are first used, so that loading the exten
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import ci_magics.forking  # noqa: F401 - from now on it is known how a process was forked
+from ci_magics.discretion import discreet
 
 __version__ = "0.1.0"
 
@@ -158,6 +160,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'ci_magics' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"ci_magics.{_HOMES[name]}"), name)
+    if inspect.isfunction(value):
+        value = discreet(value)
     globals()[name] = value
     return value
 

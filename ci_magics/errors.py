@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 import traceback
 from collections.abc import Iterable
 
-#: A quote may be part of an address, but more often it stands around one.
-_SOMEBODY = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_ADDRESS = re.compile(r"""(?:[^\s'"<>(),;:]+|(?<=['"]))@[^\s'"<>(),;:]+""")
+from ci_magics.discretion import names_somebody as names_somebody
+from ci_magics.discretion import without_addresses as without_addresses
+from ci_magics.discretion import without_people as without_people
 
 
 class CiError(Exception):
@@ -136,21 +135,6 @@ class WorkspaceError(CiError):
 def quoted_list(names: Iterable[str]) -> str:
     """Return names as a list within a sentence."""
     return ", ".join(f"'{name}'" for name in names)
-
-
-def without_addresses(text: str) -> str:
-    """Return a text with every e-mail address in it replaced: a person may have written one where a name belongs."""
-    return _ADDRESS.sub("•••", text)
-
-
-def names_somebody(text: str) -> bool:
-    """Tell whether an e-mail address of somebody is in a text; ``%@contoso.com`` is nobody's."""
-    return _SOMEBODY.search(text) is not None
-
-
-def without_people(text: str) -> str:
-    """Return a text with the e-mail address of everybody that it names replaced, and nothing else."""
-    return _SOMEBODY.sub("•••", text)
 
 
 def refuse_address(name: str) -> None:

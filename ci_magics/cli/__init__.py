@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from ci_magics.cli import (
     audit,
@@ -22,6 +23,7 @@ from ci_magics.cli import (
     status,
 )
 from ci_magics.cli.command import DONE, FAILED, PARTLY, answer, say
+from ci_magics.discretion import without_addresses
 from ci_magics.errors import CiError
 from ci_magics.showing.output import adapt_streams, unwritten
 
@@ -82,8 +84,15 @@ def _unexpected(error: Exception) -> CiError:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what was not understood without repeating anybody's address."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(without_addresses(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ci-magics", description="Customer Match audiences from notebooks.")
+    parser = _Parser(prog="ci-magics", description="Customer Match audiences from notebooks.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ci_magics.discretion import without_people
 from ci_magics.showing.numbers import clean
 
 MINUS = "\u2212"
@@ -43,7 +44,7 @@ class Picture:
 
 def cut(name: str, width: float, size: float = 13) -> str:
     """Return a clean name that is at most so many pixels wide in a font of that size."""
-    name = clean(name)
+    name = clean(without_people(name))
     room = width / size
     if sum(map(_width, name)) <= room:
         return name
@@ -69,7 +70,7 @@ def text(
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{fill}" font-size="{size:g}"{weight}>'
-        f"{html.escape(content)}</text>"
+        f"{html.escape(without_people(content))}</text>"
     )
 
 
@@ -88,7 +89,7 @@ def panel(title: str, parts: Iterable[str], width: int, height: int, alt: str) -
     """Return a picture of some parts, under a title."""
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" font-family="{_FONT}"><title>{html.escape(alt)}</title>'
+        f'role="img" font-family="{_FONT}"><title>{html.escape(without_people(alt))}</title>'
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8" fill="{PANEL}" stroke="{EDGE}"/>'
         f"{text(18, 31, cut(title, width - 36, 16), bold=True, size=15)}{''.join(parts)}</svg>"
     )

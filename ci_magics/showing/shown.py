@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import date
 from typing import Any
 
+from ci_magics.discretion import kept, without_people
 from ci_magics.showing.numbers import clean
 
 _JSON = "application/json"
@@ -22,6 +24,13 @@ class Shown:
     its fields unless it has better ones. The summary has its own media type, because JupyterLab would show plain
     JSON instead of the HTML; a program that asks for plain JSON gets it.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let no result show anybody's address, such as one that is the name of a column."""
+        super().__init_subclass__(**options)
+        for name in ("__repr__", "_repr_html_", "to_dict"):
+            if name in vars(cls):
+                setattr(cls, name, _naming_nobody(vars(cls)[name]))
 
     @classmethod
     def summary_type(cls) -> str:
@@ -40,14 +49,22 @@ class Shown:
         return {}
 
     def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython takes away itself what it does not want
-        summary = self.to_dict()
+        summary = kept(self.to_dict())
         bundle = {
-            "text/html": self._repr_html_(),
+            "text/html": without_people(self._repr_html_()),
             **self._repr_svg_parts(),
-            "text/plain": repr(self),
+            "text/plain": without_people(repr(self)),
             self.summary_type(): summary,
         }
         return bundle | ({_JSON: summary} if include and _JSON in include else {})
+
+
+def _naming_nobody(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(method)
+    def show(self: Any) -> Any:
+        return kept(method(self))
+
+    return show
 
 
 def clean_lines(text: str) -> str:

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 from ci_magics.clock import present
+from ci_magics.discretion import person_name
 from ci_magics.errors import AccessError, ArgumentError, nearest_name, quoted_list
 from ci_magics.naming import require_name
 from ci_magics.quoting import shell_word
@@ -88,11 +89,14 @@ class Verb(Enum):
 
 
 def who_am_i() -> str:
-    """Return who works here: the JupyterHub user, else the operating system's, by number where it has no name."""
+    """Return who works here: the JupyterHub user, else the operating system's, by number where it has no name.
+
+    An address is kept as a mark; see `person_name`.
+    """
     if named := os.environ.get("JUPYTERHUB_USER"):
-        return named
+        return person_name(named)
     try:
-        return getpass.getuser()
+        return person_name(getpass.getuser())
     except (KeyError, OSError):  # a container may run as a user id that has no account
         return f"uid-{os.getuid()}"
 
@@ -169,6 +173,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
         nearest = nearest_name(role, list(Role))
         hint = f" Did you mean '{nearest}'?" if nearest else ""
         raise ArgumentError(f"There is no role '{role}'.{hint}", f"Use one of: {', '.join(Role)}.", code="unknown_role")
+    user = person_name(user)
     require_name(user, "user", longest=_LONGEST_USER)
     _require_another_administrator(workspace, user, Role(role))
     given = UserRole(user, role, workspace.user, present())
@@ -180,6 +185,7 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
 def take_role(workspace: Workspace, user: str) -> None:
     """Make somebody a viewer again, as everybody is who has not been told; see `give_role`."""
     require(workspace, Verb.GIVE_ROLE)
+    user = person_name(user)
     known = workspace.roles[user]
     _require_another_administrator(workspace, user, Role.VIEWER)
     workspace.roles.remove(known.id)

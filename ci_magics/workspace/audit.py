@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, insert, select
 
 from ci_magics.clock import present
-from ci_magics.errors import without_addresses
+from ci_magics.discretion import impersonal
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Fact = str | int | float | bool | None | Sequence[str]
-
-_HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class AuditLog:
             "at": present(),
             "user": self._user,
             "verb": verb.name.lower(),
-            "subject": _impersonal(subject),
+            "subject": impersonal(subject),
             "facts": {name: _fact(value) for name, value in facts.items()},
         }
         change(self._engine, lambda database: database.execute(insert(audit_entries).values(row)))
@@ -133,11 +130,7 @@ class AuditLog:
 
 def _fact(value: Fact) -> Fact | list[str]:
     if isinstance(value, str):
-        return _impersonal(value)
+        return impersonal(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return [_impersonal(each) for each in value]
-
-
-def _impersonal(text: str) -> str:
-    return _HASH.sub("•••", without_addresses(text))
+    return [impersonal(each) for each in value]

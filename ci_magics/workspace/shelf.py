@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, Select, Table, delete, func, insert, select, update
 
+from ci_magics.discretion import kept
 from ci_magics.errors import not_found
 from ci_magics.showing.html_table import as_cell, titled
 from ci_magics.showing.html_table import table as html_table
@@ -237,7 +238,7 @@ class Shelf(Shown, Generic[T]):
 
     def _row(self, value: T) -> dict[str, Any]:
         row = {name: getattr(value, name) for name in self._field_names()}
-        return {name: list(item) if isinstance(item, tuple) else item for name, item in row.items()}
+        return {name: kept(item) for name, item in row.items()}
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass

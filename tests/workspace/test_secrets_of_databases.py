@@ -40,3 +40,21 @@ def test_no_byte_of_the_secret_is_left(where: str, tmp_path: Path) -> None:
     assert workspace.segments["All"].definition["source"]["source"] == "SELECT * FROM people"
     found = [path.name for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert found == []
+
+
+def test_users_whose_names_are_addresses_get_marks_and_keep_their_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "zq7person@contoso.com"
+    monkeypatch.setenv("JUPYTERHUB_USER", address)
+    marked = open_workspace(tmp_path / "workspace").user
+    engine = create_engine(f"sqlite:///{tmp_path / 'workspace' / 'workspace.sqlite'}")
+    with engine.begin() as database:
+        database.execute(text("UPDATE user_roles SET id = :user, given_by = :user"), {"user": address})
+        database.execute(text("UPDATE alembic_version SET version_num = '0013'"))
+    engine.dispose()
+    open_workspace.__globals__["_open"].cache_clear()
+    workspace = open_workspace(tmp_path / "workspace")
+    assert [(each.name, each.role, each.given_by) for each in workspace.roles] == [(marked, "administrator", marked)]
+    found = [path.name for path in tmp_path.rglob("*") if path.is_file() and b"zq7person" in path.read_bytes()]
+    assert found == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ci_magics.discretion import person_name
 from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.quoting import shell_word
 from ci_magics.workspace.access import Role, Verb, require
@@ -51,6 +52,7 @@ def shared_with(workspace: Workspace, share: Sequence[str]) -> tuple[str, ...]:
     ConnectionSetupError
         There is no such role or user.
     """
+    share = [person_name(each) for each in share]
     known = [*Role, *workspace.roles.names()]
     for each in share:
         if each not in known:

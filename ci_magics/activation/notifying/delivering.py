@@ -14,6 +14,7 @@ import requests
 
 from ci_magics.activation.connections.keyring_secrets import remembered
 from ci_magics.activation.notifying.notice import News
+from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.microsoft.unreachable import Adapter, cause_of
 
@@ -75,7 +76,7 @@ def call_webhook(news: News) -> None:
     session = requests.Session()
     session.mount("https://", Adapter())
     session.trust_env = not _is_here(address.hostname)
-    body = {"text": f"{news.title}. {news.text}", **news.facts}
+    body = kept({"text": f"{news.title}. {news.text}", **news.facts})
     try:
         with session:
             answer = session.post(address.geturl(), json=body, timeout=_TIMEOUT, allow_redirects=False)
@@ -143,11 +144,11 @@ def _message(news: News) -> EmailMessage:
             code="no_recipient",
         )
     message = EmailMessage()
-    message["Subject"] = f"ci-magics: {news.title}"
+    message["Subject"] = without_people(f"ci-magics: {news.title}")
     message["From"] = sender
     message["To"] = recipients
     facts = "\n".join(f"{name}: {value}" for name, value in news.facts.items() if value not in (None, ""))
-    message.set_content(f"{news.title}.\n\n{news.text}\n\n{facts}\n")
+    message.set_content(without_people(f"{news.title}.\n\n{news.text}\n\n{facts}\n"))
     return message
 
 

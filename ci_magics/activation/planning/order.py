@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.connections.address import read_ids
-from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.errors import ArgumentError, nearest_name, refuse_address
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.microsoft.advertising import Scope
 
@@ -87,6 +87,9 @@ def make_order(
         A choice is not possible; the error names the possible ones.
     """
     require_normalization(normalization)
+    values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
+    for each in (audience, consent, *values, *exclude):
+        refuse_address(each or "")
     _require_known("mode", mode, MODES)
     _require_known("scope", scope, list(_SCOPES))
     days = membership_days
@@ -106,7 +109,7 @@ def make_order(
         customer_id=ids.customer,
         account_id=ids.account,
         consent=consent,
-        consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
+        consent_yes=values,
         ignore_consent=ignore_consent,
         exclude=tuple(exclude),
         allow_empty=allow_empty,

@@ -12,7 +12,7 @@ from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import suppression_for
 from ci_magics.activation.planning.unmet import unmet_exclusions
 from ci_magics.activation.segments.segments import stored_segment
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, refuse_address
 from ci_magics.matching.coverage import Coverage, SegmentCoverage, cover
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.segmentation.segment import Segment
@@ -55,6 +55,8 @@ def preview(
     """
     if not segments:
         raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
+    for each in (consent, *((consent_yes,) if isinstance(consent_yes, str) else consent_yes or ())):
+        refuse_address(each or "")
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to) if to is not None else None
     require(workspace, Verb.PREVIEW, connection)

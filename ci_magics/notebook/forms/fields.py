@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
-from traitlets import TraitError
+from traitlets import TraitError, validate
 
 from ci_magics.errors import ArgumentError, nearest_name
 
+#: What is said of an address that somebody typed.
+NOT_KEPT = "An e-mail address is not kept in a form."
+_ADDRESS = re.compile(r"\S@\S")
 LABEL = {"description_width": "130px"}
 _WIDE = {"width": "calc(100% - 4px)", "max_width": "620px"}
+
+
+class _Discreet:
+    """A field that gives back an address at once: what it holds may be saved with the notebook."""
+
+    #: Told of it, where somebody listens.
+    complain: Callable[[], None] | None = None
+
+    @validate("value")
+    def _names_nobody(self, proposal: Any) -> Any:
+        if _ADDRESS.search(str(proposal["value"])) is None:
+            return proposal["value"]
+        self.placeholder = NOT_KEPT
+        comm = getattr(self, "comm", None)
+        if comm is not None:  # the page does not hear of it otherwise: for it, nothing has changed here
+            comm.send({"method": "update", "state": {"value": ""}, "buffer_paths": []})
+        if self.complain is not None:
+            self.complain()
+        return ""
+
+
+class Entry(_Discreet, widgets.Text):  # type: ignore[misc]  # ipywidgets has no types
+    """A line to type in."""
+
+
+class Suggesting(_Discreet, widgets.Combobox):  # type: ignore[misc]  # ipywidgets has no types
+    """A line to type in that suggests what there is."""
 
 
 def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:
@@ -21,12 +52,12 @@ def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:
 
 def entry(label: str, name: str, *, hint: str = "") -> widgets.Text:
     """Return a labeled line to type in."""
-    return _named(widgets.Text(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
+    return _named(Entry(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
 
 
 def suggesting(label: str, name: str, *, hint: str = "") -> widgets.Combobox:
     """Return a labeled line to type in that suggests what there is."""
-    return _named(widgets.Combobox(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
+    return _named(Suggesting(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
 
 
 def checkbox(label: str, name: str) -> widgets.Checkbox:

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, TypeVar
 import ipywidgets as widgets
 
 import ci_magics as ci
+from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.code_text import Code, code_html
-from ci_magics.notebook.forms.fields import button, no_choice, page, put, show
+from ci_magics.notebook.forms.fields import NOT_KEPT, Entry, Suggesting, button, no_choice, page, put, show
 from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
 from ci_magics.workspace.store import Workspace
@@ -85,6 +86,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def say(self, sentence: str, kind: str = "info") -> None:
         """Show a sentence; a screen reader reads it aloud."""
         self.kind = kind
+        sentence = without_people(sentence)
         style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal;overflow-wrap:anywhere"
         text = html.escape(_MARKS[kind] + sentence)
         self.status.value = f"<div role='status' aria-live='polite' style=\"{style}\">{text}</div>"
@@ -104,8 +106,17 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Put fields and actions below the heading; status line and code come last unless they are placed."""
         last = [each for each in (self.status, self.code_view) if each not in body]
         children = [self._heading, *body, *last]
+        for each in children:
+            self._listen(each)
         children.insert(children.index(self.status) + 1, self.in_page)
         self.children = tuple(children)
+
+    def _listen(self, widget: widgets.Widget) -> None:
+        """Say it when a field gives back an address."""
+        if isinstance(widget, Entry | Suggesting):
+            widget.complain = lambda: self.say(f"{NOT_KEPT} Give it to the function or magic in a cell.", "error")
+        for each in getattr(widget, "children", ()):
+            self._listen(each)
 
     def in_background(self, work: Callable[[], None]) -> None:
         """Run something long beside the kernel, which stays free for other cells."""
@@ -131,7 +142,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def summary(self) -> str:
         """Where the form stands, as HTML that needs neither kernel nor trust."""
-        chosen = {name: _plainly(value) for name, value in self.value.items()}
+        chosen = {name: _plainly(value) for name, value in kept(self.value).items()}
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left'>{html.escape(name.replace('_', ' '))}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
@@ -159,7 +170,8 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.receipts.show()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.value.items() if value)})"
+        chosen = [f"{name}={value!r}" for name, value in kept(self.value).items() if value]
+        return f"{type(self).__name__}({', '.join(chosen)})"
 
     def _code_clicked(self, *_event: object) -> None:
         handled(self, self.show_code)

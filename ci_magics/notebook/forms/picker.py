@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 from traitlets import Tuple
 
-from ci_magics.notebook.forms.fields import LABEL, no_choice, show
+from ci_magics.notebook.forms.fields import LABEL, Entry, no_choice, show
 
 _MOST = 8
 
@@ -39,7 +39,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._labels: dict[Any, str] = {}
         self._shown: list[Any] = []
         self._drawing = False
-        self._search = widgets.Text(
+        self._search = Entry(
             description=f"Find in {label.lower()}",
             placeholder="type a part of the name",
             layout=widgets.Layout(width="calc(100% - 4px)", max_width="620px"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ci_magics.clock import present
+from ci_magics.discretion import without_people
 
 _MOST = 20
 _BOX = "border-left:3px solid var(--jp-border-color1,#999);padding:2px 0 2px 10px;margin:6px 0"
@@ -40,7 +41,8 @@ class Receipts:
         details
             More of it, as HTML that is safe.
         """
-        line = f"{self._now():%Y-%m-%d %H:%M} UTC: {sentence}"
+        line = without_people(f"{self._now():%Y-%m-%d %H:%M} UTC: {sentence}")
+        details = without_people(details)
         self._pieces.insert(0, (line, f"<div style='{_BOX}'><div>{html.escape(line)}</div>{details}</div>"))
         del self._pieces[_MOST:]
         if self._handle is not None:

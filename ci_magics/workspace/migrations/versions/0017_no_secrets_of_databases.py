@@ -1,4 +1,4 @@
-"""Take out of kept definitions what may be a secret in the address of a database."""
+"""Take out what may be a secret in the address of a database, and addresses of people."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import JSON, Column, MetaData, String, Table
 
+from ci_magics.discretion import kept, names_somebody, person_name
 from ci_magics.kept_address import kept_address
 
 revision = "0017"
 down_revision = "0016"
 
+#: What nobody may change, and what is Alembic's.
+_LEFT_ALONE = ("audit_entries", "alembic_version")
 _PLACES = (("segments", "definition"), ("segment_versions", "record"))
 
 
@@ -25,6 +28,29 @@ def upgrade() -> None:
             cleaned = _cleaned(document)
             if cleaned != document:
                 database.execute(sa.update(table).where(table.c.id == identity).values({column: cleaned}))
+    for name in sa.inspect(database).get_table_names():
+        if name not in _LEFT_ALONE:
+            _name_nobody(database, Table(name, MetaData(), autoload_with=database))
+
+
+def _name_nobody(database: sa.Connection, table: Table) -> None:
+    """Put the mark of a user in the place of an address, and dots where one stands in a text."""
+    columns = [each for each in table.columns if isinstance(each.type, String | JSON)]
+    keys = list(table.primary_key)
+    for row in database.execute(sa.select(*keys, *columns)).mappings().all():
+        changed = {each.name: _without_people(row[each.name]) for each in columns}
+        changed = {name: value for name, value in changed.items() if value != row[name]}
+        if changed:
+            here = [each == row[each.name] for each in keys]
+            database.execute(sa.update(table).where(*here).values(changed))
+
+
+def _without_people(value: Any) -> Any:
+    if isinstance(value, str):
+        return person_name(value) if names_somebody(value) and not set(value) & set(" /\\'") else kept(value)
+    if isinstance(value, dict):
+        return {name: _without_people(each) for name, each in value.items()}
+    return [_without_people(each) for each in value] if isinstance(value, list) else value
 
 
 def _cleaned(document: Any) -> Any:

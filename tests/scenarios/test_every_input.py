@@ -1,0 +1,379 @@
+"""A marked address in every input that the product has, one after the other; then every byte that it left behind.
+
+The inputs are found by themselves: the parameters of the public functions, the words and options of the magics and of
+the command line, and the fields of the forms. A new one is tried as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from marking import Ears, Marks, shown
+from traitlets.config import Config
+
+import ci_magics as ci
+from ci_magics.cli import _parser, main
+from ci_magics.notebook.forms.connect import ConnectForm
+from ci_magics.notebook.forms.coverage import CoverageForm
+from ci_magics.notebook.forms.export import ExportForm
+from ci_magics.notebook.forms.exports import ExportsForm
+from ci_magics.notebook.forms.pattern import Form
+from ci_magics.notebook.forms.segment import SegmentForm
+from ci_magics.notebook.registry import MAGICS
+from ci_magics.workspace.access import Role, role_of
+
+#: What is not text, or is handed in by programs.
+NOT_TYPED = ("bool", "int", "float", "datetime", "Workspace", "Clock", "Callable", "Show", "Reporter", "Circumstances")
+FUNCTIONS = sorted(name for name in ci._HOMES if inspect.isfunction(getattr(ci, name)))  # noqa: SLF001 - all public names
+#: Parameters that only our own code hands in.
+BY_PROGRAMS = {("list_exports", "notes")}
+#: What gives the caller's own data or path back, to go on with.
+GIVES_BACK = ("normalize", "text_of_keys", "download_keys")
+FORMS: tuple[Callable[[], Form], ...] = (ConnectForm, CoverageForm, ExportForm, ExportsForm, SegmentForm)
+#: Commands that serve until they are stopped.
+SERVING = ("scheduler", "notebook")
+
+#: What stands before a name in the commands whose words a magic reads.
+VERBS: list[list[str]] = [[], ["show"], ["run"], ["remove"], ["duplicate", "Weekly"]]
+
+
+def people() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"Id": ["1", "2", "3"], "EMail": ["a@fabrikam.com", "b@fabrikam.com", None], "Spend": [1, 2, 3], "Ok": "y"}
+    )
+
+
+#: What a function gets for parameters beside the one that is marked.
+GIVEN: dict[str, Callable[[], Any]] = {
+    "frame": people,
+    "emails": lambda: people()["EMail"],
+    "column": lambda: people()["Id"],
+    "to": lambda: "EU",
+    "new": lambda: "New",
+    "number": lambda: 1,
+    "path": lambda: "keys.csv",
+    "tags": lambda: ["a"],
+    "share": lambda: ["viewer"],
+    "rules": lambda: "Spend > 1",
+    "run": lambda: "00000000",
+}
+#: Where the marked value only counts beside another one.
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("connect", "*"): {"customer_id": "222", "account_id": "111"},
+    ("segment", "*"): {"frame": people, "email": "EMail"},
+    ("segment", "email"): {"frame": people},
+    ("segment", "database"): {"frame": "SELECT 1 AS Id, 'x' AS EMail"},
+    ("segment", "parameters"): {"frame": people, "email": "EMail", "where": "Spend > $a"},
+    ("export", "*"): {"to": "EU", "ignore_consent": True},
+    ("compare_normalizations", "*"): {"ignore_consent": True},
+    ("forget", "key"): {"key_column": "Id"},
+}
+
+
+@pytest.fixture
+def stage(emulator: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace with one of everything, below a folder in which everything is that may be written to."""
+    assert emulator
+    for name in ("home", "here", "config"):
+        (tmp_path / name).mkdir()
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123 - nobody is there to be asked
+    prepare()
+    yield tmp_path
+    shutil.rmtree(tmp_path / "here")
+
+
+def prepare() -> None:
+    """Put back what an earlier input may have changed."""
+    workspace = ci.open_workspace()
+    if "EU" not in workspace.connections:
+        ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str)
+    if "All" not in workspace.segments:
+        ci.segment("All", people(), key="Id", show=str)
+    if "Weekly" not in workspace.exports:
+        ci.export("All", to="EU", save="Weekly", ignore_consent=True, show=str)
+    for name in set(workspace.segments.names()) - {"All"}:
+        ci.delete_segment(name)
+
+
+def marked(name: str, annotation: str, mark: str) -> list[Any]:
+    """Return the shapes in which an address comes as a parameter; none where it takes no text."""
+    shapes: list[Any] = []
+    if "str" in annotation or annotation in ("Any", "Source | None"):
+        shapes.append(mark)
+    if ("Sequence" in annotation and "str" in annotation) or name in ("share", "tags"):
+        shapes = [[mark]]
+    if "Mapping" in annotation:
+        shapes = [{"a": mark}, {mark: people()}]
+    if "Any" in annotation and name in ("frame", "emails", "column"):
+        odd = [f"{mark} and more", f" {mark.upper()} ", 7]
+        shapes += [
+            people().rename(columns={"Spend": mark}),
+            people().assign(Ok=mark),
+            people().assign(Ok=["y", mark, "n"], EMail=odd),
+            people().assign(Consent=["y", mark, "n"]),
+            people().assign(ConsentBy=[mark, mark, None], Key=[1, "a", mark]),
+            pd.Series(odd, name=mark),
+            odd,
+        ]
+    return shapes
+
+
+def text_inputs(function: str) -> Iterator[tuple[str, str]]:
+    for name, each in inspect.signature(getattr(ci, function)).parameters.items():
+        annotation = str(each.annotation)
+        if not any(annotation.startswith(other) for other in NOT_TYPED) and (function, name) not in BY_PROGRAMS:
+            yield name, annotation
+
+
+def named_by(function: str) -> str:
+    """Return what the first parameter of a function names."""
+    if "export" in function:
+        return "Weekly"
+    return "EU" if "connect" in function or "sign" in function else "All"
+
+
+def arguments_for(function: str, name: str, value: Any) -> tuple[list[Any], dict[str, Any]]:
+    signature = inspect.signature(getattr(ci, function)).parameters
+    beside = BESIDE.get((function, name), BESIDE.get((function, "*"), {}))
+    positional: list[Any] = []
+    keywords = {each: made() if callable(made) else made for each, made in beside.items() if each != name}
+    for each, parameter in signature.items():
+        if each == name and parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            positional.append(value)
+        elif each == name and parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            keywords["audience"] = value
+        elif each == name:
+            keywords[each] = value
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            positional.append("Weekly" if "export" in function and function != "export" else "All")
+        elif parameter.default is inspect.Parameter.empty and each not in keywords:
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                continue
+            default = (
+                "Weekly" if "export" in function else "EU" if "connect" in function or "sign" in function else "All"
+            )
+            keywords[each] = GIVEN.get(each, lambda default=default: default)()
+    if positional:
+        return positional, keywords
+    return [], keywords
+
+
+def found_below(folder: Path, marks: Marks) -> dict[str, set[str]]:
+    """Return the files in which an address is; what the user calls a file of his own is left alone."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = "" if "here" in path.relative_to(folder).parts else str(path.relative_to(folder))
+        inside = path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(folder))] = marks.named(name.encode()) | marks.named(inside)
+    return {name: inputs for name, inputs in found.items() if inputs}
+
+
+def require_nothing(ears: Ears, marks: Marks, stage: Path, *, at_least: int) -> None:
+    assert len(marks.inputs) >= at_least
+    heard = [f"{where}: {each}" for where, text in ears.said for each in marks.named(text.encode("utf-8", "replace"))]
+    kept = [f"{name} holds {each}" for name, inputs in found_below(stage, marks).items() for each in inputs]
+    assert not heard + kept, "\n".join(heard + kept)
+
+
+def test_no_parameter_of_a_public_function_leaves_an_address(stage: Path) -> None:
+    marks, ears = Marks(), Ears()
+    for function in FUNCTIONS:
+        for name, annotation in text_inputs(function):
+            for number in range(len(marked(name, annotation, ""))):
+                where = f"{function}({name}) {number}"
+                value = marked(name, annotation, marks.new(where))[number]
+                positional, keywords = arguments_for(function, name, value)
+                prepare()
+                listen = ears.overhear if function in GIVES_BACK else ears.hear
+                listen(where, lambda: getattr(ci, function)(*positional, **keywords))  # noqa: B023 - called at once
+    ears.hear("what is kept", lambda: shown(ci.open_workspace()) + shown(list(ci.open_workspace().audit)))
+    ears.hear("the lists", lambda: shown(ci.list_segments()) + shown(ci.list_exports()) + shown(ci.status()))
+    require_nothing(ears, marks, stage, at_least=100)
+
+
+@pytest.fixture
+def shell(stage: Path) -> Iterator[InteractiveShell]:
+    assert stage
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    config.InteractiveShell.xmode = "Verbose"
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
+    ci.load_ipython_extension(shell)
+    yield shell
+    ci.unload_ipython_extension(shell)
+    InteractiveShell.clear_instance()
+
+
+def lines_of(magic: Any, marks: Marks) -> Iterator[tuple[str, str]]:
+    """Yield a line for each word and option of a magic that takes text."""
+    command = magic.command
+    before = {"%ci_connect": "EU", "%ci_export": "All --to EU", "%ci_audiences": "EU", "%ci_segment": "All people"}
+    first = before.get(command.name, "")
+    for position in range(len(command.positionals) + 1):
+        where = f"{command.name} word {position}"
+        yield where, " ".join([command.name, *first.split()[:position], marks.new(where)])
+    for option in command.options:
+        if option.value is not None:
+            where = f"{command.name} {option.name}"
+            yield where, f'{command.name} {first} {option.name} "{marks.new(where)}"'
+
+
+def test_no_word_or_option_of_a_magic_leaves_an_address(stage: Path, shell: InteractiveShell) -> None:
+    marks, ears = Marks(), Ears()
+    shell.user_ns["people"] = people()
+    for magic in MAGICS:
+        for where, line in lines_of(magic, marks):
+            prepare()
+            cell = f"{line}\nSELECT * FROM people" if magic.kind == "cell" else line
+            ears.hear(where, lambda: shown(shell.run_cell(cell).result))  # noqa: B023 - called at once
+    require_nothing(ears, marks, stage, at_least=60)
+
+
+def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for name, command in action.choices.items():
+                yield from commands(command, (*words, name))
+        elif action.nargs != 0:
+            yield words, action
+
+
+def test_no_option_of_the_command_line_leaves_an_address(stage: Path) -> None:
+    marks, ears = Marks(), Ears()
+    needed = {("roles", "to"): ["--give", "viewer"], ("roles", "give"): ["--to", "eva"]}
+    for words, action in commands(_parser()):
+        if words[0] in SERVING:
+            continue
+        where = f"{' '.join(words)} {action.dest}"
+        beside = needed.get((words[0], action.dest), [])
+        option = [action.option_strings[-1]] if action.option_strings else []
+        verbs = (
+            [[], ["show"], ["run"], ["remove"], ["duplicate", "Weekly"]]
+            if words[0] in ("exports", "segments")
+            else [[]]
+        )
+        for verb in verbs:
+            prepare()
+            line = [*words, *beside, *option, *verb, marks.new(where)]
+            if words[0] == "emulator" and action.dest == "state":
+                line = ["emulator", "status", "--state", marks.new(where)]
+            ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
+    require_nothing(ears, marks, stage, at_least=15)
+
+
+def typed_fields(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """Yield every field of a form in which somebody can type, those that are hidden too."""
+    if isinstance(widget, widgets.Text | widgets.Textarea | widgets.Combobox):
+        yield widget
+    for child in getattr(widget, "children", ()):
+        yield from typed_fields(child)
+
+
+@pytest.mark.parametrize("make", FORMS, ids=lambda make: make.__name__)
+def test_no_field_of_a_form_keeps_an_address(make: Callable[[], Form], stage: Path, shell: InteractiveShell) -> None:
+    marks, ears = Marks(), Ears()
+    shell.user_ns["people"] = people()
+    form = ears.hear("the form", make)
+    fields = list(dict.fromkeys(typed_fields(form)))
+    for number, each in enumerate(fields):
+        where = f"{make.__name__}: {each.description or each.placeholder} ({number})"
+        ears.hear(where, lambda: setattr(each, "value", marks.new(where)))  # noqa: B023 - called at once
+        assert each.value == "", where
+        if number < len(fields):
+            assert "address" in form.sentence.lower() or "address" in each.placeholder.lower(), where
+    for choice in form.value:
+        where = f"{make.__name__}.value[{choice!r}]"
+        ears.hear(where, lambda: setattr(form, "value", {choice: marks.new(where)}))  # noqa: B023 - called at once
+    ears.hear("the code", lambda: form.code)
+    ears.said.append(("the form shows", shown(form) + form.summary + shown(form.receipts)))
+    ears.said.append(("its state", json.dumps(widgets.Widget.get_manager_state()["state"], default=str)))
+    form.close()
+    require_nothing(ears, marks, stage, at_least=len(fields))
+
+
+def variables() -> set[str]:
+    """Return the environment variables that the package reads; folders and addresses of services are no texts."""
+    package = Path(ci.__file__).parent
+    named = re.compile(r'"(CI_MAGICS_\w+|JUPYTERHUB_USER)"')
+    found = {each for path in package.rglob("*.py") for each in named.findall(path.read_text("utf-8"))}
+    return found - {"CI_MAGICS_WORKSPACE", "CI_MAGICS_STORE", "CI_MAGICS_EMULATOR", "CI_MAGICS_"}
+
+
+def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks, ears = Marks(), Ears()
+    jobs: list[Callable[[], Any]] = [
+        lambda: ci.connect("EU", show=str),
+        lambda: ci.segment("All", people().head(2), key="Id", show=str),
+        lambda: ci.export("All", to="EU", ignore_consent=True, show=str),
+        lambda: ci.connect("Mine", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str),
+        lambda: ci.insights("Contoso", show=str),
+        ci.doctor,
+        ci.list_accounts,
+        lambda: main(["notifications", "--test"]),
+        lambda: main(["roles"]),
+        lambda: main(["audit"]),
+    ]
+    for name in sorted(variables()):
+        monkeypatch.setenv(name, marks.new(name))
+        for number, job in enumerate(jobs):
+            ears.hear(f"{name} {number}", job)
+        monkeypatch.delenv(name)
+    require_nothing(ears, marks, stage, at_least=10)
+
+
+def test_somebody_whose_name_is_an_address_is_known_by_a_mark(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks, ears = Marks(), Ears()
+    name = marks.new("a user")
+    ears.hear("giving a role", lambda: main(["roles", "--give", "administrator", "--to", name]))
+    monkeypatch.setenv("JUPYTERHUB_USER", name.upper())
+    ears.hear("sharing", lambda: ci.share_connection("EU", [name]))
+    assert role_of(ci.open_workspace()) is Role.ADMINISTRATOR
+    assert ci.open_workspace().user in ci.open_workspace().connections["EU"].shared_with
+    ears.hear("taking it", lambda: main(["roles", "--take-from", name]))
+    assert role_of(ci.open_workspace()) is Role.VIEWER
+    require_nothing(ears, marks, stage, at_least=1)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemError])
+def test_what_breaks_off_shows_no_values_under_verbose_tracebacks(error: type[BaseException], stage: Path) -> None:
+    marks, ears = Marks(), Ears()
+    frame = people().assign(EMail=marks.new("a frame"))
+
+    def breaks_off(*_told: object) -> None:
+        raise error
+
+    ears.hear(
+        "breaking off", lambda: ci.segment("Mine", frame, where="Spend > 0", progress=breaks_off, show=breaks_off)
+    )
+    ears.hear("breaking off", lambda: ci.export("All", to="EU", ignore_consent=True, progress=breaks_off))
+    (said, _logged, _warned, *_more) = ears.said
+    require_nothing(ears, marks, stage, at_least=1)
+    assert said
+
+
+def test_what_another_library_quotes_is_not_let_through() -> None:
+    marks, ears = Marks(), Ears()
+    mixed = pd.Series([marks.new("a frame of numbers and text"), 7, b"x", object()])
+    for number, each in enumerate([mixed, mixed.to_frame(), list(mixed), {"a": mixed}]):
+        ears.hear(f"normalize {number}", lambda: ci.normalize(each))  # noqa: B023 - called at once
+        ears.hear(f"segment {number}", lambda: ci.segment("Mine", each))  # noqa: B023
+    heard = [where for where, text in ears.said if marks.named(text.encode())]
+    assert heard == []
