@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import sys
 import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ _SOMEBODY = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(r"""(?:(?<![^\s'"<>(),;:])[^\s'"<>(),;:]+|(?<=['"]))@[^\s'"<>(),;:]+""")
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
 _HIDDEN = "•••"
+#: The code of an error that nobody has foreseen.
+UNEXPECTED = "unexpected"
 _SHORTEST = 3  # letters before the @ that are looked for by themselves
 _PACKAGE = Path(__file__).parent
 
@@ -86,7 +89,7 @@ def discreet(function: F) -> F:
             raise CiError(
                 f"{function.__name__} failed unexpectedly ({type(error).__name__}).",
                 "Check the types of what you handed in; if they are right, please report it.",
-                code="unexpected",
+                code=UNEXPECTED,
             ) from None
         except BaseException as error:
             _show_no_values(error)
@@ -97,9 +100,16 @@ def discreet(function: F) -> F:
 
 def _may_quote(error: Exception) -> bool:
     """Tell whether an error's text may quote a value: another library wrote it, or somebody is named in it."""
-    frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)][1:]
-    ours = not frames or _PACKAGE in Path(frames[-1].f_code.co_filename).parents
-    return not ours or without_addresses(str(error)) != str(error)
+    frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)]
+    raised_in = str(frames[-1].f_globals.get("__name__", "")) if frames else ""
+    theirs = any(_is_installed(each) for each in (type(error).__module__, raised_in))
+    return theirs or without_addresses(str(error)) != str(error)
+
+
+def _is_installed(module: str) -> bool:
+    """Tell whether a module belongs to another package that is installed."""
+    file = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None) or ""
+    return bool({"site-packages", "dist-packages"} & set(Path(file).parts)) and not module.startswith("ci_magics")
 
 
 def _show_no_values(error: BaseException) -> None:

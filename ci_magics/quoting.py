@@ -15,7 +15,7 @@ from ci_magics.naming import unwritable
 
 def magic_word(text: str) -> str:
     """Return a text as one word of a magic's line: in quotes when it is more than a plain word."""
-    return text if re.fullmatch(r"\w[\w.-]*", text) else magic_quoted(text)
+    return text if re.fullmatch(r"\w[\w.-]*|-?\d+", text) else magic_quoted(text)
 
 
 def magic_quoted(text: str) -> str:

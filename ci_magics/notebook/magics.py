@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, Enum
 
+from ci_magics.discretion import UNEXPECTED
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import Command, parse
 from ci_magics.notebook.call import Call, Magic
@@ -89,6 +90,10 @@ class CiMagics(Magics):
                 return None
             result = magic.work(Call(arguments, variables, self, cell))
         except CiError as error:
+            if error.code == UNEXPECTED and isinstance(error.__context__, Exception):
+                unexpected = _unexpected(magic.command, error.__context__)
+                unexpected.short = self.short_errors
+                raise unexpected from error.__context__
             error.short = self.short_errors
             raise
         except Exception as error:
@@ -143,5 +148,5 @@ def _unexpected(command: Command, error: Exception) -> CiError:
     return CiError(
         f"{command.name} failed unexpectedly ({type(error).__name__}).",
         "See where with %tb or %config CiMagics.short_errors = False, and please report it.",
-        code="unexpected",
+        code=UNEXPECTED,
     )
