@@ -216,7 +216,7 @@ NO_NAMES = {
     ("activation/examination.py", "' '.join(missing)"),
     ("activation/planning/plan_document.py", "document.code_version"),
     ("activation/segments/versions.py", "back"),
-    ("activation/segments/versions.py", "retention_days()"),
+    ("activation/segments/versions.py", "counted_in_words(retention_days(), 'day')"),
     ("segmentation/sources/queries.py", "name"),
 }
 
