@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select
 
 from ci_magics.clock import present
+from ci_magics.errors import AccessError
 from ci_magics.workspace.chunks import Chunked, ChunkReader, Writer
 from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
+from ci_magics.workspace.shared_folder import MARK, SharedFolder, store_away
 from ci_magics.workspace.tables import file_chunks, file_contents
 from ci_magics.workspace.transactions import at_one_moment, said
 
@@ -116,6 +117,8 @@ class DatabaseContents(Contents):
 class FolderContents(Contents):
     """Contents as files of a folder that all kernels share.
 
+    The folder may be away for a while: then it is waited for, and only a file that the folder does not have is missing.
+
     Parameters
     ----------
     engine
@@ -127,12 +130,14 @@ class FolderContents(Contents):
     def __init__(self, engine: Engine, root: Path) -> None:
         self._engine = engine
         self._root = private_folder(root)
+        self._shared = SharedFolder(root, self._some_known)
         self._whole: dict[str, tuple[int, int]] = {}  # the size and the moment of change of those that were checked
 
     @contextmanager
     def writing(self, content_id: str) -> Iterator[BinaryIO]:
         """Open a new content; see `Contents.writing`."""
         path = self._root / content_id
+        self._shared.wait_for()
         try:
             with writing_privately(path) as file:
                 hashing = _HashingWriter(file)
@@ -140,33 +145,29 @@ class FolderContents(Contents):
             with said(), self._engine.begin() as database:
                 _note(database, content_id, hashing.written, hashing.checksum)
         except OSError as error:
-            path.unlink(missing_ok=True)
-            raise cannot_be_written(error) from None
+            _unlink(path)
+            raise (cannot_be_written(error) if self._shared.is_there() else store_away()) from None
         except BaseException:
-            path.unlink(missing_ok=True)
+            _unlink(path)
             raise
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
         """Open a content; see `Contents.reading`. It is checked when it is opened, unless it is as it was then."""
         del database
-        try:
-            file = (self._root / content.id).open("rb")
-        except OSError:
-            raise missing() from None
-        with file:
-            status = os.fstat(file.fileno())
-            if self._whole.get(content.id) != (status.st_size, status.st_mtime_ns):
+        with self._shared.reading(content.id) as file:
+            status = file.status()
+            if self._whole.get(content.id) != status:
                 if hashlib.file_digest(file, "sha256").hexdigest() != content.checksum:
                     raise missing()
-                self._whole[content.id] = (status.st_size, status.st_mtime_ns)
+                self._whole[content.id] = status
                 file.seek(0)
-            yield file
+            yield file  # type: ignore[misc]  # a raw file is what all who read need
 
     def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
-        """Delete the file when the transaction is through; see `Contents.drop`."""
+        """Delete the file when the transaction is through; see `Contents.drop`. One that stays is a stray."""
         del database
-        return lambda: (self._root / content_id).unlink(missing_ok=True)
+        return lambda: _unlink(self._root / content_id)
 
     def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
         """Delete files that no row knows; see `Contents.drop_strays`."""
@@ -175,15 +176,30 @@ class FolderContents(Contents):
         strays = [
             path
             for path in self._root.iterdir()
-            if path.name not in known and path.stat().st_mtime < before.timestamp()
+            if path.name != MARK and path.name not in known and path.stat().st_mtime < before.timestamp()
         ]
         for path in [] if dry_run else strays:
             path.unlink(missing_ok=True)
         return len(strays)
 
+    def _some_known(self) -> list[str]:
+        """Return a few contents that the folder has to have; one that none has, where this user may not read them."""
+        in_chunks = exists().where(file_chunks.c.content_id == file_contents.c.id)
+        query = select(file_contents.c.id).where(file_contents.c.bytes > 0, ~in_chunks).limit(10)
+        try:
+            with at_one_moment(self._engine) as database:
+                return list(database.execute(query).scalars())
+        except AccessError:
+            return [""]
+
 
 def _nothing() -> None:
     pass
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _note(database: Connection, content_id: str, size: int, checksum: str) -> None:

@@ -180,8 +180,9 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
         except LockLostError:
             raise
         except Exception as error:
-            why = f"It failed unexpectedly ({type(error).__name__})."
-            _note(workspace, record, push, state_of(workspace, push, FAILED, why), now())
+            why = str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
+            (kept,) = workspace.pushes.where(id=push.id)  # with the number of an audience that was just made
+            _note(workspace, record, kept, state_of(workspace, kept, FAILED, why), now())
             raise
         record = _note(workspace, record, pushed.push, pushed.result, now())
         errors += [pushed.error] if pushed.error else []
