@@ -1,0 +1,218 @@
+"""Eight processes with random operations on one workspace: ``python tests/crash/at_once.py [--seconds 600]``.
+
+Each process writes down what it did, and the end is compared with the sum of it: no change is lost, nothing has two
+holders, and no error comes up but those that a person is told of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.clock import SystemClock, present
+from ci_magics.errors import CiError
+from ci_magics.workspace.access import Verb
+from ci_magics.workspace.models import SegmentCount, SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+EIGHT = 8
+SEGMENTS = ("A", "B", "C")
+#: What a person may be told while others work too.
+DOCUMENTED = frozenset({"lock_lost"})
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What came of it.
+
+    Parameters
+    ----------
+    done
+        How often each operation was done.
+    wrong
+        What is lost or was done twice, as sentences.
+    errors
+        Errors that are not documented.
+    """
+
+    done: Counter[str]
+    wrong: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+class Worker:
+    """One of the processes.
+
+    Parameters
+    ----------
+    workspace
+        Shared with the others.
+    folder
+        For what only the holder of a lock writes.
+    """
+
+    def __init__(self, workspace: Workspace, folder: Path, number: int) -> None:
+        self.workspace = workspace
+        self.folder = folder
+        self.number = number
+        self.random = random.Random(number)
+        self.added: Counter[str] = Counter()
+
+    def count_up(self) -> None:
+        """Change a row that the others change too."""
+        name = self.random.choice(SEGMENTS)
+        self.workspace.segments.change(lambda found: replace(found, rows=found.rows + 1), name=name)
+        self.added[f"rows {name}"] += 1
+
+    def tag(self) -> None:
+        """Change another column of the same row."""
+        name = self.random.choice(SEGMENTS)
+        self.workspace.segments.change(lambda found: replace(found, tags=(*found.tags, "x")), name=name)
+        self.added[f"tags {name}"] += 1
+
+    def note(self) -> None:
+        """Add an entry to the audit log."""
+        self.workspace.audit.note(Verb.CHANGE_SEGMENT, "A", by=self.number)
+        self.added["entries"] += 1
+
+    def add(self) -> None:
+        """Add a row."""
+        self.workspace.counts.put(SegmentCount(str(uuid.uuid4()), "A", 1, present()))
+        self.added["counts"] += 1
+
+    def replace_as_a_whole(self) -> None:
+        """Put a new row in the place of the one of a name."""
+        made: Callable[[SegmentRecord | None], SegmentRecord] = lambda found: segment(  # noqa: E731 - one expression
+            "D", rows=1 if found is None else found.rows + 1
+        )
+        self.workspace.segments.put_as("D", made)
+        self.added["rows D"] += 1
+
+    def hold(self) -> None:
+        """Count in a file under a lock; two holders would lose a count."""
+        run, file = str(uuid.uuid4()), self.folder / "counter"
+        if self.workspace.locks.take("counter", run) is None:
+            try:
+                file.write_text(str(int(file.read_text("utf-8")) + 1), "utf-8")
+                self.added["held"] += 1
+            finally:
+                self.workspace.locks.release(run)
+
+    def write_a_file(self) -> None:
+        """Replace a file that the others replace and read."""
+        self.workspace.ledgers.write("shared", pa.table({"number": [self.random.randrange(1_000)] * 5_000}))
+        self.added["files"] += 1
+
+    def read_a_file(self) -> None:
+        """Read it: one of the files that were written, as a whole."""
+        found = self.workspace.ledgers.read("shared")["number"].to_pylist()
+        if len(found) != 5_000 or len(set(found)) != 1:
+            raise AssertionError("a file is a mixture of two")
+        self.added["readings"] += 1
+
+    def work(self, seconds: float) -> dict[str, Any]:
+        """Do what comes to mind until the time is over; returns what was done and which errors came up."""
+        clock, errors = SystemClock(), []
+        end = clock.monotonic() + seconds
+        operations = (self.count_up, self.tag, self.note, self.add, self.replace_as_a_whole, self.hold)
+        operations += (self.write_a_file, self.read_a_file)
+        while clock.monotonic() < end:
+            operation = self.random.choice(operations)
+            try:
+                operation()
+            except CiError as error:
+                if error.code not in DOCUMENTED:
+                    errors.append(f"{operation.__name__}: {error}")
+            except Exception as error:  # noqa: BLE001 - every other one is a finding
+                errors.append(f"{operation.__name__}: {type(error).__name__}: {error}")
+        return {"added": self.added, "errors": errors}
+
+
+def segment(name: str, *, rows: int = 0) -> SegmentRecord:
+    """Return a segment without profiles."""
+    return SegmentRecord(
+        id=str(uuid.uuid4()),
+        name=name,
+        definition={},
+        fingerprint="",
+        rows=rows,
+        domains={},
+        examples={},
+        consent={},
+        created_by="campaign",
+        created_at=present(),
+    )
+
+
+def run_campaign(seconds: float, url: str, folder: Path) -> Campaign:
+    """Let eight processes work on a new workspace, and compare what they did with what is there."""
+    workspace = open_workspace(url)
+    for name in SEGMENTS:
+        workspace.segments.put(segment(name))
+    workspace.ledgers.write("shared", pa.table({"number": [0] * 5_000}))
+    (folder / "counter").write_text("0", "utf-8")
+    entries = len(workspace.audit)
+    environment = os.environ | {"CI_MAGICS_WORKSPACE": url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, "--seconds", str(seconds), "--folder", str(folder)]
+    workers = [
+        subprocess.Popen([*command, "--worker", str(number)], stdout=subprocess.PIPE, text=True, env=environment)
+        for number in range(EIGHT)
+    ]
+    told = [json.loads(worker.communicate()[0]) for worker in workers]
+    done = sum((Counter(each["added"]) for each in told), Counter[str]())
+    return Campaign(
+        done,
+        tuple(_lost(workspace, done, entries, int((folder / "counter").read_text("utf-8")))),
+        tuple(error for each in told for error in each["errors"]),
+    )
+
+
+def _lost(workspace: Workspace, done: Counter[str], entries: int, held: int) -> list[str]:
+    there = Counter({"entries": len(workspace.audit) - entries, "counts": len(list(workspace.counts)), "held": held})
+    for each in workspace.segments:
+        there[f"rows {each.name}"] = each.rows
+        there[f"tags {each.name}"] = len(each.tags)
+    kinds = set(done) - {"files", "readings"}
+    wrong = [f"{kind}: {done[kind]} done, {there[kind]} there" for kind in sorted(kinds) if done[kind] != there[kind]]
+    if workspace.locks.holder("counter") is not None:
+        wrong.append("the lock was not given back")
+    return wrong
+
+
+def main() -> int:
+    """Print what came of it; the exit status is 1 where something was lost or an error came up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--url", default="", help="an empty database; a new SQLite file unless given")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--worker", type=int)
+    options = parser.parse_args()
+    if options.worker is not None:
+        worker = Worker(open_workspace(), options.folder, options.worker)
+        json.dump(worker.work(options.seconds), sys.stdout)
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        campaign = run_campaign(options.seconds, options.url or str(Path(name) / "workspace"), Path(name))
+    for kind, count in sorted(campaign.done.items()):
+        print(f"{kind:<12}{count:>10}")
+    for sentence in (*campaign.wrong, *campaign.errors[:20]):
+        print(sentence)
+    print(f"{sum(campaign.done.values())} operations, {len(campaign.wrong)} lost, {len(campaign.errors)} errors")
+    return 1 if campaign.wrong or campaign.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""A short campaign of eight processes at once on PostgreSQL; the long one is ``tests/crash/at_once.py --url``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crash.at_once import run_campaign
+from sqlalchemy import URL
+
+
+def test_eight_processes_lose_nothing_on_postgresql(database_url: URL, tmp_path: Path) -> None:
+    campaign = run_campaign(15, database_url.render_as_string(hide_password=False), tmp_path)
+    assert campaign.wrong == ()
+    assert campaign.errors == ()
+    assert sum(campaign.done.values()) > 20
