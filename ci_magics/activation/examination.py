@@ -36,6 +36,7 @@ from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.troubles import told_of_file
 
 _MARKS = {GOOD: "✓", LOOK: "!", BAD: "✗"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
@@ -126,12 +127,8 @@ def _writable(workspace: Workspace) -> Finding:
         with tempfile.NamedTemporaryFile(dir=workspace.folder, prefix="doctor-"):
             pass
     except OSError as error:
-        return Finding(
-            "workspace",
-            BAD,
-            f"Its folder cannot be written to ({type(error).__name__}).",
-            "Set CI_MAGICS_WORKSPACE to a folder of yours, or free some space.",
-        )
+        why, remedy = told_of_file(error)
+        return Finding("workspace", BAD, f"Its folder cannot be written to: {why}.", remedy)
     mode = workspace.folder.stat().st_mode & 0o077
     if os.name == "posix" and mode:
         return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")

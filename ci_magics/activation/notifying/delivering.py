@@ -86,7 +86,18 @@ def call_webhook(news: News) -> None:
             cause.sentence(f"The webhook of {address.hostname}"), cause.next_step, code=cause.code
         ) from None
     if not answer.ok or answer.is_redirect:
-        raise _undelivered(f"The webhook of {address.hostname} refused the notice", f"HTTP {answer.status_code}")
+        raise _refused(address.hostname or "", answer.status_code)
+
+
+def _refused(host: str, status: int) -> NoticeError:
+    """Build the error for a webhook that did not take a notice; some refusals end only when its address changes."""
+    if status in (401, 403, 404, 410):
+        return NoticeError(
+            f"The webhook of {host} refused the notice.",
+            "Its address may have been withdrawn: set CI_MAGICS_WEBHOOK to a new one.",
+            code=f"HTTP {status}",
+        )
+    return _undelivered(f"The webhook of {host} refused the notice", f"HTTP {status}")
 
 
 def send_mail(news: News) -> None:

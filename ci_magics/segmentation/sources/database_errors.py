@@ -35,6 +35,14 @@ _STATES = {
     "42804": "value",
     "42846": "value",
 }
+#: Whole classes of states, and states that end a connection.
+_CLASSES = {
+    "22": "value",
+    "08": "gone",
+    "53": "resources",
+    "40": "busy",
+    **dict.fromkeys(("57P01", "57P02", "57P03", "57P05"), "gone"),
+}
 #: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
 _NUMBERS = {
     1146: "table",
@@ -59,6 +67,14 @@ _NUMBERS = {
     3024: "canceled",
     1040: "busy",
     1205: "busy",
+    1213: "busy",
+    1021: "resources",
+    1037: "resources",
+    1038: "resources",
+    1041: "resources",
+    1053: "gone",
+    2006: "gone",
+    2013: "gone",
     2002: "host",
     2003: "host",
     2005: "host",
@@ -163,8 +179,8 @@ def kind_of(error: Exception) -> str:
         return _STATES[code]
     if code.isdecimal() and int(code) in _NUMBERS:
         return _NUMBERS[int(code)]
-    if code.startswith("22"):
-        return "value"
+    if code in _CLASSES or code[:2] in _CLASSES:
+        return _CLASSES.get(code) or _CLASSES[code[:2]]
     return next((kind for words, kind in _WORDS if words.search(said)), "")
 
 
@@ -195,7 +211,7 @@ def database_error(error: Exception, asked: Asked) -> SegmentError:
         return SegmentError(sentence.format(**_where(asked.url)), step.format(**_where(asked.url)), code=code)
     return SegmentError(
         f"The database did not run the query ({code}).",
-        "Check the names and values in the query, and your rights.",
+        "Run the query in a program of the database, which shows what the database says of it.",
         code=code,
     )
 
@@ -232,8 +248,16 @@ _SENTENCES = {
     "no_host": ("There is no host '{host}'.", "Check the address of the database."),
     "host": ("No database answers at {host}{port}.", "Is it running, and is it reachable from here?"),
     "canceled": (
-        "The database stopped the query: it took longer than the server allows.",
-        "Make it smaller, or ask for more time.",
+        "The database stopped the query: it took longer than the server allows, or somebody stopped it there.",
+        "Run it again; if it stays, make it smaller, or ask the database's administrator for more time.",
+    ),
+    "resources": (
+        "The server has not enough memory or disk for the query.",
+        "Make it smaller, or tell the database's administrator.",
+    ),
+    "gone": (
+        "The server ended the connection, or is just starting or stopping.",
+        "Run it again in a few minutes.",
     ),
     "busy": ("The database is busy or locked by somebody else.", "Try again in a moment."),
     "value": (

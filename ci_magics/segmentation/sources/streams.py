@@ -23,7 +23,7 @@ from ci_magics.segmentation.sources.frames import (
     require_different_in_sql,
     selected,
 )
-from ci_magics.segmentation.sources.reading import reading
+from ci_magics.segmentation.sources.reading import reading, unreadable
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
@@ -171,9 +171,11 @@ def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> duc
     try:
         relation: duckdb.DuckDBPyRelation = open_in(database)
     except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise unreadable(name, error) from None
         raise SegmentError(
             f"{name[0].upper()}{name[1:]} cannot be read ({type(error).__name__}).",
-            "Do the files have the same columns, and is each whole?",
+            "Do the files have the same columns, is each whole, and may you read them?",
             code="unreadable_file",
         ) from None
     return relation

@@ -1,0 +1,51 @@
+"""What a database answers, by its states and numbers: each kind has its sentence, and no sentence blames the names."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import make_url
+
+from ci_magics.segmentation.sources.database_errors import Asked, database_error
+
+
+class RefusedError(Exception):
+    """An error of a driver of PostgreSQL."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__("jan@contoso.com")
+        self.sqlstate = state
+
+
+def said(error: Exception) -> str:
+    asked = Asked(make_url("postgresql://db/x"), "SELECT 1", (), lambda _kind: [])
+    return str(database_error(error, asked))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("53100", "not enough memory or disk"),
+        ("53200", "not enough memory or disk"),
+        ("53300", "busy or locked"),
+        ("57014", "somebody stopped it there"),
+        ("57P01", "ended the connection"),
+        ("57P03", "ended the connection"),
+        ("08006", "ended the connection"),
+        ("40001", "busy or locked"),
+        ("40P01", "busy or locked"),
+        ("22012", "A value in the query"),
+        ("XX000", "did not run the query (XX000). Run the query in a program of the database"),
+        ("0A000", "did not run the query (0A000). Run the query in a program of the database"),
+    ],
+)
+def test_each_state_of_postgresql_has_a_sentence_that_is_true(state: str, words: str) -> None:
+    assert words in said(RefusedError(state))
+    assert "jan" not in said(RefusedError(state))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1213, "busy or locked"), (1021, "not enough memory or disk"), (2013, "ended the connection")],
+)
+def test_each_number_of_mysql_has_a_sentence_that_is_true(number: int, words: str) -> None:
+    assert words in said(RuntimeError(number, "jan@contoso.com"))
