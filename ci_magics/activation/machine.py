@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import psutil
+
 from ci_magics.activation.finding import BAD, GOOD, LOOK, Finding
 from ci_magics.errors import CiError
 from ci_magics.forking import require_threads
+from ci_magics.memory import memory_limit
 from ci_magics.workspace.location import data_folder
 
 _MIB, _GIB = 2**20, 2**30
@@ -25,6 +28,7 @@ _NETWORK = frozenset(
 _LOCAL_FUSE = frozenset(
     {"fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.mergerfs", "fuse.lxcfs", "fuse.ntfs-3g"}
 )
+_KILLED = re.compile(r"^oom_kill ([1-9]\d*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -128,42 +132,23 @@ def _kind_of(folder: Path, machine: Machine) -> str:
 
 def examine_memory(machine: Machine) -> Iterator[Finding]:
     """Look at the memory that the container leaves to this process; nothing is said where there is no limit."""
-    limit, used, killed = _of_group(machine)
+    limit, killed = memory_limit(machine.root), _KILLED.search(machine.text("sys/fs/cgroup/memory.events"))
     if killed:
         yield Finding(
             "memory",
             LOOK,
-            f"This container was too small {killed} times: the system ended a process in it for want of memory.",
+            f"This container was too small {killed[1]} times: the system ended a process in it for want of memory.",
             "Give it more memory (docker run --memory, or resources.limits.memory of the pod).",
         )
-    elif limit is not None and limit < _LITTLE_MEMORY:
+    elif limit < min(_LITTLE_MEMORY, psutil.virtual_memory().total):
         yield Finding(
             "memory",
             LOOK,
-            f"This container may use {_size(limit)}, and {_size(used)} are in use.",
-            "Give it 2 GiB or more for files of millions of people; smaller ones work.",
+            f"This process may use {_size(limit)} at most.",
+            "Give its container 2 GiB or more for files of millions of people; smaller ones work.",
         )
-    elif limit is not None:
-        yield Finding("memory", GOOD, f"This container may use {_size(limit)}.")
-
-
-def _of_group(machine: Machine) -> tuple[int | None, int, int]:
-    """Return the limit of the control group, what is in use of it, and how often something was ended for it."""
-    for folder, limit, used in (
-        ("sys/fs/cgroup", "memory.max", "memory.current"),
-        ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
-        found = _number(machine.text(f"{folder}/{limit}"))
-        if found is not None:
-            events = re.search(r"^oom_kill (\d+)$", machine.text(f"{folder}/memory.events"), re.MULTILINE)
-            return found, _number(machine.text(f"{folder}/{used}")) or 0, int(events[1]) if events else 0
-    return None, 0, 0
-
-
-def _number(text: str) -> int | None:
-    """Return a limit; None where there is none, which version 1 writes as a number beyond all memory."""
-    text = text.strip()
-    return int(text) if text.isdecimal() and int(text) < 2**60 else None
+    elif limit < psutil.virtual_memory().total:
+        yield Finding("memory", GOOD, f"This process may use {_size(limit)} at most.")
 
 
 def _size(count: int) -> str:
