@@ -128,8 +128,10 @@ def test_a_segment_that_would_lose_its_people_is_stopped_allowed_and_undone(lab:
     press(form, "Add condition")
     form.get_by_label("Column", exact=True).select_option("Country")
     form.get_by_label("is", exact=True).select_option("equals")
+    expect(form.locator("datalist option[value='NL']").first).to_be_attached()  # the field of this column is there
     form.get_by_label("value", exact=True).fill("NNL")
     form.get_by_label("value", exact=True).press("Tab")
+    expect(form.locator(".ci-rule-text")).to_contain_text("NNL")
     press(form, "Save segment")
     said(form, "✗ Nobody would be left in the segment 'Loses people'")
     said(form, "NL")
