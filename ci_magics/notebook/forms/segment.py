@@ -59,7 +59,7 @@ class SegmentForm(Form):
         self._source: SegmentSource | None = None
         self._insights = InsightsChoice(self.workspace, self._fields, self.say)
         self._typed = TypedSegment(self.workspace, self._fields, self._insights, self._allowances, self.say)
-        self._counted = RuleCount(self.workspace, self.remark)
+        self._counted = RuleCount(self.workspace, self._remark_count)
         self.live = Live(self, self._count, moment)
         self._building = True
         self._refused = False
@@ -169,6 +169,11 @@ class SegmentForm(Form):
         self.segment = None  # the one that was saved here is not the one that is kept now
         self._offer_versions()
         return record
+
+    def _remark_count(self, sentence: str) -> None:
+        """Show a count, but not in place of what was just done: a change after it makes room again."""
+        if self.kind != "done":
+            self.remark(sentence)
 
     def _show_exchange(self, sentence: str) -> None:
         self.receipts.add(sentence)
