@@ -38,6 +38,7 @@ EXPECTED = {
     "export_runs": (READ_BY_ALL, OWN_OF_ALL, "SELECT ot INSERT o UPDATE ot DELETE ot"),
     "exports": ("", "INSERT o UPDATE o DELETE o", "SELECT ot INSERT o UPDATE ot DELETE ot"),
     "file_chunks": ("", "SELECT o", "SELECT ot INSERT ot DELETE ot"),
+    "file_checksums": (READ_BY_ALL, READ_BY_ALL, ALL),  # empty here: of files beside a SQLite database
     "file_contents": ("", "SELECT ot INSERT ot", "SELECT ot INSERT ot"),  # a name needs its content
     "files": (READ_BY_ALL, OWN_OF_ALL, ALL),
     "forgotten_hashes": ("", READ_BY_ALL, ALL),
