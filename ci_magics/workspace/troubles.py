@@ -49,6 +49,13 @@ _DATABASES: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
             r"database is locked",
             ("another program holds its database", "Wait until that is done, then run it again."),
         ),
+        (
+            r"no such (table|column)|relation \"[^\"]*\" does not exist",
+            (
+                "its tables are not as ci-magics made them",
+                "Put a copy of the database from a backup in its place, or set CI_MAGICS_WORKSPACE to another folder.",
+            ),
+        ),
         (r"disk I/O error", ("the disk of its database does not answer", _AWAY)),
         (
             r"password|authentication|no pg_hba|role \"[^\"]*\" does not exist",

@@ -165,4 +165,4 @@ def test_a_workspace_that_cannot_be_read_is_one_sentence(server: Server, place: 
             database.execute(text("ALTER TABLE hidden RENAME TO runs"))
     assert answer.status_code == 503
     assert list(answer.json()) == ["message"]
-    assert answer.json()["message"].startswith("The workspace's database does not answer")
+    assert answer.json()["message"].startswith("The workspace cannot be used now: its tables are not")

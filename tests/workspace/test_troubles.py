@@ -55,6 +55,8 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
         ("unable to open database file", "no right to write"),
         ("database is locked", "another program holds"),
         ("disk I/O error", "does not answer"),
+        ("no such table: runs", "tables are not as ci-magics made them"),
+        ('relation "runs" does not exist', "tables are not as ci-magics made them"),
         ('FATAL: password authentication failed for user "jan"', "does not let you in"),
         ('FATAL: role "jan" does not exist', "does not let you in"),
         ('FATAL: database "x" does not exist', "no database of this name"),

@@ -82,7 +82,7 @@ def test_signing_in_anew_asks_even_though_a_sign_in_is_known(
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     acquire(workspace, DEVICE, endpoints, entering)
-    acquire(workspace, DEVICE, endpoints, entering, anew=True)
+    acquire(workspace, DEVICE, endpoints, entering, again=True)
     assert emulator.operations().count("DeviceCode") == 2
 
 
