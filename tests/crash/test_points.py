@@ -163,5 +163,4 @@ def test_a_disk_that_takes_nothing_more_loses_nothing(
         assert emulator.members("All") == {hash_of(email_of(each)) for each in range(start, 1_400)}
     said = [each.said for each in ended if each.said]
     assert len(said) >= _TRIED // 2
-    kinds = {kind for kind, _ in said}
-    assert kinds <= {"WorkspaceError", "ExportRefusedError"}, said
+    assert [each for each in said if each[0] not in ("WorkspaceError", "ExportRefusedError")] == []
