@@ -6,7 +6,7 @@ import os
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -236,11 +236,10 @@ class PrivateFiles(Files):
 
                 self.checksums.settle(file_name, checksum, put, self._rooms.lives if self._rooms else bool)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise cannot_be_written(error) from None
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        finally:
+            with suppress(OSError):  # a disk that takes nothing may not let it go either
+                draft.unlink(missing_ok=True)
 
     @contextmanager
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
@@ -279,7 +278,10 @@ class PrivateFiles(Files):
 
     def delete(self, file_name: str) -> None:
         """Delete a file; see `Files.delete`."""
-        (self.root / file_name).unlink(missing_ok=True)
+        try:
+            (self.root / file_name).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_be_written(error) from None
         if self.checksums is not None:
             self.checksums.forget(file_name)
 
@@ -292,7 +294,7 @@ class PrivateFiles(Files):
         if not isinstance(origin, PrivateFiles):
             raise TypeError("a folder is linked with a folder only")
         target = self.root / _table_file(name)
-        target.unlink(missing_ok=True)
+        self.delete(_table_file(name))
         if self.checksums is not None and origin.checksums is not None:
             owner = self._rooms.owner if self._rooms else ""
             self.checksums.copy(_table_file(name), origin.checksums, _table_file(origin_name), owner)
