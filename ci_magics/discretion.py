@@ -62,7 +62,9 @@ def kept(value: Any) -> Any:
         return without_people(value)
     if isinstance(value, Mapping):
         return {kept(name): kept(each) for name, each in value.items()}
-    return [kept(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, tuple):
+        return tuple(kept(each) for each in value)
+    return [kept(each) for each in value] if isinstance(value, list) else value
 
 
 def discreet(function: F) -> F:

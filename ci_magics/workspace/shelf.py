@@ -238,7 +238,7 @@ class Shelf(Shown, Generic[T]):
 
     def _row(self, value: T) -> dict[str, Any]:
         row = {name: getattr(value, name) for name in self._field_names()}
-        return {name: kept(item) for name, item in row.items()}
+        return {name: kept(list(item) if isinstance(item, tuple) else item) for name, item in row.items()}
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
