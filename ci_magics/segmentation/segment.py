@@ -32,7 +32,7 @@ from ci_magics.segmentation.rules.tree import Node
 from ci_magics.segmentation.sources import frames as any_frame
 from ci_magics.segmentation.sources import queries as sources
 from ci_magics.segmentation.sources.databases import Source, query_database
-from ci_magics.segmentation.sources.files import encoded, is_path
+from ci_magics.segmentation.sources.files import encoded_text, is_path
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text
 from ci_magics.showing.html_table import fields_table
@@ -248,7 +248,7 @@ def build_segment_from_sql(
     if wanted.consents is not None and not chosen_elsewhere:
         return _profiles(name, rows, wanted, sql.strip())
     if database is None:
-        paths = [encoded(each, encoding) for each in sources.referenced_tables(sql) if is_path(each)]
+        paths = [encoded_text(each, encoding) for each in sources.referenced_tables(sql) if is_path(each)]
         tables = tables_of(frames, paths)
     else:
         tables = tables_in(database, sql)

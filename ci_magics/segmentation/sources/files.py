@@ -57,6 +57,11 @@ class FileKind(Enum):
     LINES = auto()  #: one JSON object a line
     SHEET = auto()  #: a sheet of an Excel or OpenDocument workbook
 
+    @property
+    def has_encoding(self) -> bool:
+        """Whether such a file is text, which can be in one encoding or another."""
+        return self in (FileKind.DELIMITED, FileKind.LINES)
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -117,14 +122,30 @@ def encoded(source: Any, encoding: str | None) -> Any:
     Raises
     ------
     ArgumentError
-        There is an encoding, and the source is not a file.
+        There is an encoding, and the source is not a file of text.
+    SegmentError
+        There is no such file.
     """
     if encoding is None:
         return source
     if is_path(source):
-        return Encoded(str(source), encoding)
-    raise ArgumentError(
-        "Only files of text have an encoding.", "Leave out the encoding, or name a file.", code="no_encoding"
+        named = encoded_text(source, encoding)
+        if isinstance(named, Encoded):
+            return named
+    raise no_text()
+
+
+def encoded_text(path: str, encoding: str | None) -> str | Encoded:
+    """Return one of several files that a query reads, with the encoding where the file is text."""
+    return path if encoding is None or not locate(path).kind.has_encoding else Encoded(str(path), encoding)
+
+
+def no_text() -> ArgumentError:
+    """Return the error that says that an encoding was named and there is no file of text."""
+    return ArgumentError(
+        "Only files of text have an encoding.",
+        "Leave out the encoding, or name a CSV or JSON Lines file.",
+        code="no_encoding",
     )
 
 

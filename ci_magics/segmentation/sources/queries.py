@@ -17,7 +17,7 @@ from ci_magics.forking import require_threads
 from ci_magics.segmentation.columns import email_candidates, key_candidates, mentions, twins
 from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.exact import TEXT
-from ci_magics.segmentation.sources.files import encoded, locate, require_files
+from ci_magics.segmentation.sources.files import encoded_text, locate, no_text, require_files
 from ci_magics.segmentation.sources.frames import (
     as_table,
     column_names,
@@ -229,10 +229,15 @@ def files_in(sql: str, encoding: str | None = None) -> dict[str, TextSource | tu
     ------
     SegmentError
         There are no such files, or they cannot be read.
+    ArgumentError
+        There is an encoding, and none of them is text.
     """
     found: dict[str, TextSource | tuple[str, ...]] = {}
-    for name in sorted(filter(is_path, referenced_tables(sql))):
-        text = text_of(encoded(name, encoding))
+    names = sorted(filter(is_path, referenced_tables(sql)))
+    if encoding is not None and not any(locate(name).kind.has_encoding for name in names):
+        raise no_text()
+    for name in names:
+        text = text_of(encoded_text(name, encoding))
         found[name] = text if text is not None else locate(name).paths
         if text is None:
             require_parquet(locate(name).paths)

@@ -120,6 +120,22 @@ VERBS: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "xlsx"])
+@pytest.mark.parametrize("source", ["{}", "SELECT * FROM '{}'"])
+def test_an_encoding_of_files_that_are_not_text_is_refused(suffix: str, source: str, tmp_path: Path) -> None:
+    path = tmp_path / f"people.{suffix}"
+    FRAME.to_parquet(path) if suffix == "parquet" else FRAME.to_excel(path, index=False)
+    with pytest.raises(ArgumentError, match="Only files of text have an encoding"):
+        ci.segment("S", source.format(path), encoding=ENCODING, show=quietly)
+
+
+def test_a_query_may_read_files_with_an_encoding_and_others(tmp_path: Path) -> None:
+    FRAME.to_parquet(tmp_path / "cities.parquet")
+    (tmp_path / "people.csv").write_bytes(f"Id,EMail,Town\nc1,p1@contoso.com,{CITY}".encode(ENCODING))
+    query = f"SELECT p.Id, p.EMail FROM '{tmp_path}/people.csv' p JOIN '{tmp_path}/cities.parquet' c ON p.Town = c.City"
+    assert ci.segment("S", query, encoding=ENCODING, show=quietly).rows == 1
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_encoding_without_a_file_is_refused(verb: str) -> None:
     with pytest.raises(ArgumentError, match="Only files of text have an encoding"):
