@@ -87,8 +87,15 @@ def test_an_allowed_name_is_one_line_of_sensible_length(name: str) -> None:
     name.encode()
 
 
-@pytest.mark.parametrize("what", GIVEN)
-@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "x" * 300, "zq7@contoso.com"])
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        (what, name)
+        for what in GIVEN
+        for name in ("a\nb", "a\u2028b", "x" * 300, "zq7@contoso.com")
+        if (what, name) != ("a user", "zq7@contoso.com")  # hubs call people by addresses: see `person_name`
+    ],
+)
 @pytest.mark.usefixtures("emulator")
 def test_it_is_refused_where_it_is_given(what: str, name: str) -> None:
     with pytest.raises(CiError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ci_magics.errors import WorkspaceError
+from ci_magics.quoting import magic_quoted
 
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
@@ -23,16 +24,16 @@ def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
             return WorkspaceError(
                 f"The stored profiles of the segment '{record.name}' are missing or damaged, so nothing is read from "
                 "them.",
-                "Evaluate it again: %ci_segment NAME --refresh."
+                f"Evaluate it again: %ci_segment {magic_quoted(record.name)} --refresh."
                 if record.is_dynamic
-                else "Make the segment again from its frame: %ci_segment NAME FRAME.",
+                else f"Make the segment again from its frame: %ci_segment {magic_quoted(record.name)} FRAME.",
                 code=PROFILES_LOST,
             )
         version = next(iter(workspace.versions.where(id=segment_id)), None)
         name = f"of the segment '{version.segment_name}' " if version else ""
         return WorkspaceError(
             f"The stored profiles of an earlier version {name}are missing or damaged.",
-            "That version cannot be brought back; the segment itself is not concerned.",
+            "You cannot go back to that version; the segment itself is intact.",
             code=PROFILES_LOST,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -68,6 +69,7 @@ def environment() -> dict[str, str | None]:
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     """The workspace with its own emulator, and the folder for temporary files."""
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
+    multiprocessing.util.get_temp_dir()  # made once, here: the path of a socket must be short
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     for name in ("TMPDIR", "TEMP", "TMP"):

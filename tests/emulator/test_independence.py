@@ -6,6 +6,8 @@ from pathlib import Path
 import ci_magics
 
 PACKAGE = Path(ci_magics.__file__).parent
+#: What every layer may use: how things are shown, and the modules beside `errors`.
+ROOT = {"showing", *(path.stem for path in PACKAGE.glob("*.py"))} - {"__init__", "sample"}
 
 
 def imported(path: Path) -> set[str]:
@@ -41,4 +43,11 @@ def test_lower_layers_import_no_higher_ones() -> None:
     for layer, may in allowed.items():
         for path in (PACKAGE / layer).rglob("*.py"):
             for name in imported(path) - {"ci_magics"}:
-                assert name.split(".")[1] in may | {"clock", "errors", "showing"}, f"{path.name} imports {name}"
+                assert name.split(".")[1] in may | ROOT, f"{path.name} imports {name}"
+
+
+def test_what_every_layer_may_use_imports_no_layer() -> None:
+    paths = [PACKAGE / f"{name}.py" for name in ROOT - {"showing"}] + list((PACKAGE / "showing").rglob("*.py"))
+    assert not [
+        f"{path.name} imports {name}" for path in paths for name in imported(path) if name.split(".")[1] not in ROOT
+    ]

@@ -74,7 +74,7 @@ def test_a_full_file_stays_below_the_limit(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_fit_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="cannot fit"):
         write(random_hashes(3), tmp_path / "f.zip", max_rows=2)
 
 

@@ -347,7 +347,7 @@ def test_41_members_who_would_lapse_are_sent_again(monkeypatch: pytest.MonkeyPat
 def test_42_files_for_the_sandbox_stay_below_its_limit(tmp_path: Path) -> None:
     rows = rows_per_file("sandbox")
     assert rows + 2 <= 20_000
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="cannot fit"):
         write_upload_file(
             tmp_path / "f.zip",
             np.zeros((rows + 1, 32), np.uint8),

@@ -182,17 +182,19 @@ def test_a_link_to_another_host_ends_the_reading(source: Insights, emulator: Run
     assert make(source, "rest").rows == 5_000
 
 
-def test_a_page_that_is_not_known_any_more_lets_the_reading_begin_anew(
+def test_a_page_that_is_not_known_any_more_lets_the_reading_start_over(
     source: Insights, emulator: RunningEmulator
 ) -> None:
     emulator.fault("GetData", "http_403", call=10)
     with pytest.raises(ServiceError):
         make(source, "rest")
     state = next((source.workspace.folder / "spool").glob("reading-*.json"))
-    state.write_text(state.read_text().replace("$skip=", "$skip=nonsense"))
+    changed = state.read_text().replace("$skip=", "$skip=nonsense")
+    with source.workspace.spool.replacing(state.name) as file:
+        file.write(changed.encode())
     said: list[str] = []
     assert make(source, "rest", said).rows == 5_000
-    assert any("starting over" in sentence for sentence in said)
+    assert any("starting over" in sentence for sentence in said), said
 
 
 @pytest.mark.parametrize("fault_name", ["broken_off", "http_503", "partition_expired"])

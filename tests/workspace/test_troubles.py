@@ -34,7 +34,7 @@ def test_an_address_that_is_none_is_named(location: str, words: str) -> None:
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:
-    assert "its server does not answer" in not_opened("postgresql://nobody@127.0.0.1:9/x?connect_timeout=2")
+    assert "its server does not answer" in not_opened("postgresql+psycopg2://nobody@127.0.0.1:9/x?connect_timeout=2")
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

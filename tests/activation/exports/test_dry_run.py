@@ -205,7 +205,7 @@ CASES: list[tuple[Callable[[Scene], None], int | str]] = [
     (of_a_segment_set_aside, "segment_inactive"),
     (of_the_suppression_segment, "suppression_segment"),
     (of_people_who_may_not_have_consented, "consent_not_used"),
-    (of_a_purged_segment, "file_missing"),
+    (of_a_purged_segment, "segment_damaged"),
     (while_another_run_holds_the_audience, "concurrent_run"),
     (with_a_retention_that_is_no_number, "retention_days"),
 ]
