@@ -293,7 +293,7 @@ def test_a_developer_token_is_typed_where_one_is_needed(all_forms: Page, screens
     all_forms.screenshot(path=screenshots / "forms-token.png")
     assert violations(all_forms) == []
     press(form, "Save")
-    said(form, "✗ This machine has no keyring, so the developer token cannot be kept.")
+    said(form, "✗ This machine has no keyring, so the developer token is not kept.")
     form.get_by_label("Environment").select_option("emulator: nothing leaves this machine")
     expect(token).to_be_hidden()
 

@@ -29,11 +29,6 @@ FAILING = {
 #: nbmake executes as nbconvert does, so it is tried with the failure that a runner might hang on.
 HANGS = "SignInUnreachableError"
 TRIED = [(runner, error) for runner in RUNNERS for error in FAILING if runner != "nbmake" or error == HANGS]
-    (runner, error)
-    for runner in RUNNERS
-    for error in FAILING
-    if runner != "nbmake" or error == "SignInUnreachableError"
-]
 
 
 def run(runner: str, folder: Path, *cells: str) -> subprocess.CompletedProcess[str]:
