@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from ci_magics.segmentation.consent.columns import status_columns
 from ci_magics.segmentation.consent.document import ConsentChoice
-from ci_magics.segmentation.consent.values import speaks_of_subscriptions
+from ci_magics.segmentation.consent.values import may_be_of_subscriptions, speaks_of_subscriptions
 from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.segmentation.values import is_text
 
@@ -39,7 +39,8 @@ def _states_consent(rows: Rows, column: str) -> bool:
         part = batch.column(0)
         if not is_text(part.type.value_type if pa.types.is_dictionary(part.type) else part.type):
             return False
-        values.update(each for each in part.unique().to_pylist() if each is not None)
-        if len(values) > MOST_STATES:
+        new = {each for each in part.unique().to_pylist() if each is not None} - values
+        values |= new
+        if len(values) > MOST_STATES or not may_be_of_subscriptions(new):
             return False
     return speaks_of_subscriptions(values)

@@ -171,10 +171,21 @@ def folded_value(value: str) -> str:
 
 def speaks_of_subscriptions(values: Iterable[str]) -> bool:
     """Tell whether all values of a column are words of subscriptions; ``active`` alone may be those of anything."""
-    column = ConsentColumn("Status")
-    given = [each for each in values if state_of(each, column, frozenset()) != SILENT]
-    plain = all(state_of(each, column, frozenset()) in PLAIN and folded_value(each) not in YES | NO for each in given)
-    return plain and any(_SUBSCRIPTION.search(folded_value(each)) for each in given)
+    given = [each for each in values if _state_of_status(each) != SILENT]
+    return may_be_of_subscriptions(given) and any(_SUBSCRIPTION.search(folded_value(each)) for each in given)
+
+
+def may_be_of_subscriptions(values: Iterable[str]) -> bool:
+    """Tell whether each of some values is a word of subscriptions, or says nothing."""
+    return all(
+        state == SILENT or (state in PLAIN and folded_value(each) not in YES | NO)
+        for each in values
+        for state in [_state_of_status(each)]
+    )
+
+
+def _state_of_status(value: str) -> str:
+    return state_of(value, ConsentColumn("Status"), frozenset())
 
 
 def _understood(value: str, folded: str, column: ConsentColumn) -> str | None:

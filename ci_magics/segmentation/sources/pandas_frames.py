@@ -77,7 +77,9 @@ def _is_of_pandas(kind: pa.DataType) -> bool:
 
 def _cuts_times(series: Any, kind: pa.DataType) -> bool:
     """Tell whether Arrow took the dates of times because the first object was a date."""
-    return pa.types.is_date(kind) and series.dtype == object and any(isinstance(each, dt.datetime) for each in series)
+    if not pa.types.is_date(kind) or series.dtype != object:
+        return False
+    return any(issubclass(each, dt.datetime) for each in set(map(type, series.array)))
 
 
 def _as_text(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -324,11 +325,17 @@ def referenced_tables(sql: str) -> set[str]:
 
 def parameter_names(sql: str) -> list[str]:
     """Return the names of the ``$name`` in a query, in order; empty when it cannot be parsed."""
+    return list(_parameter_names(sql))
+
+
+@lru_cache(maxsize=32)  # as in `parsed`
+def _parameter_names(sql: str) -> tuple[str, ...]:
     with sandbox() as database:
         try:
-            return sorted({name for each in database.extract_statements(sql) for name in each.named_parameters})
+            names = {name for each in database.extract_statements(sql) for name in each.named_parameters}
         except duckdb.Error:
-            return []  # running it will say what is wrong
+            return ()  # running it will say what is wrong
+    return tuple(sorted(names))
 
 
 def _register(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 from typing import Any
 
@@ -296,12 +297,17 @@ def _guessed(plan: str, types: Types, cast: Collection[str]) -> tuple[Column, Ne
 
 def parsed(sql: str) -> Any:
     """Return a query as DuckDB parses it; nothing when it cannot be parsed."""
+    return json.loads(_serialized(sql))
+
+
+@lru_cache(maxsize=32)  # a query is looked at several times, and opening a database takes longer than parsing
+def _serialized(sql: str) -> str:
     with sandbox() as database:
         try:
             row = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
         except duckdb.Error:
-            return {}  # running it will say what is wrong
-    return json.loads(row[0]) if row else {}
+            return "{}"  # running it will say what is wrong
+    return str(row[0]) if row else "{}"
 
 
 def _is_cast_of_column(node: Mapping[str, Any]) -> bool:
