@@ -79,7 +79,7 @@ def _cuts_times(series: Any, kind: pa.DataType) -> bool:
     """Tell whether Arrow took the dates of times because the first object was a date."""
     if not pa.types.is_date(kind) or series.dtype != object:
         return False
-    return any(issubclass(each, dt.datetime) for each in set(map(type, series.array)))
+    return any(issubclass(each, dt.datetime) for each in set(map(type, series.to_numpy())))
 
 
 def _as_text(value: Any) -> str | None:
