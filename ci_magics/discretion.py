@@ -68,7 +68,7 @@ def kept(value: Any) -> Any:
 
 
 def discreet(function: F) -> F:
-    """Let a public function raise errors that quote nobody, whoever wrote their words.
+    """Let a public function raise errors without personal data, also those of other libraries.
 
     An error of another library becomes one of ours that names its kind only. An error of ours loses the parts of an
     address that was handed in. What is no error, such as an interrupt, is shown without the values of our variables,

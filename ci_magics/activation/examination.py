@@ -155,7 +155,7 @@ def _encryption() -> Finding:
 
 
 def _scheduler(workspace: Workspace) -> Iterator[Finding]:
-    """Look at whether anything starts what is scheduled; nothing is said where nothing is."""
+    """Check that something starts the scheduled exports; return nothing where no export is scheduled."""
     system = system_schedule(workspace=workspace)
     scheduled = [each for each in workspace.exports if is_scheduled(each, system)]
     if not scheduled and not (system.active and system.schedule is not None):

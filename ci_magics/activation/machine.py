@@ -131,7 +131,7 @@ def _kind_of(folder: Path, machine: Machine) -> str:
 
 
 def examine_memory(machine: Machine) -> Iterator[Finding]:
-    """Look at the memory that the container leaves to this process; nothing is said where there is no limit."""
+    """Check how much memory the container leaves to this process; return nothing without a limit."""
     limit, killed = memory_limit(machine.root), _KILLED.search(machine.text("sys/fs/cgroup/memory.events"))
     if killed:
         yield Finding(

@@ -189,7 +189,7 @@ class Run(Shown):
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """Return where it went and what came of each audience."""
+        """Return where it went and the result for each audience."""
         return {
             "destination": self.destination,
             "status": self.status,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.microsoft.faults import Fault, whole
-from ci_magics.microsoft.http import Answer, Conversation, Permit, always
+from ci_magics.microsoft.http import Conversation, Permit, always
 from ci_magics.microsoft.partial import partial_errors, raise_partial, understood
 from ci_magics.microsoft.retries import outcome_unknown
 
@@ -77,7 +77,7 @@ class Advertising:
 
     def get_user(self) -> User:
         """Return the signed-in user (GetUser)."""
-        answer = self._call("GetUser", "POST", f"{self._customer}/User/Query", {"UserId": None})
+        answer = self._conversation.call("GetUser", "POST", f"{self._customer}/User/Query", {"UserId": None})
         with understood("GetUser", answer):
             user = answer.body["User"]
             return User(
@@ -97,7 +97,7 @@ class Advertising:
                 "Predicates": [{"Field": "UserId", "Operator": "Equals", "Value": user_id}],
                 "PageInfo": {"Index": page, "Size": 100},
             }
-            answer = self._call("SearchAccounts", "POST", f"{self._customer}/Accounts/Search", request)
+            answer = self._conversation.call("SearchAccounts", "POST", f"{self._customer}/Accounts/Search", request)
             with understood("SearchAccounts", answer):
                 found = [_account(item) for item in answer.body.get("Accounts") or []]
             accounts += found
@@ -130,7 +130,7 @@ class Advertising:
             "ParentId": parent_id,
             "Scope": scope,
         }
-        answer = self._call(
+        answer = self._conversation.call(
             "AddAudiences", "POST", f"{self._campaign}/Audiences", {"Audiences": [audience]}, repeatable=False
         )
         raise_partial(answer, "AddAudiences")
@@ -169,14 +169,14 @@ class Advertising:
         changes = {"Name": name, "Description": description, "MembershipDuration": membership_days}
         item: dict[str, Any] = {"Type": "CustomerList", "Id": audience_id}
         item |= {field: value for field, value in changes.items() if value is not None}
-        answer = self._call("UpdateAudiences", "PUT", f"{self._campaign}/Audiences", {"Audiences": [item]})
+        answer = self._conversation.call("UpdateAudiences", "PUT", f"{self._campaign}/Audiences", {"Audiences": [item]})
         raise_partial(answer, "UpdateAudiences")
 
     def delete_audience(self, audience_id: str) -> None:
         """Delete a list (DeleteAudiences); a lost answer is settled by looking whether the list is still there."""
         url, body = f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]}
         try:
-            answer = self._call("DeleteAudiences", "DELETE", url, body, repeatable=False)
+            answer = self._conversation.call("DeleteAudiences", "DELETE", url, body, repeatable=False)
             raise_partial(answer, "DeleteAudiences")
         except OutcomeUnknownError:
             if self.audiences([audience_id]):
@@ -223,7 +223,7 @@ class Advertising:
         }
         if accept_terms:
             data["AcceptCustomerMatchTerm"] = True
-        answer = self._call(
+        answer = self._conversation.call(
             "ApplyCustomerListUserData",
             "POST",
             f"{self._campaign}/CustomerListUserData/Apply",
@@ -234,7 +234,7 @@ class Advertising:
         return Applied(tuple(partial_errors(answer, "ApplyCustomerListUserData")), answer.tracking_id)
 
     def _query_audiences(self, ids: list[str] | None) -> list[Audience]:
-        answer = self._call(
+        answer = self._conversation.call(
             "GetAudiencesByIds",
             "POST",
             f"{self._campaign}/Audiences/QueryByIds",
@@ -242,18 +242,6 @@ class Advertising:
         )
         with understood("GetAudiencesByIds", answer):
             return [_audience(item) for item in answer.body["Audiences"] if item is not None]
-
-    def _call(
-        self,
-        operation: str,
-        verb: str,
-        url: str,
-        body: Mapping[str, Any],
-        *,
-        repeatable: bool = True,
-        permit: Permit = always,
-    ) -> Answer:
-        return self._conversation.call(operation, verb, url, body, repeatable=repeatable, permit=permit)
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:

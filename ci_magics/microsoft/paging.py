@@ -107,7 +107,7 @@ class _Trail:
     def leads_back(self, page: Page) -> bool:
         """Tell whether the rows of a page came before, or its link leads to where one has been.
 
-        A page without rows may lead to itself, which means: ask again; but not for ever.
+        A page without rows may lead to itself, which means: ask again; but not forever.
         """
         if not page.rows:
             return self._empty >= _EMPTY_PAGES

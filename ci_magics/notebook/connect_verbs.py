@@ -16,9 +16,9 @@ VERBS = (
     Option("--sign-out", "forget your sign-in on this machine"),
     Option("--accounts", "list the accounts that are signed in on this machine"),
     Option("--account", "take one of them, by its number", value="N", whole_number=True),
-    Option("--remove", "remove it; --exports says what becomes of the exports that use it"),
+    Option("--remove", "remove it; choose with --exports what happens to the exports that use it"),
 )
-EXPORTS = Option("--exports", "with --remove: what becomes of its exports", value="WHAT", choices=("remove", "detach"))
+EXPORTS = Option("--exports", "with --remove: what happens to its exports", value="WHAT", choices=("remove", "detach"))
 #: What may stand beside a verb.
 _BESIDE = {
     "edit": {"environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant", "rename"},

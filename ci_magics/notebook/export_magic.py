@@ -19,7 +19,7 @@ COMMAND = Command(
         Option("--to", "connection", value="NAME", kind="connection"),
         Option("--email", "column with the addresses, to make sure", value="COL", kind="column"),
         *ACCOUNT,
-        Option("--mode", "what becomes of the audience (mirror)", value="M", choices=MODES),
+        Option("--mode", "how the audience changes (mirror)", value="M", choices=MODES),
         Option(
             "--audience",
             "name or number of an existing list, instead of the segment's",

@@ -27,7 +27,7 @@ EDITS = (
     Option("--rename", "edit: another name", value="NEW"),
     Option("--email", "edit: column with the addresses, to make sure", value="COL", kind="column"),
     *ACCOUNT,
-    Option("--mode", "edit: what becomes of the audience", value="M", choices=MODES),
+    Option("--mode", "edit: how the audience changes", value="M", choices=MODES),
     Option("--audience", "edit: name or number of an existing list", value="NAME_OR_ID", kind="audience"),
     Option("--scope", "edit: who can use a new audience", value="S", choices=("account", "customer")),
     NORMALIZATION,

@@ -83,8 +83,8 @@ class ChecksumWriter(Chunked):
 class Checksums:
     """The checksums of one folder's files.
 
-    While a file is replaced it has two, the later one pending: whichever moment a process is killed at, and whoever
-    replaces it at the same time, the file fits one of them.
+    While a file is replaced it has two, the later one pending: the file fits one of them at
+    every moment, even if a process is killed or another one replaces the file at the same time.
 
     Parameters
     ----------

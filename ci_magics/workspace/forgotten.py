@@ -1,7 +1,7 @@
 """The suppression list of people who asked to be forgotten: marks by which their hashes are met, and nothing else.
 
 A mark is the first three bytes of a hash and most of the hash of that hash. It tells whether a hash that comes along is
-on the list; nobody reads from it whom it is about, and a search for the hash does not find it.
+on the list; nobody can tell from it who is meant, and a search for the hash does not find it.
 """
 
 from __future__ import annotations

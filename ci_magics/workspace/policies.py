@@ -1,6 +1,6 @@
 """Which rows of each table each role may read and write, as conditions of PostgreSQL.
 
-A row that belongs to an account can be read and written by those with whom a connection to that account is shared.
+A row that belongs to an account can be read and written by the people that share a connection to that account.
 Files of keys and hashes are for contributors; a viewer reads their names only. `rights` makes policies of this.
 """
 
@@ -81,7 +81,7 @@ TABLES: dict[str, RowRights] = {
     "audiences": _written(_OF_ACCOUNT, read=_OF_ACCOUNT),
     "audit_entries": RowRights(
         read_by=Role.CONTRIBUTOR, columns=("number",), insert="true", administered=("INSERT",)
-    ),  # whoever adds an entry is told its number
+    ),  # the person who adds an entry gets its number
     "connections": RowRights(columns=("id", "name", "environment")),
     "consent_choices": _written(),
     "consents": RowRights(_OF_CONNECTION),

@@ -367,7 +367,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _begin_again() -> None:
-    """Give a forked process connections to its databases of its own: its parent goes on using the earlier ones."""
+    """Give a forked process its own database connections: its parent keeps using the earlier ones."""
     global _ONE_AT_A_TIME
     _ONE_AT_A_TIME = threading.Lock()  # another thread of the parent may have held it
     for each in list(_engines):

@@ -206,7 +206,7 @@ def test_35_a_duration_changed_outside_stops(emulator: RunningEmulator) -> None:
     run = export(segment(400))
     change = {"Type": "CustomerList", "Id": run.results[0].audience_id, "MembershipDuration": 30}
     emulator.call("PUT", "/CampaignManagement/v13/Audiences", {"Audiences": [change]})
-    with pytest.raises(ExportRefusedError, match="30 days now, for ever before") as refused:
+    with pytest.raises(ExportRefusedError, match="30 days now, forever before") as refused:
         export(segment(401))
     assert refused.value.code == "membership_changed"
     assert export("All", membership_days=30).status == "Completed"

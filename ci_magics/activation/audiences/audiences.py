@@ -36,7 +36,7 @@ class AccountAudience:
     name, id, scope
         As Microsoft has them.
     membership_days
-        How long a member stays; -1 for ever.
+        How long a member stays; -1 means forever.
     search_size, audience_network_size
         People that Microsoft matched; None until it has counted them.
     segment
@@ -180,7 +180,7 @@ def _row(each: AccountAudience) -> tuple[str, ...]:
 def _membership(days: int | None) -> str:
     if days is None:
         return ""
-    return "for ever" if days == -1 else counted_in_words(days, "day")
+    return "forever" if days == -1 else counted_in_words(days, "day")
 
 
 def _size(size: int | None) -> str:

@@ -44,7 +44,7 @@ def remove_connection(
     AccessError
         The current user is no administrator.
     ConnectionSetupError
-        Exports use it and nobody has said what becomes of them, or a run through it was not finished.
+        Exports use it and you did not choose what happens to them, or a run through it was not finished.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -74,7 +74,7 @@ def remove_connection(
 
 
 def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[str, str] | None) -> dict[str, str]:
-    """Return what becomes of each export."""
+    """Return what happens to each export."""
     names = [each.name for each in using]
     if isinstance(wanted, Mapping):
         for name in wanted:
@@ -90,7 +90,7 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
         raise ConnectionSetupError(
             f"The connection '{connection.name}' is used by "
             f"{counted_in_words(len(open_names), 'export')}: {quoted_list(open_names)}.",
-            f"Say what becomes of them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
+            f"Choose what happens to them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
             "(they are kept "
             "and do not run until they get another connection), or --exports remove.",
             code="connection_in_use",

@@ -79,7 +79,7 @@ def export(
     normalization
         ``basic``, ``enhanced`` or ``both``; it never changes within one audience.
     membership_days
-        How long a member stays without being sent again: 1 to 390 days, or -1 for ever. A new audience gets -1
+        How long a member stays without being sent again: 1 to 390 days, or -1 means forever. A new audience gets -1
         unless told, an existing one keeps what it has.
     consent
         A column of the segment that says who agreed: only those who did are sent, and the choice is remembered for

@@ -201,7 +201,7 @@ def export_history(
 
 
 def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run | HistoryLine:
-    """Return what came of one run of a saved export, audience by audience; only its line where nothing was sent.
+    """Return the result of one run of a saved export, audience by audience; only its line where nothing was sent.
 
     Parameters
     ----------

@@ -220,4 +220,4 @@ def _about_size(name: str, target: Target, order: Order, changes: Changes) -> It
 
 
 def _days(days: int) -> str:
-    return "for ever" if days == -1 else counted_in_words(days, "day")
+    return "forever" if days == -1 else counted_in_words(days, "day")

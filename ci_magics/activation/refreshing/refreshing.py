@@ -185,8 +185,8 @@ def _not_allowed(workspace: Workspace, export: Export) -> str:
         connection = connection_of(workspace, export)
     except AccessError:
         return (
-            f"The connection '{export.connection_name}' is not shared with {workspace.user}, as whom the scheduler "
-            "runs. An administrator can share it."
+            f"The connection '{export.connection_name}' is not shared with {workspace.user}, the user of the "
+            "scheduler. An administrator can share it."
         )
     owner = export.saved_by
     role = role_of(workspace, owner)

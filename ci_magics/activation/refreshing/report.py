@@ -67,7 +67,7 @@ class RefreshReport(Shown):
         return pd.DataFrame(self._rows(), columns=["what", "name", "status", "count", "reason"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what came of it, without who started it and when."""
+        """Return the results, without the user and the time."""
         each = self.record
         return {
             "status": each.status,

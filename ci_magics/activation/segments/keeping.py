@@ -141,7 +141,7 @@ def _put(
         segments.put_in(database, kept)
         return earlier, kept, []
     if earlier.suppresses and not replacing.refreshing:
-        require(workspace, Verb.SUPPRESS)  # other people in it: else whoever makes segments could end the suppression
+        require(workspace, Verb.SUPPRESS)  # otherwise anybody who makes segments could end the suppression
     _require_not_lost(earlier, made, replacing)
     made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
     made = replace(made, previous=earlier.id if there else earlier.previous)

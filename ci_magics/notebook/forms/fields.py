@@ -11,7 +11,7 @@ from traitlets import TraitError, validate
 
 from ci_magics.errors import ArgumentError, nearest_name
 
-#: What is said of an address that somebody typed.
+#: What a field shows when somebody types an address.
 NOT_KEPT = "An e-mail address is not kept in a form."
 _ADDRESS = re.compile(r"\S@\S")
 LABEL = {"description_width": "130px"}
