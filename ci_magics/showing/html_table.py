@@ -24,7 +24,7 @@ _PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
-    """Return an HTML table of escaped texts; numbers get thin separators and stand on the right.
+    """Return an HTML table of escaped texts; numbers get commas and stand on the right.
 
     It has only the color of the page's text, so that it can be read on any theme.
 

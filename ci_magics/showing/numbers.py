@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-THIN_SPACE = "\u2009"
 DASH = "\u2013"
 
-_PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
 _PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
 _LEAST_SHARE = 0.0005
 #: What XML does not take, and marks that turn the direction of the text behind them.
@@ -39,8 +37,8 @@ class Share:
 
 
 def counted(number: int) -> str:
-    """Return a whole number with thin spaces between the thousands."""
-    return f"{number:,}".replace(",", THIN_SPACE)
+    """Return a whole number with commas between the thousands."""
+    return f"{number:,}"
 
 
 def counted_in_words(number: int, word: str, verb: str = "") -> str:

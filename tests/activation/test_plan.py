@@ -30,7 +30,7 @@ def test_a_plan_says_what_each_audience_gets() -> None:
     assert repr(plan).startswith("EMULATOR: nothing left this machine. Ready\nPlan for account 111: mirror")
     html = plan._repr_html_()
     assert "EMULATOR" in html
-    assert "12\u2009000" in html
+    assert "12,000" in html
 
 
 def test_a_saved_plan_holds_no_address_no_hash_and_no_secret(emulator: RunningEmulator, tmp_path: Path) -> None:

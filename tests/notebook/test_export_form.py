@@ -383,9 +383,9 @@ def test_progress_says_how_long_it_will_take(workspace: Workspace) -> None:
     moments = iter([0.0, 0.0, 30.0])
     form = ExportForm(workspace, monotonic=lambda: next(moments, 30.0))
     form.progress.report(Progress("Sending", 1_000, 4_000))
-    assert form.progress.text.value == "Sending: 1\u2009000 of 4\u2009000 (25%)"
+    assert form.progress.text.value == "Sending: 1,000 of 4,000 (25%)"
     form.progress.report(Progress("Sending", 1_000, 4_000))
-    assert form.progress.text.value == "Sending: 1\u2009000 of 4\u2009000 (25%), 33 per second, about 90 s left"
+    assert form.progress.text.value == "Sending: 1,000 of 4,000 (25%), 33 per second, about 90 s left"
 
 
 def test_a_thousand_segments_are_found_by_a_part_of_their_name(workspace: Workspace) -> None:

@@ -30,10 +30,10 @@ def test_a_long_run_is_rewritten_and_leaves_one_line() -> None:
         for done in (500, 600, 2_000, 4_000):
             line(Progress("Sending", done, 4_000))
     assert shown == [
-        "Sending: 500 of 4\u2009000 (12%), about 4 s left",
-        "Sending: 2\u2009000 of 4\u2009000 (50%), 1\u2009000 per second, about 2 s left",
-        "Sending: 4\u2009000 of 4\u2009000 (100%), 1\u2009000 per second",
-        "Sending: 4\u2009000 of 4\u2009000 (100%), 1\u2009000 per second, in 4.0 s",
+        "Sending: 500 of 4,000 (12%), about 4 s left",
+        "Sending: 2,000 of 4,000 (50%), 1,000 per second, about 2 s left",
+        "Sending: 4,000 of 4,000 (100%), 1,000 per second",
+        "Sending: 4,000 of 4,000 (100%), 1,000 per second, in 4.0 s",
     ]
 
 
@@ -63,7 +63,7 @@ def test_a_terminal_is_rewritten_by_a_carriage_return(capsys: pytest.CaptureFixt
         line(Progress("Sending", 500, 1_000))
         line(Progress("Done"))
     said = capsys.readouterr().out
-    assert said.startswith("\rSending: 500 of 1\u2009000 (50%), 500 per second, about 1 s left\rDone …  ")
+    assert said.startswith("\rSending: 500 of 1,000 (50%), 500 per second, about 1 s left\rDone …  ")
     assert said.endswith("\n")
     assert said.count("\n") == 1
 

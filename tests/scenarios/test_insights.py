@@ -50,7 +50,7 @@ def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
     assert calls(emulator, "GetData") - before == 1_001
     said: list[str] = []
     make(source, "rest", said)
-    assert "Going on with an earlier reading, after 1\u2009000 pages and 4\u2009000 members." in said
+    assert "Going on with an earlier reading, after 1,000 pages and 4,000 members." in said
     assert calls(emulator, "GetData") - before - 1_001 <= 102
     record = source.workspace.segments["All"]
     assert (record.rows, record.domains, str(record.examples)) == expected
@@ -68,7 +68,7 @@ def test_a_reading_that_is_stopped_goes_on_from_there(source: Insights, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(conversation, "get", interrupted)
-        with pytest.raises(SegmentError, match="was stopped after 20 pages and 2\u2009000 members"):
+        with pytest.raises(SegmentError, match="was stopped after 20 pages and 2,000 members"):
             make(source, "rest")
     said: list[str] = []
     make(source, "rest", said)
@@ -104,7 +104,7 @@ def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emul
     assert calls(emulator, "GetData") - before == 150
     said: list[str] = []
     make(source, "rest", said)
-    assert any("after 100 pages and 10\u2009000 members" in sentence for sentence in said)
+    assert any("after 100 pages and 10,000 members" in sentence for sentence in said)
     assert calls(emulator, "GetData") - before == 150 + 150
     record = source.workspace.segments["All"]
     assert (record.rows, record.domains, str(record.examples)) == expected

@@ -28,7 +28,7 @@ _PLURAL = re.compile(
         (1, "person", "was", "1 person was"),
         (2, "person", "has", "2 people have"),
         (1, "hash", "is", "1 hash is"),
-        (1_200, "hash", "is", "1\u2009200 hashes are"),
+        (1_200, "hash", "is", "1,200 hashes are"),
         (3, "address", "", "3 addresses"),
         (1, "unfinished run", "", "1 unfinished run"),
         (2, "column name", "holds", "2 column names hold"),

@@ -6,9 +6,9 @@ const UNITS = [
   ["minute", 60_000],
 ];
 
-/** A plain integer with thin separators. */
+/** A plain integer with commas. */
 export function integer(number) {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** Return how far a moment is away: "3 minutes ago", "in 2 days". */

@@ -220,7 +220,7 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     else:
         assert line.members == inside == 6_000
     (kept,) = [each for each in messages if "keeps" in each]
-    numbers = [int(each.replace("\u2009", "")) for each in re.findall(r"\d[\d\u2009]*", kept.split("keeps")[1])[:2]]
+    numbers = [int(each.replace(",", "")) for each in re.findall(r"\d[\d,]*", kept.split("keeps")[1])[:2]]
     assert numbers[0] <= inside <= max(numbers)
 
 
@@ -231,7 +231,7 @@ def test_a_withdrawal_says_what_may_be_in_the_audience(emulator: RunningEmulator
     messages: list[str] = []
     withdraw_consents(NAME, show=messages.append)
     (kept,) = [each for each in messages if "keeps" in each]
-    low, high = (int(each.replace("\u2009", "")) for each in re.findall(r"\d[\d\u2009]*", kept.split("between")[1])[:2])
+    low, high = (int(each.replace(",", "")) for each in re.findall(r"\d[\d,]*", kept.split("between")[1])[:2])
     assert low <= len(emulator.members("All")) <= high
     assert low < high
 

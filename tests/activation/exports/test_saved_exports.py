@@ -122,7 +122,7 @@ def test_a_segment_too_large_for_the_original_is_said(workspace: Workspace) -> N
     workspace.segments.put(replace(workspace.segments["All"], rows=500_001))
     said: list[str] = []
     saved(show=said.append)
-    assert said[0].startswith("The segment 'All' has 500\u2009001 profiles: fine here")
+    assert said[0].startswith("The segment 'All' has 500,001 profiles: fine here")
 
 
 def test_exports_follow_a_renamed_segment(workspace: Workspace) -> None:

@@ -217,7 +217,7 @@ def test_a_document_that_is_no_rule_is_refused(document: str, sentence: str) -> 
         ("isBetween", [1], "takes two values, not 1"),
         ("monthOf", [13], "has months from 1 to 12"),
         ("monthOf", [True], "has months from 1 to 12"),
-        ("isWithinLast", [0], "has a whole number of days from 1 to 36\u2009500"),
+        ("isWithinLast", [0], "has a whole number of days from 1 to 36,500"),
         ("isWithinLast", [1.5], "has a whole number of days"),
         ("contains", [5], "looks for a text"),
     ],
