@@ -10,7 +10,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import ci_magics.forking  # noqa: F401 - from now on it is known how a process was forked
-from ci_magics.discretion import discreet
+from ci_magics.discreet import discreet
 
 __version__ = "0.1.0"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from ci_magics.discretion import names_somebody as names_somebody
 from ci_magics.discretion import without_addresses as without_addresses
 from ci_magics.discretion import without_people as without_people
+from ci_magics.unquoted import type_of
 
 
 class CiError(Exception):
@@ -168,7 +169,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _lines(error: BaseException) -> list[str]:
     """Return an error's stack. The words of another library are left out: they may quote a value of the data."""
     said = f": {error}" if isinstance(error, CiError) else ""
-    return [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}{said}"]
+    return [*traceback.format_tb(error.__traceback__), f"{type_of(error)}{said}"]
 
 
 def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> NotFoundError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.discreet import discreet_methods
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
 from ci_magics.showing.shown import Shown, plain
@@ -32,6 +33,7 @@ RejectedRow = tuple[str, str | None, int | None, str, str]
 """Segment, key, Microsoft's code, the reason in words, and Microsoft's symbolic name for the code."""
 
 
+@discreet_methods
 @dataclass(frozen=True)
 class AudienceResult:
     """What came of one audience. Counts are hashes.

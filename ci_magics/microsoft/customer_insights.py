@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from ci_magics.discreet import discreet_methods
 from ci_magics.errors import NotFoundError, ServiceError
 from ci_magics.microsoft.insights_values import (
     CUSTOMER,
@@ -30,6 +31,7 @@ _FIRST_PAUSE = 0.2
 _T = TypeVar("_T")
 
 
+@discreet_methods
 class CustomerInsights:
     """The operations that reading a segment needs, each one call.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
+from ci_magics.discreet import discreet_methods
 from ci_magics.microsoft.paging import Page, page_of, pages_from
 from ci_magics.microsoft.source_http import SourceConversation
 
@@ -18,6 +19,7 @@ _MEMBERSHIPS = "msdynci_segmentmemberships"
 _PROFILES = "msdynci_customerprofiles"
 
 
+@discreet_methods
 class Dataverse:
     """Memberships and profiles, page by page.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, Enum
 
-from ci_magics.discretion import UNEXPECTED
+from ci_magics.discreet import UNEXPECTED
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import Command, parse
 from ci_magics.notebook.call import Call, Magic
@@ -17,6 +17,7 @@ from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, 
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
 from ci_magics.showing.output import adapt_streams, write
+from ci_magics.unquoted import type_of, unquoted
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -90,16 +91,16 @@ class CiMagics(Magics):
                 return None
             result = magic.work(Call(arguments, variables, self, cell))
         except CiError as error:
-            if error.code == UNEXPECTED and isinstance(error.__context__, Exception):
-                unexpected = _unexpected(magic.command, error.__context__)
+            if error.code == UNEXPECTED and error.__cause__ is not None:
+                unexpected = _unexpected(magic.command, error.__cause__)
                 unexpected.short = self.short_errors
-                raise unexpected from error.__context__
+                raise unexpected from error.__cause__
             error.short = self.short_errors
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is raised, without words that may quote data
             unexpected = _unexpected(magic.command, error)
             unexpected.short = self.short_errors
-            raise unexpected from error
+            raise unexpected from unquoted(error)
         if arguments.given("o"):
             self._variables[arguments.given("o")] = result
         return None if arguments.switch("quiet") else result
@@ -143,10 +144,10 @@ def unload(shell: InteractiveShell) -> None:
     shell.meta.pop("ci_magics.forms", None)
 
 
-def _unexpected(command: Command, error: Exception) -> CiError:
+def _unexpected(command: Command, error: BaseException) -> CiError:
     """Say that something went wrong without the words of another library: they may quote data."""
     return CiError(
-        f"{command.name} failed unexpectedly ({type(error).__name__}).",
+        f"{command.name} failed unexpectedly ({type_of(error)}).",
         "See where with %tb or %config CiMagics.short_errors = False, and please report it.",
         code=UNEXPECTED,
     )

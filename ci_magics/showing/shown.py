@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Mapping
 from datetime import date
 from typing import Any
 
+from ci_magics.discreet import discreet_methods
 from ci_magics.discretion import kept, without_people
 from ci_magics.showing.numbers import clean
 
@@ -26,11 +27,13 @@ class Shown:
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let no result show anybody's address, such as one that is the name of a column."""
+        """Let no result show anybody's address, such as one that is the name of a column, and no method say one."""
         super().__init_subclass__(**options)
         for name in ("__repr__", "_repr_html_", "to_dict"):
             if name in vars(cls):
                 setattr(cls, name, _naming_nobody(vars(cls)[name]))
+        for each in cls.__mro__[:-1]:
+            discreet_methods(each)
 
     @classmethod
     def summary_type(cls) -> str:

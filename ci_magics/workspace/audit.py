@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, insert, select
 
 from ci_magics.clock import present
+from ci_magics.discreet import discreet_methods
 from ci_magics.discretion import impersonal
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb
@@ -54,6 +55,7 @@ class AuditEntry(Shown):
         return f"{self.at:%Y-%m-%d %H:%M:%S} UTC {self.user}: {self.verb} '{self.subject}'{said}"
 
 
+@discreet_methods
 class AuditLog:
     """What was done in a workspace, in the order in which it was done.
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from ci_magics.clock import present
+from ci_magics.discreet import discreet_methods
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import at_one_moment, change
@@ -24,6 +25,7 @@ Hashes = npt.NDArray[np.uint8]
 _PREFIX = 3
 
 
+@discreet_methods
 class ForgottenHashes:
     """SHA-256 values that are never sent, but to be removed.
 

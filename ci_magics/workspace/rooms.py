@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ci_magics.clock import present
+from ci_magics.discreet import discreet_methods
 from ci_magics.workspace.files import cannot_be_written, private_folder
 
 _LOCK = ".lock"
@@ -43,6 +44,7 @@ _rooms: dict[Path, _Room] = {}
 _TURN = threading.Lock()
 
 
+@discreet_methods
 class Rooms:
     """The scratch folder of a workspace.
 

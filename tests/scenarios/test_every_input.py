@@ -7,10 +7,9 @@ the command line, and the fields of the forms. A new one is tried as soon as it 
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
+import logging
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,16 @@ import ipywidgets as widgets
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from marked_stage import (
+    FUNCTIONS,
+    GIVES_BACK,
+    arguments_for,
+    marked,
+    people,
+    prepare,
+    require_nothing,
+    text_inputs,
+)
 from marking import Ears, Marks, shown
 from traitlets.config import Config
 
@@ -33,162 +42,9 @@ from ci_magics.notebook.forms.segment import SegmentForm
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.workspace.access import Role, role_of
 
-#: What is not text, or is handed in by programs.
-NOT_TYPED = ("bool", "int", "float", "datetime", "Workspace", "Clock", "Callable", "Show", "Reporter", "Circumstances")
-FUNCTIONS = sorted(name for name in ci._HOMES if inspect.isfunction(getattr(ci, name)))  # noqa: SLF001 - all public names
-#: Parameters that only our own code hands in.
-BY_PROGRAMS = {("list_exports", "notes")}
-#: What gives the caller's own data or path back, to go on with.
-GIVES_BACK = ("normalize", "text_of_keys", "download_keys")
 FORMS: tuple[Callable[[], Form], ...] = (ConnectForm, CoverageForm, ExportForm, ExportsForm, SegmentForm)
 #: Commands that serve until they are stopped.
 SERVING = ("scheduler", "notebook")
-
-#: What stands before a name in the commands whose words a magic reads.
-VERBS: list[list[str]] = [[], ["show"], ["run"], ["remove"], ["duplicate", "Weekly"]]
-
-
-def people() -> pd.DataFrame:
-    return pd.DataFrame(
-        {"Id": ["1", "2", "3"], "EMail": ["a@fabrikam.com", "b@fabrikam.com", None], "Spend": [1, 2, 3], "Ok": "y"}
-    )
-
-
-#: What a function gets for parameters beside the one that is marked.
-GIVEN: dict[str, Callable[[], Any]] = {
-    "frame": people,
-    "emails": lambda: people()["EMail"],
-    "column": lambda: people()["Id"],
-    "to": lambda: "EU",
-    "new": lambda: "New",
-    "number": lambda: 1,
-    "path": lambda: "keys.csv",
-    "tags": lambda: ["a"],
-    "share": lambda: ["viewer"],
-    "rules": lambda: "Spend > 1",
-    "run": lambda: "00000000",
-}
-#: Where the marked value only counts beside another one.
-BESIDE: dict[tuple[str, str], dict[str, Any]] = {
-    ("connect", "*"): {"customer_id": "222", "account_id": "111"},
-    ("segment", "*"): {"frame": people, "email": "EMail"},
-    ("segment", "email"): {"frame": people},
-    ("segment", "database"): {"frame": "SELECT 1 AS Id, 'x' AS EMail"},
-    ("segment", "parameters"): {"frame": people, "email": "EMail", "where": "Spend > $a"},
-    ("export", "*"): {"to": "EU", "ignore_consent": True},
-    ("compare_normalizations", "*"): {"ignore_consent": True},
-    ("forget", "key"): {"key_column": "Id"},
-}
-
-
-@pytest.fixture
-def stage(emulator: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace with one of everything, below a folder in which everything is that may be written to."""
-    assert emulator
-    for name in ("home", "here", "config"):
-        (tmp_path / name).mkdir()
-    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "IPYTHONDIR"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "home"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123 - nobody is there to be asked
-    prepare()
-    yield tmp_path
-    shutil.rmtree(tmp_path / "here")
-
-
-def prepare() -> None:
-    """Put back what an earlier input may have changed."""
-    workspace = ci.open_workspace()
-    if "EU" not in workspace.connections:
-        ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str)
-    if "All" not in workspace.segments:
-        ci.segment("All", people(), key="Id", show=str)
-    if "Weekly" not in workspace.exports:
-        ci.export("All", to="EU", save="Weekly", ignore_consent=True, show=str)
-    for name in set(workspace.segments.names()) - {"All"}:
-        ci.delete_segment(name)
-
-
-def marked(name: str, annotation: str, mark: str) -> list[Any]:
-    """Return the shapes in which an address comes as a parameter; none where it takes no text."""
-    shapes: list[Any] = []
-    if "str" in annotation or annotation in ("Any", "Source | None"):
-        shapes.append(mark)
-    if ("Sequence" in annotation and "str" in annotation) or name in ("share", "tags"):
-        shapes = [[mark]]
-    if "Mapping" in annotation:
-        shapes = [{"a": mark}, {mark: people()}]
-    if "Any" in annotation and name in ("frame", "emails", "column"):
-        odd = [f"{mark} and more", f" {mark.upper()} ", 7]
-        shapes += [
-            people().rename(columns={"Spend": mark}),
-            people().assign(Ok=mark),
-            people().assign(Ok=["y", mark, "n"], EMail=odd),
-            people().assign(Consent=["y", mark, "n"]),
-            people().assign(ConsentBy=[mark, mark, None], Key=[1, "a", mark]),
-            pd.Series(odd, name=mark),
-            odd,
-        ]
-    return shapes
-
-
-def text_inputs(function: str) -> Iterator[tuple[str, str]]:
-    for name, each in inspect.signature(getattr(ci, function)).parameters.items():
-        annotation = str(each.annotation)
-        if not any(annotation.startswith(other) for other in NOT_TYPED) and (function, name) not in BY_PROGRAMS:
-            yield name, annotation
-
-
-def named_by(function: str) -> str:
-    """Return what the first parameter of a function names."""
-    if "export" in function:
-        return "Weekly"
-    return "EU" if "connect" in function or "sign" in function else "All"
-
-
-def arguments_for(function: str, name: str, value: Any) -> tuple[list[Any], dict[str, Any]]:
-    signature = inspect.signature(getattr(ci, function)).parameters
-    beside = BESIDE.get((function, name), BESIDE.get((function, "*"), {}))
-    positional: list[Any] = []
-    keywords = {each: made() if callable(made) else made for each, made in beside.items() if each != name}
-    for each, parameter in signature.items():
-        if each == name and parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            positional.append(value)
-        elif each == name and parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            keywords["audience"] = value
-        elif each == name:
-            keywords[each] = value
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            positional.append("Weekly" if "export" in function and function != "export" else "All")
-        elif parameter.default is inspect.Parameter.empty and each not in keywords:
-            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                continue
-            default = (
-                "Weekly" if "export" in function else "EU" if "connect" in function or "sign" in function else "All"
-            )
-            keywords[each] = GIVEN.get(each, lambda default=default: default)()
-    if positional:
-        return positional, keywords
-    return [], keywords
-
-
-def found_below(folder: Path, marks: Marks) -> dict[str, set[str]]:
-    """Return the files in which an address is; what the user calls a file of his own is left alone."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = "" if "here" in path.relative_to(folder).parts else str(path.relative_to(folder))
-        inside = path.read_bytes() if path.is_file() else b""
-        found[str(path.relative_to(folder))] = marks.named(name.encode()) | marks.named(inside)
-    return {name: inputs for name, inputs in found.items() if inputs}
-
-
-def require_nothing(ears: Ears, marks: Marks, stage: Path, *, at_least: int) -> None:
-    assert len(marks.inputs) >= at_least
-    heard = [f"{where}: {each}" for where, text in ears.said for each in marks.named(text.encode("utf-8", "replace"))]
-    kept = [f"{name} holds {each}" for name, inputs in found_below(stage, marks).items() for each in inputs]
-    assert not heard + kept, "\n".join(heard + kept)
 
 
 def test_no_parameter_of_a_public_function_leaves_an_address(stage: Path) -> None:
@@ -377,3 +233,47 @@ def test_what_another_library_quotes_is_not_let_through() -> None:
         ears.hear(f"segment {number}", lambda: ci.segment("Mine", each))  # noqa: B023
     heard = [where for where, text in ears.said if marks.named(text.encode())]
     assert heard == []
+
+
+def test_no_error_behind_another_one_quotes_an_address(stage: Path) -> None:
+    marks, ears = Marks(), Ears()
+
+    def logged(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except Exception as error:
+            logging.getLogger("a program").exception("It failed")
+            for each in (error, *behind(error)):
+                ears.said.append(("the chain", repr(each) + str(getattr(each, "__notes__", ""))))
+            raise
+
+    mixed = pd.Series([marks.new("a frame of numbers and text"), 7, b"x", object()])
+    where = f"EMail = '{marks.new('a condition')}' AND EMail::INTEGER = 1"
+    unread = Path("odd.csv")
+    unread.write_bytes(f"Id,EMail\n1,{marks.new('a file')}\n2,\xff\xfe,x,y\n".encode("latin-1"))
+    jobs: list[Callable[[], Any]] = [
+        lambda: ci.normalize(mixed),
+        lambda: ci.segment("Mine", mixed.to_frame("EMail"), email="EMail"),
+        lambda: ci.segment("Mine", people(), where=where),
+        lambda: ci.segment("Mine", unread),
+        lambda: ci.segment("Mine", f"SELECT '{marks.new('a query')}'::INTEGER AS EMail, 1 AS Id", frames={}),
+        lambda: ci.export("All", to=marks.new("a connection")),
+        lambda: ci.open_workspace(f"nothing://{marks.new('a location')}/x"),
+        lambda: ci.open_workspace().segments[marks.new("a name")],
+        lambda: ci.Plan.load(f"{marks.new('a plan')}.json"),
+        lambda: ci.Rule.parse(f"Spend > {marks.new('a rule')} and"),
+        lambda: ci.Rule.from_json(f'{{"rule": "{marks.new("a document")}"}}'),
+    ]
+    for number, job in enumerate(jobs):
+        ears.hear(f"job {number}", lambda: logged(job))  # noqa: B023 - called at once
+    unread.unlink()
+    assert sum("It failed" in text for where, text in ears.said if where.endswith("logs")) >= len(jobs) - 2
+    require_nothing(ears, marks, stage, at_least=10)
+
+
+def behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield all errors behind another one, those that Python would not print too."""
+    for each in (error.__cause__, error.__context__):
+        if each is not None:
+            yield each
+            yield from behind(each)

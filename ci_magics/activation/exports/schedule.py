@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.exports.time_zones import chosen_zone, local_time_zone, zone_of
+from ci_magics.discreet import discreet_methods
 from ci_magics.errors import ArgumentError
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -23,6 +24,7 @@ _MINUTE = dt.timedelta(minutes=1)
 _AROUND = 9
 
 
+@discreet_methods
 class Schedule(BaseModel):
     """Times of the day in a time zone, on every day or some days of the week.
 

@@ -25,6 +25,7 @@ from ci_magics.activation.segments.early_snapshots import without_raw_consents
 from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.activation.segments.making import made
 from ci_magics.activation.segments.wanted import Wanted
+from ci_magics.discreet import discreet_methods
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.quoting import magic_word
@@ -44,6 +45,7 @@ from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
 
 
+@discreet_methods
 @dataclass(frozen=True)
 class StoredProfiles:
     """Matched profiles in the workspace, read batch by batch.

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ci_magics.discreet import discreet_methods
 from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent_column, consent_columns
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, ASKED, REFUSES, SILENT, UNREADABLE
@@ -60,6 +61,7 @@ class ConsentChoice(BaseModel):
         return ConsentReading(found, self.yes) if found else None
 
 
+@discreet_methods
 class SegmentConsent(BaseModel):
     """The consents of a segment's people. Counts are profiles.
 

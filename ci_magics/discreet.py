@@ -1,0 +1,152 @@
+"""The rule of `ci_magics.discretion` around all that is public: no error, its chain or its stack shows an address."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from ci_magics.discretion import HIDDEN, addresses_in, without_addresses
+from ci_magics.errors import CiError
+from ci_magics.unquoted import type_of, unquoted
+
+#: The code of an error that nobody has foreseen.
+UNEXPECTED = "unexpected"
+_SHORTEST = 3  # letters before the @ that are looked for by themselves
+_PACKAGE = __name__.partition(".")[0]
+#: What Python and notebooks call by a name that begins with an underscore.
+_CALLED = frozenset(
+    [
+        "__and__",
+        "__call__",
+        "__contains__",
+        "__getitem__",
+        "__iter__",
+        "__len__",
+        "__or__",
+        "__repr__",
+        "__str__",
+        "__sub__",
+        "_repr_html_",
+        "_repr_mimebundle_",
+    ]
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+
+def discreet(function: F, *, let_us: bool = False) -> F:
+    """Let something public raise errors without personal data, also those of other libraries.
+
+    An error of another library becomes one of ours that names its kind only, and in the chain of another error it has a
+    stand-in. An error of ours loses the parts of an address that was handed in. What is no error, such as an interrupt,
+    is shown without the values of our variables, under ``%xmode Verbose`` too.
+
+    Parameters
+    ----------
+    function
+        A function or a method.
+    let_us
+        Whether callers within the package get every error as it is: they decide what it means.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        if let_us and _is_ours(sys._getframe(1).f_globals.get("__name__", "")):  # noqa: SLF001 - `inspect` takes longer than most methods
+            return function(*arguments, **options)
+        outside, given = sys.exception(), [*arguments, *options.values()]
+        try:
+            result = function(*arguments, **options)
+            return each_of(result, given) if isinstance(result, types.GeneratorType) else result
+        except BaseException as error:
+            failed = _raisable(error, function.__name__, given, outside)
+            if failed is error:
+                raise
+        raise failed  # only here: what is raised while another error is handled keeps that one
+
+    def each_of(results: Iterator[Any], given: list[Any]) -> Iterator[Any]:
+        outside = sys.exception()
+        try:
+            yield from results
+        except BaseException as error:
+            failed = _raisable(error, function.__name__, given, outside)
+            if failed is error:
+                raise
+        else:
+            return
+        raise failed
+
+    call.__discreet__ = True  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]  # the same signature
+
+
+def _raisable(error: BaseException, name: str, given: list[Any], outside: BaseException | None) -> BaseException:
+    """Return an error as somebody outside of the package may see it."""
+    hidden = unquoted(error, outside)
+    if isinstance(error, CiError):
+        _take_out(error, addresses_in(given))
+    elif hidden is error:
+        _show_no_values(error)
+    else:
+        failed = CiError(
+            f"{name} failed unexpectedly ({type_of(hidden)}).",
+            "Check the types of what you handed in; if they are right, please report it.",
+            code=UNEXPECTED,
+        )
+        failed.__cause__ = hidden
+        return failed
+    return error
+
+
+def discreet_methods(cls: C) -> C:
+    """Put every public method and property that a class of ours defines under the rule for public functions."""
+    for name, member in list(vars(cls).items()) if _is_ours(cls.__module__) else ():
+        if name.startswith("_") and name not in _CALLED:
+            continue
+        if isinstance(member, types.FunctionType):
+            setattr(cls, name, _once(member))
+        elif isinstance(member, classmethod | staticmethod):
+            setattr(cls, name, type(member)(_once(member.__func__)))
+        elif isinstance(member, property):
+            setattr(cls, name, property(_or_none(member.fget), _or_none(member.fset), _or_none(member.fdel)))
+        elif isinstance(member, functools.cached_property):
+            member.func = _once(member.func)
+    return cls
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function if hasattr(function, "__discreet__") else discreet(function, let_us=True)
+
+
+def _or_none(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    return function and _once(function)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _PACKAGE
+
+
+def _show_no_values(error: BaseException) -> None:
+    """Let IPython show where an error comes from, without the values of variables."""
+
+    def rendered(_error: BaseException) -> list[str]:
+        lines = [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {error}".rstrip(": ")]
+        return [without_addresses(line) for line in lines]
+
+    error._render_traceback_ = types.MethodType(rendered, error)  # type: ignore[attr-defined]
+
+
+def _take_out(error: Any, addresses: set[str]) -> None:
+    """Take parts of addresses out of the words of an error of ours."""
+    for address in addresses:
+        part = address.partition("@")[0]
+        if len(part) < _SHORTEST:
+            continue
+        error.sentence = error.sentence.replace(part, HIDDEN)
+        error.next_step = error.next_step.replace(part, HIDDEN)
+    if addresses:
+        error.args = (error.sentence,)

@@ -1,0 +1,68 @@
+"""Errors of other libraries without their words, which may quote data."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from ci_magics.discretion import without_addresses
+
+
+class UnquotedError(Exception):
+    """Stands in for an error whose words may quote data: it says the kind, and keeps the stack.
+
+    Parameters
+    ----------
+    error
+        What it stands for.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.kind = type(error).__name__
+        super().__init__(f"{self.kind} (its words may quote data and are left out)")
+        self.__traceback__ = error.__traceback__
+
+
+def type_of(error: BaseException) -> str:
+    """Return the kind of an error, or of what it stands for."""
+    return error.kind if isinstance(error, UnquotedError) else type(error).__name__
+
+
+def unquoted(error: BaseException, outside: BaseException | None = None) -> BaseException:
+    """Return an error, or its stand-in where its words may quote data; and so for all errors behind it.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    outside
+        What the caller was handling before: it is the caller's own, and so is all that is behind it.
+    """
+    return _unquoted(error, {id(outside): outside}) or error
+
+
+def _unquoted(error: BaseException | None, known: dict[int, BaseException | None]) -> BaseException | None:
+    if error is None or id(error) in known:
+        return error and known[id(error)]
+    found = UnquotedError(error) if isinstance(error, Exception) and _may_quote(error) else error
+    known[id(error)] = found
+    hides = error.__suppress_context__
+    found.__cause__, found.__context__ = _unquoted(error.__cause__, known), _unquoted(error.__context__, known)
+    found.__suppress_context__ = hides
+    return found
+
+
+def _may_quote(error: Exception) -> bool:
+    """Tell whether an error's text may quote a value: another library wrote it, or somebody is named in it."""
+    frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)]
+    raised_in = str(frames[-1].f_globals.get("__name__", "")) if frames else ""
+    theirs = any(_is_installed(each) for each in (type(error).__module__, raised_in))
+    said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    return theirs or isinstance(error, ExceptionGroup) or without_addresses(said) != said
+
+
+def _is_installed(module: str) -> bool:
+    """Tell whether a module belongs to another package that is installed."""
+    file = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None) or ""
+    return bool({"site-packages", "dist-packages"} & set(Path(file).parts)) and not module.startswith("ci_magics")
