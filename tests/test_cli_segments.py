@@ -98,6 +98,13 @@ def test_what_is_not_understood_is_status_2(arguments: tuple[str, ...], capsys: 
     assert said(capsys, *arguments, status=2)["code"]
 
 
+def test_an_allowance_without_a_refresh_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        said(capsys, "X", "--allow-empty", status=2)["error"]
+        == "--allow-empty is about a refresh, and --refresh is missing."
+    )
+
+
 def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     as_user("ann")
     assert said(capsys)

@@ -50,7 +50,7 @@ def _result(arguments: Arguments, *, quiet: bool) -> Any:
     beside = [each.name for each in ALLOWANCES if each.key in given]
     if beside:
         raise ArgumentError(
-            f"{beside[0]} says what a refresh may do, and there is none here.",
+            f"{beside[0]} is about a refresh, and --refresh is missing.",
             f"For example: ci-magics segments NAME --refresh {beside[0]}.",
             code="no_verb",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from numbers import Integral
 from typing import Any
 
@@ -156,8 +157,14 @@ def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapp
             raise ArgumentError(f"{option.name} takes no value.", f"Write only {option.name}.", code="no_value_taken")
         return True
     word = given or next(rest, None)
-    if word is None or (_is_option(word.text) and not word.quoted):
+    if word is None:
         raise ArgumentError(f"{option.name} needs a value.", f"Write {_shown(option)}.", code="value_missing")
+    if given is None and _is_option(word.text) and not word.quoted:
+        raise ArgumentError(
+            f"{option.name} needs a value, and {word.text} after it looks like an option.",
+            f"Write {_shown(option)}; if {word.text} is the value, write {option.name}={word.text}.",
+            code="value_missing",
+        )
     value = _value(word, variables)
     if isinstance(value, Word):
         return _checked(option, value)
@@ -165,9 +172,8 @@ def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapp
         return value
     if isinstance(value, Integral) and not isinstance(value, bool):
         return _checked(option, Word(str(value), quoted=True))
-    raise ArgumentError(
-        f"{option.name} cannot be a {type(value).__name__}.", f"Write {_shown(option)}.", code="no_text"
-    )
+    what = "None" if value is None else f"a {type(value).__name__}"
+    raise ArgumentError(f"{option.name} cannot be {what}.", f"Write {_shown(option)}.", code="no_text")
 
 
 def _checked(option: Option, word: Word) -> Any:
@@ -177,10 +183,13 @@ def _checked(option: Option, word: Word) -> Any:
         raise ArgumentError(
             f"{option.name} cannot be '{word.text}'.{hint}", f"Use {', '.join(option.choices)}.", code="unknown_choice"
         )
-    if option.variable and not word.text.isidentifier():
+    if option.variable and (not word.text.isidentifier() or iskeyword(word.text)):
+        taken = ", which is a word of Python itself" if iskeyword(word.text) else ""
         raise ArgumentError(
-            f"{option.name} needs the name of a variable, not '{word.text}'.",
-            "Use letters, digits and underscores.",
+            f"{option.name} needs the name of a variable, not '{word.text}'{taken}.",
+            "Use letters, digits and underscores, and do not begin with a digit."
+            if not taken
+            else f"Choose another name, for example {word.text}_.",
             code="not_a_variable",
         )
     if option.whole_number:
@@ -229,7 +238,7 @@ def _evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
     except Exception as error:  # noqa: BLE001 - anything may go wrong in somebody's expression
         raise ArgumentError(
             f"The expression in braces cannot be evaluated ({type(error).__name__}).",
-            "Evaluate it in another cell first.",
+            "Run it in a cell by itself to see what is wrong.",
             code="expression",
         ) from None
 
@@ -238,10 +247,10 @@ def _check_count(command: Command, found: list[Any]) -> None:
     several = any(each.several for each in command.positionals)
     if len(found) > len(command.positionals) and not several:
         word = found[len(command.positionals)]
-        shown = f" '{word.text}'" if isinstance(word, Word) else ""
+        shown = f"'{word.text}'" if isinstance(word, Word) else f"a {type(word).__name__}"
         raise ArgumentError(
-            f"{command.name} takes no further word{shown}.",
-            f"Quote names with blanks, and see {command.name} --help.",
+            f"{command.name} does not expect {shown} here.",
+            f"If it is part of a name with blanks, quote the whole name; see {command.name} --help.",
             code="too_many_words",
         )
 

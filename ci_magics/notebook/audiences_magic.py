@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.errors import ArgumentError, NotFoundError
+from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
 from ci_magics.notebook.arguments import Command, Option, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import connection_named
@@ -40,19 +40,20 @@ def audiences(call: Call) -> Any:
     found = ci.audiences(connection, show=call.say)
     if not words:
         if {"to", "confirm"} & set(arguments.options):
-            raise ArgumentError("--to and --confirm belong to a verb.", "See %ci_audiences --help.", code="no_verb")
+            raise ArgumentError(
+                f"--to and --confirm go with {_either(_VERBS)}, and the line has none of them.",
+                "See %ci_audiences --help.",
+                code="no_verb",
+            )
         return found
     verb, *names = words
-    if not _is_verb(verb) or len(names) != 1:
-        raise ArgumentError(
-            f"After the connection stands one of {', '.join(_VERBS)}, and then one list.",
-            f"For example: {COMMAND.example.splitlines()[1]}.",
-            code="no_verb",
-        )
+    _require_one_list(verb, names)
     audience, confirm = text_of(names[0]), arguments.given("confirm") or ""
-    if (verb.text == "rename") != ("to" in arguments.options):
+    if verb.text == "rename" and "to" not in arguments.options:
+        raise ArgumentError("rename needs the new name.", "Write rename OLD --to NEW.", code="new_name")
+    if verb.text != "rename" and "to" in arguments.options:
         raise ArgumentError(
-            "rename needs the new name, and only rename does.", "Write rename OLD --to NEW.", code="new_name"
+            f"--to is the new name for rename, and the line says {verb.text}.", "Leave out --to.", code="new_name"
         )
     if verb.text == "rename":
         return found.rename(audience, arguments.given("to"), confirm=confirm)
@@ -66,6 +67,28 @@ def _is_verb(word: Any) -> bool:
 
 def _connection(call: Call, word: Any) -> Any:
     return connection_named(word, ci.open_workspace(), call.variables)
+
+
+def _require_one_list(verb: Any, names: list[Any]) -> None:
+    """Require a verb that there is, and one list after it."""
+    example = f"For example: {COMMAND.example.splitlines()[1]}."
+    if not _is_verb(verb):
+        said = text_of(verb)
+        nearest = nearest_name(said, _VERBS)
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        raise ArgumentError(f"'{said}' is not {_either(_VERBS)}.{hint}", example, code="no_verb")
+    if not names:
+        raise ArgumentError(f"{verb.text} needs the name or number of a list.", example, code="no_verb")
+    if len(names) > 1:
+        raise ArgumentError(
+            f"{verb.text} takes one list, and the line also has '{text_of(names[1])}'.",
+            f"Name one list in each line; quote a name with blanks. {example}",
+            code="no_verb",
+        )
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _only_connection() -> str:

@@ -13,7 +13,7 @@ COMMAND = Command(
     "%ci_config",
     "Show the options, or set one; --sources says where each value comes from.",
     "%ci_config progress=False",
-    (Positional("NAME=VALUE", "option and what it is to be", kind="option"),),
+    (Positional("NAME=VALUE", "option and its value", several=True, kind="option"),),
     (Option("--sources", "show which source decided"), QUIET),
     notes=(
         "An option is set by %ci_config or %config CiMagics.NAME, an environment variable CI_MAGICS_NAME, or\n"
@@ -24,13 +24,18 @@ COMMAND = Command(
 
 def config(call: Call) -> Any:
     """Show the options, or set one."""
-    for word in call.arguments.words:
-        name, equals, value = text_of(word).partition("=")
+    words = [text_of(each) for each in call.arguments.words]
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        name, equals, value = word.partition("=")
+        if following.startswith("=") or (equals and not (name and value)):
+            raise ArgumentError(
+                "There are blanks around an equals sign, or nothing on one side of it.",
+                "Write NAME=VALUE without blanks, for example short_errors=true.",
+                code="value",
+            )
         if not equals:
             raise ArgumentError(
-                f"What '{name}' is to be is missing.",
-                f"Write {name}=VALUE; %ci_config lists the options.",
-                code="value",
+                f"'{name}' has no value.", f"Write {name}=VALUE; %ci_config lists the options.", code="value"
             )
         call.settings.set_option(name.strip(), value.strip())
     return call.settings.option_list(sources=call.arguments.switch("sources"))

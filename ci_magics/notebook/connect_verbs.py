@@ -39,17 +39,23 @@ def verb_of(arguments: Arguments) -> Option | None:
     verbs = [each for each in VERBS if each.key in arguments.options]
     if not verbs:
         if "exports" in arguments.options:
-            raise ArgumentError("--exports goes with --remove.", "Write both.", code="one_verb")
+            raise ArgumentError(
+                "--exports says what happens to the exports of a connection that is removed, and --remove is missing.",
+                "Write both: --remove --exports detach.",
+                code="one_verb",
+            )
         return None
     verb = verbs[0]
     beside = _BESIDE.get(verb.key, set()) | (_CONSENTS if verb is EDIT else set()) | {verb.key, "quiet"}
     others = [f"--{name.replace('_', '-')}" for name in arguments.options if name not in beside]
     if others:
         raise ArgumentError(
-            f"{verb.name} does not go with {others[0]}.", "Write one thing in each line.", code="one_verb"
+            f"{verb.name} cannot be combined with {others[0]}.", "Use one of them in each line.", code="one_verb"
         )
     if not arguments.words:
-        raise ArgumentError(f"{verb.name} needs the name of a connection.", "See %ci_connect.", code="no_name")
+        raise ArgumentError(
+            f"{verb.name} needs the name of a connection.", "%ci_connect --list lists them.", code="no_name"
+        )
     return verb
 
 

@@ -12,6 +12,7 @@ from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.notebook.arguments import Arguments
 from ci_magics.notebook.call import text_of
 from ci_magics.notebook.exports_command import COMMAND, EDITS, TIMES
+from ci_magics.quoting import magic_word
 
 if TYPE_CHECKING:
     from ci_magics.activation.progress import Reporter
@@ -100,7 +101,12 @@ def _run(errand: Errand) -> Any:
 
 def _run_all(errand: Errand) -> Any:
     if errand.names:
-        raise ArgumentError("run-all takes no name.", f"Write {COMMAND.name} run {errand.names[0]}.", code="no_name")
+        named = " ".join(map(magic_word, errand.names))
+        raise ArgumentError(
+            "run-all runs every active export, so it takes no name.",
+            f"To run only those that you name, write {COMMAND.name} run {named}.",
+            code="no_name",
+        )
     return ci.run_exports(progress=errand.progress, show=errand.show)
 
 
@@ -118,7 +124,9 @@ def _show(errand: Errand) -> Any:
 def _duplicate(errand: Errand) -> Any:
     if len(errand.names) != 2:
         raise ArgumentError(
-            "duplicate needs the export and a new name.", f"Write {COMMAND.name} duplicate NAME NEW.", code="no_name"
+            f"duplicate needs two names, and the line has {len(errand.names)}: the export and the name of the copy.",
+            f"Write {COMMAND.name} duplicate NAME NEW; quote names with blanks.",
+            code="no_name",
         )
     ci.duplicate_export(*errand.names)
     return ci.list_exports(*errand.names)
@@ -195,7 +203,7 @@ def _on_or_off(arguments: Arguments) -> bool | None:
 def _one_of(arguments: Arguments, yes: str, no: str) -> bool | None:
     """Return True, False or None for two switches that exclude each other."""
     if arguments.switch(yes) and arguments.switch(no):
-        raise ArgumentError(f"--{yes} and --{no} exclude each other.", "Choose one.", code="two_ways")
+        raise ArgumentError(f"--{yes} and --{no} cannot be combined.", "Choose one.", code="two_ways")
     return True if arguments.switch(yes) else False if arguments.switch(no) else None
 
 
@@ -205,7 +213,11 @@ def _require_name(errand: Errand, *, only_one: bool = False) -> None:
             f"{errand.verb} needs the name of an export.", f"{COMMAND.name} lists them.", code="no_name"
         )
     if only_one and len(errand.names) > 1:
-        raise ArgumentError(f"{errand.verb} takes one export.", "Write one in each line.", code="too_many_words")
+        raise ArgumentError(
+            f"{errand.verb} takes one export, and the line has {len(errand.names)} names.",
+            "Name one export in each line; quote a name with blanks.",
+            code="too_many_words",
+        )
 
 
 def _moment(text: str) -> datetime:

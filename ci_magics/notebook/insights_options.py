@@ -48,8 +48,13 @@ def open_insights(call: Call) -> Any:
     others = [f"--{name.replace('_', '-')}" for name in _ALONE if name in arguments.options]
     if others or arguments.words:
         raise ArgumentError(
-            f"--insights opens another account than {others[0] if others else 'the name before it'} is about.",
-            "Write one line for each account.",
+            "--insights opens Customer Insights, "
+            + (
+                f"and {others[0]} is about a connection to Microsoft Advertising."
+                if others
+                else f"whose name stands behind it, and the line also has '{text_of(arguments.words[0])}'."
+            ),
+            "Write one line for each account; quote a name with blanks.",
             code="two_accounts",
         )
     name, verb = arguments.given("insights"), next((each for each in _VERBS if arguments.switch(each)), None)
@@ -74,12 +79,17 @@ def segment_from_insights(call: Call) -> Any:
     from ci_magics.activation.connections.signing_in import can_ask
 
     arguments = call.arguments
-    others = ["a frame"] if len(arguments.words) > 1 else []
-    others += [f"--{name}" for name in ("where", "rule") if name in arguments.options]
+    if len(arguments.words) > 1:
+        raise ArgumentError(
+            "Before --from-insights there is room for one name only, that of the new segment.",
+            "Leave out the frame; quote a name with blanks.",
+            code="insights_condition",
+        )
+    others = [f"--{name}" for name in ("where", "rule") if name in arguments.options]
     if others:
         raise ArgumentError(
-            f"A segment of Customer Insights is taken as it is, and here is {others[0]} too.",
-            "Make it first, then another one of it with --rule.",
+            f"A segment of Customer Insights is taken as it is, so {others[0]} cannot be combined with it.",
+            "Make it first, then make another one of it with --rule.",
             code="insights_condition",
         )
     source = ci.insights(arguments.given("instance"), show=call.say)

@@ -7,6 +7,8 @@ from typing import Any
 
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Option
+from ci_magics.notebook.words import Word
+from ci_magics.quoting import magic_word
 
 VERBS = (
     Option("--rename", "give it another name; its audience stays in step", value="NEW"),
@@ -49,11 +51,15 @@ def verb_of(arguments: Arguments) -> Option | None:
     beside = {"quiet", *(each.key for each in VERBS)}
     beside |= {each.key for each in ALLOWANCES} if verbs[0].key == "refresh" else set()
     others += [f"--{name.replace('_', '-')}" for name in arguments.options if name not in beside]
-    others += ["a frame"] if len(arguments.words) > 1 else []
     if others:
         raise ArgumentError(
-            f"{verbs[0].name} stands alone, and here is {others[0]} too.",
-            "Write one thing in each line.",
+            f"{verbs[0].name} cannot be combined with {others[0]}.", "Use one of them in each line.", code="one_verb"
+        )
+    if len(arguments.words) > 1:
+        said = [str(each.text) if isinstance(each, Word) else type(each).__name__ for each in arguments.words]
+        raise ArgumentError(
+            f"{verbs[0].name} takes the name of one segment and nothing else, and the line also has '{said[1]}'.",
+            f"If it is part of the name, quote the whole name: {magic_word(' '.join(said))}.",
             code="one_verb",
         )
     if not arguments.words:

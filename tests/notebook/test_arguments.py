@@ -79,26 +79,43 @@ def test_help_in_quotes_is_a_name() -> None:
         ("-x", "unknown_option", "%try has no option -x."),
         ("--rule enhancd", "unknown_choice", "Did you mean 'enhanced'?"),
         ("--email", "value_missing", "--email needs a value."),
-        ("--email --agree", "value_missing", "--email needs a value."),
+        ("--email --agree", "value_missing", "--email needs a value, and --agree after it looks like an option."),
         ("--agree=yes", "no_value_taken", "--agree takes no value."),
         ("--email a --email b", "option_twice", "--email is given twice."),
         ("--days many", "not_a_number", "--days must be a whole number."),
         ("--days 1.5", "not_a_number", "--days must be a whole number."),
-        ("a b c", "too_many_words", "%try takes no further word 'c'."),
-        ("-o my-result", "not_a_variable", "-o needs the name of a variable"),
+        ("a b c", "too_many_words", "%try does not expect 'c' here."),
+        ("-o my-result", "not_a_variable", "-o needs the name of a variable, not 'my-result'."),
+        ("-o 2nd", "not_a_variable", "-o needs the name of a variable, not '2nd'."),
+        ("-o class", "not_a_variable", "not 'class', which is a word of Python itself."),
         ("$customrs", "no_variable", "Did you mean $customers?"),
         ("--to {1 / 0}", "expression", "(ZeroDivisionError)"),
         ("--email $frame", "no_text", "--email cannot be a DataFrame."),
+        ("--email $nothing", "no_text", "--email cannot be None."),
         ("--agree $frame --email {True}", "no_text", "--email cannot be a bool."),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(line: str, code: str, words: str) -> None:
     with pytest.raises(ArgumentError) as refused:
-        read(line, customers=1, frame=pd.DataFrame({"email": ["jan@contoso.com"]}))
+        read(line, customers=1, nothing=None, frame=pd.DataFrame({"email": ["jan@contoso.com"]}))
     assert refused.value.code == code
     assert words in refused.value.sentence
     assert refused.value.next_step
     assert "contoso" not in str(refused.value)
+
+
+def test_a_value_behind_an_equals_sign_may_look_like_an_option() -> None:
+    assert read("--email=--agree").given("email") == "--agree"
+    with pytest.raises(ArgumentError) as refused:
+        read("--email --agree")
+    assert "--email=--agree" in refused.value.next_step
+
+
+@pytest.mark.parametrize(("name", "advice"), [("2nd", "do not begin with a digit"), ("class", "for example class_")])
+def test_the_advice_on_the_name_of_a_variable_can_be_followed(name: str, advice: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        read(f"-o {name}")
+    assert advice in refused.value.next_step
 
 
 def test_an_expression_that_fails_does_not_repeat_what_it_said() -> None:

@@ -41,11 +41,13 @@ def test_lists_are_shown_renamed_emptied_and_deleted(filled: Notebook, emulator:
     ("line", "words"),
     [
         ("delete All", "confirm it by its name; this one is 'All'"),
-        ('"Contoso EU" erase All', "one of rename, empty, delete"),
-        ("delete", "and then one list"),
+        ('"Contoso EU" erase All', "'erase' is not rename, empty or delete"),
+        ('"Contoso EU" renam All', "Did you mean rename?"),
+        ("delete", "delete needs the name or number of a list"),
+        ("empty Big spenders", "empty takes one list, and the line also has 'spenders'"),
         ("rename All --confirm All", "rename needs the new name"),
-        ("empty All --to X --confirm All", "only rename does"),
-        ("--confirm All", "belong to a verb"),
+        ("empty All --to X --confirm All", "--to is the new name for rename, and the line says empty"),
+        ("--confirm All", "--to and --confirm go with rename, empty or delete, and the line has none of them"),
     ],
 )
 def test_a_line_that_is_not_whole_changes_nothing(

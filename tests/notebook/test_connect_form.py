@@ -177,7 +177,16 @@ def test_consents_are_withdrawn(form: ConnectForm, workspace: Workspace) -> None
     assert (form.value["agree"], form.value["accept_terms"]) == (False, False)
     assert "Nothing is sent through" in form.sentence
     form.value = {"existing": ""}
-    with pytest.raises(ArgumentError, match="Choose a connection first"):
+    with pytest.raises(ArgumentError, match="A new connection has to be saved first"):
+        form.withdraw()
+    form.wait()
+
+
+def test_a_connection_that_is_gone_is_named(form: ConnectForm, workspace: Workspace) -> None:
+    form.value = {"name": "Contoso", **IDS, **BOTH}
+    form.save()
+    workspace.connections.remove(workspace.connections["Contoso"].id)
+    with pytest.raises(ArgumentError, match="The connection 'Contoso' was removed or renamed"):
         form.withdraw()
     form.wait()
 

@@ -40,8 +40,8 @@ def test_the_emulators_own_user_is_no_account_of_the_person(notebook: Notebook) 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('"Contoso EU" --rename X --sign-out', "--rename does not go with --sign-out"),
-        ('"Contoso EU" --accounts --agree', "--accounts does not go with --agree"),
+        ('"Contoso EU" --rename X --sign-out', "--rename cannot be combined with --sign-out"),
+        ('"Contoso EU" --accounts --agree', "--accounts cannot be combined with --agree"),
         ("--edit --account-id 112", "--edit needs the name of a connection"),
         ('"Contoso EU" --account two', "--account must be a whole number"),
     ],

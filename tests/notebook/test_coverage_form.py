@@ -26,7 +26,7 @@ def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
     form = CoverageForm(workspace)
     assert "There is no segment yet" in form.sentence
     assert form.keep_button.disabled
-    with pytest.raises(ArgumentError, match="Choose at least one segment"):
+    with pytest.raises(ArgumentError, match=r"There is no segment to choose yet\. Make one"):
         form.preview()
 
 
@@ -44,6 +44,8 @@ def test_a_choice_is_counted_at_once(form: CoverageForm) -> None:
     form.value = {"segments": []}
     form.wait()
     assert (form.coverage, form.view.value) == (None, "")
+    with pytest.raises(ArgumentError, match="No segment is chosen"):
+        form.preview()
 
 
 def test_several_segments_show_what_they_share(form: CoverageForm) -> None:

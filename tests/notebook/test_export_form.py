@@ -39,7 +39,13 @@ def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
     ci.segment("All", customers(5))
     form.refresh()
     assert "There is no connection yet" in form.sentence
-    with pytest.raises(ArgumentError, match="Choose a connection and at least one segment first"):
+    with pytest.raises(
+        ArgumentError, match=r"There is no connection to choose yet\. Make one with the form %ci_connect"
+    ):
+        form.plan()
+    ci.connect("Contoso EU", customer_id="222", account_id="111")
+    form.refresh()
+    with pytest.raises(ArgumentError, match="No segment is chosen"):
         form.plan()
 
 
@@ -72,7 +78,7 @@ def test_choices_go_in_and_come_out(form: ExportForm) -> None:
         ({"segments": ["Duch"]}, "Segments cannot be 'Duch'. Did you mean 'Dutch'?"),
         ({"consent": "Nothing"}, "Consent cannot be 'Nothing'."),
         ({"connection": None}, "Connection cannot be 'None'."),
-        ({"allow_empty": "perhaps"}, "Go on even if nobody is left to send cannot be a str."),
+        ({"allow_empty": "perhaps"}, "Go on even if nobody is left to send cannot be a value of the type str."),
     ],
 )
 def test_a_wrong_choice_is_refused(form: ExportForm, choices: dict[str, Any], words: str) -> None:
@@ -128,7 +134,7 @@ def test_another_choice_takes_the_plan_back(form: ExportForm, change: dict[str, 
     form.confirm.value = True
     form.value = change
     assert (form.plan_view.value, form.confirm.value, form.push_button.disabled) == ("", False, True)
-    with pytest.raises(ArgumentError, match="There is no plan yet"):
+    with pytest.raises(ArgumentError, match="No plan is shown"):
         form.push()
 
 
@@ -144,7 +150,7 @@ def test_a_choice_that_is_changed_while_the_plan_is_made_is_not_planned(
         return plan
 
     monkeypatch.setattr(ci, "export", slow)
-    with pytest.raises(ArgumentError, match="changed meanwhile"):
+    with pytest.raises(ArgumentError, match="changed while the plan was made"):
         form.plan()
     assert form.plan_view.value == ""
 
@@ -167,7 +173,7 @@ def test_a_push_fills_the_audience_and_leaves_a_receipt(form: ExportForm, emulat
     assert "Dutch" in form.receipts._repr_html_()
     assert form.progress.bar.value == 1.0
     assert (form.confirm.value, form.push_button.disabled) == (False, True)
-    with pytest.raises(ArgumentError, match="There is no plan yet"):
+    with pytest.raises(ArgumentError, match="No plan is shown"):
         form.push()
 
 
@@ -310,7 +316,7 @@ def test_a_run_that_is_stopped_is_resumed_also_by_another_form(
     assert "Completed" in other.sentence
     assert other.resume_row.layout.display == "none"
     assert emulator.audiences()["Dutch"]["members"] > 0
-    with pytest.raises(ArgumentError, match="No run is left to finish"):
+    with pytest.raises(ArgumentError, match="No interrupted run is left to finish"):
         other.resume()
 
 

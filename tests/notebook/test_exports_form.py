@@ -41,7 +41,7 @@ def test_an_empty_panel_says_how_to_begin(workspace: Workspace) -> None:
     form = ExportsForm(workspace)
     assert "No export is saved yet" in form.sentence
     assert form.run_button.disabled
-    with pytest.raises(ArgumentError, match="No export is chosen"):
+    with pytest.raises(ArgumentError, match=r"There is no saved export to choose yet\. Save one"):
         form.run_chosen()
 
 

@@ -60,7 +60,7 @@ def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_
     )
     opened.run('%ci_segment "Male under 40" --delete')
     assert len(opened.run("%ci_connect --insights Contoso --remove")) == 0
-    assert "another account" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
+    assert "--rename is about a connection" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
 
 
 def test_both_accounts_are_listed(opened: Notebook) -> None:
@@ -79,15 +79,22 @@ def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) ->
     assert "%ci_connect --insights NAME" in repr(notebook.run("%ci_connect --list"))
 
 
-@pytest.mark.parametrize("more", ["customers", '--where "TotalSpend > 5"', "--rule 'TotalSpend > 5'"])
-def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str) -> None:
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("customers", "there is room for one name only"),
+        ('--where "TotalSpend > 5"', "taken as it is, so --where cannot be combined with it"),
+        ("--rule 'TotalSpend > 5'", "taken as it is, so --rule cannot be combined with it"),
+    ],
+)
+def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str, says: str) -> None:
     line = f"{MAKE} {more}" if more.startswith("--") else MAKE.replace(" --from", f" {more} --from")
-    assert "taken as it is" in str(opened.fail(line))
+    assert says in str(opened.fail(line))
 
 
 def test_an_advertising_account_is_not_opened_in_the_same_line(opened: Notebook) -> None:
-    assert "another account" in str(opened.fail("%ci_connect --insights Contoso --agree"))
-    assert "another account" in str(opened.fail('%ci_connect "Contoso EU" --insights Contoso'))
+    assert "--agree is about a connection" in str(opened.fail("%ci_connect --insights Contoso --agree"))
+    assert "the line also has 'Contoso EU'" in str(opened.fail('%ci_connect "Contoso EU" --insights Contoso'))
 
 
 def test_a_segment_of_accounts_is_refused(opened: Notebook) -> None:

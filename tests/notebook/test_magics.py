@@ -131,7 +131,7 @@ def test_a_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> N
     [
         ("%ci_segment A custmers", "Did you mean 'customers'?"),
         ("%ci_segment A", "A segment needs a frame, or a rule"),
-        ("%ci_segment A customers extra", "takes no further word 'extra'"),
+        ("%ci_segment A customers extra", "does not expect 'extra' here"),
         ("%ci_segment A 'Big", "is not closed"),
         ("%ci_segment A customers --where $codition", "Did you mean $condition?"),
         ("%%ci_segment A\nSELECT * FROM custmers", "There is no frame 'custmers'. Did you mean 'customers'?"),

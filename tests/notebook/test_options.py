@@ -114,9 +114,17 @@ def test_a_wrong_one_outside_is_refused_when_loading(
     assert ("CI_MAGICS_NORMALIZATION" if environment else "pyproject.toml") in error.sentence
 
 
+@pytest.mark.parametrize("line", ["progress = off", "progress =off", "progress= off", "=off", "progress="])
+def test_blanks_around_an_equals_sign_are_named(notebook: Notebook, line: str) -> None:
+    error = notebook.fail(f"%ci_config {line}")
+    assert error.sentence == "There are blanks around an equals sign, or nothing on one side of it."
+    assert "without blanks" in error.next_step
+
+
 def test_a_name_that_is_nearly_right_is_proposed(notebook: Notebook) -> None:
     assert "Did you mean progress?" in notebook.fail("%ci_config progess=1").sentence
     assert notebook.fail("%ci_config progress").next_step.startswith("Write progress=VALUE")
+    assert notebook.fail("%ci_config progress").sentence == "'progress' has no value."
     with pytest.raises(ArgumentError, match=r"There is no option environment\."):
         known_option("environment")  # where data goes is an argument
 

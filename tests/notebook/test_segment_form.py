@@ -159,8 +159,11 @@ def test_a_segment_is_saved_with_its_rule(form: SegmentForm, workspace: Workspac
     ("choices", "words"),
     [
         ({"rule": "Country equals NL"}, "The segment has no name yet"),
-        ({"name": "X", "source": FILES}, "There is no source yet"),
-        ({"name": "X", "source": FILES, "path": "customers.docx"}, "This names no CSV, Parquet or Excel file"),
+        ({"name": "X", "source": FILES}, "No file is named yet"),
+        ({"name": "X", "source": FILES, "path": "customers.docx"}, "The name does not end as that of a file that"),
+        ({"name": "X", "source": FILES, "path": "SELECT * FROM customers"}, "This looks like a query"),
+        ({"name": "X", "source": FILES, "path": "https://contoso.com/people"}, "This is an address, and the field"),
+        ({"name": "X", "source": FILES, "path": "."}, "This is a folder"),
         ({"name": "X", "rule": "TotalSpend > 5 and TotalSpend < 4"}, "The rule can never be true"),
     ],
 )
@@ -366,7 +369,7 @@ def test_a_segment_of_customer_insights(
     ci.insights("Contoso")
     form = SegmentForm(workspace, moment=0)
     form.value = {"name": "Young men", "source": INSIGHTS}
-    with pytest.raises(ArgumentError, match="No segment there is chosen"):
+    with pytest.raises(ArgumentError, match="No segment of Customer Insights is chosen"):
         form.save()
     form.look_up_button.click()
     form.wait()

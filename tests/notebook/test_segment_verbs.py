@@ -144,13 +144,28 @@ def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> 
     assert "needs the name of a segment" in stored.fail(f"%ci_segment {words}").sentence
 
 
-@pytest.mark.parametrize("other", ["--delete", "customers", "--where 'TotalSpend > 5'", "--rule 'Id = c1'", "--key Id"])
-def test_a_verb_stands_alone(stored: Notebook, other: str) -> None:
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ("--delete", "--rename cannot be combined with --delete."),
+        ("customers", "--rename takes the name of one segment and nothing else, and the line also has 'customers'."),
+        ("--where 'TotalSpend > 5'", "--rename cannot be combined with --where."),
+        ("--rule 'Id = c1'", "--rename cannot be combined with --rule."),
+        ("--key Id", "--rename cannot be combined with --key."),
+    ],
+)
+def test_a_verb_stands_alone(stored: Notebook, other: str, says: str) -> None:
     before = list_segments()
     error = stored.fail(f"%ci_segment Other {other} --rename New")
     assert isinstance(error, ArgumentError)
-    assert " stands alone, and here is " in error.sentence
+    assert error.sentence == says
     assert list_segments() == before
+
+
+def test_a_name_that_is_not_quoted_is_quoted_in_the_advice(stored: Notebook) -> None:
+    error = stored.fail("%ci_segment Big spenders --delete")
+    assert error.sentence.endswith("the line also has 'spenders'.")
+    assert error.next_step == 'If it is part of the name, quote the whole name: "Big spenders".'
 
 
 @pytest.mark.parametrize(

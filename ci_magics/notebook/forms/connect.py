@@ -199,8 +199,18 @@ class ConnectForm(Form):
 
     def _require_chosen(self) -> Connection:
         chosen = self._fields.chosen
+        if chosen is None and self._fields.existing.value:
+            raise ArgumentError(
+                f"The connection '{self._fields.existing.value}' was removed or renamed.",
+                "Run the cell again, then choose another one in the first field.",
+                code="not_chosen",
+            )
         if chosen is None:
-            raise ArgumentError("Choose a connection first.", "Choose it in the first field.", code="not_chosen")
+            raise ArgumentError(
+                "A new connection has to be saved first.",
+                "Save it, or choose another one in the first field.",
+                code="not_chosen",
+            )
         return chosen
 
     def hear(self, sentence: str) -> None:

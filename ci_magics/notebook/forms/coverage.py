@@ -9,7 +9,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
-from ci_magics.notebook.forms.fields import button, dropdown, offer, page, row
+from ci_magics.notebook.forms.fields import button, dropdown, nothing_chosen, offer, page, row
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background
 from ci_magics.notebook.forms.picker import Picker
@@ -71,7 +71,7 @@ class CoverageForm(Form):
         """Count at once, and show it."""
         self._live.now()
         if self.coverage is None:
-            raise ArgumentError("Choose at least one segment first.", "", code="not_chosen")
+            raise ArgumentError("The choices changed while they were counted.", "Try again.", code="not_chosen")
         return self.coverage
 
     def keep(self) -> Coverage:
@@ -83,7 +83,7 @@ class CoverageForm(Form):
 
     def _asked(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         if not self.segments.value:
-            raise ArgumentError("Choose at least one segment first.", "", code="not_chosen")
+            raise nothing_chosen("segment", self.segments.options, "Make one with the form %ci_segment.")
         rule = self.normalization.value
         return self.segments.value, {
             "to": self.connection.value or None,

@@ -94,7 +94,9 @@ class ExportForm(Form):
         version = self._version
         plan = self.choices.plan(self.say)
         if version != self._version:
-            raise ArgumentError("The choices were changed meanwhile.", "Show the plan again.", code="plan_outdated")
+            raise ArgumentError(
+                "The choices changed while the plan was made.", "Show the plan again.", code="plan_outdated"
+            )
         if self._shown.put(plan):
             self.say("This is the plan. Confirm it, then push.")
         else:
@@ -111,7 +113,11 @@ class ExportForm(Form):
         """
         plan = self._shown.plan
         if plan is None:
-            raise ArgumentError("There is no plan yet.", "Show the plan first.", code="no_plan")
+            raise ArgumentError(
+                "No plan is shown.",
+                "Show the plan, then push it; each plan is pushed once, and a changed choice needs a new one.",
+                code="no_plan",
+            )
         return self._carry_out(lambda: plan.apply(progress=self.progress.report))
 
     def resume(self, run: str | None = None) -> Run:

@@ -17,9 +17,10 @@ from ci_magics.activation.segments.consents import consent_of
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
-from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show, suggesting
+from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, nothing_chosen, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.showing.numbers import counted_in_words
+from ci_magics.workspace.access import nothing_shared
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -153,8 +154,12 @@ class ExportChoices:
         ArgumentError
             Segments or connection are not chosen yet.
         """
-        if not (self.segments.value and self.connection.value):
-            raise ArgumentError("Choose a connection and at least one segment first.", "", code="not_chosen")
+        if not self.connection.options and len(self._workspace.all_connections):
+            raise nothing_shared()
+        if not self.connection.value:
+            raise nothing_chosen("connection", self.connection.options, "Make one with the form %ci_connect.")
+        if not self.segments.value:
+            raise nothing_chosen("segment", self.segments.options, "Make one with the form %ci_segment.")
 
     def plan(self, show: Callable[[str], None]) -> Plan:
         """Return the plan of the export; nothing is sent."""

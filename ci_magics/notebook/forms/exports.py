@@ -15,7 +15,17 @@ from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.exports_schedule import ScheduleFields
 from ci_magics.notebook.forms.exports_view import ExportsView
-from ci_magics.notebook.forms.fields import button, checkbox, column, dropdown, entry, offer, page, row
+from ci_magics.notebook.forms.fields import (
+    button,
+    checkbox,
+    column,
+    dropdown,
+    entry,
+    nothing_chosen,
+    offer,
+    page,
+    row,
+)
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
@@ -259,7 +269,7 @@ class ExportsForm(Form):
 
     def _name(self) -> str:
         if self.export.value is None:
-            raise ArgumentError("No export is chosen.", "Save one with the form %ci_export.", code="not_chosen")
+            raise nothing_chosen("saved export", self.export.options, "Save one with the form %ci_export.")
         return str(self.export.value)
 
     @background

@@ -15,6 +15,8 @@ from ci_magics.errors import ArgumentError, nearest_name
 NOT_KEPT = "An e-mail address is not kept in a form."
 _ADDRESS = re.compile(r"\S@\S")
 LABEL = {"description_width": "130px"}
+#: How many choices an error names.
+_MOST_SHOWN = 20
 _WIDE = {"width": "calc(100% - 4px)", "max_width": "620px"}
 
 
@@ -130,7 +132,7 @@ def put(field: Any, value: Any) -> None:
         field.value = value
     except TraitError:
         raise ArgumentError(
-            f"{field.description} cannot be a {type(value).__name__}.",
+            f"{field.description} cannot be a value of the type {type(value).__name__}.",
             "Give it as form.value shows it.",
             code="no_choice",
         ) from None
@@ -141,8 +143,27 @@ def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentEr
     known = [each for each in possible if isinstance(each, str) and each]
     nearest = nearest_name(str(wrong), known)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
-    shown = ", ".join(known[:20]) or "nothing yet"
-    return ArgumentError(f"{beginning} '{wrong}'.{hint}", f"Use {shown}.", code="no_choice")
+    more = f" and {len(known) - _MOST_SHOWN} more" if len(known) > _MOST_SHOWN else ""
+    advice = f"Use one of: {', '.join(known[:_MOST_SHOWN])}{more}." if known else "There is nothing to choose from yet."
+    return ArgumentError(f"{beginning} '{wrong}'.{hint}", advice, code="no_choice")
+
+
+def nothing_chosen(what: str, choices: Sequence[Any], make: str) -> ArgumentError:
+    """Return the error for a field in which nothing is chosen, perhaps because there is nothing to choose.
+
+    Parameters
+    ----------
+    what
+        What is chosen in it, such as ``segment``.
+    choices
+        What can be chosen.
+    make
+        How to make the first one.
+    """
+    if not choices:
+        return ArgumentError(f"There is no {what} to choose yet.", make, code="not_chosen")
+    article = "an" if what[0] in "aeiou" else "a"
+    return ArgumentError(f"No {what} is chosen.", f"Choose {article} {what} in the form.", code="not_chosen")
 
 
 def _wide() -> widgets.Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,7 +13,7 @@ from ci_magics.notebook.forms.fields import dropdown, entry, offer, show, sugges
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
 from ci_magics.segmentation.consent.columns import consent_columns
-from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded
+from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded, is_query
 from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.showing.numbers import counted_in_words
 
@@ -103,9 +104,7 @@ class SegmentFields:
         if self.source.value == FILES:
             path = self.path.value.strip()
             if path and not is_path(path):
-                raise ArgumentError(
-                    "This names no CSV, Parquet or Excel file.", "For example customers-*.parquet.", code="not_a_path"
-                )
+                raise _not_a_path(path)
             return self._same(path) if path else None
         return self.variables.get(self.source.value) if self.source.value not in (SEGMENTS, INSIGHTS) else None
 
@@ -182,3 +181,27 @@ class SegmentFields:
 def _frame_label(name: str, frame: Any) -> str:
     rows = size_of(frame)
     return name if rows is None else f"{name} ({counted_in_words(rows, 'row')})"
+
+
+def _not_a_path(typed: str) -> ArgumentError:
+    """Return the error for a text that names no files, which says what it looks like instead."""
+    example = "For example customers-*.parquet."
+    if is_query(typed):
+        return ArgumentError(
+            "This looks like a query, and the field takes the name of files.",
+            'Write the query in a cell below %%ci_segment "NAME".',
+            code="not_a_path",
+        )
+    if "://" in typed:
+        return ArgumentError(
+            "This is an address, and the field takes files on this machine.",
+            "Copy the file here, or read it into a frame in a cell.",
+            code="not_a_path",
+        )
+    if Path(typed).expanduser().is_dir():
+        return ArgumentError("This is a folder.", f"Name the files in it. {example}", code="not_a_path")
+    return ArgumentError(
+        "The name does not end as that of a file that ci-magics reads: CSV, JSON Lines, Parquet or Excel.",
+        example,
+        code="not_a_path",
+    )

@@ -72,7 +72,9 @@ class InsightsChoice:
     def _name(self) -> str:
         if not self._fields.there.value:
             raise ArgumentError(
-                "No segment there is chosen.", "Look the segments up, then choose one.", code="no_source"
+                "No segment of Customer Insights is chosen.",
+                "Press 'Look up segments', then choose one.",
+                code="no_source",
             )
         return str(self._fields.there.value)
 

@@ -103,6 +103,13 @@ class TypedSegment:
         if self._fields.source.value == INSIGHTS:
             return self._insights.segment()
         frame = self._fields.frame()
-        if frame is None and self._fields.source.value != SEGMENTS:
-            raise ArgumentError("There is no source yet.", "Choose a frame, or name files.", code="no_source")
+        source = self._fields.source.value
+        if frame is None and source == FILES:
+            raise ArgumentError("No file is named yet.", "Type its path in the field Files.", code="no_source")
+        if frame is None and source != SEGMENTS:
+            raise ArgumentError(
+                f"The notebook has no frame {source} any more.",
+                "Choose another source, or make it again.",
+                code="no_source",
+            )
         return frame

@@ -47,5 +47,5 @@ class UnfinishedRuns:
             No run is left to finish.
         """
         if self.choice.value is None:
-            raise ArgumentError("No run is left to finish.", "Make a plan.", code="no_run")
+            raise ArgumentError("No interrupted run is left to finish.", "To send again, show a plan.", code="no_run")
         return str(self.choice.value)

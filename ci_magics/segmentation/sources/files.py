@@ -116,6 +116,11 @@ def is_path(value: Any) -> bool:
     return named and (_QUERY.match(name) is None or _exact(name) is not None or _exact(workbook) is not None)
 
 
+def is_query(text: str) -> bool:
+    """Tell whether a text begins as a query does; it may be a wrong one."""
+    return _QUERY.match(text) is not None
+
+
 def encoded(source: Any, encoding: str | None) -> Any:
     """Return what a user named as a source, with the encoding of its files where one was named too.
 
