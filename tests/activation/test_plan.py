@@ -90,7 +90,7 @@ def change_the_numbers(_emulator: RunningEmulator) -> None:
     [
         (change_the_segment, "the segment 'All' was made again or deleted"),
         (change_the_ledger, "something was sent to the audience 'All'"),
-        (change_the_audience, "was deleted"),
+        (change_the_audience, "no longer has the audience"),
         (change_the_program, "ci-magics was 0.0.1 and is"),
         (change_the_account, f"the connection '{NAME}' was changed"),
         (change_the_numbers, "is not the same"),

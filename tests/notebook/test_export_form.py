@@ -31,6 +31,15 @@ def form(emulator: RunningEmulator, workspace: Workspace) -> ExportForm:
     return ExportForm(workspace)
 
 
+def test_an_export_without_a_connection_says_which_there_are(workspace: Workspace) -> None:
+    ci.segment("All", customers(5))
+    with pytest.raises(ArgumentError, match=r"There is none yet\. Make one: %ci_connect NAME\."):
+        ci.export("All")
+    ci.connect("Contoso EU", customer_id="222", account_id="111")
+    with pytest.raises(ArgumentError, match=r"Name one with --to: 'Contoso EU'\."):
+        ci.export("All", workspace=workspace)
+
+
 def test_an_empty_workspace_says_what_to_make(workspace: Workspace) -> None:
     form = ExportForm(workspace)
     assert "There is no segment yet" in form.sentence

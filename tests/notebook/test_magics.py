@@ -142,7 +142,7 @@ def test_a_variable_is_never_pasted_into_sql(notebook: Notebook, text: str) -> N
         ("%ci_preview Bigspenders", "Did you mean 'Big spenders'?"),
         ("%ci_preview 'Big spenders' --to customers", "There is no connection 'customers'."),
         ("%ci_preview 'Big spenders' --to $customers", "A DataFrame is not a connection."),
-        ("%ci_export 'Big spenders'", "Where to is missing."),
+        ("%ci_export 'Big spenders'", "The export needs a connection."),
         ("%ci_export 'Big spenders' --to Nobody", "There is no connection 'Nobody'."),
         ("%ci_status {5}", "This is a int, not a name."),
     ],

@@ -120,7 +120,7 @@ def test_31_a_second_run_on_the_same_audience_is_refused(emulator: RunningEmulat
 
     def meanwhile(_progress: Progress) -> None:
         if not seen:
-            with pytest.raises(ExportRefusedError, match="Another run is sending") as refused:
+            with pytest.raises(ExportRefusedError, match="in use by another run or change") as refused:
                 planned("All").apply()
             seen.append(str(refused.value.code))
 
@@ -217,7 +217,7 @@ def test_36_a_deleted_list_stops_and_is_made_anew_when_told(emulator: RunningEmu
     connect()
     run = export(segment(400))
     emulator.call("DELETE", "/CampaignManagement/v13/Audiences", {"AudienceIds": [run.results[0].audience_id]})
-    with pytest.raises(ExportRefusedError, match="was deleted") as refused:
+    with pytest.raises(ExportRefusedError, match="no longer has the audience") as refused:
         export("All")
     assert refused.value.code == "audience_deleted"
     assert export("All", mode="replace").accepted == 400

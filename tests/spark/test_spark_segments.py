@@ -239,5 +239,5 @@ def test_a_spark_segment_takes_part_in_set_algebra(spark: Any, workspace: Worksp
 
 
 def test_a_spark_frame_itself_is_not_exported(spark: Any, workspace: Workspace) -> None:
-    with pytest.raises(ArgumentError, match="Only segments can be exported, and this is a DataFrame"):
+    with pytest.raises(ArgumentError, match="This is a DataFrame, not a segment"):
         ci.preview(spark.createDataFrame(contoso.people(3)), workspace=workspace)

@@ -25,6 +25,7 @@ from ci_magics.microsoft.advertising import Audience
 from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -183,13 +184,18 @@ def kept_apart(
             holder = workspace.locks.take(lock, holding)
             if holder is not None:
                 raise ExportRefusedError(
-                    f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'.",
-                    "Wait until it is done, or stop it.",
-                    code="concurrent_run",
+                    _busy(workspace, holder, name), "Wait until it is done.", code="concurrent_run"
                 )
         yield
     finally:
         workspace.locks.release(holding)
+
+
+def _busy(workspace: Workspace, holder: Holder, name: str) -> str:
+    """Say who uses a list now: a run, or somebody who changes the list as is wanted here."""
+    if any(each.id == holder.run_id for each in workspace.runs):
+        return f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'."
+    return f"{holder.holder} is changing the audience '{name}' on {holder.host} at this moment."
 
 
 def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:

@@ -149,7 +149,8 @@ def require_application(client_id: str | None, tenant: str | None) -> None:
         require_name(value, word)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
             raise ArgumentError(
-                f"The {word} has other characters than letters, digits, hyphens and dots.",
+                f"The {word} is not one of Microsoft Entra: those have only letters, digits, hyphens and dots, and "
+                "begin with a letter or digit.",
                 "Copy it from Microsoft Entra.",
                 code="application",
             )

@@ -25,6 +25,7 @@ from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
+from ci_magics.showing.numbers import agreeing, counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -222,9 +223,16 @@ def choose_account(name: str, number: int, *, workspace: Workspace | None = None
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     known = _signed_in(workspace, connection, show)
+    if not known:
+        raise ArgumentError(
+            f"No account is signed in for '{name}' on this machine.",
+            f"Sign in: %ci_connect {magic_word(name)} --sign-in.",
+            code="no_account",
+        )
     if not 1 <= number <= len(known):
         raise ArgumentError(
-            f"There is no account {number}; {len(known)} are signed in.",
+            f"There is no account {number}; {counted_in_words(len(known), 'account')} "
+            f"{agreeing(len(known), 'is')} signed in.",
             f"See them: %ci_connect {magic_word(name)} --accounts.",
             code="no_account",
         )

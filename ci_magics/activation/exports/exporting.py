@@ -83,11 +83,7 @@ def chosen_segments(
             code="audience_of_several",
         )
     stored = [stored_segment(workspace, wanted) for wanted in segments]
-    names = [each.record.name.casefold() for each in stored]
-    if len(set(names)) != len(names):
-        raise ArgumentError(
-            "Two of the segments have the same name, and so the same audience.", "Name each once.", code="segment_twice"
-        )
+    _require_different([each.record.name for each in stored])
     for each in stored:
         _require_email(each, email)
     return stored
@@ -101,6 +97,22 @@ def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Rep
         run = load_run(workspace, record).resume(progress=progress)
         show(repr(run))
     return bool(open_runs)
+
+
+def _require_different(names: Sequence[str]) -> None:
+    """Refuse segments that share an audience: one that is named twice, or two whose names differ only in case."""
+    known: dict[str, str] = {}
+    for name in names:
+        earlier = known.setdefault(name.casefold(), name)
+        if earlier is name and list(names).count(name) == 1:
+            continue
+        if earlier == name:
+            raise ArgumentError(f"The segment '{name}' is named twice.", "Name it once.", code="segment_twice")
+        raise ArgumentError(
+            f"The names '{earlier}' and '{name}' differ only in capital letters, so both would fill one audience.",
+            f"Give one of them another name: %ci_segment {magic_word(name)} --rename NEW.",
+            code="segment_twice",
+        )
 
 
 def _require_email(stored: StoredSegment, email: str | None) -> None:

@@ -16,7 +16,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.pushing.runs import resume_run
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import stored_segment
-from ci_magics.errors import ArgumentError, WorkspaceError
+from ci_magics.errors import ArgumentError, WorkspaceError, quoted_list
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, nothing_shared, require
 from ci_magics.workspace.export_models import Export
@@ -136,12 +136,11 @@ def export(
             "Saving sends nothing, so there is nothing to try.", "Leave out --dry-run or --save.", code="save_dry_run"
         )
     if to is None:
-        names = ", ".join(f"'{name}'" for name in workspace.connections.names())
+        names = quoted_list(workspace.connections.names())
         if not names and len(workspace.all_connections):
             raise nothing_shared()
-        raise ArgumentError(
-            "Where to is missing.", f"Name a connection with --to; there are: {names or 'none yet'}.", code="no_to"
-        )
+        advice = f"Name one with --to: {names}." if names else "There is none yet. Make one: %ci_connect NAME."
+        raise ArgumentError("The export needs a connection.", advice, code="no_to")
     order = make_order(
         mode=mode,
         normalization=normalization,

@@ -25,7 +25,9 @@ def require_name(name: str) -> None:
     require_text(name, "export")
     if name.strip().casefold() in EXPORT_VERBS:
         raise ArgumentError(
-            f"An export cannot be called '{name}': that is what %ci_exports does.", "Choose another one.", code="name"
+            f"An export cannot be called '{name}': %ci_exports has a verb of that name.",
+            "Choose another name.",
+            code="name",
         )
 
 

@@ -72,8 +72,10 @@ def _require_still(workspace: Workspace, export: Export) -> None:
     open_runs = _unfinished(workspace, export)
     if running or open_runs:
         raise ExportRefusedError(
-            f"The export '{export.name}' is running, or a run of it was not finished.",
-            f"Finish it first: %ci_export --resume {open_runs[0]}." if open_runs else "Wait until it is done.",
+            f"The export '{export.name}' is running."
+            if running
+            else f"The run {open_runs[0]} of the export '{export.name}' is not finished.",
+            "Wait until it is done." if running else f"Finish it first: %ci_export --resume {open_runs[0]}.",
             code="export_running",
         )
 

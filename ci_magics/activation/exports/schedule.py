@@ -106,10 +106,16 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
         A choice is not possible; the error names the possible ones.
     """
     times = sorted({_time(each) for each in at})
-    if not times or len(times) > MOST_TIMES:
+    if not times:
         raise ArgumentError(
-            f"A schedule has one to {MOST_TIMES} times a day, and here are {len(times)}.",
-            "Give each with --at, for example --at 06:00.",
+            "A schedule needs at least one time of the day.",
+            "Give it with --at, for example --at 06:00.",
+            code="schedule_times",
+        )
+    if len(times) > MOST_TIMES:
+        raise ArgumentError(
+            f"A schedule can have {MOST_TIMES} times a day, not {len(times)}.",
+            "Leave some out, or let a timer of the system run ci-magics refresh.",
             code="schedule_times",
         )
     days = {_weekday(each) for each in weekly}

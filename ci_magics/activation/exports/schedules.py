@@ -127,14 +127,16 @@ def _require_one_choice(
     names: tuple[str, ...], schedule: Schedule | None, follow_system: bool, active: bool | None
 ) -> None:
     if not names:
-        raise ArgumentError("Which export is missing.", "Name one; %ci_exports lists them.", code="no_name")
+        raise ArgumentError("No export is named.", "Name one; %ci_exports lists them.", code="no_name")
     if schedule is not None and follow_system:
         raise ArgumentError(
-            "An export has its own schedule or follows the system refresh, not both.", "Choose one.", code="two_ways"
+            "An export has its own schedule or follows the system refresh, not both.",
+            "Leave out --system, or the times.",
+            code="two_ways",
         )
     if schedule is None and not follow_system and active is None:
         raise ArgumentError(
-            "When it runs is missing.",
+            "Nothing says when it runs.",
             "Give times with --at 06:00, or use --system, --on or --off.",
             code="no_schedule",
         )

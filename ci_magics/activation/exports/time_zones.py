@@ -200,11 +200,17 @@ def _rule_in(path: Path) -> str:
         content = path.read_bytes()
         rule = content.rstrip(b"\n").rpartition(b"\n")[2].decode("ascii") if content.startswith(b"TZif") else ""
         _of_rule(rule)
-    except (OSError, ValueError):
-        raise ArgumentError(
-            f"The file {path} holds no time zone.", "Use a name such as Europe/Amsterdam.", code="time_zone"
-        ) from None
+    except FileNotFoundError:
+        raise _not_read(f"There is no file {path}.") from None
+    except OSError as error:
+        raise _not_read(f"The file {path} cannot be read ({type(error).__name__}).") from None
+    except ValueError:
+        raise _not_read(f"The file {path} holds no time zone.") from None
     return rule
+
+
+def _not_read(sentence: str) -> ArgumentError:
+    return ArgumentError(sentence, "Use a name such as Europe/Amsterdam.", code="time_zone")
 
 
 def _rule_of_offset(sign: str, hours: str, minutes: str) -> str:

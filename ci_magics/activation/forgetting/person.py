@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.errors import ArgumentError, NotFoundError, quoted_list
+from ci_magics.errors import ArgumentError, NotFoundError, names_somebody, quoted_list
 from ci_magics.forking import require_threads
 from ci_magics.matching.hashes import Hashes, as_series, of_column
 from ci_magics.matching.normalize import normalize
@@ -90,8 +90,11 @@ def find_person(
     """
     require_threads()
     if sum(each is not None for each in (key, sha256, address)) != 1:
+        given = [name for name, value in (("key", key), ("hash", sha256), ("address", address)) if value is not None]
         raise ArgumentError(
-            "One of a key, a hash or an address says who is meant.", "Give exactly one of them.", code="who"
+            f"A {' and a '.join(given)} are given." if given else "Nothing says who is to be forgotten.",
+            "Give one of them: a key, a hash or an address.",
+            code="who",
         )
     if address is not None:
         return _completed(workspace, _by_address(address))
@@ -104,7 +107,7 @@ def _by_address(address: str) -> Person:
     row = normalize([address], normalization="both").to_pylist()[0]
     basic, enhanced = (bytes.fromhex(row[each]) if row[each] else None for each in ("sha256", "sha256_enhanced"))
     if basic is None and enhanced is None:
-        raise ArgumentError("That is no valid e-mail address.", "Check it and enter it again.", code="no_address")
+        raise ArgumentError("This is not a valid e-mail address.", "Check it and enter it again.", code="no_address")
     return Person(frozenset({basic} - {None}), frozenset({enhanced} - {None}))  # type: ignore[arg-type]  # None is taken out
 
 
@@ -118,13 +121,15 @@ def _by_hash(text: str) -> Person:
 
 
 def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
-    if "@" in key:
+    if names_somebody(key):
         raise ArgumentError(
-            "An address is never given as an argument: it would stay in histories and logs.",
+            "The key is an e-mail address, and an address is never given as an argument: it would stay in histories "
+            "and logs.",
             "Use --address, which asks for it; or the hash.",
             code="address_as_key",
         )
     columns: set[str] = set()
+    keys = {record.definition["key"] for record in _all_records(workspace)} - {ROW_NUMBER}
     for record in _all_records(workspace):
         column = record.definition["key"]
         if column == ROW_NUMBER or any(same_key(column, each) for each in columns):
@@ -133,6 +138,12 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
             continue
         if any(_has_key(batch, key) for batch in _batches(workspace, record)):
             columns.add(column)
+    if not columns and key_column is not None and not any(same_key(each, key_column) for each in keys):
+        raise NotFoundError(
+            f"No segment has the key column '{key_column}'.",
+            f"The key columns are {quoted_list(sorted(keys))}." if keys else "No segment has a key column.",
+            code="no_such_key",
+        )
     if not columns:
         raise NotFoundError(
             "No segment has a profile with this key.",

@@ -109,7 +109,8 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: Order) -> Iterato
         yield Guard(
             "empty_segment",
             f"The segment '{name}' has no profiles, so nothing was sent.",
-            "Check its condition, or use --allow-empty if everybody is to leave the audience.",
+            "Check its source and its condition, or use --allow-empty"
+            f"{' if everybody is to leave the audience' if order.mode in ('mirror', 'replace') else ''}.",
         )
     elif not numbers.sendable and not order.allow_empty:
         reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
@@ -150,7 +151,7 @@ def _about_missing(target: Target, order: Order) -> Iterator[Guard]:
     if target.record is not None and order.mode != "replace":
         yield Guard(
             "audience_deleted",
-            f"The audience '{target.record.name}' that was filled from here was deleted.",
+            f"The account no longer has the audience '{target.record.name}' that was filled from here.",
             "Fill it as a whole with --mode replace, or give the segment another name.",
         )
     elif order.mode == "remove":
@@ -203,7 +204,7 @@ def _about_size(name: str, target: Target, order: Order, changes: Changes) -> It
             "shrinks",
             f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
-            "Check the segment, or use --allow-shrink.",
+            "Check the segment, and what consents and --exclude leave out, or use --allow-shrink.",
         )
     if order.mode != "remove" and changes.wanted < SMALLEST_SERVING:
         yield Guard(

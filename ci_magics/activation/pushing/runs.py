@@ -277,11 +277,11 @@ def lock_names_of_push(push: PushRecord) -> list[str]:
 
 
 def concurrent(audience: str, holder: Holder) -> Guard:
-    """Return the guard for an audience that another run is sending to."""
+    """Return the guard for an audience that something else holds: a run, or a change of the list itself."""
     since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
     return Guard(
         CONCURRENT,
-        f"Another run is sending to the audience '{audience}' (run {holder.run_id[:8]} of {holder.holder} on "
+        f"The audience '{audience}' is in use by another run or change ({holder.run_id[:8]} of {holder.holder} on "
         f"{holder.host}, since {since}).",
         "Wait until it is done; a run whose process has ended is recognized and does not block.",
     )
@@ -292,7 +292,7 @@ def _connection_of(workspace: Workspace, record: RunRecord) -> Connection:
     if not found:
         raise ExportRefusedError(
             f"The connection '{record.connection_name}' of the run does not exist any more.",
-            "The run cannot be finished.",
+            "The run cannot be finished; make a connection and export again.",
             code="no_connection",
         )
     return found[0]

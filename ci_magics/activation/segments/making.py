@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
 from ci_magics.activation.segments.consents import states_by_key
-from ci_magics.activation.segments.ruling import circumstances, require_only_a_rule, today
+from ci_magics.activation.segments.ruling import beside_a_text, circumstances, require_only_a_rule, today
 from ci_magics.activation.segments.unmet import unmet_among_segments, unmet_in_frame
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.errors import ArgumentError
@@ -74,7 +74,9 @@ def made(
 def _require_rule(rule: Rule | None) -> Rule:
     if rule is None:
         raise ArgumentError(
-            "A segment needs a frame, or a rule over earlier segments.", "Name one.", code="frame_missing"
+            "A segment needs a frame, or a rule over earlier segments.",
+            "Name a frame, files or a query, or give a rule.",
+            code="frame_missing",
         )
     return rule
 
@@ -107,7 +109,7 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: Wanted, given: Ci
     if not isinstance(frame, str) or is_path(frame):
         return build_segment(name, frame, email=email, key=key, where=wanted.where, consent=wanted.consent)
     if wanted.where is not None:
-        raise ArgumentError("A query has its own WHERE.", "Write the condition into the query.", code="where_twice")
+        raise beside_a_text(frame, "A query has its own WHERE")
     return build_segment_from_sql(
         name,
         frame,

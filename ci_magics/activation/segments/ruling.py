@@ -13,9 +13,13 @@ from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.rows import Circumstances, joining_key
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
+from ci_magics.segmentation.sources.files import is_query
 from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
+
+#: The longest text that an error repeats.
+_LONGEST_SHOWN = 60
 
 
 def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> Circumstances:
@@ -60,9 +64,22 @@ def require_only_a_rule(frame: Any, where: str | None) -> None:
             code="where_twice",
         )
     if isinstance(frame, str) and not is_path(frame):
-        raise ArgumentError(
-            "A rule needs a frame, and this is a query.", "Write the condition into the query.", code="where_twice"
-        )
+        raise beside_a_text(frame, "A rule is about a frame or files, and this is a query")
+
+
+def beside_a_text(text: str, about_query: str) -> ArgumentError:
+    """Return the error for a condition or rule beside a text that is no file: a query, or something mistyped."""
+    if is_query(text):
+        return ArgumentError(f"{about_query}.", "Write the condition into the query.", code="where_twice")
+    return ArgumentError(
+        f"{_quoted(text)} is neither a query nor the name of a file that ci-magics reads.",
+        "Hand in the frame itself, not its name as text; a file ends in .csv, .jsonl, .parquet or .xlsx.",
+        code="not_a_source",
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if len(text) <= _LONGEST_SHOWN and "\n" not in text else "The text"
 
 
 def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:

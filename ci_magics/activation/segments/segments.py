@@ -361,7 +361,7 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
     else:
         what = "a DataFrame" if is_frame(wanted) else f"a {type(wanted).__name__}"
         raise ArgumentError(
-            f"Only segments can be exported, and this is {what}.",
+            f"This is {what}, not a segment.",
             "Make it a segment first: %ci_segment NAME df.",
             code="not_a_segment",
         )

@@ -426,5 +426,5 @@ def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
 
 def _changed_meanwhile(name: str) -> SegmentError:
     return SegmentError(
-        f"The segment '{name}' was changed by somebody else at this moment.", "Try again.", code="changed_meanwhile"
+        f"The segment '{name}' was changed elsewhere at this moment.", "Try again.", code="changed_meanwhile"
     )

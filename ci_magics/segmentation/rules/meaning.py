@@ -133,7 +133,7 @@ def _nanoseconds(time: dt.datetime) -> int:
 def _last_days(days: Any, today: dt.date | None) -> tuple[dt.date, dt.date]:
     if today is None:
         raise ArgumentError(
-            "The rule is about the last days, and nobody said which day is today.",
+            "The rule is about the last days, and the date of today is missing.",
             "Give it: today=datetime.date.today().",
             code="no_today",
         )

@@ -23,6 +23,10 @@ _ENDINGS = (
 )
 _NAME = re.compile(rf"\.(?:(?P<ending>{_ENDINGS})(?:\.(?:gz|zst|bz2|zip))?|zip)\Z", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:select|from|with)\s", re.IGNORECASE)
+_BEGUN_QUERY = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:select|from|with|pivot|unpivot|values|table|describe|summarize|show)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _WORKBOOK = re.compile(r"\.(?:xlsx|xlsm|xls|xlsb|ods)\Z", re.IGNORECASE)
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"PK\x03\x04": "zip"}
 _OTHER_FORMATS = {
@@ -117,8 +121,8 @@ def is_path(value: Any) -> bool:
 
 
 def is_query(text: str) -> bool:
-    """Tell whether a text begins as a query does; it may be a wrong one."""
-    return _QUERY.match(text) is not None
+    """Tell whether a text begins as a query does, perhaps after a comment; it may be a wrong one."""
+    return _BEGUN_QUERY.match(text) is not None
 
 
 def encoded(source: Any, encoding: str | None) -> Any:

@@ -158,11 +158,20 @@ def test_a_run_that_was_not_finished_is_given_up(workspace: Workspace, emulator:
 
 
 def test_a_list_that_a_run_is_sending_to_is_left_alone(filled: AudienceList, workspace: Workspace) -> None:
-    workspace.locks.take(f"emulator:{filled.audiences[0].id}", "another-run")
-    with pytest.raises(ExportRefusedError, match=r"The run another- of .* is sending to the audience 'All'"):
+    run = list(workspace.runs)[-1]
+    workspace.locks.take(f"emulator:{filled.audiences[0].id}", run.id)
+    with pytest.raises(ExportRefusedError, match=rf"The run {run.name} of .* is sending to the audience 'All'"):
         filled.empty("All", confirm="All")
-    workspace.locks.release("another-run")
+    workspace.locks.release(run.id)
     filled.empty("All", confirm="All")
+
+
+def test_a_list_that_somebody_is_changing_is_left_alone_and_no_run_is_blamed(
+    filled: AudienceList, workspace: Workspace
+) -> None:
+    workspace.locks.take(f"emulator:{filled.audiences[0].id}", "a-change")
+    with pytest.raises(ExportRefusedError, match=r"is changing the audience 'All' on .* at this moment"):
+        filled.empty("All", confirm="All")
 
 
 def test_a_list_in_use_says_why_it_cannot_be_deleted(filled: AudienceList, emulator: RunningEmulator) -> None:

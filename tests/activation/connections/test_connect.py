@@ -6,7 +6,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.connections.verbs import edit_connection
-from ci_magics.errors import ConnectionSetupError, SignInError
+from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -139,6 +139,12 @@ def test_an_emulator_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://emulator.example.com:80")
     with pytest.raises(ConnectionSetupError, match="must be on this machine"):
         ci.connect("C", **IDS, agree=True)
+
+
+@pytest.mark.parametrize("wrong", ["-abc", "{1a2b}", "a_b"])
+def test_an_application_that_cannot_be_is_refused(wrong: str) -> None:
+    with pytest.raises(ArgumentError, match="The client id is not one of Microsoft Entra"):
+        ci.connect("Contoso", customer_id="222", account_id="111", client_id=wrong)
 
 
 def test_production_needs_an_application(monkeypatch: pytest.MonkeyPatch) -> None:

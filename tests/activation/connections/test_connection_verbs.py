@@ -217,12 +217,17 @@ class TestSigningIn:
         contoso.connect(flow="device", show=enter)
         return enter
 
+    def test_where_nobody_is_signed_in_no_account_can_be_chosen(self) -> None:
+        sign_out(contoso.NAME)
+        with pytest.raises(ArgumentError, match="No account is signed in for 'Contoso EU' on this machine"):
+            choose_account(contoso.NAME, 1)
+
     def test_accounts_are_listed_masked_and_chosen_by_number(self) -> None:
         (account,) = signed_in_accounts(contoso.NAME)
         assert (account.number, account.used) == (1, True)
         assert repr(account) == "1: a••• (used here)"
         assert choose_account(contoso.NAME, 1).account_name == "Contoso EU"
-        with pytest.raises(ArgumentError, match="There is no account 2; 1 are signed in"):
+        with pytest.raises(ArgumentError, match="There is no account 2; 1 account is signed in"):
             choose_account(contoso.NAME, 2)
 
     def test_signing_out_forgets_the_account_and_the_next_use_asks(

@@ -12,7 +12,15 @@ import ci_magics as ci
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.progress import Progress
 from ci_magics.activation.run import Run
-from ci_magics.errors import CiError, ConsentError, ExportRefusedError, NotFoundError, SegmentError, ServiceError
+from ci_magics.errors import (
+    ArgumentError,
+    CiError,
+    ConsentError,
+    ExportRefusedError,
+    NotFoundError,
+    SegmentError,
+    ServiceError,
+)
 from ci_magics.sample import customers
 
 if TYPE_CHECKING:
@@ -32,6 +40,37 @@ def test_a_segment_becomes_an_audience(emulator: RunningEmulator, count: int) ->
     assert run.tracking_ids
     by_file = "UploadFile" in emulator.operations()
     assert by_file is (count > 10_000)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("All", "All"), r"The segment 'All' is named twice\. Name it once\."),
+        (
+            ("All", "ALL"),
+            r"The names 'All' and 'ALL' differ only in capital letters, so both would fill one audience\.",
+        ),
+    ],
+)
+def test_segments_of_one_audience_are_not_exported_together(names: tuple[str, str], says: str) -> None:
+    connect()
+    for name in set(names):
+        ci.segment(name, people(3))
+    with pytest.raises(ArgumentError, match=says):
+        ci.export(*names, to="Contoso EU")
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"), [("mirror", "everybody is to leave the audience"), ("add", "--allow-empty.")]
+)
+def test_what_an_empty_segment_does_to_the_audience_is_said_by_the_mode(mode: str, says: str) -> None:
+    connect()
+    ci.segment("Nobody", people(3), where="false")
+    with pytest.raises(ExportRefusedError) as refused:
+        ci.export("Nobody", to="Contoso EU", mode=mode)
+    assert "The segment 'Nobody' has no profiles" in refused.value.sentence
+    assert says in refused.value.next_step
+    assert ("everybody" in refused.value.next_step) == (mode == "mirror")
 
 
 def test_the_audience_has_no_end_and_belongs_to_the_account(emulator: RunningEmulator) -> None:

@@ -113,12 +113,14 @@ def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
 
 @pytest.mark.parametrize(
     ("choices", "says"),
-    [({}, "When it runs is missing"), ({"at": ["06:00"], "follow_system": True}, "not both")],
+    [({}, "Nothing says when it runs"), ({"at": ["06:00"], "follow_system": True}, "not both")],
 )
 def test_a_schedule_needs_one_choice(choices: dict[str, Any], says: str) -> None:
     saved()
     with pytest.raises(ArgumentError, match=says):
         ci.schedule_export("Weekly", **choices)
+    with pytest.raises(ArgumentError, match="No export is named"):
+        ci.schedule_export(at=["06:00"])
 
 
 def test_the_system_schedule_belongs_to_administrators(as_user: Becoming) -> None:
@@ -146,7 +148,7 @@ def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> N
         ({"segments": ["Nobody"]}, "There is no segment 'Nobody'"),
         ({"to": "Nowhere"}, "There is no connection 'Nowhere'"),
         ({"alow_empty": True}, "Did you mean 'allow_empty'"),
-        ({"rename": "run"}, "cannot be called 'run'"),
+        ({"rename": "run"}, "cannot be called 'run': %ci_exports has a verb of that name"),
     ):
         with pytest.raises(ci.CiError) as refused:
             ci.edit_export("Weekly", **choices)  # type: ignore[arg-type]
@@ -253,7 +255,7 @@ def test_what_was_sent_is_kept_when_asked(workspace: Workspace) -> None:
 def test_an_export_that_runs_is_not_removed(workspace: Workspace) -> None:
     export = saved()
     workspace.locks.take(f"export:{export.id}", "another")
-    with pytest.raises(ExportRefusedError, match="is running"):
+    with pytest.raises(ExportRefusedError, match=r"The export 'Weekly' is running\. Wait until it is done\."):
         ci.remove_export("Weekly")
     assert workspace.exports.names() == ["Weekly"]
 

@@ -92,8 +92,8 @@ def test_a_schedule_says_what_it_is_and_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("choices", "says"),
     [
-        ({"at": []}, "one to 4 times a day, and here are 0"),
-        ({"at": ["1:00", "2:00", "3:00", "4:00", "5:00"]}, "and here are 5"),
+        ({"at": []}, "A schedule needs at least one time of the day"),
+        ({"at": ["1:00", "2:00", "3:00", "4:00", "5:00"]}, "A schedule can have 4 times a day, not 5"),
         ({"at": ["24:00"]}, "'24:00' is not a time of the day"),
         ({"at": ["six"]}, "such as 06:30"),
         ({"at": ["6:00"], "weekly": ["Someday"]}, "There is no day 'Someday'"),

@@ -58,7 +58,8 @@ def test_the_variable_of_the_machine_is_understood(value: str, winter: float, su
         ("AEST-10AEDT", "does not say when it begins"),
         ("garbage", "There is no time zone 'garbage'."),
         ("/etc/passwd", "holds no time zone"),
-        ("/no/such/file", "holds no time zone"),
+        ("/no/such/file", "There is no file /no/such/file"),
+        ("/etc", "The file /etc cannot be read (IsADirectoryError)"),
         ("Factory", "There is no time zone"),
     ],
 )

@@ -166,11 +166,13 @@ def test_a_key_that_two_columns_have_is_asked_about() -> None:
 @pytest.mark.parametrize(
     ("who", "error", "words"),
     [
-        ({}, ArgumentError, "exactly one"),
-        ({"key": "k", "sha256": BASIC}, ArgumentError, "exactly one"),
+        ({}, ArgumentError, "Nothing says who is to be forgotten"),
+        ({"key": "k", "sha256": BASIC}, ArgumentError, "A key and a hash are given"),
         ({"sha256": "abc"}, ArgumentError, "64 hexadecimal digits"),
-        ({"address": "nobody"}, ArgumentError, "no valid e-mail address"),
+        ({"address": "nobody"}, ArgumentError, "not a valid e-mail address"),
         ({"key": "jane@contoso.com"}, ArgumentError, "never given as an argument"),
+        ({"key": "@jane"}, NotFoundError, "No segment has a profile with this key"),
+        ({"key": "nobody", "key_column": "Passport"}, NotFoundError, "No segment has the key column 'Passport'"),
         ({"key": "nobody"}, NotFoundError, "No segment has a profile with this key"),
     ],
 )

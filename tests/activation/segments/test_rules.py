@@ -125,5 +125,24 @@ def test_a_segment_in_a_rule_needs_a_key_in_the_frame(workspace: Workspace) -> N
 
 def test_a_query_takes_no_rule(workspace: Workspace) -> None:
     assert workspace is not None
-    with pytest.raises(ArgumentError, match="A rule needs a frame"):
+    with pytest.raises(ArgumentError, match="A rule is about a frame or files, and this is a query"):
         ci.segment("S", "SELECT * FROM people", frames={"people": PEOPLE}, rule="Country = NL")
+
+
+@pytest.mark.parametrize("more", [{"rule": "Country = NL"}, {"where": "Country = 'NL'"}])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("-- everybody\nSELECT * FROM people", "Write the condition into the query."),
+        ("people", "'people' is neither a query nor the name of a file that ci-magics reads."),
+        ("people.docx", "'people.docx' is neither a query nor"),
+        ("x" * 100, "The text is neither a query nor"),
+    ],
+)
+def test_a_text_beside_a_condition_is_called_what_it_is(
+    workspace: Workspace, text: str, says: str, more: dict[str, str]
+) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        ci.segment("S", text, frames={"people": PEOPLE}, **more)  # type: ignore[arg-type]
+    assert says in str(refused.value)
+    assert workspace.segments.names() == []

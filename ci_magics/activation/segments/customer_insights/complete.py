@@ -23,7 +23,8 @@ def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
     except NotFoundError:
         reading.clear()
         raise SegmentError(
-            f"The segment '{wanted.segment.label}' was deleted in Customer Insights while it was being read.",
+            f"The segment '{wanted.segment.label}' was deleted or renamed in Customer Insights while "
+            "it was being read.",
             "What there is in the workspace stays as it was.",
             code="segment_deleted",
         ) from None

@@ -73,7 +73,7 @@ def insights(
                 code="insights_differ",
             )
     services = open_insights_services(workspace, record, show=show)
-    instance = _chosen(services.insights.instances(), record.name or name)
+    instance = chosen_instance(services.insights.instances(), record.name or name)
     record = replace(
         record,
         name=instance.name,
@@ -118,7 +118,23 @@ def _new(
     )
 
 
-def _chosen(instances: Sequence[Instance], name: str | None) -> Instance:
+def chosen_instance(instances: Sequence[Instance], name: str | None) -> Instance:
+    """Return the instance of a name or an id, or the only one.
+
+    Parameters
+    ----------
+    instances
+        Those that the signed-in user sees.
+    name
+        The name or id that was asked for, if any.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    ArgumentError
+        There are several.
+    """
     found = [each for each in instances if not name or name in (each.name, each.id)]
     if len(found) == 1:
         return found[0]
@@ -128,6 +144,12 @@ def _chosen(instances: Sequence[Instance], name: str | None) -> Instance:
             name or "",
             [each.name for each in instances],
             f"The signed-in user sees: {', '.join(each.name for each in instances) or 'none'}.",
+        )
+    if name:
+        raise ArgumentError(
+            f"The signed-in user sees {len(found)} instances of Customer Insights named '{name}'.",
+            f"Name the right one by its id: {', '.join(each.id for each in found)}.",
+            code="several_instances",
         )
     raise ArgumentError(
         "The signed-in user sees several instances of Customer Insights.",

@@ -85,4 +85,4 @@ def require_via(via: str | None) -> None:
         return
     nearest = nearest_name(via, VIAS)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise ArgumentError(f"There is no way '{via}'.{hint}", f"Use {', '.join(VIAS)}.", code="unknown_via")
+    raise ArgumentError(f"--via cannot be '{via}'.{hint}", f"Use {', '.join(VIAS)}.", code="unknown_via")

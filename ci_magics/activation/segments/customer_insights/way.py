@@ -87,7 +87,8 @@ def read_members(reading: Reading, way: Way, show: Callable[[str], None]) -> Non
         way.go(reading)
     except KeyboardInterrupt:
         raise SegmentError(
-            f"Reading '{way.wanted.segment.label}' was stopped after {counted(reading.state.pages)} pages and "
+            f"Reading '{way.wanted.segment.label}' was stopped after "
+            f"{counted_in_words(reading.state.pages, 'page')} and "
             f"{counted_in_words(reading.state.rows, 'member')}.",
             "Run it again: it goes on from there.",
             code="reading_stopped",

@@ -89,7 +89,7 @@ def test_a_reading_that_breaks_off_goes_on_from_there(source: Insights, emulator
 @pytest.mark.usefixtures("by_id")
 def test_a_segment_that_is_deleted_while_being_read_is_said(source: Insights, emulator: RunningEmulator) -> None:
     emulator.fault("GetSegmentMemberships", "segment_deleted", call=3)
-    with pytest.raises(SegmentError, match="was deleted in Customer Insights while it was being read"):
+    with pytest.raises(SegmentError, match="was deleted or renamed in Customer Insights while it was being read"):
         make(source)
 
 

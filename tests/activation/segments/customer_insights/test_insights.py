@@ -12,10 +12,12 @@ import ci_magics as ci
 from ci_magics.activation.connections import signing_in
 from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.segments.customer_insights.opening import chosen_instance
 from ci_magics.activation.segments.customer_insights.verbs import sign_out
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.segments import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
+from ci_magics.microsoft.insights_values import Instance
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -259,7 +261,7 @@ def test_a_segment_that_is_deleted_while_being_read_leaves_ours_as_it_was(
 ) -> None:
     before = made(source)
     emulator.fault("GetData", "segment_deleted", call=4)
-    with pytest.raises(SegmentError, match="was deleted in Customer Insights while it was being read"):
+    with pytest.raises(SegmentError, match="was deleted or renamed in Customer Insights while it was being read"):
         made(source)
     assert workspace.segments[NAME].id == before.id
     assert spooled(workspace) == []
@@ -345,3 +347,12 @@ def test_no_address_is_ever_on_the_disk(source: Insights, emulator: RunningEmula
         if "@" in email:
             assert not any(email.encode() in content for content in written)
     assert domains
+
+
+def test_instances_of_one_name_are_told_apart_by_their_id() -> None:
+    twins = [Instance("id-1", "Contoso", "Trial", "westeurope"), Instance("id-2", "Contoso", "Trial", "westeurope")]
+    with pytest.raises(ArgumentError) as refused:
+        chosen_instance(twins, "Contoso")
+    assert refused.value.sentence == "The signed-in user sees 2 instances of Customer Insights named 'Contoso'."
+    assert refused.value.next_step == "Name the right one by its id: id-1, id-2."
+    assert chosen_instance(twins, "id-2") is twins[1]
