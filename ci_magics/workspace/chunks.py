@@ -6,6 +6,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ci_magics.workspace.seekable import SeekableReader
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -69,7 +71,7 @@ class Chunked(Writer):
         self._keep(memoryview(whole))
 
 
-class ChunkReader(io.RawIOBase):
+class ChunkReader(SeekableReader):
     """Read anywhere in a content, chunk by chunk.
 
     Parameters
@@ -81,27 +83,12 @@ class ChunkReader(io.RawIOBase):
     """
 
     def __init__(self, size: int, chunk: Callable[[int], bytes | memoryview]) -> None:
+        super().__init__()
         self._size = size
         self._chunk = chunk
-        self._at = 0
 
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that it can be read from anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Return where it is read next."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go elsewhere."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(start + offset, 0)
-        return self._at
+    def _end(self) -> int:
+        return self._size
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read on."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ci_magics.clock import SystemClock
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.files import missing
+from ci_magics.workspace.seekable import SeekableReader
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -106,34 +107,17 @@ class SharedFolder:
         return not known or bool(there.intersection(known))
 
 
-class PatientReader(io.RawIOBase):
+class PatientReader(SeekableReader):
     """Reads a file, and goes on where it was when its folder comes back."""
 
     def __init__(self, folder: SharedFolder, path: Path) -> None:
+        super().__init__()
         self._folder = folder
         self._path = path
         self._file = folder.opened(path)
-        self._at = 0
 
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that it can be read anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Return where it is read next."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Read on elsewhere."""
-        if whence == io.SEEK_END:
-            self._at = self._patiently(lambda: self._file.seek(offset, io.SEEK_END))
-        else:
-            self._at = max(offset + (self._at if whence == io.SEEK_CUR else 0), 0)
-        return self._at
+    def _end(self) -> int:
+        return self._patiently(lambda: self._file.seek(0, io.SEEK_END))
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read bytes; again when the folder is back."""

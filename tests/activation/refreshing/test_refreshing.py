@@ -252,36 +252,39 @@ def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> No
         ci.refresh(clock=clock)
 
 
-def test_an_export_of_somebody_who_is_only_a_viewer_now_is_skipped_with_the_reason(
-    clock: HeldClock, workspace: Workspace, as_user: Becoming, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("shared_with", "role", "reason"),
+    [
+        ("viewer", "viewer", "bob, who saved the export, is only a viewer now. A contributor can save it again."),
+        (
+            "administrator",
+            "contributor",
+            "The connection 'Contoso EU' is not shared any more with bob, who saved the export.",
+        ),
+    ],
+)
+def test_an_export_that_its_owner_may_not_run_any_more_is_skipped_with_the_reason(
+    clock: HeldClock,
+    workspace: Workspace,
+    as_user: Becoming,
+    monkeypatch: pytest.MonkeyPatch,
+    shared_with: str,
+    role: str,
+    reason: str,
 ) -> None:
     contoso.segment(3)
     as_user("bob", "contributor")
-    saved(clock, "His", "All", at="13:00")
+    saved(clock, "Bob's", "All", at="13:00")
     monkeypatch.delenv("JUPYTERHUB_USER")
     shared = workspace.connections[contoso.NAME]
-    workspace.connections.put(replace(shared, shared_with=("viewer",)))
-    take_role(workspace, "bob")
-    assert outcomes(due(clock, hours=2))["His"] == "Skipped"
-    (entry,) = workspace.export_runs
-    assert entry.reason == "bob, who saved the export, is only a viewer now. A contributor can save it again."
-
-
-def test_an_export_whose_connection_is_no_longer_shared_is_skipped_with_the_reason(
-    clock: HeldClock, workspace: Workspace, as_user: Becoming, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contoso.segment(3)
-    as_user("bob", "contributor")
-    saved(clock, "Hers", "All", at="13:00")
-    monkeypatch.delenv("JUPYTERHUB_USER")
-    shared = workspace.connections[contoso.NAME]
-    workspace.connections.put(replace(shared, shared_with=("administrator",)))
+    workspace.connections.put(replace(shared, shared_with=(shared_with,)))
+    if role == "viewer":
+        take_role(workspace, "bob")
     report = due(clock, hours=2)
-    assert outcomes(report)["Hers"] == "Skipped"
-    assert report.exports[0]["reason"] == (
-        "The connection 'Contoso EU' is not shared any more with bob, who saved the export."
-    )
-    assert "Hers" in ci.list_exports().names()
+    assert outcomes(report)["Bob's"] == "Skipped"
+    assert report.exports[0]["reason"] == reason
+    assert [each.reason for each in workspace.export_runs] == [reason]
+    assert "Bob's" in ci.list_exports().names()
 
 
 def test_an_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:
