@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.pushing.runs import resume_run
@@ -13,7 +13,7 @@ from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code
-from ci_magics.notebook.forms.export_choices import ExportChoices
+from ci_magics.notebook.forms.export_choices import ALL_PROFILES, ExportChoices
 from ci_magics.notebook.forms.fields import button, entry, page, row
 from ci_magics.notebook.forms.pattern import Form, background, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
@@ -158,6 +158,16 @@ class ExportForm(Form):
         self.say(said, "done")
         return saved
 
+    def named(self) -> dict[str, Any]:
+        """Return what stands for each option; see `in_form`."""
+        if not self.fields:  # the form is being made
+            return {}
+        return {
+            **self.fields,
+            "to": self.choices.connection,
+            "ignore_consent": f"'{ALL_PROFILES}' in the field '{self.choices.consent.description}'",
+        }
+
     def stop(self) -> None:
         """Stop a push that is going on; it can be resumed."""
         self.progress.stop()
@@ -176,7 +186,7 @@ class ExportForm(Form):
     def _make_views(self) -> None:
         self.destination = page("destination")
         self.result = page("result")
-        self._shown = ShownPlan(self._push_clicked)
+        self._shown = ShownPlan(self._push_clicked, self.worded)
         self.plan_view, self.confirm, self.push_button = self._shown.view, self._shown.confirm, self._shown.push_button
         self.save_as = entry("Save as", "save-as", hint="a name under which it can be run again and scheduled")
         self.unfinished_runs = UnfinishedRuns(self.workspace, self._resume_clicked)

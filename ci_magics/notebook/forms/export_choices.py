@@ -27,6 +27,8 @@ from ci_magics.workspace.store import Workspace
 
 EVERYBODY = ""
 AS_CHOSEN = "(as chosen)"
+#: The choice that sends those too who did not agree.
+ALL_PROFILES = "All profiles, those who refused too"
 _MODES = {
     "mirror": "mirror: the audience becomes the segment",
     "add": "add: only add these people",
@@ -110,7 +112,7 @@ class ExportChoices:
             choices += [(f"Only profiles that agreed by {each}", each) for each in ([] if asked else common)]
         elif undecided and all(each.decided for each in undecided):
             choices += [("Only profiles that agreed, as chosen for their sources", AS_CHOSEN)]
-        choices += [("All profiles, those who refused too", EVERYBODY)] if undecided else []
+        choices += [(ALL_PROFILES, EVERYBODY)] if undecided else []
         offer(self.consent, choices)
         show(self.consent, bool(choices))
         emails = sorted({each.definition["email"] for each in records})

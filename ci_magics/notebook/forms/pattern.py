@@ -16,6 +16,7 @@ from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.code_text import Code, code_html
 from ci_magics.notebook.forms.fields import NOT_KEPT, Entry, Suggesting, button, no_choice, page, put, show
+from ci_magics.notebook.forms.in_form import in_form
 from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
 from ci_magics.workspace.store import Workspace
@@ -86,11 +87,19 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def say(self, sentence: str, kind: str = "info") -> None:
         """Show a sentence; a screen reader reads it aloud."""
         self.kind = kind
-        sentence = without_people(sentence)
+        sentence = self.worded(without_people(sentence))
         style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal;overflow-wrap:anywhere"
         text = html.escape(_MARKS[kind] + sentence)
         self.status.value = f"<div role='status' aria-live='polite' style=\"{style}\">{text}</div>"
         self.in_page.say(_MARKS[kind] + sentence, _COLORS[kind])
+
+    def worded(self, sentence: str) -> str:
+        """Return a sentence with the form's fields in place of the options of a magic."""
+        return in_form(sentence, self.named())
+
+    def named(self) -> Mapping[str, Any]:
+        """Return what stands for each option: a field, or words; see `in_form`."""
+        return self.fields
 
     def remark(self, sentence: str) -> None:
         """Show a sentence that is less important than an error that stands there."""

@@ -17,9 +17,12 @@ class ShownPlan:
     ----------
     push
         Called when the button is pressed.
+    worded
+        Returns a text in the words of the form.
     """
 
-    def __init__(self, push: Callable[..., None]) -> None:
+    def __init__(self, push: Callable[..., None], worded: Callable[[str], str]) -> None:
+        self._worded = worded
         self.plan: Plan | None = None
         self.view = page("plan")
         self.confirm = checkbox("I have read the plan", "confirm")
@@ -29,11 +32,11 @@ class ShownPlan:
     def put(self, plan: Plan) -> bool:
         """Show a plan; tells whether anything of it would be sent."""
         self.plan = plan
-        self.view.value = plan._repr_html_()
+        self.view.value = self._worded(plan._repr_html_())
         blocked = plan.verdict.blocked
         show(self.confirm, not blocked)
         show(self.push_button, True)
-        self.push_button.tooltip = f"Blocked: {plan.verdict.reason}" if blocked else _SEND
+        self.push_button.tooltip = self._worded(f"Blocked: {plan.verdict.reason}") if blocked else _SEND
         self.allow()
         return not blocked
 

@@ -1,0 +1,51 @@
+"""Sentences name the options of a magic; a person in a form needs the field that does the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+_MAGIC = r"%%?ci_\w+(?:[^.;:,]|[.;:,](?=\S))*"  # a line to write in a cell keeps its options
+_VALUE = r"""(?P<value> (?:"[^"]*"|'[^']*'|-?[\w./-]*\w))?"""
+_OPTION = re.compile(rf"(?P<magic>{_MAGIC})|(?P<leave>[Ll]eave out )?--(?P<name>[a-z][a-z-]*){_VALUE}")
+#: Words that follow an option without being its value.
+_JOINING = frozenset(
+    {"and", "or", "to", "if", "for", "in", "of", "is", "too", "also", "first", "says", "goes", "while"}
+)
+
+
+def in_form(sentence: str, fields: Mapping[str, Any]) -> str:
+    """Return a sentence with fields in place of the options that they stand for.
+
+    Parameters
+    ----------
+    sentence
+        What an error or a notice says.
+    fields
+        The form's fields by the names of the public function's parameters, or in words what stands for one.
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["magic"]:
+            return found[0]
+        field = fields.get(found["name"].replace("-", "_"))
+        if isinstance(field, str):
+            return field + (found["value"] or "")
+        label = str(getattr(field, "description", "") or "")
+        if field is None or not label:
+            return found[0]
+        value = (found["value"] or "").strip()
+        if isinstance(field, widgets.Checkbox):
+            return f"{found['leave'] or ''}the box '{label}'{found['value'] or ''}"
+        if found["leave"]:
+            return f"{'Clear' if found['leave'][0] == 'L' else 'clear'} the field '{label}'{found['value'] or ''}"
+        if value in _JOINING:
+            return f"the field '{label}' {value}"
+        if not value or value.isupper():  # a word such as COLUMN stands for any value
+            return f"the field '{label}'"
+        return f"""'{value.strip("'" + '"')}' in the field '{label}'"""
+
+    return _OPTION.sub(replaced, sentence)
