@@ -55,9 +55,46 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     assert workspace.segments[NAME].rows == 40
     assert main(["refresh", "--json"]) == 1
     assert command in json.loads(capsys.readouterr().out)["segments"][0]["reason"]
+    with pytest.raises(SystemExit):
+        main(["refresh", allowance])
+    assert main(["refresh", allowance, "Nobody"]) == 1
+    assert "There is no segment 'Nobody'" in capsys.readouterr().err
+    other = "--allow-shrink" if allowance == "--allow-empty" else "--allow-empty"
+    assert main(["refresh", other, NAME]) == 1
+    assert workspace.segments[NAME].rows == 40
+    assert main(["refresh", allowance, NAME]) == 0
+    assert workspace.segments[NAME].rows == left
+    written(people, 40)
+    assert main(["refresh"]) == 0
+    written(people, left)
     assert main(shlex.split(command)[1:]) == 0
     assert workspace.segments[NAME].rows == left
     assert main(["refresh"]) == 0
+
+
+def test_a_file_whose_encoding_changed_is_refreshed_with_the_one_that_is_named(
+    people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "Id,EMail,Spend,Name\n" + "".join(f"{number},p{number}@contoso.com,5,\xe9\n" for number in range(40))
+    people.write_bytes(text.encode("cp1250") + b"41,p41@contoso.com,5,\x81\n")
+    assert main(["refresh"]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"ci-magics segments '{NAME}' --refresh --encoding" in told
+    assert main(["segments", NAME, "--refresh", "--encoding", "latin-1"]) == 0
+    assert workspace.segments[NAME].rows == 41
+    assert workspace.segments[NAME].definition["source"]["encoding"] == "latin-1"
+    assert main(["refresh"]) == 0
+
+
+def test_a_refresh_reads_the_consents_from_the_column_that_is_named(
+    people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(people).assign(Club=["in", "out"] * 20)
+    frame.to_csv(people, index=False)
+    assert main(["segments", NAME, "--refresh", "--consent", "Club", "--consent-yes", "in", "--json"]) == 0
+    assert "20" in capsys.readouterr().out
+    kept = workspace.segments[NAME].definition["source"]
+    assert (kept["consent"], kept["consent_yes"]) == (["Club"], ["in"])
 
 
 def test_a_change_is_undone_and_redone(people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,14 @@ def add(commands: Commands) -> None:
     refresh.add_argument(
         "--notebook", type=Path, metavar="FILE", help="execute this notebook first; when it fails, nothing is exported"
     )
+    for name, left in (("empty", "nobody"), ("shrink", "less than half of its profiles")):
+        refresh.add_argument(
+            f"--allow-{name}",
+            action="append",
+            default=[],
+            metavar="SEGMENT",
+            help=f"replace this segment although {left} would be left; may be repeated",
+        )
     refresh.set_defaults(work=_refresh)
 
 
@@ -29,7 +37,13 @@ def _refresh(options: argparse.Namespace) -> int:
 
     began = present()
     try:
-        report = refresh(due_only=options.due, notebook=options.notebook, show=say)
+        report = refresh(
+            due_only=options.due,
+            notebook=options.notebook,
+            allow_empty=options.allow_empty,
+            allow_shrink=options.allow_shrink,
+            show=say,
+        )
     except CiError as error:
         if not (options.due and error.code == "refresh_running"):
             raise

@@ -10,7 +10,7 @@ from ci_magics.cli.command import DONE, Commands, answer, say
 from ci_magics.cli.magic_words import add_words, as_command, rows_of
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command, Option, Positional
-from ci_magics.notebook.segment_verbs import ALLOWANCES, VERBS, carry_out, verb_of
+from ci_magics.notebook.segment_verbs import ALLOWANCES, OVERRIDES, VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET
 
 _COMMAND = as_command(
@@ -20,7 +20,7 @@ _COMMAND = as_command(
         'ci-magics segments\nci-magics segments "Big spenders" --refresh --allow-shrink\n'
         'ci-magics segments "Big spenders" --undo',
         (Positional("NAME", "the segment", kind="segment"),),
-        (*VERBS, *ALLOWANCES, Option("--list", "list the segments, as without any words"), QUIET),
+        (*VERBS, *ALLOWANCES, *OVERRIDES, Option("--list", "list the segments, as without any words"), QUIET),
     ),
     "ci-magics segments",
 )
@@ -47,7 +47,7 @@ def _result(arguments: Arguments, *, quiet: bool) -> Any:
     verb = verb_of(arguments)
     if verb is not None:
         return carry_out(verb, arguments.words[0].text, arguments, (lambda _sentence: None) if quiet else say)
-    beside = [each.name for each in ALLOWANCES if each.key in given]
+    beside = [each.name for each in (*ALLOWANCES, *OVERRIDES) if each.key in given]
     if beside:
         raise ArgumentError(
             f"{beside[0]} is about a refresh, and --refresh is missing.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Option
+from ci_magics.notebook.shared_options import ENCODING, SEGMENT_CONSENT
 from ci_magics.notebook.words import Word
 from ci_magics.quoting import magic_word
 
@@ -22,7 +23,7 @@ VERBS = (
     Option("--undo", "bring back what it was before it was replaced or deleted"),
     Option("--redo", "bring back what was undone"),
     Option("--usage", "show what it fills and what is made of it"),
-    Option("--refresh", "evaluate its definition again"),
+    Option("--refresh", "evaluate its definition again; takes --allow-..., --encoding and --consent"),
     Option("--suppress", "exclude its people from every export, in place of any other segment"),
     Option("--end-suppression", "exclude its people no longer"),
     Option("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
@@ -34,6 +35,10 @@ ALLOWANCES = (
     Option("--allow-empty", "go on although nobody would be left in the segment of this name"),
     Option("--allow-shrink", "go on although less than half of its profiles would be left"),
 )
+
+
+#: What a refresh takes in place of what the definition of the segment has.
+OVERRIDES = (*SEGMENT_CONSENT, ENCODING)
 
 
 def verb_of(arguments: Arguments) -> Option | None:
@@ -49,7 +54,7 @@ def verb_of(arguments: Arguments) -> Option | None:
         return None
     others = [each.name for each in verbs[1:]]
     beside = {"quiet", *(each.key for each in VERBS)}
-    beside |= {each.key for each in ALLOWANCES} if verbs[0].key == "refresh" else set()
+    beside |= {each.key for each in (*ALLOWANCES, *OVERRIDES)} if verbs[0].key == "refresh" else set()
     others += [f"--{name.replace('_', '-')}" for name in arguments.options if name not in beside]
     if others:
         raise ArgumentError(
@@ -91,7 +96,15 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
             return verbs.download_keys(name, arguments.given("download"))
         case "refresh":
             allow_empty, allow_shrink = arguments.switch("allow_empty"), arguments.switch("allow_shrink")
-            return refresh_segment(name, allow_empty=allow_empty, allow_shrink=allow_shrink, show=say)
+            return refresh_segment(
+                name,
+                allow_empty=allow_empty,
+                allow_shrink=allow_shrink,
+                encoding=arguments.given("encoding"),
+                consent=arguments.all("consent"),
+                consent_yes=arguments.all("consent_yes"),
+                show=say,
+            )
         case "delete":
             say(repr(verbs.delete_segment(name)))
             return list_segments()

@@ -16,9 +16,10 @@ from ci_magics.activation.exports.saving import connection_of
 from ci_magics.activation.notifying.notifying import tell_of_refresh
 from ci_magics.activation.refreshing.notebook_execution import execute_notebook
 from ci_magics.activation.refreshing.report import RefreshReport
+from ci_magics.activation.segments.consents import several
 from ci_magics.activation.segments.dependents import in_order
 from ci_magics.activation.segments.evaluations import stale_since
-from ci_magics.activation.segments.refreshes import SegmentRefresh, refresh_segments
+from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
@@ -53,6 +54,8 @@ def refresh(
     *,
     due_only: bool = False,
     notebook: str | Path | None = None,
+    allow_empty: str | Sequence[str] = (),
+    allow_shrink: str | Sequence[str] = (),
     show: Show = print,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
@@ -65,6 +68,9 @@ def refresh(
         Only do what the schedules say is due now, and the segments that it needs: what a scheduler does.
     notebook
         Execute this notebook first; when it fails, nothing is exported.
+    allow_empty, allow_shrink
+        Names of segments that are replaced although nobody, or less than half of their profiles, would be left; all
+        others stay as they were.
     show
         Called with each sentence the person must see.
     workspace
@@ -76,12 +82,15 @@ def refresh(
     ------
     AccessError
         The current user may not refresh the workspace.
+    NotFoundError
+        There is no segment of a name in `allow_empty` or `allow_shrink`.
     ExportRefusedError
         Another refresh is on its way.
     """
     workspace = workspace or open_workspace()
     clock = clock or SystemClock()
     require(workspace, Verb.REFRESH_ALL)
+    allowed = Allowed(_known(workspace, allow_empty), _known(workspace, allow_shrink))
     if due_only and notebook is None and not anything_due(workspace, clock.now()):
         return RefreshReport(replace(_new(workspace, BY_SCHEDULER, None, clock.now()), status=COMPLETED))
     with _alone(workspace) as seen:
@@ -93,13 +102,18 @@ def refresh(
                 _, error = execute_notebook(Path(notebook))
                 if error is not None:
                     return _end(workspace, replace(record, reason=str(error)), FAILED, show, clock)
-            return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), seen, show, clock)
+            return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), allowed, seen, show, clock)
         except (KeyboardInterrupt, ExportStoppedError):
             _end(workspace, record, CANCELED, show, clock)
             raise
         except BaseException as error:
             _end(workspace, replace(record, reason=f"It broke off ({type(error).__name__})."), FAILED, show, clock)
             raise
+
+
+def _known(workspace: Workspace, names: str | Sequence[str]) -> frozenset[str]:
+    """Return names of segments, all of which there are."""
+    return frozenset(workspace.segments[each].name for each in several(names))
 
 
 def anything_due(workspace: Workspace, now: datetime) -> bool:
@@ -133,10 +147,16 @@ def _needed(workspace: Workspace, export: Export) -> set[str]:
 
 
 def _carry_out(
-    workspace: Workspace, record: Refresh, task: _Task, seen: Callable[[], None], show: Show, clock: Clock
+    workspace: Workspace,
+    record: Refresh,
+    task: _Task,
+    allowed: Allowed,
+    seen: Callable[[], None],
+    show: Show,
+    clock: Clock,
 ) -> RefreshReport:
     record = replace(record, due_at=task.due_at)
-    segments = refresh_segments(workspace, task.segments, seen)
+    segments = refresh_segments(workspace, task.segments, seen, allowed)
     record = replace(record, segments=[_plain(each) for each in segments])
     workspace.refreshes.put(record)
     stale = {each.segment for each in segments if each.stale}

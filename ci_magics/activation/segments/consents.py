@@ -78,7 +78,7 @@ def choice_for(
     workspace: Workspace, sources: Sequence[str], consent: str | Sequence[str] | None, yes: str | Sequence[str] | None
 ) -> ConsentChoice:
     """Return which columns say who agreed: those asked for now, else those chosen before, else what the rule finds."""
-    columns, values = _several(consent), _several(yes)
+    columns, values = several(consent), several(yes)
     for each in (*columns, *values):
         refuse_address(each)
     if columns or values:
@@ -192,7 +192,8 @@ def states_by_key(workspace: Workspace, record: SegmentRecord) -> pl.DataFrame |
     return pl.concat(parts) if parts else None
 
 
-def _several(given: str | Sequence[str] | None) -> tuple[str, ...]:
+def several(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one text, several or none as a tuple."""
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 

@@ -38,8 +38,22 @@ class SegmentRefresh:
     stale: bool
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """Names of segments for which a guard is set aside.
+
+    Parameters
+    ----------
+    empty, shrink
+        Those that may lose everybody, or more than half of their profiles.
+    """
+
+    empty: frozenset[str] = frozenset()
+    shrink: frozenset[str] = frozenset()
+
+
 def refresh_segments(
-    workspace: Workspace, records: Sequence[SegmentRecord], seen: Callable[[], None]
+    workspace: Workspace, records: Sequence[SegmentRecord], seen: Callable[[], None], allowed: Allowed
 ) -> list[SegmentRefresh]:
     """Evaluate dynamic segments; static ones and those set aside stay as they are, and the result tells why.
 
@@ -49,15 +63,19 @@ def refresh_segments(
         Segments, each after those that it is made of.
     seen
         Called after each.
+    allowed
+        For which of them a guard is set aside.
     """
     done: dict[str, SegmentRefresh] = {}
     for record in records:
-        done[record.name] = _refreshed(workspace, record, done)
+        done[record.name] = _refreshed(workspace, record, done, allowed)
         seen()
     return list(done.values())
 
 
-def _refreshed(workspace: Workspace, record: SegmentRecord, done: dict[str, SegmentRefresh]) -> SegmentRefresh:
+def _refreshed(
+    workspace: Workspace, record: SegmentRecord, done: dict[str, SegmentRefresh], allowed: Allowed
+) -> SegmentRefresh:
     def result(status: str, reason: str = "", *, rows: int = record.rows, stale: bool = False) -> SegmentRefresh:
         return SegmentRefresh(record.name, status, reason, rows, stale)
 
@@ -70,7 +88,13 @@ def _refreshed(workspace: Workspace, record: SegmentRecord, done: dict[str, Segm
     if waits_for is not None:
         return result(SKIPPED, f"It is made of '{waits_for}', which was not refreshed.", stale=True)
     try:
-        made = refresh_segment(record.name, workspace=workspace, show=_nothing)
+        made = refresh_segment(
+            record.name,
+            allow_empty=record.name in allowed.empty,
+            allow_shrink=record.name in allowed.shrink,
+            workspace=workspace,
+            show=_nothing,
+        )
     except CiError as error:
         return result(FAILED, str(error), stale=True)
     except Exception as error:  # noqa: BLE001 - said by its name: the words of another library may quote data

@@ -14,6 +14,7 @@ from ci_magics.activation.segments.consents import (
     insights_source,
     old_reading,
     remember,
+    several,
     sources_of,
     state_batches,
 )
@@ -262,11 +263,18 @@ def _with_choice(
     return kept
 
 
+#: Errors about a file of text whose encoding is another one than the segment's definition says.
+_ENCODING_CODES = ("mixed_encoding", "unknown_encoding", "wrong_encoding")
+
+
 def refresh_segment(
     name: str,
     *,
     allow_empty: bool = False,
     allow_shrink: bool = False,
+    encoding: str | None = None,
+    consent: str | Sequence[str] | None = None,
+    consent_yes: str | Sequence[str] | None = None,
     workspace: Workspace | None = None,
     show: Callable[[str], None] = print,
 ) -> Segment:
@@ -278,6 +286,8 @@ def refresh_segment(
         The segment.
     allow_empty, allow_shrink
         Go on although nobody, or less than half of its profiles, would be left; it stays as it was otherwise.
+    encoding, consent, consent_yes
+        As in `ci_magics.segment`, in place of what the segment's definition has; later refreshes keep them.
     workspace
         Where it is; the default one unless given.
     show
@@ -307,8 +317,16 @@ def refresh_segment(
         )
     replacing = Replacing(refreshing=True, allow_empty=allow_empty, allow_shrink=allow_shrink)
     try:
-        return _made_again(workspace, name, Definition.model_validate(record.definition["source"]), replacing, show)
+        kept = _changed(Definition.model_validate(record.definition["source"]), encoding, consent, consent_yes)
+        return _made_again(workspace, name, kept, replacing, show)
     except SegmentError as error:
+        if error.code in _ENCODING_CODES:
+            raise SegmentError(
+                f"The segment '{name}' stays as it was: {error.sentence}",
+                f"Export the file again as UTF-8, or name its encoding, such as cp1252: "
+                f"%ci_segment {magic_word(name)} --refresh --encoding cp1252.",
+                code=error.code,
+            ) from None
         if error.code != "no_file":
             raise
         raise SegmentError(
@@ -316,6 +334,17 @@ def refresh_segment(
             "Put the file back, or make the segment again from another one.",
             code="no_file",
         ) from None
+
+
+def _changed(
+    kept: Definition,
+    encoding: str | None,
+    consent: str | Sequence[str] | None,
+    consent_yes: str | Sequence[str] | None,
+) -> Definition:
+    """Return a definition with what somebody gives in place of what it has."""
+    given: dict[str, Any] = {"encoding": encoding, "consent": several(consent), "consent_yes": several(consent_yes)}
+    return kept.model_copy(update={name: value for name, value in given.items() if value})
 
 
 def _made_again(
