@@ -8,6 +8,7 @@ floating-point number has, a format that shows leading zeros), openpyxl reads it
 from __future__ import annotations
 
 import datetime as dt
+import html
 import posixpath
 import re
 import zipfile
@@ -28,7 +29,14 @@ _ERROR = b' t="e"'
 _LONG_NUMBER = re.compile(rb"<v>-?[1-9][0-9]{15,}</v>")
 _FORMULA = re.compile(rb"<c\b([^>]*)>\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 _REFERENCE = re.compile(rb'\br="([A-Z]+[0-9]+)"')
-_ZEROS = re.compile(r"0{2,}")
+#: A format that shows an identifier: at least two zeros, so that the width is fixed, with literal characters before and
+#: between the digits. Units behind the digits, and currencies, belong to numbers, which stay numbers.
+_SIGN = r'(?:"[^"0#;$€£¥]*"|\\[^0#]|[-() ])'
+_IDENTIFIER = re.compile(rf"{_SIGN}*#*0(?:0|{_SIGN})*0")
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)|([^"\\])')
+_FORMAT_CODE = re.compile(rb'formatCode="([^"]*)"')
+#: Digits, a separator and digits again, as telephone numbers have them.
+_PARTED = re.compile(r'[0#]{2,}(?:"[- ]"|\\?[- ])[0#]{2,}')
 _PIECE = 1 << 20
 _OVERLAP = 1 << 14
 
@@ -45,11 +53,14 @@ class Sheet:
         Its columns, all text; rows without anything are left out.
     numbers
         The row of the sheet that each row of the table is, counted from 1 as Excel does.
+    doubts
+        Sentences about numbers that Excel shows as identifiers in a way that is not applied here.
     """
 
     title: str
     table: pa.Table = field(repr=False)
     numbers: pa.Array = field(repr=False)
+    doubts: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,8 +87,9 @@ def open_sheet(path: str, sheet: str | None = None) -> Sheet:
         title = _title(path, sheet, sheets, calamine.SheetVisibleEnum.Visible)
         found = book.get_sheet_by_name(title)
         members = _members(path)
+        unapplied: dict[int, tuple[str, str]] = {}
         if title in members and _needs_care(path, title, members[title]):
-            rows = _by_openpyxl(path, title)
+            rows = _by_openpyxl(path, title, unapplied)
         else:
             rows = [list(map(_text, row)) for row in found.to_python(skip_empty_area=False)]
         merged = found.merged_cell_ranges or ()
@@ -87,7 +99,7 @@ def open_sheet(path: str, sheet: str | None = None) -> Sheet:
             f"cannot be read as a workbook ({type(error).__name__})",
             "If it has a password, save it without one; if it is damaged, save it again in Excel.",
         ) from None
-    return _with_names(path, title, rows, merged)
+    return _with_names(path, title, rows, merged, unapplied)
 
 
 def _calamine() -> Any:
@@ -115,7 +127,8 @@ def _title(path: str, wanted: str | None, sheets: Mapping[str, Any], visible: An
     )
 
 
-def _by_openpyxl(path: str, title: str) -> list[list[str | None]]:
+def _by_openpyxl(path: str, title: str, unapplied: dict[int, tuple[str, str]]) -> list[list[str | None]]:
+    """Return the cells of a sheet as text; notes in ``unapplied`` by column the first number shown in another way."""
     try:
         import openpyxl
     except ImportError:
@@ -126,10 +139,17 @@ def _by_openpyxl(path: str, title: str) -> list[list[str | None]]:
         ) from None
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
-        return [
-            [_text(cell.value, cell.number_format if isinstance(cell.value, int | float) else "") for cell in row]
-            for row in book[title].iter_rows(min_row=1, min_col=1)
-        ]
+        rows = []
+        for row in book[title].iter_rows(min_row=1, min_col=1):
+            cells = []
+            for place, cell in enumerate(row):
+                value = cell.value
+                style = cell.number_format if isinstance(value, int | float) else ""
+                cells.append(text := _text(value, style))
+                if style and text is not None and place not in unapplied and _is_unapplied(value, style):
+                    unapplied[place] = (text, style)
+            rows.append(cells)
+        return rows
     finally:
         book.close()
 
@@ -152,16 +172,48 @@ def _text(value: Any, shown_as: str = "") -> str | None:
         return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and _ZEROS.fullmatch(shown_as):
-        return str(value).zfill(len(shown_as))
+    if isinstance(value, int) and value >= 0:
+        return _shown(value, shown_as) or str(value)
     return str(value)
+
+
+def _shown(value: int, style: str) -> str | None:
+    """Return a number as Excel shows it in a format of an identifier; None in any other format.
+
+    Digits for which there is no place stand before the first place. A ``#`` is a place for a digit that need not be
+    there; it stands before the zeros only, because elsewhere Excel leaves out the digit and keeps what is around it.
+    """
+    if not _IDENTIFIER.fullmatch(style):
+        return None
+    signs = [found for found in _LITERAL.findall(style) if found[2] != "#"]
+    zeros = sum(sign == "0" for _quoted, _escaped, sign in signs)
+    digits = str(value).zfill(zeros)
+    more, rest = digits[: len(digits) - zeros], iter(digits[len(digits) - zeros :])
+    shown = ""
+    for quoted, escaped, sign in signs:
+        if sign == "0":
+            shown, more = f"{shown}{more}{next(rest)}", ""
+        else:
+            shown += quoted or escaped or sign
+    return shown
+
+
+def _is_unapplied(value: Any, style: str) -> bool:
+    """Tell whether Excel shows a number as an identifier, in a way that is not applied: parts of several digits."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()) or value < 0:
+        return False
+    return _shown(int(value), style) is None and _PARTED.search(style) is not None
 
 
 _Place = tuple[int, int]
 
 
 def _with_names(
-    path: str, title: str, rows: Sequence[Sequence[str | None]], merged: Sequence[tuple[_Place, _Place]]
+    path: str,
+    title: str,
+    rows: Sequence[Sequence[str | None]],
+    merged: Sequence[tuple[_Place, _Place]],
+    unapplied: Mapping[int, tuple[str, str]],
 ) -> Sheet:
     """Take the first row that is not empty for the names, and leave out empty rows and columns."""
     numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(row)]
@@ -197,7 +249,14 @@ def _with_names(
         )
     arrays = [pa.array([row[place] for row in body], pa.large_string()) for place in kept]
     table = pa.Table.from_arrays(arrays, names=[names[place] or f"Column {place + 1}" for place in kept])
-    return Sheet(title, table, pa.array([number for number, _row in numbered[1:]], pa.int64()))
+    doubts = tuple(
+        f"{names[place] or f'Column {place + 1}'} of {Path(path).name} has numbers that Excel shows with the format "
+        f"{unapplied[place][1]}; they are read without it, such as {unapplied[place][0]}. To read them as shown, "
+        "change the cells to text in Excel."
+        for place in kept
+        if place in unapplied
+    )
+    return Sheet(title, table, pa.array([number for number, _row in numbered[1:]], pa.int64()), doubts)
 
 
 def _members(path: str) -> dict[str, str]:
@@ -233,7 +292,8 @@ def _needs_care(path: str, title: str, member: str) -> bool:
     """
     with zipfile.ZipFile(path) as archive:
         styles = archive.read("xl/styles.xml") if "xl/styles.xml" in archive.namelist() else b""
-        careful = re.search(rb'formatCode="0{2,}"', styles) is not None
+        codes = [html.unescape(each.decode("utf-8", "replace")) for each in _FORMAT_CODE.findall(styles)]
+        careful = any(_IDENTIFIER.fullmatch(each) or _PARTED.search(each) for each in codes)
         with archive.open(member) as sheet:
             before = b""
             while piece := sheet.read(_PIECE):

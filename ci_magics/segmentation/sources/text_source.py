@@ -94,7 +94,7 @@ class TextSource:
 
     @property
     def notices(self) -> list[str]:
-        """What a person should know: encodings other than UTF-8 that nobody named."""
+        """What a person should know: encodings other than UTF-8 that nobody named, numbers shown in another way."""
         found = []
         for path, part in self._parts:
             if isinstance(part, Delimited | JsonLines) and not part.file.is_utf8 and not part.file.given:
@@ -102,6 +102,8 @@ class TextSource:
                     f"{Path(path).name} is not UTF-8: it is read as {part.file.shown}. "
                     "If letters look wrong, name its encoding with --encoding."
                 )
+            if isinstance(part, Sheet):
+                found += part.doubts
         return found
 
     def read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

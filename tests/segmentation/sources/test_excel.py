@@ -13,6 +13,7 @@ import pytest
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment
 from ci_magics.segmentation.sources.excel import open_sheet
+from ci_magics.segmentation.sources.streams import text_of
 
 NAMES = ("Id", "EMail", "V")
 MAIL = "a@contoso.com"
@@ -40,6 +41,14 @@ def shown_as(cell: str, style: str) -> Change:
     return lambda _book, sheet: setattr(sheet[cell], "number_format", style)
 
 
+def parts(style: str) -> Change:
+    def change(_book: Any, sheet: Any) -> None:
+        for row in range(2, sheet.max_row + 1):
+            sheet[f"C{row}"].number_format = style
+
+    return change
+
+
 def errors(_book: Any, sheet: Any) -> None:
     for number, value in enumerate(("#N/A", "#DIV/0!", "#REF!", "#NAME?"), start=2):
         sheet.append(("1", MAIL, None))
@@ -63,6 +72,19 @@ VALUES: dict[str, tuple[list[tuple[Any, ...]], Change | None, list[str | None]]]
     "amounts": (body(12.5), shown_as("C2", "#,##0.00 €"), ["12.5"]),
     "whole numbers": (body(1001.0, 1001, 10**15, -5), None, ["1001", "1001", "1000000000000000", "-5"]),
     "numbers shown with zeros": (body(7, 8), shown_as("C2", "00000"), ["00007", "8"]),
+    "numbers shown in parts": (body(123456, 42, 1234567), parts("000-000"), ["123-456", "000-042", "1234-567"]),
+    "numbers shown in escaped parts": (body(123456), parts("000\\-000"), ["123-456"]),
+    "numbers shown after letters": (body(7), parts('"NL "0000'), ["NL 0007"]),
+    "telephone numbers": (body(2025550123), parts("(000) 000-0000"), ["(202) 555-0123"]),
+    "numbers of optional digits": (body(12345, 1234567), parts("##00-000"), ["12-345", "1234-567"]),
+    "negative numbers, parts of numbers, units and amounts": (
+        body(-123456, 1.5, 5, 5, 5, 5),
+        lambda _book, sheet: [
+            setattr(sheet[f"C{row}"], "number_format", style)
+            for row, style in enumerate(("000-000", "000-000", '0 "kg"', '00" kg"', "$00", '"€ "00'), start=2)
+        ],
+        ["-123456", "1.5", "5", "5", "5", "5"],
+    ),
     "numbers as text": (body("0012", "1E4", "12.0", "007"), None, ["0012", "1E4", "12.0", "007"]),
     "truths": (body(True, False), None, ["true", "false"]),
     "errors": ([NAMES], errors, ["#N/A", "#DIV/0!", "#REF!", "#NAME?"]),
@@ -147,6 +169,18 @@ def test_the_first_sheet_that_you_see_is_read_and_any_by_its_name(tmp_path: Path
         with pytest.raises(SegmentError, match=r"has no sheet") as refused:
             build_segment("S", f"{path}#{name}")
         assert hint in refused.value.sentence
+
+
+@pytest.mark.parametrize("style", ["[<=9999999]000-0000;(000) 000-0000", "000-000;-000-000", "##-##", "00##-000"])
+def test_a_format_that_is_not_applied_is_named(tmp_path: Path, style: str) -> None:
+    path = written(tmp_path, body(5, 1234567), parts(style))
+    sheet = open_sheet(path)
+    assert sheet.table["V"].to_pylist() == ["5", "1234567"]
+    (doubt,) = sheet.doubts
+    assert doubt.startswith(f"V of people.xlsx has numbers that Excel shows with the format {style}; they are read")
+    text = text_of(path)
+    assert text is not None
+    assert text.notices == [doubt]
 
 
 def test_a_row_has_the_number_that_excel_shows(tmp_path: Path) -> None:
