@@ -42,7 +42,7 @@ REASON = pl.Enum(INVALID)
 
 
 def careful(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
-    """Return what becomes of texts that are stripped already; see `ci_magics.matching.kernel.hashed`."""
+    """Return the outcome for texts that are already stripped; see `ci_magics.matching.kernel.hashed`."""
     frame = trimmed.to_frame().lazy().with_columns(pl.col("trimmed").str.to_lowercase())
     # Materialized step by step: an expression that is written twice is computed twice.
     text = pl.col("trimmed")
@@ -72,7 +72,7 @@ def split_at(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def without_tag_and_periods(local: pl.Expr) -> pl.Expr:
-    """Return a local part as far as the first +, and without periods."""
+    """Return a local part up to the first +, without periods."""
     return local.str.replace(r"(?s)\+.*$", "").str.replace_all(".", "", literal=True)
 
 
@@ -90,7 +90,7 @@ def _judged(frame: pl.LazyFrame, rule: str) -> pl.LazyFrame:
 
 
 def _enhanced(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Add what the enhanced rule makes of a text; only the local part loses accents."""
+    """Add the result of the enhanced rule; only the local part loses accents."""
     frame = frame.with_columns(_unspaced=pl.col("trimmed").str.replace_all(_BLANKS, ""))
     local, domain = split_at(pl.col("_unspaced"))
     frame = frame.with_columns(_local=local, _domain=domain)

@@ -1,4 +1,4 @@
-"""Characters that nobody sees: which of them are taken off an address, and which of them spoil it.
+"""Invisible characters: which are stripped from an address, and which make it invalid.
 
 The sets follow Unicode 16: the general categories Cc (control) and Cf (format) of ``UnicodeData.txt``, and the property
 ``Default_Ignorable_Code_Point`` of ``DerivedCoreProperties.txt``. They are written out because Python knows only the
@@ -26,7 +26,7 @@ _DEFAULT_IGNORABLE: Ranges = (
     *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
     *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
 )
-#: What stands where a character or an object was lost: an address that holds one is not the address any more.
+#: Placeholders for a lost character or object: an address that contains one is no longer the original address.
 _REPLACEMENT: Ranges = ((0xFFFC, 0xFFFD),)
 
 
@@ -38,11 +38,11 @@ def _text(points: frozenset[int]) -> str:
     return "".join(map(chr, sorted(points)))
 
 
-#: What an address is separated by, or padded with.
+#: Characters that separate or pad addresses.
 BLANKS = _text(_points(_BLANKS))
 #: What is stripped at both ends of an address.
 STRIP = _text(_points(_BLANKS, _CONTROL, _FORMAT, _DEFAULT_IGNORABLE))
-#: What makes an address useless when it is inside, and is no blank.
+#: Non-blank characters that make an address invalid when they are inside it.
 HIDDEN = _text(_points(_CONTROL, _FORMAT, _DEFAULT_IGNORABLE, _REPLACEMENT) - _points(_BLANKS))
 
 

@@ -45,11 +45,11 @@ class SegmentCoverage:
     name
         The segment.
     rows, with_email, valid, unique, sendable
-        All; those with any value; with a valid one; with a different one; those that would be sent.
+        All profiles; those with a value; with a valid value; with a distinct value; those that would be sent.
     hashes
         Number of hashes that would be sent: up to two for each profile under ``both``.
     prehashed
-        Those whose value was a hash already.
+        Those whose value was already a hash.
     reasons
         Those that are not sendable, by reason, in order of precedence.
     differs
@@ -63,7 +63,7 @@ class SegmentCoverage:
     remark
         What else a person should know of the audience; empty where there is nothing.
     placeholders
-        Valid addresses that stand for having none, such as ``test@test.com``.
+        Valid placeholder addresses, such as ``test@test.com``.
     mistyped
         Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
     consent
@@ -246,7 +246,7 @@ def cover(
     normalization
         The rule that decides.
     scratch
-        Where long lists of hashes go for the moment.
+        Where long lists of hashes are stored temporarily.
     ledgers
         Hashes that the audience of a segment holds already, by segment name.
     earlier
@@ -302,7 +302,7 @@ def cover_one(
     remark: str = "",
     consent: CountedConsent | None = None,
 ) -> SegmentCoverage:
-    """Return the numbers of one segment that was counted already."""
+    """Return the numbers of one segment that was counted before."""
     new, gone, unchanged = _against(counted.hashes, ledger)
     return SegmentCoverage(
         name=name,
@@ -335,7 +335,7 @@ def cover_one(
 
 
 def _without_consent(counted: Counted, consent: CountedConsent | None) -> dict[str, int]:
-    """Return who is not sent for want of a consent; nothing where nothing is known of consents."""
+    """Return how many profiles are not sent because consent is missing; empty if consents are unknown."""
     if not (counted.refused or counted.unconsented or (consent and consent.known.known)):
         return {}
     return {"refused": counted.refused, "no_consent": counted.unconsented}

@@ -1,4 +1,4 @@
-"""Coverage as a page: a picture first, then what one wants to know next."""
+"""Coverage as a page: a picture first, then the details."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _examples(segments: Sequence[SegmentCoverage], reason: str) -> list[str]:
 
 
 def _details(coverage: Coverage) -> str:
-    """Return what the picture of one segment says already, for several of them."""
+    """Return the numbers of several segments that the picture of one segment shows."""
     if len(coverage.segments) == 1:
         return ""
     rows = [

@@ -42,7 +42,7 @@ def coverage_text(coverage: Coverage) -> str:
 
 
 def given_reasons(each: SegmentCoverage) -> list[tuple[str, int]]:
-    """Return the reasons that there are, with their numbers of profiles."""
+    """Return the reasons that occur, with their numbers of profiles."""
     return [(reason, count) for reason, count in each.reasons.items() if count]
 
 
@@ -85,7 +85,7 @@ def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
 
 
 def overlap_sentences(coverage: Coverage) -> list[str]:
-    """Return a line for each two segments."""
+    """Return a line for each pair of segments."""
     sizes = {each.name: each.hashes for each in coverage.segments}
     return [f"{overlap_words(sizes, pair, count)}." for pair, count in coverage.overlap.items()]
 

@@ -1,4 +1,4 @@
-"""The kernel for engines that have no segments here: a function for their ``map_batches``.
+"""The kernel for engines without segment support: a function for their ``map_batches``.
 
 Dask, Ray Data and Daft call it on their workers; the page ``docs/distributed.md`` has a snippet for each. A Spark
 DataFrame needs none of it: ``ci.segment`` takes one as it is.
@@ -27,7 +27,7 @@ _RULES = rules_of("both")
 def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) -> pa.Table:
     """Match a batch of profiles under both rules.
 
-    It looks at nothing but the batch, so that it may be called on any part of the data, in any order, anywhere.
+    It depends on the batch only, so it can be called on any part of the data, in any order, on any machine.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
     Raises
     ------
     ArgumentError
-        A column does not exist, or the key is no text, number or time.
+        A column does not exist, or the key is not a text, number or time.
     """
     _require_columns(profiles.schema.names, email, key)
     if not can_be_key(profiles.schema.field(key).type):

@@ -10,7 +10,7 @@ from ci_magics.showing.numbers import counted_in_words
 
 @dataclass(frozen=True)
 class Reached:
-    """What became of an earlier audience.
+    """The size that an earlier audience reached.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Expected:
     low, high
         The range: as the least and as the best of the earlier audiences.
     audiences
-        How many earlier audiences it rests on.
+        How many earlier audiences the estimate is based on.
     """
 
     low: int
@@ -47,7 +47,7 @@ class Expected:
 
     @property
     def basis(self) -> str:
-        """What it rests on, in words."""
+        """What the estimate is based on, in words."""
         return counted_in_words(self.audiences, "earlier audience")
 
 

@@ -94,7 +94,7 @@ def draw_funnel(
 
 
 def funnel_words(bars: Sequence[Bar]) -> str:
-    """Return a funnel as a sentence's middle."""
+    """Return a funnel as a phrase for the middle of a sentence."""
     return ", ".join(f"{bar.label.lower()} {Share(bar.count, bars[0].count)}" for bar in bars)
 
 

@@ -26,7 +26,7 @@ class HashList:
     Parameters
     ----------
     parts
-        One array, or one for each prefix of `bits` bits, in order; read when they are asked for.
+        One array, or one for each prefix of `bits` bits, in order; read on demand.
     lengths
         How long each of them is.
     """
@@ -88,7 +88,7 @@ class Scratch:
     Parameters
     ----------
     root
-        A private folder; the system's folder for such things unless given.
+        A private folder; by default the temporary folder of the system.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -144,7 +144,7 @@ class HashFile:
         return self.read(0, self._file.seek(0, os.SEEK_END) // WIDTH)
 
     def close(self) -> None:
-        """Let go of the file, and with it of what it holds."""
+        """Close the file, which deletes its content."""
         self._file.close()
 
     def __del__(self) -> None:

@@ -1,4 +1,4 @@
-"""Lists of hashes made, compared and combined: in memory, or by way of files and part by part when they are long."""
+"""Lists of hashes made, compared and combined: in memory, or through files and part by part when they are long."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def shared(one: HashList, other: HashList) -> int:
 
 
 def bits_for(rows: int) -> int:
-    """Return by how many bits a list of some length is cut."""
+    """Return the number of prefix bits by which a list of this length is split."""
     return 0 if rows <= SHORT else _BITS
 
 
 def _emptied(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
-    """Return the hashes of a rank prefix by prefix, and let go of the piles."""
+    """Return the hashes of a rank prefix by prefix, and release the piles."""
     for place in range(2**_BITS):
         same_prefix = {rank: files[place] for rank, files in piles.items()}
         yield _first_of_rank({rank: pile.all() for rank, pile in same_prefix.items()}, wanted, counts)

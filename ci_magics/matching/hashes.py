@@ -1,4 +1,4 @@
-"""SHA-256 values as rows of bytes: each once, those that are among others or not, and as columns."""
+"""SHA-256 values as rows of bytes: deduplicate, intersect, subtract, and convert to columns."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def by_prefix(hashes: Hashes, bits: int) -> Iterator[npt.NDArray[np.intp]]:
 
 
 def unique(hashes: Hashes) -> Hashes:
-    """Return each hash once, where it first stands."""
+    """Return each hash once, at its first occurrence."""
     first = first_places(hashes)
     return hashes if first is None else chosen(hashes, first)
 
 
 def first_places(hashes: Hashes) -> npt.NDArray[np.bool_] | None:
-    """Tell of each hash whether it stands here first; None where no two are equal.
+    """Tell for each hash whether it is its first occurrence; None if all are distinct.
 
     Sorting 64 bits is many times quicker than looking up hashes one by one. As many of the bits as the position needs
     give way to it; hashes whose remaining bits are alike are then compared in full.

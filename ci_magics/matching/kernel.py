@@ -1,7 +1,7 @@
-"""The kernel: from addresses to the text that is hashed, the hash, or the reason there is none, rule by rule.
+"""The kernel: from addresses to the text that is hashed, the hash, or the reason why there is none, for each rule.
 
 Nearly all addresses of any column are plain: ASCII, one @, nothing that a rule forbids. Those are recognized by one
-expression and need no further question; the others go the careful way.
+expression and need no further check; the others take the slow path.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.careful import LONGEST, REASON, careful, sha256, split_at, without_tag_and_periods
 from ci_magics.matching.characters import STRIP
 
-#: Addresses that are valid as they stand, once they are stripped and their ASCII letters are small.
+#: Addresses that are valid without changes, once they are stripped and in lower case (ASCII).
 #: A top-level name with a digit goes the slow path, like everything that is rare: it may be all digits.
 _PLAIN = r"^[a-z0-9!#$%&'*/=?^_`{|}~.+-]{1,64}@(?:[a-z0-9_]+(?:-+[a-z0-9_]+)*\.)+[a-z_]+$"
-#: Of these, the ones whose local part the enhanced rule takes away altogether.
+#: Those of them whose local part the enhanced rule removes completely.
 _NOTHING_LEFT = r"^\.*[+@]"
 
 
 @dataclass(frozen=True)
 class Hashed:
-    """Addresses, normalized and hashed: the plain ones by themselves, and the others.
+    """Addresses, normalized and hashed: plain ones, and the others.
 
     Both have the columns ``trimmed`` (stripped, in small letters), ``prehashed``, and for each rule ``text_RULE`` (null
     where invalid, and for a value that was a hash already), ``sha256_RULE`` (hexadecimal, null where invalid) and
@@ -81,7 +81,7 @@ def hashed(emails: pa.Array, rules: tuple[str, ...]) -> Hashed:
 
 
 def _plain(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
-    """Return what becomes of plain addresses; what is the same under both rules is hashed once."""
+    """Return the outcome for plain addresses; text that is the same under both rules is hashed once."""
     frame = trimmed.to_frame().lazy().with_columns(prehashed=pl.lit(value=False))
     if "enhanced" in rules:
         local, domain = split_at(pl.col("trimmed"))

@@ -1,4 +1,4 @@
-"""From hashes back to the keys of the profiles that they stand for."""
+"""From hashes back to the keys of their profiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ci_magics.segmentation.key_text import text_series
 
 
 def keys_of(profiles: Profiles, normalization: str, hashes: Hashes) -> pl.DataFrame:
-    """Return the keys of the profiles that some hashes stand for.
+    """Return the keys of the profiles with these hashes.
 
     Returns
     -------

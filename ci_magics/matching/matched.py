@@ -29,7 +29,7 @@ _RULES = rules_of("both")
 
 
 class Listener(Protocol):
-    """Is told what a batch was made of; a `Tally` is one."""
+    """An observer that receives each hashed batch; a `Tally` is one."""
 
     def add(self, addresses: Hashed) -> None:
         """Take a batch of addresses, hashed under both rules, into account."""
@@ -37,7 +37,7 @@ class Listener(Protocol):
 
 
 class Profiles(Protocol):
-    """Matched profiles, wherever they are kept, in batches."""
+    """Matched profiles in batches, whatever their storage."""
 
     @property
     def rows(self) -> int:
@@ -45,13 +45,13 @@ class Profiles(Protocol):
         ...
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of their columns, always in the same order; one that they do not have is left out."""
+        """Return some of their columns, always in the same order; missing columns are left out."""
         ...
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What is kept of a segment's profiles.
+    """What is stored of a segment's profiles.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def kept_keys(
     keys
         The column of keys.
     emails
-        The addresses of the same profiles, if known: a key that is one of them is one however badly it is written.
+        The addresses of the same profiles, if known: a key that equals one of them is an address, well-formed or not.
     """
     keys = keys if is_text(keys.type) else stored_keys(keys)
     if not is_text(keys.type):

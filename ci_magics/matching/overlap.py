@@ -19,7 +19,7 @@ _OWN = "#eceff2"
 
 
 def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, str], int]) -> Picture:
-    """Draw how many hashes each two segments share.
+    """Draw how many hashes each pair of segments shares.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _between(shared: Mapping[tuple[str, str], int], name: str, other: str) -> in
 
 
 def _tint(share: Share) -> str:
-    """Return a shade that grows with the share, and never too dark for what stands on it."""
+    """Return a shade that grows with the share and stays light enough for the text on it."""
     if not share.count:
         return PANEL
     strength = _PALEST + (_DARKEST - _PALEST) * min(share.count / max(share.whole, 1), 1.0)

@@ -27,7 +27,7 @@ TOGETHER = 65_536
 
 
 class _Noted:
-    """What one batch says of domains and examples; a tally that Spark goes on with."""
+    """The domains and examples of one batch; a partial tally that Spark aggregates."""
 
     def __init__(self) -> None:
         self.domains = self.examples = pl.DataFrame()

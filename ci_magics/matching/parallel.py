@@ -1,4 +1,4 @@
-"""The same work on one thing after the other, on all processors, its results in order."""
+"""Run the same work on many items in parallel; results keep their order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 
 def in_parallel(work: Callable[[_Thing], _Result], things: Iterable[_Thing]) -> Iterator[_Result]:
-    """Return the result of each thing, in their order; only a few are worked on or wait at any time.
+    """Yield the result of each item, in order; only a few items are in flight at any time.
 
     As many threads work as Polars uses (``POLARS_MAX_THREADS`` limits both). It pays where the work is done outside
     of Python, as it is in Arrow and Polars.

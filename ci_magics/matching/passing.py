@@ -1,4 +1,4 @@
-"""Profiles that are matched while they pass by, once, on their way into the workspace."""
+"""Profiles that are matched in a single pass on their way into the workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ci_magics.segmentation.sources.rows import Rows
 
 
 class Passing(Protocol):
-    """Matched profiles that can be read once, and what was remembered of their addresses when they all were."""
+    """Matched profiles that can be read once, and the statistics of their addresses that are complete after that."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -68,7 +68,7 @@ class PassingHere:
 
 
 class MatchedBefore:
-    """Profiles of earlier segments: matched when these were made, and nothing is known of their addresses now.
+    """Profiles of earlier segments: already matched, with no statistics of their addresses.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def block(x: float, y: float, width: float, height: float, fill: str, *, radius:
 
 
 def length(count: int, whole: int, most: float) -> float:
-    """Return how long a bar is: never longer than `most`, and seen where there is anything at all."""
+    """Return the length of a bar: at most `most`, and visible if the value is not zero."""
     return max(round(most * min(count / max(whole, 1), 1.0), 1), 2 if count else 0)
 
 
@@ -97,7 +97,7 @@ def panel(title: str, parts: Iterable[str], width: int, height: int, alt: str) -
 
 
 def stacked(pictures: Sequence[Picture]) -> Picture:
-    """Return one picture of several, one below the other."""
+    """Stack several pictures into one."""
     if len(pictures) == 1:
         return pictures[0]
     parts, top = [], 0

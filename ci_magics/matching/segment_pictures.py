@@ -13,7 +13,7 @@ _SHADES = ("#3b6ea8", "#8a6bb8", "#2b8a5e")
 
 
 def draw_parts(title: str, parts: Sequence[tuple[str, int]]) -> Picture:
-    """Draw how a whole is divided into three parts."""
+    """Draw how a total splits into three parts."""
     whole = sum(count for _label, count in parts)
     drawn = []
     for place, ((label, count), shade) in enumerate(zip(parts, _SHADES, strict=True)):

@@ -1,6 +1,6 @@
 """Profiles that Spark matches: its executors run the kernel, add up what can be added, and hand over hashes.
 
-What guarantees that the outcome is the one of any other frame, bit for bit:
+Why the outcome equals that of any other frame, bit for bit:
 
 - hashes and reasons come from `match_batch`, the same function on the same Arrow columns; a profile's outcome depends
   on nothing but the profile;
@@ -28,7 +28,7 @@ from ci_magics.segmentation.spark import SparkProfiles, spark_errors
 
 #: Profiles that come here at once: about 45 megabytes. Spark gets the next ones ready meanwhile.
 AT_ONCE = 500_000
-#: Each partition is a job of Spark's: more than so many for a portion are put together first.
+#: Each partition is a Spark job: if a portion has more than this many, they are coalesced first.
 _MOST_PARTITIONS = 16
 
 

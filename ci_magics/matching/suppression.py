@@ -21,14 +21,14 @@ class Suppression:
     hashes
         Their hashes, under both rules.
     keys
-        Their keys; None where the segment that is looked at has another key column.
+        Their keys; None if the segment has another key column.
     """
 
     hashes: Hashes = field(repr=False)
     keys: IdSet | None = field(default=None, repr=False)
 
     def columns(self) -> list[str]:
-        """Return the columns that deciding needs."""
+        """Return the columns that the decision needs."""
         return ["sha256_basic", "sha256_enhanced", *(["key"] if self.keys is not None else [])]
 
     def holds(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -1,6 +1,6 @@
-"""A tally on paper, so that a reading that was interrupted ends with what an undisturbed one would have remembered.
+"""A serialized tally, so that a resumed reading ends with the same statistics as an uninterrupted one.
 
-A rare domain may be somebody's own: what would never be shown is written down as a hash.
+A rare domain may identify a person, so a domain that would never be shown is stored as a hash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HASHED = "#"
 
 
 def written(tally: Tally) -> dict[str, Any]:
-    """Return what a tally remembers as a document of JSON."""
+    """Return a tally as a JSON document."""
     domains, forgotten, examples = _named(tally)
     safe = {name: _safe(name, count) for name, count in domains.items()}
     rows = [
@@ -34,7 +34,7 @@ def written(tally: Tally) -> dict[str, Any]:
 
 
 def read_back(document: dict[str, Any]) -> Tally:
-    """Return the tally of a document; a hashed domain gets its name back when it is met again."""
+    """Return the tally of a document; a hashed domain gets its name back when it occurs again."""
     examples = pl.DataFrame(document["examples"], schema=dict.fromkeys(_EXAMPLE, pl.String), orient="row")
     tally = Tally()
     tally.restore(Counter(document["domains"]), int(document["forgotten"]), examples)
@@ -42,13 +42,13 @@ def read_back(document: dict[str, Any]) -> Tally:
 
 
 def named_again(tally: Tally) -> Tally:
-    """Give hashed domains that were met again their names; the others stay what is never shown."""
+    """Give hashed domains that occurred again their names; the others stay hidden."""
     tally.restore(*_named(tally))
     return tally
 
 
 def _named(tally: Tally) -> tuple[Counter[str], int, pl.DataFrame]:
-    """Return what a tally remembers, each domain once: under its name, if that was met."""
+    """Return the content of a tally, each domain once: under its name if the name is known."""
     domains, forgotten, examples = tally.contents()
     names = {_hashed(name): name for name in domains if not name.startswith(_HASHED)}
     counted: Counter[str] = Counter()

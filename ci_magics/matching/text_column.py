@@ -13,12 +13,12 @@ from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
 from ci_magics.showing.numbers import counted_in_words
 
-#: Values of one piece, at most: enough for a call to be worth its while, few enough to spare memory.
+#: Values of one piece, at most: enough for a call to be worth its while, few enough to save memory.
 PIECE = 262_144
 
 
 def pieces(values: Any) -> Iterator[Any]:
-    """Return a column in pieces of about the same length, as many for each processor; each is for `text_column`.
+    """Split a column into pieces of about the same length, a multiple of the number of processors, for `text_column`.
 
     They are not text yet: the thread that works on a piece converts it, so that all processors share the work.
 
@@ -58,7 +58,7 @@ def kept_text(words: pl.Series) -> pa.StringArray:
 
 
 def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
-    """Return values as text: what is no text becomes text or null, never an exception.
+    """Return values as text: other values become text or null, never an exception.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _column(values: Any) -> Any:
 
 
 def _objects(values: Any) -> list[Any] | tuple[Any, ...] | np.ndarray[Any, Any] | None:
-    """Return a sequence of Python's own values, if that is what it is."""
+    """Return the sequence if it holds plain Python values."""
     if isinstance(values, list | tuple):
         return values
     dtype = getattr(values, "dtype", None)
@@ -124,7 +124,7 @@ def _arrow(values: Any) -> pa.Array | pa.ChunkedArray:
 
 
 def _text(value: Any) -> str | None:
-    """Return one value as text; a time that is none, and what has no text, is nothing.
+    """Return one value as text; None for NaT and for objects without a text form.
 
     NaN and NA need no care: their texts count as missing.
     """
