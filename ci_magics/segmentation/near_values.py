@@ -1,4 +1,4 @@
-"""What may be wrong with a condition that nobody fulfils: a value that does not occur, but nearly does."""
+"""Hints for a condition that no profile meets: values that do not occur, and similar values that do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.segmentation.sources.frames import is_spark
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 
-#: A column with more values than this is not searched: it tells people apart rather than describing them.
+#: A column with more values than this is not searched: it identifies people rather than describing them.
 MOST_VALUES = 1_000
 #: A value is offered when at least so many profiles have it: what only one has may name a person.
 FEWEST_PROFILES = 2
@@ -47,7 +47,7 @@ class Asked:
     equal
         Whether the column is to have one of the values; otherwise they are limits.
     loose
-        Whether the condition itself takes texts for equal that are only written alike.
+        Whether the condition itself compares texts loosely.
     """
 
     column: str
@@ -114,7 +114,7 @@ def _others(node: _Tree) -> list[_Tree]:
 
 
 def _unwrapped(node: _Tree) -> _Tree:
-    """Return what is inside of parentheses, casts, and functions that only change how a text is written."""
+    """Return the expression inside parentheses, casts, and functions that only change the spelling of a text."""
     while isinstance(node, exp.Lower | exp.Upper | exp.Trim | exp.Paren | exp.Cast):
         node = node.this
     return node

@@ -1,4 +1,4 @@
-"""Values for ``$name`` in a condition or a rule: bound as values, whatever is written in them.
+"""Values for ``$name`` in a condition or a rule: bound as values, whatever they contain.
 
 A condition is evaluated in many places: over frames and files, by Spark's executors, by a refresh in another process.
 So a value is bound once, when the segment is made, by writing it as the literal that DuckDB reads as exactly this
@@ -55,7 +55,7 @@ def bound(condition: str, parameters: Mapping[str, Any]) -> str:
     Raises
     ------
     SegmentError
-        A name has no value, or its value is none that a condition can be about.
+        A name has no value, or a condition cannot use its value.
     """
 
     def written(found: re.Match[str]) -> str:
@@ -79,7 +79,7 @@ def value_of(name: str, parameters: Mapping[str, Any]) -> Any:
     Raises
     ------
     SegmentError
-        There is none, or it is not a value.
+        There is no such value, or a condition cannot use it.
     """
     if name not in parameters:
         nearest = nearest_name(name, [each for each in parameters if not each.startswith("_")])

@@ -1,4 +1,4 @@
-"""From rows of a source to profiles: which columns are taken, and as what."""
+"""From rows of a source to profiles: which columns are used, and how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ProfileColumns:
     email, key
         The columns that hold the address and the identifier; without a key, profiles are numbered.
     consents
-        What tells who agreed; None where nothing does.
+        Reads who agreed; None if nothing says so.
     schema
         What comes out: ``key``, ``email``, and the state of the consent where there is one.
     """

@@ -1,4 +1,4 @@
-"""How the rows of a distributed frame become profiles: all that its workers have to know."""
+"""How the rows of a distributed frame become profiles: everything that its workers need."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RowCondition(Protocol):
 
 @dataclass(frozen=True)
 class Counting:
-    """Which rows of a frame count; small, so that it can travel to where they are.
+    """Which rows of a frame are used; small, so that it can be sent to the workers.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Counting:
     condition: RowCondition | None
 
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return the rows that count, all columns."""
+        """Return the selected rows, all columns."""
         named = (pa.RecordBatch.from_arrays(batch.columns, names=list(self.names)) for batch in batches)
         return named if self.condition is None else self.condition.kept(named)
 
@@ -56,7 +56,7 @@ class Counting:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is done with the rows of a frame; small, so that it can travel to where they are.
+    """How the rows of a frame are processed; small, so that it can be sent to the workers.
 
     Parameters
     ----------

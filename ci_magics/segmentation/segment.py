@@ -115,7 +115,7 @@ class Profiles:
     rows
         Columns ``key`` and ``email``, and the state of the consent where one is known, one row per profile.
     no_keys
-        Columns that are named like a key and are none, each with the reason.
+        Columns that are named like a key but are not keys, each with the reason.
     rounded
         Whether the keys are floating-point numbers so large that different ids may have become one before.
     """
@@ -127,7 +127,7 @@ class Profiles:
 
     @property
     def notice(self) -> str:
-        """What a person should know of the key that was found; empty where there is nothing."""
+        """A warning about the key that was found; empty if there is none."""
         if self.rounded:
             return (
                 f"The key column {self.segment.key} holds floating-point numbers so large that neighboring whole "
@@ -360,7 +360,7 @@ def _profiles(
 
 
 def _rounded(rows: Rows, column: str) -> bool:
-    """Tell whether a column holds floats beyond those that tell all whole numbers apart."""
+    """Tell whether a column holds floats too large to represent every whole number."""
     limit = largest_exact(rows.schema.field(column).type)
     if limit is None:
         return False
@@ -370,7 +370,7 @@ def _rounded(rows: Rows, column: str) -> bool:
 
 
 def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """Return the key column, and why those before it are none.
+    """Return the key column, and why the candidates before it are not keys.
 
     It is the one asked for, which must be unique, else the first candidate that is.
     """
@@ -396,7 +396,7 @@ def _not_unique(rows: Rows, column: str) -> str | None:
 
 
 def repeats(empty: int, repeated: int) -> str | None:
-    """Return why a column of so many empty and repeated values is no key; None when it is one."""
+    """Return why a column with these empty and repeated values is not a key; None if it is one."""
     return (
         f"has {counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
         if empty or repeated

@@ -2,7 +2,7 @@
 
 The rule, in this order:
 
-1. A header is folded: accents, case, punctuation and camelCase fall away, so ``doNotBulkEMail``, ``DONOTBULKEMAIL``
+1. A header is folded: accents, case, punctuation and camelCase are dropped, so ``doNotBulkEMail``, ``DONOTBULKEMAIL``
    and ``Do not allow Bulk Emails`` become the same kind of list of words. A word that is several
    (``hasoptedoutofemail``) is divided into the words of `consent.words`.
 2. A header with a word that is about something else (`words.OTHER_SUBJECTS`: the IP address, the source, the reason, a
@@ -41,7 +41,7 @@ class Sense(StrEnum):
 
 @dataclass(frozen=True)
 class ConsentColumn:
-    """A column that says who agreed or who refused.
+    """A column that records who agreed or who refused.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def status_columns(columns: Iterable[str]) -> list[str]:
 
 
 def consent_column(name: str) -> ConsentColumn:
-    """Return what is known of a column that somebody has chosen; an unknown name agrees."""
+    """Return what is known of a column that a person chose; an unknown name means agreement."""
     found = recognized(name)
     if found is not None:
         return found
@@ -144,11 +144,11 @@ def fold(text: str) -> str:
 
 
 def _spoken(name: str) -> list[str]:
-    """Return the words of a header, compound ones divided, phrases of several words as one."""
+    """Return the words of a header: compounds are split, phrases of several words are joined."""
     parted = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     whole = _joined(_divided_all(fold(name)))
     apart = _joined(_divided_all(fold(parted)))
-    # `EMail` and `DoNotBulkEMail` come apart wrongly at their capitals; the reading with fewer unknown words counts.
+    # `EMail` and `DoNotBulkEMail` are split wrongly at their capitals; the split with fewer unknown words wins.
     return min((apart, whole), key=lambda spoken: (sum(each not in words.ALL for each in spoken), len(spoken)))
 
 
@@ -158,7 +158,7 @@ def _divided_all(folded: str) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _divided(word: str) -> tuple[str, ...]:
-    """Return the known words that a compound is made of, the fewest possible; itself where it is none."""
+    """Split a compound into the fewest known words; return it unchanged if that is impossible."""
     if word in words.ALL or len(word) > 64:
         return (word,)
     best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]

@@ -1,4 +1,4 @@
-"""What is known of the consents of a segment's people, as it is kept with the segment, its plans and its runs."""
+"""What is known about the consents of a segment's people, as stored with the segment, its plans and its runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ci_magics.showing.numbers import counted
 
 #: ``found`` by the rule for headers, ``chosen`` by a person, ``remembered`` from the last choice for the same source.
 How = Literal["found", "chosen", "remembered"]
-#: So many different values that nobody explained are kept for the question what they mean.
+#: At most this many unexplained values are kept, to ask what they mean.
 MOST_ASKED = 20
 
 
@@ -42,7 +42,7 @@ class ConsentChoice(BaseModel):
     def reading(
         self, names: Sequence[str], apart: Iterable[str | None] = (), stated: Iterable[str] = ()
     ) -> ConsentReading | None:
-        """Return how the consents of a source are read; None where it has none.
+        """Return how the consents of a source are read; None if it has none.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class SegmentConsent(BaseModel):
     sources
         What the choice is remembered by.
     consented, refused, unknown
-        How many agreed; how many refused; of how many nothing is known, or is not yet decided.
+        How many agreed; how many refused; how many are unknown or not yet decided.
     blank
         How many have an empty cell; they are among the unknown.
     asked
@@ -181,14 +181,14 @@ NOT_KNOWN = SegmentConsent()
 
 
 class StateCounter:
-    """Count states while they pass by, and keep the words among them few."""
+    """Count states in a single pass, and keep at most a few unexplained words."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._words: set[str] = set()
 
     def counted(self, states: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:
-        """Take the states of a batch into account, and return those that are replaced, and by what."""
+        """Add the states of a batch; return which of them are replaced, and by what."""
         replaced: dict[str, str] = {}
         for state, number in zip(states, numbers, strict=True):
             kept = state

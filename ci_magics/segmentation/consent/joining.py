@@ -62,7 +62,7 @@ class JoinedConsents:
         return (self.column,)
 
     def states(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return the state of each row; nothing is known of one that is not found."""
+        """Return the state of each row; unknown for one that is not found."""
         keys = _texts(batch.column(self.column)).to_frame("key")
         found = keys.join(self.known, on="key", how="left", maintain_order="left")["state"].fill_null(SILENT)
         return found.to_arrow().cast(pa.string())
@@ -129,7 +129,7 @@ def tables_of(frames: Mapping[str, Any], paths: Iterable[Any]) -> Iterator[Conse
 
 
 def tables_in(database: Source, sql: str) -> Iterator[ConsentTable]:
-    """Return the tables of a database that a query names; what is no table of it is left out."""
+    """Return the tables of a database that a query names; names of anything else are left out."""
     mark = "`" if lexis_of(dialect_of(database)).double_is_text else '"'
     for name in table_names(sql, database):
         try:
@@ -152,7 +152,7 @@ def name_of_database(database: Source) -> str:
 
 
 def table_names(sql: str, database: Source) -> list[str]:
-    """Return what stands behind FROM and JOIN in a query of a database, and behind a comma there, as it is written."""
+    """Return the names after FROM and JOIN, and after commas there, as written in the query."""
     parts = tokens(sql, lexis_of(dialect_of(database)))
     found: list[str] = []
     place = 0
@@ -170,7 +170,7 @@ def table_names(sql: str, database: Source) -> list[str]:
 
 
 def _end_of_name(sql: str, parts: Sequence[Token], place: int) -> int:
-    """Return where the name of a table that begins at a place ends; 0 if there is none."""
+    """Return where the table name that begins at a place ends; 0 if there is none."""
     end = 0
     while place < len(parts) and (parts[place].kind in ("word", "name") or sql[parts[place].start] == '"'):
         end = place + 1
@@ -181,7 +181,7 @@ def _end_of_name(sql: str, parts: Sequence[Token], place: int) -> int:
 
 
 def _behind_alias(parts: Sequence[Token], place: int) -> int:
-    """Return the place behind the other name of a table, if it has one."""
+    """Return the place after the alias of a table, if it has one."""
     if place < len(parts) and parts[place].says("as"):
         place += 1
     named = place < len(parts) and parts[place].kind in ("word", "name") and not parts[place].says("join")
@@ -217,5 +217,5 @@ def one_each(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(values: Any) -> pl.Series:
-    """Return the texts by which keys or addresses meet, whatever the case and the white space of an address."""
+    """Return the texts by which keys or addresses are compared; case and white space of an address are ignored."""
     return pl.Series("key", pl.from_arrow(key_text(values))).str.strip_chars().str.to_lowercase()

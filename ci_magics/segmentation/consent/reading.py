@@ -25,21 +25,21 @@ from ci_magics.segmentation.consent.values import (
 
 #: The column of the snapshot that holds the state; the values themselves are never kept.
 STATE = "consent_state"
-#: From so many different values on, a column is looked at for moments by Arrow first: it may have one for each row; and
-#: of those that nobody explained no more are kept.
+#: With this many distinct values or more, Arrow looks for moments first, as a column may have one for each row; and
+#: at most this many unexplained values are kept.
 _MOST_WORDS = 64
-#: So many different values are read one by one; what is beyond is no list of choices.
+#: At most this many distinct values are read one by one; a column with more is not a list of choices.
 _MOST = 20_000
 _ISO_MOMENT = (
     r"^\s*(18|19|20|21)\d\d-(0\d|1[0-2])-([0-2]\d|3[01])([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?)?\s*$"
 )
-#: So many combinations of states are listed whether they occur or not.
+#: Up to this many combinations of states are listed whether they occur or not.
 _COMBINATIONS = 4096
 _Codes = npt.NDArray[np.int32]
 
 
 class Consents(Protocol):
-    """What tells who agreed; small enough to travel to where the rows are."""
+    """Reads who agreed; small enough to send to where the rows are."""
 
     @property
     def needed(self) -> tuple[str, ...]:

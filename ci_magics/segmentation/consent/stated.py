@@ -12,12 +12,12 @@ from ci_magics.segmentation.consent.values import may_be_of_subscriptions, speak
 from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.segmentation.values import is_text
 
-#: No list of states of a subscription is longer.
+#: No list of subscription states is longer.
 MOST_STATES = 50
 
 
 def stated_columns(columns: Sequence[str], choice: ConsentChoice, rows_of: Callable[[str], Rows]) -> list[str]:
-    """Return the columns whose values all are words of subscriptions; none where columns were chosen.
+    """Return the columns whose values are all subscription words; none if columns were chosen.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the values of a consent column mean: yes, no, not known, or a word that has to be asked for.
+"""What the values of a consent column mean: yes, no, unknown, or a word that a person must explain.
 
 A value is read in this order, whatever its case, accents, punctuation and white space:
 
@@ -25,7 +25,7 @@ from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, fold
 AGREES, REFUSES, UNCLEAR, SILENT, UNREADABLE = "y", "n", "?", "-", "!"
 #: All states but those of values that nobody explained.
 PLAIN = (AGREES, REFUSES, UNCLEAR, SILENT, UNREADABLE)
-#: A value that nobody explained is kept behind this sign, so that it can be explained later.
+#: An unexplained value is stored with this prefix, so that it can be explained later.
 ASKED = "="
 #: How a person names the empty value.
 NOTHING = "(blank)"
@@ -206,7 +206,7 @@ def _understood(value: str, folded: str, column: ConsentColumn) -> str | None:
 
 
 def _spoken(folded: str) -> str | None:
-    """Return what words say that mean the same under every header; None where they are others."""
+    """Return the state for words that mean the same under every header; None for other words."""
     for known, state in ((WAITING, UNCLEAR), (AGREED, AGREES), (REFUSED, REFUSES)):
         if folded in known:
             return state

@@ -26,7 +26,7 @@ REFUSING = _set(
     "robinsonliste werbewiderspruch desinscrit desinscrite desinscription desabonne desabonnee desabonnement",
     "uitgeschreven uitschrijving afgemeld afmelding dadodebaja desuscrito desuscrita desuscripcion",
 )
-#: Turn what follows around.
+#: Negate what follows.
 NEGATIONS = _set(
     "not never non nicht kein keine keinen ne pas niet geen nunca",
 )
@@ -92,7 +92,7 @@ OTHER_SUBJECTS = _set(
     "quelle grund herkunft sprache bis gultig anzahl motif raison langue jusqu nombre bron reden taal tot aantal",
     "fuente motivo idioma hasta numero origen",
 )
-#: So do these, unless it names marketing or e-mail as well.
+#: The same for these, unless the header also names marketing or e-mail.
 AGREEMENTS = _set(
     "terms conditions tos agb privacy policy datenschutz datenschutzerklarung cgv cgu confidentialite voorwaarden",
     "privacybeleid terminos condiciones privacidad",
@@ -203,7 +203,7 @@ ALL = (
     AGREEING | REFUSING | WEAKLY_REFUSING | NEGATIONS | WEAK | AGREEMENTS | SUBJECTS | EMAIL | OTHER_CHANNELS
     | OTHER_SUBJECTS | DATES | FILLERS | _SINGLE | frozenset(PHRASES.values())
 )  # fmt: skip
-#: Parts of compounds: no single letters but the one of `email`, and no word so short that chance makes it.
+#: Parts of compounds: no single letter except that of `email`, and no word short enough to occur by chance.
 PARTS = frozenset(
     each
     for each in ALL

@@ -1,4 +1,4 @@
-"""The most frequent values of a column that streams by, in bounded memory."""
+"""The most frequent values of a streamed column, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CAPACITY = 50_000
 
 
 class Frequent:
-    """Counts values; exactly, as long as there are not more different ones than its capacity.
+    """Counts values: exactly, while there are at most `capacity` distinct values.
 
     Beyond that, all counts are lowered by the same number whenever there are too many, and what falls to nothing is
     forgotten (Misra and Gries, "Finding repeated elements", 1982). No count is then too low by more than the share

@@ -36,14 +36,14 @@ class Line:
 
 
 class LinesOfColumn:
-    """Looks at a column batch by batch, and then says which lines it has."""
+    """Reads a column batch by batch, then returns its lines."""
 
     def __init__(self, column: str, kind: ColumnType) -> None:
         self._column = column
         self._sketch: Frequent | Spread = Frequent() if kind.kind in _CATEGORIES else Spread()
 
     def add(self, values: pa.Array) -> None:
-        """Look at further values."""
+        """Add values."""
         series = pl.Series(pl.from_arrow(values))
         self._sketch.add(series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series)
 

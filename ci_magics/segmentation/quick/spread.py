@@ -1,4 +1,4 @@
-"""Percentiles of a column that streams by, in bounded memory."""
+"""Percentiles of a streamed column, in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Spread:
         self._values: pl.Series | None = None
 
     def add(self, values: pl.Series) -> None:
-        """Look at further values; empty and infinite ones do not count."""
+        """Add values; empty and infinite ones do not count."""
         values = values.drop_nulls()
         values = values.filter(values.is_finite()) if values.dtype.is_float() else values
         drawn = np.concatenate([self._drawn, self._random.random(len(values))])
@@ -42,7 +42,7 @@ class Spread:
     def bounds(self, percentiles: Sequence[float]) -> list[Any]:
         """Return where the given shares of the values end, in percent: each once, and none that has nothing below it.
 
-        Times that spread over weeks are divided between days.
+        Times that span weeks are cut at midnight.
         """
         if self._values is None or not len(self._values):
             return []
@@ -56,7 +56,7 @@ class Spread:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as rules have them."""
+    """Return a value in the form that rules use."""
     if isinstance(value, decimal.Decimal):
         return float(value)
     return value.replace(tzinfo=None, fold=0) if isinstance(value, dt.datetime) else value

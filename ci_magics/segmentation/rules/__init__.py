@@ -1,1 +1,1 @@
-"""What a person says of the profiles of a segment: read, checked, written, counted, and carried out by any engine."""
+"""Rules that choose the profiles of a segment: parsed, checked, written, counted, and evaluated by any engine."""

@@ -1,4 +1,4 @@
-"""Ignoring case: one folding that every engine can do, and does alike.
+"""Ignoring case: one folding that all engines implement identically.
 
 Engines lower-case a few letters differently: what a capital sigma at the end of a word becomes, what a dotted capital
 I becomes, and the letters that came with a version of Unicode one of them does not know. Those are replaced first,

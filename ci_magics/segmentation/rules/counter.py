@@ -1,4 +1,4 @@
-"""Count rules over one source again and again, as somebody changes them."""
+"""Count rules over one source repeatedly, while a person edits them."""
 
 from __future__ import annotations
 

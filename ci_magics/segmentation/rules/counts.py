@@ -1,4 +1,4 @@
-"""How many profiles each part of a rule chooses, by itself and together with what stands before it."""
+"""How many profiles each part of a rule chooses, by itself and together with the parts before it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RuleCount:
     Parameters
     ----------
     joined
-        How it is joined to what stands before it: ``and``, ``or``, ``union``, ``intersect``, ``except``; empty for
+        How it is joined to the parts before it: ``and``, ``or``, ``union``, ``intersect``, ``except``; empty for
         the first.
     rule
         Its text.

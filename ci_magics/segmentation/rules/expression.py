@@ -48,7 +48,7 @@ class ExpressionWriter:
     test
         Gives the meaning of a condition.
     key
-        The column on which sets are joined; without one each row stands for itself.
+        The column on which sets are joined; without one, each row is its own profile.
     members
         The keys of earlier segments, by name.
     """
@@ -126,7 +126,7 @@ def _type(test: Test) -> Any:
 
 
 def _seen(test: Test) -> pl.Expr:
-    """Return a column as the test looks at it."""
+    """Return a column in the form that the test compares."""
     raw = column(test.column)
     wall = raw.dt.replace_time_zone(None) if test.type.zone else raw
     match test.view:

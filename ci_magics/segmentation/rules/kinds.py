@@ -1,4 +1,4 @@
-"""What kind of values a column holds, as far as rules care."""
+"""The kinds of values that rules distinguish."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def read_value(text: str, token: Token) -> Value:
     Raises
     ------
     SegmentError
-        It is no value.
+        It is not a value.
     """
     if token.kind == "quoted":
         return token.text
@@ -40,12 +40,12 @@ def read_value(text: str, token: Token) -> Value:
 
 
 def read_text(text: str, token: Token) -> str:
-    """Return what a word says, whatever it looks like.
+    """Return a word as text, whatever it looks like.
 
     Raises
     ------
     SegmentError
-        It is no word.
+        It is not a word.
     """
     if token.kind == "word" and token.text.lower() not in STRUCTURE:
         return token.text
@@ -58,7 +58,7 @@ def read_month(text: str, token: Token) -> int:
     Raises
     ------
     SegmentError
-        It is no month.
+        It is not a month.
     """
     word = token.text.lower()
     if token.kind == "value":
@@ -75,7 +75,7 @@ def read_days(text: str, token: Token) -> int:
     Raises
     ------
     SegmentError
-        It is no whole number, or a senseless one.
+        It is not a whole number, or out of range.
     """
     written = str(token.value) if token.kind == "value" else token.text
     if token.kind in ("word", "value") and _WHOLE.fullmatch(written) and len(written) < 9:

@@ -21,7 +21,7 @@ GREATEST_SIGNED = 2**63 - 1
 
 
 class View(Enum):
-    """As what a column's values are compared."""
+    """The form in which the values of a column are compared."""
 
     RAW = auto()  #: as they are: only whether there is one
     WHOLE = auto()  #: whole numbers
@@ -38,7 +38,7 @@ class View(Enum):
 
 @dataclass(frozen=True)
 class Test:
-    """A comparison that engines carry out.
+    """A comparison that engines evaluate.
 
     Parameters
     ----------

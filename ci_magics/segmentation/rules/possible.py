@@ -31,7 +31,7 @@ _HOLDS: dict[Operator, Callable[..., bool]] = {
     Operator.ENDS: lambda value, part: value.endswith(part),
     Operator.ANY_OF: lambda value, *wanted: value in wanted,
 }
-#: Up to here floating point tells all whole numbers apart.
+#: Floating point represents all whole numbers up to this one exactly.
 _EXACT = 2**53
 _CHOICES = (Operator.EQUALS, Operator.ANY_OF)
 _LOWER = (Operator.GREATER, Operator.AT_LEAST, Operator.BETWEEN, Operator.EQUALS)
@@ -66,7 +66,7 @@ def check_possible(node: Node, test: Callable[[Condition], Test]) -> None:
 
 
 def _together(node: AllOf) -> Iterator[Node]:
-    """Yield all that must hold at once."""
+    """Yield all conditions that must hold together."""
     for rule in node.rules:
         if isinstance(rule, AllOf):
             yield from _together(rule)
@@ -124,7 +124,7 @@ def _none_left(same: Sequence[Test], tests: Sequence[Test]) -> bool:
 
 
 def _may_hold(value: Any, view: View, test: Test) -> bool:
-    """Tell whether a value, as a view sees it, fulfils a test; True where that cannot be told."""
+    """Tell whether a value, as a view sees it, fulfils a test; True if unknown."""
     if view is not test.view:
         if view is View.TEXT and test.view is View.FOLDED:
             value = folded(value)

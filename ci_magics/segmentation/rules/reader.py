@@ -1,4 +1,4 @@
-"""From the text of a rule to its tree: a parser by recursive descent, since what it says of mistakes is its value."""
+"""From the text of a rule to its tree: a recursive-descent parser, for the sake of good error messages."""
 
 from __future__ import annotations
 

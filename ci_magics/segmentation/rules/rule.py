@@ -1,4 +1,4 @@
-"""Rules: what a person says of the profiles of a segment, as a tree, a text, SQL, an expression and JSON."""
+"""Rules that choose the profiles of a segment, as a tree, a text, SQL, an expression and JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rule(Shown, Joinable, BaseModel):
     """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
 
     An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;
-    ``not`` turns that round, so that ``not Country equals NL`` holds where the country is not known. Times are
+    ``not`` inverts that, so that ``not Country equals NL`` holds where the country is not known. Times are
     compared in the zone of their column; with a date they are compared by their day.
 
     Parameters
@@ -147,7 +147,7 @@ class Rule(Shown, Joinable, BaseModel):
         today
             The day on which the last days end; needed only by rules about them.
         key
-            The column on which sets of profiles are joined; without one each row stands for itself.
+            The column on which sets of profiles are joined; without one, each row is its own profile.
         members
             Keys of earlier segments by name: `Members`, an Arrow column, a Polars Series or a list. They meet the
             frame's by value; see `key_text`.

@@ -14,7 +14,7 @@ class Joinable:
     """What can be joined with a segment or a rule; the key tells who is the same."""
 
     def as_node(self) -> Node:
-        """Return what it is in a rule."""
+        """Return it as part of a rule."""
         raise TypeError(f"a {type(self).__name__} is no part of a rule")
 
     def __and__(self, other: Any) -> Rule:
@@ -33,7 +33,7 @@ class Joinable:
 
 
 def member(name: str) -> Node:
-    """Return what a segment is in a rule."""
+    """Return a segment as part of a rule."""
     return Member(segment=name)
 
 

@@ -36,7 +36,7 @@ class RuleSql:
     Parameters
     ----------
     condition
-        What stands behind WHERE, with ``$1``, ``$2``... for values.
+        The condition after WHERE, with ``$1``, ``$2``... for values.
     parameters
         The values, in order.
     table
@@ -69,7 +69,7 @@ class SqlWriter:
     table
         The table that is read.
     key
-        The column on which sets are joined; without one each row stands for itself.
+        The column on which sets are joined; without one, each row is its own profile.
     key_type
         Its type, if known.
     """
@@ -153,7 +153,7 @@ class SqlWriter:
         return f"${len(self._values)}"
 
     def _seen(self, test: Test) -> str:
-        """Return a column as the test looks at it."""
+        """Return a column in the form that the test compares."""
         raw = identifier(test.column)
         # The zone is bound before the values, so that their numbers follow the text.
         wall = f"timezone({self._bound(test.type.zone)}, {raw})" if _needs_zone(test) else raw

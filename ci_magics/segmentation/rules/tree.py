@@ -192,7 +192,7 @@ def expected_to_meet(node: Node, *, narrows: bool = False) -> Iterator[str]:
     node
         The rule.
     narrows
-        Whether what stands around it is narrowed by it.
+        Whether it narrows the rule around it.
     """
     match node:
         case Member():

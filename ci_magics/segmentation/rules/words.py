@@ -1,4 +1,4 @@
-"""The words of a rule's text, and where they stand."""
+"""The tokens of a rule's text, with their positions."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def names_in_rule(text: str) -> list[str]:
         try:
             token, place = _next(text, place)
         except SegmentError:
-            break  # reading the rule will say what is wrong
+            break  # parsing the rule reports the mistake
         found.append(token)
         place = _skip(text, place)
     return list(dict.fromkeys(token.text[1:] for token in found if is_parameter(token)))

@@ -1,1 +1,1 @@
-"""Where rows come from: frames, files, databases and queries, in memory or streaming by."""
+"""Where rows come from: frames, files, databases and queries, in memory or streamed."""

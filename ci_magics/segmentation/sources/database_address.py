@@ -15,7 +15,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from ci_magics.errors import SegmentError, nearest_name
 
-#: What people call a database beside its name in SQLAlchemy.
+#: Other names that people use for the databases of SQLAlchemy.
 _ALIASES = {
     "postgres": "postgresql",
     "pg": "postgresql",
@@ -31,7 +31,7 @@ _DRIVERS = {
     "mssql": (("pyodbc", "pyodbc"), ("pymssql", "pymssql")),
     "oracle": (("oracledb", "oracledb"), ("cx_Oracle", "cx_oracle")),
 }
-#: Drivers for asyncio, each with one of the same database that waits for its answers.
+#: asyncio drivers, each with a synchronous driver for the same database.
 _WAITING = {
     "asyncpg": "psycopg",
     "aiosqlite": "pysqlite",

@@ -1,4 +1,4 @@
-"""What a database refuses, said without its own words: they may quote a value of the data, or the password."""
+"""Errors of databases, without their own words: they may quote a value of the data, or the password."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def code_of(error: Exception) -> str:
 
 
 def kind_of(error: Exception) -> str:
-    """Return what is wrong, in one word of ours; empty where nothing tells it."""
+    """Return the kind of the error as one of our words; empty if it is unknown."""
     code, said = code_of(error), _said(error)
     if code in _STATES:
         return _STATES[code]
@@ -325,7 +325,7 @@ def _said(error: Exception) -> str:
 
 
 def _named(said: str, asked: Asked) -> str:
-    """Return the name that a database complains of: one that stands in the query, and so is no value."""
+    """Return the name that a database complains about: one from the query, so that it is not a value."""
     names = asked.names
 
     def of_the_query(found: str) -> str:
@@ -340,7 +340,7 @@ def _named(said: str, asked: Asked) -> str:
 
 
 def _place(error: Exception, asked: Asked) -> str:
-    """Return where the grammar is wrong, with a pointer, as far as the database tells it."""
+    """Return where the syntax error is, with a pointer, if the database reports it."""
     position = _position(error, asked)
     if position is None or not 0 <= position <= len(asked.sql):
         return "."

@@ -41,7 +41,7 @@ def connected(url: URL, connect: Callable[[], AbstractContextManager[_Connection
 
 @contextmanager
 def in_words(asked: Callable[[], Asked]) -> Iterator[None]:
-    """Say what is wrong with a query in words of ours: those of the driver quote data.
+    """Translate errors of a query into ours: the messages of the driver quote data.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ MOMENT = pa.timestamp("us", "UTC")
 
 @dataclass
 class Seen:
-    """What the values of a column have been so far.
+    """What is known about the values of a column so far.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Seen:
     high: int = 0
 
     def add(self, values: Sequence[Any]) -> None:
-        """Take more values into account."""
+        """Add values."""
         kinds: set[Any] = set(map(type, values))
         kinds.discard(type(None))
         if int in kinds:
@@ -51,7 +51,7 @@ class Seen:
 
     @property
     def kind(self) -> pa.DataType:
-        """The one type that holds all of them exactly; text for what has none."""
+        """The type that holds all of them exactly; text if there is none."""
         within = self.low in _INT64 and self.high in _INT64
         exact = self.low in _EXACT and self.high in _EXACT
         if self.kinds == {int}:

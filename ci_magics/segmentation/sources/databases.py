@@ -81,7 +81,7 @@ def dialect_of(database: Source) -> str:
     Raises
     ------
     SegmentError
-        It is no database, or its address cannot be read.
+        It is not a database, or its address cannot be parsed.
     """
     source = database if isinstance(database, Engine) else _opened(database)
     if isinstance(source, duckdb.DuckDBPyConnection):

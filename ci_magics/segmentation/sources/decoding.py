@@ -111,7 +111,7 @@ def decoded(path: str, encoding: str | None = None) -> Decoded:
     path
         The file.
     encoding
-        What the user said; a byte order mark in the file is believed rather.
+        The encoding that the user named; a byte order mark in the file takes precedence.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _codec(name: str) -> str:
     wanted = _ALIASES.get(name.strip().lower(), name.strip())
     try:
         info = codecs.lookup(wanted)
-        "".encode(wanted)  # some codecs of Python are none of text
+        "".encode(wanted)  # some codecs of Python are not text encodings
     except (LookupError, UnicodeError, ValueError):
         nearest = nearest_name(name, USUAL_ENCODINGS)
         hint = f" Did you mean {nearest}?" if nearest else ""
@@ -267,7 +267,7 @@ class _Transcoded(io.RawIOBase):
 
 
 class _Careful(io.RawIOBase):
-    """A stream whose failures are sentences."""
+    """A stream that translates read errors into ours."""
 
     def __init__(self, stream: Any, path: str) -> None:
         self._stream = stream

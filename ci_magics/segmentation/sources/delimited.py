@@ -53,7 +53,7 @@ class Delimited:
     file
         Its bytes.
     delimiter
-        What stands between two cells.
+        The delimiter.
     names
         The columns.
     places
@@ -165,7 +165,7 @@ class Delimited:
             )
 
     def _records(self, stream: BinaryIO) -> Iterator[tuple[list[str], int]]:
-        """Return the rows as they are, each with its last line; lines without anything are none."""
+        """Return the rows as they are, each with its last line; empty lines are skipped."""
         text = io.TextIOWrapper(stream, "utf-8", newline="")
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
         reader = csv.reader(text, delimiter=self.delimiter, strict=True)
@@ -279,7 +279,7 @@ def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
     unnamed = [place for place, cell in enumerate(cells) if not cell]
     if unnamed:
         longest, filled = whole.without_names(unnamed)
-        if longest and longest <= len(named):  # one delimiter too many, and in the header alone
+        if longest and longest <= len(named):  # one delimiter too many, in the header only
             names = tuple(cells[place] for place in named)
             return replace(whole, names=names, places=tuple(range(len(named))), width=len(named))
         if len(filled) > 1:
@@ -306,7 +306,7 @@ def _head(stream: BinaryIO) -> tuple[str, bool]:
 
 
 def _delimiter(head: str, path: str, *, ended: bool) -> str:
-    """Return what divides the header, and divides nearly all of the first rows into as many cells."""
+    """Return the delimiter that splits the header and nearly all of the first rows into the same number of cells."""
     best, chosen = (False, 0, 0.0), "\t" if re.search(r"\.(tsv|tab)\b", path, re.IGNORECASE) else ","
     for delimiter in _DELIMITERS:
         records = _first_records(head, delimiter, ended=ended)

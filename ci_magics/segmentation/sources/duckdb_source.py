@@ -1,6 +1,6 @@
 """DuckDB as a source: a file, opened read-only where nothing else can be read; or a connection of the user.
 
-A file is attached to a database in memory that can read no other. A connection that the user hands in has her own
+A file is attached to a database in memory that can read no other. A connection that the user hands in has its own
 settings and may have files attached: there DuckDB's parser tells what the query reads, and it runs in a transaction
 that is read-only.
 """
@@ -87,7 +87,7 @@ def _opened_here(file: Path | None) -> duckdb.DuckDBPyConnection | None:
 
 
 def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query gives in a connection of the user, which is only selected from; see `query_duckdb_file`."""
+    """Return what a query gives in a connection of the user, which is used for SELECT only; see `query_duckdb_file`."""
 
     @contextmanager
     def beside() -> Iterator[duckdb.DuckDBPyConnection]:
@@ -186,7 +186,7 @@ def _unopened(error: Exception, file: Path) -> SegmentError:
 
 @contextmanager
 def _only_reading(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let a connection read only; one that is in a transaction stays in it."""
+    """Make a connection read-only; an open transaction stays open."""
     if _in_transaction(database):
         yield
         return
@@ -234,7 +234,7 @@ def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[st
 
 
 def _is_macro(database: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Tell whether a function of tables is a macro of the user: her own query."""
+    """Tell whether a function of tables is a macro of the user, which is a query too."""
     query = "SELECT 1 FROM duckdb_functions() WHERE lower(function_name) = ? AND function_type = 'table_macro'"
     return bool(database.execute(query, [name]).fetchall())
 

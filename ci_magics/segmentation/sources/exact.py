@@ -64,11 +64,11 @@ class ColumnSurvey:
 
     @property
     def is_text(self) -> bool:
-        """Whether nothing but text is possible any more."""
+        """Whether only text is still possible."""
         return not self._possible
 
     def add(self, values: pa.Array) -> None:
-        """Look at further values."""
+        """Add values."""
         values = values.drop_null()
         if not len(values) or self.is_text:
             return
