@@ -42,9 +42,11 @@ KINDS: dict[str, tuple[str, int, int, int]] = {
     "first by file": ("mirror", 0, 12_000, 0),
     "mirror by calls": ("mirror", 6_000, 6_000, 2_500),
     "mirror by files": ("mirror", 15_000, 15_000, 7_000),
-    "add": ("add", 3_000, 3_000, 2_000),
-    "remove": ("remove", 6_000, 2_500, 1_000),
-    "replace": ("replace", 4_000, 3_000, 2_000),
+    "add by calls": ("add", 3_000, 3_000, 2_000),
+    "add by file": ("add", 1_000, 11_500, 500),
+    "remove by calls": ("remove", 6_000, 2_500, 1_000),
+    "remove by file": ("remove", 13_000, 11_500, 500),
+    "replace by file": ("replace", 4_000, 3_000, 2_000),
 }
 _COUNTED = ("status", "accepted", "added", "removed", "unchanged", "rejected", "unknown", "unsent", "members")
 _FAULT_RATE = 0.08
@@ -71,6 +73,10 @@ class WorkspaceEmulator:
         with suppress(ProcessLookupError):
             os.kill(known["pid"], signal.SIGKILL)
 
+    @property
+    def subscription_key(self) -> str:
+        return str(self.control("POST", "/credentials")["subscription_key"])
+
     def end(self) -> None:
         self.control("POST", "/stop")
         emulation.held.pop(open_workspace().emulator_folder).release()
@@ -91,15 +97,66 @@ class Ending:
 
 @dataclass(frozen=True)
 class Trial:
-    """One export that is killed; its lists are short ones, or taken for long ones that are kept in parts."""
+    """One export or errand that is killed.
+
+    Parameters
+    ----------
+    seed
+        What all chance comes from.
+    long
+        Whether its lists are taken for long ones, which are kept in parts.
+    kills
+        How many processes were killed before they had come to their end.
+    midway
+        How many of these had begun a run that was left unfinished.
+    faults
+        How often a request or the disk failed by chance.
+    calls, files
+        How many calls with hashes, and how many bulk files were sent.
+    equal
+        Whether it ended like an undisturbed one.
+    agreed
+        Whether all places said the same of it when it was killed.
+    """
 
     seed: int
     kind: str
-    faults: bool
     long: bool
     kills: int
+    midway: int
+    faults: int
+    calls: int
+    files: int
     equal: bool
     agreed: bool
+
+
+class Counting:
+    """What an emulator was asked since this was made, as far as an emulator that was killed since then still knows.
+
+    Parameters
+    ----------
+    emulator
+        Which one.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._earlier = {each["tracking_id"] for each in self._all()}
+
+    def _all(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = self._emulator.control("GET", "/requests?since=0")
+        return lines
+
+    def counts(self) -> dict[str, int]:
+        """Return the faults, calls and files of a `Trial`."""
+        lines = [each for each in self._all() if each["tracking_id"] not in self._earlier]
+        asked = [each["operation"] for each in lines]
+        return {
+            "faults": sum("fault" in each for each in lines),
+            "calls": asked.count("ApplyCustomerListUserData"),
+            "files": asked.count("UploadFile"),
+        }
 
 
 def run_trial(emulator: Emulator, seed: int) -> Trial:
@@ -109,16 +166,23 @@ def run_trial(emulator: Emulator, seed: int) -> Trial:
     kind = list(KINDS)[seed % len(KINDS)]
     undisturbed, seconds = undisturbed_ending(emulator, kind)
     with_faults, long = chance.random() < 0.4, chance.random() < 0.5
-    kills, agreed = 0, True
+    kills, midway, agreed = 0, 0, True
     with _prepared(emulator, kind) as folder:
+        counting = Counting(emulator)
         if with_faults:
             emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
             kills += _killed(emulator, kind, folder, chance.uniform(0, seconds), long=long, victim=victim)
+            midway += unfinished(folder)
             agreed &= _agree(emulator, kind, folder)
         counts, _seconds = _finished(emulator, kind, folder, long=long)
-        ending = _ending(emulator, folder, counts)
-    return Trial(seed, kind, with_faults, long, kills, ending == undisturbed, agreed)
+        ending, asked = _ending(emulator, folder, counts), counting.counts()
+    return Trial(seed, kind, long, kills, midway, equal=ending == undisturbed, agreed=agreed, **asked)
+
+
+def unfinished(folder: Path) -> int:
+    """Return how many runs of a workspace have not come to their end."""
+    return sum(each.finished_at is None for each in open_workspace(folder).runs)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Errands beside exports that are killed at random moments: refresh, forget, purge, segments of an export, migration.
+"""Errands beside exports that are killed at random: refresh, forget, purge, segments of an export, reading, migration.
 
 Each is prepared, begun in another process and killed; then it is done once more. What is there afterwards has to be
 what is there when nothing happened.
@@ -7,6 +7,7 @@ what is there when nothing happened.
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing as mp
 import os
 import random
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from contoso import connect, export, hash_of, people, segment
-from crashing import Emulator, Trial, WorkspaceEmulator
-from sqlalchemy import create_engine, inspect
+from crashing import Counting, Emulator, Trial, WorkspaceEmulator, unfinished
+from sqlalchemy import create_engine, inspect, text
+from striking import FULL, KILL, struck
 
 import ci_magics as ci
 from ci_magics.activation.exports.edits import edit_export
@@ -38,7 +40,9 @@ from ci_magics.workspace.tables import metadata
 
 _FAULT_RATE = 0.08
 _TRIES = 30
-_OLD = "0008"
+#: Where the tables of an early workspace come from, and how far it is brought before the errand.
+_FIRST, _OLD = "0001", "0008"
+_EARLY_SEGMENTS = 300
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,13 @@ class Errand:
         What is there before; given the workspace's folder.
     do
         What is killed and done again.
+    local
+        Whether it asks no service. Then it is the disk that fails, and kills come at its file operations.
     """
 
     prepare: Callable[[Path], None]
     do: Callable[[Path], object]
+    local: bool = False
 
 
 def quietly(_sentence: str) -> None:
@@ -113,20 +120,42 @@ def _attach(_folder: Path) -> None:
 def _old_schema(folder: Path) -> None:
     place = folder / "old"
     place.mkdir()
+    definition = {"email": "EMail", "key": "Id", "database": "postgresql://eva:secret@db/sales"}
+    names = [f"S{number:03}" for number in range(_EARLY_SEGMENTS)]
     with create_engine(f"sqlite:///{place / 'workspace.sqlite'}").begin() as database:
-        upgrade(database, to=_OLD)
+        upgrade(database, to=_FIRST)
+        database.execute(
+            text(
+                "INSERT INTO segments (id, name, definition, fingerprint, rows, domains, examples, unused_consent, "
+                "created_by, created_at) "
+                "VALUES (:name, :name, :definition, 'f', 3, '{}', '{}', '[]', 'eva', '2026-11-01 10:00:00.000000')"
+            ),
+            [{"name": name, "definition": json.dumps(definition)} for name in names],
+        )
+        upgrade(database, _FIRST, to=_OLD)
 
 
 def _migrate(folder: Path) -> None:
     open_workspace(folder / "old")
 
 
+def _members(_folder: Path) -> None:
+    """Nothing is there before."""
+
+
+def _read(via: str, _folder: Path) -> None:
+    ci.segment("All", ci.insights("Contoso", show=quietly).segment("All_customers", via=via), show=quietly)
+
+
 ERRANDS: dict[str, Errand] = {
     "refresh": Errand(_file_and_export, _refresh),
     "forget": Errand(_sent_twice, _forget),
-    "purge": Errand(_left_over, _purge),
+    "purge": Errand(_left_over, _purge, local=True),
     "attach": Errand(_saved, _attach),
-    "migration": Errand(_old_schema, _migrate),
+    "migration": Errand(_old_schema, _migrate, local=True),
+    "read by rest": Errand(_members, functools.partial(_read, "rest")),
+    "read by csv": Errand(_members, functools.partial(_read, "csv")),
+    "read by dataverse": Errand(_members, functools.partial(_read, "dataverse")),
 }
 
 
@@ -134,40 +163,76 @@ def run_errand(emulator: Emulator, seed: int) -> Trial:
     """Kill an errand once or twice, do it once more, and compare."""
     chance = random.Random(seed)
     kind = list(ERRANDS)[seed % len(ERRANDS)]
-    undisturbed, seconds = undisturbed_errand(emulator, kind)
-    with_faults, kills = chance.random() < 0.5, 0
+    disturb = _strike if ERRANDS[kind].local else _kill
+    undisturbed, seconds, operations = undisturbed_errand(emulator, kind)
+    with_faults, kills, midway, failures = chance.random() < 0.5, 0, 0, 0
     with _prepared(emulator, kind) as folder:
-        if with_faults:
+        counting = Counting(emulator)
+        if with_faults and ERRANDS[kind].local:
+            failures += struck(*_at_random(kind, folder, chance, operations), FULL, *_within(folder)).said is not None
+        elif with_faults:
             emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
-            process, _answer = _start(emulator, kind, folder)
-            process.join(chance.uniform(0, seconds))
-            kills += process.is_alive()
-            if isinstance(emulator, WorkspaceEmulator) and chance.random() < 0.3:
-                emulator.kill()
-            process.kill()
-            process.join()
+            kills += disturb(emulator, kind, folder, chance, seconds, operations)
+            midway += unfinished(folder)
         _finished(emulator, kind, folder)
-        ending = _state(emulator, folder)
-    return Trial(seed, kind, with_faults, long=False, kills=kills, equal=ending == undisturbed, agreed=True)
+        ending, asked = _state(emulator, folder), counting.counts()
+    asked["faults"] += failures
+    return Trial(seed, kind, long=False, kills=kills, midway=midway, equal=ending == undisturbed, agreed=True, **asked)
+
+
+def _kill(emulator: Emulator, kind: str, folder: Path, chance: random.Random, seconds: float, _operations: int) -> bool:
+    """Begin an errand and kill it after a while; tell whether it was still on its way."""
+    process, _answer = _start(emulator, kind, folder)
+    process.join(chance.uniform(0, seconds))
+    alive = process.is_alive()
+    if isinstance(emulator, WorkspaceEmulator) and chance.random() < 0.3:
+        emulator.kill()
+    process.kill()
+    process.join()
+    return bool(alive)
+
+
+def _strike(
+    _emulator: Emulator, kind: str, folder: Path, chance: random.Random, _seconds: float, operations: int
+) -> bool:
+    """Kill an errand at one of its file operations; tell whether it came to it."""
+    return struck(*_at_random(kind, folder, chance, operations), KILL, *_within(folder)).operations is None
+
+
+def _at_random(kind: str, folder: Path, chance: random.Random, operations: int) -> tuple[Callable[[], object], int]:
+    return functools.partial(ERRANDS[kind].do, folder), chance.randint(1, operations)
+
+
+def _within(folder: Path) -> tuple[tuple[str, ...], dict[str, str | None]]:
+    return (str(folder),), {name: os.environ[name] for name in ("CI_MAGICS_WORKSPACE", "CI_MAGICS_EMULATOR")}
 
 
 @functools.cache
-def undisturbed_errand(emulator: Emulator, kind: str) -> tuple[dict[str, Any], float]:
-    """Return what is there when nothing happens, and how long it takes."""
+def undisturbed_errand(emulator: Emulator, kind: str) -> tuple[dict[str, Any], float, int]:
+    """Return what is there when nothing happens, how long it takes, and in how many file operations."""
+    operations = 0
+    if ERRANDS[kind].local:
+        with _prepared(emulator, kind) as folder:
+            whole = struck(functools.partial(ERRANDS[kind].do, folder), 0, KILL, *_within(folder))
+            assert whole.said is None
+            operations = whole.operations or 0
     with _prepared(emulator, kind) as folder:
         seconds = _finished(emulator, kind, folder)
-        return _state(emulator, folder), seconds
+        return _state(emulator, folder), seconds, operations
 
 
 @contextmanager
 def _prepared(emulator: Emulator, kind: str) -> Iterator[Path]:
     if not isinstance(emulator, WorkspaceEmulator):
         emulator.control("POST", "/reset")
+        emulator.renew()
     folder = Path(tempfile.mkdtemp())
     os.environ |= {"CI_MAGICS_WORKSPACE": str(folder), "CI_MAGICS_EMULATOR": emulator.base_url}
     try:
         connect()
+        os.environ["CI_MAGICS_SUBSCRIPTION_KEY"] = emulator.subscription_key
+        emulator.control("POST", "/settings", {"customers": 2_000, "page_size": 16, "dataverse_page_size": 50})
         ERRANDS[kind].prepare(folder)
         yield folder
     finally:
@@ -212,11 +277,11 @@ def _state(emulator: Emulator, folder: Path) -> dict[str, Any]:
     """Return all that has to be the same."""
     workspace = open_workspace(folder)
     audiences = {each.name: each for each in workspace.audiences}
-    old = folder / "old" / "workspace.sqlite"
-    tables = inspect(create_engine(f"sqlite:///{old}")).get_table_names() if old.exists() else []
+    old = folder / "old"
+    tables = inspect(create_engine(f"sqlite:///{old / 'workspace.sqlite'}")).get_table_names() if old.exists() else []
     return {
         "segments": {each.name: each.rows for each in workspace.segments},
-        "profiles": {each.name: _keys(workspace, each.id) for each in workspace.segments},
+        "profiles": {each.name: _profiles(workspace, each.id) for each in workspace.segments},
         "ledgers": {name: _hashes(read_ledger(workspace, each).all) for name, each in audiences.items()},
         "members": {name: frozenset(emulator.members(name)) for name in audiences},
         "unfinished": sum(each.finished_at is None for each in workspace.runs),
@@ -225,11 +290,13 @@ def _state(emulator: Emulator, folder: Path) -> dict[str, Any]:
         "forgotten": len(workspace.forgotten),
         "exports": {each.name: each.segments for each in workspace.exports},
         "schema": set(tables) >= set(metadata.tables) if tables else None,
+        "early": [(each.name, each.rows, each.definition) for each in open_workspace(old).segments] if tables else [],
     }
 
 
-def _keys(workspace: Any, segment_id: str) -> frozenset[str]:
-    return frozenset(map(str, workspace.snapshots.read(segment_id)["key"].to_pylist()))
+def _profiles(workspace: Any, segment_id: str) -> frozenset[tuple[str, ...]]:
+    rows = workspace.snapshots.read(segment_id).select(["key", "reason_basic", "sha256_basic"]).to_pylist()
+    return frozenset(tuple(map(str, row.values())) for row in rows)
 
 
 def _hashes(hashes: Any) -> frozenset[str]:

@@ -94,10 +94,10 @@ class Front(tornado.web.RequestHandler):
             self._hang_up()
             return
         if injected.fault in ("lost_request", "lost_reply", "reset_mid_upload"):
-            self._record(route.operation, 0, tracking_id)
+            self._record(route.operation, 0, tracking_id, injected.fault)
             self._hang_up()
             return
-        await self._send(reply, route.operation, tracking_id)
+        await self._send(reply, route.operation, tracking_id, injected.fault)
 
     get = post = put = delete = patch = handle
 
@@ -166,10 +166,10 @@ class Front(tornado.web.RequestHandler):
         except Refusal as refusal:
             return refusal.reply
 
-    async def _send(self, reply: Reply, operation: str, tracking_id: str) -> None:
+    async def _send(self, reply: Reply, operation: str, tracking_id: str, fault: str = "") -> None:
         if isinstance(reply.body, dict) and "TrackingId" in reply.body:
             reply.body["TrackingId"] = tracking_id
-        self._record(operation, reply.status, tracking_id)
+        self._record(operation, reply.status, tracking_id, fault)
         self._begin(reply, tracking_id)
         await self._write(reply)
 
@@ -206,7 +206,7 @@ class Front(tornado.web.RequestHandler):
         if isinstance(stream, tornado.iostream.IOStream):
             stream.close()
 
-    def _record(self, operation: str, status: int, tracking_id: str) -> None:
+    def _record(self, operation: str, status: int, tracking_id: str, fault: str = "") -> None:
         world, request = self.world, self.request
         world.received += 1
         with_body = world.settings.record_bodies
@@ -219,6 +219,7 @@ class Front(tornado.web.RequestHandler):
                 status=status,
                 bytes=len(request.body),
                 tracking_id=tracking_id,
+                fault=fault or None,
                 query=_SIGNATURE.sub("sig=present", request.query) if with_body else None,
                 headers=_shown_headers(request.headers) if with_body else None,
                 body=request.body.decode("latin-1") if with_body else None,

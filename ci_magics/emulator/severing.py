@@ -75,10 +75,10 @@ class _Message(httputil.HTTPMessageDelegate):
     def _reset(self) -> None:
         self._cut_at, self._severed = None, True
         world, (method, path, operation) = self._world, self._request
-        next_fault(world, operation)
+        fault = next_fault(world, operation).fault
         world.received += 1
-        tracking_id = str(uuid.uuid4())
-        world.requests.append(RequestLine(world.received, method, path, operation, 0, self._received, tracking_id))
+        line = RequestLine(world.received, method, path, operation, 0, self._received, str(uuid.uuid4()), fault)
+        world.requests.append(line)
         stream = self._connection.stream
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         stream.close()

@@ -172,6 +172,7 @@ class RequestLine:
     status: int
     bytes: int
     tracking_id: str
+    fault: str | None = None
     query: str | None = None
     headers: dict[str, str] | None = None
     body: str | None = None

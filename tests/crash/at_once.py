@@ -30,8 +30,20 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 EIGHT = 8
 SEGMENTS = ("A", "B", "C")
+#: What each campaign has to do.
+KINDS = frozenset(f"{kind} {name}" for kind in ("rows", "tags") for name in SEGMENTS) | {
+    "rows D",
+    "entries",
+    "counts",
+    "held",
+    "files",
+    "readings",
+}
+_ROWS = 5_000
 #: What a person may be told while others work too.
 DOCUMENTED = frozenset({"lock_lost"})
+#: What a process says before it waits for all others.
+_READY = "ready\n"
 
 
 @dataclass(frozen=True)
@@ -46,11 +58,17 @@ class Campaign:
         What is lost or was done twice, as sentences.
     errors
         Errors that are not documented.
+    slowest
+        The operation that took longest, and its seconds.
+    fewest
+        How many operations the process did that did the fewest.
     """
 
     done: Counter[str]
     wrong: tuple[str, ...]
     errors: tuple[str, ...]
+    slowest: tuple[str, float]
+    fewest: int
 
 
 class Worker:
@@ -70,6 +88,13 @@ class Worker:
         self.number = number
         self.random = random.Random(number)
         self.added: Counter[str] = Counter()
+
+    def get_ready(self) -> None:
+        """Load what the first use loads: for eight processes at once that takes longer than a short campaign."""
+        own = f"own-{self.number}"
+        self.workspace.ledgers.write(own, numbers(self.number))
+        self.workspace.ledgers.read(own)
+        self.workspace.ledgers.delete(f"{own}.parquet")
 
     def count_up(self) -> None:
         """Change a row that the others change too."""
@@ -113,24 +138,25 @@ class Worker:
 
     def write_a_file(self) -> None:
         """Replace a file that the others replace and read."""
-        self.workspace.ledgers.write("shared", pa.table({"number": [self.random.randrange(1_000)] * 5_000}))
+        self.workspace.ledgers.write("shared", numbers(self.random.randrange(1_000)))
         self.added["files"] += 1
 
     def read_a_file(self) -> None:
         """Read it: one of the files that were written, as a whole."""
         found = self.workspace.ledgers.read("shared")["number"].to_pylist()
-        if len(found) != 5_000 or len(set(found)) != 1:
+        if len(found) != _ROWS or len(set(found)) != 1:
             raise AssertionError("a file is a mixture of two")
         self.added["readings"] += 1
 
     def work(self, seconds: float) -> dict[str, Any]:
-        """Do what comes to mind until the time is over; returns what was done and which errors came up."""
-        clock, errors = SystemClock(), []
+        """Do what comes to mind until the time is over; returns what was done, what went wrong, and what took long."""
+        clock, errors, slowest = SystemClock(), [], ("", 0.0)
         end = clock.monotonic() + seconds
         operations = (self.count_up, self.tag, self.note, self.add, self.replace_as_a_whole, self.hold)
         operations += (self.write_a_file, self.read_a_file)
         while clock.monotonic() < end:
             operation = self.random.choice(operations)
+            begun = clock.monotonic()
             try:
                 operation()
             except CiError as error:
@@ -138,7 +164,13 @@ class Worker:
                     errors.append(f"{operation.__name__}: {error}")
             except Exception as error:  # noqa: BLE001 - every other one is a finding
                 errors.append(f"{operation.__name__}: {type(error).__name__}: {error}")
-        return {"added": self.added, "errors": errors}
+            slowest = max(slowest, (operation.__name__, clock.monotonic() - begun), key=lambda each: each[1])
+        return {"added": self.added, "errors": errors, "slowest": slowest}
+
+
+def numbers(number: int) -> pa.Table:
+    """Return a table that shows when it is mixed with another."""
+    return pa.table({"number": [number] * _ROWS})
 
 
 def segment(name: str, *, rows: int = 0) -> SegmentRecord:
@@ -162,22 +194,31 @@ def run_campaign(seconds: float, url: str, folder: Path) -> Campaign:
     workspace = open_workspace(url)
     for name in SEGMENTS:
         workspace.segments.put(segment(name))
-    workspace.ledgers.write("shared", pa.table({"number": [0] * 5_000}))
+    workspace.ledgers.write("shared", numbers(0))
     (folder / "counter").write_text("0", "utf-8")
     entries = len(workspace.audit)
     environment = os.environ | {"CI_MAGICS_WORKSPACE": url, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, __file__, "--seconds", str(seconds), "--folder", str(folder)]
-    workers = [
-        subprocess.Popen([*command, "--worker", str(number)], stdout=subprocess.PIPE, text=True, env=environment)
-        for number in range(EIGHT)
-    ]
+    workers = [_started([*command, "--worker", str(number)], environment) for number in range(EIGHT)]
+    ready = [worker.stdout is not None and worker.stdout.readline() == _READY for worker in workers]
+    assert all(ready), ready
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
     told = [json.loads(worker.communicate()[0]) for worker in workers]
     done = sum((Counter(each["added"]) for each in told), Counter[str]())
     return Campaign(
         done,
         tuple(_lost(workspace, done, entries, int((folder / "counter").read_text("utf-8")))),
         tuple(error for each in told for error in each["errors"]),
+        max((tuple(each["slowest"]) for each in told), key=lambda each: each[1]),
+        min(sum(each["added"].values()) for each in told),
     )
+
+
+def _started(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def _lost(workspace: Workspace, done: Counter[str], entries: int, held: int) -> list[str]:
@@ -202,6 +243,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.worker is not None:
         worker = Worker(open_workspace(), options.folder, options.worker)
+        worker.get_ready()
+        sys.stdout.write(_READY)
+        sys.stdout.flush()
+        sys.stdin.readline()
         json.dump(worker.work(options.seconds), sys.stdout)
         return 0
     with tempfile.TemporaryDirectory() as name:
@@ -210,6 +255,8 @@ def main() -> int:
         print(f"{kind:<12}{count:>10}")
     for sentence in (*campaign.wrong, *campaign.errors[:20]):
         print(sentence)
+    operation, seconds = campaign.slowest
+    print(f"no process did fewer than {campaign.fewest}; the slowest: {operation}, {seconds:.1f} s")
     print(f"{sum(campaign.done.values())} operations, {len(campaign.wrong)} lost, {len(campaign.errors)} errors")
     return 1 if campaign.wrong or campaign.errors else 0
 

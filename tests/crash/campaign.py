@@ -33,23 +33,25 @@ def main() -> int:
 def one(emulator: Emulator, seed: int) -> Trial:
     """Kill an export, or every third time an errand; see `errands`."""
     trial = run_errand(emulator, seed // 3) if seed % 3 == 2 else run_trial(emulator, seed)
-    print(f"{seed} {trial.kind}: {'equal' if trial.equal else 'OTHER'}", file=sys.stderr, flush=True)
+    told = ("equal" if trial.equal else "OTHER") + ("" if trial.agreed else ", places do not agree")
+    print(f"{seed} {trial.kind}: {told}", file=sys.stderr, flush=True)
     return trial
 
 
 def report(trials: list[Trial]) -> int:
     """Print the trials by kind."""
     kinds = Counter(each.kind for each in trials)
-    print(f"{'kind':<18}{'trials':>8}{'kills':>8}{'faulty':>8}{'equal':>8}")
+    heads = ("trials", "kills", "midway", "faults", "calls", "files", "equal")
+    print(f"{'kind':<18}" + "".join(f"{head:>8}" for head in heads))
     for kind, count in kinds.items():
         mine = [each for each in trials if each.kind == kind]
-        kills, faults = sum(each.kills for each in mine), sum(each.faults for each in mine)
-        print(f"{kind:<18}{count:>8}{kills:>8}{faults:>8}{sum(each.equal for each in mine):>8}")
-    wrong = [each.seed for each in trials if not each.equal]
-    kills = sum(each.kills for each in trials)
-    print(f"{len(trials)} trials, {kills} processes killed, {len(trials) - len(wrong)} ended like an undisturbed run")
+        sums = [sum(getattr(each, head) for each in mine) for head in heads[1:]]
+        print(f"{kind:<18}" + "".join(f"{number:>8}" for number in (count, *sums)))
+    wrong = [each.seed for each in trials if not (each.equal and each.agreed)]
+    kills, faults = sum(each.kills for each in trials), sum(each.faults for each in trials)
+    print(f"{len(trials)} trials, {kills} processes killed, {faults} faults, {len(wrong)} that ended otherwise")
     if wrong:
-        print(f"seeds that did not: {wrong}")
+        print(f"seeds of these: {wrong}")
     return 1 if wrong else 0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crash.at_once import run_campaign
+from crash.at_once import KINDS, run_campaign
 
 
 def test_eight_processes_lose_nothing_on_sqlite(tmp_path: Path) -> None:
     campaign = run_campaign(15, str(tmp_path / "workspace"), tmp_path)
     assert campaign.wrong == ()
     assert campaign.errors == ()
-    assert sum(campaign.done.values()) > 20
+    assert campaign.fewest >= 10
+    assert set(campaign.done) >= KINDS

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from crashing import WorkspaceEmulator, run_trial
+from errands import ERRANDS, run_errand
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -15,6 +16,22 @@ def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: Runnin
     assert [each.seed for each in trials if not each.equal] == []
     assert [each.seed for each in trials if not each.agreed] == []
     assert sum(each.kills for each in trials) >= 15
+    assert sum(each.faults for each in trials) > 0
+    assert [
+        each.kind
+        for each in trials
+        if (each.files > 0, each.calls > 0) != ("by file" in each.kind, "by calls" in each.kind)
+    ] == []
+    emulator.control("POST", "/reset")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_errand_that_is_killed_is_done_again_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
+    trials = [run_errand(emulator, seed) for seed in range(len(ERRANDS))]
+    assert {each.kind for each in trials} == set(ERRANDS)
+    assert [each.kind for each in trials if not each.equal] == []
+    assert sum(each.kills for each in trials) >= len(ERRANDS) // 2
+    assert sum(each.faults for each in trials) > 0
     emulator.control("POST", "/reset")
 
 

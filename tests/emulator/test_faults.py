@@ -126,8 +126,10 @@ def test_a_broken_connection_happens_before_or_after_the_write(
     with pytest.raises(requests.ConnectionError):
         apply(emulator, audience)
     assert len(emulator.members("A list")) == members
-    assert emulator.control("GET", "/requests")[-1]["status"] == 0
+    line = emulator.control("GET", "/requests")[-1]
+    assert (line["status"], line["fault"]) == (0, fault)
     assert apply(emulator, audience).status_code == 200
+    assert "fault" not in emulator.control("GET", "/requests")[-1]
 
 
 def test_an_upload_is_cut_before_all_of_it_has_come(emulator: RunningEmulator, bulk: Any) -> None:
@@ -136,7 +138,7 @@ def test_an_upload_is_cut_before_all_of_it_has_come(emulator: RunningEmulator, b
     with pytest.raises(requests.ConnectionError):
         bulk.post(ticket["UploadUrl"], bytes(20_000_000))
     line = emulator.control("GET", "/requests")[-1]
-    assert (line["operation"], line["status"]) == ("UploadFile", 0)
+    assert (line["operation"], line["status"], line["fault"]) == ("UploadFile", 0, "reset_mid_upload")
     assert 10_000_000 <= line["bytes"] < 20_000_000
     assert bulk.status(ticket["RequestId"])["RequestStatus"] == "PendingFileUpload"
     assert bulk.post(ticket["UploadUrl"], bulk.text()).status_code == 200

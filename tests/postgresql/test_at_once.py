@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crash.at_once import run_campaign
+from crash.at_once import KINDS, run_campaign
 from sqlalchemy import URL
 
 
@@ -12,4 +12,5 @@ def test_eight_processes_lose_nothing_on_postgresql(database_url: URL, tmp_path:
     campaign = run_campaign(15, database_url.render_as_string(hide_password=False), tmp_path)
     assert campaign.wrong == ()
     assert campaign.errors == ()
-    assert sum(campaign.done.values()) > 20
+    assert campaign.fewest >= 10
+    assert set(campaign.done) >= KINDS
