@@ -162,9 +162,11 @@ def _settle(world: World, storage: Storage) -> None:
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not from sys.stdin: Python aborts when it ends while a thread is waiting for a line there.
+    while os.read(sys.stdin.fileno(), 4096):
         continue
-    loop.call_soon_threadsafe(stop.set)
+    with contextlib.suppress(RuntimeError):  # the loop has ended for another reason
+        loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

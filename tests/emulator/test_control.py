@@ -3,15 +3,18 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 import requests
+from conftest import start_emulator
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -312,6 +315,30 @@ def test_an_emulator_ends_with_its_parent() -> None:
     child.stdin.close()
     assert child.wait(timeout=20) == 0
     child.stdout.close()
+
+
+def is_told(emulator: RunningEmulator, _process: subprocess.Popen[bytes]) -> None:
+    emulator.control("POST", "/stop")
+
+
+def is_terminated(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+
+
+def is_interrupted(_emulator: RunningEmulator, process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", [is_told, is_terminated, is_interrupted])
+def test_an_emulator_ends_well_while_it_watches_its_parent(
+    end: Callable[[RunningEmulator, subprocess.Popen[bytes]], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    process, running = start_emulator("--until-stdin-closes")
+    assert process.stdin is not None
+    with process.stdin:
+        end(running, process)
+        assert process.wait(timeout=60) == 0
+    assert capfd.readouterr().err == ""
 
 
 def is_dropped_by_a_reset(emulator: RunningEmulator) -> bool:
