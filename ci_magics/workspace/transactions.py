@@ -22,9 +22,15 @@ T = TypeVar("T")
 
 #: How often a change is tried when others come in between, and when a row of the same name or id is there already.
 _TRIES, _TRIES_IF_THERE = 50, 20
+#: Seconds for which a change is tried when another one holds what it needs: a process that was suspended in the middle
+#: of its change, or lost its network there, holds it without end.
+PATIENCE = 180.0
+#: How long PostgreSQL waits for a lock at each try; SQLite's wait is set with its connections.
+LOCK_TIMEOUT = "30s"
 
-#: SQLSTATE of PostgreSQL: serialization failure, deadlock; insufficient privilege.
+#: SQLSTATE of PostgreSQL: serialization failure, deadlock; a lock that was not given in time; insufficient privilege.
 _CONFLICTS = ("40001", "40P01")
+_HELD = "55P03"
 _FORBIDDEN = "42501"
 #: The first byte of SQLite's result codes: busy, locked.
 _BUSY = (5, 6)
@@ -82,6 +88,8 @@ def _attempt(engine: Engine, work: Callable[[Connection], T]) -> T:
     with _connected(engine) as database, database.begin():
         if engine.dialect.name == "sqlite":
             database.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            database.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         return work(database)
 
 
@@ -95,13 +103,20 @@ def _connected(engine: Engine) -> Connection:
 def _came_between(error: BaseException) -> bool:
     if isinstance(error, IntegrityError):
         return True
+    return isinstance(error, DBAPIError) and (_state(error) in _CONFLICTS or _is_held(error))
+
+
+def _is_held(error: BaseException | None) -> bool:
+    """Tell whether another change holds what this one needs."""
     return isinstance(error, DBAPIError) and (
-        _state(error) in _CONFLICTS or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        _state(error) == _HELD or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
     )
 
 
 def _tried_enough(state: RetryCallState) -> bool:
     failed = state.outcome.exception() if state.outcome else None
+    if _is_held(failed):
+        return (state.seconds_since_start or 0.0) >= PATIENCE
     return state.attempt_number >= (_TRIES_IF_THERE if isinstance(failed, IntegrityError) else _TRIES)
 
 

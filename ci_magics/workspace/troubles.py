@@ -46,7 +46,7 @@ _DATABASES: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
             ("you have no right to write to its database", _RIGHT),
         ),
         (
-            r"database is locked",
+            r"database is locked|lock timeout",
             ("another program holds its database", "Wait until that is done, then run it again."),
         ),
         (

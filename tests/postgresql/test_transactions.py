@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 
-from ci_magics.errors import AccessError
+from ci_magics.errors import AccessError, WorkspaceError
 from ci_magics.workspace.transactions import at_one_moment, change
 
 
@@ -49,6 +49,20 @@ def test_a_reader_sees_one_moment(counted: Engine) -> None:
         change(counted, lambda other: add(other, 1))
         assert database.execute(text("SELECT sum(value) FROM counts")).scalar() == before
     assert values(counted) == [1, 0]
+
+
+def test_a_change_that_never_ends_is_not_waited_for_without_end(
+    counted: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci_magics.workspace.transactions.PATIENCE", 0.3)
+    monkeypatch.setattr("ci_magics.workspace.transactions.LOCK_TIMEOUT", "50ms")
+    with counted.connect() as other:
+        add(other, 1)  # and no word more
+        with pytest.raises(WorkspaceError, match="another program holds its database"):
+            change(counted, lambda database: add(database, 1))
+        change(counted, lambda database: add(database, 2))
+    change(counted, lambda database: add(database, 1))
+    assert values(counted) == [1, 1]
 
 
 def test_what_the_database_forbids_is_said_in_words(counted: Engine) -> None:

@@ -62,6 +62,21 @@ def test_an_error_of_the_database_quotes_nothing(counted: Engine) -> None:
     assert refused.value.__suppress_context__
 
 
+def test_a_writer_that_never_ends_is_not_waited_for_without_end(
+    tmp_path: Path, counted: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci_magics.workspace.transactions.PATIENCE", 0.3)
+    other = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    engine = create_engine(counted.url, connect_args={"timeout": 0.05})
+    with pytest.raises(WorkspaceError, match="another program holds its database"):
+        change(engine, lambda database: database.execute(text("UPDATE counts SET value = 1")))
+    other.execute("ROLLBACK")
+    change(engine, lambda database: database.execute(text("UPDATE counts SET value = 1")))
+    assert value(engine) == 1
+    other.close()
+
+
 def test_a_writer_waits_for_the_writer_before_it(tmp_path: Path, counted: Engine) -> None:
     other = sqlite3.connect(tmp_path / "x.sqlite", timeout=0)
     other.isolation_level = None

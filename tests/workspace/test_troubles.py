@@ -54,6 +54,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
         ("attempt to write a readonly database", "no right to write"),
         ("unable to open database file", "no right to write"),
         ("database is locked", "another program holds"),
+        ("canceling statement due to lock timeout", "another program holds"),
         ("disk I/O error", "does not answer"),
         ("no such table: runs", "tables are not as ci-magics made them"),
         ('relation "runs" does not exist', "tables are not as ci-magics made them"),
