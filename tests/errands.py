@@ -38,7 +38,6 @@ from ci_magics.workspace.schema import upgrade
 from ci_magics.workspace.store import open_workspace
 from ci_magics.workspace.tables import metadata
 
-_FAULT_RATE = 0.08
 _TRIES = 30
 #: Where the tables of an early workspace come from, and how far it is brought before the errand.
 _FIRST, _OLD = "0001", "0008"
@@ -57,11 +56,14 @@ class Errand:
         What is killed and done again.
     local
         Whether it asks no service. Then it is the disk that fails, and kills come at its file operations.
+    fault_rate
+        How many of its requests fail in a trial with faults; the fewer they are, the more of them.
     """
 
     prepare: Callable[[Path], None]
     do: Callable[[Path], object]
     local: bool = False
+    fault_rate: float = 0.3
 
 
 def quietly(_sentence: str) -> None:
@@ -153,9 +155,9 @@ ERRANDS: dict[str, Errand] = {
     "purge": Errand(_left_over, _purge, local=True),
     "attach": Errand(_saved, _attach),
     "migration": Errand(_old_schema, _migrate, local=True),
-    "read by rest": Errand(_members, functools.partial(_read, "rest")),
-    "read by csv": Errand(_members, functools.partial(_read, "csv")),
-    "read by dataverse": Errand(_members, functools.partial(_read, "dataverse")),
+    "read by rest": Errand(_members, functools.partial(_read, "rest"), fault_rate=0.05),
+    "read by csv": Errand(_members, functools.partial(_read, "csv"), fault_rate=0.2),
+    "read by dataverse": Errand(_members, functools.partial(_read, "dataverse"), fault_rate=0.1),
 }
 
 
@@ -171,7 +173,7 @@ def run_errand(emulator: Emulator, seed: int) -> Trial:
         if with_faults and ERRANDS[kind].local:
             failures += struck(*_at_random(kind, folder, chance, operations), FULL, *_within(folder)).said is not None
         elif with_faults:
-            emulator.control("POST", "/settings", {"fault_rate": _FAULT_RATE, "fault_seed": seed})
+            emulator.control("POST", "/settings", {"fault_rate": ERRANDS[kind].fault_rate, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
             kills += disturb(emulator, kind, folder, chance, seconds, operations)
             midway += unfinished(folder)
