@@ -12,6 +12,7 @@ import multiprocessing as mp
 import os
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -179,6 +180,8 @@ def run_errand(emulator: Emulator, seed: int) -> Trial:
             midway += unfinished(folder)
         _finished(emulator, kind, folder)
         ending, asked = _state(emulator, folder), counting.counts()
+    for name in [each for each in ending if ending[each] != undisturbed[each]]:
+        sys.stderr.write(f"{name}: {str(ending[name])[:500]} instead of {str(undisturbed[name])[:500]}\n")
     asked["faults"] += failures
     return Trial(seed, kind, long=False, kills=kills, midway=midway, equal=ending == undisturbed, agreed=True, **asked)
 

@@ -49,16 +49,22 @@ def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
 
 
 def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
-    """Write a segment's snapshot without a person."""
-    rows = _rewritten(workspace, record, person)
+    """Write a segment's snapshot without a person.
+
+    The record comes first: an attempt that is interrupted before the snapshot finds the person once more, and after it
+    nothing is left to do.
+    """
+    rows = sum(len(each) for each in _others(workspace, record, person))
     # An example is masked, but it may be the person's; the next refresh finds others.
     workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
+    _rewrite(workspace, record, person)
 
 
 def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> None:
-    """Write the snapshot of an earlier version without a person."""
-    rows = _rewritten(workspace, version.as_record(), person)
+    """Write the snapshot of an earlier version without a person; see `_erase_from_segment`."""
+    rows = sum(len(each) for each in _others(workspace, version.as_record(), person))
     workspace.versions.change(lambda now: replace(now, rows=rows, record={**now.record, "examples": {}}), id=version.id)
+    _rewrite(workspace, version.as_record(), person)
 
 
 def _keys_in(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
@@ -72,20 +78,17 @@ def _keys_in(workspace: Workspace, record: SegmentRecord, person: Person) -> set
     return found
 
 
-def _rewritten(workspace: Workspace, record: SegmentRecord, person: Person) -> int:
-    """Write a snapshot without a person; returns how many profiles are left."""
+def _rewrite(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
+    """Write a snapshot without a person."""
+    files = workspace.snapshots
+    files.write_parts(record.id, files.schema(record.id), _others(workspace, record, person))
+
+
+def _others(workspace: Workspace, record: SegmentRecord, person: Person) -> Iterator[pa.RecordBatch]:
+    """Return the profiles of everybody else in a snapshot."""
     files, keyed = workspace.snapshots, person.is_keyed(record)
-    rows = 0
-
-    def others() -> Iterator[pa.RecordBatch]:
-        nonlocal rows
-        for batch in files.batches(record.id, files.columns(record.id)):
-            kept = batch.filter(pc.invert(person.rows_of(batch, keyed=keyed)))
-            rows += kept.num_rows
-            yield kept
-
-    files.write_parts(record.id, files.schema(record.id), others())
-    return rows
+    for batch in files.batches(record.id, files.columns(record.id)):
+        yield batch.filter(pc.invert(person.rows_of(batch, keyed=keyed)))
 
 
 def _erase_refused(workspace: Workspace, keys: set[str]) -> None:

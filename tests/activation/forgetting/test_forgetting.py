@@ -222,3 +222,29 @@ def test_the_hashes_here_are_those_of_the_rules() -> None:
     row = ci.normalize([JANE], normalization="both").to_pylist()[0]
     assert (row["sha256"], row["sha256_enhanced"]) == (BASIC, ENHANCED)
     assert BASIC != ENHANCED
+
+
+@pytest.mark.parametrize("place", ["segments.change", "snapshots.write_parts"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_an_attempt_that_is_interrupted_leaves_no_wrong_count_and_no_example(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, place: str, after: int
+) -> None:
+    contoso.connect()
+    for name in ("All", "More"):
+        with_jane(name)
+    shelf, method = place.split(".")
+    real, calls = getattr(getattr(workspace, shelf), method), iter(range(1, 100))
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        real(*arguments, **options)
+        if next(calls) == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(workspace, shelf), method, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            forget(sha256=BASIC, show=quietly)
+    assert forget(sha256=BASIC, show=quietly).erased
+    for record in workspace.segments:
+        assert (record.rows, record.examples) == (400, {})
+        assert workspace.snapshots.read(record.id).num_rows == 400
