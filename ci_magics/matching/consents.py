@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from ci_magics.segmentation.consent.document import SegmentConsent
-from ci_magics.segmentation.consent.reading import STATE
 
 
 @dataclass(frozen=True)
@@ -31,14 +26,6 @@ class Consenting:
     refused: frozenset[str]
     silent: bool = True
 
-    def sends(self, batch: pa.RecordBatch) -> pa.Array:
-        """Tell for each profile of a batch whether it agreed."""
-        return _among(batch, self.sent)
-
-    def refuses(self, batch: pa.RecordBatch) -> pa.Array:
-        """Tell for each profile of a batch whether it refused."""
-        return _among(batch, self.refused)
-
 
 @dataclass(frozen=True)
 class CountedConsent:
@@ -57,7 +44,3 @@ class CountedConsent:
     known: SegmentConsent
     consenting: Consenting | None
     question: str
-
-
-def _among(batch: pa.RecordBatch, states: Collection[str]) -> pa.Array:
-    return pc.is_in(batch.column(STATE), pa.array(sorted(states), pa.string()))

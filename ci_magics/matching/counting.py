@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +15,7 @@ from ci_magics.forking import require_threads
 from ci_magics.matching.consents import Consenting
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import by_rank, combined, distinct
-from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, present_in, without
+from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, without
 from ci_magics.matching.hashes import unique as unique_hashes
 from ci_magics.matching.matched import DOUBT, Profiles
 from ci_magics.matching.normalize import INVALID, rules_of
@@ -73,7 +72,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.rows = self.prehashed = self.differs = 0
-        self.reasons = dict.fromkeys(INVALID, 0)
+        self.reasons = Counter(dict.fromkeys(INVALID, 0))
         self.doubts: Counter[str] = Counter()
         self.held_back: list[Hashes] = []
 
@@ -98,12 +97,19 @@ class _Held:
         """Return the rank of each profile: the lowest rank of those who share an address decides about it."""
         ranks = np.full(batch.num_rows, SENT, np.uint8)
         if self.consenting is not None:
-            ranks[:] = SILENT
-            ranks[_true(self.consenting.sends(batch))] = SENT
-            ranks[_true(self.consenting.refuses(batch))] = REFUSED
+            states = batch.column(STATE).dictionary_encode(null_encoding="encode")
+            of_state = [_rank(self.consenting, each) for each in states.dictionary.to_pylist()]
+            ranks = np.array(of_state, np.uint8)[states.indices.to_numpy()]
         if self.suppression is not None:
             ranks[self.suppression.holds(batch)] = SUPPRESSED
         return ranks
+
+
+def _rank(consenting: Consenting, state: str | None) -> int:
+    """Return the rank of a profile from the state of its consent."""
+    if state in consenting.refused:
+        return REFUSED
+    return SENT if state in consenting.sent else SILENT
 
 
 def count_profiles(
@@ -145,7 +151,7 @@ def count_profiles(
         suppressed=people[SUPPRESSED],
         refused=people[REFUSED],
         unconsented=people[SILENT],
-        reasons=counts.reasons,
+        reasons=dict(counts.reasons),
         prehashed=counts.prehashed,
         differs=counts.differs,
         hashes=hashes,
@@ -163,16 +169,15 @@ def _people(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _
     """Return one hash for each profile with its rank, and count the profiles on the way."""
     columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules), DOUBT]
     for batch in profiles.batches(held.columns(columns)):
-        _count(batch.select([each for each in columns if each in batch.schema.names]), rules, counts)
-        ranks = held.ranks(batch)
+        differs = _differs(batch)
+        _count(batch, rules, counts, differs)
+        identity = _identity(batch, rules)
+        ranks, valid, values = held.ranks(batch), _true(identity.is_valid()), _rows(identity)
         kept_out = ranks <= REFUSED
         if kept_out.any():
-            left_out = batch.select(["sha256_basic", "sha256_enhanced"]).filter(pa.array(kept_out))
-            both = [present_in(column) for column in left_out.columns]
-            counts.held_back += both
-            yield from ((OTHER_HASH, each) for each in both)
-        identity = _identity(batch, rules)
-        valid, values = _true(identity.is_valid()), _rows(identity)
+            others = _other_hashes(batch, rules, kept_out & differs)
+            counts.held_back += [chosen(values, kept_out & valid), others]
+            yield OTHER_HASH, others
         for rank in np.flatnonzero(np.bincount(ranks[valid])):
             yield int(rank), chosen(values, valid & (ranks == rank))
 
@@ -183,23 +188,41 @@ def _pairs(profiles: Profiles, held: _Held) -> Iterator[Hashes]:
         yield _interleaved(batch.filter(pa.array(held.ranks(batch) == SENT)))
 
 
-def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts) -> None:
-    frame = pl.DataFrame({name: _series(batch.column(name)) for name in batch.schema.names})
-    reason = pl.col(f"reason_{rules[0]}")
-    if len(rules) > 1:
-        reason = pl.when(pl.col("sha256_basic").is_null() & pl.col("sha256_enhanced").is_null()).then(reason)
-    differs = pl.col("sha256_basic").ne_missing(pl.col("sha256_enhanced")) & ~pl.col("prehashed")
-    sums = frame.select(
-        reason.alias("reason"), differs.alias("differs"), (pl.col("prehashed") & reason.is_null()).alias("prehashed")
-    )
+def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts, differs: npt.NDArray[np.bool_]) -> None:
+    prehashed = _true(batch.column("prehashed"))
+    invalid = ~_true(_identity(batch, rules).is_valid())
     counts.rows += batch.num_rows
-    counts.differs += int(sums["differs"].sum())
-    counts.prehashed += int(sums["prehashed"].sum())
-    for name, count in sums["reason"].drop_nulls().value_counts().iter_rows():
-        counts.reasons[name] += count
-    if DOUBT in frame.columns:
-        doubtful = frame[DOUBT].filter(frame[DOUBT].is_not_null() & sums["reason"].is_null())
-        counts.doubts.update(dict(doubtful.value_counts().iter_rows()))
+    counts.differs += int((differs & ~prehashed).sum())
+    counts.prehashed += int((prehashed & ~invalid).sum())
+    counts.reasons.update(_words(batch.column(f"reason_{rules[0]}"), invalid))
+    if DOUBT in batch.schema.names:
+        counts.doubts.update(_words(batch.column(DOUBT), ~invalid))
+
+
+def _words(column: pa.Array, which: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Return how often each word stands in some rows of a column."""
+    found = pc.value_counts(column.filter(pa.array(which)))
+    return {str(each["values"]): each["counts"].as_py() for each in found if each["values"].is_valid}
+
+
+def _differs(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Tell for each profile whether its hash depends on the rule."""
+    basic, enhanced = (batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced"))
+    one, other = _true(basic.is_valid()), _true(enhanced.is_valid())
+    differs: npt.NDArray[np.bool_] = one != other
+    left, right = (_rows(each).view(np.uint64) for each in (basic, enhanced))
+    for place in range(left.shape[1]):  # word by word: seven times as quick as comparing whole rows
+        differs |= one & (left[:, place] != right[:, place])
+    return differs
+
+
+def _other_hashes(batch: pa.RecordBatch, rules: tuple[str, ...], which: npt.NDArray[np.bool_]) -> Hashes:
+    """Return the second hash of some profiles: the one by which they are not counted."""
+    column = batch.column("sha256_basic" if rules == ("enhanced",) else "sha256_enhanced")
+    there = _true(column.is_valid())
+    if len(rules) > 1:  # without a basic hash the enhanced one is the first
+        there &= _true(batch.column("sha256_basic").is_valid())
+    return chosen(_rows(column), which & there)
 
 
 def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:
@@ -224,11 +247,3 @@ def _true(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
 def _rows(column: pa.Array) -> Hashes:
     """Return all values as rows of bytes; what stands where there is none does not matter."""
     return of_column(column) if len(column) else EMPTY
-
-
-def _series(column: pa.Array) -> pl.Series:
-    if pa.types.is_dictionary(column.type):
-        return pl.Series(pl.from_arrow(column.cast(pa.string())))
-    if pa.types.is_fixed_size_binary(column.type):
-        column = column.cast(pa.large_binary())
-    return pl.Series(pl.from_arrow(column))

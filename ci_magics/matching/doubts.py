@@ -133,7 +133,7 @@ def _noted(frame: pl.DataFrame) -> pl.DataFrame:
     """
     codes = np.full(frame.height, -1, np.int8)
     different = frame["domain"].drop_nulls().unique()
-    odd = different.filter(different.is_in(list(mistyped())) | different.str.contains(_RESERVED))
+    odd = different.filter(is_mistyped(different) | different.str.contains(_RESERVED))
     chosen = pl.col("trimmed").str.contains(_SUSPECT_LOCAL)
     if len(odd):
         chosen |= pl.col("domain").is_in(odd.implode())
@@ -169,6 +169,16 @@ def is_placeholder(address: str, domain: str) -> bool:
     if local.isdecimal():
         return local == label  # elsewhere a number is a telephone's, or a usual mailbox in China
     return domain in _PROVIDERS or re.search(_TRIVIAL_DOMAIN, domain) is not None
+
+
+def is_mistyped(domains: pl.Series) -> pl.Series:
+    """Tell for each domain whether it is probably mistyped.
+
+    A batch has few different domains: looking each of them up is much quicker than giving Polars the long list of
+    mistyped ones again for every batch.
+    """
+    known = mistyped()
+    return pl.Series([each in known for each in domains.to_list()], dtype=pl.Boolean)
 
 
 @cache

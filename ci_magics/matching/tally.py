@@ -14,7 +14,7 @@ import polars_hash as plh
 
 from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.careful import INVALID, split_at
-from ci_magics.matching.doubts import MISTYPED, mistyped
+from ci_magics.matching.doubts import MISTYPED, is_mistyped
 from ci_magics.matching.kernel import Hashed
 
 #: Domains of fewer profiles than this are never named.
@@ -104,7 +104,7 @@ def example_values(addresses: Hashed) -> pl.DataFrame:
 def _mistyped_domains(addresses: Hashed) -> pl.DataFrame:
     """Return the mistyped domains of a batch as examples, in which nothing is of a person."""
     domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls().unique()
-    found = domains.filter(domains.is_in(list(mistyped()))).to_frame()
+    found = domains.filter(is_mistyped(domains)).to_frame()
     return found.select(
         reason=pl.lit(MISTYPED),
         mark=plh.col("domain").chash.sha2_256().str.slice(0, 16),

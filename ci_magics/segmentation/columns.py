@@ -31,6 +31,10 @@ _EMAIL_NAMES = frozenset(
 #: Names of columns that identify a profile, best first.
 _KEY_NAMES = ("customerid", "contactid", "profileid", "userid", "memberid", "clientid", "accountid", "personid", "id")
 _SHOWN = 30
+#: What a condition calls the table that it is about.
+PROFILES = "profiles"
+#: A column by its position: ``#1`` is the first one.
+_POSITION = re.compile(r"#\s*\d")
 
 
 def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
@@ -114,6 +118,21 @@ def twins(names: Sequence[str]) -> tuple[str, str] | None:
 def mentions(text: str | None, column: str) -> bool:
     """Tell whether a condition uses a column."""
     return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def mentioned(text: str, names: Sequence[str]) -> list[str]:
+    """Return the columns that SQL over one table may use: those that it names, or all where it can mean all.
+
+    Parameters
+    ----------
+    text
+        A condition over the table `PROFILES`, or a query.
+    names
+        All columns of the table.
+    """
+    if any(mentions(text, word) for word in ("COLUMNS", PROFILES)) or _POSITION.search(text):
+        return list(names)
+    return [name for name in names if '"' in name or mentions(text, name)]
 
 
 def list_columns(columns: Sequence[str]) -> str:

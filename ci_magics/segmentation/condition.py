@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from ci_magics.segmentation.columns import mentions
+from ci_magics.segmentation.columns import PROFILES, mentioned
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
 
-_PROFILES = "profiles"
 _POSITION = "position in the batch"
 
 
@@ -33,9 +32,7 @@ class Condition:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Return the columns that it may use: those whose names it mentions, or all where it can mean all."""
-        if any(mentions(self.text, word) for word in ("COLUMNS", _PROFILES)):
-            return list(names)
-        return [name for name in names if '"' in name or mentions(self.text, name)]
+        return mentioned(self.text, names)
 
     def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
         """Require that it can be evaluated.
@@ -77,6 +74,6 @@ class Condition:
     def _positions(self, database: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> pa.Array:
         numbers = pa.array(range(batch.num_rows), pa.int64())
         columns = [*batch.columns, numbers]
-        database.register(_PROFILES, pa.table(columns, names=[*batch.schema.names, _POSITION]))
-        kept = database.table(_PROFILES).filter(self.text).select(duckdb.ColumnExpression(_POSITION))
+        database.register(PROFILES, pa.table(columns, names=[*batch.schema.names, _POSITION]))
+        kept = database.table(PROFILES).filter(self.text).select(duckdb.ColumnExpression(_POSITION))
         return kept.to_arrow_table().column(0).combine_chunks()

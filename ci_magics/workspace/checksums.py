@@ -11,16 +11,19 @@ import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from isal import isal_zlib
 from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, insert, select, update
 
 from ci_magics.clock import present
-from ci_magics.workspace.chunks import CHUNK, Chunked, ChunkReader
+from ci_magics.workspace.chunks import CHUNK, ChunkReader, Writer
 from ci_magics.workspace.tables import file_checksums as table
 from ci_magics.workspace.transactions import at_one_moment, change
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,11 @@ class DamagedError(Exception):
     """A file is not as it was written."""
 
 
-class ChecksumWriter(Chunked):
-    """Write on to a file, and sum up what is written.
+class ChecksumWriter(Writer):
+    """Write to a file, and compute the checksum of each chunk on the way.
+
+    What is written goes to the file as it comes, without being copied into chunks first: only the checksums are cut at
+    the ends of chunks.
 
     Parameters
     ----------
@@ -65,18 +71,29 @@ class ChecksumWriter(Chunked):
     """
 
     def __init__(self, file: BinaryIO, owner: str) -> None:
-        super().__init__(self._summed)
+        super().__init__()
         self._file = file
         self._owner = owner
         self._sums: list[int] = []
 
-    def _summed(self, chunk: memoryview) -> None:
-        self._file.write(chunk)
-        self._sums.append(isal_zlib.crc32(chunk))
+    def write(self, data: ReadableBuffer) -> int:
+        """Write some bytes."""
+        view = memoryview(data).cast("B")
+        self._file.write(view)
+        size = len(view)
+        while len(view):
+            inside = self.written % CHUNK
+            part = view[: CHUNK - inside]
+            if inside:
+                self._sums[-1] = isal_zlib.crc32(part, self._sums[-1])
+            else:
+                self._sums.append(isal_zlib.crc32(part))
+            self.written += len(part)
+            view = view[len(part) :]
+        return size
 
     def checksum(self) -> Checksum:
-        """Return the checksum of the whole file, of which nothing more is written."""
-        self.finish()
+        """Return the checksum of the whole file; nothing more may be written."""
         return Checksum(uuid.uuid4().hex, self.written, np.array(self._sums, "<u4").tobytes(), self._owner)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import find_email_column, key_candidates, mentions
+from ci_magics.segmentation.columns import find_email_column, key_candidates, mentioned, mentions
 from ci_magics.segmentation.segment import build_segment
 
 
@@ -82,3 +82,19 @@ def test_of_a_consent_only_its_state_is_read_whatever_the_condition_uses() -> No
     profiles = build_segment("S", frame, where="MarketingConsent")
     assert profiles.segment.consent.columns == ("MarketingConsent", "OptIn")
     assert profiles.rows.schema.names == ["key", "email", "consent_state"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "used"),
+    [
+        ("a > 1", ["a"]),
+        ("a * 2 > 1", ["a"]),
+        ("#2 = 3", ["a", "b"]),
+        ("COLUMNS(*) > 1", ["a", "b"]),
+        ("columns('b') > 1", ["a", "b"]),
+        ("profiles.b > 1", ["a", "b"]),
+        ("1 = 1", []),
+    ],
+)
+def test_a_condition_that_can_mean_any_column_may_use_all(condition: str, used: list[str]) -> None:
+    assert mentioned(condition, ["a", "b"]) == used

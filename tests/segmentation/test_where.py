@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import Profiles, build_segment
+from ci_magics.segmentation.sources.pandas_frames import pandas_column
 
 SECRET = "jan@contoso.com"
 PEOPLE = pd.DataFrame(
@@ -145,3 +149,25 @@ def test_columns_that_differ_only_in_case_are_refused_where_sql_decides() -> Non
     assert build_segment("S", frame, email="email").rows.table()["email"].to_pylist() == ["b@contoso.com"]
     with pytest.raises(SegmentError, match="cannot tell the columns Email and email apart"):
         build_segment("S", frame, email="email", where="true")
+
+
+@pytest.mark.parametrize("where", ["#1 = 'b'", "#5 = 'Bo'", "\"First name\" = 'Bo'"])
+@pytest.mark.parametrize("kind", ["pandas", "polars", "csv", "parquet"])
+def test_a_condition_may_use_a_column_without_its_name(where: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"people.{kind}"
+    if kind in ("csv", "parquet"):
+        (PEOPLE.to_csv if kind == "csv" else PEOPLE.to_parquet)(path, index=False)
+    source = {"pandas": PEOPLE, "polars": pl.from_pandas(PEOPLE)}.get(kind, str(path))
+    assert keys(build_segment("S", source, where=where)) == ["b"]
+
+
+def test_a_condition_over_a_frame_converts_only_the_columns_that_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[str] = []
+
+    def noted(frame: Any, name: str) -> Any:
+        converted.append(name)
+        return pandas_column(frame, name)
+
+    monkeypatch.setattr("ci_magics.segmentation.sources.frames.pandas_column", noted)
+    build_segment("S", PEOPLE, where="TotalSpend > 500")
+    assert set(converted) == {"Id", "EMail", "TotalSpend"}

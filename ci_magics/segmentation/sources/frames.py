@@ -82,13 +82,15 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
     return pa.table(found) if found else pa.table({}).select([])
 
 
-def table_for_sql(frame: Any, is_named: Callable[[str], bool]) -> pa.Table:
-    """Return the columns of a frame that DuckDB can read, as Arrow.
+def table_for_sql(frame: Any, names: Sequence[str], is_named: Callable[[str], bool]) -> pa.Table:
+    """Return those of some columns of a frame that DuckDB can read, as Arrow.
 
     Parameters
     ----------
     frame
         The frame.
+    names
+        The columns.
     is_named
         Tells whether a column is asked for by its name. One that is not, and that cannot be read, is left out.
 
@@ -97,7 +99,6 @@ def table_for_sql(frame: Any, is_named: Callable[[str], bool]) -> pa.Table:
     SegmentError
         A column that is asked for cannot be read; the error names it.
     """
-    names = column_names(frame)
     _refuse_spark(frame)
     converted = _converter(frame, names)
     found: dict[str, pa.Array | pa.ChunkedArray] = {}

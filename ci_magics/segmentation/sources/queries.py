@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError
 from ci_magics.forking import require_threads
-from ci_magics.segmentation.columns import email_candidates, key_candidates, mentions, twins
+from ci_magics.segmentation.columns import PROFILES, email_candidates, key_candidates, mentioned, mentions, twins
 from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.exact import TEXT
 from ci_magics.segmentation.sources.files import encoded_text, locate, no_text, require_files
@@ -47,13 +47,10 @@ from ci_magics.segmentation.sources.typed_sql import (
     TypedTable,
     Types,
     chosen_types,
-    mentioned,
     naming_rows,
     parsed,
     plan_of,
 )
-
-_PROFILES = "profiles"
 
 
 def read_columns(
@@ -86,8 +83,8 @@ def read_columns(
     refuse_parameters(where)
     with sandbox() as database:
         try:
-            _register(database, _PROFILES, frame, where, columns)
-            kept = database.table(_PROFILES).filter(where)
+            _register(database, PROFILES, frame, where, columns)
+            kept = database.table(PROFILES).filter(where)
             return Rows.of(fetched(kept.select(*[duckdb.ColumnExpression(name) for name in columns])))
         except duckdb.Error as error:
             raise condition_error(error, where, column_names(frame)) from None
@@ -325,7 +322,7 @@ def referenced_tables(sql: str) -> set[str]:
 
 def parameter_names(sql: str) -> list[str]:
     """Return the names of the ``$name`` in a query, in order; empty when it cannot be parsed."""
-    return list(_parameter_names(sql))
+    return list(_parameter_names(sql)) if "$" in sql or "?" in sql else []
 
 
 @lru_cache(maxsize=32)  # as in `parsed`
@@ -339,7 +336,7 @@ def _parameter_names(sql: str) -> tuple[str, ...]:
 
 
 def _register(
-    database: duckdb.DuckDBPyConnection, name: str, frame: Any, text: str, needed: Sequence[str] = ()
+    database: duckdb.DuckDBPyConnection, name: str, frame: Any, text: str, needed: Sequence[str] | None = None
 ) -> None:
     """Let the database read a frame. A relation is fetched first: its own database has no such limits.
 
@@ -350,17 +347,20 @@ def _register(
     text
         The query or condition. A column that it does not mention is left out if DuckDB cannot read its values.
     needed
-        Columns that are read besides.
+        Of a condition, the columns to read besides those that it may use. A query reads all columns.
     """
+    names = column_names(frame)
 
     def is_named(column: str) -> bool:
-        return column in needed or mentions(text, column)
+        return column in (needed or ()) or mentions(text, column)
 
-    table = table_for_sql(frame, is_named)
-    while (found := twins(table.schema.names)) and not any(map(is_named, found)):
-        table = table.drop_columns(found[1])  # DuckDB would rename it
-    require_different_in_sql(table.schema.names)
-    database.register(name, table)
+    while (found := twins(names)) and not any(map(is_named, found)):
+        names.remove(found[1])  # DuckDB would rename it
+    require_different_in_sql(names)
+    if needed is not None:
+        used = {*needed, *mentioned(text, names)}
+        names = [each for each in names if each in used]
+    database.register(name, table_for_sql(frame, names, is_named))
 
 
 def _bindable(name: str, parameters: Mapping[str, Any]) -> Any:

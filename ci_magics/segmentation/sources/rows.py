@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from ci_magics.segmentation.key_text import key_marks
+from ci_magics.segmentation.key_text import marks_in_column
 
 #: Rows of one batch: enough to keep the kernel busy, and little memory.
 BATCH = 131_072
@@ -56,7 +56,7 @@ def repetition(rows: Rows, column: str) -> tuple[int, int]:
         keys = batch.column(0)
         missing = np.asarray(keys.is_null(nan_is_null=pa.types.is_floating(keys.type)))
         empty += int(missing.sum())
-        marks.append(key_marks(keys)[~missing])
+        marks.append(marks_in_column(keys)[~missing])
     joined = np.concatenate(marks)
     joined.sort()
     return empty, int((joined[1:] == joined[:-1]).sum())

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ci_magics.errors import SegmentError
 from ci_magics.in_memory import IN_MEMORY, passes_by
+from ci_magics.segmentation.columns import PROFILES
 from ci_magics.segmentation.sources.exact import TEXT
 from ci_magics.segmentation.sources.files import Encoded, FileKind, FileSet, locate, refuse
 from ci_magics.segmentation.sources.files import is_path as is_path
@@ -29,8 +30,6 @@ from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
 from ci_magics.segmentation.sources.text_source import TextSource, text_source
 from ci_magics.segmentation.sources.typed_sql import rows_where
-
-_PROFILES = "profiles"
 
 
 def is_stream(value: Any) -> bool:
@@ -143,8 +142,8 @@ def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
     require_different_in_sql(dataset.schema.names)
 
     def open_in(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        database.register(_PROFILES, dataset)
-        return database.table(_PROFILES)
+        database.register(PROFILES, dataset)
+        return database.table(PROFILES)
 
     return _queried(open_in, where, [], "the dataset")
 

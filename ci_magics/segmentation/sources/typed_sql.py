@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import mentions
+from ci_magics.segmentation.columns import PROFILES, mentioned
 from ci_magics.segmentation.sources.exact import TEXT, Need
 from ci_magics.segmentation.sources.frames import plain_text
 from ci_magics.segmentation.sources.one_select import nodes
@@ -30,7 +30,6 @@ from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
 from ci_magics.segmentation.sources.text_source import TextSource
 
-_PROFILES = "profiles"
 #: The name of a column as written, by its number, beside the same column in its type.
 _WRITTEN = "written {}"
 _PROBES = {Need.NUMBER: pa.float64(), Need.MOMENT: pa.timestamp("us"), Need.TRUTH: pa.bool_()}
@@ -85,13 +84,6 @@ class TypedTable:
         return reader.__arrow_c_stream__(requested_schema)
 
 
-def mentioned(text: str, names: Sequence[str]) -> list[str]:
-    """Return the columns that SQL may use: those that it mentions, or all where it can mean all."""
-    if any(mentions(text, word) for word in ("COLUMNS", _PROFILES)):
-        return list(names)
-    return [name for name in names if '"' in name or mentions(text, name)]
-
-
 def rows_where(source: TextSource, where: str) -> Rows:
     """Return the rows of files that fulfil a condition, each column as written.
 
@@ -112,21 +104,21 @@ def rows_where(source: TextSource, where: str) -> Rows:
     numbers = {name: number for number, name in enumerate(source.names)}
 
     def kind(types: Types, name: str) -> pa.DataType:
-        return types.get((_PROFILES, name), TEXT)
+        return types.get((PROFILES, name), TEXT)
 
     def kept(database: duckdb.DuckDBPyConnection, types: Types, columns: Sequence[str], *, empty: bool) -> Any:
         read = list(dict.fromkeys([*used, *columns])) or source.names[:1]
         typed = [(name, name, kind(types, name)) for name in read]
         written = [(name, _WRITTEN.format(numbers[name]), TEXT) for name in columns if kind(types, name) != TEXT]
-        database.register(_PROFILES, TypedTable(source, [*typed, *written], empty))
-        return database.table(_PROFILES).filter(where)
+        database.register(PROFILES, TypedTable(source, [*typed, *written], empty))
+        return database.table(PROFILES).filter(where)
 
     def attempt(types: Types) -> str:
         with sandbox() as database:
             return plan_of(database, kept(database, types, source.names, empty=True).sql_query())
 
     try:
-        types = chosen_types({_PROFILES: source}, {_PROFILES: used}, attempt, "SELECT 1 WHERE " + where)
+        types = chosen_types({PROFILES: source}, {PROFILES: used}, attempt, "SELECT 1 WHERE " + where)
     except duckdb.Error as error:
         raise condition_error(error, where, source.names) from None
 
