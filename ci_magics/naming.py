@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from ci_magics.errors import ArgumentError, CiError, refuse_address
@@ -14,6 +15,7 @@ _CATEGORIES = {
     "Zp": "a line break",
     "Cs": "half of a character (a lone surrogate)",
 }
+_BLANKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 #: They let a line look different from what it does. The marks LRM, RLM and ALM do not, and names in Arabic need them.
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -26,6 +28,13 @@ def unwritable(name: str) -> str | None:
         if found := _CATEGORIES.get(unicodedata.category(letter)):
             return found
     return None
+
+
+def writable(text: str) -> str:
+    """Return a text in one line, with a question mark for each character that may not be in a name."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("?" if unwritable(letter) else letter for letter in _BLANKS.sub(" ", text))
 
 
 def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME, error: type[CiError] = ArgumentError) -> None:

@@ -11,7 +11,7 @@ import re
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,8 +125,8 @@ class Relay:
 
 
 @contextmanager
-def relay_to(base_url: str) -> Iterator[Relay]:
-    """Run a relay on this machine."""
+def relay_to(base_url: str, change: Callable[[bytes], bytes] = bytes) -> Iterator[Relay]:
+    """Run a relay on this machine, which may change what is answered."""
     host = urlsplit(base_url).netloc
 
     class Handler(BaseHTTPRequestHandler):
@@ -151,6 +151,7 @@ def relay_to(base_url: str) -> Iterator[Relay]:
             finally:
                 connection.close()
             relay.remember(self.path, said, answer.getheader("Location") or "")
+            said = change(said)
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("transfer-encoding", "content-length", "connection"):

@@ -11,6 +11,7 @@ from ci_magics.microsoft.faults import Fault, whole
 from ci_magics.microsoft.http import Conversation, Permit, always
 from ci_magics.microsoft.partial import partial_errors, raise_partial, understood
 from ci_magics.microsoft.retries import outcome_unknown
+from ci_magics.microsoft.said import said
 
 CAMPAIGN = "/CampaignManagement/v13"
 CUSTOMER = "/CustomerManagement/v13"
@@ -81,10 +82,10 @@ class Advertising:
         with understood("GetUser", answer):
             user = answer.body["User"]
             return User(
-                id=str(user["Id"]),
-                customer_id=str(user.get("CustomerId") or ""),
+                id=said(user["Id"]),
+                customer_id=said(user.get("CustomerId")),
                 roles=tuple(
-                    (str(role.get("CustomerId") or ""), int(role["RoleId"]))
+                    (said(role.get("CustomerId")), int(role["RoleId"]))
                     for role in answer.body.get("CustomerRoles") or []
                 ),
             )
@@ -246,11 +247,11 @@ class Advertising:
 
 def _audience(item: Mapping[str, Any]) -> Audience:
     return Audience(
-        id=str(item["Id"]),
-        name=str(item.get("Name") or ""),
-        description=str(item.get("Description") or ""),
-        scope=str(item.get("Scope") or ""),
-        parent_id=str(item.get("ParentId") or ""),
+        id=said(item["Id"]),
+        name=said(item.get("Name")),
+        description=said(item.get("Description")),
+        scope=said(item.get("Scope")),
+        parent_id=said(item.get("ParentId")),
         membership_days=whole(item.get("MembershipDuration")),
         search_size=whole(item.get("SearchSize")),
         audience_network_size=whole(item.get("AudienceNetworkSize")),
@@ -259,8 +260,8 @@ def _audience(item: Mapping[str, Any]) -> Audience:
 
 def _account(item: Mapping[str, Any]) -> Account:
     return Account(
-        id=str(item["Id"]),
-        name=str(item.get("Name") or ""),
-        number=str(item.get("Number") or ""),
-        customer_id=str(item.get("ParentCustomerId") or ""),
+        id=said(item["Id"]),
+        name=said(item.get("Name")),
+        number=said(item.get("Number")),
+        customer_id=said(item.get("ParentCustomerId")),
     )

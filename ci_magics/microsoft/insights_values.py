@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ci_magics.microsoft.said import said
+
 CUSTOMER = "Customer"
 CUSTOMER_ID = "CustomerId"
 _EMAIL_TYPES = frozenset({"identityserviceemail"})
@@ -179,7 +181,7 @@ def job_of(item: Mapping[str, Any]) -> Job:
         _text(item, "jobId"),
         folded(item.get("jobStatus")),
         folded(item.get("operationType")),
-        tuple(str(each) for each in identifiers) if isinstance(identifiers, list) else (),
+        tuple(map(said, identifiers)) if isinstance(identifiers, list) else (),
         moment_of(item.get("submittedTimestamp")),
         moment_of(item.get("endTimestamp")),
     )
@@ -192,7 +194,7 @@ def schedule_of(item: Mapping[str, Any]) -> Schedule:
         folded(item.get("operationType")),
         item.get("isActive") is True,
         _text(item, "timezoneId"),
-        tuple(str(each) for each in crons) if isinstance(crons, list) else (),
+        tuple(map(said, crons)) if isinstance(crons, list) else (),
     )
 
 
@@ -233,7 +235,7 @@ def _attributes_in(criteria: Iterable[Any]) -> list[str]:
     while waiting:
         each = waiting.pop()
         if isinstance(each, Mapping):
-            found += [str(each["attribute"])] if each.get("attribute") else []
+            found += [said(each["attribute"])] if each.get("attribute") else []
             inner = each.get("childCriterias")
             waiting += inner if isinstance(inner, list) else []
     return found
@@ -244,4 +246,4 @@ def _objects(value: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _text(item: Mapping[str, Any], *names: str) -> str:
-    return next((str(item[name]) for name in names if isinstance(item.get(name), str | int)), "")
+    return next((said(item[name]) for name in names if isinstance(item.get(name), str | int)), "")

@@ -8,6 +8,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from ci_magics.errors import SignInError
+from ci_magics.microsoft.said import said
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ class SignInPrompt(str):
     @classmethod
     def for_code(cls, flow: MutableMapping[str, Any]) -> SignInPrompt:
         """Return the prompt for MSAL's device flow."""
-        prompt = cls(f"To sign in, open {flow['verification_uri']} and enter the code {flow['user_code']}.")
+        page, code = said(flow["verification_uri"]), said(flow["user_code"])
+        prompt = cls(f"To sign in, open {page} and enter the code {code}.")
         prompt._flow, prompt._canceled = flow, False
         return prompt
 
@@ -43,12 +45,12 @@ class SignInPrompt(str):
     @property
     def address(self) -> str:
         """The page on which the code is entered; empty where a browser has opened it."""
-        return str(self._flow.get("verification_uri", ""))
+        return said(self._flow.get("verification_uri"))
 
     @property
     def code(self) -> str:
         """The code; empty where none is asked for."""
-        return str(self._flow.get("user_code", ""))
+        return said(self._flow.get("user_code"))
 
     def cancel(self) -> None:
         """Give up, from another thread: MSAL asks no further once its flow has expired."""

@@ -23,7 +23,7 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
-from ci_magics.naming import require_name
+from ci_magics.naming import require_name, writable
 from ci_magics.quoting import magic_word
 from ci_magics.showing.numbers import agreeing, counted_in_words
 from ci_magics.workspace.access import Verb, require
@@ -248,7 +248,7 @@ def _signed_in(workspace: Workspace, connection: Connection, show: Show) -> list
 
 def _masked(username: str) -> str:
     """Return a name with all but its first letter hidden, as addresses are everywhere."""
-    local, at, domain = username.partition("@")
+    local, at, domain = writable(username).partition("@")
     return f"{local[:1]}•••{at}{domain}"
 
 
