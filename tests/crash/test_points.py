@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing.util
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,3 +168,40 @@ def test_a_disk_that_takes_nothing_more_loses_nothing(
     said = [each.said for each in ended if each.said]
     assert len(said) >= _TRIED // 2
     assert [each for each in said if each[0] not in ("WorkspaceError", "ExportRefusedError")] == []
+
+
+@pytest.mark.usefixtures("folders")
+def test_nothing_of_a_person_is_left_in_the_emulator() -> None:
+    """Neither in its lists, deleted ones too, nor in the result files of uploads whose rows it refused."""
+    workspace = open_workspace()
+    refusals = [{"operation": "UploadFile", "call": call, "fault": "partial", "indexes": [0, 1]} for call in (1, 2, 3)]
+    control_emulator("faults", refusals)
+    make(0)
+    assert send("replace").rejected == 2
+    ci.segment("Deleted", frame(0), show=quietly)
+    export("Deleted", show=quietly)
+    connection = workspace.connections.names()[0]
+    ci.audiences(connection).delete("Deleted", confirm="Deleted")
+    people = {f"{what} {number}": made(number) for number in (0, 700) for what, made in OF_PERSON.items()}
+    assert in_emulator(workspace, Scanner(people))
+    for number in (0, 700):
+        forgotten(workspace, key_of(number), hash_of(email_of(number)))
+    assert in_emulator(workspace, Scanner(people)) == {}
+
+
+OF_PERSON: dict[str, Callable[[int], str]] = {
+    "key": key_of,
+    "address": email_of,
+    "hash": lambda number: hash_of(email_of(number)),
+}
+
+
+def in_emulator(workspace: Workspace, scanner: Scanner) -> dict[str, set[str]]:
+    """Return where something is in the emulator's files, in result files within its database too."""
+    found = scanner.found_in_folder(workspace.emulator_folder)
+    control_emulator("stop", {})
+    with closing(sqlite3.connect(workspace.emulator_folder / "state.sqlite", timeout=30)) as database:  # it ends first
+        kept = list(database.execute("SELECT id, data FROM rows WHERE data IS NOT NULL"))
+    results = {name: data for name, data in kept if data.startswith(b"PK")}
+    assert results
+    return found | {name: words for name, data in results.items() if (words := scanner.found(data))}
