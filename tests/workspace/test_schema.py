@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from ci_magics.discretion import person_name
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.schema import SCRIPTS, bring_up_to_date, revisions, upgrade
 from ci_magics.workspace.store import open_workspace
 from ci_magics.workspace.tables import metadata
+
+HASH = "ab" * 32
 
 # What a workspace of the first version holds, and how its tables were made then.
 FIRST_VERSION = """
@@ -142,6 +146,40 @@ def test_the_audit_log_refuses_changes_however_it_was_made(engine: Engine, make:
     execute(engine, "INSERT INTO audit_entries VALUES (1, 'a', '2026-11-01 10:00:00', 'eva', 'forget', 'x', '{}')")
     with pytest.raises(DBAPIError, match="only ever added to"):
         execute(engine, "DELETE FROM audit_entries")
+
+
+def test_an_audit_log_of_an_earlier_version_names_nobody_any_more_and_still_refuses_changes(engine: Engine) -> None:
+    with engine.begin() as database:
+        upgrade(database, to=revisions()[revisions().index("0018") - 1])
+    facts = json.dumps({"old_name": "to zq7m@contoso.com", "members": 3, "names": ["All", "zq7m@contoso.com"]})
+    values = "(:number, :id, '2026-11-01 10:00:00.000000', :user, 'forget', :subject, :facts)"
+    insert = text(f"INSERT INTO audit_entries VALUES {values}")
+    with engine.begin() as database:
+        row = {
+            "number": 1,
+            "id": "a",
+            "user": "zq7m@contoso.com",
+            "subject": f"zq7m@contoso.com {HASH}",
+            "facts": facts,
+        }
+        database.execute(insert, row)
+        database.execute(insert, {"number": 2, "id": "b", "user": "eva", "subject": "All", "facts": '{"members": 1}'})
+    opened(engine)
+    with engine.connect() as database:
+        kept = [
+            tuple(row) for row in database.execute(text('SELECT "user", subject, facts FROM audit_entries ORDER BY 1'))
+        ]
+    kept = [(user, subject, json.loads(each) if isinstance(each, str) else each) for user, subject, each in kept]
+    masked = {"old_name": "to •••", "members": 3, "names": ["All", "•••"]}
+    assert kept == [("eva", "All", {"members": 1}), (person_name("zq7m@contoso.com"), "••• •••", masked)]
+    with pytest.raises(DBAPIError, match="only ever added to"):
+        execute(engine, "UPDATE audit_entries SET subject = 'x'")
+    if engine.dialect.name == "sqlite":
+        folder = Path(str(engine.url.database)).parent
+        found = [
+            path.name for path in folder.iterdir() for each in (b"zq7m", HASH.encode()) if each in path.read_bytes()
+        ]
+        assert found == []
 
 
 def test_what_comes_with_new_or_changed_tables_comes_once(engine: Engine) -> None:
