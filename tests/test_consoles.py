@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import subprocess
@@ -193,3 +194,52 @@ def test_a_terminal_of_ipython_shows_results_in_its_encoding(tmp_path: Path) -> 
     )
     assert b"ok versions" in done.stdout
     assert b"UnicodeEncodeError" not in done.stdout + done.stderr
+
+
+SCRIPT = """
+import pandas as pd
+import ci_magics as ci
+people = pd.DataFrame({"CustomerId": range(2_000), "EMail": [f"p{n}@contoso.com" for n in range(1_999)] + ["odd"]})
+print(ci.connect("Script", customer_id="222", account_id="111", agree=True, accept_terms=True))
+print(ci.segment("All of them", people), ci.segment("\\N{CHECK MARK}", people, key="CustomerId").rows)
+ci.delete_segment("\\N{CHECK MARK}")
+print(ci.preview("All of them"))
+plan = ci.export("All of them", to="Script", dry_run=True, ignore_consent=True)
+print(plan, plan.apply(), ci.status(), ci.doctor(), ci.list_exports(), ci.segment_history("All of them"))
+try:
+    ci.export("nobody's", to="Script")
+except ci.CiError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("emulator")
+def test_a_plain_script_prints_results_and_errors_in_any_encoding(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, check=False, env={**os.environ, **environment}
+    )
+    assert (done.stderr.decode(), done.returncode) == ("", 0)
+    assert b"2,000 profiles" in done.stdout
+    assert b"There is no segment 'nobody's'" in done.stdout
+
+
+def test_no_error_has_signs_that_a_console_may_not_know() -> None:
+    package = Path(ci.__file__).parent
+    odd = [
+        f"{path.name}:{each.lineno}"
+        for path in package.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("Error")
+        for each in ast.walk(call)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and not each.value.isascii()
+    ]
+    assert odd == []

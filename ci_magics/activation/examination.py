@@ -38,7 +38,7 @@ from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 from ci_magics.workspace.troubles import told_of_file
 
-_MARKS = {GOOD: "✓", LOOK: "!", BAD: "✗"}
+_MARKS = {GOOD: "ok", LOOK: "!", BAD: "x"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
 _MOST_AHEAD = 300  # seconds; Microsoft refuses tokens of a clock that differs by more
 

@@ -27,6 +27,7 @@ from ci_magics.clock import present
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
@@ -56,7 +57,7 @@ class Plan(Shown):
     _services: Services | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | Path, *, workspace: Workspace | None = None, show: Show = print) -> Plan:
+    def load(cls, path: str | Path, *, workspace: Workspace | None = None, show: Show = tell) -> Plan:
         """Read a plan that was saved.
 
         Raises

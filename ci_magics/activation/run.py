@@ -14,6 +14,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.discreet import discreet_methods
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
 
@@ -171,7 +172,7 @@ class Run(Shown):
         names = [name for name in AudienceResult.__dataclass_fields__ if name not in ("consent", "tracking_ids")]
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
-    def rejected_rows(self, *, show: Callable[[str], None] = print) -> pd.DataFrame:
+    def rejected_rows(self, *, show: Callable[[str], None] = tell) -> pd.DataFrame:
         """Return the refused profiles by key: segment, key, code, reason and error name; never the address.
 
         The key is text, whatever the type of the frame's column; `ci.text_of_keys` writes that column in the same way,

@@ -103,7 +103,7 @@ def funnel_text(bars: Sequence[Bar]) -> str:
     whole = bars[0].count
     shares = [(bar, Share(bar.count, whole)) for bar in bars]
     return "\n".join(
-        f"  {counted(bar.count):>10}  {'█' * round(length(bar.count, whole, _BLOCKS)):<{_BLOCKS}}  "
+        f"  {counted(bar.count):>10}  {'#' * round(length(bar.count, whole, _BLOCKS)):<{_BLOCKS}}  "
         f"{bar.label}{f' ({share.percent})' if whole else ''}"
         for bar, share in shares
     )

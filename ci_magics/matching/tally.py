@@ -146,5 +146,5 @@ def _mask(first: str, domain: str | None, domains: Mapping[str, int]) -> str:
     if first == "@" or not first.isprintable():
         first = ""
     if domain is None:
-        return f"{first}•••"
-    return f"{first}•••@{domain if domain in domains and domain != OTHER else OTHER}"
+        return f"{first}***"
+    return f"{first}***@{domain if domain in domains and domain != OTHER else OTHER}"

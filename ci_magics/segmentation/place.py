@@ -50,7 +50,7 @@ def letters_before(line: str, columns: int) -> int:
 
 def _masked(line: str) -> str:
     """Return a line of the same length without addresses, and with every blank as wide as one."""
-    hidden = re.sub(r"\S+@\S*", lambda found: "•" * len(found.group()), line)
+    hidden = re.sub(r"\S+@\S*", lambda found: "*" * len(found.group()), line)
     return re.sub(r"\s", " ", hidden)
 
 

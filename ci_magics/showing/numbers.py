@@ -63,10 +63,10 @@ def agreeing(number: int, word: str) -> str:
 
 def clean(name: str) -> str:
     """Return a name without characters that no document takes or that would turn the text around it."""
-    return _UNFIT.sub("�", name)
+    return _UNFIT.sub("?", name)
 
 
 def shortened(text: str, length: int = 60) -> str:
     """Return a text that fits into a cell, on one line."""
     line = " ".join(text.split()) if text.strip() else repr(text)
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    return line if len(line) <= length else f"{line[: length - 3]}..."

@@ -25,6 +25,11 @@ def adapt_streams() -> None:
             stream.reconfigure(errors=_ERRORS)
 
 
+def tell(sentence: str) -> None:
+    """Print a sentence on a console of any encoding: what is called to tell something unless another way is given."""
+    write(f"{sentence}\n")
+
+
 def write(text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
     """Write text as it is. The work that it tells of goes on where nobody can read it any more.
 

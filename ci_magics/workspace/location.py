@@ -12,6 +12,7 @@ import platformdirs
 
 from ci_magics.errors import WorkspaceError
 
+_IN_MEMORY = re.compile(r"sqlite(\+\w+)?://(/?(\?.*)?$|/(file:)?:memory:|/.*[?&]mode=memory\b)")
 _SQLITE_URL = re.compile(r"sqlite(?:\+\w+)?:///(?P<file>[^?]+)")
 _NAME = "workspace.sqlite"
 
@@ -73,6 +74,11 @@ def folder_of(location: str) -> Path | None:
 def database_in(folder: Path) -> Path:
     """Return the database's file of a workspace that is in a folder."""
     return folder / _NAME
+
+
+def is_in_memory(location: str) -> bool:
+    """Tell whether a database URL names a SQLite database without a file."""
+    return _IN_MEMORY.match(location) is not None
 
 
 def file_of(location: str) -> Path | None:

@@ -53,8 +53,7 @@ def emulator_folder(engine: Engine, folder: Path) -> Path:
     """Return where the emulator of a workspace keeps its state; nothing is made.
 
     The state is in the workspace's own folder. A server's database has none: there every user has an emulator of their
-    own on each machine, since it serves this machine only. A database in memory ends with its process, and so does the
-    use of its emulator.
+    own on each machine, since it serves this machine only.
 
     Parameters
     ----------
@@ -65,8 +64,7 @@ def emulator_folder(engine: Engine, folder: Path) -> Path:
     """
     if _is_beside(engine):
         return folder / "emulator"
-    in_memory = f"#{os.getpid()}" if engine.dialect.name == "sqlite" else ""
-    place = engine.url.set(drivername=engine.dialect.name, password=None).render_as_string() + in_memory
+    place = engine.url.set(drivername=engine.dialect.name, password=None).render_as_string()
     return folder / "emulators" / hashlib.sha256(place.encode()).hexdigest()[:16]
 
 

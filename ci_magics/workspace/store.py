@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ci_magics.clock import present
-from ci_magics.errors import not_found
+from ci_magics.errors import WorkspaceError, not_found
 from ci_magics.showing.numbers import counted_in_words
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace import tables
@@ -36,7 +36,7 @@ from ci_magics.workspace.export_shelves import ExportShelf, heartbeats, notices,
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
-from ci_magics.workspace.location import database_in, default_location, file_of, folder_of
+from ci_magics.workspace.location import database_in, default_location, file_of, folder_of, is_in_memory
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.lost import lost_ledger, lost_profiles, lost_spool
 from ci_magics.workspace.models import (
@@ -332,6 +332,12 @@ def _place_of(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path 
     """Return the database's URL, and the folder where one is named."""
     place = str(location or default_location())
     folder = folder_of(place)
+    if folder is None and is_in_memory(place):
+        raise WorkspaceError(
+            "A workspace cannot be in memory: consents and what was sent must outlast the program.",
+            "Set CI_MAGICS_WORKSPACE to a folder, which may be a temporary one.",
+            code="workspace_in_memory",
+        )
     return (place, None) if folder is None else (URL.create("sqlite", database=str(database_in(folder))), folder)
 
 

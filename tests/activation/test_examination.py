@@ -100,7 +100,7 @@ def test_the_command_line_says_the_same(
     connect()
     assert (emulator.audiences(), len(workspace.connections)) == ({}, 1)
     assert main(["doctor"]) == 0
-    assert capsys.readouterr().out.startswith("✓ versions: ci-magics ")
+    assert capsys.readouterr().out.startswith("ok versions: ci-magics ")
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == ci.doctor().to_dict()
 

@@ -104,7 +104,7 @@ def test_rare_domains_are_not_named() -> None:
     emails = [f"p{number}@contoso.com" for number in range(10)] + ["q@rare.example"] * 8 + ["x y@rare.example"]
     result = matched(emails)
     assert result.domains == {"contoso.com": 10, "other": 9}
-    assert result.examples == {"inner_space": ["x•••@other"]}
+    assert result.examples == {"inner_space": ["x***@other"]}
 
 
 def test_the_picture_is_an_image_with_words() -> None:
@@ -144,8 +144,8 @@ def test_words_tell_all_that_is_known() -> None:
     )
     for words in (
         "EMULATOR: nothing left this machine\nCoverage of 'Big' (basic)",
-        "28  ████████████████████  Profiles (100.0%)",
-        "1  no_at: no @ (b•••)",
+        "28  ####################  Profiles (100.0%)",
+        "1  no_at: no @ (b***)",
         "With another hash under enhanced than under basic: 2 (7.1%).",
         "Hashed already, by an unknown rule: 1 (3.6%).",
         "Domains: contoso.com 24 (96.0%), other 1 (4.0%).",
@@ -240,7 +240,7 @@ def test_never_more_than_one_character_of_a_person_is_shown(values: list[str]) -
 
 def test_a_value_without_a_beginning_shows_nothing() -> None:
     result = matched(["@contoso.com", "\ue000ab cd", *(f"p{number}@contoso.com" for number in range(10))])
-    assert result.examples == {"no_at": ["•••"], "bad_local": ["•••@contoso.com"]}
+    assert result.examples == {"no_at": ["***"], "bad_local": ["***@contoso.com"]}
 
 
 def test_a_frame_says_the_same() -> None:

@@ -199,6 +199,13 @@ def test_no_parameter_of_a_public_method_leaves_an_address(stage: Path) -> None:
     require_nothing(ears, marks, stage, at_least=80)
 
 
+def test_every_text_form_can_be_printed_on_any_console(stage: Path) -> None:
+    assert stage
+    texts = {cls.__name__: [str(each), repr(each)] for cls, each in found_objects().items() if issubclass(cls, Shown)}
+    assert [name for name, both in texts.items() if not "".join(both).isascii()] == []
+    assert len(texts) > 25
+
+
 def tried(objects: Mapping[type, Any]) -> Iterator[tuple[type, str, Any]]:
     """Yield the methods to which a person hands text; each must have an object that it can be called on."""
     taking_text = [

@@ -146,7 +146,7 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
         ("a\r\nb\tc", "a b c"),
         ("\x1b[31mred", "?[31mred"),
         ("a\u202eb\ud800", "a?b?"),
-        ("anna@example.com", "•••"),
+        ("anna@example.com", "***"),
         (None, ""),
         (7, "7"),
     ],

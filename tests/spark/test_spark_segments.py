@@ -169,7 +169,7 @@ def test_rare_domains_are_not_named_and_examples_are_masked(spark: Any, workspac
     emails = [f"p{number}@contoso.com" for number in range(10)] + ["q@rare.example", "jan x@rare.example", "e@f@g.com"]
     numbers = covered("Spark", texts(spark, list(emails)).repartition(3))
     assert numbers.domains == {"contoso.com": 10, "other": 2}
-    assert numbers.examples == {"many_at": ["e•••@other"], "inner_space": ["j•••@other"]}
+    assert numbers.examples == {"many_at": ["e***@other"], "inner_space": ["j***@other"]}
     assert b"contoso" not in b"".join(path.read_bytes() for path in workspace.snapshots.root.iterdir())
 
 

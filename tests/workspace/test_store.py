@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import ci_magics as ci
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.store import open_workspace
+from ci_magics.workspace.store import existing_workspace, open_workspace
 
 
 def mode(path: Path) -> int:
@@ -113,11 +114,23 @@ def test_a_password_in_the_address_is_not_repeated(tmp_path: Path, monkeypatch: 
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite:///:memory:"),
+        *("sqlite:///file::memory:?cache=shared&uri=true", "sqlite:///file:x?mode=memory&uri=true"),
+    ],
+)
+def test_a_workspace_in_memory_is_refused_and_leaves_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("CI_MAGICS_WORKSPACE", url)
     monkeypatch.chdir(tmp_path)
-    assert list(open_workspace("sqlite:///:memory:").segments) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    for opening in (open_workspace, existing_workspace, ci.status):
+        with pytest.raises(WorkspaceError, match="A workspace cannot be in memory"):
+            opening()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_files_of_a_database_elsewhere_are_beside_it_and_private(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from ci_magics.activation.planning.previews import find_connection
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
@@ -119,7 +120,7 @@ class AudienceList(Shown):
 
 
 def audiences(
-    to: Connection | str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print
+    to: Connection | str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
 ) -> AudienceList:
     """Return the Customer Match lists of a connection's account, to see, rename, empty or delete them.
 

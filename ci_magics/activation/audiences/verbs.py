@@ -24,6 +24,7 @@ from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -59,7 +60,7 @@ def rename_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = print,
+    show: Show = tell,
 ) -> None:
     """Give a list another name in Microsoft Advertising; segments and ledgers stay with it.
 
@@ -105,7 +106,7 @@ def empty_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = print,
+    show: Show = tell,
 ) -> None:
     """Take everybody out of a list, no matter who added them; the list itself stays.
 
@@ -128,7 +129,7 @@ def delete_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = print,
+    show: Show = tell,
 ) -> None:
     """Delete a list, and what we know of it; see `empty_audience`."""
     with _held(workspace, to, audience, confirm, Verb.DELETE_AUDIENCE, show) as held:

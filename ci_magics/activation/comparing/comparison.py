@@ -23,6 +23,7 @@ from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
 from ci_magics.matching.coverage import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
 from ci_magics.showing.numbers import agreeing, counted, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -41,7 +42,7 @@ def compare_normalizations(
     ignore_consent: bool = False,
     allow_shrink: bool = False,
     progress: Reporter = silent,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
     workspace: Workspace | None = None,
 ) -> Comparison:
     """Find out which normalization Microsoft matches better in an account.

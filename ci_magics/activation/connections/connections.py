@@ -17,6 +17,7 @@ from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -38,7 +39,7 @@ def connect(
     developer_token: str | None = None,
     withdraw: bool = False,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> Connection:
     """Make a connection to a Microsoft Advertising account, or open the one that has this name.
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ci_magics.clock import present
 from ci_magics.errors import ConsentError
 from ci_magics.quoting import magic_word
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent, PushRecord
@@ -118,7 +119,7 @@ def require_consents_of_push(workspace: Workspace, push: PushRecord) -> None:
     )
 
 
-def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = print) -> Connection:
+def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
     """Take both consents back: nothing is sent through the connection any more, by whatever runs or will run.
 
     Parameters

@@ -26,6 +26,7 @@ from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name, writable
 from ci_magics.quoting import magic_word
 from ci_magics.showing.numbers import agreeing, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -67,7 +68,7 @@ def edit_connection(
     client_id: str | None = None,
     tenant: str | None = None,
     workspace: Workspace | None = None,
-    show: Show = print,
+    show: Show = tell,
 ) -> Connection:
     """Change a connection; what is not given stays. Saved exports follow.
 
@@ -133,7 +134,7 @@ def edit_connection(
 
 
 def sign_in_again(
-    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = print
+    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = tell
 ) -> Connection:
     """Sign in to a connection as the current user, even though a sign-in is known.
 
@@ -165,7 +166,7 @@ def sign_in_again(
     return verified(workspace, connection, show)
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = print) -> None:
+def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
     """Forget the tokens of the current user for a connection, and the developer token, on this machine.
 
     The account is signed out of every connection that takes it.
@@ -189,7 +190,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 
 
-def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = print) -> list[SignedInAccount]:
+def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> list[SignedInAccount]:
     """Return the accounts with which the current user has signed in on this machine, in a lasting order."""
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -202,7 +203,7 @@ def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: S
     ]
 
 
-def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = print) -> Connection:
+def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
     """Take one of the accounts that are signed in for a connection.
 
     Parameters
@@ -249,7 +250,7 @@ def _signed_in(workspace: Workspace, connection: Connection, show: Show) -> list
 def _masked(username: str) -> str:
     """Return a name with all but its first letter hidden, as addresses are everywhere."""
     local, at, domain = writable(username).partition("@")
-    return f"{local[:1]}•••{at}{domain}"
+    return f"{local[:1]}***{at}{domain}"
 
 
 def _require_free(workspace: Workspace, name: str) -> None:

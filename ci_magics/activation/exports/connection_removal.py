@@ -10,6 +10,7 @@ from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
 from ci_magics.quoting import magic_word
 from ci_magics.showing.numbers import counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -23,7 +24,7 @@ def remove_connection(
     *,
     exports: str | Mapping[str, str] | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> None:
     """Remove a connection; what was sent through it stays in Microsoft's audiences.
 

@@ -18,6 +18,7 @@ from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import stored_segment
 from ci_magics.errors import ArgumentError, WorkspaceError, quoted_list
 from ci_magics.segmentation.segment import Segment
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, nothing_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -48,7 +49,7 @@ def export(
     save: str | None = None,
     run: bool = False,
     progress: Reporter = silent,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
     workspace: Workspace | None = None,
 ) -> Plan | Run | Export:
     """Send segments to Microsoft Advertising, each to the audience of its name.

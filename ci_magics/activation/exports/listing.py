@@ -78,7 +78,7 @@ class ExportLine:
     def next_run_text(self) -> str:
         """When it runs next, by the clocks of its schedule's time zone."""
         if self.next_run is None:
-            return "—"
+            return "-"
         text = f"{self.next_run.astimezone(zone_of(self.time_zone)):%Y-%m-%d %H:%M %Z}"
         return f"due since {text}" if self.overdue else text
 
@@ -135,7 +135,7 @@ class ExportList(Shown):
                 each.connection,
                 ", ".join(each.segments),
                 f"{each.status}: {each.reason}" if each.reason else each.status,
-                f"{each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "—",
+                f"{each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "-",
                 each.next_run_text,
                 each.schedule,
                 each.permissions,

@@ -27,6 +27,7 @@ from ci_magics.errors import (
     ServiceError,
 )
 from ci_magics.quoting import magic_word
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.models import Connection
@@ -49,7 +50,7 @@ def run_export(
     name: str,
     *,
     progress: Reporter = silent,
-    show: Show = print,
+    show: Show = tell,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> Run:

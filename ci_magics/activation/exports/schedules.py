@@ -13,6 +13,7 @@ from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.activation.exports.system_schedule import SystemSchedule
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import ArgumentError, quoted_list
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -28,7 +29,7 @@ def schedule_export(
     keep: bool | None = None,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> list[Export]:
     """Give exports their own schedule, let them follow the system refresh, or turn their schedules on and off.
 

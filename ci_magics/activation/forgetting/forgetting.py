@@ -10,6 +10,7 @@ from ci_magics.activation.forgetting.erasure import erase
 from ci_magics.activation.forgetting.person import find_person
 from ci_magics.activation.forgetting.taking_out import TakenOut, require_no_open_run, take_out
 from ci_magics.errors import quoted_list
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -58,7 +59,7 @@ def forget(
     sha256: str | None = None,
     address: str | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> Forgotten:
     """Forget a person: the hashes go to the suppression list, Remove is sent, then everything stored is deleted.
 

@@ -53,7 +53,7 @@ class Finding(BaseModel):
     @property
     def mark(self) -> str:
         """The sign that stands before it in a list."""
-        return "✗" if self.stops else "!"
+        return "x" if self.stops else "!"
 
     def refusal(self) -> ExportRefusedError:
         """Return the error that refuses the export for this reason."""

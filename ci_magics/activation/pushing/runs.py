@@ -21,6 +21,7 @@ from ci_magics.activation.run import AudienceResult, Run, rejected_table
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.showing.numbers import agreeing, counted, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder, LockLostError
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
@@ -35,7 +36,7 @@ def resume_run(
     run: str,
     *,
     report: Reporter = silent,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
     clock: Clock | None = None,
 ) -> Run:
     """Finish a run that was interrupted; one that is finished is returned as it is.

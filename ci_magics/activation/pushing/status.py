@@ -14,6 +14,7 @@ from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
@@ -157,7 +158,7 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = print) -> Status:
+def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> Status:
     """Return the audiences that were filled from here, with the sizes that Microsoft has counted.
 
     Parameters

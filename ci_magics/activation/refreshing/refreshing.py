@@ -22,6 +22,7 @@ from ci_magics.activation.segments.evaluations import stale_since
 from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.models import SegmentRecord
@@ -56,7 +57,7 @@ def refresh(
     notebook: str | Path | None = None,
     allow_empty: str | Sequence[str] = (),
     allow_shrink: str | Sequence[str] = (),
-    show: Show = print,
+    show: Show = tell,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> RefreshReport:

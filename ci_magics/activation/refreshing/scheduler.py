@@ -12,6 +12,7 @@ from ci_magics.activation.exports.heartbeats import SCHEDULER, note_heartbeat
 from ci_magics.activation.refreshing.refreshing import refresh
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -28,7 +29,7 @@ def next_look(workspace: Workspace, now: datetime) -> datetime:
 
 
 def run_scheduler(
-    *, show: Callable[[str], None] = print, workspace: Workspace | None = None, clock: Clock | None = None
+    *, show: Callable[[str], None] = tell, workspace: Workspace | None = None, clock: Clock | None = None
 ) -> None:
     """Keep everything on its schedule until the process is told to end.
 

@@ -19,7 +19,7 @@ from ci_magics.workspace.store import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+_BLOCKS = "_.,-~=+#"
 _WIDTH, _HEIGHT = 240, 40
 _SHOWN = 60
 
@@ -47,7 +47,7 @@ class SegmentHistory(Shown):
 
     @property
     def sparkline(self) -> str:
-        """The counts as a row of blocks, from the least to the most."""
+        """The counts as a row of signs, from the least to the most."""
         values = [count for _moment, count in self.counts[-_SHOWN:]]
         span = max(max(values) - min(values), 1) if values else 1
         return "".join(_BLOCKS[(value - min(values)) * (len(_BLOCKS) - 1) // span] for value in values)

@@ -40,6 +40,7 @@ from ci_magics.segmentation.segment import (
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.segmentation.sources.queries import is_frame
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.files import Files
 from ci_magics.workspace.models import SegmentRecord
@@ -116,7 +117,7 @@ def segment(
     allow_shrink: bool = False,
     encoding: str | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
     progress: Reporter = silent,
 ) -> Segment:
     """Make a segment: a named set of profiles. What is kept are keys and hashes, never an address.
@@ -276,7 +277,7 @@ def refresh_segment(
     consent: str | Sequence[str] | None = None,
     consent_yes: str | Sequence[str] | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> Segment:
     """Evaluate a dynamic segment again.
 

@@ -20,6 +20,7 @@ from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.quoting import magic_word
 from ci_magics.showing.html_table import table
 from ci_magics.showing.numbers import counted, counted_in_words
+from ci_magics.showing.output import tell
 from ci_magics.showing.shown import Shown, plain
 from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
@@ -242,9 +243,7 @@ def segment_versions(name: str, *, workspace: Workspace | None = None) -> Segmen
     return SegmentVersions(name, tuple(lines))
 
 
-def undo_segment(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print
-) -> SegmentRecord:
+def undo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
     """Undo the last replacement of a segment, or bring back a deleted one.
 
     Each call goes one version further back; `redo_segment` goes forward again. Audiences change with the next export.
@@ -276,9 +275,7 @@ def undo_segment(
     return _exchange(workspace, current, version, UNDONE, show)
 
 
-def redo_segment(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = print
-) -> SegmentRecord:
+def redo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
     """Bring back the version of a segment that was undone last; see `undo_segment`."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)

@@ -225,7 +225,7 @@ class TestSigningIn:
     def test_accounts_are_listed_masked_and_chosen_by_number(self) -> None:
         (account,) = signed_in_accounts(contoso.NAME)
         assert (account.number, account.used) == (1, True)
-        assert repr(account) == "1: a••• (used here)"
+        assert repr(account) == "1: a*** (used here)"
         assert choose_account(contoso.NAME, 1).account_name == "Contoso EU"
         with pytest.raises(ArgumentError, match="There is no account 2; 1 account is signed in"):
             choose_account(contoso.NAME, 2)

@@ -43,7 +43,7 @@ def test_the_list_says_what_where_to_how_and_when() -> None:
     ci.run_export("Daily")
     weekly, daily = ci.list_exports("Weekly", "Daily", clock=HeldClock())
     assert (weekly.connection, weekly.segments, weekly.status) == (contoso.NAME, ("All",), "Not run yet")
-    assert (weekly.next_run, weekly.next_run_text, weekly.last_run) == (None, "—", None)
+    assert (weekly.next_run, weekly.next_run_text, weekly.last_run) == (None, "-", None)
     assert weekly.schedule == "with the system refresh (off)"
     assert (daily.status, daily.permissions) == ("Completed", "edit")
     assert daily.next_run == datetime(2026, 3, 29, 1, tzinfo=UTC)

@@ -12,6 +12,7 @@ from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
 from ci_magics.microsoft.insights_values import Instance
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -26,7 +27,7 @@ def insights(
     client_id: str | None = None,
     tenant: str | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = tell,
 ) -> Insights:
     """Open an instance of Customer Insights: sign in to it, and remember it.
 

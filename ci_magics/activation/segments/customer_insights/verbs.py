@@ -11,6 +11,7 @@ from ci_magics.errors import SegmentError, quoted_list
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.insights_endpoints import insights_endpoints
+from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -18,7 +19,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 Show = Callable[[str], None]
 
 
-def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = print) -> InsightsRecord:
+def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> InsightsRecord:
     """Sign in to an instance again, perhaps as somebody else.
 
     Raises
@@ -36,7 +37,7 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
     return record
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = print) -> None:
+def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
     """Forget the tokens of the current user for an instance, and its subscription key, on this machine.
 
     The account is signed out of everything else that takes it.
@@ -60,7 +61,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = prin
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=False)
 
 
-def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = print) -> None:
+def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
     """Sign out of an instance, and forget it.
 
     Raises
