@@ -131,7 +131,7 @@ def test_a_dry_run_shows_the_guards_and_applying_it_is_refused(emulator: Running
     connect()
     plan = planned(ci.segment("All", customers(500)))
     assert "consent_not_used" in plan.to_frame()["guards"][0]
-    assert "\nx " in repr(plan)
+    assert "\n  x " in repr(plan)
     with pytest.raises(ExportRefusedError, match="MarketingConsent"):
         plan.apply()
     assert emulator.audiences() == {}
