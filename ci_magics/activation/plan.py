@@ -96,7 +96,12 @@ class Plan(Shown):
         return target
 
     def apply(
-        self, *, progress: Reporter = silent, run_id: str | None = None, as_of: Mapping[str, datetime] | None = None
+        self,
+        *,
+        progress: Reporter = silent,
+        run_id: str | None = None,
+        as_of: Mapping[str, datetime] | None = None,
+        owner: str = "",
     ) -> Run:
         """Carry the plan out, exactly as it is.
 
@@ -108,6 +113,8 @@ class Plan(Shown):
             The id that the run gets; a new one unless given.
         as_of
             Since when segments are as they are that a refresh left alone, by name; the run says so.
+        owner
+            Who saved the export that a scheduler runs for them: it stops when their right to do so ends.
 
         Raises
         ------
@@ -126,7 +133,7 @@ class Plan(Shown):
         works = self._works or self._works_again(connection, services)
         if len(works) != len(self.audiences):
             raise _outdated("not everything could be looked at when it was made.")
-        desk = Desk(self._workspace, services, progress)
+        desk = Desk(self._workspace, services, progress, owner)
         return start_run(desk, self.document, connection, works, run_id, as_of or {})
 
     def stop(self) -> None:

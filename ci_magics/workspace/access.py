@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Collection
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
@@ -117,9 +118,14 @@ def role_of(workspace: Workspace, user: str | None = None) -> Role:
 
 def is_shared_with(connection: Connection, user: str, role: Role) -> bool:
     """Tell whether somebody may use a connection: administrators, the roles and the persons it is shared with."""
-    if role is Role.ADMINISTRATOR or user in connection.shared_with:
+    return shares(connection.shared_with, user, role)
+
+
+def shares(shared_with: Collection[str], user: str, role: Role) -> bool:
+    """Tell whether somebody is among those with whom something is shared: persons and roles; administrators always."""
+    if role is Role.ADMINISTRATOR or user in shared_with:
         return True
-    return any(each in list(Role) and role.includes(Role(each)) for each in connection.shared_with)
+    return any(each in list(Role) and role.includes(Role(each)) for each in shared_with)
 
 
 def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> bool:

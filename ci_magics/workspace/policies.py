@@ -54,6 +54,8 @@ class RowRights:
         What a changed row has to be; as an inserted one unless given.
     write_by
         The least role that writes them.
+    delete_by
+        The least role that deletes them; as `write_by` unless given.
     administered
         What administrators may do besides reading.
     """
@@ -66,6 +68,7 @@ class RowRights:
     delete: str = ""
     after: str = ""
     write_by: Role = Role.CONTRIBUTOR
+    delete_by: Role | None = None
     administered: tuple[str, ...] = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -123,10 +126,11 @@ TABLES: dict[str, RowRights] = {
     "heartbeats": _written('"user" = session_user'),
     "insights": _written(read=_BY_CONTRIBUTORS),  # a viewer's lists are without them
     "locks": RowRights(
-        _OWN_LOCK,
+        f"holder = session_user OR {_OWN_LOCK}",
         insert=f"holder = session_user AND {_OWN_LOCK}",
         update=f"(holder = session_user OR {_SILENT}) AND {_OWN_LOCK}",
-        delete=f"(holder = session_user OR {_SILENT}) AND {_OWN_LOCK}",
+        delete="holder = session_user",  # their own they may always give back
+        delete_by=Role.VIEWER,
     ),
     "notices": _written(),
     "pushes": _written(_OF_ACCOUNT, read=_OF_ACCOUNT),

@@ -6,6 +6,9 @@ search path that a person could change, and answer yes or no.
 
 from __future__ import annotations
 
+#: Lets who carries a run out write down why it has stopped, whatever their rights are by now.
+STOP_RUN = "public.ci_magics_stop_run(text,text,text[])"
+
 #: By signature; `{administrator}` stands for the role of administrators.
 _FUNCTIONS = {
     "ci_magics_may_use_file(text, text)": """
@@ -40,6 +43,30 @@ _FUNCTIONS = {
                 SELECT FROM public.files f
                 WHERE f.content_id = content AND NOT public.ci_magics_may_use_file(f.folder, f.name))
         $$""",
+    "ci_magics_stop_run(text, text, text[])": """
+        CREATE OR REPLACE FUNCTION public.ci_magics_stop_run(run text, why text, kept_back text[]) RETURNS boolean
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        BEGIN
+            IF NOT EXISTS (
+                SELECT FROM public.locks l JOIN public.pushes p
+                ON l.name = p.environment || ':' || p.account_id || ':' || p.audience_key
+                WHERE l.holder = session_user AND l.run_id = run AND p.run_id = run)
+            THEN
+                RETURN false;
+            END IF;
+            UPDATE public.steps SET state = 'planned', request_id = ''
+                WHERE id = ANY (kept_back) AND state = 'sent' AND NOT maybe
+                AND push_id IN (SELECT p.id FROM public.pushes p WHERE p.run_id = run AND NOT p.finished);
+            UPDATE public.runs r SET results = (
+                SELECT json_agg(CASE
+                    WHEN place - 1 IN (SELECT p.number FROM public.pushes p WHERE p.run_id = run AND NOT p.finished)
+                    THEN (result::jsonb || jsonb_build_object('status', 'Failed', 'message', why))::json
+                    ELSE result END ORDER BY place)
+                FROM json_array_elements(r.results) WITH ORDINALITY AS each(result, place))
+                WHERE r.id = run AND r.finished_at IS NULL;
+            DELETE FROM public.locks WHERE run_id = run AND holder = session_user;
+            RETURN true;
+        END $$""",
     "ci_magics_is_owner(oid)": """
         CREATE OR REPLACE FUNCTION public.ci_magics_is_owner(of_table oid) RETURNS boolean
         LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

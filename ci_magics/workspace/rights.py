@@ -157,7 +157,7 @@ def _rights(roles: dict[Role, str]) -> Iterator[str]:
         yield f"CREATE POLICY reads ON public.{table} FOR SELECT TO {roles[rights.read_by]} USING ({rights.read})"
         yield f"GRANT SELECT ON public.{table} TO {administrator}"
         yield f"CREATE POLICY reads_all ON public.{table} FOR SELECT TO {administrator} USING (true)"
-        yield from _writing(table, rights, roles[rights.write_by])
+        yield from _writing(table, rights, roles)
         for verb in rights.administered:
             condition = "WITH CHECK (true)" if verb == "INSERT" else "USING (true)"
             chosen = _written_columns(table) if verb == "INSERT" else ""
@@ -165,7 +165,8 @@ def _rights(roles: dict[Role, str]) -> Iterator[str]:
             yield f"CREATE POLICY {verb.lower()}s_all ON public.{table} FOR {verb} TO {administrator} {condition}"
 
 
-def _writing(table: str, rights: RowRights, writer: str) -> Iterator[str]:
+def _writing(table: str, rights: RowRights, roles: dict[Role, str]) -> Iterator[str]:
+    writer = roles[rights.write_by]
     if rights.insert:
         yield f"GRANT INSERT{_written_columns(table)} ON public.{table} TO {writer}"
         yield f"CREATE POLICY inserts ON public.{table} FOR INSERT TO {writer} WITH CHECK ({rights.insert})"
@@ -177,8 +178,9 @@ def _writing(table: str, rights: RowRights, writer: str) -> Iterator[str]:
             f"WITH CHECK ({after})"
         )
     if rights.delete:
-        yield f"GRANT DELETE ON public.{table} TO {writer}"
-        yield f"CREATE POLICY deletes ON public.{table} FOR DELETE TO {writer} USING ({rights.delete})"
+        deleter = roles[rights.delete_by or rights.write_by]
+        yield f"GRANT DELETE ON public.{table} TO {deleter}"
+        yield f"CREATE POLICY deletes ON public.{table} FOR DELETE TO {deleter} USING ({rights.delete})"
 
 
 def _written_columns(table: str) -> str:

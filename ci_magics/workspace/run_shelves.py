@@ -12,15 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import ARRAY, Connection, Engine, Select, Text, cast, func, select
 
 from ci_magics.workspace import tables
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
+from ci_magics.workspace.policy_functions import STOP_RUN
 from ci_magics.workspace.shelf import Shelf
 from ci_magics.workspace.statuses import ANSWERED, FAILED, QUEUED, REFUSED, RUNNING, SENT, overall, sent_as_of
-from ci_magics.workspace.transactions import at_one_moment
+from ci_magics.workspace.transactions import at_one_moment, change
 
 INTERRUPTED = "The process that ran it has ended; the next run finishes it."
 #: Rows that one query looks up by their ids; SQLite takes no more than 32,766 values.
@@ -90,6 +91,36 @@ class RunShelf(Shelf[RunRecord]):
         """Return the id of a run's connection without looking at how the run stands."""
         with at_one_moment(self._engine) as database:
             return database.execute(select(tables.runs.c.connection_id).where(tables.runs.c.id == run_id)).scalar()
+
+    def stop(self, run_id: str, why: str, kept_back: Sequence[str]) -> bool:
+        """Write down why a run has stopped, and give back its locks, where the database enforces roles.
+
+        Who carries a run out may do that even if the run is not theirs to see any more.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        why
+            As a sentence.
+        kept_back
+            The ids of its requests that were not sent, although it was written down that they are about to be.
+
+        Returns
+        -------
+        bool
+            Whether it was done; False where the database enforces no roles, or another process has the run.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return False
+
+        def work(database: Connection) -> bool:
+            if database.execute(select(func.to_regprocedure(STOP_RUN))).scalar() is None:
+                return False
+            stopped = func.ci_magics_stop_run(run_id, why, cast(list(kept_back), ARRAY(Text)))
+            return bool(database.execute(select(stopped)).scalar())
+
+        return change(self._engine, work)
 
     def _select(self, **values: Any) -> list[RunRecord]:
         return [self._as_it_stands(each) for each in super()._select(**values)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -223,6 +224,27 @@ class Workspace(Shown):
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What decides whether hashes may go through a connection.
+
+    Parameters
+    ----------
+    name, environment, shared_with
+        Of the connection.
+    consents
+        The kinds of those that stand.
+    roles
+        The role of each user that was asked for; a viewer has none.
+    """
+
+    name: str
+    environment: str
+    shared_with: tuple[str, ...]
+    consents: frozenset[str]
+    roles: Mapping[str, Role]
+
+
 _ADVICE = "Make one with %ci_connect NAME; %ci_connect --list lists them."
 
 
@@ -261,6 +283,49 @@ class ConnectionShelf(Shelf[Connection]):
         if name in (unseen := self._names_of_all() - set(self.names())):
             raise not_shared(name)
         raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
+
+    def standing(self, identity: str, users: Collection[str]) -> Standing | None:
+        """Return what decides whether hashes may go through a connection at this moment, read by one query.
+
+        Parameters
+        ----------
+        identity
+            The connection's id.
+        users
+            Those whose roles are asked for.
+
+        Returns
+        -------
+        Standing or None
+            None where there is no such connection, or the database does not show it to the current user.
+        """
+        connection, consent, role = self._source, tables.consents, tables.user_roles
+        query = (
+            select(
+                *(connection.c[name] for name in ("name", "environment", "shared_with")),
+                *(consent.c[name] for name in ("kind", "withdrawn_at")),
+                *(role.c[name] for name in ("id", "role")),
+            )
+            .select_from(
+                connection.outerjoin(consent, consent.c.connection_id == connection.c.id).outerjoin(
+                    role, role.c.id.in_(users)
+                )
+            )
+            .where(connection.c.id == identity)
+        )
+        with at_one_moment(self._engine) as database:
+            rows = database.execute(query).all()
+        if not rows:
+            return None
+        consents = frozenset(row.kind for row in rows if row.kind and row.withdrawn_at is None)
+        roles = {row.id: Role(row.role) for row in rows if row.id}
+        return Standing(rows[0].name, rows[0].environment, tuple(rows[0].shared_with), consents, roles)
+
+    def name_of(self, identity: str) -> str | None:
+        """Return the name of a connection, which everybody may read; None where it does not exist."""
+        named = select(tables.connections.c.name).where(tables.connections.c.id == identity)
+        with at_one_moment(self._engine) as database:
+            return database.execute(named).scalar()
 
     def hidden(self) -> frozenset[str]:
         """Return the ids of the connections that the database does not show to the current user."""

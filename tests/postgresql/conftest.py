@@ -8,14 +8,23 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import contoso
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
+import ci_magics as ci
+from ci_magics.cli import main
 from ci_magics.workspace.store import Workspace, open_workspace
 
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+PEOPLE = {"vera": "viewer", "carl": "contributor", "ada": "administrator"}
+Become = Callable[[str], Workspace]
 pytest.register_assert_rewrite("activation", "scenarios", "workspace")  # their tests run here too
 
 
@@ -89,3 +98,55 @@ def people(postgresql: Engine) -> Iterator[Engine]:
     yield postgresql
     with postgresql.begin() as database:
         database.execute(text("DROP TABLE people"))
+
+
+@pytest.fixture
+def users(postgresql: Engine) -> Iterator[None]:
+    with postgresql.begin() as server:
+        for name in (*PEOPLE, "nobody"):
+            server.execute(text(f"CREATE ROLE {name} LOGIN"))
+    yield
+    with postgresql.begin() as server:
+        for name in (*PEOPLE, "nobody"):
+            server.execute(text(f"DROP ROLE {name}"))
+
+
+@pytest.fixture
+def team(
+    users: None,
+    emulator: RunningEmulator,
+    workspace: Workspace,
+    postgresql: Engine,
+    database_url: URL,
+    as_user: Callable[..., Workspace],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Become]:
+    """A workspace with a shared and an unshared connection, whose roles are enforced; go on as somebody else in it."""
+    del users, emulator
+    contoso.connect(share=["contributor"])
+    ci.connect("Secret", customer_id="222", account_id="112")
+    contoso.segment(400)
+    owner = workspace.user
+    for name, role in PEOPLE.items():
+        as_user(name, role)
+        monkeypatch.setenv("JUPYTERHUB_USER", owner)
+    as_user(owner)
+    assert main(["roles", "--enforce"]) == 0
+
+    def become(name: str) -> Workspace:
+        monkeypatch.setenv("JUPYTERHUB_USER", name)
+        monkeypatch.setenv("CI_MAGICS_WORKSPACE", database_url.set(username=name).render_as_string(hide_password=False))
+        return open_workspace()
+
+    yield become
+    with postgresql.begin() as server:
+        found = server.execute(
+            text("SELECT rolname FROM pg_roles WHERE rolname LIKE :name"), {"name": f"{database_url.database}%"}
+        )
+        roles = list(found.scalars())
+    engine = create_engine(database_url)
+    with engine.begin() as database:
+        for role in roles:
+            database.execute(text(f'DROP OWNED BY "{role}"'))
+            database.execute(text(f'DROP ROLE "{role}"'))
+    engine.dispose()

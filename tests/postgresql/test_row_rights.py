@@ -44,7 +44,7 @@ EXPECTED = {
     "forgotten_hashes": ("", READ_BY_ALL, ALL),
     "heartbeats": (READ_BY_ALL, OWN_OF_ALL, ALL),
     "insights": ("", ALL, ALL),
-    "locks": ("SELECT o", OWN, ALL),
+    "locks": ("SELECT o DELETE o", OWN, ALL),  # one's own can always be given back
     "notices": (READ_BY_ALL, ALL, ALL),
     "pushes": ("SELECT o", OWN, ALL),
     "refreshes": (READ_BY_ALL, OWN_OF_ALL, "SELECT ot INSERT o UPDATE ot DELETE ot"),

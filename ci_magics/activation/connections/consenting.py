@@ -12,7 +12,7 @@ from ci_magics.quoting import magic_word
 from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.consents import CONSENT_VERSION
-from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent, PushRecord
+from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
 from ci_magics.workspace.store import Workspace, open_workspace
 
 Show = Callable[[str], None]
@@ -93,30 +93,6 @@ def require_consents(connection: Connection) -> None:
     """
     for error in missing_consents(connection):
         raise error
-
-
-def still_permits(workspace: Workspace, connection_id: str, environment: str) -> bool:
-    """Tell whether a connection is there, leads to an environment, and has both consents at this moment."""
-    found = workspace.all_connections.where(id=connection_id)
-    return any(each.agreed and each.terms_accepted and each.environment == environment for each in found)
-
-
-def require_consents_of_push(workspace: Workspace, push: PushRecord) -> None:
-    """Stop a run on its way when a consent of its connection was withdrawn, or the connection removed or changed.
-
-    Raises
-    ------
-    ConsentError
-        Nothing more is sent; what was sent before stays.
-    """
-    connection_id = workspace.runs.connection_of(push.run_id)
-    if connection_id and still_permits(workspace, connection_id, push.environment):
-        return
-    raise ConsentError(
-        "A consent was withdrawn while the run was on its way, so nothing more is sent.",
-        "What was sent before stays in the audience until it is emptied: %ci_audiences.",
-        code="consent_withdrawn",
-    )
 
 
 def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:

@@ -10,7 +10,7 @@ from ci_magics.activation.connections.consenting import require_consents
 from ci_magics.activation.plan import Plan, make_plan, open_order
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.progress import Reporter
-from ci_magics.activation.pushing.runs import load_run, unfinished_runs
+from ci_magics.activation.pushing.runs import resume_run, unfinished_runs
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, SegmentError
@@ -33,6 +33,7 @@ def send_export(
     show: Show,
     run_id: str | None = None,
     as_of: Mapping[str, datetime] | None = None,
+    owner: str = "",
 ) -> Run:
     """Plan and push; a run on the same audience that was interrupted is finished first.
 
@@ -42,6 +43,8 @@ def send_export(
         The id that the run gets; a new one unless given.
     as_of
         Since when segments are as they are that a refresh left alone, by name.
+    owner
+        Who saved the export that a scheduler runs for them.
 
     Raises
     ------
@@ -55,9 +58,9 @@ def send_export(
     services = open_order(workspace, connection, order, show)
     require_manager(services, connection)
     plan = make_plan(workspace, services, connection, stored, order, show)
-    if _finished_others(workspace, plan, show, progress):
+    if _finished_others(workspace, plan, show, progress, owner):
         plan = make_plan(workspace, services, connection, stored, order, show)
-    return plan.apply(progress=progress, run_id=run_id, as_of=as_of)
+    return plan.apply(progress=progress, run_id=run_id, as_of=as_of, owner=owner)
 
 
 def chosen_segments(
@@ -89,13 +92,12 @@ def chosen_segments(
     return stored
 
 
-def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter) -> bool:
+def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter, owner: str) -> bool:
     """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
     open_runs = unfinished_runs(workspace, plan.document)
     for record in open_runs:
         show(f"The run {record.name} on this audience was not finished: it is finished first.")
-        run = load_run(workspace, record).resume(progress=progress)
-        show(repr(run))
+        show(repr(resume_run(workspace, record.id, report=progress, show=show, owner=owner)))
     return bool(open_runs)
 
 

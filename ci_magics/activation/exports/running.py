@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ci_magics.activation.connections.permission import RightEndedError
 from ci_magics.activation.exports.document import document_of
 from ci_magics.activation.exports.exporting import chosen_segments, send_export
 from ci_magics.activation.exports.saving import connection_of
@@ -243,10 +244,19 @@ def carry_out(
     try:
         run = _begun_or_new(workspace, export, entry, progress, show, as_of)
     except BaseException as error:
-        _close(workspace, _ended_badly(entry, error, clock.now()), show)
+        _close_badly(workspace, _ended_badly(entry, error, clock.now()), error, show)
         raise
     _close(workspace, _ended(entry, run, clock.now()), show)
     return run
+
+
+def _close_badly(workspace: Workspace, entry: ExportRun, why: BaseException, show: Show) -> None:
+    """Write down what an error left; the line of a run that the database hides by now says what the run says."""
+    try:
+        _close(workspace, entry, show)
+    except AccessError:
+        if not isinstance(why, RightEndedError):
+            raise
 
 
 def _close(workspace: Workspace, entry: ExportRun, show: Show) -> None:
@@ -273,13 +283,24 @@ def _begun_or_new(
     as_of: Mapping[str, datetime] | None,
 ) -> Run:
     begun = workspace.runs.where(id=entry.id)
+    owner = "" if entry.trigger == MANUAL else export.saved_by
     if begun:
-        return load_run(workspace, begun[0]) if begun[0].finished_at else resume_run(workspace, entry.id, show=show)
+        if begun[0].finished_at:
+            return load_run(workspace, begun[0])
+        return resume_run(workspace, entry.id, show=show, owner=owner)
     connection = require_connection(workspace, export)
     document = document_of(export)
     stored = chosen_segments(workspace, document.segments, document.email, document.order)
     return send_export(
-        workspace, connection, stored, document.order, progress=progress, show=show, run_id=entry.id, as_of=as_of
+        workspace,
+        connection,
+        stored,
+        document.order,
+        progress=progress,
+        show=show,
+        run_id=entry.id,
+        as_of=as_of,
+        owner=owner,
     )
 
 

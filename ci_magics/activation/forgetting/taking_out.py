@@ -17,6 +17,7 @@ from ci_magics.matching.hash_sets import shared
 from ci_magics.matching.hashes import without
 from ci_magics.microsoft.faults import service_error
 from ci_magics.microsoft.http import Permit
+from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, PushRecord
 from ci_magics.workspace.store import Workspace
 
@@ -87,7 +88,8 @@ def _taken_out(workspace: Workspace, record: AudienceRecord, person: Person, sho
 
 
 def _require_still(workspace: Workspace, connection: Connection) -> None:
-    """Require the consents as they stand at this moment."""
+    """Require right and consents as they stand at this moment."""
+    require(workspace, Verb.FORGET_PERSON)
     found = workspace.all_connections.where(id=connection.id)
     require_consents(found[0] if found else replace(connection, consents=()))
 

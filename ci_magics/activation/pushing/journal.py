@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ci_magics.activation.connections.consenting import require_consents_of_push
+from ci_magics.activation.connections.permission import require_permission
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.plan_document import PlanDocument
 from ci_magics.activation.planning.planning import Work
@@ -15,7 +16,7 @@ from ci_magics.activation.planning.target import audience_key
 from ci_magics.activation.progress import Progress
 from ci_magics.activation.pushing.spool import Reasons, Spool
 from ci_magics.activation.run import AudienceResult
-from ci_magics.errors import CiError, ConsentError
+from ci_magics.errors import AccessError, CiError, ConsentError
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.http import Permit
 from ci_magics.microsoft.upload_file import rows_per_file
@@ -35,12 +36,21 @@ class Journal:
         Where it is kept.
     push
         Whose it is.
+    owner
+        Who saved the export that a scheduler runs for them; empty where somebody runs it by their own right.
     """
 
-    def __init__(self, workspace: Workspace, push: PushRecord) -> None:
+    def __init__(self, workspace: Workspace, push: PushRecord, owner: str = "") -> None:
         self.workspace = workspace
         self.push = push
         self.spool = Spool(workspace, push)
+        self._owner = owner
+        self._kept_back: list[str] = []
+
+    @functools.cached_property
+    def _connection_id(self) -> str:
+        """The id of the run's connection, which stays the same; asked for while the database shows the run."""
+        return self.workspace.runs.connection_of(self.push.run_id) or ""
 
     def steps(self, kind: str | None = None) -> list[StepRecord]:
         """Return the steps in their order."""
@@ -62,13 +72,13 @@ class Journal:
     def sending(self, step: StepRecord, request_id: str = "") -> StepRecord:
         """Write down that a step is about to be sent; if it had been sent before, its outcome may remain unknown.
 
-        It is written down before the consents are looked at: a withdrawal then either sees a request that may arrive,
-        or it is seen here and the request is not sent.
+        It is written down before consents and rights are looked at: a withdrawal then either sees a request that may
+        arrive, or it is seen here and the request is not sent.
 
         Raises
         ------
-        ConsentError
-            A consent was withdrawn since the run began.
+        ConsentError, RightEndedError
+            A consent or a right has ended since the run began.
         LockLostError
             Another process carries the run out.
         """
@@ -78,9 +88,10 @@ class Journal:
         return going
 
     def permission(self, step: StepRecord) -> Permit:
-        """Return what is asked right before each try of a step: whether both consents still stand.
+        """Return what is asked right before each try of a step: whether consents and rights still stand.
 
         A step that is kept back for good is written down as it was before, unless an earlier try may have arrived.
+        Where the database does not take that any more from the current user, `stop` does it.
 
         Parameters
         ----------
@@ -90,13 +101,27 @@ class Journal:
 
         def permit(may_have_arrived: bool) -> None:
             try:
-                require_consents_of_push(self.workspace, self.push)
-            except ConsentError:
+                self.require_permission()
+            except (ConsentError, AccessError):
                 if not may_have_arrived:
-                    self._keep(step)
+                    self._keep_back(step)
                 raise
 
         return permit
+
+    def require_permission(self) -> None:
+        """Stop where consents or rights have ended; see `permission.require_permission`."""
+        require_permission(self.workspace, self._connection_id, self.push.environment, self._owner)
+
+    def stop(self, why: str) -> bool:
+        """Let the database write down why a run ends whose rows the current user may not change any more.
+
+        Returns
+        -------
+        bool
+            False where the user may still do so.
+        """
+        return self.workspace.runs.stop(self.push.run_id, why, self._kept_back)
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:
         """Write down a TrackingId."""
@@ -122,6 +147,14 @@ class Journal:
         self.push = replace(self.push, audience_id=audience_id)
         ids = (*step.tracking_ids, tracking_id) if tracking_id else step.tracking_ids
         self.workspace.record(self.push, replace(step, state=ANSWERED, tracking_ids=ids))
+
+    def _keep_back(self, step: StepRecord) -> None:
+        """Write down that a step was not sent."""
+        try:
+            self._keep(step)
+        except AccessError:
+            if not step.maybe and step.state == PLANNED:
+                self._kept_back.append(step.id)
 
     def _keep(self, step: StepRecord) -> StepRecord:
         self.workspace.steps.put(step)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ci_magics.activation.connections.permission import RightEndedError
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.pushing.calling import send_calls
@@ -18,7 +19,7 @@ from ci_magics.activation.pushing.outcome import read_outcome, refusal_in
 from ci_magics.activation.pushing.refusals import is_final
 from ci_magics.activation.pushing.uploading import send_files
 from ci_magics.activation.run import AudienceResult
-from ci_magics.errors import CiError, WorkspaceError
+from ci_magics.errors import AccessError, CiError, ConsentError, WorkspaceError
 from ci_magics.workspace.locks import LockLostError
 from ci_magics.workspace.lost import SPOOL_LOST
 from ci_magics.workspace.models import AudienceRecord, PushRecord
@@ -39,11 +40,14 @@ class Desk:
         Signed in as the person who runs it.
     report
         Called while it runs.
+    owner
+        Who saved the export that a scheduler runs for them; empty where somebody runs it by their own right.
     """
 
     workspace: Workspace
     services: Services
     report: Reporter
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,28 @@ class Pushed:
 
 
 def push_audience(desk: Desk, push: PushRecord) -> Pushed:
-    """Do what is left of one audience; an error that may pass leaves it unfinished."""
-    journal = Journal(desk.workspace, push)
+    """Do what is left of one audience; an error that may pass leaves it unfinished.
+
+    Raises
+    ------
+    RightEndedError
+        The database does not let the current user write down what came of it; why it stopped is written down.
+    """
+    journal = Journal(desk.workspace, push, desk.owner)
     # A process that ended right after a refusal leaves it in the journal: nothing more is sent, as if it had gone on.
     error: CiError | None = refusal_in(journal)
     if error is None:
         try:
             _send(desk, journal)
-        except LockLostError:
-            raise  # another process writes down how it goes on
+        except (LockLostError, AccessError) as caught:
+            error = _right_ended(journal)
+            if error is None and isinstance(caught, LockLostError):
+                raise  # another process writes down how it goes on
+            error = error or caught
         except CiError as caught:
             error = caught
+    if isinstance(error, RightEndedError) and journal.stop(str(error)):
+        raise error
     try:
         return _settle(desk, journal, error)
     except WorkspaceError as lost:
@@ -100,7 +115,19 @@ def members_so_far(workspace: Workspace, push: PushRecord) -> int:
     return known_members(workspace, record).at_least if record else 0
 
 
+def _right_ended(journal: Journal) -> RightEndedError | None:
+    """Return why the database refuses the current user what it allowed before; None where another thing stopped it."""
+    try:
+        journal.require_permission()
+    except RightEndedError as ended:
+        return ended
+    except ConsentError:
+        return None
+    return None
+
+
 def _send(desk: Desk, journal: Journal) -> None:
+    journal.require_permission()
     ensure_audience(journal, desk.services, desk.report)
     ensure_record(desk.workspace, journal, desk.services.conversation.clock.now())
     send = send_calls if journal.push.transport == "apply" else send_files

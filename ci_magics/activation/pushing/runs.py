@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.connections.permission import RightEndedError
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.planning.guards import Guard
 from ci_magics.activation.planning.plan_document import PlanDocument
@@ -38,6 +39,7 @@ def resume_run(
     report: Reporter = silent,
     show: Callable[[str], None] = tell,
     clock: Clock | None = None,
+    owner: str = "",
 ) -> Run:
     """Finish a run that was interrupted; one that is finished is returned as it is.
 
@@ -47,6 +49,8 @@ def resume_run(
         Its id, or the beginning of it.
     clock
         Where waits are spent; stopping it stops the run.
+    owner
+        Who saved the export that a scheduler runs for them.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def resume_run(
             customer_id=pushes[0].customer_id,
         )
         workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
-        return carry_on(Desk(workspace, services, report), record)
+        return carry_on(Desk(workspace, services, report, owner), record)
     finally:
         workspace.locks.release(record.id)
 
@@ -180,6 +184,8 @@ def carry_on(desk: Desk, record: RunRecord) -> Run:
             raise _stopped_by_person(workspace, record, now()) from None
         except LockLostError:
             raise
+        except RightEndedError as error:
+            raise _with_way_on(error, record) from None
         except Exception as error:
             why = str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
             (kept,) = workspace.pushes.where(id=push.id)  # with the number of an audience that was just made
@@ -251,7 +257,9 @@ def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -
 
 def _with_way_on(error: CiError, record: RunRecord) -> CiError:
     """Add to an error how the run that it interrupted can be finished."""
-    if record.finished_at is None:
+    if isinstance(error, RightEndedError):
+        error.next_step = f"{error.next_step} Somebody who may finishes the run: %ci_export --resume {record.name}."
+    elif record.finished_at is None:
         way_on = f"So far {_progress(record)}; finish it with %ci_export --resume {record.name}."
         error.next_step = f"{error.next_step} {way_on}".strip()
     return error
