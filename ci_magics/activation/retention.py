@@ -100,14 +100,14 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
     rejected = [(workspace.spool, name) for name in _old_rejected(workspace, now)]
     strays = list(unknown_files(workspace, now - _STRAY))
     left_behind = len(workspace.rooms.left_behind(now - _STRAY))
+    left_behind += workspace.snapshots.sweep(now - _STRAY, dry_run=True)
     if not dry_run:
         for files, name in [*snapshots, *spools, *rejected, *strays]:
             files.delete(name)
         left_behind = sweep(workspace, now - _STRAY)
         rewrite_early_snapshots(workspace)
     versions = sweep_versions(workspace, now=now, dry_run=dry_run)
-    unnamed = workspace.snapshots.sweep(now - _STRAY, dry_run=dry_run)
-    count = len(strays) + left_behind + unnamed
+    count = len(strays) + left_behind
     purged = Purged(len(snapshots), len(spools), len(rejected), count, days, dry_run, versions)
     if not dry_run:
         counts = {name: value for name, value in purged.document().items() if name != "dry_run"}

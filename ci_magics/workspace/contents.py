@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
 
 #: How many chunks are kept in memory, for files that are opened again and again for one part each.
 _REMEMBERED = 64
+_DRAFT = ".part"
 
 
 class Contents(ABC):
     """Bytes by id, written once and never changed."""
 
     @abstractmethod
-    def writing(self, content_id: str) -> AbstractContextManager[BinaryIO]:
-        """Open a new content to be written, and note its size and checksum when all of it is kept."""
+    def writing(self, content_id: str, owner: str = "") -> AbstractContextManager[BinaryIO]:
+        """Open a new content to be written, and note its size, its checksum and who wrote it when all of it is kept."""
 
     @abstractmethod
     def reading(self, database: Connection, content: Row[Any]) -> AbstractContextManager[BinaryIO]:
@@ -50,8 +52,14 @@ class Contents(ABC):
         """Delete the bytes of a content, within the transaction that deletes its row; returns what is done after it."""
 
     @abstractmethod
-    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
-        """Delete bytes that a crash left behind before a moment; returns of how many contents."""
+    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
+        """Delete bytes that have no row: those of writers who live no more, others if they are from before a moment.
+
+        Returns
+        -------
+        int
+            Of how many contents.
+        """
 
 
 class DatabaseContents(Contents):
@@ -69,13 +77,13 @@ class DatabaseContents(Contents):
         self._remembered: OrderedDict[tuple[str, int], bytes] = OrderedDict()
 
     @contextmanager
-    def writing(self, content_id: str) -> Iterator[BinaryIO]:
+    def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
         """Open a new content; see `Contents.writing`. It is there as a whole or not at all."""
         with said(), self._engine.begin() as database:
             file = _ChunkWriter(database, content_id)
             yield file  # type: ignore[misc]  # a raw file is what all who write need
             file.finish()
-            _note(database, content_id, file.written, file.checksum)
+            _note(database, content_id, file.written, file.checksum, owner)
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
@@ -93,9 +101,9 @@ class DatabaseContents(Contents):
         database.execute(delete(file_chunks).where(file_chunks.c.content_id == content_id))
         return _nothing
 
-    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
+    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
         """Do nothing: chunks come and go with their row; see `Contents.drop_strays`."""
-        del before, dry_run
+        del before, living, dry_run
         return 0
 
     def _chunk(self, database: Connection, content_id: str, number: int) -> bytes:
@@ -134,21 +142,22 @@ class FolderContents(Contents):
         self._whole: dict[str, tuple[int, int]] = {}  # the size and the moment of change of those that were checked
 
     @contextmanager
-    def writing(self, content_id: str) -> Iterator[BinaryIO]:
-        """Open a new content; see `Contents.writing`."""
-        path = self._root / content_id
+    def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
+        """Open a new content; see `Contents.writing`. At every moment its name or its row tells who writes it."""
+        draft = self._root / f"{content_id}.{owner}{_DRAFT}"
         self._shared.wait_for()
         try:
-            with writing_privately(path) as file:
+            with writing_privately(draft) as file:
                 hashing = _HashingWriter(file)
                 yield hashing  # type: ignore[misc]  # a raw file is what all who write need
             with said(), self._engine.begin() as database:
-                _note(database, content_id, hashing.written, hashing.checksum)
+                _note(database, content_id, hashing.written, hashing.checksum, owner)
+            draft.replace(self._root / content_id)
         except OSError as error:
-            _unlink(path)
+            _unlink(draft)
             raise (cannot_be_written(error) if self._shared.is_there() else store_away()) from None
         except BaseException:
-            _unlink(path)
+            _unlink(draft)
             raise
 
     @contextmanager
@@ -169,18 +178,25 @@ class FolderContents(Contents):
         del database
         return lambda: _unlink(self._root / content_id)
 
-    def drop_strays(self, before: datetime, *, dry_run: bool) -> int:
+    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
         """Delete files that no row knows; see `Contents.drop_strays`."""
+        # The files first: the row of one that is made meanwhile is seen then.
+        names = {each.name for each in os.scandir(self._root)} - {MARK}
         with at_one_moment(self._engine) as database:
-            known = set(database.execute(select(file_contents.c.id)).scalars())
-        strays = [
-            path
-            for path in self._root.iterdir()
-            if path.name != MARK and path.name not in known and path.stat().st_mtime < before.timestamp()
-        ]
+            names -= set(database.execute(select(file_contents.c.id)).scalars())
+        strays = [self._root / name for name in sorted(names) if self._is_stray(name, before, living)]
         for path in [] if dry_run else strays:
             path.unlink(missing_ok=True)
         return len(strays)
+
+    def _is_stray(self, name: str, before: datetime, living: Collection[str]) -> bool:
+        owner = name.removesuffix(_DRAFT).partition(".")[2] if name.endswith(_DRAFT) else ""
+        if owner:
+            return owner not in living
+        try:
+            return (self._root / name).stat().st_mtime < before.timestamp()
+        except FileNotFoundError:
+            return False  # it has just got its name
 
     def _some_known(self) -> list[str]:
         """Return a few contents that the folder has to have; one that none has, where this user may not read them."""
@@ -202,8 +218,8 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _note(database: Connection, content_id: str, size: int, checksum: str) -> None:
-    row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": present()}
+def _note(database: Connection, content_id: str, size: int, checksum: str, owner: str) -> None:
+    row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": present(), "owner": owner}
     database.execute(insert(file_contents).values(row))
 
 

@@ -95,14 +95,37 @@ class Files(ABC):
             The table is missing.
         """
 
-    def sweep(self, before: datetime, *, dry_run: bool) -> int:
-        """Remove what a crash left behind that has no name; returns how many files, of all folders kept together."""
-        del before, dry_run
+    def sweep(self, before: datetime, *, dry_run: bool, at_all: bool = False) -> int:
+        """Remove what processes that have ended left behind and that has no name.
+
+        Parameters
+        ----------
+        before
+            Of what nobody knows who wrote it, only what was written before this moment.
+        dry_run
+            Only count it.
+        at_all
+            Also what nobody knows who wrote it, however young it is; and watch whether writers live that may not.
+
+        Returns
+        -------
+        int
+            How many files, of all folders kept together.
+        """
+        del before, dry_run, at_all
         return 0
 
-    def abandoned(self, names: Iterable[str]) -> list[str]:
-        """Return those files that were written by processes which have ended; none where nobody knows who wrote."""
-        del names
+    def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
+        """Return those files that were written by processes which have ended.
+
+        Parameters
+        ----------
+        names
+            The files to choose from.
+        at_all
+            See `sweep`; where files have always had owners it changes nothing.
+        """
+        del names, at_all
         return []
 
     def write(self, name: str, table: pa.Table) -> None:
@@ -260,8 +283,9 @@ class PrivateFiles(Files):
         except (DamagedError, WorkspaceError):
             return False
 
-    def abandoned(self, names: Iterable[str]) -> list[str]:
+    def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
         """Return those files that were written by processes which have ended; see `Files.abandoned`."""
+        del at_all
         wanted = list(names)
         if self.checksums is None or self._rooms is None or not wanted:
             return []

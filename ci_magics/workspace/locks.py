@@ -12,11 +12,14 @@ holder lives, the surest first:
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import threading
 import uuid
 import weakref
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +38,10 @@ BEAT = 10.0
 SILENCE = 40.0
 #: Seconds for which a holder that seems silent is watched before its lock is taken over.
 WATCH = 25.0
+#: Seconds after its last heartbeat after which files of a process that nothing stands for are taken for left behind.
+ABSENCE = 120.0
 _LOOKS_EVERY = 0.5
+_FILES = "files:"
 _SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'"
 
 
@@ -71,14 +77,21 @@ class Holder:
     @property
     def lives(self) -> bool:
         """Whether the process that took the lock still runs, as far as can be told from here at once."""
-        if self.place and self.host == platform.node() and self.place == process_place():
+        return self.was_heard_of_for(SILENCE)
+
+    def was_heard_of_for(self, seconds: float) -> bool:
+        """Tell whether the process still runs; where it cannot be looked for, it does for so long after a heartbeat.
+
+        A moment far ahead was noted under a wrong clock.
+        """
+        if self.is_near:
             return is_running(self.process)
-        return self.is_fresh
+        return abs((self.now or present()) - self.seen_at) <= timedelta(seconds=seconds)
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether the holder was heard of lately; a moment far ahead was noted under a wrong clock."""
-        return abs((self.now or present()) - self.seen_at) <= timedelta(seconds=SILENCE)
+    def is_near(self) -> bool:
+        """Whether its process can be looked for from here."""
+        return bool(self.place) and self.host == platform.node() and self.place == process_place()
 
     def is_same(self, other: Holder) -> bool:
         """Tell whether nothing was heard of the holder between two readings."""
@@ -151,6 +164,61 @@ class Locks:
                 self._left.add(run_id)
                 self._start()
 
+    def own_files(self) -> str:
+        """Return the name of this process as the owner of files it is about to write; it is heard of until it ends."""
+        identity = self._identity
+
+        def work(database: Connection) -> None:
+            mine = locks.c.name == f"{_FILES}{identity}"
+            beat = update(locks).where(mine).values(beat=locks.c.beat + 1, seen_at=self._now())
+            if not database.execute(beat).rowcount:
+                database.execute(insert(locks).values(self._row(f"{_FILES}{identity}", identity)))
+
+        change(self._engine, work)
+        self._holds(identity)
+        return identity
+
+    def living_owners(self, watched: Collection[str] = ()) -> frozenset[str]:
+        """Return which processes that own files still live, and forget the others.
+
+        A process on another machine counts as living until nothing was heard of it for `ABSENCE` seconds.
+
+        Parameters
+        ----------
+        watched
+            Owners whose heartbeats are watched besides for some seconds, so that one that has just died is found.
+        """
+        owners = {each.identity: each for each in self._owners()}
+        living = {name for name, each in owners.items() if each.was_heard_of_for(ABSENCE)} | {self._identity}
+        doubtful = {name: owners[name] for name in living & owners.keys() & set(watched) if not owners[name].is_near}
+        living -= self._unmoved(doubtful)
+        for name in owners.keys() - living:
+            change(self._engine, lambda database, name=name: self._delete_of(database, name))  # type: ignore[misc]
+        return frozenset(living)
+
+    def _owners(self) -> list[Holder]:
+        with at_one_moment(self._engine) as database:
+            return self._holders(database, locks.c.name.startswith(_FILES, autoescape=True))
+
+    def _unmoved(self, owners: dict[str, Holder]) -> set[str]:
+        """Return those of whom nothing is heard while they are watched, by a clock that nobody can set."""
+        pause, since = threading.Event(), SystemClock().monotonic()
+        left = dict(owners)
+        while left and SystemClock().monotonic() - since < WATCH:
+            pause.wait(_LOOKS_EVERY)
+            now = {each.identity: each for each in self._owners()}
+            left = {name: each for name, each in left.items() if name in now and each.is_same(now[name])}
+        return set(left)
+
+    def _delete_of(self, database: Connection, identity: str) -> None:
+        database.execute(delete(locks).where(locks.c.name == f"{_FILES}{identity}"))
+
+    def _end(self) -> None:
+        """Own nothing more: the process ends. Where the database does not answer, the others find out by themselves."""
+        if self._identity in self._held:
+            with suppress(CiError):
+                change(self._engine, lambda database: self._delete_of(database, self._identity))
+
     def holder(self, name: str) -> Holder | None:
         """Return who holds a lock, dead or alive."""
         with at_one_moment(self._engine) as database:
@@ -168,19 +236,15 @@ class Locks:
         if holder is None:
             database.execute(insert(locks).values(row))
             return None
-        died = not holder.lives and not self._is_watched(holder)
+        died = not holder.lives and holder.is_near
         if not (died or (silent is not None and holder.is_same(silent))):
             return holder
         taken = database.execute(update(locks).where(locks.c.name == name).values(row))
         return None if taken.rowcount else holder
 
-    def _is_watched(self, holder: Holder) -> bool:
-        """Tell whether only watching can tell whether a holder lives."""
-        return not (holder.place and holder.host == platform.node() and holder.place == process_place())
-
     def _stays_silent(self, name: str, holder: Holder) -> bool:
         """Watch a holder; tell whether nothing was heard of it for long enough."""
-        if not self._is_watched(holder):
+        if holder.is_near:
             return True
         known, since = self._first_seen.get(name, (holder, 0.0))
         if name not in self._first_seen or not known.is_same(holder):
@@ -255,12 +319,21 @@ class Locks:
         return func.clock_timestamp(type_=UtcDateTime()) if self._engine.dialect.name == "postgresql" else func.now()
 
     def _holder(self, database: Connection, condition: ColumnElement[bool]) -> Holder | None:
+        return next(iter(self._holders(database, condition)), None)
+
+    def _holders(self, database: Connection, condition: ColumnElement[bool]) -> list[Holder]:
         columns = [locks.c[field] for field in Holder.__dataclass_fields__ if field != "now"]
-        row = database.execute(select(*columns, self._now().label("now")).where(condition)).mappings().first()
-        return Holder(**row) if row else None
+        rows = database.execute(select(*columns, self._now().label("now")).where(condition)).mappings()
+        return [Holder(**row) for row in rows]
 
 
 _all: weakref.WeakSet[Locks] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for each in list(_all):
+        each._end()  # noqa: SLF001 - of this module
 
 
 def _is_in_memory(engine: Engine) -> bool:

@@ -13,6 +13,7 @@ from ci_magics.workspace.checksums import Checksums
 from ci_magics.workspace.contents import DatabaseContents, FolderContents
 from ci_magics.workspace.files import Files, PrivateFiles
 from ci_magics.workspace.location import data_folder, in_home
+from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.rooms import Rooms
 from ci_magics.workspace.team_files import TeamFiles
 
@@ -20,7 +21,7 @@ from ci_magics.workspace.team_files import TeamFiles
 STORE = "CI_MAGICS_STORE"
 
 
-def open_files(engine: Engine, folder: Path, names: tuple[str, ...], rooms: Rooms) -> Iterator[Files]:
+def open_files(engine: Engine, folder: Path, names: tuple[str, ...], rooms: Rooms, locks: Locks) -> Iterator[Files]:
     """Return the files of a workspace, one for each name.
 
     Parameters
@@ -33,13 +34,15 @@ def open_files(engine: Engine, folder: Path, names: tuple[str, ...], rooms: Room
         What the folders are called.
     rooms
         Where drafts of private files are.
+    locks
+        Tell which processes live that write files of a team.
     """
     if engine.dialect.name == "sqlite":
         yield from (PrivateFiles(folder / name, Checksums(engine, name), rooms) for name in names)
         return
     store = os.environ.get(STORE)
     contents = FolderContents(engine, in_home(Path(store)).absolute()) if store else DatabaseContents(engine)
-    yield from (TeamFiles(engine, name, contents) for name in names)
+    yield from (TeamFiles(engine, name, contents, locks) for name in names)
 
 
 def folder_beside(engine: Engine) -> Path:

@@ -129,7 +129,7 @@ TABLES: dict[str, RowRights] = {
         f"holder = session_user OR {_OWN_LOCK}",
         insert=f"holder = session_user AND {_OWN_LOCK}",
         update=f"(holder = session_user OR {_SILENT}) AND {_OWN_LOCK}",
-        delete="holder = session_user",  # their own they may always give back
+        delete=f"holder = session_user OR {_SILENT} AND {_OWN_LOCK} AND {_BY_CONTRIBUTORS}",
         delete_by=Role.VIEWER,
     ),
     "notices": _written(),

@@ -108,7 +108,8 @@ class Workspace(Shown):
         self.scratch = folder / "scratch"
         self.rooms = Rooms(self.scratch)
         self.emulator_folder = emulator_folder(engine, folder)
-        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms)
+        self.locks = Locks(engine, user)
+        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms, self.locks)
         self.snapshots.lost, self.ledgers.lost, self.spool.lost = lost_profiles(self), lost_ledger(self), lost_spool
         self.roles = Shelf(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
@@ -169,7 +170,6 @@ class Workspace(Shown):
         )
         self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
         self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
-        self.locks = Locks(engine, user)
         self.runs = RunShelf(engine, self.pushes, self.steps, self.locks)
         self.exports = ExportShelf(engine)
         self.export_runs = ExportRunShelf(engine, self.runs, self.locks)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REJECTED, READING = "rejected-", "reading-"
 _DRAFT = "."
-_AHEAD = timedelta(days=1)
+_A_DAY = timedelta(days=1)
 
 
 def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool = False) -> int:
@@ -34,16 +34,17 @@ def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool 
     int
         How many there were.
     """
-    count = workspace.rooms.sweep(present() + _AHEAD if at_all else before)
+    count = workspace.rooms.sweep(present() + _A_DAY if at_all else before)
     for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
         # The files first: what is made meanwhile is not among them.
         names = [each for each in files.names() if not each.startswith((REJECTED, READING))]
-        left = {*files.abandoned(names), *(each for each in names if at_all and each.startswith(_DRAFT))}
+        names = _unknown(workspace, files, names) if at_all else names  # so that few writers have to be watched
+        left = {*files.abandoned(names, at_all=at_all), *(each for each in names if at_all and each.startswith(_DRAFT))}
         found = _unknown(workspace, files, sorted(left))
         for name in found:
             files.delete(name)
         count += len(found)
-    return count
+    return count + workspace.snapshots.sweep(before or present() - _A_DAY, dry_run=False, at_all=at_all)
 
 
 def unknown_files(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:

@@ -316,7 +316,8 @@ audit_entries = Table(
 )
 refuse_changes(audit_entries)
 
-#: Files of a team's workspace: which content a name stands for. Several names may stand for one content.
+#: Files of a team's workspace: which content a name stands for. Several names may stand for one content. Owners are
+#: processes that write files; see `locks.Locks.own_files`.
 files = Table(
     "files",
     metadata,
@@ -325,6 +326,7 @@ files = Table(
     _required("content_id", String(36), ForeignKey("file_contents.id"), index=True),
     _required("generation", Integer),
     _required("written_at", UtcDateTime),
+    _required("owner", String(36), server_default=""),
 )
 
 #: What private files look like; two rows while one is replaced. `checksums` says what is in it.
@@ -348,6 +350,7 @@ file_contents = Table(
     _required("bytes", BigInteger),
     _required("checksum", String(64)),
     _required("made_at", UtcDateTime),
+    _required("owner", String(36), server_default=""),
 )
 
 file_chunks = Table(

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select, update
 
 from ci_magics.clock import present
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.chunks import CHUNK
 from ci_magics.workspace.contents import Contents
 from ci_magics.workspace.files import MISSING, Files, missing
+from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.tables import file_contents, files
 from ci_magics.workspace.transactions import at_one_moment, change
+
+_A_DAY = timedelta(days=1)
 
 
 class TeamFiles(Files):
@@ -34,21 +37,24 @@ class TeamFiles(Files):
         What the folder is called there.
     contents
         Where the bytes are.
+    locks
+        Tell which processes live that write files; nobody knows who wrote one unless given.
     """
 
-    def __init__(self, engine: Engine, folder: str, contents: Contents) -> None:
+    def __init__(self, engine: Engine, folder: str, contents: Contents, locks: Locks | None = None) -> None:
         self._engine = engine
         self._folder = folder
         self._contents = contents
+        self._locks = locks
         self.lost = lambda _file_name: missing()
 
     @contextmanager
     def replacing(self, file_name: str) -> Iterator[BinaryIO]:
         """Open a file to be written beside the earlier one; see `Files.replacing`."""
-        content_id = str(uuid.uuid4())
-        with self._contents.writing(content_id) as file:
+        content_id, owner = str(uuid.uuid4()), self._owner()
+        with self._contents.writing(content_id, owner) as file:
             yield file
-        change(self._engine, lambda database: self._name(database, file_name, content_id))()
+        change(self._engine, lambda database: self._name(database, file_name, content_id, owner))()
 
     @contextmanager
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
@@ -91,27 +97,57 @@ class TeamFiles(Files):
         """Keep another folder's table under a name here; see `Files.link`."""
         if not isinstance(origin, TeamFiles):
             raise TypeError("files of a team are linked with files of the team only")
-        there = origin.at(f"{origin_name}.parquet")
-        change(self._engine, lambda database: self._link(database, f"{name}.parquet", there))()
+        there, owner = origin.at(f"{origin_name}.parquet"), self._owner()
+        change(self._engine, lambda database: self._link(database, f"{name}.parquet", there, owner))()
 
-    def sweep(self, before: datetime, *, dry_run: bool) -> int:
+    def sweep(self, before: datetime, *, dry_run: bool, at_all: bool = False) -> int:
         """Remove contents that no name stands for; see `Files.sweep`."""
-        unnamed = file_contents.c.id.not_in(select(files.c.content_id))
-        query = select(file_contents.c.id).where(unnamed, file_contents.c.made_at < before)
+        if not self._may_sweep():
+            return 0
+        unnamed = ~exists().where(files.c.content_id == file_contents.c.id)
+        query = select(file_contents.c.id, file_contents.c.owner, file_contents.c.made_at).where(unnamed)
         with at_one_moment(self._engine) as database:
-            found = list(database.execute(query).scalars())
+            rows = database.execute(query).all()
+        living = self._living({each.owner for each in rows} if at_all else ())
+        before = present() + _A_DAY if at_all else before
+        found = [each.id for each in rows if (each.owner not in living if each.owner else each.made_at < before)]
         if not dry_run:
             for content_id in found:
                 change(self._engine, functools.partial(self._forget, content_id=content_id))()
-        return len(found) + self._contents.drop_strays(before, dry_run=dry_run)
+        return len(found) + self._contents.drop_strays(before, living, dry_run=dry_run)
+
+    def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
+        """Return those files that were written by processes which have ended; see `Files.abandoned`."""
+        wanted = set(names)
+        if not wanted or not self._may_sweep():
+            return []
+        query = select(files.c.name, files.c.owner).where(files.c.folder == self._folder)
+        with at_one_moment(self._engine) as database:
+            owners = {name: owner for name, owner in database.execute(query).all() if name in wanted}
+        living = self._living(owners.values() if at_all else ())
+        return sorted(name for name, owner in owners.items() if (owner not in living if owner else at_all))
+
+    def _owner(self) -> str:
+        """Return by which name this process owns what it writes."""
+        return self._locks.own_files() if self._locks else ""
+
+    def _living(self, watched: Collection[str]) -> frozenset[str]:
+        return self._locks.living_owners(watched) if self._locks else frozenset()
+
+    def _may_sweep(self) -> bool:
+        """Tell whether the database lets the current user delete files; it does not let viewers."""
+        if self._engine.dialect.name != "postgresql":
+            return True
+        with at_one_moment(self._engine) as database:
+            return bool(database.execute(select(func.has_table_privilege("files", "DELETE"))).scalar())
 
     def at(self, file_name: str) -> ColumnElement[bool]:
         """Return the condition for the row of a file."""
         return (files.c.folder == self._folder) & (files.c.name == file_name)
 
-    def _name(self, database: Connection, file_name: str, content_id: str) -> Callable[[], None]:
+    def _name(self, database: Connection, file_name: str, content_id: str, owner: str) -> Callable[[], None]:
         """Let a name stand for a content, and forget what it stood for."""
-        row = {"content_id": content_id, "written_at": present()}
+        row = {"content_id": content_id, "written_at": present(), "owner": owner}
         earlier = database.execute(select(files.c.content_id, files.c.generation).where(self.at(file_name))).first()
         if earlier is None:
             new = {"folder": self._folder, "name": file_name, "generation": 1}
@@ -120,17 +156,18 @@ class TeamFiles(Files):
         database.execute(update(files).where(self.at(file_name)).values(row | {"generation": earlier.generation + 1}))
         return self._forget(database, earlier.content_id)
 
-    def _link(self, database: Connection, file_name: str, there: ColumnElement[bool]) -> Callable[[], None]:
+    def _link(self, database: Connection, file_name: str, there: ColumnElement[bool], owner: str) -> Callable[[], None]:
         content_id = database.execute(select(files.c.content_id).where(there)).scalar()
         if content_id is None:
             raise missing()
-        return self._name(database, file_name, content_id)
+        return self._name(database, file_name, content_id, owner)
 
     def _delete(self, database: Connection, file_name: str) -> Callable[[], None]:
         content_id = database.execute(select(files.c.content_id).where(self.at(file_name))).scalar()
         if content_id is None:
             return _nothing
-        database.execute(delete(files).where(self.at(file_name)))
+        if not database.execute(delete(files).where(self.at(file_name))).rowcount:
+            return _nothing  # the database does not let the current user
         return self._forget(database, content_id)
 
     def _forget(self, database: Connection, content_id: str) -> Callable[[], None]:

@@ -1,0 +1,13 @@
+"""Files of a team whose owner is known: the process that wrote them."""
+
+from alembic import op
+from sqlalchemy import Column, String
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Add who wrote a file; of those that are there nobody knows."""
+    op.add_column("files", Column("owner", String(36), nullable=False, server_default=""))
+    op.add_column("file_contents", Column("owner", String(36), nullable=False, server_default=""))
