@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ci_magics.cli.command import DONE, Commands, add_command, answer
 from ci_magics.workspace.access import Role, give_role, take_role
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.rights import Enforced
+    from ci_magics.workspace.store import Workspace
 
 
 def add(commands: Commands) -> None:
@@ -18,6 +23,15 @@ def add(commands: Commands) -> None:
     roles.set_defaults(work=_roles, parser=roles)
 
 
+def _enforced(workspace: Workspace) -> Enforced:
+    """Enforce the roles, and count what viewers may not count themselves."""
+    from ci_magics.activation.planning.kept_counts import keep_all_counts
+
+    enforced = workspace.enforce_roles()
+    keep_all_counts(workspace)
+    return enforced
+
+
 def _roles(options: argparse.Namespace) -> int:
     if (options.give is None) != (options.to is None):
         options.parser.error("--give ROLE and --to USER go together")
@@ -28,7 +42,7 @@ def _roles(options: argparse.Namespace) -> int:
         take_role(workspace, options.take_from)
     if options.give:
         give_role(workspace, options.to, options.give)
-    enforced = workspace.enforce_roles() if options.enforce else None
+    enforced = _enforced(workspace) if options.enforce else None
     found = [{"user": each.name, "role": each.role, "given_by": each.given_by} for each in workspace.roles]
     lines = [f"{each['user']}: {each['role']}" for each in found]
     lines += [f"{user} has no database user of that name" for user in (enforced.without_user if enforced else ())]

@@ -176,6 +176,9 @@ class SegmentRecord(Shown):
         Whether its people are excluded from every export.
     previous
         The id of the version that it replaced; None where there was none.
+    kept_counts
+        What can be sent of it, for viewers who may not read keys and hashes: a document of
+        `activation.planning.kept_counts`. Empty where nobody is kept from reading them.
     """
 
     id: str
@@ -192,6 +195,7 @@ class SegmentRecord(Shown):
     suppresses: bool = False
     tags: tuple[str, ...] = ()
     previous: str | None = None
+    kept_counts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def is_dynamic(self) -> bool:

@@ -66,6 +66,22 @@ def _readable(engine: Engine, table: Table, view: Table) -> Table:
     return table if whole else view
 
 
+def roles_are_enforced(engine: Engine) -> bool:
+    """Tell whether roles are rights of the database."""
+    if engine.dialect.name != "postgresql":
+        return False
+    with at_one_moment(engine) as database:
+        return _role(database, Role.VIEWER) in _all_roles(database)
+
+
+def may_read_files(engine: Engine) -> bool:
+    """Tell whether the database lets the current user read files of keys and hashes."""
+    if engine.dialect.name != "postgresql":
+        return True
+    with at_one_moment(engine) as database:
+        return bool(database.execute(select(func.has_table_privilege("file_chunks", "SELECT"))).scalar())
+
+
 def enforce_roles(engine: Engine) -> Enforced:
     """Make the roles of the workspace rights of its database; again after a role was given or taken.
 

@@ -55,7 +55,14 @@ from ci_magics.workspace.models import (
     UserRole,
 )
 from ci_magics.workspace.places import emulator_folder, folder_beside, open_files
-from ci_magics.workspace.rights import Enforced, connections_of, enforce_roles, renew_rights
+from ci_magics.workspace.rights import (
+    Enforced,
+    connections_of,
+    enforce_roles,
+    may_read_files,
+    renew_rights,
+    roles_are_enforced,
+)
 from ci_magics.workspace.rooms import Rooms
 from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
@@ -201,6 +208,16 @@ class Workspace(Shown):
         """Overwrite what was deleted from a database that is a file; a server sees to its own files."""
         if self._engine.dialect.name == "sqlite":
             overwrite_deleted(self._engine)
+
+    @property
+    def has_viewers(self) -> bool:
+        """Whether the database keeps some from reading keys and hashes, so that counts are kept for them."""
+        return roles_are_enforced(self._engine)
+
+    @property
+    def shows_keys(self) -> bool:
+        """Whether the database lets the current user read files of keys and hashes."""
+        return may_read_files(self._engine)
 
     def enforce_roles(self) -> Enforced:
         """Make the roles of this workspace rights of its database; see `rights.enforce_roles`."""

@@ -118,6 +118,7 @@ segments = Table(
     _required("tags", JSON),
     *_by_and_at("created"),
     Column("previous", String(36)),
+    _required("kept_counts", JSON, server_default="{}"),
 )
 
 segment_versions = Table(

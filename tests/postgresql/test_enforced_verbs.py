@@ -17,9 +17,10 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 import ci_magics as ci
 from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.planning.kept_counts import keep_all_counts
 from ci_magics.errors import AccessError, CiError, NotFoundError
 from ci_magics.workspace import access
-from ci_magics.workspace.access import Role, Verb
+from ci_magics.workspace.access import Role
 from ci_magics.workspace.store import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("waits")
 PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
-#: Viewers read no keys and hashes, so nothing is counted for them.
-COUNTS = {"planning.previews.preview", "segments.overlap.overlap", "segments.differentiating.differentiators"}
+#: Viewers read no keys and hashes, and these compare the keys of two segments.
+COMPARISONS = {"segments.overlap.overlap", "segments.differentiating.differentiators"}
 #: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
 #: rows what a run does too; a purge of an empty workspace changes nothing.
 ELSEWHERE = {
@@ -68,6 +69,7 @@ def enforced(
             as_user(name, each.value)
         monkeypatch.setenv("JUPYTERHUB_USER", owner)
         open_workspace().enforce_roles()
+        keep_all_counts(open_workspace())
         url = database_url.set(username=PEOPLE[role]).render_as_string(hide_password=False)
         monkeypatch.setenv("JUPYTERHUB_USER", PEOPLE[role])
         monkeypatch.setenv("CI_MAGICS_WORKSPACE", url)
@@ -91,7 +93,7 @@ def _named(row: Row) -> str:
 
 def is_allowed(row: Row, role: Role) -> bool:
     """Tell whether a role may do something where the database enforces it."""
-    if role is Role.VIEWER and (row.function in COUNTS or row.verb is Verb.PLAN_EXPORT):
+    if role is Role.VIEWER and row.function in COMPARISONS:
         return False
     return role.includes(LEAST[row.verb])
 

@@ -60,7 +60,7 @@ def test_a_viewer_reads_and_is_told_what_he_may_not(team: Become) -> None:
     assert seen.segments.names() == ["All"]
     assert seen.connections.names() == []
     with pytest.raises(AccessError, match="database does not allow"):
-        ci.preview("All")
+        ci.overlap("All", "All")
     with pytest.raises(AccessError, match="only contributors"):
         contoso.segment(3)
     record = seen.segments["All"]

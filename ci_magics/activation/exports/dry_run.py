@@ -52,7 +52,7 @@ def examine(
         except CiError as error:
             findings, not_checked = [finding_of(error)], [_ROLE, _AUDIENCES]
     if services is None:
-        findings += _without_microsoft(workspace, stored, order)
+        findings += _without_microsoft(workspace, connection, stored, order)
         return plan_of(workspace, None, connection, names, [], order, show, findings, not_checked)
     findings += _refused(lambda: require_manager(services, connection))
     works: list[Work] = []
@@ -84,10 +84,12 @@ def _before_microsoft(workspace: Workspace, connection: Connection) -> list[Find
     ]
 
 
-def _without_microsoft(workspace: Workspace, stored: Sequence[StoredSegment], order: Order) -> Iterator[Finding]:
+def _without_microsoft(
+    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: Order
+) -> Iterator[Finding]:
     for each in stored:
         try:
-            for guard in plan_without_microsoft(workspace, each, order):
+            for guard in plan_without_microsoft(workspace, connection, each, order):
                 yield finding_of(guard, each.record.name)
         except CiError as error:
             yield finding_of(error)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.activation.forgetting.person import HASHES, Person
+from ci_magics.activation.planning.kept_counts import keep_counts
 from ci_magics.activation.retention import forget_finished
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
@@ -56,14 +57,17 @@ def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Per
     """
     rows = sum(len(each) for each in _others(workspace, record, person))
     # An example is masked, but it may be the person's; the next refresh finds others.
-    workspace.segments.change(lambda now: replace(now, rows=rows, examples={}), id=record.id)
+    workspace.segments.change(lambda now: replace(now, rows=rows, examples={}, kept_counts={}), id=record.id)
     _rewrite(workspace, record, person)
+    for left in workspace.segments.where(id=record.id):
+        keep_counts(workspace, left)
 
 
 def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> None:
     """Write the snapshot of an earlier version without a person; see `_erase_from_segment`."""
     rows = sum(len(each) for each in _others(workspace, version.as_record(), person))
-    workspace.versions.change(lambda now: replace(now, rows=rows, record={**now.record, "examples": {}}), id=version.id)
+    counts: dict[str, object] = {"examples": {}, "kept_counts": {}}
+    workspace.versions.change(lambda now: replace(now, rows=rows, record={**now.record, **counts}), id=version.id)
     _rewrite(workspace, version.as_record(), person)
 
 

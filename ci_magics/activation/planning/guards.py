@@ -50,18 +50,17 @@ def find_guards(
 ) -> tuple[Guard, ...]:
     """Return what was found about one audience, what stops first."""
     found = [
-        *segment_guards(stored, counted, order, consent),
+        *segment_guards(stored, cover_one(stored.record.name, stored.matched, counted), order, consent),
         *_about_target(target, order),
         *_about_size(stored.record.name, target, order, changes),
     ]
     return tuple(sorted(found, key=lambda each: not each.stops))
 
 
-def segment_guards(stored: StoredSegment, counted: Counted, order: Order, consent: Decision) -> list[Guard]:
+def segment_guards(stored: StoredSegment, numbers: SegmentCoverage, order: Order, consent: Decision) -> list[Guard]:
     """Return what was found about a segment alone, which can be said without asking Microsoft."""
-    name = stored.record.name
-    numbers = cover_one(name, stored.matched, counted)
-    return [*_about_state(stored), *_about_consent(stored, consent), *_about_segment(name, numbers, order)]
+    about = _about_segment(stored.record.name, numbers, order)
+    return [*_about_state(stored), *_about_consent(stored, consent), *about]
 
 
 def require_disjoint(changes: Changes) -> None:

@@ -10,12 +10,14 @@ from ci_magics.activation.connections.services import Services
 from ci_magics.activation.planning.changes import Changes, changes_for
 from ci_magics.activation.planning.consent import Decision, decide
 from ci_magics.activation.planning.guards import Guard, find_guards, segment_guards
+from ci_magics.activation.planning.kept_counts import kept_coverage, known_from_counts
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import all_held_back, suppression_for
 from ci_magics.activation.planning.target import Target, find_target, lock_names
 from ci_magics.activation.planning.unmet import unmet_exclusions
 from ci_magics.activation.segments.segments import StoredSegment
 from ci_magics.matching.counting import Counted, count_profiles
+from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.hash_list import Scratch
 from ci_magics.matching.suppression import Suppression
 from ci_magics.microsoft.advertising import MAX_ITEMS
@@ -93,17 +95,26 @@ def plan_work(
     )
 
 
-def plan_without_microsoft(workspace: Workspace, stored: StoredSegment, order: Order) -> list[Guard]:
+def plan_without_microsoft(
+    workspace: Workspace, connection: Connection, stored: StoredSegment, order: Order
+) -> list[Guard]:
     """Return what can be found about a segment's export while nothing may be asked of Microsoft.
 
     Raises
     ------
+    AccessError
+        The current user may read kept counts only, and there are none for this order.
     SegmentError
         The consent column that was asked for cannot be used.
     """
     decision = decide(workspace, stored, order)
+    if stored.is_hidden:
+        numbers = kept_coverage(workspace, stored, decision, order.normalization, order.exclude)
+        known = known_from_counts(workspace, connection, numbers, order)
+        return [*segment_guards(stored, numbers, order, decision), known]
     counted, _suppression, _scratch = _counted(workspace, stored, order, decision)
-    return [*segment_guards(stored, counted, order, decision), *_about_exclusions(workspace, stored, counted, order)]
+    numbers = cover_one(stored.record.name, stored.matched, counted)
+    return [*segment_guards(stored, numbers, order, decision), *_about_exclusions(workspace, stored, counted, order)]
 
 
 def _counted(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ci_magics.activation.planning.account_view import AccountView, view_account
 from ci_magics.activation.planning.consent import decide
+from ci_magics.activation.planning.kept_counts import against_account, kept_coverage
 from ci_magics.activation.planning.ledger import LedgerLostError, read_ledger
 from ci_magics.activation.planning.order import Order
 from ci_magics.activation.planning.suppressing import suppression_for
 from ci_magics.activation.planning.unmet import unmet_exclusions
-from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.activation.segments.segments import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, refuse_address
 from ci_magics.matching.coverage import Coverage, SegmentCoverage, cover
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
+from ci_magics.matching.normalize import require_normalization
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection, SegmentRecord
@@ -62,15 +64,17 @@ def preview(
     require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
     excluded = [stored_segment(workspace, each).record.name for each in exclude]
-    suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
     order = Order(
         consent=consent,
         consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
         ignore_consent=ignore_consent,
     )
-    consents = {name: decide(workspace, each, order).counted for name, each in stored.items()}
     account = view_account(workspace, connection) if connection else None
+    if any(each.is_hidden for each in stored.values()):
+        return _from_counts(workspace, stored, order, normalization, excluded, account, connection)
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
+    suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
+    consents = {name: decide(workspace, each, order).counted for name, each in stored.items()}
     coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
@@ -84,6 +88,31 @@ def preview(
     )
     counted = [_with_exclusions(workspace, stored[each.name].record, excluded, each) for each in coverage.segments]
     return replace(coverage, segments=tuple(counted))
+
+
+def _from_counts(
+    workspace: Workspace,
+    stored: Mapping[str, StoredSegment],
+    order: Order,
+    normalization: str,
+    excluded: Sequence[str],
+    account: AccountView | None,
+    connection: Connection | None,
+) -> Coverage:
+    """Return the preview for somebody who may read counts only: what was kept when the segments were made."""
+    require_normalization(normalization)
+    found = []
+    for name, each in stored.items():
+        decision = decide(workspace, each, order)
+        numbers = kept_coverage(workspace, each, decision, normalization, excluded)
+        if account is not None:
+            numbers = against_account(numbers, account, normalization)
+        if len(stored) > 1:
+            remark = f"{numbers.remark} {name}: whom it shares with the others is known when a contributor previews it."
+            numbers = replace(numbers, remark=remark)
+        found.append(numbers)
+    matched = {name: each.matched for name, each in stored.items()}
+    return Coverage(tuple(found), normalization, {}, connection.destination if connection else None, matched)
 
 
 def _with_exclusions(

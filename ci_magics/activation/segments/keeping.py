@@ -102,6 +102,7 @@ def keep_segment(
         workspace.snapshots.remove(record.id)
         raise
     note_count(workspace, record)
+    _keep_counts(workspace, kept)
     if kept.id != record.id:
         workspace.snapshots.remove(record.id)
         return replace(segment, id=kept.id)
@@ -122,6 +123,14 @@ def keep_segment(
         consent=str(segment.consent),
     )
     return segment
+
+
+def _keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
+    """Keep what can be sent of a segment, for viewers who may not read its keys and hashes."""
+    # Planning looks at segments; what it counts of a new one is asked for only here.
+    from ci_magics.activation.planning.kept_counts import keep_counts
+
+    keep_counts(workspace, record)
 
 
 def _put(

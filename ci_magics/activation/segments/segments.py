@@ -27,7 +27,7 @@ from ci_magics.activation.segments.keeping import Replacing, keep_segment
 from ci_magics.activation.segments.making import made
 from ci_magics.activation.segments.wanted import Wanted
 from ci_magics.discreet import discreet_methods
-from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
+from ci_magics.errors import AccessError, ArgumentError, NotFoundError, SegmentError
 from ci_magics.matching.matched import Matched
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
@@ -85,11 +85,44 @@ class StoredProfiles:
 
 
 @dataclass(frozen=True)
+class HiddenProfiles:
+    """Profiles that the database does not show to the current user.
+
+    Parameters
+    ----------
+    rows
+        How many there are.
+    """
+
+    rows: int
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Refuse to return any of them.
+
+        Raises
+        ------
+        AccessError
+            The current user is a viewer.
+        """
+        del columns
+        raise AccessError(
+            "Viewers read counts of a segment, not its keys and hashes.",
+            "Ask a contributor, or an administrator for that role.",
+            code="keys_hidden",
+        )
+
+
+@dataclass(frozen=True)
 class StoredSegment:
     """A segment as the workspace keeps it, with its matched profiles."""
 
     record: SegmentRecord
     matched: Matched
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the current user may only read counts of it."""
+        return isinstance(self.matched.profiles, HiddenProfiles)
 
     @property
     def profiles(self) -> StoredProfiles:
@@ -395,6 +428,13 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
             "Make it a segment first: %ci_segment NAME df.",
             code="not_a_segment",
         )
+    return stored_record(workspace, record)
+
+
+def stored_record(workspace: Workspace, record: SegmentRecord) -> StoredSegment:
+    """Return a segment with its profiles; without them where the database does not show them to the current user."""
+    if not workspace.shows_keys:
+        return StoredSegment(record, Matched(HiddenProfiles(record.rows), record.domains, record.examples))
     record = without_raw_consents(workspace, record)
     rows, reading = workspace.snapshots.rows(record.id), old_reading(workspace, record)
     profiles = StoredProfiles(workspace.snapshots, record.id, rows, reading=reading)

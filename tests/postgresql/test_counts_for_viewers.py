@@ -1,0 +1,163 @@
+"""What viewers see of a segment whose keys and hashes the database does not show them: counts that were kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import contoso
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+import ci_magics as ci
+from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.errors import AccessError
+from ci_magics.workspace.store import Workspace
+
+Become = Callable[[str], Workspace]
+
+
+def quiet(_sentence: str) -> None:
+    pass
+
+
+def mixed(count: int = 400) -> pd.DataFrame:
+    """Return people of whom some cannot be sent, for every kind of reason."""
+    frame = contoso.people(count)
+    frame.loc[:9, "EMail"] = None
+    frame.loc[10:19, "EMail"] = "nobody"
+    frame.loc[20:24, "EMail"] = "p30@contoso.com"
+    frame.loc[25:29, "EMail"] = "first.last@gmail.com"
+    frame["MarketingConsent"] = ["yes"] * (count - 60) + ["no"] * 50 + [None] * 10
+    return frame
+
+
+def numbers(coverage: Any) -> list[dict[str, Any]]:
+    """Return all numbers of a preview but those that need keys."""
+    found: list[dict[str, Any]] = coverage.to_dict()["segments"]
+    return [{name: each[name] for name in each if name not in ("remark", "warnings")} for each in found]
+
+
+@pytest.mark.parametrize("normalization", ["basic", "enhanced", "both"])
+def test_a_viewer_sees_the_numbers_that_a_contributor_sees(team: Become, normalization: str) -> None:
+    team("ada")
+    ci.segment("Suppressed", contoso.people(50, start=100), show=quiet)
+    ci.suppress_segment("Suppressed")
+    team("carl")
+    ci.segment("Mixed", mixed(), consent="MarketingConsent", show=quiet)
+    expected = numbers(ci.preview("Mixed", normalization=normalization))
+    assert expected[0]["reasons"]["suppressed"] == 50
+    assert expected[0]["reasons"]["refused"] > 0
+    team("vera")
+    seen = ci.preview("Mixed", normalization=normalization)
+    assert numbers(seen) == expected
+    assert "counted on" in seen.segments[0].remark
+
+
+def test_what_is_kept_holds_no_key_and_no_hash(team: Become) -> None:
+    seen = team("carl")
+    ci.segment("Mixed", mixed(), show=quiet)
+    kept = json.dumps(seen.segments["Mixed"].kept_counts)
+    for number in range(400):
+        assert f'"k{number}"' not in kept
+        assert contoso.hash_of(contoso.email_of(number)) not in kept
+
+
+def test_segments_from_before_are_counted_when_roles_are_enforced(team: Become) -> None:
+    team("vera")
+    assert ci.preview("All").segments[0].sendable == 400  # the fixture made it before
+
+
+def test_where_nothing_was_kept_the_way_is_named(team: Become, workspace: Workspace) -> None:
+    with workspace._engine.begin() as database:  # noqa: SLF001 - as a version before left it
+        database.execute(text("UPDATE segments SET kept_counts = '{}'"))
+    team("vera")
+    with pytest.raises(AccessError, match="those of the segment 'All' are not kept yet") as refused:
+        ci.preview("All")
+    assert "%ci_segment All --refresh" in refused.value.next_step
+    team("carl")
+    contoso.segment(400)
+    team("vera")
+    assert ci.preview("All").segments[0].sendable == 400
+
+
+def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
+    team("carl")
+    contoso.segment(10, name="Other")
+    ci.segment("Mixed", mixed(), consent="MarketingConsent", show=quiet)
+    team("vera")
+    with pytest.raises(AccessError, match="not kept for other exclusions"):
+        ci.preview("All", exclude=["Other"])
+    with pytest.raises(AccessError, match="not kept for another choice of consents"):
+        ci.preview("Mixed", ignore_consent=True)
+    seen = ci.preview("All", "Other")
+    assert "whom it shares with the others is known when a contributor previews it" in seen.segments[0].remark
+    assert dict(seen.overlap) == {}
+    with pytest.raises(AccessError, match="not its keys and hashes"):
+        seen.profiles("missing")
+
+
+def test_a_change_of_who_is_suppressed_is_said(team: Become) -> None:
+    team("ada")
+    contoso.segment(30, name="Suppressed")
+    ci.suppress_segment("Suppressed")
+    team("vera")
+    assert "Who is suppressed has changed since" in ci.preview("All").segments[0].remark
+    team("carl")
+    contoso.segment(401)
+    team("vera")
+    seen = ci.preview("All").segments[0]
+    assert seen.reasons["suppressed"] == 30
+    assert "has changed" not in seen.remark
+
+
+def test_a_refresh_counts_again(team: Become, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    contoso.people(300).to_csv(path, index=False)
+    team("carl")
+    ci.segment("File", str(path), key="Id", show=quiet)
+    contoso.people(350).to_csv(path, index=False)
+    ci.refresh_segment("File", show=quiet)
+    team("vera")
+    assert ci.preview("File").segments[0].sendable == 350
+
+
+def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
+    team("carl")
+    contoso.export("All")
+    contoso.segment(250)
+    team("ada")
+    ci.share_connection(contoso.NAME, ["viewer"])
+    team("vera")
+    plan = contoso.planned("All")
+    assert plan.verdict.state == "Blocked"
+    assert plan.verdict.reason is not None
+    assert plan.verdict.reason.code == "role_too_low"
+    (found,) = [each for each in plan.verdict.findings if each.code == "known_from_counts"]
+    assert found.sentence == (
+        "'All' has 250 hashes to send, and its audience held 400 after the last run. At least 150 would be removed."
+    )
+    assert "is known when somebody who may export plans it" in found.next_step
+
+
+def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audience(team: Become) -> None:
+    team("carl")
+    contoso.segment(250, name="New")
+    contoso.export("All")
+    team("ada")
+    ci.share_connection(contoso.NAME, ["viewer"])
+    team("vera")
+    new, known = ci.preview("New", "All", to=contoso.NAME).segments
+    assert (new.new, new.gone, new.unchanged) == (250, 0, 0)
+    assert known.new is None
+    assert "What is new in its audience is known when a contributor previews it" in known.remark
+
+
+def test_forgetting_counts_again(team: Become) -> None:
+    team("ada")
+    assert forget(key="k7", show=quiet).erased
+    team("vera")
+    assert ci.preview("All").segments[0].rows == 399
