@@ -68,7 +68,7 @@ def _carried_out(row: Row, stage: Stage) -> None:
     if row.function != "connections.verbs.choose_account":
         row.act(stage)
         return
-    with pytest.raises(CiError, match="There is no account 1"):
+    with pytest.raises(CiError, match="No account is signed in"):
         row.act(stage)
 
 

@@ -107,7 +107,7 @@ def test_the_database_allows_what_the_role_may(
     enforced(role)
     if is_allowed(row, role):
         if row.function == "connections.verbs.choose_account":
-            with pytest.raises(CiError, match="There is no account 1"):
+            with pytest.raises(CiError, match="No account is signed in"):
                 row.act(stage)
         else:
             row.act(stage)
