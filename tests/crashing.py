@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from contoso import connect, export, segment
 
 import ci_magics as ci
-from ci_magics.activation.connections import emulation
-from ci_magics.activation.connections.emulation import control_emulator
-from ci_magics.activation.planning.ledger import read_ledger
-from ci_magics.activation.pushing.runs import load_run
+from ci_magics.activation.connections import emulator_process
+from ci_magics.activation.connections.emulator_process import control_emulator
+from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.activation.run import Run
+from ci_magics.activation.runs.resume import load_run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.matching import hash_sets
@@ -80,7 +80,7 @@ class WorkspaceEmulator:
 
     def end(self) -> None:
         self.control("POST", "/stop")
-        emulation.held.pop(open_workspace().emulator_folder).release()
+        emulator_process.held.pop(open_workspace().emulator_folder).release()
 
 
 Emulator: TypeAlias = "RunningEmulator | WorkspaceEmulator"
@@ -265,7 +265,7 @@ def _finished(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tup
 def _start(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(
-        ["ci_magics.activation.exports.exports", "ci_magics.activation.segments.segments", "pandas"]
+        ["ci_magics.activation.exports.export", "ci_magics.activation.segments.segment", "pandas"]
     )
     ours, theirs = context.Pipe(duplex=False)
     mode, before, _now, _start_at = KINDS[kind]

@@ -28,10 +28,10 @@ from sqlalchemy import create_engine, inspect, text
 from striking import FULL, KILL, struck
 
 import ci_magics as ci
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.edits import edit_export
-from ci_magics.activation.forgetting.forgetting import forget
-from ci_magics.activation.planning.ledger import read_ledger
-from ci_magics.activation.refreshing.refreshing import refresh
+from ci_magics.activation.plans.ledger import read_ledger
+from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.activation.retention import purge
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
@@ -46,7 +46,7 @@ _EARLY_SEGMENTS = 300
 
 
 @dataclass(frozen=True)
-class Errand:
+class VerbCall:
     """Something that is done in a workspace.
 
     Parameters
@@ -156,15 +156,15 @@ def _read(via: str, _folder: Path) -> None:
     ci.segment("All", ci.insights("Contoso", show=quietly).segment("All_customers", via=via), show=quietly)
 
 
-ERRANDS: dict[str, Errand] = {
-    "refresh": Errand(_file_and_export, _refresh),
-    "forget": Errand(_sent_twice, _forget),
-    "purge": Errand(_left_over, _purge, local=True),
-    "attach": Errand(_saved, _attach),
-    "migration": Errand(_old_schema, _migrate, local=True),
-    "read by rest": Errand(_members, functools.partial(_read, "rest"), fault_rate=0.05),
-    "read by csv": Errand(_members, functools.partial(_read, "csv"), fault_rate=0.2),
-    "read by dataverse": Errand(_members, functools.partial(_read, "dataverse"), fault_rate=0.1),
+ERRANDS: dict[str, VerbCall] = {
+    "refresh": VerbCall(_file_and_export, _refresh),
+    "forget": VerbCall(_sent_twice, _forget),
+    "purge": VerbCall(_left_over, _purge, local=True),
+    "attach": VerbCall(_saved, _attach),
+    "migration": VerbCall(_old_schema, _migrate, local=True),
+    "read by rest": VerbCall(_members, functools.partial(_read, "rest"), fault_rate=0.05),
+    "read by csv": VerbCall(_members, functools.partial(_read, "csv"), fault_rate=0.2),
+    "read by dataverse": VerbCall(_members, functools.partial(_read, "dataverse"), fault_rate=0.1),
 }
 
 

@@ -13,14 +13,14 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.segments.listing import list_segments
+from ci_magics.display.displayable import Displayable
 from ci_magics.notebook.options import OPTIONS, OptionList
-from ci_magics.showing.shown import Shown
 
 ADDRESS = "jan.de.vries@contoso.com"
 WHERE = f"EMail <> '{ADDRESS}'"
 
 
-def kinds(base: type = Shown) -> Iterator[type]:
+def kinds(base: type = Displayable) -> Iterator[type]:
     for kind in base.__subclasses__():
         yield kind
         yield from kinds(kind)
@@ -40,7 +40,7 @@ def ci_magics_path() -> list[str]:
 def results(name: str) -> dict[str, Any]:
     """Return results by the names of their kinds, all about a segment and a connection of one name."""
     made = (*_of_segments(name), *_of_exports(name))
-    return {type(each).__name__: each for each in made if isinstance(each, Shown)}
+    return {type(each).__name__: each for each in made if isinstance(each, Displayable)}
 
 
 def _of_segments(name: str) -> Iterator[Any]:
@@ -86,7 +86,7 @@ def _of_exports(name: str) -> Iterator[Any]:
     yield OptionList(dict.fromkeys(OPTIONS, 1), dict.fromkeys(OPTIONS, name), with_sources=True)
     yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
     for shelf in vars(workspace).values():
-        if isinstance(shelf, Shown):
+        if isinstance(shelf, Displayable):
             yield from (shelf, *list(shelf)[:1])
     yield ci.emulator_status()
     with pytest.MonkeyPatch.context() as patch:

@@ -12,18 +12,18 @@ import pytest
 from role_stage import Stage, quietly
 
 import ci_magics as ci
-from ci_magics.activation.audiences.audiences import audiences
-from ci_magics.activation.connections import emulation
-from ci_magics.activation.connections import verbs as connection_verbs
+from ci_magics.activation.audiences.audience_list import audiences
+from ci_magics.activation.connections import connection_operations as connection_verbs
+from ci_magics.activation.connections import emulator_process
 from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.connection_removal import remove_connection
-from ci_magics.activation.forgetting.forgetting import forget
-from ci_magics.activation.notifying import notifying
-from ci_magics.activation.refreshing.scheduler import run_scheduler
+from ci_magics.activation.notifications import state_changes
+from ci_magics.activation.refreshes.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
-from ci_magics.activation.segments.customer_insights import verbs as insights_verbs
+from ci_magics.activation.segments.customer_insights import insights_operations as insights_verbs
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb, give_role, take_role
@@ -381,15 +381,15 @@ ROWS = (
     ),
     Row(
         Verb.LIST_EXPORTS,
-        "notifying.notifying.notification_limits",
+        "state_changes.notifying.notification_limits",
         Stage.nothing,
-        lambda _: notifying.notification_limits(),
+        lambda _: state_changes.notification_limits(),
     ),
     Row(
         Verb.SET_NOTIFICATIONS,
-        "notifying.notifying.set_notification_limits",
+        "state_changes.notifying.set_notification_limits",
         Stage.nothing,
-        lambda _: notifying.set_notification_limits(notifying.Limits()),
+        lambda _: state_changes.set_notification_limits(state_changes.Limits()),
     ),
     Row(
         Verb.FORGET_PERSON,
@@ -426,12 +426,12 @@ def _own_emulator(stage: Stage) -> Iterator[None]:
     """Start the emulator of the workspace, which nobody names, and end it."""
     folder = stage.workspace.emulator_folder
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(emulation.ADDRESS_VARIABLE)
-        emulation.workspace_emulator(folder)
+        environment.delenv(emulator_process.ADDRESS_VARIABLE)
+        emulator_process.workspace_emulator(folder)
         try:
             yield
         finally:
-            running = emulation.held.pop(folder)
+            running = emulator_process.held.pop(folder)
             if running.alive:
                 running.control("stop", {})
             running.release()
@@ -450,7 +450,7 @@ def _reset_own_emulator(stage: Stage) -> None:
 
 def _control_own_emulator(stage: Stage, call: str, body: Any) -> None:
     with _own_emulator(stage):
-        emulation.control_emulator(call, body)
+        emulator_process.control_emulator(call, body)
 
 
 def _loaded(stage: Stage) -> ci.Plan:

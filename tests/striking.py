@@ -56,7 +56,7 @@ def struck(
         What the process finds in its environment.
     """
     context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["ci_magics.activation.exports.exports", "pandas"])
+    context.set_forkserver_preload(["ci_magics.activation.exports.export", "pandas"])
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(work, at, how, within, dict(environment), theirs))
     process.start()

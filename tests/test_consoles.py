@@ -18,7 +18,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.cli import main
-from ci_magics.showing.output import adapt_streams, unwritten, write
+from ci_magics.display.output import adapt_streams, unwritten, write
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -156,7 +156,7 @@ def test_an_error_of_another_library_is_one_line_without_its_words(
     def fail(*_arguments: object, **_options: object) -> None:
         raise LookupError("jan@contoso.com")
 
-    monkeypatch.setattr("ci_magics.activation.pushing.status.status", fail)
+    monkeypatch.setattr("ci_magics.activation.runs.status.status", fail)
     assert main(["status"]) == 1
     said = capsys.readouterr()
     assert said.err.startswith("The command failed unexpectedly (LookupError in line ")

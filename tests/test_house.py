@@ -20,13 +20,13 @@ PACKAGE = Path(ci_magics.__file__).parent
 ROOT = PACKAGE.parent
 PARTS = {
     "activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "server_extension",
-    "showing", "workspace",
+    "display", "workspace",
 }  # fmt: skip
 LOWEST = ("segmentation", "workspace", "microsoft")
 FORBIDDEN = {
-    **{part: PARTS - {part, "showing"} for part in LOWEST},
-    "showing": PARTS - {"showing"},
-    "matching": PARTS - {"matching", "segmentation", "showing"},
+    **{part: PARTS - {part, "display"} for part in LOWEST},
+    "display": PARTS - {"display"},
+    "matching": PARTS - {"matching", "segmentation", "display"},
     "activation": {"notebook", "cli", "emulator", "server_extension"},
     "notebook": {"cli", "emulator", "server_extension"},
     "server_extension": {"notebook", "cli", "emulator"},
@@ -147,7 +147,7 @@ def test_the_emulator_is_started_in_two_places_only() -> None:
         for path in PACKAGE.rglob("*.py")
         if "emulator" not in path.relative_to(PACKAGE).parts and '"ci_magics.emulator"' in path.read_text("utf-8")
     }
-    assert naming == {"activation/connections/emulation.py", "cli/emulator.py"}
+    assert naming == {"activation/connections/emulator_process.py", "cli/emulator.py"}
 
 
 def test_time_comes_in_through_one_door() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ci_magics.activation.connections.signing_in import SignInFor, application
+from ci_magics.activation.connections.sign_in import SignInFor, application
 from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.workspace.store import Workspace
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics import __version__
-from ci_magics.activation.connections.emulation import ADDRESS_VARIABLE, workspace_emulator
+from ci_magics.activation.connections.emulator_process import ADDRESS_VARIABLE, workspace_emulator
 from ci_magics.activation.connections.services import connection_endpoints
-from ci_magics.activation.connections.signing_in import noted_sign_in
+from ci_magics.activation.connections.sign_in import noted_sign_in
 from ci_magics.activation.exports.heartbeats import scheduler_state
-from ci_magics.activation.exports.prospects import is_scheduled
+from ci_magics.activation.exports.schedule_checks import is_scheduled
 from ci_magics.activation.exports.system_schedule import system_schedule
 from ci_magics.activation.finding import BAD as BAD
 from ci_magics.activation.finding import GOOD as GOOD
@@ -26,17 +26,17 @@ from ci_magics.activation.finding import LOOK as LOOK
 from ci_magics.activation.finding import Finding as Finding
 from ci_magics.activation.machine import Machine, examine_folder, examine_memory, examine_process
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
 from ci_magics.quoting import magic_word
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.shown import Shown, plain
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
+from ci_magics.workspace.storage_errors import told_of_file
 from ci_magics.workspace.store import Workspace, open_workspace
-from ci_magics.workspace.troubles import told_of_file
 
 _MARKS = {GOOD: "ok", LOOK: "!", BAD: "x"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
@@ -44,7 +44,7 @@ _MOST_AHEAD = 300  # seconds; Microsoft refuses tokens of a clock that differs b
 
 
 @dataclass(frozen=True)
-class Examination(Shown):
+class Examination(Displayable):
     """What all checks found."""
 
     findings: tuple[Finding, ...]

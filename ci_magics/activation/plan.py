@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ci_magics.activation.connections.account_check import require_manager
-from ci_magics.activation.connections.consenting import require_consents
+from ci_magics.activation.connections.consents import require_consents
 from ci_magics.activation.connections.services import Services, open_services
-from ci_magics.activation.planning.order import Order
-from ci_magics.activation.planning.plan_document import AudiencePlan, PlanDocument, document_of
-from ci_magics.activation.planning.planning import Work, plan_work
-from ci_magics.activation.planning.verdict import READY, Finding, Verdict, verdict_of
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.plan_document import AudiencePlan, PlanDocument, document_of
+from ci_magics.activation.plans.planner import Work, plan_work
+from ci_magics.activation.plans.verdict import READY, Finding, Verdict, verdict_of
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.pushing.pushing import Desk
-from ci_magics.activation.pushing.starting import foresee, start_run
 from ci_magics.activation.run import Run
-from ci_magics.activation.segments.segments import StoredSegment, stored_segment
+from ci_magics.activation.runs.push import RunContext
+from ci_magics.activation.runs.start import foresee, start_run
+from ci_magics.activation.segments.segment import StoredSegment, stored_segment
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted
+from ci_magics.display.output import tell
 from ci_magics.errors import ExportRefusedError, NotFoundError
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
-from ci_magics.showing.output import tell
-from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.retention_days import retention_days
@@ -41,7 +41,7 @@ Show = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Plan(Shown):
+class Plan(Displayable):
     """What an export would do.
 
     Parameters
@@ -133,7 +133,7 @@ class Plan(Shown):
         works = self._works or self._works_again(connection, services)
         if len(works) != len(self.audiences):
             raise _outdated("not everything could be looked at when it was made.")
-        desk = Desk(self._workspace, services, progress, owner)
+        desk = RunContext(self._workspace, services, progress, owner)
         return start_run(desk, self.document, connection, works, run_id, as_of or {})
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ class Plan(Shown):
         return self.document.verdict
 
     @property
-    def order(self) -> Order:
+    def order(self) -> ExportOptions:
         """What was asked for."""
         return self.document.order
 
@@ -259,7 +259,7 @@ def make_plan(
     services: Services,
     connection: Connection,
     stored: list[StoredSegment],
-    order: Order,
+    order: ExportOptions,
     show: Show,
 ) -> Plan:
     """Work out what an export would do.
@@ -279,7 +279,7 @@ def plan_of(
     connection: Connection,
     segments: Sequence[str],
     works: Sequence[Work],
-    order: Order,
+    order: ExportOptions,
     show: Show,
     findings: Sequence[Finding] = (),
     not_checked: Sequence[str] = (),
@@ -305,13 +305,13 @@ def plan_of(
     return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)
 
 
-def open_order(workspace: Workspace, connection: Connection, order: Order, show: Show) -> Services:
+def open_order(workspace: Workspace, connection: Connection, order: ExportOptions, show: Show) -> Services:
     """Sign in to where an order goes."""
     return open_services(workspace, connection, show=show, account_id=order.account_id, customer_id=order.customer_id)
 
 
 def _works(
-    workspace: Workspace, services: Services, connection: Connection, stored: list[StoredSegment], order: Order
+    workspace: Workspace, services: Services, connection: Connection, stored: list[StoredSegment], order: ExportOptions
 ) -> list[Work]:
     now = services.conversation.clock.now()
     return [plan_work(workspace, services, connection, each, order, now) for each in stored]

@@ -13,12 +13,12 @@ from ci_magics.activation.segments.dependents import made_of
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
 from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
-from ci_magics.showing.numbers import counted_in_words
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.orphans import REJECTED, sweep, unknown_files
 from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace, open_workspace
-from ci_magics.workspace.strays import REJECTED, sweep, unknown_files
 
 REJECTED_DAYS = 30
 

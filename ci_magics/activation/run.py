@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.discreet import discreet_methods
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
-from ci_magics.showing.output import tell
-from ci_magics.showing.shown import Shown, plain
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted
+from ci_magics.display.output import tell
 from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class AudienceResult:
 
 
 @dataclass(frozen=True)
-class Run(Shown):
+class Run(Displayable):
     """One execution of an export.
 
     Parameters

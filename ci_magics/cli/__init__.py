@@ -24,8 +24,8 @@ from ci_magics.cli import (
 )
 from ci_magics.cli.command import DONE, FAILED, PARTLY, answer, say
 from ci_magics.discretion import without_addresses
+from ci_magics.display.output import adapt_streams, unwritten
 from ci_magics.errors import CiError
-from ci_magics.showing.output import adapt_streams, unwritten
 
 COMMANDS = (
     notebook,

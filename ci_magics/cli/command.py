@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.cli.in_terminal import in_terminal
+from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
-from ci_magics.showing.output import write
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it

@@ -41,7 +41,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from ci_magics.activation.audiences.emulated import emulator_status
+    from ci_magics.activation.audiences.emulator_view import emulator_status
 
     status = emulator_status()
     answer(options, status.document(), repr(status))
@@ -49,7 +49,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from ci_magics.activation.audiences.emulated import stop_emulator
+    from ci_magics.activation.audiences.emulator_view import stop_emulator
 
     stopped = stop_emulator()
     text = "The emulator of this workspace has stopped." if stopped else "The emulator of this workspace did not run."
@@ -58,7 +58,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
-    from ci_magics.activation.audiences.emulated import reset_emulator
+    from ci_magics.activation.audiences.emulator_view import reset_emulator
 
     reset = reset_emulator()
     answer(options, reset.to_dict(), repr(reset))

@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from ci_magics.activation.forgetting.forgetting import forget
+    from ci_magics.activation.erasure.forget import forget
 
     forgotten = forget(
         key=options.key,

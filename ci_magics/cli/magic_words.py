@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from ci_magics.cli.command import DONE, USAGE, Commands, answer, say
+from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command, Option, parse_words
 from ci_magics.notebook.words import Word
-from ci_magics.showing.output import write
 
 Work = Callable[[argparse.Namespace, Arguments], int]
 

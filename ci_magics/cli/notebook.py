@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_magics.cli.command import DONE, Commands
-from ci_magics.showing.output import write
+from ci_magics.display.output import write
 
 
 def add(commands: Commands) -> None:
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     """Execute a notebook; the file itself is not changed."""
-    from ci_magics.activation.refreshing.notebook_execution import execute_notebook
+    from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 
     notebook, error = execute_notebook(options.file)
     write(_told(notebook))

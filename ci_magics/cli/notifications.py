@@ -9,7 +9,7 @@ from ci_magics.cli.command import DONE, FAILED, Commands, add_command, answer, t
 from ci_magics.errors import CiError
 
 if TYPE_CHECKING:
-    from ci_magics.activation.notifying.notice import Limits
+    from ci_magics.activation.notifications.notice import Limits
 
 _SECRETS = ("webhook", "smtp", "smtp-password", "mail-from", "mail-to")
 
@@ -28,8 +28,8 @@ def add(commands: Commands) -> None:
 
 
 def _notifications(options: argparse.Namespace) -> int:
-    from ci_magics.activation.notifying.delivering import SECRETS, channels
-    from ci_magics.activation.notifying.notifying import notification_limits
+    from ci_magics.activation.notifications.delivery import SECRETS, channels
+    from ci_magics.activation.notifications.state_changes import notification_limits
 
     if options.set:
         _keep(options.set)
@@ -49,7 +49,7 @@ def _notifications(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> Limits:
-    from ci_magics.activation.notifying.notifying import notification_limits, set_notification_limits
+    from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
 
     before = notification_limits()
     changes = {"rejected_percent": options.rejected, "drop_percent": options.drop}
@@ -64,7 +64,7 @@ def _chosen(options: argparse.Namespace) -> Limits:
 def _keep(name: str) -> None:
     """Ask for a secret, never on the command line where others see it, and keep it in the keyring."""
     from ci_magics.activation.connections.keyring_secrets import remember
-    from ci_magics.activation.notifying.delivering import SECRETS
+    from ci_magics.activation.notifications.delivery import SECRETS
 
     if reason := remember(name, typed(name)):
         raise CiError(f"{reason}, so {name} is not kept.", f"Set {SECRETS[name]} instead.", code="no_keyring")
@@ -72,8 +72,8 @@ def _keep(name: str) -> None:
 
 def _tested() -> list[str]:
     """Send a notice through each channel; returns what went wrong."""
-    from ci_magics.activation.notifying.delivering import channels
-    from ci_magics.activation.notifying.notice import News
+    from ci_magics.activation.notifications.delivery import channels
+    from ci_magics.activation.notifications.notice import News
 
     news = News("test", "well", "This is a test", "Notices arrive here.", {"state": "test"})
     failures = []

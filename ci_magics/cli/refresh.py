@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def _refresh(options: argparse.Namespace) -> int:
     from ci_magics.activation.exports.heartbeats import REFRESH, note_heartbeat
-    from ci_magics.activation.refreshing.refreshing import refresh
+    from ci_magics.activation.refreshes.refresh import refresh
     from ci_magics.clock import present
     from ci_magics.workspace.store import open_workspace
 

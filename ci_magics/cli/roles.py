@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
 
 def _enforced(workspace: Workspace) -> Enforced:
     """Enforce the roles, and count what viewers may not count themselves."""
-    from ci_magics.activation.planning.kept_counts import keep_all_counts
+    from ci_magics.activation.plans.kept_counts import keep_all_counts
 
     enforced = workspace.enforce_roles()
     keep_all_counts(workspace)

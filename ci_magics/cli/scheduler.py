@@ -7,7 +7,7 @@ import json
 
 from ci_magics.cli.command import DONE, Commands, add_command
 from ci_magics.cli.in_terminal import in_terminal
-from ci_magics.showing.output import write
+from ci_magics.display.output import write
 
 
 def add(commands: Commands) -> None:
@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def _scheduler(options: argparse.Namespace) -> int:
-    from ci_magics.activation.refreshing.scheduler import run_scheduler
+    from ci_magics.activation.refreshes.scheduler import run_scheduler
 
     run_scheduler(show=_say_json if options.json else _say)
     return DONE

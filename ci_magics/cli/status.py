@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from ci_magics.activation.pushing.status import status
+    from ci_magics.activation.runs.status import status
 
     found = status(*options.names, show=say)
     answer(options, found.document(), repr(found))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ci_magics.display.numbers import Share, clean, counted
 from ci_magics.matching.funnel import Bar, funnel_words
 from ci_magics.matching.picture import FAINT, GREEN, TRACK, Picture, block, cut, length, numbered, panel, text
-from ci_magics.showing.numbers import Share, clean, counted
 
 _WIDTH = 720
 _TOP, _STEP = 88, 34

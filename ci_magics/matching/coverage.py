@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.numbers import counted
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.matching.consents import CountedConsent
 from ci_magics.matching.counting import Counted, count_profiles
@@ -24,8 +26,6 @@ from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked
 from ci_magics.matching.suppression import Suppression
 from ci_magics.segmentation.consent.document import SegmentConsent
-from ci_magics.showing.numbers import counted
-from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ class SegmentCoverage:
 
 
 @dataclass(frozen=True)
-class Coverage(Shown):
+class Coverage(Displayable):
     """The preview of one or several segments.
 
     Parameters

@@ -6,14 +6,14 @@ import html
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ci_magics.display.html_table import Cell, table
+from ci_magics.display.numbers import Share, clean
 from ci_magics.matching.comparison import Row, draw_comparison
 from ci_magics.matching.coverage_text import EXPLAINED, given_reasons, notes, top_domains
 from ci_magics.matching.funnel import draw_funnel
 from ci_magics.matching.overlap import draw_overlap
 from ci_magics.matching.picture import Picture, as_image, cut, numbered
 from ci_magics.matching.tally import OTHER
-from ci_magics.showing.html_table import Cell, table
-from ci_magics.showing.numbers import Share, clean
 
 if TYPE_CHECKING:
     from ci_magics.matching.coverage import Coverage, SegmentCoverage

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ci_magics.display.numbers import Share, clean, counted, counted_in_words
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.funnel import expected_words, funnel_text
 from ci_magics.matching.overlap import overlap_words
 from ci_magics.matching.tally import OTHER
-from ci_magics.showing.numbers import Share, clean, counted, counted_in_words
 
 if TYPE_CHECKING:
     from ci_magics.matching.coverage import Coverage, SegmentCoverage

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.matching.hashes import as_column
-from ci_magics.matching.kernel import Hashed
+from ci_magics.matching.normalize import Hashed
 from ci_magics.matching.text_column import as_text
 
 #: One hash as one value: numpy moves those several times quicker than rows of bytes.

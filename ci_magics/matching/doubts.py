@@ -15,7 +15,7 @@ from string import ascii_lowercase
 import numpy as np
 import polars as pl
 
-from ci_magics.matching.kernel import Hashed
+from ci_magics.matching.normalize import Hashed
 
 PLACEHOLDER = "placeholder"
 MISTYPED = "mistyped"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ci_magics.showing.numbers import counted_in_words
+from ci_magics.display.numbers import counted_in_words
 
 
 @dataclass(frozen=True)

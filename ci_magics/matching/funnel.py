@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ci_magics.display.numbers import Share, clean, counted
 from ci_magics.matching.expected import Expected
 from ci_magics.matching.picture import (
     EDGE,
@@ -20,7 +21,6 @@ from ci_magics.matching.picture import (
     panel,
     text,
 )
-from ci_magics.showing.numbers import Share, clean, counted
 
 _WIDTH = 720
 _TOP, _STEP = 54, 32

@@ -16,8 +16,8 @@ from typing import IO
 
 import numpy as np
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split
-from ci_magics.showing.numbers import counted_in_words
 
 
 class HashList:

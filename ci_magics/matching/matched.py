@@ -9,11 +9,9 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.matching.careful import INVALID
 from ci_magics.matching.digests import digests_of
 from ci_magics.matching.doubts import DOUBTS, doubts
-from ci_magics.matching.kernel import Hashed, hashed
-from ci_magics.matching.normalize import rules_of
+from ci_magics.matching.normalize import INVALID, Hashed, hashed, rules_of
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.text_column import text_column

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ci_magics.display.numbers import Share, clean, counted, counted_in_words
 from ci_magics.matching.picture import FAINT, INK, PANEL, Picture, block, cut, numbered, panel, text
-from ci_magics.showing.numbers import Share, clean, counted, counted_in_words
 
 #: More segments than this are not drawn: the words and the frame have them all.
 MOST_DRAWN = 8

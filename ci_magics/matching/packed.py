@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.matching.kernel import Hashed
 from ci_magics.matching.matched import match_batch
+from ci_magics.matching.normalize import Hashed
 from ci_magics.matching.tally import domain_counts, example_values
 from ci_magics.segmentation.recipe import Recipe
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ci_magics.discretion import without_people
-from ci_magics.showing.numbers import clean
+from ci_magics.display.numbers import clean
 
 MINUS = "\u2212"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ci_magics.display.numbers import Share, clean, counted
 from ci_magics.matching.picture import FAINT, INK, TRACK, Picture, block, cut, length, panel, text
-from ci_magics.showing.numbers import Share, clean, counted
 
 _WIDTH, _LABEL, _LEFT, _BAR = 720, 330, 344, 190
 _TOP, _STEP = 54, 34

@@ -33,18 +33,18 @@ _MOST_PARTITIONS = 16
 
 
 @contextmanager
-def matched_on_spark(profiles: SparkProfiles) -> Iterator[PassingOnSpark]:
+def matched_on_spark(profiles: SparkProfiles) -> Iterator[SparkStream]:
     """Match profiles on the executors of their frame, which keep the outcome until the block is left."""
     with spark_errors():
         packed = profiles.frame.mapInArrow(partial(pack, profiles.recipe), SPARK_SCHEMA).persist()
     try:
-        yield PassingOnSpark(profiles, packed)
+        yield SparkStream(profiles, packed)
     finally:
         with spark_errors():
             packed.unpersist()
 
 
-class PassingOnSpark:
+class SparkStream:
     """Profiles that Spark matches; what it keeps meanwhile are keys and hashes, and domains with their numbers.
 
     Parameters

@@ -13,9 +13,8 @@ import polars as pl
 import polars_hash as plh
 
 from ci_magics.in_memory import IN_MEMORY
-from ci_magics.matching.careful import INVALID, split_at
 from ci_magics.matching.doubts import MISTYPED, is_mistyped
-from ci_magics.matching.kernel import Hashed
+from ci_magics.matching.normalize import INVALID, Hashed, split_at
 
 #: Domains of fewer profiles than this are never named.
 SMALLEST_DOMAIN = 10

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
-from ci_magics.showing.numbers import counted_in_words
 
 #: Values of one piece, at most: enough for a call to be worth its while, few enough to save memory.
 PIECE = 262_144

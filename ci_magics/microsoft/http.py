@@ -23,7 +23,7 @@ from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.faults import read_faults, service_error
 from ci_magics.microsoft.retries import (
     RENEW,
-    PassingError,
+    TransientError,
     answered_by_another,
     lost,
     passing_or_final,
@@ -264,14 +264,14 @@ class Conversation:
                 return _read(operation, received, repeatable, needs_json, renewals)
             except requests.RequestException as error:
                 failed = lost(operation, error, repeatable, is_emulator=self.caller.endpoints.is_emulator)
-            except PassingError as passing:
+            except TransientError as passing:
                 failed = passing
-            may_have_arrived |= isinstance(failed, PassingError) and failed.may_have_arrived
+            may_have_arrived |= isinstance(failed, TransientError) and failed.may_have_arrived
             raise failed from None
 
         try:
             return self._retrying()(once)
-        except PassingError as passing:
+        except TransientError as passing:
             raise passing.error from None
 
     def headers(self) -> dict[str, str]:
@@ -290,7 +290,7 @@ class Conversation:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=seconds_to_wait,
             sleep=self.clock.sleep,
@@ -301,7 +301,7 @@ class Conversation:
     def _tell(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
         error = state.outcome.exception() if state.outcome else None
-        if seconds >= 1 and isinstance(error, PassingError):
+        if seconds >= 1 and isinstance(error, TransientError):
             self._on_wait(f"{error.error.sentence} Trying again in {seconds:.0f} s.")
 
 
@@ -328,5 +328,5 @@ def _read(
         if renew is None:
             raise error
         renew()
-        raise PassingError(error, 0)
+        raise TransientError(error, 0)
     raise passing_or_final(error, faults, received, operation, repeatable)

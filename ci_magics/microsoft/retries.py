@@ -20,7 +20,7 @@ _RATE_SECONDS = 60.0
 _BULK_RATE_SECONDS = 225.0  # five tries within the documented 15 minutes
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """A failure that may pass.
 
     Parameters
@@ -47,27 +47,27 @@ def passing_or_final(
     codes = {fault.code for fault in faults}
     asked = received.retry_after
     if _RATE in codes or (not faults and received.status == 429):
-        return PassingError(error, _RATE_SECONDS if asked is None else asked)
+        return TransientError(error, _RATE_SECONDS if asked is None else asked)
     if codes & _BULK_RATE:
-        return PassingError(error, _BULK_RATE_SECONDS if asked is None else asked)
+        return TransientError(error, _BULK_RATE_SECONDS if asked is None else asked)
     if _READ_ONLY in codes:
-        return PassingError(error, asked)
+        return TransientError(error, asked)
     if codes & _INTERNAL or (not faults and (received.ok or received.status >= 500)):
         unknown = outcome_unknown(operation, received.tracking_id)
-        return PassingError(error if faults else unknown, asked, may_have_arrived=True) if repeatable else unknown
+        return TransientError(error if faults else unknown, asked, may_have_arrived=True) if repeatable else unknown
     return error
 
 
 def lost(
     operation: str, error: requests.RequestException, repeatable: bool, *, is_emulator: bool = False
-) -> PassingError | CiError:
+) -> TransientError | CiError:
     """Decide what a broken connection means: only one that was never made is known to have done nothing."""
     cause = cause_of(error)
     if not cause.may_have_arrived:
         unreachable = cause.error("Microsoft Advertising", is_emulator=is_emulator)
-        return PassingError(unreachable) if cause.passes else unreachable
+        return TransientError(unreachable) if cause.passes else unreachable
     unknown = outcome_unknown(operation, None)
-    return PassingError(unknown, may_have_arrived=True) if repeatable else unknown
+    return TransientError(unknown, may_have_arrived=True) if repeatable else unknown
 
 
 def redirected(operation: str, received: Received) -> ServiceError:
@@ -112,5 +112,5 @@ def outcome_unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownEr
 def seconds_to_wait(state: RetryCallState) -> float:
     """Return how long to wait before the next try: what was asked for, else 1, 2, 4, 8 seconds."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, PassingError) else None
+    asked = error.wait if isinstance(error, TransientError) else None
     return float(2 ** (state.attempt_number - 1)) if asked is None else asked

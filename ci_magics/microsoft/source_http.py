@@ -13,7 +13,7 @@ from ci_magics.errors import ServiceError, UnreachableError
 from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.http import AccessTokens, open_session
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints
-from ci_magics.microsoft.retries import PassingError, answered_by_another
+from ci_magics.microsoft.retries import TransientError, answered_by_another
 from ci_magics.microsoft.source_faults import is_throttled, lacks_key, source_error
 from ci_magics.microsoft.unreachable import cause_of
 
@@ -113,7 +113,7 @@ class SourceConversation:
                     self.caller.tokens.renew()
                     continue
                 return self._read(operation, received)
-            except PassingError as passing:
+            except TransientError as passing:
                 seconds = patience.seconds_for(passing)
                 if seconds >= 1:
                     self._on_wait(f"{passing.error.sentence} Trying again in {seconds:.0f} s.")
@@ -150,16 +150,16 @@ class SourceConversation:
             raise another
         error = source_error(self.endpoints.service, received, operation)
         if is_throttled(received):
-            raise PassingError(error, _RATE_SECONDS if received.retry_after is None else received.retry_after)
+            raise TransientError(error, _RATE_SECONDS if received.retry_after is None else received.retry_after)
         if received.ok or received.status >= 500:
-            raise PassingError(error, received.retry_after)
+            raise TransientError(error, received.retry_after)
         raise error
 
-    def _unreachable(self, error: requests.RequestException) -> PassingError | UnreachableError:
+    def _unreachable(self, error: requests.RequestException) -> TransientError | UnreachableError:
         """Decide what a broken connection means: reading can be tried again wherever it broke."""
         cause = cause_of(error)
         unreachable = cause.error(self.endpoints.service, is_emulator=self.endpoints.sign_in.is_emulator)
-        return PassingError(unreachable) if cause.passes else unreachable
+        return TransientError(unreachable) if cause.passes else unreachable
 
 
 class _Patience:
@@ -173,7 +173,7 @@ class _Patience:
         self._seconds = seconds
         self._tries = 0
 
-    def seconds_for(self, passing: PassingError) -> float:
+    def seconds_for(self, passing: TransientError) -> float:
         """Return how long to wait, or raise what is wrong when that was long enough."""
         if passing.wait is not None and passing.wait > 0:
             self._seconds -= passing.wait

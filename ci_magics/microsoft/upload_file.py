@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.microsoft.advertising import Action
 from ci_magics.microsoft.zip_file import SingleMemberZip
-from ci_magics.showing.numbers import counted_in_words
 
 Hashes = npt.NDArray[np.uint8]
 """SHA-256 values, shape (n, 32)."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ci_magics as ci
+from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.arguments import Arguments, Command
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, segment_named
 from ci_magics.notebook.words import Word
-from ci_magics.showing.output import write
 
 
 class Settings(Protocol):
@@ -49,7 +49,7 @@ class Call:
 
     def progress(self) -> ProgressLine:
         """Return the line that shows how far a run is, where somebody is looking and wants it."""
-        from ci_magics.activation.connections.signing_in import can_ask
+        from ci_magics.activation.connections.sign_in import can_ask
 
         return ProgressLine(live=self.settings.progress and not self.quiet and can_ask())
 

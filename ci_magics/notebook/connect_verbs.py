@@ -65,9 +65,10 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
     Raises
     ------
     CiError
-        See `ci_magics.activation.connections.verbs` and `ci_magics.activation.exports.connection_removal`.
+        See `ci_magics.activation.connections.connection_operations` and
+        `ci_magics.activation.exports.connection_removal`.
     """
-    from ci_magics.activation.connections import verbs as verbs
+    from ci_magics.activation.connections import connection_operations
     from ci_magics.activation.exports.connection_removal import remove_connection
 
     given = call.arguments.given
@@ -75,22 +76,22 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
         case "edit":
             return _edit(name, call)
         case "rename":
-            return verbs.edit_connection(name, rename=given("rename"), show=call.say)
+            return connection_operations.edit_connection(name, rename=given("rename"), show=call.say)
         case "sign_in":
-            return verbs.sign_in_again(name, flow=given("flow"), show=print)  # a code must be seen
+            return connection_operations.sign_in_again(name, flow=given("flow"), show=print)  # a code must be seen
         case "sign_out":
-            return verbs.sign_out(name, show=call.say)
+            return connection_operations.sign_out(name, show=call.say)
         case "accounts":
-            return verbs.signed_in_accounts(name, show=call.say)
+            return connection_operations.signed_in_accounts(name, show=call.say)
         case "account":
-            return verbs.choose_account(name, given("account"), show=call.say)
+            return connection_operations.choose_account(name, given("account"), show=call.say)
         case _:
             return remove_connection(name, exports=given("exports"), show=call.say)
 
 
 def _edit(name: str, call: Call) -> Any:
     import ci_magics as ci
-    from ci_magics.activation.connections.verbs import edit_connection
+    from ci_magics.activation.connections.connection_operations import edit_connection
 
     arguments = call.arguments
     changed = edit_connection(name, **{each: arguments.given(each) for each in sorted(_BESIDE["edit"])}, show=call.say)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ci_magics.showing.output import write
+from ci_magics.display.output import write
 
 if TYPE_CHECKING:
     from ci_magics.activation.progress import Progress
@@ -105,7 +105,7 @@ class _TerminalLine:
 
 def progress_text(progress: Progress, elapsed: float, *, ended: bool = False) -> str:
     """Return a moment as a line: what is done, how much of it, how fast, and how long it will take or took."""
-    from ci_magics.showing.numbers import counted
+    from ci_magics.display.numbers import counted
 
     took = f"in {elapsed:.1f} s" if ended else ""
     if not progress.total:

@@ -26,7 +26,7 @@ _OF_VERB = {
 
 
 @dataclass(frozen=True)
-class Errand:
+class VerbCall:
     """What is to be done.
 
     Parameters
@@ -56,7 +56,7 @@ def carry_out(arguments: Arguments, progress: Reporter, show: Callable[[str], No
     """
     verb, names = _verb_and_names(tuple(text_of(each) for each in arguments.words))
     _require_options(verb, arguments)
-    return _VERBS[verb](Errand(verb, names, arguments, progress, show))
+    return _VERBS[verb](VerbCall(verb, names, arguments, progress, show))
 
 
 def _verb_and_names(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -88,18 +88,18 @@ def _require_options(verb: str, arguments: Arguments) -> None:
             )
 
 
-def _list(_errand: Errand) -> Any:
+def _list(_errand: VerbCall) -> Any:
     return ci.list_exports()
 
 
-def _run(errand: Errand) -> Any:
+def _run(errand: VerbCall) -> Any:
     _require_name(errand)
     if len(errand.names) == 1:
         return ci.run_export(errand.names[0], progress=errand.progress, show=errand.show)
     return ci.run_exports(*errand.names, progress=errand.progress, show=errand.show)
 
 
-def _run_all(errand: Errand) -> Any:
+def _run_all(errand: VerbCall) -> Any:
     if errand.names:
         named = " ".join(map(magic_word, errand.names))
         raise ArgumentError(
@@ -110,7 +110,7 @@ def _run_all(errand: Errand) -> Any:
     return ci.run_exports(progress=errand.progress, show=errand.show)
 
 
-def _show(errand: Errand) -> Any:
+def _show(errand: VerbCall) -> Any:
     arguments = errand.arguments
     if arguments.given("details"):
         return ci.export_run_details(arguments.given("details"))
@@ -121,7 +121,7 @@ def _show(errand: Errand) -> Any:
     return ci.export_history(*errand.names, **filters, since=_moment(since) if since else None)
 
 
-def _duplicate(errand: Errand) -> Any:
+def _duplicate(errand: VerbCall) -> Any:
     if len(errand.names) != 2:
         raise ArgumentError(
             f"duplicate needs two names, and the line has {len(errand.names)}: the export and the name of the copy.",
@@ -132,7 +132,7 @@ def _duplicate(errand: Errand) -> Any:
     return ci.list_exports(*errand.names)
 
 
-def _edit(errand: Errand) -> Any:
+def _edit(errand: VerbCall) -> Any:
     _require_name(errand, only_one=True)
     arguments = errand.arguments
     choices: dict[str, Any] = {
@@ -150,13 +150,13 @@ def _edit(errand: Errand) -> Any:
     return ci.show_export(edited.name)
 
 
-def _detach(errand: Errand) -> Any:
+def _detach(errand: VerbCall) -> Any:
     _require_name(errand)
     ci.detach_export(*errand.names)
     return ci.list_exports(*errand.names)
 
 
-def _remove(errand: Errand) -> Any:
+def _remove(errand: VerbCall) -> Any:
     _require_name(errand)
     forgotten = ci.remove_export(*errand.names, keep_ledger=errand.arguments.switch("keep_ledger"))
     for sentence in forgotten:
@@ -164,7 +164,7 @@ def _remove(errand: Errand) -> Any:
     return ci.list_exports()
 
 
-def _schedule(errand: Errand) -> Any:
+def _schedule(errand: VerbCall) -> Any:
     arguments = errand.arguments
     times = {
         "at": arguments.all("at"),
@@ -183,7 +183,7 @@ def _schedule(errand: Errand) -> Any:
     return ci.set_system_schedule(**times, active=active is not False, show=errand.show)
 
 
-_VERBS: Mapping[str, Callable[[Errand], Any]] = {
+_VERBS: Mapping[str, Callable[[VerbCall], Any]] = {
     "": _list,
     "run": _run,
     "run-all": _run_all,
@@ -207,7 +207,7 @@ def _one_of(arguments: Arguments, yes: str, no: str) -> bool | None:
     return True if arguments.switch(yes) else False if arguments.switch(no) else None
 
 
-def _require_name(errand: Errand, *, only_one: bool = False) -> None:
+def _require_name(errand: VerbCall, *, only_one: bool = False) -> None:
     if not errand.names:
         raise ArgumentError(
             f"{errand.verb} needs the name of an export.", f"{COMMAND.name} lists them.", code="no_name"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ci_magics.activation.connections.signing_in import can_ask
+from ci_magics.activation.connections.sign_in import can_ask
 from ci_magics.activation.examination import GOOD, LOOK, Finding
 
 #: Told by what each place sets for its kernels, first match first.

@@ -61,9 +61,13 @@ def open_insights(call: Call) -> Any:
     if verb is None:
         return ci.insights(name, **{each: arguments.given(each) for each in _NAMES}, show=call.say)
     from ci_magics.activation.connections.accounts import list_accounts
-    from ci_magics.activation.segments.customer_insights import verbs
+    from ci_magics.activation.segments.customer_insights import insights_operations
 
-    work = {"sign_in": verbs.sign_in_again, "sign_out": verbs.sign_out, "remove": verbs.remove_insights}[verb]
+    work = {
+        "sign_in": insights_operations.sign_in_again,
+        "sign_out": insights_operations.sign_out,
+        "remove": insights_operations.remove_insights,
+    }[verb]
     work(name, show=call.say)
     return list_accounts()
 
@@ -76,7 +80,7 @@ def segment_from_insights(call: Call) -> Any:
     ArgumentError
         The line names a frame or a rule too.
     """
-    from ci_magics.activation.connections.signing_in import can_ask
+    from ci_magics.activation.connections.sign_in import can_ask
 
     arguments = call.arguments
     if len(arguments.words) > 1:

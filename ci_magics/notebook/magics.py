@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_e
 from traitlets import Bool, Enum
 
 from ci_magics.discreet import UNEXPECTED
+from ci_magics.display.output import adapt_streams, write
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.arguments import Command, parse
 from ci_magics.notebook.call import Call, Magic
@@ -16,7 +17,6 @@ from ci_magics.notebook.completion import add_matcher, remove_matcher
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
-from ci_magics.showing.output import adapt_streams, write
 from ci_magics.unquoted import type_of, unquoted
 
 if TYPE_CHECKING:

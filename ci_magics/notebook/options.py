@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.errors import ArgumentError, nearest_name
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
 
 DEFAULT, SET = "default", "%config"
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -85,7 +85,7 @@ class OptionRefused(BaseException):
 
 
 @dataclass(frozen=True)
-class OptionList(Shown):
+class OptionList(Displayable):
     """The options, their values, and who said so.
 
     Parameters

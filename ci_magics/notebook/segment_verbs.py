@@ -80,20 +80,20 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
     Raises
     ------
     CiError
-        See `ci_magics.activation.segments.verbs`.
+        See `ci_magics.activation.segments.segment_operations`.
     """
-    from ci_magics.activation.segments import verbs as verbs
+    from ci_magics.activation.segments import segment_operations
     from ci_magics.activation.segments import versions as versions
     from ci_magics.activation.segments.listing import list_segments
-    from ci_magics.activation.segments.segments import refresh_segment
+    from ci_magics.activation.segments.segment import refresh_segment
 
     match verb.key:
         case "history":
-            return verbs.segment_history(name)
+            return segment_operations.segment_history(name)
         case "usage":
-            return verbs.segment_usage(name)
+            return segment_operations.segment_usage(name)
         case "download":
-            return verbs.download_keys(name, arguments.given("download"))
+            return segment_operations.download_keys(name, arguments.given("download"))
         case "refresh":
             allow_empty, allow_shrink = arguments.switch("allow_empty"), arguments.switch("allow_shrink")
             return refresh_segment(
@@ -106,7 +106,7 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
                 show=say,
             )
         case "delete":
-            say(repr(verbs.delete_segment(name)))
+            say(repr(segment_operations.delete_segment(name)))
             return list_segments()
         case "versions":
             return versions.segment_versions(name)
@@ -120,19 +120,19 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
 
 def _changed(verb: str, name: str, arguments: Arguments) -> list[str]:
     """Change a segment; returns the names of those that are worth showing."""
-    from ci_magics.activation.segments import verbs as verbs
+    from ci_magics.activation.segments import segment_operations
 
     match verb:
         case "rename":
-            return [verbs.rename_segment(name, arguments.given(verb)).name]
+            return [segment_operations.rename_segment(name, arguments.given(verb)).name]
         case "duplicate":
-            return [name, verbs.duplicate_segment(name, arguments.given(verb)).name]
+            return [name, segment_operations.duplicate_segment(name, arguments.given(verb)).name]
         case "activate" | "deactivate":
-            return [verbs.activate_segment(name, active=verb == "activate").name]
+            return [segment_operations.activate_segment(name, active=verb == "activate").name]
         case "tag":
-            return [verbs.tag_segment(name, arguments.all(verb)).name]
+            return [segment_operations.tag_segment(name, arguments.all(verb)).name]
         case "suppress":
-            verbs.suppress_segment(name)
+            segment_operations.suppress_segment(name)
         case _:
-            verbs.end_suppression(name)
+            segment_operations.end_suppression(name)
     return [name]

@@ -10,6 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import fields_table
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import (
@@ -35,9 +38,6 @@ from ci_magics.segmentation.sources.databases import Source, query_database
 from ci_magics.segmentation.sources.files import encoded_text, is_path
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text
-from ci_magics.showing.html_table import fields_table
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.shown import Shown
 
 ROW_NUMBER = "row number"
 NO_KEY = "holds values that identify nobody"
@@ -46,7 +46,7 @@ FOUND = ConsentChoice()
 
 
 @dataclass(frozen=True)
-class Segment(Shown, Joinable):
+class Segment(Displayable, Joinable):
     """A named set of profiles; ``&``, ``|`` and ``-`` make rules of segments, for `ci.segment`.
 
     Parameters
@@ -172,7 +172,7 @@ def build_segment(
     """
     require_name(name, "segment", error=SegmentError)
     columns = sources.columns_of(frame)
-    wanted = _Wanted.of(columns, email, key, consent, _reader(frame))
+    wanted = _ColumnChoice.of(columns, email, key, consent, _reader(frame))
     rows = sources.read_columns(frame, wanted.read, where)
     return _profiles(name, rows, wanted, where)
 
@@ -189,7 +189,7 @@ def build_segment_from_rule(
 ) -> Profiles:
     """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
     require_name(name, "segment", error=SegmentError)
-    wanted = _Wanted.of(sources.columns_of(frame), email, key, consent, _reader(frame))
+    wanted = _ColumnChoice.of(sources.columns_of(frame), email, key, consent, _reader(frame))
     rows = read_rows(frame, wanted.read, rule, given)
     profiles = _profiles(name, rows, wanted, None)
     return replace(profiles, segment=replace(profiles.segment, rule=rule.text))
@@ -243,7 +243,7 @@ def build_segment_from_sql(
         rows = query_database(database, sql, parameters or {})
     columns = list(rows.schema.names)
     any_frame.require_different(columns, "query")
-    wanted = _Wanted.of(columns, email, key, consent, lambda _name: rows, sql_leaves_out=True)
+    wanted = _ColumnChoice.of(columns, email, key, consent, lambda _name: rows, sql_leaves_out=True)
     chosen_elsewhere = consent.how == "chosen" and not set(consent.columns) <= set(columns)
     if wanted.consents is not None and not chosen_elsewhere:
         return _profiles(name, rows, wanted, sql.strip())
@@ -265,7 +265,7 @@ def build_segment_from_sql(
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _ColumnChoice:
     """The columns of a source that a segment needs."""
 
     columns: tuple[str, ...]
@@ -285,7 +285,7 @@ class _Wanted:
         rows_of: Callable[[str], Rows],
         *,
         sql_leaves_out: bool = False,
-    ) -> _Wanted:
+    ) -> _ColumnChoice:
         email_column = find_email_column(columns, email)
         candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
         choice = fitting(choice, columns, required=not sql_leaves_out)
@@ -330,7 +330,7 @@ def fitting(choice: ConsentChoice, columns: Sequence[str], *, required: bool = T
 def _profiles(
     name: str,
     rows: Rows,
-    wanted: _Wanted,
+    wanted: _ColumnChoice,
     where: str | None,
     look_up: Callable[[str | None], tuple[Consents | None, SegmentConsent]] | None = None,
 ) -> Profiles:

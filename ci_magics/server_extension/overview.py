@@ -8,8 +8,8 @@ from datetime import datetime
 
 from ci_magics import __version__
 from ci_magics.activation.exports.listing import ExportLine, list_exports
-from ci_magics.activation.pushing.journal import Journal
 from ci_magics.activation.run import AudienceResult
+from ci_magics.activation.runs.journal import Journal
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
 from ci_magics.workspace.export_models import NO_CONNECTION
 from ci_magics.workspace.models import Connection, RunRecord

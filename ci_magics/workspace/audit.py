@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
 from ci_magics.discretion import impersonal
-from ci_magics.showing.shown import Shown
+from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
 from ci_magics.workspace.transactions import at_one_moment, change
@@ -25,7 +25,7 @@ Fact = str | int | float | bool | None | Sequence[str]
 
 
 @dataclass(frozen=True)
-class AuditEntry(Shown):
+class AuditEntry(Displayable):
     """One thing that somebody did.
 
     Parameters

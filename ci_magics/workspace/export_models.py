@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.showing.shown import Shown
+from ci_magics.display.displayable import Displayable
 
 NO_CONNECTION = "No connection"
 
 
 @dataclass(frozen=True)
-class Export(Shown):
+class Export(Displayable):
     """A saved configuration: which segments go where, how, and when. Saving it sends nothing.
 
     Parameters

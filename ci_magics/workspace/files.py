@@ -27,10 +27,10 @@ from ci_magics.workspace.checksums import (
     is_whole,
     reader,
 )
-from ci_magics.workspace.troubles import told_of_file
+from ci_magics.workspace.storage_errors import told_of_file
 
 if TYPE_CHECKING:
-    from ci_magics.workspace.rooms import Rooms
+    from ci_magics.workspace.scratch_folders import ScratchFolders
 
 #: The code of the error for a file that is missing or damaged, of which nothing else is known.
 MISSING = "file_missing"
@@ -230,7 +230,7 @@ class PrivateFiles(Files):
         Where drafts are until they are whole; beside the files unless given.
     """
 
-    def __init__(self, root: Path, checksums: Checksums | None = None, rooms: Rooms | None = None) -> None:
+    def __init__(self, root: Path, checksums: Checksums | None = None, rooms: ScratchFolders | None = None) -> None:
         self.root = root
         self.checksums = checksums
         self._rooms = rooms

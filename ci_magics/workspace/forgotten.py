@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
-from ci_magics.showing.numbers import counted_in_words
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.workspace.tables import forgotten_hashes
 from ci_magics.workspace.transactions import at_one_moment, change
 

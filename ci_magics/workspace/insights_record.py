@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ci_magics.showing.numbers import counted_in_words
+from ci_magics.display.numbers import counted_in_words
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.showing.html_table import fields_table
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.shown import Shown, plain
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import fields_table
+from ci_magics.display.numbers import counted_in_words
 
 DATA_PRIVACY = "data_privacy"
 CUSTOMER_MATCH_TERMS = "customer_match_terms"
 
 
 @dataclass(frozen=True)
-class Consent(Shown):
+class Consent(Displayable):
     """Somebody's permission: what for, who gave it, when, and to which version of the text."""
 
     id: str
@@ -39,7 +39,7 @@ class Consent(Shown):
 
 
 @dataclass(frozen=True)
-class Connection(Shown):
+class Connection(Displayable):
     """Where to push to, as which user, and with which consents. Ids are strings everywhere.
 
     Parameters
@@ -145,7 +145,7 @@ class SignInRecord:
 
 
 @dataclass(frozen=True)
-class UserRole(Shown):
+class UserRole(Displayable):
     """What somebody is in the workspace; the id is the user's name."""
 
     id: str
@@ -163,7 +163,7 @@ class UserRole(Shown):
 
 
 @dataclass(frozen=True)
-class SegmentRecord(Shown):
+class SegmentRecord(Displayable):
     """A segment as it was when it was made: its definition and counts; keys and hashes are in a file.
 
     Parameters
@@ -178,7 +178,7 @@ class SegmentRecord(Shown):
         The id of the version that it replaced; None where there was none.
     kept_counts
         What can be sent of it, for viewers who may not read keys and hashes: a document of
-        `activation.planning.kept_counts`. Empty where nobody is kept from reading them.
+        `activation.plans.kept_counts`. Empty where nobody is kept from reading them.
     """
 
     id: str
@@ -212,7 +212,7 @@ class SegmentRecord(Shown):
 
 
 @dataclass(frozen=True)
-class ConsentChoiceRecord(Shown):
+class ConsentChoiceRecord(Displayable):
     """Which columns of a source say who agreed, and which values mean yes, as somebody chose.
 
     Parameters
@@ -239,7 +239,7 @@ class ConsentChoiceRecord(Shown):
 
 
 @dataclass(frozen=True)
-class SegmentVersion(Shown):
+class SegmentVersion(Displayable):
     """An earlier version of a segment. Its profiles are still in the file of its id.
 
     Parameters
@@ -299,7 +299,7 @@ class SegmentVersion(Shown):
 
 
 @dataclass(frozen=True)
-class SegmentCount(Shown):
+class SegmentCount(Displayable):
     """How many profiles a segment had when it was made or refreshed."""
 
     id: str
@@ -317,7 +317,7 @@ class SegmentCount(Shown):
 
 
 @dataclass(frozen=True)
-class AudienceRecord(Shown):
+class AudienceRecord(Displayable):
     """A list that we have sent to. Its ledger, the hashes sent, is in a file of the same id.
 
     Parameters
@@ -363,8 +363,8 @@ class AudienceRecord(Shown):
 
 
 @dataclass(frozen=True)
-class RunRecord(Shown):
-    """One execution: what it was to do and how it stands; while it is not finished, as `RunShelf` derives it.
+class RunRecord(Displayable):
+    """One execution: what it was to do and how it stands; while it is not finished, as `RunRepository` derives it.
 
     Parameters
     ----------

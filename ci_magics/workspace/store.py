@@ -18,9 +18,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import WorkspaceError, not_found
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.shown import Shown
 from ci_magics.workspace import tables
 from ci_magics.workspace.access import (
     Role,
@@ -33,13 +33,14 @@ from ci_magics.workspace.access import (
     who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
-from ci_magics.workspace.export_shelves import ExportShelf, heartbeats, notices, refreshes, settings
+from ci_magics.workspace.export_repositories import ExportRepository, heartbeats, notices, refreshes, settings
+from ci_magics.workspace.file_stores import emulator_folder, folder_beside, open_files
 from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.location import database_in, default_location, file_of, folder_of, is_in_memory
 from ci_magics.workspace.locks import Locks
-from ci_magics.workspace.lost import lost_ledger, lost_profiles, lost_spool
+from ci_magics.workspace.missing_files import lost_ledger, lost_profiles, lost_spool
 from ci_magics.workspace.models import (
     AudienceRecord,
     Connection,
@@ -54,7 +55,8 @@ from ci_magics.workspace.models import (
     StepRecord,
     UserRole,
 )
-from ci_magics.workspace.places import emulator_folder, folder_beside, open_files
+from ci_magics.workspace.orphans import sweep
+from ci_magics.workspace.repository import Repository
 from ci_magics.workspace.rights import (
     Enforced,
     connections_of,
@@ -63,13 +65,11 @@ from ci_magics.workspace.rights import (
     renew_rights,
     roles_are_enforced,
 )
-from ci_magics.workspace.rooms import Rooms
-from ci_magics.workspace.run_shelves import ExportRunShelf, RunShelf
+from ci_magics.workspace.run_repositories import ExportRunRepository, RunRepository
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
-from ci_magics.workspace.shelf import Shelf
-from ci_magics.workspace.strays import sweep
+from ci_magics.workspace.scratch_folders import ScratchFolders
+from ci_magics.workspace.storage_errors import cannot_be_opened
 from ci_magics.workspace.transactions import at_one_moment, change, overwrite_deleted
-from ci_magics.workspace.troubles import cannot_be_opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _engines: WeakSet[Engine] = WeakSet()
 
 
-class Workspace(Shown):
+class Workspace(Displayable):
     """Where connections, segments, runs and ledgers are kept.
 
     Parameters
@@ -113,22 +113,22 @@ class Workspace(Shown):
         self.folder = private_folder(folder)
         self.user = user
         self.scratch = folder / "scratch"
-        self.rooms = Rooms(self.scratch)
+        self.rooms = ScratchFolders(self.scratch)
         self.emulator_folder = emulator_folder(engine, folder)
         self.locks = Locks(engine, user)
         self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms, self.locks)
         self.snapshots.lost, self.ledgers.lost, self.spool.lost = lost_profiles(self), lost_ledger(self), lost_spool
-        self.roles = Shelf(
+        self.roles = Repository(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
         )
-        self.sign_ins = Shelf(
+        self.sign_ins = Repository(
             engine, tables.sign_ins, SignInRecord, word="sign-in", advice="See %ci_connect.", order="signed_in_at"
         )
         self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
         self.forgotten = ForgottenHashes(engine)
-        self.connections = ConnectionShelf(engine, self._sees)
-        self.all_connections = ConnectionShelf(engine)
-        self.segments = Shelf(
+        self.connections = ConnectionRepository(engine, self._sees)
+        self.all_connections = ConnectionRepository(engine)
+        self.segments = Repository(
             engine,
             tables.segments,
             SegmentRecord,
@@ -136,7 +136,7 @@ class Workspace(Shown):
             advice="Make one with %ci_segment NAME FRAME; %ci_segment --list lists them.",
             shows=("rows", "tags", "active"),
         )
-        self.consent_choices = Shelf(
+        self.consent_choices = Repository(
             engine,
             tables.consent_choices,
             ConsentChoiceRecord,
@@ -144,14 +144,14 @@ class Workspace(Shown):
             advice="Make one with %ci_segment NAME FRAME --consent COLUMN.",
             order="source",
         )
-        self.insights = Shelf(
+        self.insights = Repository(
             engine,
             tables.insights,
             InsightsRecord,
             word="instance of Customer Insights",
             advice="Open one with %ci_connect --insights NAME.",
         )
-        self.counts = Shelf(
+        self.counts = Repository(
             engine,
             tables.segment_counts,
             SegmentCount,
@@ -159,7 +159,7 @@ class Workspace(Shown):
             advice="See %ci_segment --list.",
             order="counted_at",
         )
-        self.versions = Shelf(
+        self.versions = Repository(
             engine,
             tables.segment_versions,
             SegmentVersion,
@@ -167,7 +167,7 @@ class Workspace(Shown):
             advice="See %ci_segment NAME --versions.",
             order="ended_at",
         )
-        self.audiences = Shelf(
+        self.audiences = Repository(
             engine,
             tables.audiences,
             AudienceRecord,
@@ -175,11 +175,13 @@ class Workspace(Shown):
             advice="See %ci_status for those we filled.",
             shows=("segment_name", "members", "normalization"),
         )
-        self.pushes = Shelf(engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number")
-        self.steps = Shelf(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
-        self.runs = RunShelf(engine, self.pushes, self.steps, self.locks)
-        self.exports = ExportShelf(engine)
-        self.export_runs = ExportRunShelf(engine, self.runs, self.locks)
+        self.pushes = Repository(
+            engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number"
+        )
+        self.steps = Repository(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
+        self.runs = RunRepository(engine, self.pushes, self.steps, self.locks)
+        self.exports = ExportRepository(engine)
+        self.export_runs = ExportRunRepository(engine, self.runs, self.locks)
         self.refreshes = refreshes(engine)
         self.settings = settings(engine)
         self.notices = notices(engine)
@@ -187,7 +189,7 @@ class Workspace(Shown):
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Keep several values, all of them or none."""
-        shelves: dict[type, Shelf[Any]] = {
+        shelves: dict[type, Repository[Any]] = {
             AudienceRecord: self.audiences,
             PushRecord: self.pushes,
             RunRecord: self.runs,
@@ -269,7 +271,7 @@ def _all(connection: Connection) -> Connection:
     return connection
 
 
-class ConnectionShelf(Shelf[Connection]):
+class ConnectionRepository(Repository[Connection]):
     """The connections with their consents.
 
     Parameters
@@ -289,7 +291,7 @@ class ConnectionShelf(Shelf[Connection]):
             word="connection",
             advice=_ADVICE,
         )
-        self.consents = Shelf(
+        self.consents = Repository(
             engine, tables.consents, Consent, word="consent", advice="See %ci_connect --list.", order="given_at"
         )
 

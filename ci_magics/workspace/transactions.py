@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from ci_magics.errors import AccessError, CiError, WorkspaceError
-from ci_magics.workspace.troubles import told_of_database
+from ci_magics.workspace.storage_errors import told_of_database
 
 T = TypeVar("T")
 

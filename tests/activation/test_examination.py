@@ -11,7 +11,7 @@ import pytest
 from contoso import connect
 
 import ci_magics as ci
-from ci_magics.activation.connections.signing_in import forget_sign_in
+from ci_magics.activation.connections.sign_in import forget_sign_in
 from ci_magics.activation.examination import BAD, GOOD, LOOK, Examination, Finding
 from ci_magics.cli import main
 from ci_magics.notebook.front_end import FrontEnd, examined, front_end

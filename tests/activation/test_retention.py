@@ -9,7 +9,7 @@ from contoso import connect, export, fail, people, resumed, segment
 
 import ci_magics as ci
 from ci_magics.activation.retention import purge
-from ci_magics.activation.segments.verbs import suppress_segment
+from ci_magics.activation.segments.segment_operations import suppress_segment
 from ci_magics.cli import main
 from ci_magics.errors import AccessError, ArgumentError, OutcomeUnknownError
 

@@ -77,7 +77,7 @@ def interrupted(members: int) -> tuple[int, int]:
     """Break a reading off behind page 1,000; returns how many requests that took, and the rest of it."""
     source = opened(members)
     import ci_magics as ci
-    from ci_magics.activation.connections.emulation import control_emulator
+    from ci_magics.activation.connections.emulator_process import control_emulator
 
     control_emulator("faults", [{"operation": "GetData", "call": PAGE + 1, "fault": "http_403"}])
     try:
@@ -96,7 +96,7 @@ def opened(members: int) -> Any:
     """Return Customer Insights of an emulator of our own with so many customers, all of them in one segment."""
     os.environ["CI_MAGICS_WORKSPACE"] = str(Path(tempfile.mkdtemp()) / "workspace")
     import ci_magics as ci
-    from ci_magics.activation.connections.emulation import control_emulator
+    from ci_magics.activation.connections.emulator_process import control_emulator
 
     control_emulator("settings", {"customers": members})
     return ci.insights("Contoso", show=unheard)
@@ -104,7 +104,7 @@ def opened(members: int) -> Any:
 
 def calls() -> int:
     """Return how many requests for members the emulator has received."""
-    from ci_magics.activation.connections.emulation import control_emulator
+    from ci_magics.activation.connections.emulator_process import control_emulator
 
     return sum(each["operation"] in OPERATIONS for each in control_emulator("requests"))
 

@@ -21,7 +21,7 @@ import contoso
 from conftest import RunningEmulator, running_emulator
 from measuring import median
 
-from ci_magics.activation.planning import planning
+from ci_magics.activation.plans import planner
 
 SIZES = (1_000, 2_000, 4_000, 8_000, 12_000, 20_000, 40_000)
 _RUNS = 5
@@ -46,7 +46,7 @@ def main() -> int:
 
 def seconds(emulator: RunningEmulator, size: int, delay: int, folder: Path, *, at_most: int) -> float:
     """Return the median time of adding people to an audience that exists."""
-    planning.APPLY_AT_MOST = at_most
+    planner.APPLY_AT_MOST = at_most
     times = []
     for _ in range(_RUNS):
         os.environ["CI_MAGICS_WORKSPACE"] = str(folder / uuid.uuid4().hex)

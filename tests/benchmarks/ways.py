@@ -17,11 +17,11 @@ from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 import ci_magics as ci
 from ci_magics.matching.digests import digests_of
 from ci_magics.matching.hashes import Hashes, present_in, unique
-from ci_magics.matching.kernel import hashed
+from ci_magics.matching.normalize import hashed
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import pieces, text_column
 
-Way = Callable[[], int]
+ReadPlan = Callable[[], int]
 """Does the work, and returns how many different hashes came of it."""
 
 _SQL = """
@@ -48,7 +48,7 @@ def load(path: Path, kind: str) -> pd.Series:
     return pq.read_table(path)["EMail"].to_pandas().astype(object).astype(kind)
 
 
-def series_apply(path: Path, kind: str) -> Way:
+def series_apply(path: Path, kind: str) -> ReadPlan:
     """pandas Series.apply and hashlib."""
     emails = load(path, kind)
 
@@ -59,7 +59,7 @@ def series_apply(path: Path, kind: str) -> Way:
     return work
 
 
-def python_loop(path: Path, kind: str) -> Way:
+def python_loop(path: Path, kind: str) -> ReadPlan:
     """Tuned loop in Python."""
     emails = load(path, kind)
 
@@ -88,7 +88,7 @@ def python_loop(path: Path, kind: str) -> Way:
     return work
 
 
-def duckdb_sql(path: Path, kind: str) -> Way:
+def duckdb_sql(path: Path, kind: str) -> ReadPlan:
     """DuckDB SQL, each step materialized."""
     frame = load(path, kind).to_frame()
 
@@ -104,7 +104,7 @@ def duckdb_sql(path: Path, kind: str) -> Way:
     return work
 
 
-def normalized(path: Path, kind: str) -> Way:
+def normalized(path: Path, kind: str) -> ReadPlan:
     """ci.normalize, then unique."""
     emails = load(path, kind)
 
@@ -115,7 +115,7 @@ def normalized(path: Path, kind: str) -> Way:
     return work
 
 
-def kernel(path: Path, kind: str) -> Way:
+def kernel(path: Path, kind: str) -> ReadPlan:
     """ci-magics, as a segment is counted."""
     emails = load(path, kind)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import Lab
 
 SETUP = """%load_ext ci_magics
-from ci_magics.activation.connections.emulation import control_emulator
+from ci_magics.activation.connections.emulator_process import control_emulator
 from ci_magics.sample import customers as sample
 customers = sample(8_000)
 %ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms

@@ -18,8 +18,8 @@ from scanning import Scanner
 from striking import FULL, KILL, READ_ONLY, Struck, struck
 
 import ci_magics as ci
-from ci_magics.activation.connections.emulation import control_emulator
-from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.connections.emulator_process import control_emulator
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.retention import purge
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -26,7 +26,7 @@ from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.microsoft.entra import EntraSession, not_answered
 from ci_magics.microsoft.http import open_session
 from ci_magics.microsoft.reach import ask_services
-from ci_magics.microsoft.retries import PassingError, answered_by_another, lost
+from ci_magics.microsoft.retries import TransientError, answered_by_another, lost
 from ci_magics.microsoft.unreachable import Cause, cause_of
 
 NOW = dt.datetime.now(dt.UTC)
@@ -315,7 +315,7 @@ def test_the_sign_in_says_the_same(certificates: Certificates) -> None:
 def test_the_emulator_is_not_called_microsoft() -> None:
     refused = requests.ConnectionError(ConnectionRefusedError(111, "refused"))
     failed = lost("GetUser", refused, repeatable=True, is_emulator=True)
-    assert isinstance(failed, PassingError)
+    assert isinstance(failed, TransientError)
     for error in (failed.error, not_answered(refused, is_emulator=True)):
         assert str(error).startswith("The emulator")
         assert "unset CI_MAGICS_EMULATOR" in str(error)

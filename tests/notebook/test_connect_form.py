@@ -222,7 +222,7 @@ class Person:
 
 @pytest.fixture
 def person(form: ConnectForm, monkeypatch: pytest.MonkeyPatch) -> Person:
-    monkeypatch.setattr("ci_magics.activation.connections.signing_in.can_ask", lambda: True)
+    monkeypatch.setattr("ci_magics.activation.connections.sign_in.can_ask", lambda: True)
     return Person(form)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 
 import ci_magics as ci
-from ci_magics.activation.segments.verbs import delete_segment
+from ci_magics.activation.segments.segment_operations import delete_segment
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.forms.rule_builder import SetsEditor

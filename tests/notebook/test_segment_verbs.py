@@ -13,7 +13,7 @@ from contoso import connect, export
 import ci_magics as ci
 from ci_magics.activation.segments.history import SegmentHistory
 from ci_magics.activation.segments.listing import SegmentLine, list_segments
-from ci_magics.activation.segments.verbs import SegmentUse
+from ci_magics.activation.segments.segment_operations import SegmentUse
 from ci_magics.activation.segments.versions import SegmentVersions
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
 from ci_magics.notebook.segment_verbs import VERBS

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 import ci_magics as ci
-from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.errors import AccessError
 from ci_magics.workspace.store import Workspace
 

@@ -1,3 +1,3 @@
-"""What `tests/activation/refreshing/test_refreshing.py` says, on PostgreSQL."""
+"""What `tests/activation/refreshes/test_refreshing.py` says, on PostgreSQL."""
 
 from activation.refreshing.test_refreshing import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""What `tests/activation/pushing/test_runs.py` says, with ledgers, segments and spool on PostgreSQL."""
+"""What `tests/activation/runs/test_runs.py` says, with ledgers, segments and spool on PostgreSQL."""
 
 from activation.pushing.test_runs import *  # noqa: F403

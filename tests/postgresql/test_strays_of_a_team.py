@@ -12,7 +12,7 @@ import contoso
 import pytest
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 
-from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.retention import purge
 from ci_magics.workspace import locks as locking
 from ci_magics.workspace.shared_folder import MARK

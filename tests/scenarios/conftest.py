@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from marked_stage import prepare
 
-from ci_magics.activation.connections.emulation import workspace_emulator
+from ci_magics.activation.connections.emulator_process import workspace_emulator
 from ci_magics.workspace.store import open_workspace
 
 

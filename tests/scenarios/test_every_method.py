@@ -24,7 +24,7 @@ from marked_stage import FUNCTIONS, NOT_TYPED, arguments_for, marked, prepare, r
 from marking import Ears, Marks
 
 import ci_magics as ci
-from ci_magics.showing.shown import Shown
+from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.models import SegmentVersion
 
 #: Never public, or serving until they are stopped.
@@ -66,12 +66,12 @@ def every_class() -> set[type]:
         if not module.name.startswith(PRIVATE):
             importlib.import_module(module.name)
     found: set[type] = set()
-    waiting = [Shown, *(each for name in ci._HOMES for each in led_to_by(getattr(ci, name)))]  # noqa: SLF001 - all public names
+    waiting = [Displayable, *(each for name in ci._HOMES for each in led_to_by(getattr(ci, name)))]  # noqa: SLF001 - all public names
     while waiting:
         each = waiting.pop()
         if each not in found:
             found.add(each)
-            waiting += [kind for kind in each.__subclasses__() if issubclass(kind, Shown)]
+            waiting += [kind for kind in each.__subclasses__() if issubclass(kind, Displayable)]
             waiting += [kind for name, member in methods(each) for kind in led_to_by(function_of(member)) if name]
             waiting += [kind for name, hint in hints(each).items() if name[0] != "_" for kind in classes_in(hint)]
     return {each for each in found if not each.__module__.startswith(PRIVATE) and Protocol not in each.__bases__}
@@ -124,7 +124,7 @@ def test_every_public_method_is_under_the_rule() -> None:
     checked, missing = 0, []
     for cls in every_class():
         for name, member in methods(cls):
-            if issubclass(cls, Shown) or parameters(member):
+            if issubclass(cls, Displayable) or parameters(member):
                 checked += 1
                 if not hasattr(function_of(member), "__discreet__"):
                     missing.append(f"{cls.__module__}.{cls.__name__}.{name}")
@@ -201,7 +201,9 @@ def test_no_parameter_of_a_public_method_leaves_an_address(stage: Path) -> None:
 
 def test_every_text_form_can_be_printed_on_any_console(stage: Path) -> None:
     assert stage
-    texts = {cls.__name__: [str(each), repr(each)] for cls, each in found_objects().items() if issubclass(cls, Shown)}
+    texts = {
+        cls.__name__: [str(each), repr(each)] for cls, each in found_objects().items() if issubclass(cls, Displayable)
+    }
     assert [name for name, both in texts.items() if not "".join(both).isascii()] == []
     assert len(texts) > 25
 

@@ -12,14 +12,14 @@ from contoso import calls, connect, email_of, export, fail, hash_of, hashes, peo
 
 import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
-from ci_magics.activation.planning.order import Order
-from ci_magics.activation.planning.plan_document import document_of
-from ci_magics.activation.planning.planning import plan_work
-from ci_magics.activation.planning.verdict import READY, Verdict
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.plan_document import document_of
+from ci_magics.activation.plans.planner import plan_work
+from ci_magics.activation.plans.verdict import READY, Verdict
 from ci_magics.activation.progress import silent
-from ci_magics.activation.pushing.pushing import Desk
-from ci_magics.activation.pushing.starting import start_run
-from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.activation.runs.push import RunContext
+from ci_magics.activation.runs.start import start_run
+from ci_magics.activation.segments.segment import stored_segment
 from ci_magics.errors import ExportRefusedError, OutcomeUnknownError, ServiceError
 
 if TYPE_CHECKING:
@@ -151,14 +151,14 @@ def test_10_what_was_added_stays_accepted_when_removing_fails(emulator: RunningE
 
 
 def test_11_nobody_is_added_and_removed_in_one_run(emulator: RunningEmulator, workspace: Workspace) -> None:
-    connection, order, now = connect(), Order(), datetime.now(UTC)
+    connection, order, now = connect(), ExportOptions(), datetime.now(UTC)
     services = open_services(workspace, connection, show=print)
     segment(3)
     work = plan_work(workspace, services, connection, stored_segment(workspace, "All"), order, now)
     mixed = replace(work, changes=replace(work.changes, removes=work.changes.adds))
     document = document_of(connection, order, ["All"], (mixed,), now, Verdict(state=READY))
     with pytest.raises(ExportRefusedError, match="added and removed") as refused:
-        start_run(Desk(workspace, services, silent), document, connection, (mixed,))
+        start_run(RunContext(workspace, services, silent), document, connection, (mixed,))
     assert refused.value.code == "add_and_remove"
     assert calls(emulator, "AddAudiences") == 0
 

@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.refreshing.refreshing import refresh
+from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.cli import main
 from ci_magics.errors import CiError
 from ci_magics.segmentation.segment import build_segment, build_segment_from_sql

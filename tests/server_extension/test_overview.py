@@ -12,7 +12,7 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.exports.running import run_export
+from ci_magics.activation.exports.saved_runs import run_export
 from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.server_extension.overview import overview

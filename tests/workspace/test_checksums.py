@@ -17,8 +17,8 @@ from ci_magics.workspace import checksums as module
 from ci_magics.workspace import chunks
 from ci_magics.workspace.checksums import Checksums
 from ci_magics.workspace.files import PrivateFiles
-from ci_magics.workspace.rooms import Rooms
 from ci_magics.workspace.schema import bring_up_to_date
+from ci_magics.workspace.scratch_folders import ScratchFolders
 from ci_magics.workspace.tables import file_checksums
 
 CONTENT = bytes(range(256)) * 5 + b"the end"
@@ -37,7 +37,7 @@ def new_files(folder: Path) -> PrivateFiles:
     engine = create_engine(f"sqlite:///{folder}/workspace.sqlite", connect_args={"timeout": 30})
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
     bring_up_to_date(engine, then=lambda _database: None)
-    return PrivateFiles(folder / "ledgers", Checksums(engine, "ledgers"), Rooms(folder / "scratch"))
+    return PrivateFiles(folder / "ledgers", Checksums(engine, "ledgers"), ScratchFolders(folder / "scratch"))
 
 
 def read(files: PrivateFiles, name: str) -> bytes:
@@ -178,7 +178,8 @@ def test_many_write_and_read_one_file_at_once(tmp_path: Path) -> None:
 
 def test_a_linked_file_keeps_its_checksum_when_the_first_one_is_replaced(tmp_path: Path) -> None:
     files = new_files(tmp_path)
-    other = PrivateFiles(tmp_path / "spool", Checksums(files.checksums._engine, "spool"), Rooms(tmp_path / "scratch"))  # type: ignore[union-attr]  # noqa: SLF001
+    checksums = Checksums(files.checksums._engine, "spool")  # type: ignore[union-attr]  # noqa: SLF001
+    other = PrivateFiles(tmp_path / "spool", checksums, ScratchFolders(tmp_path / "scratch"))
     files.write("x", pa.table({"key": ["a"]}))
     other.link("y", files, "x")
     files.write("x", pa.table({"key": ["b"]}))

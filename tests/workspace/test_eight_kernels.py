@@ -71,7 +71,7 @@ def test_different_changes_of_one_segment_all_stand(kernels: Kernels, workspace:
     contoso.segment(3)
     answers = kernels.at_once(
         """
-from ci_magics.activation.segments.verbs import activate_segment, tag_segment
+from ci_magics.activation.segments.segment_operations import activate_segment, tag_segment
 for turn in range(10):
     if number % 2:
         tag_segment("All", [f"tag {turn}"])
@@ -122,7 +122,7 @@ def test_one_segment_suppresses_whoever_chooses(kernels: Kernels, workspace: Wor
         contoso.segment(number + 1, name=f"S{number}")
     answers = kernels.at_once(
         """
-from ci_magics.activation.segments.verbs import suppress_segment
+from ci_magics.activation.segments.segment_operations import suppress_segment
 for _ in range(5):
     suppress_segment(f"S{number}")
 return number

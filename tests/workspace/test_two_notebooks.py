@@ -14,13 +14,13 @@ import pytest
 from contoso import hashes
 from kernels import Kernels, running_kernels
 
-from ci_magics.showing.numbers import counted
+from ci_magics.display.numbers import counted
 
 PEOPLE, BEFORE = 7_500, 2_000
 
 HEAD = """
 import ci_magics, contoso
-from ci_magics.activation.connections.emulation import control_emulator, workspace_emulator
+from ci_magics.activation.connections.emulator_process import control_emulator, workspace_emulator
 """
 PREPARE = f"""{HEAD}
 contoso.connect()

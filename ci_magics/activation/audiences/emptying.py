@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ci_magics.activation.connections.services import Services
-from ci_magics.activation.pushing.uploading import NOT_ARRIVED, failed_upload, list_error
+from ci_magics.activation.runs.send_files import NOT_ARRIVED, failed_upload, list_error
 from ci_magics.errors import ServiceError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.bulk import UploadStatus

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ci_magics.activation.connections.services import Services, open_services
+from ci_magics.display.numbers import counted
 from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.advertising import Account, User
 from ci_magics.quoting import magic_word
-from ci_magics.showing.numbers import counted
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 

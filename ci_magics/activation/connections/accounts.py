@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.activation.connections.signing_in import noted_sign_in
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
+from ci_magics.activation.connections.sign_in import noted_sign_in
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -49,7 +49,7 @@ class AccountLine:
 
 
 @dataclass(frozen=True)
-class AccountList(Shown):
+class AccountList(Displayable):
     """The accounts that the current user may use, as a table.
 
     Parameters

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember, remembered
-from ci_magics.activation.connections.signing_in import can_ask
+from ci_magics.activation.connections.sign_in import can_ask
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.endpoints import UNIVERSAL_DEVELOPER_TOKEN
 from ci_magics.workspace.models import Connection

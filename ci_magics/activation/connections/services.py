@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ci_magics.activation.connections.developer_token import developer_token
-from ci_magics.activation.connections.emulation import emulator_locator, emulator_url
-from ci_magics.activation.connections.signing_in import SignInFor, acquire
+from ci_magics.activation.connections.emulator_process import emulator_locator, emulator_url
+from ci_magics.activation.connections.sign_in import SignInFor, acquire
 from ci_magics.clock import Clock
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ci_magics.activation.connections.verbs import sign_out
+from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saving import detach_export
+from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.output import tell
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
 from ci_magics.quoting import magic_word
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection

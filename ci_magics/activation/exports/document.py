@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics.activation.planning.order import Order
+from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.export_models import Export
 
@@ -26,7 +26,7 @@ class ExportDocument(BaseModel):
 
     segments: tuple[str, ...]
     email: str | None = None
-    order: Order = Order()
+    order: ExportOptions = ExportOptions()
 
 
 def document_of(export: Export) -> ExportDocument:

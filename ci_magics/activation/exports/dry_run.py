@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ci_magics.activation.connections.account_check import require_manager
-from ci_magics.activation.connections.consenting import missing_consents
+from ci_magics.activation.connections.consents import missing_consents
 from ci_magics.activation.plan import Plan, open_order, plan_of
-from ci_magics.activation.planning.order import Order
-from ci_magics.activation.planning.planning import Work, plan_without_microsoft, plan_work
-from ci_magics.activation.planning.verdict import Finding, finding_of
-from ci_magics.activation.segments.segments import StoredSegment
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.planner import Work, plan_without_microsoft, plan_work
+from ci_magics.activation.plans.verdict import Finding, finding_of
+from ci_magics.activation.segments.segment import StoredSegment
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
@@ -23,7 +23,7 @@ _SIGN_IN, _ROLE, _AUDIENCES = "the sign-in", "your role in the account", "what t
 
 
 def examine(
-    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: Order, show: Show
+    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: ExportOptions, show: Show
 ) -> Plan:
     """Return the plan of an export with its verdict; a check that fails is a finding, not an error.
 
@@ -68,7 +68,7 @@ def examine(
 
 
 def unreadable(
-    workspace: Workspace, connection: Connection, names: Sequence[str], order: Order, show: Show, error: CiError
+    workspace: Workspace, connection: Connection, names: Sequence[str], order: ExportOptions, show: Show, error: CiError
 ) -> Plan:
     """Return the plan of an export whose segments cannot be read any more; see `examine`."""
     not_checked = [_SIGN_IN, _ROLE, _AUDIENCES]
@@ -85,7 +85,7 @@ def _before_microsoft(workspace: Workspace, connection: Connection) -> list[Find
 
 
 def _without_microsoft(
-    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: Order
+    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: ExportOptions
 ) -> Iterator[Finding]:
     for each in stored:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ci_magics.activation.exports.running import BY_SCHEDULE, BY_SYSTEM, RETRY_AFTER
+from ci_magics.activation.exports.saved_runs import BY_SCHEDULE, BY_SYSTEM, RETRY_AFTER
 from ci_magics.activation.exports.schedule import Schedule
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import is_known

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ci_magics.activation.exports.document import ExportDocument, document_of
-from ci_magics.activation.exports.exporting import chosen_segments
 from ci_magics.activation.exports.names import require_free
+from ci_magics.activation.exports.pipeline import chosen_segments
 from ci_magics.activation.exports.saving import change_export, connection_of
-from ci_magics.activation.planning.order import Order, make_order
-from ci_magics.activation.planning.previews import find_connection
-from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.activation.plans.export_options import ExportOptions, make_order
+from ci_magics.activation.plans.preview import find_connection
+from ci_magics.activation.segments.segment import stored_segment
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -21,7 +21,7 @@ from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
 #: What `ci_magics.export` takes of the way in which something is sent.
-CHOICES = frozenset(Order.model_fields) | {"url"}
+CHOICES = frozenset(ExportOptions.model_fields) | {"url"}
 
 
 def edit_export(
@@ -85,11 +85,11 @@ def edit_export(
     return change_export(workspace, export, edited, Verb.EDIT_EXPORT, edited=name)
 
 
-def _edited(workspace: Workspace, order: Order, reset: Sequence[str], choices: dict[str, Any]) -> Order:
+def _edited(workspace: Workspace, order: ExportOptions, reset: Sequence[str], choices: dict[str, Any]) -> ExportOptions:
     """Return how something is sent after some choices changed, each of them checked."""
     given = {_choice(each): value for each, value in choices.items()}
-    fresh = Order()
-    kept = {each: getattr(fresh if each in reset else order, each) for each in Order.model_fields}
+    fresh = ExportOptions()
+    kept = {each: getattr(fresh if each in reset else order, each) for each in ExportOptions.model_fields}
     if "exclude" in given:
         given["exclude"] = [stored_segment(workspace, each).record.name for each in given["exclude"]]
     if given.get("url"):

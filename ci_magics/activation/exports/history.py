@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ci_magics.activation.exports.document import as_magic
 from ci_magics.activation.exports.listing import ExportLine, list_exports
-from ci_magics.activation.exports.running import with_members
-from ci_magics.activation.pushing.runs import load_run
+from ci_magics.activation.exports.saved_runs import with_members
 from ci_magics.activation.run import Run
+from ci_magics.activation.runs.resume import load_run
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.errors import ArgumentError, nearest_name, not_found
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown, plain
-from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
@@ -50,7 +50,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
-class ExportHistory(Shown):
+class ExportHistory(Displayable):
     """Runs of saved exports, the last one first."""
 
     runs: tuple[HistoryLine, ...]
@@ -99,7 +99,7 @@ class ExportHistory(Shown):
 
 
 @dataclass(frozen=True)
-class ExportDetails(Shown):
+class ExportDetails(Displayable):
     """A saved export: how it is configured, and how its last runs went.
 
     Parameters

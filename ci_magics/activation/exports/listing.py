@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from ci_magics.activation.exports.due import Attempts, attempts_of, next_run, timing_of
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
-from ci_magics.activation.exports.prospects import (
+from ci_magics.activation.exports.schedule_checks import (
     Surroundings,
     is_scheduled,
     obstacles,
     surroundings,
 )
-from ci_magics.activation.exports.schedules import schedule_text
+from ci_magics.activation.exports.schedule_settings import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import zone_of
 from ci_magics.clock import CLOCKS_DIFFER, Clock, SystemClock
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
 from ci_magics.workspace.models import Connection
@@ -84,7 +84,7 @@ class ExportLine:
 
 
 @dataclass(frozen=True)
-class ExportList(Shown):
+class ExportList(Displayable):
     """Saved exports by name.
 
     Parameters

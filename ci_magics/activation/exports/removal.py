@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ci_magics.activation.exports.saving import connection_of
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ExportRefusedError
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import AudienceRecord

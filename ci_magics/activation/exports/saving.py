@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from ci_magics.activation.exports.document import ExportDocument
 from ci_magics.activation.exports.names import name_taken, require_free, require_name
-from ci_magics.activation.planning.order import Order
-from ci_magics.activation.segments.segments import StoredSegment
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.segments.segment import StoredSegment
 from ci_magics.clock import present
+from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.matching.coverage import LARGEST_ORIGINAL
-from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -25,7 +25,7 @@ def save_export(
     connection: Connection,
     stored: Sequence[StoredSegment],
     email: str | None,
-    order: Order,
+    order: ExportOptions,
     show: Callable[[str], None],
 ) -> Export:
     """Keep how segments are exported; an export of the same name is replaced and keeps its schedule.

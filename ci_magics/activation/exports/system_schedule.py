@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
 from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.showing.output import tell
+from ci_magics.display.output import tell
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Setting
 from ci_magics.workspace.store import Workspace, open_workspace

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.consents import consent_of, profile_batches, profile_schema, states_by_key
 from ci_magics.activation.segments.key_set import key_sets
-from ci_magics.activation.segments.ruling import require_key
+from ci_magics.activation.segments.rule_context import require_key
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.consent.document import SegmentConsent
 from ci_magics.segmentation.consent.joining import one_each

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ci_magics.activation.connections.keyring_secrets import remember, remembered
-from ci_magics.activation.connections.signing_in import can_ask
+from ci_magics.activation.connections.sign_in import can_ask
 from ci_magics.errors import SegmentError
 from ci_magics.kept_address import kept_address
 from ci_magics.segmentation.sources.database_errors import DatabaseClosedError

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics.activation.segments.wanted import Wanted
+from ci_magics.activation.segments.segment_request import SegmentRequest
 from ci_magics.errors import names_somebody
 from ci_magics.kept_address import kept_address, opens_its_own
 from ci_magics.segmentation.sources.files import absolute, is_path
@@ -57,7 +57,7 @@ class Definition(BaseModel):
     via: str | None = None
 
 
-def define(frame: Any, wanted: Wanted) -> Definition | str:
+def define(frame: Any, wanted: SegmentRequest) -> Definition | str:
     """Return a segment's definition, or in words why it cannot be evaluated again.
 
     One that names a person by address is not kept: nobody's address is.
@@ -73,7 +73,7 @@ def _names_somebody(defined: Definition | str) -> bool:
     return any(isinstance(text, str) and names_somebody(text) for text in texts)
 
 
-def _define(frame: Any, wanted: Wanted) -> Definition | str:
+def _define(frame: Any, wanted: SegmentRequest) -> Definition | str:
     if wanted.static:
         return "it was made as a snapshot"
     rule = wanted.rule.text if wanted.rule else None

@@ -7,13 +7,13 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import Share, counted, counted_in_words
+from ci_magics.display.text_table import text_table
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import Share, counted, counted_in_words
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class Differentiator:
 
 
 @dataclass(frozen=True)
-class Differentiators(Shown):
+class Differentiators(Displayable):
     """Values and ranges of a frame's columns, those first whose shares in the two segments differ most.
 
     The measure is the plain difference of the two shares, in points of a percent: a value that 60 % of the one and

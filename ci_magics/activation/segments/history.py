@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.matching.picture import Picture, as_image
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted, counted_in_words
-from ci_magics.showing.shown import Shown
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -25,7 +25,7 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True)
-class SegmentHistory(Shown):
+class SegmentHistory(Displayable):
     """How many profiles a segment had, each time that it was made or refreshed.
 
     Parameters

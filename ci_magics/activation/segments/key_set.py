@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 import pyarrow as pa
 
-from ci_magics.activation.segments.ruling import require_key
+from ci_magics.activation.segments.rule_context import require_key
 from ci_magics.forking import require_threads
 from ci_magics.matching.matched import kept_keys
 from ci_magics.segmentation.id_set import IdSet

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -53,7 +53,7 @@ class SegmentLine:
 
 
 @dataclass(frozen=True)
-class SegmentList(Shown):
+class SegmentList(Displayable):
     """Segments by name."""
 
     segments: tuple[SegmentLine, ...]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci_magics.activation.segments.key_set import key_sets
-from ci_magics.activation.segments.segments import stored_segment
+from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import Share, counted
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import Share, counted
-from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Overlap(Shown):
+class Overlap(Displayable):
     """What two segments share.
 
     Parameters

@@ -16,13 +16,13 @@ from sqlalchemy import Connection as SqlConnection
 from ci_magics.activation.segments.cycles import require_no_cycle_of
 from ci_magics.activation.segments.history import note_count
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.display.text_table import text_table
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.quoting import magic_word
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted, counted_in_words
-from ci_magics.showing.output import tell
-from ci_magics.showing.shown import Shown, plain
-from ci_magics.showing.text_table import text_table
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.retention_days import retention_days
@@ -63,7 +63,7 @@ class VersionLine:
 
 
 @dataclass(frozen=True)
-class SegmentVersions(Shown):
+class SegmentVersions(Displayable):
     """The versions of a segment that are kept, the latest first.
 
     Parameters
@@ -114,7 +114,7 @@ class SegmentVersions(Shown):
 
 
 @dataclass(frozen=True)
-class Deleted(Shown):
+class Deleted(Displayable):
     """What deleting a segment did.
 
     Parameters

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 from typing import ClassVar
 
-from ci_magics.activation.connections.consenting import withdraw_consents
-from ci_magics.activation.connections.verbs import sign_in_again
+from ci_magics.activation.connections.connection_operations import sign_in_again
+from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.notebook.forms.code_text import Code
@@ -16,7 +17,6 @@ from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.sign_in_view import SignInView
 from ci_magics.notebook.forms.typed_connection import TypedConnection
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import ci_magics as ci
+from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage
 from ci_magics.matching.normalize import NORMALIZATIONS
@@ -13,7 +14,6 @@ from ci_magics.notebook.forms.fields import button, dropdown, nothing_chosen, of
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.showing.numbers import counted, counted_in_words
 from ci_magics.workspace.store import Workspace
 
 _NOWHERE = ("no connection: only count", "")

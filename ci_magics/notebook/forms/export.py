@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.pushing.runs import resume_run
 from ci_magics.activation.run import Run
+from ci_magics.activation.runs.resume import resume_run
 from ci_magics.clock import SystemClock
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.notebook.forms.code_text import Code
 from ci_magics.notebook.forms.export_choices import ALL_PROFILES, ExportChoices
@@ -26,7 +27,6 @@ from ci_magics.notebook.forms.run_result import (
 )
 from ci_magics.notebook.forms.shown_plan import ShownPlan
 from ci_magics.notebook.forms.unfinished_runs import UnfinishedRuns
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import NOTHING_SHARED
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.store import Workspace

@@ -11,15 +11,15 @@ import ipywidgets as widgets
 import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.planning.order import MODES
+from ci_magics.activation.plans.export_options import MODES
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.consents import consent_of
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, nothing_chosen, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.access import nothing_shared
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import SegmentRecord

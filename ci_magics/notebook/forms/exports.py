@@ -11,6 +11,7 @@ from ci_magics.activation.exports.history import ExportHistory
 from ci_magics.activation.exports.listing import ExportLine
 from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
+from ci_magics.display.numbers import agreeing, counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.exports_schedule import ScheduleFields
@@ -30,7 +31,6 @@ from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
 from ci_magics.quoting import python_literal
-from ci_magics.showing.numbers import agreeing, counted_in_words
 from ci_magics.workspace.statuses import QUEUED, RUNNING
 from ci_magics.workspace.store import Workspace
 

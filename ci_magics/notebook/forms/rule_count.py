@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
-from ci_magics.activation.segments.ruling import circumstances
+from ci_magics.activation.segments.rule_context import circumstances
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.fields import page
 from ci_magics.notebook.forms.live import Stopped
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 from ci_magics.workspace.store import Workspace
 
 

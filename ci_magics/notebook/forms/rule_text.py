@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ci_magics.activation.segments.ruling import circumstances
+from ci_magics.activation.segments.rule_context import circumstances
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rules.rule import Rule

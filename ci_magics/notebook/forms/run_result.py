@@ -6,8 +6,8 @@ import html
 
 from ci_magics.activation.progress import Progress
 from ci_magics.activation.run import Run
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted
 from ci_magics.workspace.statuses import COMPLETED
 
 _MOST = 20

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ci_magics.activation.segments.versions import can_redo, can_undo, redo_segment, undo_segment
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.notebook.forms.allowances import Allowances
 from ci_magics.notebook.forms.code_text import Code
@@ -24,7 +25,6 @@ from ci_magics.notebook.forms.typed_segment import TypedSegment
 from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 

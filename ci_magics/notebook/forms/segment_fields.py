@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.fields import dropdown, entry, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
@@ -15,7 +16,6 @@ from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_cho
 from ci_magics.segmentation.consent.columns import consent_columns
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded, is_query
 from ci_magics.segmentation.sources.streams import is_path
-from ci_magics.showing.numbers import counted_in_words
 
 FILES = "(files)"
 SEGMENTS = "(earlier segments)"

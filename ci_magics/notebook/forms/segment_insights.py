@@ -7,12 +7,12 @@ from collections.abc import Callable
 import ci_magics as ci
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.source import Insights
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, magic_line
 from ci_magics.notebook.forms.fields import offer
 from ci_magics.notebook.forms.segment_fields import SegmentFields
 from ci_magics.quoting import python_literal
-from ci_magics.showing.numbers import counted_in_words
 from ci_magics.workspace.store import Workspace
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.discreet import discreet_methods
+from ci_magics.display.numbers import counted
 from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent_column, consent_columns
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, ASKED, REFUSES, SILENT, UNREADABLE
-from ci_magics.showing.numbers import counted
 
 #: ``found`` by the rule for headers, ``chosen`` by a person, ``remembered`` from the last choice for the same source.
 How = Literal["found", "chosen", "remembered"]

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from ci_magics.display.numbers import shortened
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.quick.frequent import Frequent
 from ci_magics.segmentation.quick.spread import Spread
@@ -18,7 +19,6 @@ from ci_magics.segmentation.rules.kinds import MOMENTS, NUMBERS, ColumnType, Kin
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import AllOf, Condition, Operator
 from ci_magics.segmentation.rules.writer import write_value
-from ci_magics.showing.numbers import shortened
 
 MOST_VALUES = 10  # as in the quick segments of Customer Insights
 PERCENTILES = (10, 25, 50, 75, 90)

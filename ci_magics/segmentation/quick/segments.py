@@ -10,6 +10,10 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.text_table import text_table
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
@@ -19,10 +23,6 @@ from ci_magics.segmentation.rules.tree import Condition, Operator
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
-from ci_magics.showing.html_table import table
-from ci_magics.showing.numbers import counted, counted_in_words
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
 
 _HEADS = ("", "Value", "Profiles", "Share", "Rule")
 
@@ -50,7 +50,7 @@ class QuickSegment:
 
 
 @dataclass(frozen=True)
-class QuickSegments(Shown):
+class QuickSegments(Displayable):
     """The values or ranges of a column, each with its size and its rule; ``quick[0]`` is the rule of the first.
 
     Parameters

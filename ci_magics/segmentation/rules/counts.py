@@ -9,6 +9,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
@@ -17,9 +20,6 @@ from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
 
 _HEADS = ("", "Rule", "Profiles", "Cumulative")
 
@@ -48,7 +48,7 @@ class RuleCount:
 
 
 @dataclass(frozen=True)
-class Inspection(Shown):
+class Inspection(Displayable):
     """The counts of a rule's parts, and how many profiles there are at all."""
 
     total: int

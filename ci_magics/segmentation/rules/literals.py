@@ -6,11 +6,11 @@ import datetime as dt
 import math
 import re
 
+from ci_magics.display.numbers import counted
 from ci_magics.segmentation.rules.tree import MOST_DAYS
 from ci_magics.segmentation.rules.values import GREATEST, SMALLEST, Value, checked_value
 from ci_magics.segmentation.rules.words import STRUCTURE, Token, unreadable
 from ci_magics.segmentation.rules.writer import MONTHS
-from ci_magics.showing.numbers import counted
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")

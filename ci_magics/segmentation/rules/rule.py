@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from ci_magics.display.displayable import Displayable, plain
 from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.rules.check import check_conditions
@@ -24,10 +25,9 @@ from ci_magics.segmentation.rules.sql import RuleSql, SqlWriter
 from ci_magics.segmentation.rules.tree import MOST_DEPTH, Condition, Joined, Member, Node, depth, walk
 from ci_magics.segmentation.rules.writer import write
 from ci_magics.segmentation.sources.frames import column_names
-from ci_magics.showing.shown import Shown, plain
 
 
-class Rule(Shown, Joinable, BaseModel):
+class Rule(Displayable, Joinable, BaseModel):
     """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
 
     An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ci_magics.display.numbers import counted
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.values import Value
-from ci_magics.showing.numbers import counted
 
 
 class Operator(StrEnum):

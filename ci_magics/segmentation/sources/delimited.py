@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError, names_somebody
 from ci_magics.segmentation.sources.decoding import PIECE, Decoded, decoded
 from ci_magics.segmentation.sources.files import refuse
-from ci_magics.showing.numbers import counted_in_words
 
 _DELIMITERS = ",;\t|"
 _HEAD = 4 * PIECE

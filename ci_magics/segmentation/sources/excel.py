@@ -20,9 +20,9 @@ from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError, names_somebody, nearest_name, quoted_list
 from ci_magics.segmentation.sources.files import refuse
-from ci_magics.showing.numbers import counted_in_words
 
 #: What calamine does not tell: errors, and whole numbers beyond those of floating point.
 _ERROR = b' t="e"'

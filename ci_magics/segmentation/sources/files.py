@@ -15,8 +15,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.showing.numbers import counted_in_words
 
 _ENDINGS = (
     r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # what is read, in lower or upper case

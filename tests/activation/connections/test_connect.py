@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connections.verbs import edit_connection
+from ci_magics.activation.connections.connection_operations import edit_connection
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
 
 if TYPE_CHECKING:

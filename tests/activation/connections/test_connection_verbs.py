@@ -10,17 +10,17 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connections import signing_in
+from ci_magics.activation.connections import sign_in
 from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.consenting import withdraw_consents
-from ci_magics.activation.connections.sharing import share_connection
-from ci_magics.activation.connections.verbs import (
+from ci_magics.activation.connections.connection_operations import (
     choose_account,
     edit_connection,
     sign_in_again,
     sign_out,
     signed_in_accounts,
 )
+from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.errors import (
     AccessError,
     ArgumentError,
@@ -208,7 +208,7 @@ class TestSigningIn:
         self, workspace: Workspace, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[str], None]:
         del workspace  # it must be there before anything is kept in it
-        monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+        monkeypatch.setattr(sign_in, "can_ask", lambda: True)
 
         def enter(sentence: str) -> None:
             for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
@@ -239,7 +239,7 @@ class TestSigningIn:
         ci.connect(contoso.NAME, show=signed_in)
         assert emulator.operations().count("DeviceCode") == asked + 1
         sign_out(contoso.NAME)
-        monkeypatch.setattr(signing_in, "can_ask", lambda: False)
+        monkeypatch.setattr(sign_in, "can_ask", lambda: False)
         with pytest.raises(SignInError, match="nobody can be asked here"):
             ci.connect(contoso.NAME)
 

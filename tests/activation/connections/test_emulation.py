@@ -22,8 +22,8 @@ import requests
 from contoso import connect, export, hashes, planned, segment
 
 import ci_magics as ci
-from ci_magics.activation.connections import emulation
-from ci_magics.activation.connections.emulation import control_emulator, find_emulator, workspace_emulator
+from ci_magics.activation.connections import emulator_process
+from ci_magics.activation.connections.emulator_process import control_emulator, find_emulator, workspace_emulator
 from ci_magics.cli import main
 from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.models import PushRecord
@@ -32,7 +32,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 #: Another process of the workspace: says which emulator it uses, then does what it is told line by line.
 CLIENT = """
 import sys
-from ci_magics.activation.connections.emulation import workspace_emulator
+from ci_magics.activation.connections.emulator_process import workspace_emulator
 from ci_magics.workspace.store import open_workspace
 folder = open_workspace().emulator_folder
 for line in sys.stdin:
@@ -45,8 +45,8 @@ def _own_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test has the emulator of its own workspace, and gives its lease back."""
     monkeypatch.delenv("CI_MAGICS_EMULATOR", raising=False)
     yield
-    for folder in [*emulation.held]:
-        running = emulation.held.pop(folder)
+    for folder in [*emulator_process.held]:
+        running = emulator_process.held.pop(folder)
         with contextlib.suppress(requests.ConnectionError):  # it may have ended in the test
             running.control("stop", {})
         running.release()
@@ -102,7 +102,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
     return True
 
 
-def running(workspace: Workspace) -> emulation.RunningEmulator:
+def running(workspace: Workspace) -> emulator_process.RunningEmulator:
     return workspace_emulator(workspace.emulator_folder)
 
 
@@ -147,10 +147,10 @@ def test_a_forked_process_takes_a_lease_of_its_own(workspace: Workspace) -> None
     process_id = running(workspace).process_id
     child = os.fork()
     if child == 0:
-        same = not emulation.held and running(workspace).process_id == process_id
+        same = not emulator_process.held and running(workspace).process_id == process_id
         os._exit(0 if same else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert emulation.held[workspace.emulator_folder].alive
+    assert emulator_process.held[workspace.emulator_folder].alive
 
 
 @pytest.mark.parametrize("port", ["the same", "another"])

@@ -16,7 +16,7 @@ from keyring.errors import InitError, KeyringLocked, PasswordSetError
 
 from ci_magics.activation.connections import keyring_secrets
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember, remembered
-from ci_magics.activation.notifying.delivering import SECRETS, channels, secret
+from ci_magics.activation.notifications.delivery import SECRETS, channels, secret
 from ci_magics.cli import main
 
 SECRET = "s3cr3t"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ci_magics.activation.connections import signing_in
-from ci_magics.activation.connections.signing_in import SignInFor, acquire, noted_sign_in
+from ci_magics.activation.connections import sign_in
+from ci_magics.activation.connections.sign_in import SignInFor, acquire, noted_sign_in
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
 
@@ -31,7 +31,7 @@ def endpoints(emulator: RunningEmulator) -> Endpoints:
 @pytest.fixture
 def entering(emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Entering:
     """Somebody is there, and enters each code that is shown."""
-    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+    monkeypatch.setattr(sign_in, "can_ask", lambda: True)
 
     def enter(sentence: str) -> None:
         for code in re.findall(r"the code ([0-9A-F]{8})", sentence):
@@ -113,7 +113,7 @@ def test_a_kernel_that_cannot_ask_never_starts_a_flow(
     monkeypatch: pytest.MonkeyPatch,
     flow: str,
 ) -> None:
-    monkeypatch.setattr(signing_in, "can_ask", lambda: False)
+    monkeypatch.setattr(sign_in, "can_ask", lambda: False)
     with pytest.raises(SignInError, match="nobody can be asked here") as refused:
         acquire(workspace, SignInFor("c1", "Contoso EU", flow=flow), endpoints, silent)
     assert "CI_MAGICS_REFRESH_TOKEN" in refused.value.next_step
@@ -157,7 +157,7 @@ def test_a_browser_is_opened_only_before_the_person(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("webbrowser.get", lambda: object())
-    assert signing_in.is_local() is local
+    assert sign_in.is_local() is local
 
 
 def test_two_services_are_signed_in_to_beside_each_other(

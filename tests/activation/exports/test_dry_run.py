@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ci_magics as ci
-from ci_magics.activation.connections.consenting import end_consents
+from ci_magics.activation.connections.consents import end_consents
 from ci_magics.errors import CiError
 from ci_magics.sample import customers
 from ci_magics.workspace.access import Role, give_role, take_role

@@ -14,14 +14,14 @@ from contoso import NAME, connect, export, fail, foreign_list, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connections.consenting import withdraw_consents
-from ci_magics.activation.pushing.journal import Journal
-from ci_magics.activation.pushing.runs import load_run
-from ci_magics.activation.refreshing.refreshing import refresh
+from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.refreshes.refresh import refresh
+from ci_magics.activation.runs.journal import Journal
+from ci_magics.activation.runs.resume import load_run
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError, ExportStoppedError
 from ci_magics.server_extension.overview import overview
-from ci_magics.workspace.run_shelves import INTERRUPTED
+from ci_magics.workspace.run_repositories import INTERRUPTED
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

@@ -15,7 +15,7 @@ from contoso import NAME, connect, people, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connections.consenting import withdraw_consents
+from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.activation.exports.heartbeats import (
     REFRESH,
     REFRESH_LOCK,
@@ -23,9 +23,9 @@ from ci_magics.activation.exports.heartbeats import (
     note_heartbeat,
     scheduler_state,
 )
-from ci_magics.activation.pushing.runs import load_run
-from ci_magics.activation.refreshing.refreshing import refresh
-from ci_magics.activation.segments.verbs import activate_segment
+from ci_magics.activation.refreshes.refresh import refresh
+from ci_magics.activation.runs.resume import load_run
+from ci_magics.activation.segments.segment_operations import activate_segment
 from ci_magics.cli import main
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.locks import process_name

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 import ci_magics as ci
 from ci_magics.activation.exports.document import as_magic, document_of
 from ci_magics.activation.exports.saving import detach_export, duplicate_export
-from ci_magics.activation.segments.verbs import delete_segment, rename_segment, segment_usage
+from ci_magics.activation.segments.segment_operations import delete_segment, rename_segment, segment_usage
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
 from ci_magics.workspace.export_models import Export
 

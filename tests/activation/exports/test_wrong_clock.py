@@ -13,8 +13,8 @@ from holding import HeldClock
 
 import ci_magics as ci
 from ci_magics.activation.exports.due import due_exports, next_moments
-from ci_magics.activation.refreshing.refreshing import refresh
-from ci_magics.activation.refreshing.scheduler import run_scheduler
+from ci_magics.activation.refreshes.refresh import refresh
+from ci_magics.activation.refreshes.scheduler import run_scheduler
 from ci_magics.clock import SystemClock
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from contoso import email_of, hash_of, people, segment
 
 import ci_magics as ci
-from ci_magics.activation.segments.verbs import rename_segment, tag_segment
+from ci_magics.activation.segments.segment_operations import rename_segment, tag_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.workspace.store import Workspace
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.refreshing.refreshing import refresh
+from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.errors import ArgumentError, SegmentError
 
 pytestmark = pytest.mark.usefixtures("workspace")

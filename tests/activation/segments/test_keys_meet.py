@@ -16,7 +16,7 @@ import pytest
 from contoso import connect, email_of, export, hash_of, planned
 
 import ci_magics as ci
-from ci_magics.activation.forgetting.forgetting import forget
+from ci_magics.activation.erasure.forget import forget
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

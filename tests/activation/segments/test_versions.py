@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ci_magics as ci
-from ci_magics.activation.forgetting.forgetting import forget
-from ci_magics.activation.pushing.status import status
+from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.retention import purge
+from ci_magics.activation.runs.status import status
 from ci_magics.clock import present
 from ci_magics.errors import AccessError, CiError, NotFoundError, SegmentError
 from ci_magics.workspace.access import Role

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import NotFoundError, SegmentError
-from ci_magics.showing.numbers import agreeing, counted, counted_in_words
 
 
 def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:

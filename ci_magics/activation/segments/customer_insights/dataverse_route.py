@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
-from ci_magics.activation.segments.customer_insights.routes import Stretch
+from ci_magics.activation.segments.customer_insights.routes import Chunk
 from ci_magics.activation.segments.customer_insights.segment import not_eligible
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
@@ -43,11 +43,11 @@ class DataverseRoute:
     columns: InsightsColumns
     by_id: bool
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Stretch]:
+    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Return members in order of their ids."""
         return self._asked_for(position) if self.by_id else self._passing_by(position)
 
-    def _asked_for(self, position: dict[str, Any]) -> Iterator[Stretch]:
+    def _asked_for(self, position: dict[str, Any]) -> Iterator[Chunk]:
         last = str(position.get("after", ""))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for page in self.dataverse.memberships(self.segment, position.get("members")):
@@ -61,7 +61,7 @@ class DataverseRoute:
         pages = self.dataverse.profiles_of(ids, self.columns.dataverse_names)
         return [row for page in pages for row in page.rows]
 
-    def _passing_by(self, position: dict[str, Any]) -> Iterator[Stretch]:
+    def _passing_by(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Go through memberships and profiles side by side; both come in order of the id, so that few are in memory."""
         waiting = _Waiting(self, position)
         before = ""
@@ -85,11 +85,11 @@ class DataverseRoute:
             raise _no_order()
         return [each for each in ids if each > last]
 
-    def _stretch(self, ids: Sequence[str], found: Mapping[str, _Row], position: dict[str, Any]) -> Stretch:
+    def _stretch(self, ids: Sequence[str], found: Mapping[str, _Row], position: dict[str, Any]) -> Chunk:
         names = self.columns.dataverse_names
         rows = [found.get(each) or {ID: each} for each in ids]
         lagging = sum(each not in found for each in ids)
-        return Stretch(batch_of_records(rows, names, self.columns.schema), position, lagging=lagging)
+        return Chunk(batch_of_records(rows, names, self.columns.schema), position, lagging=lagging)
 
 
 class _Waiting:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
-from ci_magics.showing.html_table import table
-from ci_magics.showing.shown import Shown
-from ci_magics.showing.text_table import text_table
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.text_table import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
-class InsightsSegments(Shown):
+class InsightsSegments(Displayable):
     """The segments of an instance.
 
     Parameters

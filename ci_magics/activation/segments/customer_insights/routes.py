@@ -17,7 +17,7 @@ VIAS = ("rest", "csv", "dataverse")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Chunk:
     """Some members, and where the reading goes on behind them.
 
     Parameters
@@ -41,7 +41,7 @@ class Stretch:
 class Route(Protocol):
     """A way that is gone step by step, each time from where the last one ended."""
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Stretch]:
+    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Return the members behind a position; an empty one is the beginning."""
         ...
 
@@ -65,12 +65,12 @@ class RestRoute:
     segment: str
     columns: InsightsColumns
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Stretch]:
+    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Return one page after the other."""
         names = self.columns.names
         for page in self.insights.members(self.instance_id, self.segment, names, position.get("next")):
             rows = batch_of_records(page.rows, names, self.columns.schema)
-            yield Stretch(rows, {"next": page.next} if page.next else {}, page.total)
+            yield Chunk(rows, {"next": page.next} if page.next else {}, page.total)
 
 
 def require_via(via: str | None) -> None:

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ci_magics.clock import present
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
-from ci_magics.showing.numbers import counted_in_words
-from ci_magics.showing.shown import Shown
 
 if TYPE_CHECKING:
     from ci_magics.activation.segments.customer_insights.source import Insights
@@ -23,7 +23,7 @@ _FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
 
 
 @dataclass(frozen=True)
-class InsightsSegment(Shown):
+class InsightsSegment(Displayable):
     """A segment of Customer Insights; hand it to `ci.segment` to read its members.
 
     Parameters

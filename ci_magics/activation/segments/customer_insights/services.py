@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ci_magics.activation.connections.emulation import emulator_locator, emulator_subscription_key, emulator_url
+from ci_magics.activation.connections.emulator_process import emulator_locator, emulator_subscription_key, emulator_url
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember, remembered
-from ci_magics.activation.connections.signing_in import SignInFor, acquire, can_ask, noted_sign_in
+from ci_magics.activation.connections.sign_in import SignInFor, acquire, can_ask, noted_sign_in
 from ci_magics.clock import Clock
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.customer_insights import CustomerInsights

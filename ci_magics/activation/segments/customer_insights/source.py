@@ -11,10 +11,10 @@ from ci_magics.activation.segments.customer_insights.listing import InsightsSegm
 from ci_magics.activation.segments.customer_insights.routes import require_via
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.services import InsightsServices
+from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ConnectionSetupError, ServiceError, not_found
 from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import Job, Schedule, SourceSegment
-from ci_magics.showing.shown import Shown
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace
@@ -25,7 +25,7 @@ _HISTORY_DAYS = 30
 
 
 @dataclass(frozen=True)
-class Insights(Shown):
+class Insights(Displayable):
     """An instance of Customer Insights, signed in to.
 
     Parameters

@@ -9,13 +9,13 @@ import pytest
 from contoso import connect
 
 import ci_magics as ci
-from ci_magics.activation.connections import signing_in
+from ci_magics.activation.connections import sign_in
 from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.forgetting.forgetting import forget
-from ci_magics.activation.segments.customer_insights.opening import chosen_instance
-from ci_magics.activation.segments.customer_insights.verbs import sign_out
+from ci_magics.activation.erasure.forget import forget
+from ci_magics.activation.segments.customer_insights.connect import chosen_instance
+from ci_magics.activation.segments.customer_insights.insights_operations import sign_out
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.segments import refresh_segment
+from ci_magics.activation.segments.segment import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 from ci_magics.microsoft.insights_values import Instance
 
@@ -312,7 +312,7 @@ def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
     emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    monkeypatch.setattr(signing_in, "can_ask", lambda: True)
+    monkeypatch.setattr(sign_in, "can_ask", lambda: True)
     asked: list[str] = []
 
     def enter(sentence: str) -> None:
@@ -330,7 +330,7 @@ def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
     assert len(asked) == 2
     sign_out("Contoso")
     with monkeypatch.context() as patch:
-        patch.setattr(signing_in, "can_ask", lambda: False)
+        patch.setattr(sign_in, "can_ask", lambda: False)
         with pytest.raises(SignInError, match="Nobody is signed in to 'Customer Insights Contoso'"):
             ci.insights("Contoso")
     assert workspace.insights.names() == ["Contoso"]

@@ -1,0 +1,192 @@
+"""The Customer Match lists of an account: what there is, and which of them were filled from here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.audiences import audience_operations
+from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.plans.preview import find_connection
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.display.text_table import text_table
+from ci_magics.microsoft.advertising import Audience
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import AudienceRecord, Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADS = ("Audience", "Number", "Segment", "Sent", "Matched in search", "Matched on the network", "Members stay")
+_NONE = "The account has no Customer Match list yet."
+_UNKNOWN = "not counted"
+
+
+@dataclass(frozen=True)
+class AccountAudience:
+    """A Customer Match list of an account.
+
+    Parameters
+    ----------
+    name, id, scope
+        As Microsoft has them.
+    membership_days
+        How long a member stays; -1 means forever.
+    search_size, audience_network_size
+        People that Microsoft matched; None until it has counted them.
+    segment
+        The segment that it was last filled from; empty where it was not filled from here.
+    members
+        Hashes that were sent from here and accepted; None where it was not filled from here.
+    """
+
+    name: str
+    id: str
+    scope: str
+    membership_days: int | None
+    search_size: int | None
+    audience_network_size: int | None
+    segment: str
+    members: int | None
+
+
+@dataclass(frozen=True)
+class AudienceList(Displayable):
+    """The lists of an account.
+
+    Parameters
+    ----------
+    destination
+        Where they are; the first line of every display.
+    connection
+        The connection's name.
+    """
+
+    destination: str
+    connection: str
+    audiences: tuple[AccountAudience, ...]
+    _workspace: Workspace = field(repr=False, compare=False)
+    _show: Callable[[str], None] = field(repr=False, compare=False)
+
+    def rename(self, audience: str, new: str, *, confirm: str) -> AudienceList:
+        """Give a list another name; see `ci_magics.activation.audiences.audience_operations.rename_audience`."""
+        audience_operations.rename_audience(
+            self.connection, audience, new, confirm=confirm, workspace=self._workspace, show=self._show
+        )
+        return self._again()
+
+    def empty(self, audience: str, *, confirm: str) -> AudienceList:
+        """Take everybody out of a list; see `ci_magics.activation.audiences.audience_operations.empty_audience`."""
+        audience_operations.empty_audience(
+            self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
+        )
+        return self._again()
+
+    def delete(self, audience: str, *, confirm: str) -> AudienceList:
+        """Delete a list; see `ci_magics.activation.audiences.audience_operations.delete_audience`."""
+        audience_operations.delete_audience(
+            self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
+        )
+        return self._again()
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return [each.name for each in self.audiences]
+
+    def __iter__(self) -> Iterator[AccountAudience]:
+        return iter(self.audiences)
+
+    def __len__(self) -> int:
+        return len(self.audiences)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each list."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(each) for each in self.audiences], columns=list(AccountAudience.__dataclass_fields__))
+
+    def __repr__(self) -> str:
+        shown = text_table(_HEADS, [_row(each) for each in self.audiences]) if self.audiences else _NONE
+        return f"{self.destination}\n{shown}"
+
+    def _repr_html_(self) -> str:
+        shown = table(_HEADS, [_row(each) for each in self.audiences]) if self.audiences else f"<div>{_NONE}</div>"
+        return f"<div><b>{html.escape(self.destination)}</b></div>{shown}"
+
+    def _again(self) -> AudienceList:
+        return audiences(self.connection, workspace=self._workspace, show=self._show)
+
+
+def audiences(
+    to: Connection | str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
+) -> AudienceList:
+    """Return the Customer Match lists of a connection's account, to see, rename, empty or delete them.
+
+    Parameters
+    ----------
+    to
+        The connection or its name. Neither consent is needed: no profile is sent.
+    workspace
+        Where the connection is; the default one unless given.
+    show
+        Called with each sentence the person must see, such as a sign-in code.
+
+    Raises
+    ------
+    AccessError
+        The connection is not shared with the current user.
+    SignInError
+        Nobody is signed in, and nobody can be asked.
+
+    Examples
+    --------
+    >>> ci.audiences("Contoso EU").delete("Big spenders", confirm="Big spenders")  # doctest: +SKIP
+    """
+    workspace = workspace or open_workspace()
+    connection = find_connection(workspace, to)
+    require(workspace, Verb.LIST_AUDIENCES, connection)
+    services = open_services(workspace, connection, show=show)
+    found = sorted(services.advertising.audiences(), key=lambda each: each.name.casefold())
+    seen = tuple(_seen(each, audience_operations.record_of(workspace, services, connection, each.id)) for each in found)
+    return AudienceList(connection.destination, connection.name, seen, workspace, show)
+
+
+def _seen(audience: Audience, record: AudienceRecord | None) -> AccountAudience:
+    return AccountAudience(
+        name=audience.name,
+        id=audience.id,
+        scope=audience.scope,
+        membership_days=audience.membership_days,
+        search_size=audience.search_size,
+        audience_network_size=audience.audience_network_size,
+        segment=record.segment_name if record else "",
+        members=record.members if record else None,
+    )
+
+
+def _row(each: AccountAudience) -> tuple[str, ...]:
+    return (
+        each.name,
+        each.id,
+        each.segment or "not filled from here",
+        "" if each.members is None else counted(each.members),
+        _size(each.search_size),
+        _size(each.audience_network_size),
+        _membership(each.membership_days),
+    )
+
+
+def _membership(days: int | None) -> str:
+    if days is None:
+        return ""
+    return "forever" if days == -1 else counted_in_words(days, "day")
+
+
+def _size(size: int | None) -> str:
+    return _UNKNOWN if size is None else counted(size)

@@ -1,0 +1,232 @@
+"""Rename, empty and delete the Customer Match lists of an account; what we know of them follows.
+
+Each has to be confirmed by the list's name, and is kept apart from runs by the locks that runs take.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from ci_magics.activation.audiences.emptying import take_everybody_out
+from ci_magics.activation.connections.services import Services, open_services
+from ci_magics.activation.plans.ledger import LedgerLostError, Part, read_ledger, write_ledger
+from ci_magics.activation.plans.preview import find_connection
+from ci_magics.activation.plans.target import lock_names_of, named_audience
+from ci_magics.activation.runs.resume import give_up
+from ci_magics.display.output import tell
+from ci_magics.errors import ArgumentError, ExportRefusedError
+from ci_magics.matching.hashes import EMPTY
+from ci_magics.microsoft.advertising import Audience
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder
+from ci_magics.workspace.models import AudienceRecord, Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A list that nothing else works on meanwhile."""
+
+    workspace: Workspace
+    services: Services
+    connection: Connection
+    audience: Audience
+    record: AudienceRecord | None
+
+    @property
+    def now(self) -> datetime:
+        return self.services.conversation.clock.now()
+
+    def note(self, verb: Verb, **facts: str | int) -> None:
+        self.workspace.audit.note(
+            verb, self.audience.name, connection=self.connection.name, audience=self.audience.id, **facts
+        )
+
+
+def rename_audience(
+    to: Connection | str,
+    audience: str,
+    new: str,
+    *,
+    confirm: str,
+    workspace: Workspace | None = None,
+    show: Show = tell,
+) -> None:
+    """Give a list another name in Microsoft Advertising; segments and ledgers stay with it.
+
+    Parameters
+    ----------
+    to
+        The connection or its name.
+    audience
+        Name or number of the list.
+    new
+        Its new name.
+    confirm
+        Its present name once more.
+    workspace
+        Where the connection is; the default one unless given.
+    show
+        Called with each sentence the person must see.
+
+    Raises
+    ------
+    AccessError
+        The current user may not do it.
+    ArgumentError
+        The confirmation is not the list's name, or the new name cannot be one.
+    NotFoundError
+        There is no such list.
+    ExportRefusedError
+        A run is sending to it.
+    ServiceError
+        Microsoft refused, for example because the name is taken.
+    """
+    require_name(new, "audience")
+    with _held(workspace, to, audience, confirm, Verb.RENAME_AUDIENCE, show) as held:
+        held.services.advertising.update_audience(held.audience.id, name=new)
+        if held.record is not None:
+            held.workspace.audiences.put(replace(held.record, name=new))
+        held.note(Verb.RENAME_AUDIENCE, renamed=new)
+
+
+def empty_audience(
+    to: Connection | str,
+    audience: str,
+    *,
+    confirm: str,
+    workspace: Workspace | None = None,
+    show: Show = tell,
+) -> None:
+    """Take everybody out of a list, no matter who added them; the list itself stays.
+
+    No profile is sent for it, so no consent is needed. Runs that were not finished are given up. See
+    `rename_audience` for parameters and what it raises.
+    """
+    with _held(workspace, to, audience, confirm, Verb.EMPTY_AUDIENCE, show) as held:
+        record = _doubt(held)
+        take_everybody_out(held.workspace, held.services, held.audience.id)
+        if record is not None:
+            _keep(held, replace(record, members=0, owned=True, full_send_at=None), [(EMPTY, EMPTY)])
+        _give_up(held, "The audience was emptied.", show)
+        held.note(Verb.EMPTY_AUDIENCE, members=held.record.members if held.record else 0)
+        show(f"The audience '{held.audience.name}' is empty.")
+
+
+def delete_audience(
+    to: Connection | str,
+    audience: str,
+    *,
+    confirm: str,
+    workspace: Workspace | None = None,
+    show: Show = tell,
+) -> None:
+    """Delete a list, and what we know of it; see `empty_audience`."""
+    with _held(workspace, to, audience, confirm, Verb.DELETE_AUDIENCE, show) as held:
+        held.services.advertising.delete_audience(held.audience.id)
+        _give_up(held, "The audience was deleted.", show)
+        if held.record is not None:
+            held.workspace.audiences.remove(held.record.id)
+            held.workspace.ledgers.remove(held.record.id)
+        held.note(Verb.DELETE_AUDIENCE, members=held.record.members if held.record else 0)
+        show(f"The audience '{held.audience.name}' was deleted.")
+
+
+def record_of(
+    workspace: Workspace, services: Services, connection: Connection, audience_id: str
+) -> AudienceRecord | None:
+    """Return what we know of a list; an emulator that has ended gave the same numbers to others."""
+    found = workspace.audiences.where(environment=connection.environment, audience_id=audience_id)
+    if connection.environment == "emulator":
+        found = [each for each in found if each.directory in ("", services.directory)]
+    return found[-1] if found else None
+
+
+@contextmanager
+def _held(
+    workspace: Workspace | None, to: Connection | str, audience: str, confirm: str, verb: Verb, show: Show
+) -> Iterator[_Held]:
+    """Find a list, make sure that it is the one that is meant, and keep runs off it."""
+    workspace = workspace or open_workspace()
+    connection = find_connection(workspace, to)
+    require(workspace, verb, connection)
+    services = open_services(workspace, connection, show=show)
+    found = named_audience(services.advertising.audiences(), audience)
+    _require_confirmed(found, confirm, verb)
+    with kept_apart(workspace, connection, services, found.name, found.id):
+        record = record_of(workspace, services, connection, found.id)
+        yield _Held(workspace, services, connection, found, record)
+
+
+@contextmanager
+def kept_apart(
+    workspace: Workspace, connection: Connection, services: Services, name: str, audience_id: str
+) -> Iterator[None]:
+    """Keep runs off a list for a while.
+
+    Raises
+    ------
+    ExportRefusedError
+        One is sending to it.
+    """
+    holding = str(uuid.uuid4())
+    try:
+        for lock in lock_names_of(connection, services.conversation.caller.account_id, name, audience_id):
+            holder = workspace.locks.take(lock, holding)
+            if holder is not None:
+                raise ExportRefusedError(
+                    _busy(workspace, holder, name), "Wait until it is done.", code="concurrent_run"
+                )
+        yield
+    finally:
+        workspace.locks.release(holding)
+
+
+def _busy(workspace: Workspace, holder: Holder, name: str) -> str:
+    """Say who uses a list now: a run, or somebody who changes the list as is wanted here."""
+    if any(each.id == holder.run_id for each in workspace.runs):
+        return f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'."
+    return f"{holder.holder} is changing the audience '{name}' on {holder.host} at this moment."
+
+
+def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:
+    if confirm != audience.name:
+        raise ArgumentError(
+            f"To {verb.doing}, confirm it by its name; this one is '{audience.name}' (number {audience.id}).",
+            f"Add --confirm {magic_word(audience.name)}, in Python confirm={audience.name!r}.",
+            code="not_confirmed",
+        )
+
+
+def _doubt(held: _Held) -> AudienceRecord | None:
+    """Write down that nobody knows who is in the list, before it is emptied: the answer may be lost."""
+    if held.record is None:
+        return None
+    try:
+        ledger = read_ledger(held.workspace, held.record)
+    except LedgerLostError:
+        return held.record
+    both = zip(ledger.members.parts(), ledger.maybe.parts(), strict=True)
+    return _keep(held, replace(held.record, members=0), [(EMPTY, np.concatenate(pair)) for pair in both])
+
+
+def _keep(held: _Held, record: AudienceRecord, parts: list[Part]) -> AudienceRecord:
+    record = replace(record, generation=record.generation + 1, updated_at=held.now)
+    write_ledger(held.workspace, record, parts)
+    held.workspace.audiences.put(record)
+    return record
+
+
+def _give_up(held: _Held, why: str, show: Show) -> None:
+    for run in give_up(held.workspace, held.connection.environment, held.audience.id, why, held.now):
+        show(f"The run {run} was not finished and is given up for this audience.")

@@ -1,0 +1,177 @@
+"""Which normalization does Microsoft match better in this account? Two audiences of one segment tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from ci_magics.activation.comparison.halves import Half, halves_of, keep_half, name_of_half
+from ci_magics.activation.comparison.verdict import Comparison, Side
+from ci_magics.activation.connections.consents import require_consents
+from ci_magics.activation.exports.export import export
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.plans.consent import decide, only_consenting
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.preview import find_connection
+from ci_magics.activation.plans.verdict import finding_of
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.run import Run
+from ci_magics.activation.runs.status import status
+from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
+from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+#: People that are needed: if half of them are matched, each audience reaches the size from which Microsoft uses it.
+FEWEST = 4 * SMALLEST_SERVING
+
+
+def compare_normalizations(
+    segment: Segment | str,
+    *,
+    to: Connection | str,
+    dry_run: bool = False,
+    consent: str | None = None,
+    consent_yes: str | Sequence[str] | None = None,
+    ignore_consent: bool = False,
+    allow_shrink: bool = False,
+    progress: Reporter = silent,
+    show: Callable[[str], None] = tell,
+    workspace: Workspace | None = None,
+) -> Comparison:
+    """Find out which normalization Microsoft matches better in an account.
+
+    The profiles whose hash depends on the rule are split by chance: one half goes to an audience filled under
+    ``basic``, the other to one filled under ``enhanced``. Run it again when Microsoft has counted both; then nothing is
+    sent, unless the segment has changed, and the sizes are compared.
+
+    Parameters
+    ----------
+    segment
+        A segment or its name.
+    to
+        The connection or its name.
+    dry_run
+        Plan and send nothing; what would stop the comparison is then reported in its verdict.
+    consent, consent_yes, ignore_consent, allow_shrink
+        As in `ci_magics.export`.
+    progress
+        Called while it runs.
+    show
+        Called with each sentence the person must see.
+    workspace
+        Where segments and connections are; the default one unless given.
+
+    Raises
+    ------
+    SegmentError
+        Too few people have a hash that depends on the rule.
+    ExportRefusedError
+        A guard stopped one of the two; nothing was sent to either.
+    ConsentError
+        A consent is missing; nothing was sent.
+    """
+    workspace = workspace or open_workspace()
+    connection = find_connection(workspace, to)
+    require(workspace, Verb.RUN_EXPORT, connection)  # also keeps what it takes, so a dry run is more than looking
+    stored = stored_segment(workspace, segment)
+    values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
+    order = ExportOptions(consent=consent, consent_yes=values, ignore_consent=ignore_consent)
+    asked: dict[str, Any] = {
+        "to": connection,
+        "consent": consent,
+        "consent_yes": values,
+        "ignore_consent": ignore_consent,
+        "allow_shrink": allow_shrink,
+        "progress": progress,
+        "show": show,
+        "workspace": workspace,
+    }
+    try:
+        return _compared(workspace, connection, stored, order, asked, dry_run=dry_run)
+    except (ConsentError, ExportRefusedError, SegmentError) as error:
+        if not dry_run:
+            raise
+        name = stored.record.name
+        sides = (Side("basic", name_of_half(name, "basic")), Side("enhanced", name_of_half(name, "enhanced")))
+        return Comparison(connection.destination, name, *sides, dry_run, finding_of(error))
+
+
+def _compared(
+    workspace: Workspace,
+    connection: Connection,
+    stored: StoredSegment,
+    order: ExportOptions,
+    asked: dict[str, Any],
+    *,
+    dry_run: bool,
+) -> Comparison:
+    show = asked["show"]
+    require_consents(connection)
+    halves = halves_of(only_consenting(stored, decide(workspace, stored, order)))
+    _require_enough(stored, halves)
+    sides = [_planned(workspace, stored, half, asked, show) for half in halves]
+    if not dry_run:
+        for side in sides:
+            _require_free(side)
+        sides = [_filled(side, asked) for side in sides]
+    basic, enhanced = _with_sizes(workspace, sides, show)
+    return Comparison(connection.destination, stored.record.name, basic, enhanced, dry_run)
+
+
+def _require_enough(stored: StoredSegment, halves: tuple[Half, Half]) -> None:
+    people = sum(half.people for half in halves)
+    if people < FEWEST:
+        raise SegmentError(
+            f"Only {counted_in_words(people, 'person')} of the segment '{stored.record.name}' "
+            f"{agreeing(people, 'has')} a hash that depends on the "
+            f"normalization; at least {counted(FEWEST)} are needed to tell anything.",
+            "Take a bigger segment; with so few, the rule hardly matters.",
+            code="too_few_differ",
+        )
+
+
+def _planned(
+    workspace: Workspace, stored: StoredSegment, half: Half, asked: dict[str, Any], show: Callable[[str], None]
+) -> Side:
+    kept = keep_half(workspace, stored, half, show)
+    plan = cast(Plan, export(kept, normalization=half.rule, dry_run=True, **asked))
+    if not plan.audiences and plan.verdict.reason is not None:  # there is nothing to compare
+        raise plan.verdict.reason.refusal()
+    return Side(half.rule, half.segment, plan.audiences[0].audience_id or "", half.people, plan)
+
+
+def _require_free(side: Side) -> None:
+    """Refuse if a guard would, before anything is sent to the other audience."""
+    for each in side.plan.audiences if side.plan else ():
+        if each.stopping is not None:
+            raise each.stopping.refusal()
+
+
+def _filled(side: Side, asked: dict[str, Any]) -> Side:
+    """Bring an audience into step; nothing is sent to one that is."""
+    if not side.changes:
+        return side
+    run = cast(Run, export(side.audience, normalization=side.rule, **asked))
+    return replace(side, run=run, audience_id=run.results[0].audience_id)
+
+
+def _with_sizes(workspace: Workspace, sides: list[Side], show: Callable[[str], None]) -> list[Side]:
+    """Ask Microsoft for the sizes of the audiences that exist."""
+    filled = {each.audience_id: each for each in workspace.audiences}
+    names = [filled[each.audience_id].segment_name for each in sides if each.audience_id in filled]
+    if not names:
+        return sides
+    sizes = {each.audience_id: each.search_size for each in status(*names, workspace=workspace, show=show).audiences}
+    return [
+        replace(each, size=sizes.get(each.audience_id), filled_at=filled[each.audience_id].updated_at)
+        if each.audience_id in filled
+        else each
+        for each in sides
+    ]

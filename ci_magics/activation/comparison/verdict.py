@@ -1,0 +1,213 @@
+"""What two audiences of one segment, each filled under its own rule, say about the rules."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ci_magics.activation.comparison.proportions import Interval, difference_interval
+from ci_magics.activation.plan import Plan
+from ci_magics.activation.plans.verdict import Finding, Verdict, verdict_of
+from ci_magics.activation.run import Run
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.workspace.statuses import COMPLETED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: By then Microsoft has counted an audience (guide "Customer Match").
+_COUNTING = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two audiences.
+
+    Parameters
+    ----------
+    rule
+        The normalization that it was filled under.
+    audience, audience_id
+        Which; the id is empty before it is made.
+    people
+        Different addresses in it.
+    plan
+        What would be sent to it; None where a dry run came to nothing.
+    run
+        What came of sending it; None where nothing was sent this time.
+    size
+        People that Microsoft matched; None until it has counted them.
+    filled_at
+        When something was last sent to it.
+    """
+
+    rule: str
+    audience: str
+    audience_id: str = ""
+    people: int = 0
+    plan: Plan | None = field(default=None, repr=False)
+    run: Run | None = field(default=None, repr=False)
+    size: int | None = None
+    filled_at: datetime | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Matched people among those sent."""
+        return None if self.size is None or not self.people else min(self.size / self.people, 1.0)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the audience was not in step, so that its size is that of something else."""
+        return self.plan is not None and any(each.adds or each.removes for each in self.plan.audiences)
+
+    def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the fewest and the most who may be matched, of how many: a size too small to be used may be any."""
+        size = min(self.size or 0, self.people)
+        least, most = (0, min(SMALLEST_SERVING - 1, self.people)) if size < SMALLEST_SERVING else (size, size)
+        return (least, self.people), (most, self.people)
+
+
+@dataclass(frozen=True)
+class Comparison(Displayable):
+    """Two audiences of one segment, each filled under its own rule, and what their sizes say.
+
+    Parameters
+    ----------
+    destination
+        Where they are; the first line of every display.
+    segment
+        What they are halves of.
+    basic, enhanced
+        The two.
+    dry_run
+        Whether nothing was to be sent.
+    obstacle
+        What kept a dry run from planning anything.
+    """
+
+    destination: str
+    segment: str
+    basic: Side
+    enhanced: Side
+    dry_run: bool = False
+    obstacle: Finding | None = field(default=None, repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the comparison would be sent as it is; what blocks one audience blocks both."""
+        if self.obstacle is not None:
+            return verdict_of([self.obstacle], audiences=0, stopped=0)
+        plans = [each.plan for each in self.sides if each.plan is not None]
+        findings = dict.fromkeys(finding for plan in plans for finding in plan.verdict.findings)
+        stopped = sum(any(each.stops for each in plan.verdict.findings) for plan in plans)
+        return verdict_of(findings, audiences=1, stopped=min(stopped, 1))
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both audiences."""
+        return self.basic, self.enhanced
+
+    @property
+    def differing(self) -> int:
+        """People whose hash depends on the normalization: only they tell anything."""
+        return self.basic.people + self.enhanced.people
+
+    @property
+    def counted(self) -> bool:
+        """Whether Microsoft has counted what was planned, and enough people in one of the two audiences."""
+        sizes = [each.size for each in self.sides if each.size is not None and not each.changes]
+        return len(sizes) == len(self.sides) and max(sizes) >= SMALLEST_SERVING
+
+    @property
+    def interval(self) -> Interval | None:
+        """How much bigger the matched share under ``enhanced`` is, in 95 of 100 cases; None until it can be said."""
+        if not self.counted:
+            return None
+        (low, high), (other_low, other_high) = self.enhanced.counts(), self.basic.counts()
+        return difference_interval(low, other_high)[0], difference_interval(high, other_low)[1]
+
+    @property
+    def better(self) -> str | None:
+        """The rule that Microsoft matches better; None where that cannot be told."""
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return None
+        return "enhanced" if self.interval[0] > 0 else "basic"
+
+    @property
+    def look_again_at(self) -> datetime | None:
+        """When Microsoft will have counted, in UTC; None before anything was sent."""
+        times = [each.filled_at for each in self.sides if each.filled_at is not None]
+        return max(times) + _COUNTING if times else None
+
+    @property
+    def conclusion(self) -> str:
+        """What is known now, and what to do next, in words."""
+        if self.obstacle is not None:
+            return "Nothing was sent, and nothing would be."
+        if self.interval is None:
+            return self._not_yet()
+        low, high = (each * 100 for each in self.interval)
+        if self.better is None:
+            return (
+                f"The sizes do not tell which rule is matched better: the difference is between {low:+.1f} and "
+                f"{high:+.1f} percentage points (95% interval). A bigger segment may tell."
+            )
+        fewest, most = (low, high) if self.better == "enhanced" else (-high, -low)
+        return (
+            f"Microsoft matches {self.better} better here: it finds {fewest:.1f} to {most:.1f} percentage points more "
+            f"of the people by it (95% interval). Export with normalization {self.better}."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per audience."""
+        import pandas as pd
+
+        names = ("rule", "audience", "audience_id", "people", "size", "share")
+        return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.sides], columns=names)
+
+    def __repr__(self) -> str:
+        lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title()]
+        for each in self.sides:
+            lines.append(
+                f"  {each.rule}: audience '{each.audience}', {counted_in_words(each.people, 'person')}, "
+                f"{_matched(each)}"
+            )
+        return "\n".join([*lines, self.conclusion])
+
+    def _repr_html_(self) -> str:
+        heads = ("Rule", "Audience", "People", "Matched by Microsoft")
+        rows = [(each.rule, each.audience, each.people, _matched(each)) for each in self.sides]
+        verdict = self.verdict._repr_html_() if self.dry_run else ""
+        head = f"<div><b>{html.escape(self.destination)}</b></div>{verdict}<div>{html.escape(self._title())}</div>"
+        return f"{head}{table(heads, rows)}<div>{html.escape(self.conclusion)}</div>"
+
+    def _title(self) -> str:
+        if self.obstacle is not None:
+            return f"Normalizations of '{self.segment}'"
+        people = counted_in_words(self.differing, "person")
+        return f"Normalizations of '{self.segment}': the hash of {people} depends on the rule"
+
+    def _not_yet(self) -> str:
+        if self.dry_run and any(each.changes for each in self.sides):
+            return "Nothing was sent; without dry_run both audiences are filled."
+        failed = [each.audience for each in self.sides if each.run is not None and each.run.status != COMPLETED]
+        if failed:
+            return f"Not all was sent to {' and '.join(failed)}; run the comparison again."
+        moment = f"{self.look_again_at:%Y-%m-%d %H:%M} UTC" if self.look_again_at else "two days"
+        if any(each.size is None or each.changes for each in self.sides):
+            return f"Microsoft counts within 48 hours: run the comparison again after {moment}."
+        return (
+            f"Fewer than {SMALLEST_SERVING} people are matched in either audience, too few to tell. "
+            f"Run it again after {moment}; if it stays so, take a bigger segment."
+        )
+
+
+def _matched(side: Side) -> str:
+    if side.size is None:
+        return "not counted yet" if side.audience_id else "not made yet"
+    return f"{counted(side.size)} matched ({side.share or 0:.1%})"

@@ -1,0 +1,222 @@
+"""Make and open connections."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+
+from ci_magics.activation.connections.account_check import unchecked_notice, verified
+from ci_magics.activation.connections.address import Ids, read_ids
+from ci_magics.activation.connections.consents import consent_notice, keep_consents, new_consents, withdraw_consents
+from ci_magics.activation.connections.developer_token import holding
+from ci_magics.activation.connections.sharing import share_connection, shared_with
+from ci_magics.clock import present
+from ci_magics.display.output import tell
+from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
+from ci_magics.microsoft.endpoints import ENVIRONMENTS
+from ci_magics.microsoft.signin import FLOWS
+from ci_magics.naming import require_name
+from ci_magics.quoting import magic_word
+from ci_magics.workspace.access import Verb, not_shared, require
+from ci_magics.workspace.models import DATA_PRIVACY, Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def connect(
+    name: str,
+    *,
+    environment: str | None = None,
+    url: str | None = None,
+    customer_id: str | None = None,
+    account_id: str | None = None,
+    agree: bool = False,
+    accept_terms: bool = False,
+    share: Sequence[str] = (),
+    flow: str | None = None,
+    client_id: str | None = None,
+    tenant: str | None = None,
+    developer_token: str | None = None,
+    withdraw: bool = False,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = tell,
+) -> Connection:
+    """Make a connection to a Microsoft Advertising account, or open the one that has this name.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    environment
+        ``emulator`` (the default: nothing leaves this machine), ``sandbox`` or ``production``.
+    url
+        The address bar of Microsoft Advertising, instead of the two ids.
+    customer_id, account_id
+        The ids, as text; an address pasted in their place is read as well.
+    agree
+        Consent to data privacy and compliance (`workspace.consents.DATA_PRIVACY_TEXT`). Once given it stands
+        until withdrawn.
+    accept_terms
+        Acceptance of the Customer Match terms (`workspace.consents.TERMS_TEXT`), the second consent.
+    share
+        Roles and users that may use it besides administrators; see `share_connection`.
+    flow
+        How to sign in: ``device``, ``browser`` or ``env``; by what the kernel can do unless given.
+    client_id, tenant
+        The application in Microsoft Entra; only for ``sandbox`` and ``production``.
+    developer_token
+        That of Microsoft Advertising, for ``production``: kept in the system's keyring. Never write it into a notebook;
+        unless it is given here or in the environment, a notebook asks for it when it is needed.
+    withdraw
+        Take back both consents: nothing is sent through this connection any more.
+    workspace
+        Where to keep it; the default one unless given.
+    show
+        Called with each sentence the person must see, such as a sign-in code, or that nothing can be sent through a new
+        connection before its consents are given.
+
+    Raises
+    ------
+    AccessError
+        The current user may not make connections, or this one is not shared with that person.
+    ConnectionSetupError
+        The ids are missing, contradict each other or are not those of an account of the signed-in user.
+    SignInError
+        Signing in failed.
+    """
+    workspace = workspace or open_workspace()
+    require_known("environment", environment, ENVIRONMENTS)
+    require_known("flow", flow, FLOWS)
+    ids = read_ids(url, customer_id, account_id)
+    existing = workspace.connections.get(name)
+    if existing is None:
+        _require_unused(workspace, name)
+        connection = _new(workspace, name, environment or "emulator", ids, share, flow, client_id, tenant)
+    else:
+        connection = _require_same(existing, environment, ids, client_id, tenant)
+    if withdraw:
+        return withdraw_consents(name, workspace=workspace, show=show)
+    newly = new_consents(workspace, connection, agree=agree, accept_terms=accept_terms)
+    require(workspace, Verb.GIVE_CONSENT if newly else Verb.OPEN_CONNECTION, connection)
+    if existing and share:
+        require(workspace, Verb.SHARE_CONNECTION, connection)
+    agreed = connection.agreed or any(each.kind == DATA_PRIVACY for each in newly)
+    with holding(connection, developer_token):
+        # Nothing is asked of Microsoft before somebody has agreed to it.
+        connection = verified(workspace, connection, show) if agreed else connection
+    if connection != existing:
+        workspace.connections.put(connection)
+    if existing is None:
+        workspace.audit.note(
+            Verb.CREATE_CONNECTION, name, environment=connection.environment, account=connection.account_id
+        )
+    keep_consents(workspace, connection, newly)
+    if existing and share:
+        share_connection(name, share, workspace=workspace)
+    made = workspace.connections[name]
+    if existing is None and made.missing_consents:
+        show(consent_notice(made) if made.agreed else f"{consent_notice(made)} {unchecked_notice(made)}")
+    return made
+
+
+def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
+    """Refuse a value that is not one of those that are known.
+
+    Raises
+    ------
+    ConnectionSetupError
+        Naming the nearest.
+    """
+    if value is None or value in known:
+        return
+    nearest = nearest_name(value, known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ConnectionSetupError(
+        f"There is no {word} '{value}'.{hint}", f"Use one of: {', '.join(known)}.", code=f"unknown_{word}"
+    )
+
+
+def require_application(client_id: str | None, tenant: str | None) -> None:
+    """Refuse a client id or a tenant that no application in Microsoft Entra can have.
+
+    Raises
+    ------
+    ArgumentError
+        It is an e-mail address, or has more than letters, digits, hyphens and dots.
+    """
+    for word, value in (("client id", client_id), ("tenant", tenant)):
+        if not value:
+            continue
+        require_name(value, word)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
+            raise ArgumentError(
+                f"The {word} is not one of Microsoft Entra: those have only letters, digits, hyphens and dots, and "
+                "begin with a letter or digit.",
+                "Copy it from Microsoft Entra.",
+                code="application",
+            )
+
+
+def _require_unused(workspace: Workspace, name: str) -> None:
+    """Refuse to make a connection where there is one that the person does not see, or may make none."""
+    if name in workspace.all_connections:
+        raise not_shared(name)
+    require(workspace, Verb.CREATE_CONNECTION)
+
+
+def _new(
+    workspace: Workspace,
+    name: str,
+    environment: str,
+    ids: Ids,
+    share: Sequence[str],
+    flow: str | None,
+    client_id: str | None,
+    tenant: str | None,
+) -> Connection:
+    require_name(name, "connection", error=ConnectionSetupError)
+    require_application(client_id, tenant)
+    if not ids.customer or not ids.account:
+        missing = "customer id" if not ids.customer else "account id"
+        raise ConnectionSetupError(
+            f"The {missing} of the connection '{name}' is missing.",
+            "Give --customer-id and --account-id, or paste the address bar of Microsoft Advertising: --url ADDRESS.",
+            code="no_ids",
+        )
+    return Connection(
+        id=str(uuid.uuid4()),
+        name=name,
+        environment=environment,
+        customer_id=ids.customer,
+        account_id=ids.account,
+        account_name="",
+        shared_with=shared_with(workspace, share),
+        flow=flow,
+        client_id=client_id,
+        tenant=tenant or "",
+        created_by=workspace.user,
+        created_at=present(),
+    )
+
+
+def _require_same(
+    existing: Connection, environment: str | None, ids: Ids, client_id: str | None, tenant: str | None
+) -> Connection:
+    """Return the existing connection; opening by name changes nothing, so what you give must agree with it."""
+    said = {
+        "environment": (environment, existing.environment, "--environment"),
+        "customer id": (ids.customer, existing.customer_id, "--customer-id"),
+        "account id": (ids.account, existing.account_id, "--account-id"),
+        "client id": (client_id, existing.client_id, "--client-id"),
+        "tenant": (tenant, existing.tenant, "--tenant"),
+    }
+    for word, (now, kept, option) in said.items():
+        if now is not None and now != kept:
+            known = "" if existing.details_hidden else f": {kept or 'none'}, not {now}"
+            raise ConnectionSetupError(
+                f"The connection '{existing.name}' exists with another {word}{known}.",
+                "Make a connection with another name, or change this one: "
+                f"%ci_connect {magic_word(existing.name)} --edit {option} {magic_word(now)}.",
+                code="connection_differs",
+            )
+    return existing

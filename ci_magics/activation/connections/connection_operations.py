@@ -1,0 +1,272 @@
+"""What can be done with a connection that exists: change it, sign in to it again, sign out, choose among accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ci_magics.activation.connections.account_check import unchecked_notice, verified
+from ci_magics.activation.connections.address import read_ids
+from ci_magics.activation.connections.connect import require_application, require_known
+from ci_magics.activation.connections.consents import end_consents
+from ci_magics.activation.connections.developer_token import forget_developer_token
+from ci_magics.activation.connections.services import connection_endpoints, sign_in_for
+from ci_magics.activation.connections.sign_in import (
+    acquire,
+    application,
+    forget_sign_in,
+    note_sign_in,
+    noted_sign_in,
+)
+from ci_magics.display.numbers import agreeing, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.errors import ArgumentError, ConnectionSetupError
+from ci_magics.microsoft import signin
+from ci_magics.microsoft.endpoints import ENVIRONMENTS
+from ci_magics.microsoft.signin import FLOWS
+from ci_magics.naming import require_name, writable
+from ci_magics.quoting import magic_word
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace, open_workspace
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SignedInAccount:
+    """An account with which somebody signed in on this machine.
+
+    Parameters
+    ----------
+    number
+        By which it is chosen.
+    shown
+        Its name, masked: it may be an address.
+    used
+        Whether the connection takes it.
+    """
+
+    number: int
+    shown: str
+    used: bool
+
+    def __repr__(self) -> str:
+        return f"{self.number}: {self.shown}{' (used here)' if self.used else ''}"
+
+
+def edit_connection(
+    name: str,
+    *,
+    rename: str | None = None,
+    environment: str | None = None,
+    url: str | None = None,
+    customer_id: str | None = None,
+    account_id: str | None = None,
+    flow: str | None = None,
+    client_id: str | None = None,
+    tenant: str | None = None,
+    workspace: Workspace | None = None,
+    show: Show = tell,
+) -> Connection:
+    """Change a connection; what is not given stays. Saved exports follow.
+
+    Both consents were given for one account of one environment: where either changes, they have to be given again.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    rename
+        Another name.
+    environment, url, customer_id, account_id, flow, client_id, tenant
+        As in `ci_magics.connect`.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with each sentence the person must see.
+
+    Raises
+    ------
+    AccessError
+        The current user is no administrator.
+    ConnectionSetupError
+        A run through it was not finished, the name is taken, or the ids are not those of an account.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.EDIT_CONNECTION, connection)
+    require_known("environment", environment, ENVIRONMENTS)
+    require_known("flow", flow, FLOWS)
+    require_application(client_id, tenant)
+    ids = read_ids(url, customer_id, account_id)
+    changes: dict[str, Any] = {
+        "name": rename,
+        "environment": environment,
+        "customer_id": ids.customer,
+        "account_id": ids.account,
+        "flow": flow,
+        "client_id": client_id,
+        "tenant": tenant,
+    }
+    changes = {key: value for key, value in changes.items() if value not in (None, getattr(connection, key))}
+    if not changes:
+        return connection
+    if "name" in changes:
+        _require_free(workspace, str(rename))
+    moves = {"environment", "customer_id", "account_id"} & set(changes)
+    if moves:
+        _require_finished(workspace, connection)
+    changed = replace(connection, **changes, account_name="" if moves else connection.account_name)
+    if connection.agreed and set(changes) != {"name"}:
+        changed = verified(workspace, changed, show)
+    if moves and connection.consents:
+        end_consents(workspace, connection)
+        show("It leads elsewhere now, so both consents have to be given again: --agree --accept-terms.")
+    if moves and not connection.agreed:
+        show(unchecked_notice(changed))
+    workspace.connections.put(changed)
+    for export in workspace.exports.where(connection_id=connection.id):
+        workspace.exports.change(lambda now: replace(now, connection_name=changed.name), id=export.id)
+    workspace.audit.note(Verb.EDIT_CONNECTION, name, **changes)
+    return workspace.connections[changed.name]
+
+
+def sign_in_again(
+    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = tell
+) -> Connection:
+    """Sign in to a connection as the current user, even though a sign-in is known.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    flow
+        How, this once; the connection's own way unless given.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with each sentence the person must see, such as a code.
+
+    Raises
+    ------
+    SignInError
+        Nobody can be asked here, or Microsoft refused.
+    ConnectionSetupError
+        The person who signed in may not manage the account.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.OPEN_CONNECTION, connection)
+    require_known("flow", flow, FLOWS)
+    wanted = sign_in_for(replace(connection, flow=flow or connection.flow))
+    acquire(workspace, wanted, connection_endpoints(workspace, connection), show, again=True)
+    workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=True)
+    return verified(workspace, connection, show)
+
+
+def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
+    """Forget the tokens of the current user for a connection, and the developer token, on this machine.
+
+    The account is signed out of every connection that takes it.
+
+    Raises
+    ------
+    AccessError
+        The connection is not shared with the current user.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.OPEN_CONNECTION, connection)
+    noted = noted_sign_in(workspace, connection.id)
+    if noted is not None:
+        app = application(workspace, sign_in_for(connection), connection_endpoints(workspace, connection), show)
+        signin.sign_out(app, noted.home_account_id)
+        for each in workspace.sign_ins.where(user=workspace.user, home_account_id=noted.home_account_id):
+            workspace.sign_ins.remove(each.id)
+    forget_sign_in(workspace, connection.id)
+    forget_developer_token(connection, show)
+    workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
+
+
+def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> list[SignedInAccount]:
+    """Return the accounts with which the current user has signed in on this machine, in a lasting order."""
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.OPEN_CONNECTION, connection)
+    noted = noted_sign_in(workspace, connection.id)
+    taken = noted.home_account_id if noted else None
+    return [
+        SignedInAccount(number, _masked(each.username), each.home_account_id == taken)
+        for number, each in enumerate(_signed_in(workspace, connection, show), start=1)
+    ]
+
+
+def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
+    """Take one of the accounts that are signed in for a connection.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    number
+        The account's number in `signed_in_accounts`.
+
+    Raises
+    ------
+    ArgumentError
+        There is no account of that number.
+    ConnectionSetupError
+        It may not manage the connection's account in Microsoft Advertising.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.OPEN_CONNECTION, connection)
+    known = _signed_in(workspace, connection, show)
+    if not known:
+        raise ArgumentError(
+            f"No account is signed in for '{name}' on this machine.",
+            f"Sign in: %ci_connect {magic_word(name)} --sign-in.",
+            code="no_account",
+        )
+    if not 1 <= number <= len(known):
+        raise ArgumentError(
+            f"There is no account {number}; {counted_in_words(len(known), 'account')} "
+            f"{agreeing(len(known), 'is')} signed in.",
+            f"See them: %ci_connect {magic_word(name)} --accounts.",
+            code="no_account",
+        )
+    note_sign_in(workspace, connection.id, known[number - 1].home_account_id)
+    workspace.audit.note(Verb.OPEN_CONNECTION, name, account_chosen=number)
+    return verified(workspace, connection, show)
+
+
+def _signed_in(workspace: Workspace, connection: Connection, show: Show) -> list[signin.SignedIn]:
+    app = application(workspace, sign_in_for(connection), connection_endpoints(workspace, connection), show)
+    return sorted(signin.signed_in(app), key=lambda each: each.home_account_id)
+
+
+def _masked(username: str) -> str:
+    """Return a name with all but its first letter hidden, as addresses are everywhere."""
+    local, at, domain = writable(username).partition("@")
+    return f"{local[:1]}***{at}{domain}"
+
+
+def _require_free(workspace: Workspace, name: str) -> None:
+    require_name(name, "connection", error=ConnectionSetupError)
+    if name in workspace.all_connections:
+        raise ConnectionSetupError(
+            f"There is a connection '{name}' already.", "Choose another name.", code="name_taken"
+        )
+
+
+def _require_finished(workspace: Workspace, connection: Connection) -> None:
+    """Refuse to lead a connection elsewhere while a run through it is on its way: it would end somewhere else."""
+    for run in workspace.runs.where(connection_id=connection.id):
+        if run.finished_at is None:
+            raise ConnectionSetupError(
+                f"The run {run.name} through the connection '{connection.name}' was not finished.",
+                f"Finish it first: %ci_export --resume {run.name}.",
+                code="unfinished_run",
+            )

@@ -1,0 +1,142 @@
+"""The two consents of a connection: given, required before anything is sent, and withdrawn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from ci_magics.clock import present
+from ci_magics.display.output import tell
+from ci_magics.errors import ConsentError
+from ci_magics.quoting import magic_word
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.consents import CONSENT_VERSION
+from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
+from ci_magics.workspace.store import Workspace, open_workspace
+
+Show = Callable[[str], None]
+
+
+def new_consents(workspace: Workspace, connection: Connection, *, agree: bool, accept_terms: bool) -> list[Consent]:
+    """Return the consents that are given now and did not stand before."""
+    wanted = {
+        DATA_PRIVACY: agree and not connection.agreed,
+        CUSTOMER_MATCH_TERMS: accept_terms and not connection.terms_accepted,
+    }
+    return [
+        Consent(
+            id=str(uuid.uuid4()),
+            connection_id=connection.id,
+            kind=kind,
+            text_version=CONSENT_VERSION,
+            given_by=workspace.user,
+            given_at=present(),
+        )
+        for kind, is_new in wanted.items()
+        if is_new
+    ]
+
+
+def keep_consents(workspace: Workspace, connection: Connection, consents: list[Consent]) -> None:
+    """Write down who consented to what, when, and to which version of the text."""
+    for consent in consents:
+        workspace.connections.consents.put(consent)
+        workspace.audit.note(
+            Verb.GIVE_CONSENT, connection.name, consent=consent.kind, text_version=consent.text_version
+        )
+
+
+def missing_consents(connection: Connection) -> list[ConsentError]:
+    """Return, for each consent that is missing, the error that says which one and how to give it."""
+    missing = []
+    if not connection.agreed:
+        missing.append(
+            ConsentError(
+                f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
+                "so nothing was sent.",
+                "Read the text with %ci_connect --help, then agree: "
+                f"%ci_connect {magic_word(connection.name)} --agree.",
+                code="no_data_privacy_consent",
+            )
+        )
+    if not connection.terms_accepted:
+        missing.append(
+            ConsentError(
+                f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
+                "so nothing was sent.",
+                f"Accept them: %ci_connect {magic_word(connection.name)} --accept-terms.",
+                code="no_terms_consent",
+            )
+        )
+    return missing
+
+
+def consent_notice(connection: Connection) -> str:
+    """Return what to say about the consents that a connection lacks; empty where both are given."""
+    missing = connection.missing_consents
+    if not missing:
+        return ""
+    options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
+    lacking = "No consent yet" if len(missing) == 2 else "One consent is missing"
+    line = f"%ci_connect {magic_word(connection.name)} {options}"
+    return f"{lacking}: nothing can be sent until an administrator runs {line}."
+
+
+def require_consents(connection: Connection) -> None:
+    """Refuse to go on unless both consents stand.
+
+    Raises
+    ------
+    ConsentError
+        Naming the first one that is missing and how to give it.
+    """
+    for error in missing_consents(connection):
+        raise error
+
+
+def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
+    """Take both consents back: nothing is sent through the connection any more, by whatever runs or will run.
+
+    Parameters
+    ----------
+    name
+        The connection.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with what can be done with the audiences that were filled through it.
+
+    Raises
+    ------
+    AccessError
+        The current user is no administrator.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.WITHDRAW_CONSENT, connection)
+    end_consents(workspace, connection)
+    _offer(workspace, connection, show)
+    return workspace.connections[name]
+
+
+def end_consents(workspace: Workspace, connection: Connection) -> None:
+    """Write down that the consents which stand do so no longer."""
+    for consent in connection.consents:
+        if consent.stands:
+            withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=present())
+            workspace.connections.consents.put(withdrawn)
+            workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
+
+
+def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
+    """Say what is left in Microsoft's audiences, as far as it is known, and how to take it back."""
+    # Pushing asks for consents; what a push left in an audience is asked for only here.
+    from ci_magics.activation.runs.member_counts import known_members
+
+    show(f"All exports through '{connection.name}' have stopped.")
+    filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
+    for each in filled:
+        name = magic_word(each.name)
+        line = f"%ci_audiences {magic_word(connection.name)} empty {name} --confirm {name}"
+        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")

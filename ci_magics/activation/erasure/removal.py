@@ -1,0 +1,165 @@
+"""Take one person out of an audience, and out of what we know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ci_magics.activation.audiences.audience_operations import kept_apart
+from ci_magics.activation.connections.consents import require_consents
+from ci_magics.activation.connections.services import Services, open_services
+from ci_magics.activation.erasure.person import Person, as_rows
+from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, Part, read_ledger, write_ledger
+from ci_magics.activation.runs.spool import Spool
+from ci_magics.errors import CiError, ExportRefusedError, WorkspaceError
+from ci_magics.matching.hash_list import HashList
+from ci_magics.matching.hash_sets import shared
+from ci_magics.matching.hashes import without
+from ci_magics.microsoft.faults import service_error
+from ci_magics.microsoft.http import Permit
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import AudienceRecord, Connection, PushRecord
+from ci_magics.workspace.store import Workspace
+
+_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True)
+class TakenOut:
+    """What became of one audience.
+
+    Parameters
+    ----------
+    environment, account, audience
+        Which.
+    done
+        Whether the person is not in it any more.
+    message
+        What was done, or why not.
+    """
+
+    environment: str
+    account: str
+    audience: str
+    done: bool
+    message: str
+
+    def __repr__(self) -> str:
+        return f"audience '{self.audience}' ({self.environment}, account {self.account}): {self.message}"
+
+
+def take_out(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> TakenOut:
+    """Send Remove for whatever an audience may hold of a person; what went wrong is in the result."""
+    done, message = True, "removed"
+    try:
+        message = _taken_out(workspace, record, person, show)
+    except CiError as error:
+        done, message = False, str(error)
+    return TakenOut(record.environment, record.account_id, record.name, done, message)
+
+
+def require_no_open_run(workspace: Workspace, person: Person) -> None:
+    """Refuse while a run that was not finished still holds the person's hashes.
+
+    Raises
+    ------
+    ExportRefusedError
+        Naming the run.
+    """
+    for push in workspace.pushes.where(finished=False):
+        if _spooled(workspace, push, person):
+            raise ExportRefusedError(
+                f"The run {push.run_id[:8]} was not finished and still holds this person, who is on the suppression "
+                "list now.",
+                f"Finish it (%ci_export --resume {push.run_id[:8]}) or empty its audience, then forget again.",
+                code="unfinished_run",
+            )
+
+
+def _taken_out(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> str:
+    connection = _connection_to(workspace, record)
+    require_consents(connection)
+    services = open_services(workspace, connection, show=show, account_id=record.account_id)
+    if record.environment == "emulator" and record.directory not in ("", services.directory):
+        _keep(workspace, record, person)
+        return "the emulator that held it has ended"
+    with kept_apart(workspace, connection, services, record.name, record.audience_id):
+        return _removed(workspace, services, record, person, lambda _: _require_still(workspace, connection))
+
+
+def _require_still(workspace: Workspace, connection: Connection) -> None:
+    """Require right and consents as they stand at this moment."""
+    require(workspace, Verb.FORGET_PERSON)
+    found = workspace.all_connections.where(id=connection.id)
+    require_consents(found[0] if found else replace(connection, consents=()))
+
+
+def _removed(workspace: Workspace, services: Services, record: AudienceRecord, person: Person, permit: Permit) -> str:
+    if not services.advertising.audiences([record.audience_id]):
+        _keep(workspace, record, person)
+        return "it does not exist any more"
+    hashes = sorted(each.hex() for each in _may_hold(workspace, record, person))
+    if hashes:
+        applied = services.advertising.apply(record.audience_id, "Remove", hashes, accept_terms=True, permit=permit)
+        if applied.faults:
+            raise service_error(
+                applied.faults, status=200, tracking_id=applied.tracking_id, operation="ApplyCustomerListUserData"
+            )
+    _keep(workspace, record, person)
+    return "removed"
+
+
+def _may_hold(workspace: Workspace, record: AudienceRecord, person: Person) -> frozenset[bytes]:
+    """Return the hashes of a person that an audience may hold: under its rule, and whatever else was sent to it."""
+    try:
+        ledger = read_ledger(workspace, record)
+    except LedgerLostError:
+        return person.hashes
+    others = {each for each in person.hashes if shared(HashList.of(as_rows({each})), ledger.all)}
+    return person.under(record.normalization) | others
+
+
+def _keep(workspace: Workspace, record: AudienceRecord, person: Person) -> None:
+    """Write the ledger without the person."""
+    try:
+        ledger = read_ledger(workspace, record)
+    except LedgerLostError:
+        return
+    counted: list[int] = []
+    record = replace(record, generation=record.generation + 1)
+    write_ledger(workspace, record, _parts_without(ledger, person, counted))
+    workspace.audiences.put(replace(record, members=sum(counted)))
+
+
+def _parts_without(ledger: Ledger, person: Person, counted: list[int]) -> Iterator[Part]:
+    gone = as_rows(person.hashes)
+    for members, maybe in zip(ledger.members.parts(), ledger.maybe.parts(), strict=True):
+        part = without(members, gone), without(maybe, gone)
+        counted.append(len(part[0]))
+        yield part
+
+
+def _connection_to(workspace: Workspace, record: AudienceRecord) -> Connection:
+    """Return a connection to an audience's account, with consents if there is one that has them."""
+    found = [each for each in workspace.all_connections if each.environment == record.environment]
+    found.sort(key=lambda each: (each.account_id == record.account_id, each.agreed, each.terms_accepted))
+    if not found or found[-1].account_id != record.account_id:
+        raise WorkspaceError(
+            "No connection leads to its account any more.",
+            "Make one with %ci_connect, or delete the audience in Microsoft Advertising.",
+            code="no_connection",
+        )
+    return found[-1]
+
+
+def _spooled(workspace: Workspace, push: PushRecord, person: Person) -> bool:
+    spool = Spool(workspace, push)
+    total = push.adds + push.removes
+    try:
+        for start in range(0, total, _BLOCK):
+            block = HashList.of(spool.read(start, min(start + _BLOCK, total)))
+            if shared(block, HashList.of(as_rows(person.hashes))):
+                return True
+    except WorkspaceError:
+        return bool(workspace.spool.names(f"{push.id}-hashes"))  # gone, and with it the person; or damaged
+    return False

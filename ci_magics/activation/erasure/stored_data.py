@@ -1,0 +1,105 @@
+"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused.
+
+Readings of Customer Insights that were interrupted go altogether: the next attempt starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ci_magics.activation.erasure.person import HASHES, Person
+from ci_magics.activation.plans.kept_counts import keep_counts
+from ci_magics.activation.retention import forget_finished
+from ci_magics.segmentation.key_text import key_text
+from ci_magics.workspace.models import SegmentRecord, SegmentVersion
+from ci_magics.workspace.orphans import READING, REJECTED, sweep
+from ci_magics.workspace.store import Workspace
+
+
+def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
+    """Delete a person from every segment, its earlier versions, every list of refused profiles, and what was left over.
+
+    Segments come last: by them a person is found by the key, so that one more attempt finds what an interrupted one did
+    not come to.
+
+    Returns
+    -------
+    tuple of str
+        The segments of which some version held the person.
+    """
+    sweep(workspace, at_all=True)
+    forget_finished(workspace)
+    # What an interrupted reading of Customer Insights has put aside; it starts over, and leaves out nobody else.
+    workspace.spool.remove_all(READING)
+    records = {each.id: each for each in (*workspace.segments, *(each.as_record() for each in workspace.versions))}
+    keys = {each.id: _keys_in(workspace, each, person) for each in records.values()}
+    every = {key for found in keys.values() for key in found} | ({person.key} if person.key is not None else set())
+    _erase_refused(workspace, every)
+    for version in list(workspace.versions):
+        if keys.get(version.id):
+            _erase_from_version(workspace, version, person)
+    for record in list(workspace.segments):
+        if keys.get(record.id):
+            _erase_from_segment(workspace, record, person)
+    workspace.compact()
+    return tuple(dict.fromkeys(records[each].name for each, found in keys.items() if found))
+
+
+def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
+    """Write a segment's snapshot without a person.
+
+    The record comes first: an attempt that is interrupted before the snapshot finds the person once more, and after it
+    nothing is left to do.
+    """
+    rows = sum(len(each) for each in _others(workspace, record, person))
+    # An example is masked, but it may be the person's; the next refresh finds others.
+    workspace.segments.change(lambda now: replace(now, rows=rows, examples={}, kept_counts={}), id=record.id)
+    _rewrite(workspace, record, person)
+    for left in workspace.segments.where(id=record.id):
+        keep_counts(workspace, left)
+
+
+def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: Person) -> None:
+    """Write the snapshot of an earlier version without a person; see `_erase_from_segment`."""
+    rows = sum(len(each) for each in _others(workspace, version.as_record(), person))
+    counts: dict[str, object] = {"examples": {}, "kept_counts": {}}
+    workspace.versions.change(lambda now: replace(now, rows=rows, record={**now.record, **counts}), id=version.id)
+    _rewrite(workspace, version.as_record(), person)
+
+
+def _keys_in(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
+    """Return the keys that a person has in a snapshot."""
+    files, keyed = workspace.snapshots, person.is_keyed(record)
+    found: set[str] = set()
+    if files.exists(record.id):
+        for batch in files.batches(record.id, ["key", *HASHES]):
+            mine = batch.filter(person.rows_of(batch, keyed=keyed))
+            found |= set(key_text(mine.column("key")).to_pylist())
+    return found
+
+
+def _rewrite(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
+    """Write a snapshot without a person."""
+    files = workspace.snapshots
+    files.write_parts(record.id, files.schema(record.id), _others(workspace, record, person))
+
+
+def _others(workspace: Workspace, record: SegmentRecord, person: Person) -> Iterator[pa.RecordBatch]:
+    """Return the profiles of everybody else in a snapshot."""
+    files, keyed = workspace.snapshots, person.is_keyed(record)
+    for batch in files.batches(record.id, files.columns(record.id)):
+        yield batch.filter(pc.invert(person.rows_of(batch, keyed=keyed)))
+
+
+def _erase_refused(workspace: Workspace, keys: set[str]) -> None:
+    """Delete keys from the lists of refused profiles, whatever the segment is called now, or was."""
+    for file_name in workspace.spool.names(REJECTED):
+        name = file_name.removesuffix(".parquet")
+        table = workspace.spool.read(name)
+        gone = [key in keys for key in table["key"].to_pylist()]
+        if any(gone):
+            workspace.spool.write(name, table.filter(pa.array([not each for each in gone])))

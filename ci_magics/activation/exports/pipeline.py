@@ -1,0 +1,127 @@
+"""What every export does, saved or not: look its segments up, plan, finish what was interrupted, push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from ci_magics.activation.connections.account_check import require_manager
+from ci_magics.activation.connections.consents import require_consents
+from ci_magics.activation.plan import Plan, make_plan, open_order
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.progress import Reporter
+from ci_magics.activation.run import Run
+from ci_magics.activation.runs.resume import resume_run, unfinished_runs
+from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+Show = Callable[[str], None]
+
+
+def send_export(
+    workspace: Workspace,
+    connection: Connection,
+    stored: list[StoredSegment],
+    order: ExportOptions,
+    *,
+    progress: Reporter,
+    show: Show,
+    run_id: str | None = None,
+    as_of: Mapping[str, datetime] | None = None,
+    owner: str = "",
+) -> Run:
+    """Plan and push; a run on the same audience that was interrupted is finished first.
+
+    Parameters
+    ----------
+    run_id
+        The id that the run gets; a new one unless given.
+    as_of
+        Since when segments are as they are that a refresh left alone, by name.
+    owner
+        Who saved the export that a scheduler runs for them.
+
+    Raises
+    ------
+    ExportRefusedError, ConsentError, AccessError
+        Nothing was sent.
+    CiError
+        No audience was completed.
+    """
+    require(workspace, Verb.RUN_EXPORT, connection)
+    require_consents(connection)
+    services = open_order(workspace, connection, order, show)
+    require_manager(services, connection)
+    plan = make_plan(workspace, services, connection, stored, order, show)
+    if _finished_others(workspace, plan, show, progress, owner):
+        plan = make_plan(workspace, services, connection, stored, order, show)
+    return plan.apply(progress=progress, run_id=run_id, as_of=as_of, owner=owner)
+
+
+def chosen_segments(
+    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: ExportOptions
+) -> list[StoredSegment]:
+    """Return the segments of an export as the workspace has them.
+
+    Raises
+    ------
+    ArgumentError
+        There is none, one is named twice, or one list is to hold several.
+    SegmentError
+        One was made with another e-mail column.
+    """
+    if not segments:
+        raise ArgumentError(
+            "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
+        )
+    if order.audience is not None and len(segments) > 1:
+        raise ArgumentError(
+            "--audience names one list, and there are several segments.",
+            "Export them one by one, or join them into one segment first.",
+            code="audience_of_several",
+        )
+    stored = [stored_segment(workspace, wanted) for wanted in segments]
+    _require_different([each.record.name for each in stored])
+    for each in stored:
+        _require_email(each, email)
+    return stored
+
+
+def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter, owner: str) -> bool:
+    """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
+    open_runs = unfinished_runs(workspace, plan.document)
+    for record in open_runs:
+        show(f"The run {record.name} on this audience was not finished: it is finished first.")
+        show(repr(resume_run(workspace, record.id, report=progress, show=show, owner=owner)))
+    return bool(open_runs)
+
+
+def _require_different(names: Sequence[str]) -> None:
+    """Refuse segments that share an audience: one that is named twice, or two whose names differ only in case."""
+    known: dict[str, str] = {}
+    for name in names:
+        earlier = known.setdefault(name.casefold(), name)
+        if earlier is name and list(names).count(name) == 1:
+            continue
+        if earlier == name:
+            raise ArgumentError(f"The segment '{name}' is named twice.", "Name it once.", code="segment_twice")
+        raise ArgumentError(
+            f"The names '{earlier}' and '{name}' differ only in capital letters, so both would fill one audience.",
+            f"Give one of them another name: %ci_segment {magic_word(name)} --rename NEW.",
+            code="segment_twice",
+        )
+
+
+def _require_email(stored: StoredSegment, email: str | None) -> None:
+    used = stored.record.definition["email"]
+    if email is not None and email != used:
+        raise SegmentError(
+            f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
+            f"Make it again: %ci_segment {magic_word(stored.record.name)} FRAME --email {magic_word(email)}.",
+            code="other_email_column",
+        )

@@ -1,0 +1,107 @@
+"""Tell somebody when the state of an export changes; that never changes what became of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ci_magics.activation.notifications.delivery import channels
+from ci_magics.activation.notifications.notice import (
+    FAILED,
+    SHRANK,
+    WELL,
+    Limits,
+    News,
+    news_of_export,
+    news_of_refresh,
+    state_after,
+)
+from ci_magics.clock import SystemClock
+from ci_magics.errors import CiError
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import ExportRun, Notice, Refresh, Setting
+from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS
+from ci_magics.workspace.store import Workspace, open_workspace
+
+_NAME = "notifications"
+Show = Callable[[str], None]
+
+
+def notification_limits(*, workspace: Workspace | None = None) -> Limits:
+    """Return from when on something is told."""
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.LIST_EXPORTS)
+    kept = workspace.settings.get(_NAME)
+    return Limits.model_validate(kept.value) if kept else Limits()
+
+
+def set_notification_limits(limits: Limits, *, workspace: Workspace | None = None) -> Limits:
+    """Choose from when on something is told.
+
+    Raises
+    ------
+    AccessError
+        The current user is no administrator.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.SET_NOTIFICATIONS)
+    workspace.settings.put(Setting(_NAME, limits.model_dump(), workspace.user, SystemClock().now()))
+    workspace.audit.note(Verb.SET_NOTIFICATIONS, _NAME, **limits.model_dump())
+    return limits
+
+
+def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
+    """Tell of a run that ended, if the state of its export changed."""
+    limits = notification_limits(workspace=workspace)
+    before = _completed_before(workspace, entry)
+    state = state_after(entry, before, limits)
+    if state is not None and limits.active:
+        _tell(workspace, news_of_export(entry, state, before), entry.finished_at or entry.started_at, show)
+
+
+def tell_of_refresh(workspace: Workspace, record: Refresh, show: Show) -> None:
+    """Tell of a refresh that broke off as a whole, and of the first one after that which did not."""
+    if notification_limits(workspace=workspace).active:
+        news = news_of_refresh(record, FAILED if record.reason else WELL)
+        _tell(workspace, news, record.finished_at or record.started_at, show)
+
+
+def _tell(workspace: Workspace, news: News, now: datetime, show: Show) -> None:
+    """Deliver a notice through each channel that was told something else last."""
+    if news.state == WELL and not workspace.notices.where(export_id=news.subject_id):
+        return  # as it always was: nobody has to be found
+    try:
+        for name, deliver in channels().items():
+            _tell_through(workspace, name, deliver, news, now, show)
+    except Exception as error:  # noqa: BLE001 - a notice never fails a run; it tells what went wrong
+        show(f"Nobody could be told that {_small(news.title)} ({type(error).__name__}).")
+
+
+def _tell_through(
+    workspace: Workspace, name: str, deliver: Callable[[News], None], news: News, now: datetime, show: Show
+) -> None:
+    identity = f"{news.subject_id}:{name}"
+    told = next(iter(workspace.notices.where(id=identity)), None)
+    last = told.state if told else WELL
+    if news.state == last:
+        return
+    if not (news.state == WELL and last == SHRANK):  # smaller than before it is for one run only
+        try:
+            deliver(news)
+        except CiError as error:
+            show(f"Nobody could be told by {name} that {_small(news.title)}: {error}")
+            return
+    workspace.notices.put(Notice(identity, news.subject_id, name, news.state, now))
+
+
+def _completed_before(workspace: Workspace, entry: ExportRun) -> ExportRun | None:
+    runs = [
+        each
+        for each in workspace.export_runs.where(export_id=entry.export_id)
+        if each.id != entry.id and each.status in (COMPLETED, WITH_ERRORS) and each.started_at <= entry.started_at
+    ]
+    return runs[-1] if runs else None
+
+
+def _small(title: str) -> str:
+    return f"{title[0].lower()}{title[1:]}"

@@ -1,0 +1,181 @@
+"""Who agreed, and who of a segment is sent: what an export was told, else what was chosen for the source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.segments.consents import consent_of, counted_consent, remember, remembered
+from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.errors import SegmentError, nearest_name
+from ci_magics.matching.consents import Consenting, CountedConsent
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.columns import list_columns
+from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, answer, question
+from ci_magics.segmentation.consent.reading import STATE
+from ci_magics.segmentation.consent.values import AGREES, ASKED, NOTHING, REFUSES, SILENT, folded_value
+from ci_magics.workspace.store import Workspace
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided about the consents of a segment.
+
+    Parameters
+    ----------
+    known
+        Who agreed; values that were explained are counted.
+    ignored
+        Whether everybody is sent, as the export was told.
+    decided
+        Whether somebody chose the columns, so that only those who agreed are sent.
+    consenting
+        Who is sent; None for everybody.
+    """
+
+    known: SegmentConsent
+    ignored: bool
+    decided: bool
+    consenting: Consenting | None
+
+    @property
+    def question(self) -> str:
+        """What has to be decided before anything is sent; empty where nothing has."""
+        return "" if self.ignored else " ".join(self.asks())
+
+    def asks(self) -> tuple[str, ...]:
+        """Return what has to be decided and how; nothing where all agreed, or only those who did are to be sent."""
+        known = self.known
+        if self.ignored or not known.known:
+            return ()
+        if known.asked:
+            return question(known), answer(known)
+        if self.decided or not (known.refused or known.unknown):
+            return ()
+        if not known.columns:
+            return (
+                "The source says who agreed to marketing, but these people could not be found in it.",
+                "Select its key or its consent column too, or use --ignore-consent.",
+            )
+        found = (
+            f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "
+            f"{counted(known.unknown)} said nothing, and {counted(known.consented)} agreed."
+        )
+        column = magic_word(known.columns[0])
+        return found, f"Send only those who agreed with --consent {column}, or everybody with --ignore-consent."
+
+    @property
+    def note(self) -> str:
+        """Who agreed and who of them is sent, for plans and receipts."""
+        if not self.known.columns:
+            return str(self.known)
+        left_out = self.known.refused + self.known.unknown
+        if self.ignored and left_out:
+            return f"{self.known}; consent is ignored, so all are taken"
+        return f"{self.known}; only those who consented are sent" if self.consenting else str(self.known)
+
+    @property
+    def counted(self) -> CountedConsent:
+        """What a preview says of it."""
+        return CountedConsent(self.known, self.consenting, self.question)
+
+
+def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> Decision:
+    """Decide who of a segment is sent.
+
+    Parameters
+    ----------
+    workspace
+        Where choices are remembered.
+    stored
+        The segment.
+    order
+        What the export was told: ``consent``, ``consent_yes``, ``ignore_consent``.
+
+    Raises
+    ------
+    SegmentError
+        The segment has no such consent column, or no such value.
+    """
+    known = counted_consent(workspace, stored.record)
+    _require_column(stored.record.name, known, order.consent)
+    yes: Sequence[str] = order.consent_yes
+    decided = known.decided or bool(order.consent or order.consent_yes)
+    earlier = None if order.consent_yes else remembered(workspace, known.sources)
+    if earlier is not None and known.columns and set(earlier.columns) <= set(known.columns):
+        yes, decided = earlier.yes, True
+    words = [f"{ASKED}{word}" for word in known.asked] if yes else []
+    known, sent = _explained(known, yes)
+    consenting = None
+    if known.known and known.refused + known.unknown and not order.ignore_consent and order.mode != "remove":
+        consenting = Consenting(sent, frozenset([REFUSES, *words]) - sent, silent=known.unknown > 0)
+    ignored = order.ignore_consent or order.mode == "remove"
+    return Decision(known, ignored, decided, consenting)
+
+
+def only_consenting(stored: StoredSegment, decision: Decision) -> StoredSegment:
+    """Return a segment with only the profiles that are sent."""
+    consenting = decision.consenting
+    if consenting is None:
+        return stored
+    states = pa.array(sorted(consenting.sent), pa.string())
+    profiles = replace(stored.profiles, keep=(STATE, lambda values: pc.is_in(values, states)))
+    return replace(stored, matched=replace(stored.matched, profiles=profiles))
+
+
+def remember_choice(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> None:
+    """Remember what an export was told of consents, for the next segment of the same source.
+
+    Raises
+    ------
+    SegmentError
+        The segment has no such consent column.
+    """
+    known = consent_of(stored.record)
+    _require_column(stored.record.name, known, order.consent)
+    if (order.consent or order.consent_yes) and known.columns:
+        yes = tuple(dict.fromkeys([*known.yes, *order.consent_yes]))
+        remember(workspace, known.sources, ConsentChoice(columns=known.columns, yes=yes, how="chosen"))
+
+
+def _require_column(name: str, known: SegmentConsent, column: str | None) -> None:
+    if column is None or column in known.columns:
+        return
+    nearest = nearest_name(column, known.columns)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise SegmentError(
+        f"The consents of the segment '{name}' were not read from a column '{column}'.{hint}",
+        f"They were read from: {list_columns(list(known.columns))}. To choose another column, make the segment "
+        f"again with --consent {magic_word(column)}.",
+        code="no_consent_column",
+    )
+
+
+def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsent, frozenset[str]]:
+    """Return the consent once some values are known to mean yes, and the states of those who agreed."""
+    sent = {AGREES}
+    if not yes:
+        return known, frozenset(sent)
+    folded = {folded_value(each) for each in yes}
+    agreed = {word for word in known.asked if folded_value(word) in folded}
+    sent |= {f"{ASKED}{word}" for word in agreed}
+    blank = known.blank if NOTHING in folded else 0
+    sent |= {SILENT} if blank else set()
+    more = sum(known.asked[word] for word in agreed)
+    rest = sum(known.asked.values()) - more
+    told = known.model_copy(
+        update={
+            "yes": tuple(dict.fromkeys([*known.yes, *yes])),
+            "consented": known.consented + more + blank,
+            "refused": known.refused + rest,
+            "unknown": known.unknown - more - rest - blank,
+            "blank": known.blank - blank,
+            "asked": {},
+        }
+    )
+    return told, frozenset(sent)

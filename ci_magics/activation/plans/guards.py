@@ -1,0 +1,225 @@
+"""Guards: what stops an export before anything is sent, and how to set it aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ci_magics.activation.plans.changes import Changes
+from ci_magics.activation.plans.consent import Decision
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.target import Target
+from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.errors import ExportRefusedError
+from ci_magics.matching.counting import Counted
+from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
+from ci_magics.matching.hash_sets import shared
+from ci_magics.quoting import magic_word
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One thing that a person should know before sending.
+
+    Parameters
+    ----------
+    code
+        Its short name.
+    sentence, next_step
+        What was found, and how to go on.
+    stops
+        Whether the export is refused; otherwise it is a warning.
+    """
+
+    code: str
+    sentence: str
+    next_step: str = ""
+    stops: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.next_step}".strip()
+
+    def refusal(self) -> ExportRefusedError:
+        """Return the error that refuses the export."""
+        return ExportRefusedError(self.sentence, self.next_step, code=self.code)
+
+
+def find_guards(
+    stored: StoredSegment, counted: Counted, target: Target, order: ExportOptions, changes: Changes, consent: Decision
+) -> tuple[Guard, ...]:
+    """Return what was found about one audience, what stops first."""
+    found = [
+        *segment_guards(stored, cover_one(stored.record.name, stored.matched, counted), order, consent),
+        *_about_target(target, order),
+        *_about_size(stored.record.name, target, order, changes),
+    ]
+    return tuple(sorted(found, key=lambda each: not each.stops))
+
+
+def segment_guards(
+    stored: StoredSegment, numbers: SegmentCoverage, order: ExportOptions, consent: Decision
+) -> list[Guard]:
+    """Return what was found about a segment alone, which can be said without asking Microsoft."""
+    about = _about_segment(stored.record.name, numbers, order)
+    return [*_about_state(stored), *_about_consent(stored, consent), *about]
+
+
+def require_disjoint(changes: Changes) -> None:
+    """Refuse to add and remove one hash in the same run: which of the two would win is not known.
+
+    Raises
+    ------
+    ExportRefusedError
+        Some hash is in both.
+    """
+    both = shared(changes.adds, changes.removes)
+    if both:
+        raise ExportRefusedError(
+            f"{counted_in_words(both, 'hash')} would be added and removed in the same run, so nothing was sent.",
+            "Plan it again; if it stays, please report it.",
+            code="add_and_remove",
+        )
+
+
+def _about_state(stored: StoredSegment) -> Iterator[Guard]:
+    name = stored.record.name
+    if not stored.record.active:
+        yield Guard(
+            "segment_inactive",
+            f"The segment '{name}' is set aside, so nothing was sent.",
+            f"Use it again: %ci_segment {magic_word(name)} --activate.",
+        )
+    if stored.record.suppresses:
+        yield Guard(
+            "suppression_segment",
+            f"The segment '{name}' is the one whose people are excluded from every export.",
+            "Export another segment.",
+        )
+
+
+def _about_consent(stored: StoredSegment, consent: Decision) -> Iterator[Guard]:
+    asked = consent.asks()
+    if asked:
+        found, next_step = asked
+        yield Guard("consent_not_used", f"Nothing of '{stored.record.name}' is sent yet. {found}", next_step)
+
+
+def _about_segment(name: str, numbers: SegmentCoverage, order: ExportOptions) -> Iterator[Guard]:
+    if not numbers.rows and not order.allow_empty:
+        yield Guard(
+            "empty_segment",
+            f"The segment '{name}' has no profiles, so nothing was sent.",
+            "Check its source and its condition, or use --allow-empty"
+            f"{' if everybody is to leave the audience' if order.mode in ('mirror', 'replace') else ''}.",
+        )
+    elif not numbers.sendable and not order.allow_empty:
+        reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
+        cannot = "may be sent" if numbers.valid else "has a valid e-mail address"
+        yield Guard(
+            "nothing_sendable",
+            f"No profile of the segment '{name}' {cannot} ({reasons}), so nothing was sent.",
+            f"See why: %ci_preview {magic_word(name)}.",
+        )
+    if 0 < numbers.prehashed < numbers.valid and not order.allow_mixed:
+        yield Guard(
+            "mixed_hashes",
+            f"The e-mail column of the segment '{name}' mixes addresses and hashes "
+            f"({counted(numbers.prehashed)} of {counted_in_words(numbers.valid, 'value')} "
+            f"{agreeing(numbers.prehashed, 'is')} hashed), whose rule is not known.",
+            "Send both with --allow-mixed.",
+        )
+
+
+def _about_target(target: Target, order: ExportOptions) -> Iterator[Guard]:
+    if target.remote is None:
+        yield from _about_missing(target, order)
+        return
+    if order.mode == "mirror" and not target.ours:
+        yield _not_ours(target)
+    record = target.record
+    if record is not None and order.mode != "replace" and record.normalization != order.normalization:
+        yield Guard(
+            "normalization_differs",
+            f"The audience '{target.name}' was filled with the normalization {record.normalization}, "
+            f"and {order.normalization} would never remove what it holds.",
+            f"Use --normalization {record.normalization}, or fill it once with --mode replace.",
+        )
+    yield from _about_membership(target, order)
+
+
+def _about_missing(target: Target, order: ExportOptions) -> Iterator[Guard]:
+    if target.record is not None and order.mode != "replace":
+        yield Guard(
+            "audience_deleted",
+            f"The account no longer has the audience '{target.record.name}' that was filled from here.",
+            "Fill it as a whole with --mode replace, or give the segment another name.",
+        )
+    elif order.mode == "remove":
+        yield Guard(
+            "no_audience",
+            f"There is no audience '{target.name}' to remove anybody from.",
+            "Name one with --audience; %ci_status lists those that were filled from here.",
+        )
+
+
+def _not_ours(target: Target) -> Guard:
+    if target.record is not None and target.record.owned:
+        return Guard(
+            "ledger_lost",
+            f"What the audience '{target.name}' holds is not known any more: its ledger is missing, damaged or old.",
+            "Fill it once with --mode replace.",
+        )
+    return Guard(
+        "audience_not_ours",
+        f"The account has an audience '{target.name}' that was not filled from here, so what it holds is not known.",
+        "Take it over once with --mode replace (all others leave it), or only add to it with --mode add.",
+    )
+
+
+def _about_membership(target: Target, order: ExportOptions) -> Iterator[Guard]:
+    remote = target.remote.membership_days if target.remote else None
+    if remote is None:
+        return
+    if order.membership_days is not None and order.membership_days != remote:
+        yield Guard(
+            "membership_differs",
+            f"The audience '{target.name}' keeps members {_days(remote)}, not {_days(order.membership_days)}.",
+            "Leave out --membership-days, or change it in Microsoft Advertising first.",
+        )
+    elif target.record is not None and target.record.membership_days != remote and order.membership_days is None:
+        yield Guard(
+            "membership_changed",
+            f"The audience '{target.name}' was changed in Microsoft Advertising: it keeps members {_days(remote)} now, "
+            f"{_days(target.record.membership_days)} before.",
+            f"Accept it with --membership-days {remote}.",
+        )
+
+
+def _about_size(name: str, target: Target, order: ExportOptions, changes: Changes) -> Iterator[Guard]:
+    before = len(target.known.members)
+    rule_changes = target.record is not None and target.record.normalization != order.normalization
+    leaving = before - changes.wanted if rule_changes else changes.leaving  # every hash changes with the rule
+    if order.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not order.allow_shrink:
+        yield Guard(
+            "shrinks",
+            f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
+            "more than half.",
+            "Check the segment, and what consents and --exclude leave out, or use --allow-shrink.",
+        )
+    if order.mode != "remove" and changes.wanted < SMALLEST_SERVING:
+        yield Guard(
+            "small",
+            f"{name}: an audience serves only when {SMALLEST_SERVING} people are matched.",
+            stops=False,
+        )
+    if target.renamed:
+        yield Guard(
+            "renamed",
+            f"The audience of the segment '{name}' was renamed to '{target.name}' in Microsoft Advertising.",
+            stops=False,
+        )
+
+
+def _days(days: int) -> str:
+    return "forever" if days == -1 else counted_in_words(days, "day")

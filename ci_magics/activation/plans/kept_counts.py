@@ -1,0 +1,168 @@
+"""What can be sent of a segment, counted for those who may not read its keys and hashes.
+
+Where the database enforces roles, viewers read no file of keys and hashes. So the counts of a preview are kept when a
+segment is made or refreshed, for each normalization, without any key or hash. They hold for what was decided then: who
+is suppressed, and whose consent counts. Where something else is asked for, nothing is made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ci_magics.activation.plans.account_view import AccountView
+from ci_magics.activation.plans.consent import Decision, decide
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.guards import Guard
+from ci_magics.activation.plans.suppression import excluding, suppression_for
+from ci_magics.activation.segments.segment import StoredSegment, stored_record
+from ci_magics.clock import present
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.errors import AccessError
+from ci_magics.matching.counting import count_profiles
+from ci_magics.matching.coverage import SegmentCoverage, cover_one
+from ci_magics.matching.expected import expect
+from ci_magics.matching.hash_list import Scratch
+from ci_magics.quoting import magic_word
+from ci_magics.workspace.models import Connection, SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+_NORMALIZATIONS = ("basic", "enhanced", "both")
+_NUMBERS = ("rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs", "placeholders")
+_BY_WORD = ("reasons", "mistyped")
+_EXACTLY = "Exactly how many are added and removed is known when somebody who may export plans it."
+
+
+def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
+    """Keep the counts of a segment, where there are people who may not read its keys and hashes.
+
+    Parameters
+    ----------
+    workspace
+        Where the segment is.
+    record
+        The segment, whose profiles are there.
+    """
+    if not workspace.has_viewers:
+        return
+    stored = stored_record(workspace, record)
+    decision, suppression = decide(workspace, stored, ExportOptions()), suppression_for(workspace, record)
+    numbers: dict[str, dict[str, Any]] = {}
+    for normalization in _NORMALIZATIONS:
+        scratch = Scratch(workspace.rooms.folder())
+        found = count_profiles(stored.matched.profiles, normalization, scratch, suppression, decision.consenting)
+        coverage = cover_one(record.name, stored.matched, found, consent=decision.counted)
+        numbers[normalization] = {name: getattr(coverage, name) for name in _NUMBERS}
+        numbers[normalization] |= {name: dict(getattr(coverage, name)) for name in _BY_WORD}
+    document = {
+        "at": present().isoformat(),
+        "consenting": _terms(decision),
+        "excluded": _excluded(workspace, record),
+        "numbers": numbers,
+    }
+    workspace.segments.change(lambda now: replace(now, kept_counts=document), id=record.id)
+
+
+def keep_all_counts(workspace: Workspace) -> int:
+    """Keep the counts of all segments that have none; returns of how many."""
+    lacking = [each for each in workspace.segments if not each.kept_counts and workspace.snapshots.exists(each.id)]
+    for each in lacking:
+        keep_counts(workspace, each)
+    return len(lacking)
+
+
+def kept_coverage(
+    workspace: Workspace, stored: StoredSegment, decision: Decision, normalization: str, exclude: Sequence[str]
+) -> SegmentCoverage:
+    """Return the numbers of a segment as they were kept.
+
+    Parameters
+    ----------
+    workspace
+        Where the segment is.
+    stored
+        The segment.
+    decision
+        Who of it is sent.
+    normalization
+        The rule that the numbers hold for.
+    exclude
+        The segments that are excluded besides the suppression segment.
+
+    Raises
+    ------
+    AccessError
+        They were not kept, or not for this decision or exclusion.
+    """
+    name, kept = stored.record.name, stored.record.kept_counts
+    if not kept:
+        raise AccessError(
+            f"Viewers read counts only, and those of the segment '{name}' are not kept yet.",
+            "They are when a contributor makes it again or refreshes it "
+            f"(%ci_segment {magic_word(name)} --refresh), or with ci-magics roles --enforce.",
+            code="not_counted",
+        )
+    if exclude or kept["consenting"] != _terms(decision):
+        what = "other exclusions" if exclude else "another choice of consents"
+        raise AccessError(
+            f"Viewers read counts only, and those of the segment '{name}' are not kept for {what}.",
+            "Ask a contributor for them.",
+            code="not_counted",
+        )
+    at = datetime.fromisoformat(kept["at"])
+    remark = f"{name}: counted on {at:%Y-%m-%d %H:%M} UTC."
+    if kept["excluded"] != _excluded(workspace, stored.record):
+        remark = f"{remark} Who is suppressed has changed since; the next refresh counts it again."
+    counted_consent = decision.counted
+    return SegmentCoverage(
+        name=name,
+        **kept["numbers"][normalization],
+        new=None,
+        gone=None,
+        unchanged=None,
+        domains=stored.matched.domains,
+        examples=stored.matched.examples,
+        remark=remark,
+        consent=counted_consent.known,
+        consent_question=counted_consent.question,
+    )
+
+
+def against_account(numbers: SegmentCoverage, account: AccountView, normalization: str) -> SegmentCoverage:
+    """Add to the numbers of a segment what is known of its audience without looking into it."""
+    expected = expect(numbers.hashes, account.reached(normalization))
+    if account.of_segment(numbers.name) is None:
+        return replace(numbers, new=numbers.hashes, gone=0, unchanged=0, expected=expected)
+    remark = f"{numbers.remark} What is new in its audience is known when a contributor previews it."
+    return replace(numbers, expected=expected, remark=remark)
+
+
+def known_from_counts(
+    workspace: Workspace, connection: Connection, numbers: SegmentCoverage, order: ExportOptions
+) -> Guard:
+    """Return what counts tell of what an export would add and remove."""
+    name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
+    audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
+    account = AccountView(tuple(audiences))
+    record = None if order.audience is not None else account.of_segment(name)
+    if record is None:
+        known = f"'{name}' has {hashes} to send."
+    else:
+        known = f"'{name}' has {hashes} to send, and its audience held {counted(record.members)} after the last run."
+        if order.mode == "mirror" and record.members > numbers.hashes:
+            known = f"{known} At least {counted(record.members - numbers.hashes)} would be removed."
+    return Guard("known_from_counts", known, f"{_EXACTLY} {numbers.remark}", stops=False)
+
+
+def _terms(decision: Decision) -> dict[str, Any] | None:
+    """Return who is sent, so that two decisions can be compared."""
+    if decision.consenting is None:
+        return None
+    return {"sent": sorted(decision.consenting.sent), "refused": sorted(decision.consenting.refused)}
+
+
+def _excluded(workspace: Workspace, record: SegmentRecord) -> list[str]:
+    """Return the ids of the segments whose people are never sent, as they are now."""
+    return sorted(each.id for each in excluding(workspace, record, ()))

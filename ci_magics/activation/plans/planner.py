@@ -1,0 +1,148 @@
+"""Make plans: look at segment, ledger and audience, and work out what would be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ci_magics.activation.connections.services import Services
+from ci_magics.activation.plans.changes import Changes, changes_for
+from ci_magics.activation.plans.consent import Decision, decide
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.guards import Guard, find_guards, segment_guards
+from ci_magics.activation.plans.kept_counts import kept_coverage, known_from_counts
+from ci_magics.activation.plans.suppression import all_held_back, suppression_for
+from ci_magics.activation.plans.target import Target, find_target, lock_names
+from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
+from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.matching.counting import Counted, count_profiles
+from ci_magics.matching.coverage import cover_one
+from ci_magics.matching.hash_list import Scratch
+from ci_magics.matching.suppression import Suppression
+from ci_magics.microsoft.advertising import MAX_ITEMS
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+#: Up to this many hashes go by single calls. Measured by ``tests/benchmarks/transport.py``: with four calls at a time
+#: they are through before a bulk file would be; above it the file wins, and spares Microsoft's limit of calls a minute.
+APPLY_AT_MOST = 10 * MAX_ITEMS
+
+
+@dataclass(frozen=True)
+class Work:
+    """One audience of a plan with all that carrying it out needs; never saved.
+
+    Parameters
+    ----------
+    stored
+        The segment.
+    target
+        The audience as it is.
+    changes
+        The hashes to send.
+    transport
+        ``apply``, ``bulk`` or ``none``.
+    guards
+        What was found.
+    environment, account_id
+        Where the audience is.
+    locks
+        Names of the audience's locks.
+    consent
+        Who of the segment is sent.
+    """
+
+    stored: StoredSegment = field(repr=False)
+    target: Target
+    changes: Changes
+    transport: str
+    guards: tuple[Guard, ...]
+    environment: str
+    account_id: str
+    locks: tuple[str, ...]
+    consent: Decision
+
+
+def plan_work(
+    workspace: Workspace,
+    services: Services,
+    connection: Connection,
+    stored: StoredSegment,
+    order: ExportOptions,
+    now: datetime,
+) -> Work:
+    """Work out what one segment's audience needs."""
+    account_id = services.conversation.caller.account_id
+    target = find_target(workspace, services, connection, stored.record.name, order)
+    decision = decide(workspace, stored, order)
+    counted, suppression, scratch = _counted(workspace, stored, order, decision)
+    held_back = all_held_back(workspace, suppression, counted, target.known.all)
+    changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
+    return Work(
+        stored=stored,
+        target=target,
+        changes=changes,
+        transport=choose_transport(len(changes.adds) + len(changes.removes), order),
+        guards=(
+            *find_guards(stored, counted, target, order, changes, decision),
+            *_about_exclusions(workspace, stored, counted, order),
+        ),
+        consent=decision,
+        environment=connection.environment,
+        account_id=account_id,
+        locks=lock_names(connection, account_id, target),
+    )
+
+
+def plan_without_microsoft(
+    workspace: Workspace, connection: Connection, stored: StoredSegment, order: ExportOptions
+) -> list[Guard]:
+    """Return what can be found about a segment's export while nothing may be asked of Microsoft.
+
+    Raises
+    ------
+    AccessError
+        The current user may read kept counts only, and there are none for this order.
+    SegmentError
+        The consent column that was asked for cannot be used.
+    """
+    decision = decide(workspace, stored, order)
+    if stored.is_hidden:
+        numbers = kept_coverage(workspace, stored, decision, order.normalization, order.exclude)
+        known = known_from_counts(workspace, connection, numbers, order)
+        return [*segment_guards(stored, numbers, order, decision), known]
+    counted, _suppression, _scratch = _counted(workspace, stored, order, decision)
+    numbers = cover_one(stored.record.name, stored.matched, counted)
+    return [*segment_guards(stored, numbers, order, decision), *_about_exclusions(workspace, stored, counted, order)]
+
+
+def _counted(
+    workspace: Workspace, stored: StoredSegment, order: ExportOptions, decision: Decision
+) -> tuple[Counted, Suppression | None, Scratch]:
+    """Return the segment's counts, who is left out, and where long lists are kept meanwhile."""
+    scratch = Scratch(workspace.rooms.folder())
+    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
+    profiles = stored.matched.profiles
+    counted = count_profiles(profiles, order.normalization, scratch, suppression, decision.consenting)
+    return counted, suppression, scratch
+
+
+def _about_exclusions(
+    workspace: Workspace, stored: StoredSegment, counted: Counted, order: ExportOptions
+) -> Iterator[Guard]:
+    """Warn of exclusions that leave out nobody."""
+    if order.mode == "remove":
+        return
+    unmet = unmet_exclusions(workspace, stored.record, order.exclude, held_back=counted.suppressed)
+    for sentence, next_step in unmet:
+        yield Guard("exclusion_meets_nobody", sentence, next_step, stops=False)
+
+
+def choose_transport(hashes: int, order: ExportOptions) -> str:
+    """Return how a number of hashes is sent; a whole list never goes by single calls."""
+    if order.mode == "replace":
+        return "bulk"
+    if hashes == 0:
+        return "none"
+    return "apply" if hashes <= APPLY_AT_MOST else "bulk"

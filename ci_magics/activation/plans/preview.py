@@ -1,0 +1,151 @@
+"""Preview: what would happen to each profile, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ci_magics.activation.plans.account_view import AccountView, view_account
+from ci_magics.activation.plans.consent import decide
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.kept_counts import against_account, kept_coverage
+from ci_magics.activation.plans.ledger import LedgerLostError, read_ledger
+from ci_magics.activation.plans.suppression import suppression_for
+from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
+from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.errors import ArgumentError, refuse_address
+from ci_magics.matching.coverage import Coverage, SegmentCoverage, cover
+from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
+from ci_magics.matching.normalize import require_normalization
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import Connection, SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def preview(
+    *segments: Segment | str,
+    to: Connection | str | None = None,
+    normalization: str = "basic",
+    exclude: Sequence[Segment | str] = (),
+    consent: str | None = None,
+    consent_yes: str | Sequence[str] | None = None,
+    ignore_consent: bool = False,
+    workspace: Workspace | None = None,
+) -> Coverage:
+    """Show how many profiles can be matched, and for each reason how many cannot.
+
+    Parameters
+    ----------
+    segments
+        Segments or their names; with several, what they share is counted too.
+    to
+        A connection or its name: also count what is new against the audience, and tell what size it may reach.
+    normalization
+        ``basic``, ``enhanced`` or ``both``.
+    exclude
+        Segments whose people would not be sent; those of the workspace's suppression segment never are.
+    consent, consent_yes, ignore_consent
+        As in `ci_magics.export`.
+    workspace
+        Where the segments are; the default one unless given.
+
+    Raises
+    ------
+    NotFoundError
+        A segment or the connection does not exist.
+    """
+    if not segments:
+        raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
+    for each in (consent, *((consent_yes,) if isinstance(consent_yes, str) else consent_yes or ())):
+        refuse_address(each or "")
+    workspace = workspace or open_workspace()
+    connection = find_connection(workspace, to) if to is not None else None
+    require(workspace, Verb.PREVIEW, connection)
+    stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
+    excluded = [stored_segment(workspace, each).record.name for each in exclude]
+    order = ExportOptions(
+        consent=consent,
+        consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
+        ignore_consent=ignore_consent,
+    )
+    account = view_account(workspace, connection) if connection else None
+    if any(each.is_hidden for each in stored.values()):
+        return _from_counts(workspace, stored, order, normalization, excluded, account, connection)
+    held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
+    suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
+    consents = {name: decide(workspace, each, order).counted for name, each in stored.items()}
+    coverage = cover(
+        {name: each.matched for name, each in stored.items()},
+        normalization=normalization,
+        scratch=Scratch(workspace.rooms.folder()),
+        suppressed=suppressed,
+        consents=consents,
+        ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
+        earlier=account.reached(normalization) if account else (),
+        remarks={name: remark for name, (_ledger, remark) in held.items()},
+        destination=connection.destination if connection else None,
+    )
+    counted = [_with_exclusions(workspace, stored[each.name].record, excluded, each) for each in coverage.segments]
+    return replace(coverage, segments=tuple(counted))
+
+
+def _from_counts(
+    workspace: Workspace,
+    stored: Mapping[str, StoredSegment],
+    order: ExportOptions,
+    normalization: str,
+    excluded: Sequence[str],
+    account: AccountView | None,
+    connection: Connection | None,
+) -> Coverage:
+    """Return the preview for somebody who may read counts only: what was kept when the segments were made."""
+    require_normalization(normalization)
+    found = []
+    for name, each in stored.items():
+        decision = decide(workspace, each, order)
+        numbers = kept_coverage(workspace, each, decision, normalization, excluded)
+        if account is not None:
+            numbers = against_account(numbers, account, normalization)
+        if len(stored) > 1:
+            remark = f"{numbers.remark} {name}: whom it shares with the others is known when a contributor previews it."
+            numbers = replace(numbers, remark=remark)
+        found.append(numbers)
+    matched = {name: each.matched for name, each in stored.items()}
+    return Coverage(tuple(found), normalization, {}, connection.destination if connection else None, matched)
+
+
+def _with_exclusions(
+    workspace: Workspace, record: SegmentRecord, excluded: Sequence[str], numbers: SegmentCoverage
+) -> SegmentCoverage:
+    """Add to the numbers of a segment which exclusions leave out nobody."""
+    unmet = unmet_exclusions(workspace, record, excluded, held_back=numbers.reasons["suppressed"])
+    sentences = [f"{record.name}: {sentence} {next_step}" for sentence, next_step in unmet]
+    return replace(numbers, remark=" ".join(filter(None, [numbers.remark, *sentences]))) if sentences else numbers
+
+
+def find_connection(workspace: Workspace, wanted: Connection | str) -> Connection:
+    """Return a connection as the workspace has it now.
+
+    Raises
+    ------
+    NotFoundError
+        It does not exist.
+    """
+    return workspace.connections[wanted if isinstance(wanted, str) else wanted.name]
+
+
+def _held(workspace: Workspace, account: AccountView, name: str, normalization: str) -> tuple[HashList | None, str]:
+    """Return what the audience of a segment holds, or None and why that cannot be compared."""
+    record = account.of_segment(name)
+    if record is None:
+        return NOTHING, ""
+    if record.normalization != normalization:
+        return None, (
+            f"{name}: its audience was filled with the normalization {record.normalization}, so what is new under "
+            f"{normalization} cannot be told."
+        )
+    try:
+        return read_ledger(workspace, record).all, ""
+    except LedgerLostError:
+        return None, f"{name}: what its audience holds is not known any more, so what is new cannot be told."

@@ -1,0 +1,183 @@
+"""The audience that a segment goes to: what Microsoft says of it, and what we know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ci_magics.activation.connections.services import Services
+from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, read_ledger
+from ci_magics.errors import not_found
+from ci_magics.microsoft.advertising import Audience
+from ci_magics.workspace.models import AudienceRecord, Connection
+from ci_magics.workspace.store import Workspace
+
+NEVER = -1  # membership without an end
+
+
+@dataclass(frozen=True)
+class Target:
+    """One audience as it is before a push.
+
+    Parameters
+    ----------
+    name
+        Its name, or the name that it will get.
+    remote
+        What Microsoft says; None where the list does not exist.
+    record
+        What we wrote down when we last sent to it; None where we never did.
+    ledger
+        What it holds; None where that is not known any more.
+    seen
+        What the workspace had of it when it was looked up; unlike ``record`` also one of an emulator that has ended.
+    id
+        Its number; empty where the list does not exist.
+    """
+
+    name: str
+    remote: Audience | None
+    record: AudienceRecord | None
+    ledger: Ledger | None = field(repr=False)
+    seen: AudienceRecord | None = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The list's number; empty where it does not exist."""
+        return self.remote.id if self.remote else ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether we know all that it holds, so that it can be mirrored."""
+        return self.remote is None or (self.record is not None and self.record.owned and self.ledger is not None)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether somebody gave the list another name since we last sent to it."""
+        return self.remote is not None and self.record is not None and self.remote.name != self.record.name
+
+    @property
+    def version(self) -> str | None:
+        """What marks the moment at which it was looked up, to be compared with ``version_now``."""
+        return _version_of(self.seen)
+
+    @property
+    def known(self) -> Ledger:
+        """What we know it holds."""
+        return self.ledger or Ledger()
+
+    def membership_days(self, order: ExportOptions) -> int:
+        """Return how long members stay."""
+        if self.remote is not None and self.remote.membership_days is not None:
+            return self.remote.membership_days
+        return NEVER if order.membership_days is None else order.membership_days
+
+
+def find_target(
+    workspace: Workspace, services: Services, connection: Connection, segment_name: str, order: ExportOptions
+) -> Target:
+    """Look up the audience of a segment.
+
+    The workspace is read before Microsoft: a list that another run makes meanwhile is then not taken for a deleted one.
+
+    Raises
+    ------
+    NotFoundError
+        ``--audience`` names a list that does not exist or is no Customer Match list.
+    """
+    account_id = services.conversation.caller.account_id
+    last = _last_record(workspace, connection.environment, account_id, segment_name) if order.audience is None else None
+    lists = services.advertising.audiences()
+    if order.audience is not None:
+        return _known_target(workspace, connection, named_audience(lists, order.audience))
+    if last is not None:
+        remote = next((each for each in lists if each.id == last.audience_id), None)
+        if remote is not None or not _is_another_emulator(services, connection, last):
+            return _target(workspace, remote.name if remote else last.name, remote, last)
+    remote = next((each for each in lists if audience_key(each.name) == audience_key(segment_name)), None)
+    if remote is not None:
+        return _known_target(workspace, connection, remote)
+    return Target(segment_name, None, None, Ledger(), seen=last)
+
+
+def version_now(
+    workspace: Workspace, environment: str, account_id: str, segment_name: str, target: Target
+) -> str | None:
+    """Return the version of what the workspace has at this moment of an audience that was looked up before."""
+    if target.id:
+        return _version_of(_record_of(workspace, environment, target.id))
+    return _version_of(_last_record(workspace, environment, account_id, segment_name))
+
+
+def _version_of(record: AudienceRecord | None) -> str | None:
+    """Return a mark that changes with each push to an audience; None where there was none."""
+    return f"{record.id[:8]}:{record.generation}" if record else None
+
+
+def lock_names(connection: Connection, account_id: str, target: Target) -> tuple[str, ...]:
+    """Return the names under which other runs are kept from the audience: by its name, and by its number."""
+    return lock_names_of(connection, account_id, target.name, target.id)
+
+
+def lock_names_of(connection: Connection, account_id: str, name: str, audience_id: str) -> tuple[str, ...]:
+    """Return the same for a name and a number; the number is empty where the list does not exist yet."""
+    by_name = f"{connection.environment}:{account_id}:{audience_key(name)}"
+    return (by_name, f"{connection.environment}:{audience_id}") if audience_id else (by_name,)
+
+
+def audience_key(name: str) -> str:
+    """Return a list's name as Microsoft compares names."""
+    return name.strip().casefold()
+
+
+def _known_target(workspace: Workspace, connection: Connection, remote: Audience) -> Target:
+    return _target(workspace, remote.name, remote, _record_of(workspace, connection.environment, remote.id))
+
+
+def _target(workspace: Workspace, name: str, remote: Audience | None, record: AudienceRecord | None) -> Target:
+    if record is None:
+        return Target(name, remote, None, Ledger(), seen=None)
+    try:
+        return Target(name, remote, record, read_ledger(workspace, record), seen=record)
+    except LedgerLostError:
+        return Target(name, remote, record, None, seen=record)
+
+
+def named_audience(lists: list[Audience], wanted: str) -> Audience:
+    """Return the list of a number or a name; a number counts first, as names may be numbers too.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    by_id = {each.id: each for each in lists}
+    by_name = {audience_key(each.name): each for each in lists}
+    found = by_id.get(wanted.strip()) or by_name.get(audience_key(wanted))
+    if found is None:
+        names = [each.name for each in lists]
+        raise not_found(
+            "Customer Match audience",
+            wanted,
+            names,
+            "Name a Customer Match list of the account, or leave out --audience to make one.",
+        )
+    return found
+
+
+def _record_of(workspace: Workspace, environment: str, audience_id: str) -> AudienceRecord | None:
+    found = workspace.audiences.where(environment=environment, audience_id=audience_id)
+    return found[-1] if found else None
+
+
+def _last_record(workspace: Workspace, environment: str, account_id: str, segment_name: str) -> AudienceRecord | None:
+    """Return the audience that the segment went to last, under its own name."""
+    found = workspace.audiences.where(
+        environment=environment, account_id=account_id, segment_name=segment_name, chosen=False
+    )
+    return max(found, key=lambda each: each.updated_at) if found else None
+
+
+def _is_another_emulator(services: Services, connection: Connection, record: AudienceRecord) -> bool:
+    """Tell whether the audience was in an emulator that has ended: it forgets everything then."""
+    return connection.environment == "emulator" and record.directory != services.directory

@@ -1,0 +1,146 @@
+"""The verdict of a plan: whether an export would go through, and if not, why and what to do."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ci_magics.activation.plans.guards import Guard
+from ci_magics.display.displayable import Displayable
+from ci_magics.display.numbers import clean
+from ci_magics.errors import CiError, ExportRefusedError
+
+State = Literal["Ready", "Warning", "Blocked"]
+READY: State = "Ready"
+WARNING: State = "Warning"
+BLOCKED: State = "Blocked"
+_COLORS = {
+    READY: "var(--jp-success-color0, #1a7f37)",
+    WARNING: "var(--jp-warn-color0, #9a6700)",
+    BLOCKED: "var(--jp-error-color0, #b3261e)",
+}
+
+
+class Finding(BaseModel):
+    """One thing that a check found.
+
+    Parameters
+    ----------
+    code
+        The short name of the case or Microsoft's number; the error that the export raises has the same.
+    sentence, next_step
+        What was found, and what to do about it.
+    stops
+        Whether it keeps the export, or one audience of it, from being sent; otherwise it is a warning.
+    audience
+        The audience that it is about; empty where it is about the whole export.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: int | str | None
+    sentence: str
+    next_step: str = ""
+    stops: bool = True
+    audience: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.next_step}".strip()
+
+    @property
+    def mark(self) -> str:
+        """The sign that stands before it in a list."""
+        return "x" if self.stops else "!"
+
+    def refusal(self) -> ExportRefusedError:
+        """Return the error that refuses the export for this reason."""
+        return ExportRefusedError(self.sentence, self.next_step, code=self.code)
+
+
+class Verdict(Displayable, BaseModel):
+    """Whether an export would go through.
+
+    Parameters
+    ----------
+    state
+        ``Ready``: it would be sent as planned. ``Warning``: it would be sent, but read the findings first; some
+        audiences may be skipped. ``Blocked``: it would be refused and nothing would be sent.
+    findings
+        What the checks found. The first one that stops a blocked export is the error that the export would raise.
+    not_checked
+        What could not be looked at because something before it is blocked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[str, ...] = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing would be sent."""
+        return self.state == BLOCKED
+
+    @property
+    def reason(self) -> Finding | None:
+        """The first finding that stops something."""
+        return next((each for each in self.findings if each.stops), None)
+
+    def lines(self) -> list[str]:
+        """Return the findings, each with its sign and its fix, then what was not checked; none where all is well."""
+        said = [f"{each.mark} {each}" for each in self.findings]
+        return [*said, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state and what led to it."""
+        return self.model_dump(mode="json")
+
+    def __repr__(self) -> str:
+        return "\n".join([self.state, *(f"  {line}" for line in self.lines())])
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<div>{html.escape(clean(line))}</div>" for line in self.lines())
+        return f"<div><b style='color:{_COLORS[self.state]}'>{self.state}</b></div>{lines}"
+
+
+def verdict_of(
+    findings: Iterable[Finding], *, audiences: int, stopped: int, not_checked: Iterable[str] = ()
+) -> Verdict:
+    """Return the verdict that follows from findings.
+
+    Parameters
+    ----------
+    findings
+        In the order in which an export runs into them.
+    audiences
+        How many audiences were planned.
+    stopped
+        How many of them would be skipped; when all are, nothing is sent.
+    not_checked
+        What could not be looked at.
+    """
+    found = tuple(findings)
+    whole = any(each.stops and not each.audience for each in found)
+    if whole or (audiences and stopped == audiences):
+        state = BLOCKED
+    else:
+        state = WARNING if found else READY
+    return Verdict(state=state, findings=found, not_checked=tuple(not_checked))
+
+
+def finding_of(found: CiError | Guard, audience: str = "") -> Finding:
+    """Return an error or a guard as a finding."""
+    return Finding(
+        code=found.code,
+        sentence=found.sentence,
+        next_step=found.next_step,
+        stops=found.stops if isinstance(found, Guard) else True,
+        audience=audience,
+    )

@@ -1,0 +1,285 @@
+"""One refresh: segments first, in the order in which they are made of each other, then the exports that are due."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from ci_magics.activation.exports.due import Due, due_exports, system_due_at
+from ci_magics.activation.exports.heartbeats import REFRESH_LOCK
+from ci_magics.activation.exports.saved_runs import BY_SYSTEM, Show, run_one
+from ci_magics.activation.exports.saving import connection_of
+from ci_magics.activation.notifications.state_changes import tell_of_refresh
+from ci_magics.activation.refreshes.notebook_execution import execute_notebook
+from ci_magics.activation.refreshes.report import RefreshReport
+from ci_magics.activation.segments.consents import several
+from ci_magics.activation.segments.dependents import in_order
+from ci_magics.activation.segments.evaluations import stale_since
+from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
+from ci_magics.clock import Clock, SystemClock
+from ci_magics.display.output import tell
+from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
+from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
+from ci_magics.workspace.export_models import Export, Refresh
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
+from ci_magics.workspace.store import Workspace, open_workspace
+
+BY_COMMAND, BY_SCHEDULER = "command", "schedule"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a refresh has to do.
+
+    Parameters
+    ----------
+    segments
+        Each after those that it is made of.
+    exports
+        Those that are due.
+    due_at
+        The moment of the system schedule, where it is due.
+    """
+
+    segments: Sequence[SegmentRecord]
+    exports: Sequence[Due]
+    due_at: datetime | None
+
+
+def refresh(
+    *,
+    due_only: bool = False,
+    notebook: str | Path | None = None,
+    allow_empty: str | Sequence[str] = (),
+    allow_shrink: str | Sequence[str] = (),
+    show: Show = tell,
+    workspace: Workspace | None = None,
+    clock: Clock | None = None,
+) -> RefreshReport:
+    """Evaluate dynamic segments, then run the exports that follow the system refresh, and others that are due.
+
+    Parameters
+    ----------
+    due_only
+        Only do what the schedules say is due now, and the segments that it needs: what a scheduler does.
+    notebook
+        Execute this notebook first; when it fails, nothing is exported.
+    allow_empty, allow_shrink
+        Names of segments that are replaced although nobody, or less than half of their profiles, would be left; all
+        others stay as they were.
+    show
+        Called with each sentence the person must see.
+    workspace
+        Which; the default one unless given.
+    clock
+        Where time comes from.
+
+    Raises
+    ------
+    AccessError
+        The current user may not refresh the workspace.
+    NotFoundError
+        There is no segment of a name in `allow_empty` or `allow_shrink`.
+    ExportRefusedError
+        Another refresh is on its way.
+    """
+    workspace = workspace or open_workspace()
+    clock = clock or SystemClock()
+    require(workspace, Verb.REFRESH_ALL)
+    allowed = Allowed(_known(workspace, allow_empty), _known(workspace, allow_shrink))
+    if due_only and notebook is None and not anything_due(workspace, clock.now()):
+        return RefreshReport(replace(_new(workspace, BY_SCHEDULER, None, clock.now()), status=COMPLETED))
+    with _alone(workspace) as seen:
+        now = clock.now()
+        record = _new(workspace, BY_SCHEDULER if due_only else BY_COMMAND, notebook, now)
+        workspace.refreshes.put(record)
+        try:
+            if notebook is not None:
+                _, error = execute_notebook(Path(notebook))
+                if error is not None:
+                    return _end(workspace, replace(record, reason=str(error)), FAILED, show, clock)
+            return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), allowed, seen, show, clock)
+        except (KeyboardInterrupt, ExportStoppedError):
+            _end(workspace, record, CANCELED, show, clock)
+            raise
+        except BaseException as error:
+            _end(workspace, replace(record, reason=f"It broke off ({type(error).__name__})."), FAILED, show, clock)
+            raise
+
+
+def _known(workspace: Workspace, names: str | Sequence[str]) -> frozenset[str]:
+    """Return names of segments, all of which there are."""
+    return frozenset(workspace.segments[each].name for each in several(names))
+
+
+def anything_due(workspace: Workspace, now: datetime) -> bool:
+    """Tell whether a refresh would have anything to do."""
+    return system_due_at(workspace, now) is not None or bool(due_exports(workspace, now))
+
+
+def _task(workspace: Workspace, now: datetime, *, due_only: bool) -> _Task:
+    due = due_exports(workspace, now)
+    system_at = system_due_at(workspace, now)
+    if not due_only:
+        there = {each.export.id for each in due}
+        due += [Due(each, None, BY_SYSTEM) for each in _following(workspace) if each.id not in there]
+    if due_only and system_at is None:
+        names = {name for each in due for name in _needed(workspace, each.export)}
+    else:
+        names = {each.name for each in workspace.segments}
+    return _Task(in_order(workspace, names), due, system_at)
+
+
+def _following(workspace: Workspace) -> list[Export]:
+    """Return the exports that follow the system refresh, whether that has a schedule or is started by hand."""
+    return [
+        each for each in workspace.exports if each.active and each.schedule is None and each.connection_id is not None
+    ]
+
+
+def _needed(workspace: Workspace, export: Export) -> set[str]:
+    """Return the segments that an export sends or leaves out, and the one whose people nobody is to be sent."""
+    return {*export.segments, *export.excluded, *(each.name for each in workspace.segments.where(suppresses=True))}
+
+
+def _carry_out(
+    workspace: Workspace,
+    record: Refresh,
+    task: _Task,
+    allowed: Allowed,
+    seen: Callable[[], None],
+    show: Show,
+    clock: Clock,
+) -> RefreshReport:
+    record = replace(record, due_at=task.due_at)
+    segments = refresh_segments(workspace, task.segments, seen, allowed)
+    record = replace(record, segments=[_plain(each) for each in segments])
+    workspace.refreshes.put(record)
+    stale = {each.segment for each in segments if each.stale}
+    as_of = stale_since(workspace, {each.segment for each in segments if each.status != COMPLETED})
+    exports = []
+    for due in task.exports:
+        exports.append(_exported(workspace, due, stale, as_of, show, clock))
+        seen()
+    record = replace(record, exports=exports)
+    return _end(workspace, record, _status(segments, exports), show, clock)
+
+
+def _exported(
+    workspace: Workspace, due: Due, stale: set[str], as_of: Mapping[str, datetime], show: Show, clock: Clock
+) -> dict[str, object]:
+    """Run one export and return what the report says of it."""
+    export = due.export
+    _give_up_overtaken(workspace, due, clock.now())
+    entry = run_one(
+        workspace,
+        export,
+        due.trigger,
+        due.due_at,
+        show=show,
+        clock=clock,
+        skip=_skip(workspace, export, stale),
+        as_of=as_of,
+    )
+    if entry is None:
+        return {"export": export.name, "status": SKIPPED, "reason": "It is running elsewhere.", "run": ""}
+    counts = {"accepted": entry.accepted, "rejected": entry.rejected}
+    return {"export": export.name, "status": entry.status, "reason": entry.reason, "run": entry.name, **counts}
+
+
+def _skip(workspace: Workspace, export: Export, stale: set[str]) -> str:
+    """Return why an export cannot run now; empty when it can."""
+    waits_for = sorted(stale & _needed(workspace, export))
+    if waits_for:
+        return f"The segment '{waits_for[0]}' was not refreshed."
+    return _not_allowed(workspace, export)
+
+
+def _not_allowed(workspace: Workspace, export: Export) -> str:
+    """Return what the person who saved an export may not do any more, or the current user cannot do for them."""
+    try:
+        connection = connection_of(workspace, export)
+    except AccessError:
+        return (
+            f"The connection '{export.connection_name}' is not shared with {workspace.user}, the user of the "
+            "scheduler. An administrator can share it."
+        )
+    owner = export.saved_by
+    role = role_of(workspace, owner)
+    if not role.includes(Verb.RUN_EXPORT.least):
+        return f"{owner}, who saved the export, is only a {role} now. A contributor can save it again."
+    if connection is not None and not is_shared_with(connection, owner, role):
+        return f"The connection '{connection.name}' is not shared any more with {owner}, who saved the export."
+    return ""
+
+
+def _give_up_overtaken(workspace: Workspace, due: Due, now: datetime) -> None:
+    """Close what was to be tried again for an earlier moment: the run for this one does it as well."""
+    for entry in workspace.export_runs.where(export_id=due.export.id, status=QUEUED):
+        if entry.due_at != due.due_at:
+            reason = f"The next run came before it was tried again. {entry.reason}"
+            workspace.export_runs.put(replace(entry, status=FAILED, reason=reason, retry_at=None, finished_at=now))
+
+
+def _status(segments: Sequence[SegmentRefresh], exports: Sequence[dict[str, object]]) -> str:
+    statuses = {each["status"] for each in exports}
+    if any(each.stale for each in segments) or statuses - {COMPLETED, WITH_ERRORS}:
+        return FAILED if not statuses & {COMPLETED, WITH_ERRORS} else WITH_ERRORS
+    return WITH_ERRORS if WITH_ERRORS in statuses else COMPLETED
+
+
+def _new(workspace: Workspace, trigger: str, notebook: str | Path | None, now: datetime) -> Refresh:
+    return Refresh(
+        id=str(uuid.uuid4()),
+        trigger=trigger,
+        due_at=None,
+        notebook=Path(notebook).name if notebook is not None else "",
+        status=RUNNING,
+        reason="",
+        segments=[],
+        exports=[],
+        started_by=workspace.user,
+        started_at=now,
+    )
+
+
+def _end(workspace: Workspace, record: Refresh, status: str, show: Show, clock: Clock) -> RefreshReport:
+    ended = replace(record, status=status, finished_at=clock.now())
+    workspace.refreshes.put(ended)
+    if status != CANCELED:
+        tell_of_refresh(workspace, ended, show)
+    workspace.audit.note(
+        Verb.REFRESH_ALL,
+        ended.name,
+        status=status,
+        notebook=ended.notebook,
+        segments=len(ended.segments),
+        exports=len(ended.exports),
+    )
+    return RefreshReport(ended)
+
+
+def _plain(result: SegmentRefresh) -> dict[str, object]:
+    return asdict(result)
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
+    """Keep others from refreshing the workspace; gives what tells them that this one still lives."""
+    mine = str(uuid.uuid4())
+    holder = workspace.locks.take(REFRESH_LOCK, mine)
+    if holder is not None:
+        raise ExportRefusedError(
+            f"Another refresh is on its way, started by {holder.holder} on {holder.host}.",
+            "Wait until it is done.",
+            code="refresh_running",
+        )
+    try:
+        yield lambda: workspace.locks.seen(mine)
+    finally:
+        workspace.locks.release(mine)

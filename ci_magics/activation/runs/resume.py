@@ -1,0 +1,307 @@
+"""Runs: found again, carried on with until nothing is left to do, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+
+from ci_magics.activation.connections.consents import require_consents
+from ci_magics.activation.connections.permission import RightEndedError
+from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.plans.guards import Guard
+from ci_magics.activation.plans.plan_document import PlanDocument
+from ci_magics.activation.plans.target import audience_key
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.run import AudienceResult, Run, rejected_table
+from ci_magics.activation.runs.completion import rejected_so_far
+from ci_magics.activation.runs.push import RunContext, members_so_far, push_audience, state_of
+from ci_magics.activation.runs.spool import Spool, read_rejected
+from ci_magics.clock import Clock, WaitStoppedError
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder, LockLostError
+from ci_magics.workspace.models import Connection, PushRecord, RunRecord
+from ci_magics.workspace.statuses import CANCELED, FAILED, overall
+from ci_magics.workspace.store import Workspace
+
+CONCURRENT = "concurrent_run"
+
+
+def resume_run(
+    workspace: Workspace,
+    run: str,
+    *,
+    report: Reporter = silent,
+    show: Callable[[str], None] = tell,
+    clock: Clock | None = None,
+    owner: str = "",
+) -> Run:
+    """Finish a run that was interrupted; one that is finished is returned as it is.
+
+    Parameters
+    ----------
+    run
+        Its id, or the beginning of it.
+    clock
+        Where waits are spent; stopping it stops the run.
+    owner
+        Who saved the export that a scheduler runs for them.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    ExportRefusedError
+        It is still running somewhere.
+    """
+    record = find_run(workspace, run)
+    if record.finished_at is not None:
+        return load_run(workspace, record)
+    connection = _connection_of(workspace, record)
+    require(workspace, Verb.RESUME_RUN, connection)
+    require_consents(connection)
+    pushes = workspace.pushes.where(run_id=record.id)
+    _require_same_environment(connection, pushes)
+    try:
+        for push in pushes:
+            _lock_again(workspace, push)
+        record = find_run(workspace, record.id)
+        if record.finished_at is not None:  # somebody else finished it before it was ours
+            return load_run(workspace, record)
+        services = open_services(
+            workspace,
+            connection,
+            show=show,
+            clock=clock,
+            account_id=pushes[0].account_id,
+            customer_id=pushes[0].customer_id,
+        )
+        workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
+        return carry_on(RunContext(workspace, services, report, owner), record)
+    finally:
+        workspace.locks.release(record.id)
+
+
+def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
+    """Refuse to finish a run elsewhere than it began."""
+    if any(each.environment != connection.environment for each in pushes):
+        raise ExportRefusedError(
+            f"The connection '{connection.name}' leads to another environment than when the run began.",
+            "The run cannot be finished; export again.",
+            code="other_environment",
+        )
+
+
+def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRecord]:
+    """Return the runs that began to send to one of a plan's audiences and did not finish."""
+    ids = {each.audience_id for each in document.audiences} - {None}
+    keys = {audience_key(each.audience) for each in document.audiences}
+    mine = {
+        each.run_id
+        for each in workspace.pushes.where(environment=document.environment, finished=False)
+        if each.audience_id in ids or (each.account_id == document.account_id and each.audience_key in keys)
+    }
+    return [each for each in workspace.runs if each.id in mine]
+
+
+def find_run(workspace: Workspace, run: str) -> RunRecord:
+    """Return a run by its id or the beginning of it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or several begin so.
+    """
+    found = [each for each in workspace.runs if each.id.startswith(run.strip().lower())] if run.strip() else []
+    if len(found) != 1:
+        raise not_found("run", run, workspace.runs.names(), "%ci_status lists the runs.")
+    return found[0]
+
+
+def load_run(workspace: Workspace, record: RunRecord) -> Run:
+    """Return a run as the workspace knows it: what is done, and for the rest how far it came."""
+    results = [AudienceResult.from_document(each) for each in record.results]
+    if record.finished_at is None:
+        for push in workspace.pushes.where(run_id=record.id, finished=False):
+            members = members_so_far(workspace, push)
+            results[push.number] = replace(results[push.number], members=members)
+    return Run(
+        record.id,
+        record.destination,
+        tuple(results),
+        record.started_at,
+        record.finished_at,
+        _known_rejected(workspace, record),
+        lambda run_id, report: resume_run(workspace, run_id, report=report),
+    )
+
+
+def _known_rejected(workspace: Workspace, record: RunRecord) -> Callable[[], pa.Table]:
+    """Return what gives the refused profiles: read now for a run that has ended, else whenever somebody asks."""
+    if record.finished_at is None:
+        return lambda: _rejected(workspace, record)
+    found = _rejected(workspace, record)
+    return lambda: found
+
+
+def _rejected(workspace: Workspace, record: RunRecord) -> pa.Table:
+    """Return the refused profiles of a run; of one that has not ended, those that are known so far."""
+    unfinished = workspace.pushes.where(run_id=record.id, finished=False)
+    tables = [rejected_so_far(workspace, push) for push in unfinished]
+    tables += read_rejected(workspace, record.id, len(record.results))
+    return pa.concat_tables(tables, promote_options="default") if tables else rejected_table([])
+
+
+def carry_on(desk: RunContext, record: RunRecord) -> Run:
+    """Do whatever is left to do for each audience, and return the run.
+
+    Raises
+    ------
+    ExportStoppedError
+        The person stopped it; the run can be finished.
+    CiError
+        No audience was completed; the error of the first.
+    """
+    workspace = desk.workspace
+    now = desk.services.conversation.clock.now
+    workspace.runs.put(record)  # it runs again: what stopped it before holds no more
+    errors: list[CiError] = []
+    pushes = workspace.pushes.where(run_id=record.id)
+    for push in pushes:
+        if push.finished:
+            continue
+        if push.environment == "emulator" and push.directory not in ("", desk.services.directory):
+            record = _given_up(workspace, record, push, "The emulator that it was sent to has ended.", now())
+            continue
+        try:
+            pushed = push_audience(desk, push)
+        except (KeyboardInterrupt, WaitStoppedError):
+            raise _stopped_by_person(workspace, record, now()) from None
+        except LockLostError:
+            raise
+        except RightEndedError as error:
+            raise _with_way_on(error, record) from None
+        except Exception as error:
+            why = str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
+            (kept,) = workspace.pushes.where(id=push.id)  # with the number of an audience that was just made
+            _note(workspace, record, kept, state_of(workspace, kept, FAILED, why), now())
+            raise
+        record = _note(workspace, record, pushed.push, pushed.result, now())
+        errors += [pushed.error] if pushed.error else []
+    if record.finished_at is None and all(each.finished for each in pushes):
+        record = replace(record, status=overall([each["status"] for each in record.results]), finished_at=now())
+        workspace.runs.put(record)
+    if errors and len(errors) == len(pushes):
+        raise _with_way_on(errors[0], record)
+    return load_run(workspace, record)
+
+
+def _note(
+    workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult, now: datetime
+) -> RunRecord:
+    """Write down how an audience stands, and with the last one that the run is finished: together or not at all."""
+    results = [*record.results]
+    earlier = AudienceResult.from_document(results[push.number])
+    results[push.number] = replace(result, as_of=earlier.as_of, consent=earlier.consent).document()
+    left = [each for each in workspace.pushes.where(run_id=record.id, finished=False) if each.id != push.id]
+    is_done = push.finished and not left
+    status = overall([each["status"] for each in results])
+    record = replace(record, results=results, status=status, finished_at=now if is_done else None)
+    workspace.record(record, push)
+    if push.finished:
+        Spool(workspace, push).clear()
+    return record
+
+
+def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, now: datetime) -> list[str]:
+    """Give up what runs have left to do for an audience that they cannot bring into step any more.
+
+    Returns
+    -------
+    list of str
+        The runs.
+    """
+    pushes = workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False)
+    return give_up_pushes(workspace, pushes, why, now)
+
+
+def give_up_pushes(workspace: Workspace, pushes: Sequence[PushRecord], why: str, now: datetime) -> list[str]:
+    """Give up unfinished pushes; returns the runs that they belong to."""
+    given_up = []
+    for push in pushes:
+        (record,) = workspace.runs.where(id=push.run_id)
+        record = _given_up(workspace, record, push, why, now)
+        given_up.append(record.name)
+    return given_up
+
+
+def _given_up(workspace: Workspace, record: RunRecord, push: PushRecord, why: str, now: datetime) -> RunRecord:
+    return _note(workspace, record, replace(push, finished=True), state_of(workspace, push, CANCELED, why), now)
+
+
+def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
+    """Write down how far a run came that the person stopped, and say how to finish it."""
+    for push in workspace.pushes.where(run_id=record.id, finished=False):
+        record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."), now)
+    return ExportStoppedError(
+        f"The export was stopped: {_progress(record)}.",
+        f"Finish it with %ci_export --resume {record.name}.",
+        code="stopped",
+    )
+
+
+def _with_way_on(error: CiError, record: RunRecord) -> CiError:
+    """Add to an error how the run that it interrupted can be finished."""
+    if isinstance(error, RightEndedError):
+        error.next_step = f"{error.next_step} Somebody who may finishes the run: %ci_export --resume {record.name}."
+    elif record.finished_at is None:
+        way_on = f"So far {_progress(record)}; finish it with %ci_export --resume {record.name}."
+        error.next_step = f"{error.next_step} {way_on}".strip()
+    return error
+
+
+def _progress(record: RunRecord) -> str:
+    results = [AudienceResult.from_document(each) for each in record.results]
+    accepted = sum(each.accepted for each in results)
+    whole = sum(each.accepted + each.rejected + each.unknown + each.unsent for each in results)
+    return f"{counted(accepted)} of {counted_in_words(whole, 'hash')} {agreeing(accepted, 'was')} accepted"
+
+
+def _lock_again(workspace: Workspace, push: PushRecord) -> None:
+    for name in lock_names_of_push(push):
+        holder = workspace.locks.take(name, push.run_id)
+        if holder is not None:
+            raise concurrent(push.audience_name, holder).refusal()
+
+
+def lock_names_of_push(push: PushRecord) -> list[str]:
+    """Return the names under which a push keeps other runs from its audience."""
+    by_name = f"{push.environment}:{push.account_id}:{push.audience_key}"
+    return [by_name, f"{push.environment}:{push.audience_id}"] if push.audience_id else [by_name]
+
+
+def concurrent(audience: str, holder: Holder) -> Guard:
+    """Return the guard for an audience that something else holds: a run, or a change of the list itself."""
+    since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
+    return Guard(
+        CONCURRENT,
+        f"The audience '{audience}' is in use by another run or change ({holder.run_id[:8]} of {holder.holder} on "
+        f"{holder.host}, since {since}).",
+        "Wait until it is done; a run whose process has ended is recognized and does not block.",
+    )
+
+
+def _connection_of(workspace: Workspace, record: RunRecord) -> Connection:
+    found = workspace.all_connections.where(id=record.connection_id)
+    if not found:
+        raise ExportRefusedError(
+            f"The connection '{record.connection_name}' of the run does not exist any more.",
+            "The run cannot be finished; make a connection and export again.",
+            code="no_connection",
+        )
+    return found[0]

@@ -1,0 +1,154 @@
+"""Send hashes in bulk files: one after the other, each waited for and read."""
+
+from __future__ import annotations
+
+from ci_magics.activation.connections.services import Services
+from ci_magics.activation.progress import Progress, Reporter
+from ci_magics.activation.runs.fatal_errors import is_final
+from ci_magics.activation.runs.journal import UPLOAD, Journal
+from ci_magics.activation.runs.spool import Reasons
+from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
+from ci_magics.microsoft.advertising import Action
+from ci_magics.microsoft.bulk import UploadStatus
+from ci_magics.microsoft.faults import Fault, service_error
+from ci_magics.microsoft.result_file import RowError
+from ci_magics.microsoft.upload_file import write_upload_file
+from ci_magics.workspace.models import StepRecord
+from ci_magics.workspace.statuses import SENT
+
+NOT_ARRIVED = "PendingFileUpload"
+_ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}
+
+
+def send_files(journal: Journal, services: Services, report: Reporter) -> None:
+    """Send every open file of a push; a file begins when the one before it is done.
+
+    Raises
+    ------
+    CiError
+        What stopped it; what was answered until then is written down.
+    """
+    for step in journal.open_steps(UPLOAD):
+        try:
+            _finish_file(journal, services, step, report)
+        except CiError as error:
+            if is_final(error):
+                now = next(each for each in journal.steps(UPLOAD) if each.id == step.id)
+                journal.refused(now, error)
+            raise
+        report(journal.progress())
+
+
+def _finish_file(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> None:
+    """Send a file unless Microsoft has it already, and read what came of it."""
+    status = _ask(services, step, journal, report) if step.state == SENT and step.request_id else None
+    if status is None or not status.readable:
+        step, status = _send_until_it_arrives(journal, services, step, report)
+    if not status.readable:
+        raise failed_upload(status)
+    reasons = _read(services, step, status)
+    journal.answered(step, reasons, status.tracking_id)
+
+
+def _send_until_it_arrives(
+    journal: Journal, services: Services, step: StepRecord, report: Reporter
+) -> tuple[StepRecord, UploadStatus]:
+    """Send a file, and once more to a new address when it did not arrive; returns what became of it."""
+    for _attempt in range(2):
+        step = _send(journal, services, step, report)
+        status = _wait(services, step, journal, report)
+        if status.status != NOT_ARRIVED:
+            return step, status
+    raise ServiceError(
+        "Microsoft Advertising still waits for the file, although it was sent twice.",
+        "Run it again in a few minutes; if it stays, ask Microsoft's support.",
+        code="upload_lost",
+    )
+
+
+def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
+    push = journal.push
+    with journal.workspace.rooms.for_a_while() as folder:
+        path = folder / "upload.zip"
+        report(journal.progress("Writing the upload file"))
+        write_upload_file(
+            path,
+            journal.spool.read(step.start, step.stop),
+            audience_id=push.audience_id,
+            action=_ACTIONS[step.action],
+            accept_terms=True,
+        )
+        report(journal.progress("Uploading"))
+        ticket = services.bulk.request_upload()
+        permit = journal.permission(step)
+        step = journal.noted(journal.sending(step, ticket.request_id), ticket.tracking_id)
+        return journal.noted(step, services.bulk.upload(ticket, path, permit))
+
+
+def _ask(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus | None:
+    """Return what became of a file that was sent before; None when nobody can tell any more."""
+    try:
+        status = services.bulk.status(step.request_id)
+    except ServiceError as error:
+        if isinstance(error, OutcomeUnknownError) or not is_final(error):
+            raise
+        return None
+    return status if status.finished else _wait(services, step, journal, report)
+
+
+def _wait(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus:
+    def show(status: UploadStatus) -> None:
+        report(_waiting(journal, step, status))
+
+    return services.bulk.wait(step.request_id, show)
+
+
+def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons:
+    """Return which of a file's hashes were refused.
+
+    Raises
+    ------
+    ServiceError
+        The error is about the list: none of the file's hashes was taken.
+    OutcomeUnknownError
+        A row names a hash that the file did not have.
+    """
+    if status.status == "Completed":
+        return {}
+    reasons: Reasons = {}
+    for error in services.bulk.errors(step.request_id, status):
+        if error.about == "list":
+            raise list_error(error, status)
+        if error.position is None or not 0 <= error.position < step.stop - step.start:
+            raise OutcomeUnknownError(
+                "The result file names a profile that was not sent, so it is not known which ones were accepted.",
+                "Sending the same profiles again does no harm.",
+                code=error.code,
+                tracking_id=status.tracking_id,
+            )
+        reasons[step.start + error.position] = (error.code, error.error_code)
+    return reasons
+
+
+def list_error(error: RowError, status: UploadStatus) -> CiError:
+    """Return the error of an upload that was refused for the list that it names."""
+    fault = Fault(error.code, error.error_code)
+    return service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
+
+
+def failed_upload(status: UploadStatus) -> CiError:
+    """Return the error of an upload whose rows were not looked at."""
+    if status.faults:
+        return service_error(status.faults, status=200, tracking_id=status.tracking_id, operation="the upload")
+    return OutcomeUnknownError(
+        f"Microsoft Advertising ended the upload with the status {status.status}.",
+        "Sending the same profiles again does no harm.",
+        code=status.status,
+        tracking_id=status.tracking_id,
+    )
+
+
+def _waiting(journal: Journal, step: StepRecord, status: UploadStatus) -> Progress:
+    before = journal.progress(f"Microsoft Advertising is working on it ({status.status})")
+    done = before.done + (step.stop - step.start) * status.percent // 100
+    return Progress(before.step, min(done, before.total), before.total)

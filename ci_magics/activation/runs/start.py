@@ -1,0 +1,203 @@
+"""Start a run: lock, look once more whether the plan still fits, write down, and push one audience after the other."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from ci_magics.activation.connections.consents import require_consents
+from ci_magics.activation.plans.guards import Guard, require_disjoint
+from ci_magics.activation.plans.plan_document import PlanDocument, require_current, require_unmoved
+from ci_magics.activation.plans.planner import Work
+from ci_magics.activation.plans.verdict import Finding, finding_of
+from ci_magics.activation.retention import forget_old
+from ci_magics.activation.run import AudienceResult, Run
+from ci_magics.activation.runs.journal import begin_run
+from ci_magics.activation.runs.push import RunContext
+from ci_magics.activation.runs.resume import CONCURRENT, carry_on, concurrent, unfinished_runs
+from ci_magics.activation.segments.evaluations import evaluations
+from ci_magics.errors import ExportRefusedError
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.locks import Holder
+from ci_magics.workspace.models import Connection, RunRecord
+from ci_magics.workspace.statuses import RUNNING, SKIPPED
+from ci_magics.workspace.store import Workspace
+
+_FRESH: Mapping[str, datetime] = MappingProxyType({})
+_A_DAY = timedelta(days=1)
+#: Guards that a person may override; who did is written down.
+_OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+
+
+def start_run(
+    desk: RunContext,
+    document: PlanDocument,
+    connection: Connection,
+    works: Sequence[Work],
+    run_id: str | None = None,
+    as_of: Mapping[str, datetime] = _FRESH,
+) -> Run:
+    """Carry a plan out, as a run with a given id or a new one.
+
+    Parameters
+    ----------
+    desk
+        What it is carried out with.
+    document, works
+        The plan, and what carrying it out needs.
+    connection
+        Where it goes.
+    run_id
+        The id that the run gets; a new one unless given.
+    as_of
+        Since when segments are as they are that a refresh left alone, by name.
+
+    Raises
+    ------
+    ConsentError
+        A consent is missing; nothing was sent.
+    ExportRefusedError
+        A guard, another run or a change since the plan stops every audience; nothing was sent.
+    CiError
+        No audience was completed; where some were, the run tells about the others.
+    """
+    workspace = desk.workspace
+    require(workspace, Verb.RUN_EXPORT, connection)
+    require_consents(workspace.connections[connection.name])
+    now = desk.services.conversation.clock.now()
+    forget_old(workspace, now)
+    run_id = run_id or str(uuid.uuid4())
+    try:
+        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
+        if len(stopped) == len(works):
+            if all(each.code != CONCURRENT for each in stopped.values()):
+                require_unmoved(workspace, works)
+            raise next(iter(stopped.values())).refusal()
+        going = {number: work for number, work in enumerate(works) if number not in stopped}
+        for work in going.values():
+            require_disjoint(work.changes)
+        _refuse_unfinished(workspace, document)
+        require_current(workspace, document, connection, tuple(works))
+        old = _older_than_a_day(workspace, works, now) | dict(as_of)
+        results = [_at_first(work, stopped.get(number), old) for number, work in enumerate(works)]
+        record = begin_run(
+            workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
+        )
+        _note_start(workspace, document, record)
+        return carry_on(desk, record)
+    finally:
+        workspace.locks.release(run_id)
+
+
+def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
+    """Return what `start_run` would refuse at this moment, in the order in which it would; no lock is taken.
+
+    Returns
+    -------
+    tuple of list of Finding and int
+        The findings, and how many audiences would be skipped.
+    """
+    findings: list[Finding] = []
+    warnings: list[Finding] = []
+    stopped = 0
+    busy: set[str] = set()
+    taken: set[str] = set()
+    for work in works:
+        holder = _living_holder(workspace, work)
+        stops = [each for each in work.guards if each.stops]
+        if holder is not None:
+            busy.add(holder.run_id)
+            stops.insert(0, concurrent(work.target.name, holder))
+        elif taken & set(work.locks):
+            stops.insert(0, _twice(work))
+        taken |= set(work.locks)
+        stopped += bool(stops)
+        findings += [finding_of(each, work.target.name) for each in stops]
+        warnings += [finding_of(each, work.target.name) for each in work.guards if not each.stops]
+        if not stops:
+            findings += _disjoint(work)
+    if stopped < len(works):
+        open_runs = [each for each in unfinished_runs(workspace, document) if each.id not in busy]
+        findings += [finding_of(_unfinished(each)) for each in open_runs]
+    return [*findings, *warnings], stopped
+
+
+def _living_holder(workspace: Workspace, work: Work) -> Holder | None:
+    holders = (workspace.locks.holder(name) for name in work.locks)
+    return next((each for each in holders if each is not None and each.lives), None)
+
+
+def _twice(work: Work) -> Guard:
+    return Guard(
+        CONCURRENT,
+        f"Another segment of this export goes to the audience '{work.target.name}' too.",
+        "Export the two one after the other, or join them into one segment.",
+    )
+
+
+def _disjoint(work: Work) -> list[Finding]:
+    try:
+        require_disjoint(work.changes)
+    except ExportRefusedError as error:
+        return [finding_of(error)]
+    return []
+
+
+def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
+    order = document.order
+    overridden = [name for name in _OVERRIDES if getattr(order, name)]
+    workspace.audit.note(
+        Verb.RUN_EXPORT,
+        document.connection,
+        run=record.id,
+        account=document.account_id,
+        mode=order.mode,
+        segments=[each.segment for each in document.audiences],
+        adds=sum(each.adds for each in document.audiences),
+        removes=sum(each.removes for each in document.audiences),
+        overridden=overridden,
+        consent=[f"{each.segment}: {each.consent_note}" for each in document.audiences],
+    )
+
+
+def _older_than_a_day(workspace: Workspace, works: Sequence[Work], now: datetime) -> dict[str, datetime]:
+    """Return when those segments were evaluated that nobody has evaluated for a day."""
+    evaluated = evaluations(workspace)
+    names = {work.stored.record.name for work in works}
+    return {name: at for name, at in evaluated.items() if name in names and now - at > _A_DAY}
+
+
+def _at_first(work: Work, guard: Guard | None, old: Mapping[str, datetime]) -> AudienceResult:
+    at = old.get(work.stored.record.name)
+    as_of = f"{at:%Y-%m-%d}" if at else ""
+    names = (work.stored.record.name, work.target.name, work.target.id)
+    if guard is not None:
+        return AudienceResult(*names, SKIPPED, message=str(guard), consent=work.consent.note)
+    unsent = len(work.changes.adds) + len(work.changes.removes)
+    return AudienceResult(*names, RUNNING, unsent=unsent, as_of=as_of, consent=work.consent.note)
+
+
+def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
+    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
+    for name in work.locks:
+        holder = workspace.locks.take(name, run_id)
+        if holder is not None:
+            return concurrent(work.target.name, holder)
+    return next((each for each in work.guards if each.stops), None)
+
+
+def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
+    """Refuse to send to an audience of which another run has left an open end."""
+    for record in unfinished_runs(workspace, document):
+        raise _unfinished(record)
+
+
+def _unfinished(record: RunRecord) -> ExportRefusedError:
+    return ExportRefusedError(
+        f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
+        f"Finish it with %ci_export --resume {record.name}, then plan again; an export without a dry run finishes it "
+        "first.",
+        code="unfinished_run",
+    )

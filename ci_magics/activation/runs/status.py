@@ -1,0 +1,260 @@
+"""Status: what became of what was sent, as far as Microsoft has counted it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ci_magics import __version__
+from ci_magics.activation.connections.services import open_services
+from ci_magics.activation.runs.member_counts import known_members, open_push
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import table
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.output import tell
+from ci_magics.errors import CiError, not_found
+from ci_magics.microsoft.advertising import Audience
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
+from ci_magics.workspace.statuses import RUNNING
+from ci_magics.workspace.store import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PENDING = "not counted yet (up to 48 hours)"
+_SHOWN_RUNS = 5
+
+
+@dataclass(frozen=True)
+class AudienceStatus:
+    """One audience that was filled from here.
+
+    Parameters
+    ----------
+    destination
+        Where it is.
+    audience, audience_id, segment
+        Which.
+    members, members_at_most
+        Hashes that Microsoft accepted, and with those that were sent without a usable answer; None where that is not
+        known.
+    search_size, audience_network_size
+        People that Microsoft matched; None until it has counted them.
+    note
+        What is wrong, if anything.
+    """
+
+    destination: str
+    audience: str
+    audience_id: str
+    segment: str
+    members: int
+    search_size: int | None
+    audience_network_size: int | None
+    note: str = ""
+    members_at_most: int | None = None
+
+    @property
+    def sent(self) -> str:
+        """How many hashes it holds, in words."""
+        if self.members_at_most is None or self.members_at_most <= self.members:
+            return counted(self.members)
+        return f"{counted(self.members)} to {counted(self.members_at_most)}"
+
+    @property
+    def match_rate(self) -> float | None:
+        """Matched people per hash sent; None until Microsoft has counted."""
+        return self.search_size / self.members if self.search_size is not None and self.members else None
+
+    @property
+    def matched(self) -> str:
+        """The matched size in words."""
+        if self.note:
+            return self.note
+        if self.search_size is None:
+            return _PENDING
+        share = f" ({self.match_rate:.1%} of what was sent)" if self.match_rate is not None else ""
+        invented = ", invented by the emulator" if self.destination.startswith("EMULATOR") else ""
+        return f"{counted(self.search_size)}{share}{invented}"
+
+
+@dataclass(frozen=True)
+class Status(Displayable):
+    """Audiences, the last runs, and what is kept on this machine."""
+
+    audiences: tuple[AudienceStatus, ...]
+    runs: tuple[RunRecord, ...]
+    stored_hashes: int
+    version: str = __version__
+    earlier_profiles: int = 0
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per audience."""
+        import pandas as pd
+
+        names = ("audience", "audience_id", "segment", "members", "search_size", "audience_network_size", "match_rate")
+        rows = [{name: getattr(each, name) for name in names} for each in self.audiences]
+        return pd.DataFrame(rows, columns=list(names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audiences with their sizes, and the last runs."""
+        audiences = [plain(each) | {"match_rate": each.match_rate} for each in self.audiences]
+        return {"audiences": audiences, "runs": plain(self.runs), "stored_hashes": self.stored_hashes}
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for programs: with the name, the times and the counts of each run."""
+        return {**self.to_dict(), "version": self.version, "runs": [_run_document(each) for each in self.runs]}
+
+    def __repr__(self) -> str:
+        lines = []
+        for destination in dict.fromkeys(each.destination for each in self.audiences):
+            lines.append(destination)
+            lines += [
+                f"  audience '{each.audience}': {each.sent} sent, matched {each.matched}"
+                for each in self.audiences
+                if each.destination == destination
+            ]
+        lines += [] if self.audiences else ["No audience was filled from here yet."]
+        lines += [f"  {_run_line(each)}" for each in self.runs]
+        return "\n".join([*lines, self._kept()])
+
+    def _repr_html_(self) -> str:
+        heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
+        rows = [(each.destination, each.audience, each.segment, each.sent, each.matched) for each in self.audiences]
+        shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
+        runs = table(("Last runs",), [(_run_line(each),) for each in self.runs])
+        return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
+
+    def _kept(self) -> str:
+        earlier = f", and {counted_in_words(self.earlier_profiles, 'profile')} of earlier versions of segments"
+        return (
+            f"ci-magics {self.version}; {counted_in_words(self.stored_hashes, 'hash', 'is')} kept in the workspace"
+            f"{earlier if self.earlier_profiles else ''}: they are personal data."
+        )
+
+
+def _run_line(run: RunRecord) -> str:
+    """Return the status and the counts of a run, and how to finish one that was interrupted."""
+    counts = [f"{counted(run.total(word))} {word}" for word in ("accepted", "rejected")]
+    counts += [f"{counted(run.total('unknown'))} unknown"] if run.total("unknown") else []
+    old = sorted({each["as_of"] for each in run.results if each.get("as_of")})
+    counts += [f"sent as of {' and '.join(old)}"] if old else []
+    line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}, {', '.join(counts)}"
+    if run.finished_at or run.status == RUNNING:
+        return line
+    return f"{line}, not finished: %ci_export --resume {run.name}"
+
+
+def _run_document(run: RunRecord) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        **run.to_dict(),
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        **{word: run.total(word) for word in ("accepted", "rejected", "unknown")},
+    }
+
+
+def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> Status:
+    """Return the audiences that were filled from here, with the sizes that Microsoft has counted.
+
+    Parameters
+    ----------
+    names
+        Audiences or segments; all of them when none is named.
+    workspace
+        Where the ledgers are; the default one unless given.
+    show
+        Called with each sentence the person must see, such as a sign-in code.
+
+    Raises
+    ------
+    NotFoundError
+        There is no audience or segment of a name.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.SHOW_STATUS)
+    records = _chosen(workspace, names)
+    audiences: list[AudienceStatus] = []
+    for connection in workspace.connections:
+        mine = [each for each in records if _belongs(each, connection)]
+        records = [each for each in records if each not in mine]
+        audiences += _ask(workspace, connection, mine, show) if mine else []
+    audiences += [_unasked(workspace, each) for each in records]
+    runs = workspace.runs.latest(_SHOWN_RUNS)
+    return Status(
+        tuple(audiences),
+        tuple(runs),
+        sum(each.members for each in workspace.audiences),
+        earlier_profiles=sum(each.rows for each in workspace.versions),
+    )
+
+
+def _chosen(workspace: Workspace, names: tuple[str, ...]) -> list[AudienceRecord]:
+    records = list(workspace.audiences)
+    if not names:
+        return records
+    segments = set(workspace.segments.names())
+    known = {name for each in records for name in (each.name, each.segment_name)}
+    for name in names:
+        if name not in known and name not in segments:
+            raise not_found("audience or segment", name, known | segments, "%ci_status without a name lists all.")
+    return [each for each in records if each.name in names or each.segment_name in names]
+
+
+def _belongs(record: AudienceRecord, connection: Connection) -> bool:
+    return (record.environment, record.account_id) == (connection.environment, connection.account_id)
+
+
+def _ask(
+    workspace: Workspace, connection: Connection, records: list[AudienceRecord], show: Callable[[str], None]
+) -> list[AudienceStatus]:
+    try:
+        services = open_services(workspace, connection, show=show)
+        found = {each.id: each for each in services.advertising.audiences([each.audience_id for each in records])}
+        missing = "it does not exist any more"
+    except CiError as error:
+        found, missing = {}, str(error)
+    return [_status(workspace, connection, record, found.get(record.audience_id), missing) for record in records]
+
+
+def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
+    """Return what is known of an audience to which no connection leads that the person may use."""
+    others = [each for each in workspace.all_connections if _belongs(record, each)]
+    emulated = record.environment == "emulator"
+    return AudienceStatus(
+        destination="EMULATOR: nothing left this machine" if emulated else record.environment.upper(),
+        audience=record.name,
+        audience_id=record.audience_id,
+        segment=record.segment_name,
+        **_members(workspace, record),
+        search_size=None,
+        audience_network_size=None,
+        note="its connection is not shared with you" if others else "no connection leads to it any more",
+    )
+
+
+def _members(workspace: Workspace, record: AudienceRecord) -> dict[str, Any]:
+    """Return how many hashes an audience holds; the ledger is only read where a push has not ended yet."""
+    if open_push(workspace, record) is None:
+        return {"members": record.members}
+    known = known_members(workspace, record)
+    return {"members": known.at_least, "members_at_most": known.at_most}
+
+
+def _status(
+    workspace: Workspace, connection: Connection, record: AudienceRecord, audience: Audience | None, missing: str
+) -> AudienceStatus:
+    return AudienceStatus(
+        destination=connection.destination,
+        audience=record.name,
+        audience_id=record.audience_id,
+        segment=record.segment_name,
+        **_members(workspace, record),
+        search_size=audience.search_size if audience else None,
+        audience_network_size=audience.audience_network_size if audience else None,
+        note="" if audience else missing,
+    )

@@ -1,0 +1,159 @@
+"""Open Customer Insights as a source."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ci_magics.activation.connections.connect import require_application
+from ci_magics.activation.segments.customer_insights.services import open_insights_services
+from ci_magics.activation.segments.customer_insights.source import Insights
+from ci_magics.clock import present
+from ci_magics.display.output import tell
+from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
+from ci_magics.microsoft.insights_values import Instance
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.insights_record import InsightsRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+def insights(
+    name: str | None = None,
+    *,
+    environment: str | None = None,
+    organization_url: str | None = None,
+    flow: str | None = None,
+    client_id: str | None = None,
+    tenant: str | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = tell,
+) -> Insights:
+    """Open an instance of Customer Insights: sign in to it, and remember it.
+
+    This is the original's *Add yourself as export user*, an account beside the one of Microsoft Advertising.
+
+    Parameters
+    ----------
+    name
+        The instance's name; the only one there is unless given.
+    environment
+        ``emulator`` (the default) or ``production``.
+    organization_url
+        Its Dataverse organization, such as ``https://contoso.crm4.dynamics.com``; the instance says so itself
+        otherwise.
+    flow
+        How to sign in: ``device``, ``browser`` or ``env``.
+    client_id, tenant
+        The application in Microsoft Entra; only for ``production``.
+    workspace
+        Where to remember it; the default one unless given.
+    show
+        Called with each sentence that the person must see, such as a sign-in code.
+
+    Raises
+    ------
+    NotFoundError
+        The signed-in person sees no instance of that name.
+    ConnectionSetupError
+        It was opened before with something else.
+    SignInError
+        Signing in failed, or the subscription key is missing.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.READ_INSIGHTS)
+    require_application(client_id, tenant)
+    known = _known(workspace, name, environment)
+    record = known or _new(workspace, name or "", environment or "emulator", flow, client_id, tenant)
+    said = {"environment": environment, "client_id": client_id, "tenant": tenant}
+    for word, value in said.items():
+        if value is not None and value != getattr(record, word):
+            raise ConnectionSetupError(
+                f"Customer Insights '{record.name}' is known with another {word.replace('_', ' ')}.",
+                "Leave it out.",
+                code="insights_differ",
+            )
+    services = open_insights_services(workspace, record, show=show)
+    instance = chosen_instance(services.insights.instances(), record.name or name)
+    record = replace(
+        record,
+        name=instance.name,
+        instance_id=instance.id,
+        organization_url=organization_url
+        or (known.organization_url if known and known.instance_id == instance.id else "")
+        or services.insights.organization_url(instance.id),
+    )
+    if record != known:
+        workspace.insights.put(record)
+    return Insights(record, services, workspace, show)
+
+
+def _known(workspace: Workspace, name: str | None, environment: str | None) -> InsightsRecord | None:
+    if name is not None:
+        return workspace.insights.get(name)
+    known = list(workspace.insights)
+    if len(known) > 1:
+        raise ArgumentError(
+            "Several instances of Customer Insights are known here.",
+            f"Name one: {', '.join(each.name for each in known)}.",
+            code="several_instances",
+        )
+    return known[0] if known and environment in (None, known[0].environment) else None
+
+
+def _new(
+    workspace: Workspace, name: str, environment: str, flow: str | None, client_id: str | None, tenant: str | None
+) -> InsightsRecord:
+    return InsightsRecord(
+        id=str(uuid.uuid4()),
+        name=name,
+        environment=environment,
+        instance_id="",
+        organization_url="",
+        flow=flow,
+        client_id=client_id,
+        tenant=tenant or "",
+        known_segments=(),
+        created_by=workspace.user,
+        created_at=present(),
+    )
+
+
+def chosen_instance(instances: Sequence[Instance], name: str | None) -> Instance:
+    """Return the instance of a name or an id, or the only one.
+
+    Parameters
+    ----------
+    instances
+        Those that the signed-in user sees.
+    name
+        The name or id that was asked for, if any.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    ArgumentError
+        There are several.
+    """
+    found = [each for each in instances if not name or name in (each.name, each.id)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise not_found(
+            "instance of Customer Insights",
+            name or "",
+            [each.name for each in instances],
+            f"The signed-in user sees: {', '.join(each.name for each in instances) or 'none'}.",
+        )
+    if name:
+        raise ArgumentError(
+            f"The signed-in user sees {len(found)} instances of Customer Insights named '{name}'.",
+            f"Name the right one by its id: {', '.join(each.id for each in found)}.",
+            code="several_instances",
+        )
+    raise ArgumentError(
+        "The signed-in user sees several instances of Customer Insights.",
+        f"Name one: {', '.join(each.name for each in found)}.",
+        code="several_instances",
+    )

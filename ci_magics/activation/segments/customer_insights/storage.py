@@ -1,0 +1,159 @@
+"""From a segment of Customer Insights to a segment of the workspace."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.segments.consents import insights_source
+from ci_magics.activation.segments.customer_insights.columns import InsightsColumns, choose_columns
+from ci_magics.activation.segments.customer_insights.complete import require_count, require_unchanged
+from ci_magics.activation.segments.customer_insights.read_plan import FEW, ReadPlan, read_members
+from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.spool import Reading
+from ci_magics.activation.segments.customer_insights.transfer import each_once
+from ci_magics.activation.segments.definitions import Definition
+from ci_magics.activation.segments.storage import Replacing, keep_segment
+from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.matching.matched import matched_schema
+from ci_magics.matching.tally import Tally
+from ci_magics.microsoft.insights_values import CUSTOMER_ID
+from ci_magics.naming import require_name
+from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
+from ci_magics.segmentation.profile_columns import ProfileColumns
+from ci_magics.segmentation.segment import FOUND, Segment, fitting
+from ci_magics.workspace.store import Workspace
+
+
+@dataclass(frozen=True)
+class InsightsStream:
+    """Profiles that were read and matched."""
+
+    schema: pa.Schema
+    ordered: bool
+    read: Callable[[], Iterator[pa.RecordBatch]]
+    tally: Tally
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Return the profiles."""
+        yield from self.read()
+
+    def domains(self) -> dict[str, int]:
+        """Return profiles by domain."""
+        return self.tally.domains()
+
+    def examples(self) -> dict[str, list[str]]:
+        """Return masked values by reason."""
+        return self.tally.examples()
+
+
+def keep_insights(
+    workspace: Workspace,
+    name: str,
+    wanted: InsightsSegment,
+    *,
+    email: str | None,
+    key: str | None,
+    consent: ConsentChoice = FOUND,
+    show: Callable[[str], None],
+    progress: Reporter = silent,
+    replacing: Replacing | None = None,
+) -> Segment:
+    """Read the members of a segment of Customer Insights, and keep them under a name.
+
+    A reading that was interrupted goes on where it ended, as long as the segment was not refreshed meanwhile.
+
+    Parameters
+    ----------
+    workspace
+        Where to keep it.
+    name
+        What to call it.
+    wanted
+        The segment there.
+    email
+        The attribute with the address; found by what it means unless given.
+    key
+        ``CustomerId`` or nothing.
+    consent
+        Which attributes say who agreed.
+    show
+        Called with sentences about how fresh and how complete the members are.
+    progress
+        Called with how many members have come.
+    replacing
+        When it may take the place of the segment of its name.
+
+    Raises
+    ------
+    SegmentError
+        It has no customers as members, was deleted or refreshed while it was read, or members are missing.
+    """
+    require_name(name, "segment", error=SegmentError)
+    wanted.require_eligible()
+    if key not in (None, CUSTOMER_ID):
+        raise ArgumentError(
+            f"Profiles of Customer Insights are known by their {CUSTOMER_ID}.", "Leave out --key.", code="insights_key"
+        )
+    for sentence in wanted.freshness():
+        show(sentence)
+    source = wanted.source
+    columns = choose_columns(source.services.insights.entity(source.record.instance_id), email, consent)
+    via = _chosen_via(wanted)
+    taken = ProfileColumns.of(columns.schema, columns.email, CUSTOMER_ID, columns.consents)
+    kept = matched_schema(taken.schema)
+    reading = Reading(workspace, _identity(wanted, via, columns) | {"kept": kept.names}, kept)
+    with reading.held():
+        way = ReadPlan(wanted, via, columns, taken, progress)
+        read_members(reading, way, show)
+        require_unchanged(reading, wanted, show)
+        batches, repeated = each_once(reading)
+        require_count(reading, repeated, wanted, show)
+        made = Segment(
+            id=str(uuid.uuid4()),
+            name=name,
+            rows=0,
+            email=columns.email,
+            key=CUSTOMER_ID,
+            where=None,
+            columns=columns.all,
+            consent=SegmentConsent.of(columns.consents, fitting(consent, columns.all)).model_copy(
+                update={"sources": (insights_source(source.record.name),)}
+            ),
+        )
+        passing = InsightsStream(reading.schema, via == "rest", batches, reading.remembered())
+        chosen = consent if consent.how == "chosen" else FOUND
+        definition = Definition(
+            kind="insights",
+            source=wanted.name,
+            email=email,
+            consent=chosen.columns,
+            consent_yes=chosen.yes,
+            instance=source.record.name,
+            via=wanted.via,
+        )
+        segment = keep_segment(workspace, made, passing, definition, show, replacing)
+        reading.clear()
+    return segment
+
+
+def _chosen_via(wanted: InsightsSegment) -> str:
+    return wanted.via or ("rest" if (wanted.members or 0) <= FEW else "csv")
+
+
+def _identity(wanted: InsightsSegment, via: str, columns: InsightsColumns) -> dict[str, object]:
+    record = wanted.source.record
+    return {
+        "environment": record.environment,
+        "instance": record.instance_id,
+        "segment": wanted.name,
+        "evaluated": str(wanted.refreshed),
+        "members": wanted.members,
+        "via": via,
+        "columns": columns.names,
+        "consent_yes": list(columns.consents.agreed) if columns.consents else [],
+    }

@@ -1,0 +1,452 @@
+"""Make segments, keep them in the workspace, and find them again by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.segments.builder import made
+from ci_magics.activation.segments.consents import (
+    choice_for,
+    insights_source,
+    old_reading,
+    remember,
+    several,
+    sources_of,
+    state_batches,
+)
+from ci_magics.activation.segments.customer_insights.segment import InsightsSegment, refuse_conditions
+from ci_magics.activation.segments.cycles import require_no_cycle
+from ci_magics.activation.segments.database_secrets import with_secrets
+from ci_magics.activation.segments.definitions import Definition, define
+from ci_magics.activation.segments.early_snapshots import without_raw_consents
+from ci_magics.activation.segments.segment_request import SegmentRequest
+from ci_magics.activation.segments.storage import Replacing, keep_segment
+from ci_magics.discreet import discreet_methods
+from ci_magics.display.output import tell
+from ci_magics.errors import AccessError, ArgumentError, NotFoundError, SegmentError
+from ci_magics.matching.matched import Matched
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
+from ci_magics.segmentation.consent.reading import ConsentReading
+from ci_magics.segmentation.parameters import bound
+from ci_magics.segmentation.rules.rule import Rule, as_rule
+from ci_magics.segmentation.segment import (
+    Segment,
+)
+from ci_magics.segmentation.sources.databases import Source
+from ci_magics.segmentation.sources.files import encoded, is_path
+from ci_magics.segmentation.sources.queries import is_frame
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.files import Files
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace, open_workspace
+
+
+@discreet_methods
+@dataclass(frozen=True)
+class StoredProfiles:
+    """Matched profiles in the workspace, read batch by batch.
+
+    Parameters
+    ----------
+    files, name
+        Where they are.
+    rows
+        How many there are, those left out counted.
+    keep
+        Says of a batch which of its profiles count; None for all. The column that it needs.
+    reading
+        Reads the state of consent from an early snapshot, which holds the columns themselves.
+    """
+
+    files: Files
+    name: str
+    rows: int
+    keep: tuple[str, Callable[[pa.Array], pa.Array]] | None = None
+    reading: ConsentReading | None = None
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return some columns of those that count; one that an older segment does not have is left out."""
+        if self.keep is None:
+            yield from self._read(columns)
+            return
+        column, is_kept = self.keep
+        for batch in self._read(list(dict.fromkeys([*columns, column]))):
+            kept = batch.filter(is_kept(batch.column(column)))
+            yield kept.select([each for each in columns if each in kept.schema.names])
+
+    def _read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return state_batches(self.files, self.name, self.reading, columns)
+
+
+@dataclass(frozen=True)
+class HiddenProfiles:
+    """Profiles that the database does not show to the current user.
+
+    Parameters
+    ----------
+    rows
+        How many there are.
+    """
+
+    rows: int
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Refuse to return any of them.
+
+        Raises
+        ------
+        AccessError
+            The current user is a viewer.
+        """
+        del columns
+        raise AccessError(
+            "Viewers read counts of a segment, not its keys and hashes.",
+            "Ask a contributor, or an administrator for that role.",
+            code="keys_hidden",
+        )
+
+
+@dataclass(frozen=True)
+class StoredSegment:
+    """A segment as the workspace keeps it, with its matched profiles."""
+
+    record: SegmentRecord
+    matched: Matched
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the current user may only read counts of it."""
+        return isinstance(self.matched.profiles, HiddenProfiles)
+
+    @property
+    def profiles(self) -> StoredProfiles:
+        """The profiles in the workspace."""
+        if not isinstance(self.matched.profiles, StoredProfiles):
+            raise TypeError("a stored segment has stored profiles")
+        return self.matched.profiles
+
+
+def segment(
+    name: str,
+    frame: Any = None,
+    *,
+    email: str | None = None,
+    key: str | None = None,
+    where: str | None = None,
+    rule: Rule | str | None = None,
+    frames: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    database: Source | None = None,
+    static: bool = False,
+    consent: str | Sequence[str] | None = None,
+    consent_yes: str | Sequence[str] | None = None,
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
+    encoding: str | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = tell,
+    progress: Reporter = silent,
+) -> Segment:
+    """Make a segment: a named set of profiles. What is kept are keys and hashes, never an address.
+
+    Parameters
+    ----------
+    name
+        What to call it; its audience gets the same name.
+    frame
+        pandas, polars, pyarrow, a DuckDB relation, a Spark DataFrame, a path or pattern of CSV or Parquet files, an
+        Excel file (with the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments,
+        which have their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
+        A Spark DataFrame is matched by its executors; only keys and hashes come here, and it needs a key.
+        ``ci.insights(NAME).segment(NAME)`` is a segment of Customer Insights, whose members are read in pages.
+    email
+        The column with the addresses; found by its name when it is the only one named like one.
+    key
+        The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
+    where
+        A condition in SQL over the frame's columns: DuckDB's SQL, for a Spark DataFrame too. What should spare Spark
+        from reading partitions is better written as a filter of the frame itself.
+    rule
+        Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
+    frames
+        Frames by the names that the SQL uses.
+    parameters
+        Values for ``$name`` in the SQL, in ``where`` and in ``rule``; bound, never pasted. What is kept of a condition
+        or a rule has the values in it.
+    database
+        Address, SQLAlchemy engine or DuckDB connection of the database that runs the SQL, in its own dialect. The
+        query only reads: one SELECT, run read-only.
+    static
+        Keep it as it is now, although it could be evaluated again.
+    consent
+        The column, or columns, that say who agreed or who refused; otherwise what was chosen for the same source
+        before, else the columns whose headers say so. Once they are chosen, only those who agreed are sent.
+    consent_yes
+        Values that mean yes although the rule for values does not know them.
+    allow_empty, allow_shrink
+        Replace the segment of this name although nobody, or less than half of its profiles, would be left.
+    encoding
+        Of files of text, for example ``cp1252``. Without it UTF-8, UTF-16 and Windows-1252 are told apart by the whole
+        file, and you are told when it is not UTF-8.
+    workspace
+        Where to keep it; the default one unless given.
+    show
+        Called with a sentence when a segment of this name is replaced, or no column identifies its profiles.
+    progress
+        Called with how many members of a segment of Customer Insights have come.
+
+    Raises
+    ------
+    SegmentError
+        The frame, a column, the condition or the query cannot be used; or a rule or condition would take more than half
+        of the profiles out of the segment of this name.
+    ArgumentError
+        There is an encoding and no file.
+    """
+    workspace = workspace or open_workspace()
+    require(workspace, Verb.MAKE_SEGMENT)
+    wanted = SegmentRequest(
+        email=email,
+        key=key,
+        where=None if where is None else bound(where, parameters or {}),
+        rule=None if rule is None else as_rule(rule, parameters),
+        frames=frames or {},
+        parameters=parameters or {},
+        database=database,
+        static=static,
+        encoding=encoding,
+    )
+    replacing = Replacing(allow_empty=allow_empty, allow_shrink=allow_shrink)
+    return _keep(workspace, name, frame, wanted, (consent, consent_yes), replacing, show, progress)
+
+
+def _keep(
+    workspace: Workspace,
+    name: str,
+    frame: Any,
+    wanted: SegmentRequest,
+    asked: tuple[str | Sequence[str] | None, str | Sequence[str] | None],
+    replacing: Replacing,
+    show: Callable[[str], None],
+    progress: Reporter = silent,
+) -> Segment:
+    if isinstance(frame, Rule):
+        frame, wanted = None, replace(wanted, rule=frame)
+    if isinstance(frame, InsightsSegment):
+        from ci_magics.activation.segments.customer_insights.storage import keep_insights
+
+        refuse_conditions(wanted.where, wanted.rule)
+        there = (insights_source(frame.source.record.name),)
+        choice = choice_for(workspace, there, *asked)
+        kept = keep_insights(
+            workspace,
+            name,
+            frame,
+            email=wanted.email,
+            key=wanted.key,
+            consent=choice,
+            show=show,
+            progress=progress,
+            replacing=replacing,
+        )
+        return _with_choice(workspace, kept, there, choice, show)
+    sources = sources_of(workspace, frame, wanted.frames, wanted.database)
+    choice = choice_for(workspace, sources, *asked)
+    wanted = replace(wanted, consent=choice)
+    if not isinstance(frame, str) or is_path(frame) or wanted.database is not None:
+        frame = encoded(frame, wanted.encoding)  # a query names its files itself
+    if wanted.database is None:
+        require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
+    definition = define(frame, wanted)
+    replacing = replace(replacing, hints=lambda: _hints(frame, wanted))
+    with made(workspace, name, frame, wanted, show) as (built, passing):
+        built = replace(built, consent=built.consent.model_copy(update={"sources": sources}))
+        kept = keep_segment(workspace, built, passing, definition, show, replacing)
+    return _with_choice(workspace, kept, sources, choice, show)
+
+
+def _hints(frame: Any, wanted: SegmentRequest) -> list[str]:
+    """Return what may be wrong with a condition that loses people: values that do not occur, and near ones."""
+    from ci_magics.segmentation.near_values import hints_on_condition, hints_on_query, hints_on_rule
+
+    if frame is None or wanted.database is not None:
+        return []
+    if wanted.rule is not None:
+        return hints_on_rule(frame, wanted.rule)
+    if wanted.where is not None:
+        return hints_on_condition(frame, wanted.where)
+    is_query = isinstance(frame, str) and not is_path(frame)
+    return hints_on_query(frame, wanted.frames, wanted.encoding) if is_query else []
+
+
+def _with_choice(
+    workspace: Workspace, kept: Segment, sources: Sequence[str], choice: ConsentChoice, show: Callable[[str], None]
+) -> Segment:
+    """Remember what was chosen, and ask for the values that nobody explained."""
+    known = kept.consent
+    if choice.how == "chosen":
+        remember(workspace, sources, ConsentChoice(columns=known.columns, yes=known.yes, how="chosen"))
+    if known.asked:
+        show(f"{question(known)} {answer(known)}")
+    return kept
+
+
+#: Errors about a file of text whose encoding is another one than the segment's definition says.
+_ENCODING_CODES = ("mixed_encoding", "unknown_encoding", "wrong_encoding")
+
+
+def refresh_segment(
+    name: str,
+    *,
+    allow_empty: bool = False,
+    allow_shrink: bool = False,
+    encoding: str | None = None,
+    consent: str | Sequence[str] | None = None,
+    consent_yes: str | Sequence[str] | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = tell,
+) -> Segment:
+    """Evaluate a dynamic segment again.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    allow_empty, allow_shrink
+        Go on although nobody, or less than half of its profiles, would be left; it stays as it was otherwise.
+    encoding, consent, consent_yes
+        As in `ci_magics.segment`, in place of what the segment's definition has; later refreshes keep them.
+    workspace
+        Where it is; the default one unless given.
+    show
+        Called with a sentence when its profiles changed.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such segment.
+    SegmentError
+        It is static, set aside, or what it reads is not there any more; or more than half of its profiles would go.
+    """
+    workspace = workspace or open_workspace()
+    record = workspace.segments[name]
+    require(workspace, Verb.REFRESH_SEGMENT)
+    if not record.active:
+        raise SegmentError(
+            f"The segment '{name}' is set aside, so it is not refreshed.",
+            f"Use it again with %ci_segment {magic_word(name)} --activate.",
+            code="segment_inactive",
+        )
+    if not record.is_dynamic:
+        raise SegmentError(
+            f"The segment '{name}' is static: {record.definition.get('static_because') or 'it has no definition'}.",
+            "Make it again in its notebook, or make it from files, a database or earlier segments.",
+            code="segment_static",
+        )
+    replacing = Replacing(refreshing=True, allow_empty=allow_empty, allow_shrink=allow_shrink)
+    try:
+        kept = _changed(Definition.model_validate(record.definition["source"]), encoding, consent, consent_yes)
+        return _made_again(workspace, name, kept, replacing, show)
+    except SegmentError as error:
+        if error.code in _ENCODING_CODES:
+            raise SegmentError(
+                f"The segment '{name}' stays as it was: {error.sentence}",
+                f"Export the file again as UTF-8, or name its encoding, such as cp1252: "
+                f"%ci_segment {magic_word(name)} --refresh --encoding cp1252.",
+                code=error.code,
+            ) from None
+        if error.code != "no_file":
+            raise
+        raise SegmentError(
+            f"The segment '{name}' stays as it was: {error.sentence[0].lower()}{error.sentence[1:].rstrip('.')}.",
+            "Put the file back, or make the segment again from another one.",
+            code="no_file",
+        ) from None
+
+
+def _changed(
+    kept: Definition,
+    encoding: str | None,
+    consent: str | Sequence[str] | None,
+    consent_yes: str | Sequence[str] | None,
+) -> Definition:
+    """Return a definition with what somebody gives in place of what it has."""
+    given: dict[str, Any] = {"encoding": encoding, "consent": several(consent), "consent_yes": several(consent_yes)}
+    return kept.model_copy(update={name: value for name, value in given.items() if value})
+
+
+def _made_again(
+    workspace: Workspace, name: str, kept: Definition, replacing: Replacing, show: Callable[[str], None]
+) -> Segment:
+    read_again: Any = kept.source
+    if kept.kind == "insights":
+        from ci_magics.activation.segments.customer_insights.connect import insights
+
+        source = insights(kept.instance, workspace=workspace, show=show)
+        read_again = source.segment(str(kept.source), via=kept.via)
+    require(workspace, Verb.MAKE_SEGMENT)
+    wanted = SegmentRequest(
+        email=kept.email,
+        key=kept.key,
+        where=kept.where,
+        rule=None if kept.rule is None else as_rule(kept.rule),
+        parameters=kept.parameters,
+        encoding=kept.encoding,
+    )
+
+    def work(database: str | None) -> Segment:
+        asked = kept.consent, kept.consent_yes
+        return _keep(workspace, name, read_again, replace(wanted, database=database), asked, replacing, show)
+
+    return work(None) if kept.database is None else with_secrets(kept.database, work, show)
+
+
+def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:
+    """Return a segment by its name, or the one that a value stands for.
+
+    Raises
+    ------
+    ArgumentError
+        It is a frame: only segments can be exported.
+    NotFoundError
+        There is none of this name, or it was replaced since.
+    """
+    if isinstance(wanted, str):
+        record = workspace.segments[wanted]
+    elif isinstance(wanted, Segment):
+        record = _same(workspace, wanted)
+    else:
+        what = "a DataFrame" if is_frame(wanted) else f"a {type(wanted).__name__}"
+        raise ArgumentError(
+            f"This is {what}, not a segment.",
+            "Make it a segment first: %ci_segment NAME df.",
+            code="not_a_segment",
+        )
+    return stored_record(workspace, record)
+
+
+def stored_record(workspace: Workspace, record: SegmentRecord) -> StoredSegment:
+    """Return a segment with its profiles; without them where the database does not show them to the current user."""
+    if not workspace.shows_keys:
+        return StoredSegment(record, Matched(HiddenProfiles(record.rows), record.domains, record.examples))
+    record = without_raw_consents(workspace, record)
+    rows, reading = workspace.snapshots.rows(record.id), old_reading(workspace, record)
+    profiles = StoredProfiles(workspace.snapshots, record.id, rows, reading=reading)
+    return StoredSegment(record, Matched(profiles, record.domains, record.examples))
+
+
+def _same(workspace: Workspace, wanted: Segment) -> SegmentRecord:
+    record = workspace.segments.get(wanted.name)
+    if record is None or record.id != wanted.id:
+        raise NotFoundError(
+            f"The segment '{wanted.name}' was replaced or deleted since.",
+            f"Use it by its name: {magic_word(wanted.name)}, or make it again.",
+            code="segment_replaced",
+        )
+    return record

@@ -1,0 +1,247 @@
+"""Keep a segment in the workspace: its matched profiles, what is known of them, and how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection as SqlConnection
+
+from ci_magics.activation.segments.consents import with_few_words
+from ci_magics.activation.segments.definitions import Definition
+from ci_magics.activation.segments.history import note_count
+from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
+from ci_magics.clock import present
+from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.errors import SegmentError, without_people
+from ci_magics.matching.streaming import ProfileStream
+from ci_magics.quoting import magic_word
+from ci_magics.segmentation.consent.document import StateCounter
+from ci_magics.segmentation.consent.values import SILENT
+from ci_magics.segmentation.segment import Segment
+from ci_magics.segmentation.sources.sandbox import sandbox
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.models import SegmentRecord
+from ci_magics.workspace.store import Workspace
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """When a segment may take the place of the one of its name.
+
+    Parameters
+    ----------
+    refreshing
+        Whether the same definition is evaluated again.
+    allow_empty, allow_shrink
+        Go on although nobody, or less than half of its profiles, would be left.
+    hints
+        Returns sentences about what may be wrong with its condition; only asked when people are lost.
+    """
+
+    refreshing: bool = False
+    allow_empty: bool = False
+    allow_shrink: bool = False
+    hints: Callable[[], Sequence[str]] = tuple
+
+
+def keep_segment(
+    workspace: Workspace,
+    segment: Segment,
+    passing: ProfileStream,
+    definition: Definition | str,
+    show: Callable[[str], None],
+    replacing: Replacing | None = None,
+) -> Segment:
+    """Match profiles, and keep what comes of it instead of the segment of the same name.
+
+    Parameters
+    ----------
+    workspace
+        Where to keep it.
+    segment, passing
+        The segment and its profiles.
+    definition
+        How it can be made again, or why it cannot.
+    show
+        Called with a sentence when a segment of this name is replaced; nothing changes when both are the same.
+    replacing
+        When it may take the place of the segment of its name; see `Replacing`.
+
+    Raises
+    ------
+    SegmentError
+        A rule, a condition or a refresh would empty the segment of this name, or leave less than half of it.
+    """
+    replacing = replacing or Replacing()
+    seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
+    workspace.snapshots.write_parts(segment.id, passing.schema, map(seen.noted, passing.batches()))
+    segment = replace(segment, rows=seen.rows, consent=segment.consent.with_counts(seen.states))
+    record = SegmentRecord(
+        id=segment.id,
+        name=segment.name,
+        definition=_written(segment, definition),
+        fingerprint=seen.fingerprint,
+        rows=segment.rows,
+        domains=passing.domains(),
+        examples=passing.examples(),
+        consent=segment.consent.model_dump(mode="json"),
+        created_by=workspace.user,
+        created_at=present(),
+    )
+    there = workspace.segments.get(record.name)
+    damaged = {there.id} if there and not workspace.snapshots.is_whole(there.id) else set()
+    try:
+        earlier, kept, dropped = workspace.change(
+            lambda database: _put(workspace, database, record, replacing, damaged)
+        )
+    except BaseException:
+        workspace.snapshots.remove(record.id)
+        raise
+    note_count(workspace, record)
+    _keep_counts(workspace, kept)
+    if kept.id != record.id:
+        workspace.snapshots.remove(record.id)
+        return replace(segment, id=kept.id)
+    for each in [*dropped, *damaged]:
+        workspace.snapshots.remove(each)
+    if earlier is not None:
+        show(
+            f"The segment '{segment.name}' was replaced: {counted_in_words(earlier.rows, 'profile')} before, "
+            f"{counted(segment.rows)} now."
+        )
+    elif not segment.rows and (hints := replacing.hints()):
+        show(f"No profile is in the segment '{segment.name}'. {' '.join(hints)}")
+    workspace.audit.note(
+        Verb.MAKE_SEGMENT,
+        segment.name,
+        profiles=segment.rows,
+        replaced=earlier is not None,
+        consent=str(segment.consent),
+    )
+    return segment
+
+
+def _keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
+    """Keep what can be sent of a segment, for viewers who may not read its keys and hashes."""
+    # Planning looks at segments; what it counts of a new one is asked for only here.
+    from ci_magics.activation.plans.kept_counts import keep_counts
+
+    keep_counts(workspace, record)
+
+
+def _put(
+    workspace: Workspace, database: SqlConnection, made: SegmentRecord, replacing: Replacing, damaged: set[str]
+) -> tuple[SegmentRecord | None, SegmentRecord, list[str]]:
+    """Put a segment in the place of the one of its name; returns that one, what is kept, and snapshots to remove."""
+    segments = workspace.segments
+    earlier = next(iter(segments.rows_in(database, name=made.name)), None)
+    if earlier is None:
+        deleted = workspace.versions.rows_in(database, segment_name=made.name, reason=DELETED)
+        made = replace(made, previous=deleted[-1].id if deleted else None)
+        segments.put_in(database, made)
+        return None, made, []
+    there = earlier.id not in damaged
+    if earlier.fingerprint == made.fingerprint and there:
+        kept = replace(earlier, definition=made.definition, consent=made.consent)
+        segments.put_in(database, kept)
+        return earlier, kept, []
+    if earlier.suppresses and not replacing.refreshing:
+        require(workspace, Verb.SUPPRESS)  # otherwise anybody who makes segments could end the suppression
+    _require_not_lost(earlier, made, replacing)
+    made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
+    made = replace(made, previous=earlier.id if there else earlier.previous)
+    segments.replace_in(database, earlier.id, made)
+    reason = REFRESHED if replacing.refreshing else REPLACED
+    return earlier, made, end_version(workspace, database, earlier, reason) if there else []
+
+
+def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Replacing) -> None:
+    """Refuse a segment that would lose more than half of its people by a rule, a condition or a refresh.
+
+    A frame or list without a condition is taken as it is: the export stops when its audience would shrink.
+    """
+    chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
+    again = f"%ci_segment {magic_word(made.name)} --refresh" if replacing.refreshing else "the same line with"
+    if not chosen or made.rows * 2 >= earlier.rows:
+        return
+    if made.rows == 0 and not replacing.allow_empty:
+        hints = " ".join(replacing.hints())
+        raise SegmentError(
+            f"Nobody would be left in the segment '{made.name}' of "
+            f"{counted_in_words(earlier.rows, 'profile')}, so it stays as it "
+            f"was. {hints}".strip(),
+            f"If it is to be empty, run {again} --allow-empty (allow_empty=True).",
+            code="segment_empty",
+        )
+    if made.rows and not replacing.allow_shrink:
+        hints = " ".join(replacing.hints())
+        raise SegmentError(
+            f"Only {counted(made.rows)} of {counted_in_words(earlier.rows, 'profile')} would be left in the segment "
+            f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
+            f"If that is right, run {again} --allow-shrink (allow_shrink=True).",
+            code="segment_shrinks",
+        )
+
+
+def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
+    """Return what is kept of how a segment was made."""
+    where, rule = (text and without_people(text) for text in (segment.where, segment.rule))
+    made = {"email": segment.email, "key": segment.key, "where": where, "rule": rule}
+    if isinstance(definition, str):
+        return {**made, "source": None, "static_because": definition}
+    return {**made, "source": definition.model_dump(mode="json")}
+
+
+class _Seen:
+    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.rows = 0
+        self._states = StateCounter()
+        definition = (segment.name, segment.email, segment.key, segment.where, segment.rule)
+        self._mark = hashlib.sha256(repr(definition).encode())
+
+    @property
+    def fingerprint(self) -> str:
+        return self._digest().hexdigest()[:32]  # short, so that nobody takes it for an address's hash
+
+    def _digest(self) -> hashlib._Hash:
+        return self._mark
+
+    @property
+    def states(self) -> Mapping[str, int]:
+        """How many profiles have each state of consent; all are unknown where the segment has none."""
+        return self._states.counts or {SILENT: self.rows}
+
+    def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Take a batch into account, and return it as it is kept."""
+        batch = with_few_words(batch, self._states)
+        self.rows += batch.num_rows
+        self._marked(batch)
+        return batch
+
+    def _marked(self, batch: pa.RecordBatch) -> None:
+        self._mark.update(batch.serialize())
+
+
+class _SeenInAnyOrder(_Seen):
+    """The same for a source that gives its rows in another order each time: a sum over them."""
+
+    def __init__(self, segment: Segment) -> None:
+        super().__init__(segment)
+        self._sum = 0
+
+    def _digest(self) -> hashlib._Hash:
+        mark = self._mark.copy()
+        mark.update(str(self._sum).encode())
+        return mark
+
+    def _marked(self, batch: pa.RecordBatch) -> None:
+        with sandbox() as database:
+            database.register("batch", pa.Table.from_batches([batch]))
+            added = database.sql("SELECT sum(hash(batch)::HUGEINT)::VARCHAR AS added FROM batch").to_arrow_table()
+        self._sum += int(added["added"][0].as_py() or 0)

@@ -1,0 +1,98 @@
+"""What a notebook shows of a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+from collections.abc import Callable, Container, Mapping
+from datetime import date
+from typing import Any
+
+from ci_magics.discreet import discreet_methods
+from ci_magics.discretion import kept, without_people
+from ci_magics.display.numbers import clean
+
+_JSON = "application/json"
+#: What differs each time that a notebook is executed.
+_CHANGING = frozenset({"id", "audience_id", "connection_id", "run", "run_id", "tracking_ids"})
+
+
+class Displayable:
+    """A result that is shown as HTML, as text, and as a summary that other programs read from a saved notebook.
+
+    A subclass has a ``__repr__`` that says the same each time; ``_repr_html_`` and ``to_dict`` follow from it and from
+    its fields unless it has better ones. The summary has its own media type, because JupyterLab would show plain
+    JSON instead of the HTML; a program that asks for plain JSON gets it.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let no result show anybody's address, such as one that is the name of a column, and no method say one."""
+        super().__init_subclass__(**options)
+        for name in ("__repr__", "_repr_html_", "to_dict"):
+            if name in vars(cls):
+                setattr(cls, name, _naming_nobody(vars(cls)[name]))
+        for each in cls.__mro__[:-1]:
+            discreet_methods(each)
+
+    @classmethod
+    def summary_type(cls) -> str:
+        """Return the media type of the summary."""
+        return f"application/vnd.ci-magics.{cls.__name__.lower()}+json"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is shown as plain values; nothing in it changes when the same notebook runs again."""
+        return _plain_fields(self)
+
+    def _repr_html_(self) -> str:
+        return f"<div style='white-space:pre-wrap'>{html.escape(clean_lines(repr(self)))}</div>"
+
+    def _repr_svg_parts(self) -> dict[str, str]:
+        """Return the picture that programs without HTML show, if there is one."""
+        return {}
+
+    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython takes away itself what it does not want
+        summary = kept(self.to_dict())
+        bundle = {
+            "text/html": without_people(self._repr_html_()),
+            **self._repr_svg_parts(),
+            "text/plain": without_people(repr(self)),
+            self.summary_type(): summary,
+        }
+        return bundle | ({_JSON: summary} if include and _JSON in include else {})
+
+
+def _naming_nobody(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(method)
+    def show(self: Any) -> Any:
+        return kept(method(self))
+
+    return show
+
+
+def clean_lines(text: str) -> str:
+    """Return a text of several lines without characters that no document takes."""
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def _plain_fields(value: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(value):
+        return {}
+    shown = [each for each in dataclasses.fields(value) if each.repr and each.name not in _CHANGING]
+    found = {each.name: getattr(value, each.name) for each in shown if not each.name.startswith("_")}
+    return {name: plain(each) for name, each in found.items() if not isinstance(each, date)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: no moment, no id, nothing that it would not show."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Displayable):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value):
+        return _plain_fields(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items() if name not in _CHANGING}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    return str(value)

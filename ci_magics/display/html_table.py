@@ -1,0 +1,107 @@
+"""Tables of results that any notebook can show, trusted or not, on a light or a dark page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ci_magics.display.numbers import DASH, Share, clean, counted
+
+Cell = str | int | Share | None
+"""Text, a whole number, a number with its share, or what is not known."""
+
+_SPACE = "padding:3px 14px 3px 0;vertical-align:top"
+_SIDE = {"left": "text-align:left", "right": "text-align:right"}
+_WHOLE = "white-space:nowrap"
+#: A long text gives way, even within a word, so that the columns beside it are seen; but not to nothing.
+_BROKEN = "min-width:10em;overflow-wrap:anywhere"
+_LONG = 28
+_LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
+_CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
+_COLUMN, _ROW = " scope='col'", " scope='row'"
+_PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
+    """Return an HTML table of escaped texts; numbers get commas and stand on the right.
+
+    It has only the color of the page's text, so that it can be read on any theme.
+
+    Parameters
+    ----------
+    heads
+        What stands above each column.
+    rows
+        The cells of each row.
+    caption
+        What the table is about.
+    """
+    columns = list(zip(*rows, strict=True)) or [()] * len(heads)
+    sides = ["right" if column and not any(isinstance(cell, str) for cell in column) else "left" for column in columns]
+    head = "".join(_cell("th", each, f"{_SIDE[side]};{_LINE}") for each, side in zip(heads, sides, strict=True))
+    body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
+    title = f"<caption style='{_CAPTION}'>{html.escape(caption)}</caption>" if caption else ""
+    return _framed(f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+
+
+def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
+    """Return the fields of one thing below each other, under a title."""
+    rows = "".join(
+        f"<tr>{_cell('th', titled(name), _SIDE['left']).replace(_COLUMN, _ROW)}"
+        f"{_cell('td', as_cell(value), _SIDE['left'])}</tr>"
+        for name, value in fields.items()
+        if value is not None and value != ""
+    )
+    return f"<div><b>{html.escape(clean(title))}</b></div>{_framed(f'<tbody>{rows}</tbody>')}"
+
+
+def titled(name: str) -> str:
+    """Return a field's name as a heading."""
+    return name.replace("_", " ").capitalize()
+
+
+def as_cell(value: Any) -> Cell:
+    """Return a field's value as what a cell shows."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return value if value is None or isinstance(value, int | Share) else str(value)
+
+
+def _framed(content: str) -> str:
+    """Return a table that never widens the page."""
+    return (
+        f"<div style='max-width:100%;overflow-x:auto'><table style='border-collapse:collapse'>{content}</table></div>"
+    )
+
+
+def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
+    """Return the cells of a row; what it is about, at its beginning, is not broken, nor are numbers and moments."""
+    return "".join(
+        _cell("td", cell, f"{_SIDE[side]};{_WHOLE}" if place == 0 or _is_whole(cell) else _SIDE[side])
+        for place, (cell, side) in enumerate(zip(row, sides, strict=True))
+    )
+
+
+def _is_whole(content: Cell) -> bool:
+    return not isinstance(content, str) or content[:1].isdigit()
+
+
+def _cell(tag: str, content: Cell, style: str) -> str:
+    scope = _COLUMN if tag == "th" else ""
+    if isinstance(content, str) and len(content) > _LONG:
+        style = f"{style.replace(f';{_WHOLE}', '')};{_BROKEN}"
+    return f"<{tag}{scope} style='{_SPACE};{style}'>{_content(content)}</{tag}>"
+
+
+def _content(content: Cell) -> str:
+    if content is None:
+        return DASH
+    if isinstance(content, Share):
+        share = f"({html.escape(content.percent)})" if content.whole else ""
+        return f"{counted(content.count)} <span style='{_PERCENT}'>{share}</span>"
+    if isinstance(content, int):
+        return counted(content)
+    return html.escape(clean(content))

@@ -1,0 +1,26 @@
+"""Tables of results as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_magics.display.numbers import clean, counted
+
+_GAP = "  "
+
+
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """Return a table as lines of text; whole numbers stand on the right."""
+    sides = [
+        ">" if rows and all(isinstance(row[place], int) for row in rows) else "<" for place, _head in enumerate(heads)
+    ]
+    lines = [list(heads), *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    return "\n".join(
+        _GAP.join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _text(cell: str | int) -> str:
+    return clean(cell) if isinstance(cell, str) else counted(cell)

@@ -1,0 +1,74 @@
+"""Where saved exports, refreshes and settings are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from ci_magics.workspace import tables
+from ci_magics.workspace.export_models import Export, Heartbeat, Notice, Refresh, Setting
+from ci_magics.workspace.repository import Repository
+from ci_magics.workspace.rights import exports_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("name", "connection", "segments", "active", "created_by", "created_at", "saved_by", "saved_at")
+
+
+class ExportRepository(Repository[Export]):
+    """The saved exports."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(
+            engine,
+            tables.exports,
+            Export,
+            word="export",
+            advice="Save one with %ci_export SEGMENT --to CONNECTION --save NAME; %ci_exports lists them.",
+            shows=("connection", "segments", "active"),
+            read_from=exports_of(engine),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each export."""
+        import pandas as pd
+
+        return pd.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in self], columns=list(_COLUMNS))
+
+
+def refreshes(engine: Engine) -> Repository[Refresh]:
+    """Return the refreshes, the earliest first."""
+    return Repository(
+        engine,
+        tables.refreshes,
+        Refresh,
+        word="refresh",
+        advice="ci-magics refresh makes one.",
+        order="started_at",
+    )
+
+
+def settings(engine: Engine) -> Repository[Setting]:
+    """Return the choices that hold for the whole workspace."""
+    return Repository(engine, tables.settings, Setting, word="setting", advice="See ci-magics --help.", order="id")
+
+
+def notices(engine: Engine) -> Repository[Notice]:
+    """Return what was told of exports, and through which channel."""
+    return Repository(
+        engine, tables.notices, Notice, word="notice", advice="See ci-magics notifications.", order="told_at"
+    )
+
+
+def heartbeats(engine: Engine) -> Repository[Heartbeat]:
+    """Return when schedulers and refreshes were seen last, the earliest first."""
+    return Repository(
+        engine,
+        tables.heartbeats,
+        Heartbeat,
+        word="heartbeat",
+        advice="ci-magics scheduler leaves one.",
+        order="seen_at",
+    )

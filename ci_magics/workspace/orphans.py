@@ -1,0 +1,66 @@
+"""Files that nothing in the database stands for: drafts, and what was written for something that never began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ci_magics.clock import present
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.files import Files
+    from ci_magics.workspace.store import Workspace
+
+REJECTED, READING = "rejected-", "reading-"
+_DRAFT = "."
+_A_DAY = timedelta(days=1)
+
+
+def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool = False) -> int:
+    """Delete what processes left behind that have ended: scratch folders, drafts, files that nothing stands for.
+
+    Parameters
+    ----------
+    workspace
+        Where.
+    before
+        See `rooms.ScratchFolders.left_behind`.
+    at_all
+        Also what says nothing of its owner, because an earlier version wrote it, however young it is.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    count = workspace.rooms.sweep(present() + _A_DAY if at_all else before)
+    for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
+        # The files first: what is made meanwhile is not among them.
+        names = [each for each in files.names() if not each.startswith((REJECTED, READING))]
+        names = _unknown(workspace, files, names) if at_all else names  # so that few writers have to be watched
+        left = {*files.abandoned(names, at_all=at_all), *(each for each in names if at_all and each.startswith(_DRAFT))}
+        found = _unknown(workspace, files, sorted(left))
+        for name in found:
+            files.delete(name)
+        count += len(found)
+    return count + workspace.snapshots.sweep(before or present() - _A_DAY, dry_run=False, at_all=at_all)
+
+
+def unknown_files(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:
+    """Return files that nothing in the database stands for, of those that were written before a moment."""
+    for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
+        names = [each for each in files.names(before=before) if not each.startswith(REJECTED)]
+        yield from ((files, name) for name in _unknown(workspace, files, names))
+
+
+def _unknown(workspace: Workspace, files: Files, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    if files is workspace.snapshots:
+        known = tuple(f"{each.id}." for each in [*workspace.segments, *workspace.versions])
+    elif files is workspace.ledgers:
+        known = tuple(f"{each.id}." for each in workspace.audiences)
+    else:
+        known = tuple(f"{each.id}-" for each in workspace.pushes)
+    return [each for each in names if not each.startswith(known)]

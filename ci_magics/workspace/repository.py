@@ -1,0 +1,252 @@
+"""One kind of thing in the workspace, found by name."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Engine, Select, Table, delete, func, insert, select, update
+
+from ci_magics.discretion import kept
+from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.html_table import as_cell, titled
+from ci_magics.display.html_table import table as html_table
+from ci_magics.display.numbers import counted_in_words
+from ci_magics.errors import not_found
+from ci_magics.workspace.transactions import at_one_moment, change
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+class Repository(Displayable, Generic[T]):
+    """The rows of a table as values: iterable, by name, as a frame.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    table
+        Where the rows are.
+    kind
+        The value that a row becomes; its fields are the table's columns.
+    word
+        What a person calls one of them.
+    advice
+        How to make or list them, for the error about a name that does not exist.
+    order
+        The column they are listed by.
+    shows
+        What a notebook shows of each beside its name.
+    read_from
+        A view of the table that this user reads instead.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        table: Table,
+        kind: type[T],
+        *,
+        word: str,
+        advice: str,
+        order: str = "name",
+        shows: Sequence[str] = (),
+        read_from: Table | None = None,
+    ) -> None:
+        self._engine = engine
+        self._table = table
+        self._source = table if read_from is None else read_from
+        self._kind = kind
+        self._word = word
+        self._advice = advice
+        self._order = order
+        self._shows = ("name", *shows)
+        self._columns = {column.name for column in table.columns}
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._select())
+
+    def __len__(self) -> int:
+        return len(self._select())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __getitem__(self, name: str) -> T:
+        found = self.get(name)
+        if found is None:
+            raise not_found(self._word, name, self.names(), self._advice)
+        return found
+
+    def get(self, name: str) -> T | None:
+        """Return the one of a name, or None."""
+        return next((each for each in self if each.name == name), None)  # type: ignore[attr-defined]  # all have names
+
+    def where(self, **values: Any) -> list[T]:
+        """Return those whose columns hold the given values."""
+        return self._select(**values)
+
+    def among(self, column: str, values: Collection[Any]) -> list[T]:
+        """Return those whose column holds one of the given values."""
+        return self._found(self._query({}).where(self._source.c[column].in_(values)))
+
+    def having(self, column: str) -> list[T]:
+        """Return those whose column holds anything."""
+        return self._found(self._query({}).where(self._source.c[column].is_not(None)))
+
+    def latest(self, count: int) -> list[T]:
+        """Return the last ones in the shelf's order, the very last first."""
+        return self._found(select(self._source).order_by(self._source.c[self._order].desc()).limit(count))
+
+    def last_of_each(self, column: str, *, until: Any = None) -> list[T]:
+        """Return, for each value of a column, the last one in the shelf's order, none after ``until`` if given."""
+        backwards = self._source.c[self._order].desc()
+        place = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
+        query = select(self._source, place)
+        placed = (query if until is None else query.where(self._source.c[self._order] <= until)).subquery()
+        columns = [placed.c[each.name] for each in self._source.columns]
+        return self._found(select(*columns).where(placed.c.place == 1))
+
+    def names(self) -> list[str]:
+        """Return all names, in order."""
+        return [each.name for each in self]  # type: ignore[attr-defined]  # every kind has a name
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of all, one row each."""
+        import pandas as pd
+
+        return pd.DataFrame([self._row(each) for each in self], columns=self._field_names())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is shown of each."""
+        return {f"{self._word}s": [self._shown(each) for each in self]}
+
+    def _repr_html_(self) -> str:
+        (rows,) = self.to_dict().values()
+        if not rows:
+            return f"<div>{html.escape(f'No {self._word} yet. {self._advice}')}</div>"
+        heads = list(dict.fromkeys(name for row in rows for name in row))
+        return html_table(
+            [titled(head) for head in heads], [[as_cell(row.get(head)) for head in heads] for row in rows]
+        )
+
+    def _shown(self, value: T) -> dict[str, Any]:
+        return {name: plain(getattr(value, name)) for name in self._shows}
+
+    def __repr__(self) -> str:
+        names = self.names()
+        listed = ", ".join(f"'{name}'" for name in names)
+        return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
+
+    def put(self, value: T) -> None:
+        """Keep a value, replacing the one with its id; use `change` for what others may change too."""
+        change(self._engine, lambda database: self.put_in(database, value))
+
+    def change(self, changed: Callable[[T], T], **values: Any) -> list[T]:
+        """Change those whose columns hold the given values, as they are at that moment, and return them.
+
+        Parameters
+        ----------
+        changed
+            Returns what a value becomes; called again when somebody else's change came in between.
+        """
+
+        def work(database: SqlConnection) -> list[T]:
+            found = [changed(value) for value in self.rows_in(database, **values)]
+            for value in found:
+                self.put_in(database, value)
+            return found
+
+        return change(self._engine, work)
+
+    def put_as(self, name: str, made: Callable[[T | None], T]) -> tuple[T | None, T]:
+        """Keep a value in the place of the one of a name, whatever its id; returns that one, if any, and the new one.
+
+        Parameters
+        ----------
+        made
+            Returns the value, given the one of that name; called again when somebody else's change came in between.
+        """
+
+        def work(database: SqlConnection) -> tuple[T | None, T]:
+            earlier = next(iter(self.rows_in(database, name=name)), None)
+            value = made(earlier)
+            if earlier is None:
+                self.put_in(database, value)
+            else:
+                self.replace_in(database, earlier.id, value)  # type: ignore[attr-defined]  # every kind has an id
+            return earlier, value
+
+        return change(self._engine, work)
+
+    def rows_in(self, database: SqlConnection, *, lock: bool = False, **values: Any) -> list[T]:
+        """Return those whose columns hold the given values, as a part of somebody's transaction.
+
+        Parameters
+        ----------
+        lock
+            Let nobody else change them until the transaction ends.
+        """
+        query = self._query(values)
+        return [
+            self._value(dict(row)) for row in database.execute(query.with_for_update() if lock else query).mappings()
+        ]
+
+    def put_in(self, database: SqlConnection, value: T) -> None:
+        """Keep a value as a part of somebody's transaction."""
+        row = self._row(value)
+        changed = database.execute(update(self._table).where(self._table.c.id == row["id"]).values(row))
+        if changed.rowcount == 0:
+            database.execute(insert(self._table).values(row))
+
+    def replace_in(self, database: SqlConnection, identity: str, value: T) -> None:
+        """Let a value take the place of the one with an id, in one step, so that the database sees both at once."""
+        database.execute(update(self._table).where(self._table.c.id == identity).values(self._row(value)))
+
+    def remove(self, identity: str) -> None:
+        """Delete the one with an id."""
+        change(self._engine, lambda database: self.remove_in(database, identity))
+
+    def remove_in(self, database: SqlConnection, identity: str) -> None:
+        """Delete the one with an id as a part of somebody's transaction."""
+        database.execute(delete(self._table).where(self._table.c.id == identity))
+
+    def _select(self, **values: Any) -> list[T]:
+        with at_one_moment(self._engine) as database:
+            return self.rows_in(database, **values)
+
+    def _found(self, query: Select[Any]) -> list[T]:
+        with at_one_moment(self._engine) as database:
+            return [self._value(dict(row)) for row in database.execute(query).mappings()]
+
+    def _query(self, values: dict[str, Any]) -> Select[Any]:
+        query = select(self._source).order_by(self._source.c[self._order])
+        for column, value in values.items():
+            query = query.where(self._source.c[column] == value)
+        return query
+
+    def _value(self, row: dict[str, Any]) -> T:
+        return self._kind(
+            **{name: _tuple(value) if _is_tuple(self._kind, name) else value for name, value in row.items()}
+        )
+
+    def _row(self, value: T) -> dict[str, Any]:
+        row = {name: getattr(value, name) for name in self._field_names()}
+        return {name: kept(list(item) if isinstance(item, tuple) else item) for name, item in row.items()}
+
+    def _field_names(self) -> list[str]:
+        return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
+
+
+def _is_tuple(kind: type, name: str) -> bool:
+    return str(kind.__annotations__.get(name, "")).startswith("tuple")
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,239 @@
+"""Runs and the history of saved exports, each read as it stands at that moment.
+
+There is one record of what a run did: the journal, its pushes and steps, until an audience is done, and that audience's
+result afterwards. The status and the counts of a run, of its line in the history of a saved export, in ``%ci_status``,
+in the side panel and in a notice are all derived from it here, when they are read. What the rows of ``runs`` and
+``export_runs`` hold besides is why a run stopped and when it is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ARRAY, Connection, Engine, Select, Text, cast, func, select
+
+from ci_magics.workspace import tables
+from ci_magics.workspace.export_models import ExportRun
+from ci_magics.workspace.locks import Locks
+from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
+from ci_magics.workspace.policy_functions import STOP_RUN
+from ci_magics.workspace.repository import Repository
+from ci_magics.workspace.statuses import ANSWERED, FAILED, QUEUED, REFUSED, RUNNING, SENT, overall, sent_as_of
+from ci_magics.workspace.transactions import at_one_moment, change
+
+INTERRUPTED = "The process that ran it has ended; the next run finishes it."
+#: Rows that one query looks up by their ids; SQLite takes no more than 32,766 values.
+_AT_ONCE = 1_000
+
+
+def counts_so_far(push: PushRecord, steps: Iterable[StepRecord]) -> dict[str, int]:
+    """Return what the journal says of the hashes of a push, by the names of an audience's result.
+
+    Parameters
+    ----------
+    push
+        The push.
+    steps
+        Its requests.
+    """
+    counts = dict.fromkeys(("added", "removed", "rejected", "unknown", "unsent"), 0)
+    for step in steps:
+        size = step.stop - step.start
+        if step.state == ANSWERED:
+            counts["removed" if step.action == "Remove" else "added"] += size - step.rejected
+            counts["rejected"] += step.rejected
+        elif step.state == SENT or (step.state == REFUSED and step.maybe):
+            counts["unknown"] += size
+        else:
+            counts["rejected" if step.state == REFUSED else "unsent"] += size
+    accepted = counts["added"] + counts["removed"]
+    if push.mode == "replace" and accepted:
+        counts["removed"] = push.removes  # a replacement leaves them out; they are not sent
+    return {**counts, "accepted": accepted, "unchanged": push.unchanged}
+
+
+class RunRepository(Repository[RunRecord]):
+    """The runs, each as it stands: status, results and counts derived from the journal while it is not finished.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    pushes, steps
+        The journal.
+    locks
+        Say whether somebody carries a run out.
+    """
+
+    def __init__(
+        self, engine: Engine, pushes: Repository[PushRecord], steps: Repository[StepRecord], locks: Locks
+    ) -> None:
+        super().__init__(
+            engine,
+            tables.runs,
+            RunRecord,
+            word="run",
+            advice="%ci_status lists the runs.",
+            order="started_at",
+            shows=("status", "connection_name", "destination"),
+        )
+        self._pushes = pushes
+        self._steps = steps
+        self._locks = locks
+        self._lines = _kept_lines(engine)
+
+    def is_carried_out(self, run_id: str) -> bool:
+        """Tell whether a living process carries a run out."""
+        holder = self._locks.of_run(run_id)
+        return holder is not None and holder.lives
+
+    def connection_of(self, run_id: str) -> str | None:
+        """Return the id of a run's connection without looking at how the run stands."""
+        with at_one_moment(self._engine) as database:
+            return database.execute(select(tables.runs.c.connection_id).where(tables.runs.c.id == run_id)).scalar()
+
+    def stop(self, run_id: str, why: str, kept_back: Sequence[str]) -> bool:
+        """Write down why a run has stopped, and give back its locks, where the database enforces roles.
+
+        Who carries a run out may do that even if the run is not theirs to see any more.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        why
+            As a sentence.
+        kept_back
+            The ids of its requests that were not sent, although it was written down that they are about to be.
+
+        Returns
+        -------
+        bool
+            Whether it was done; False where the database enforces no roles, or another process has the run.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return False
+
+        def work(database: Connection) -> bool:
+            if database.execute(select(func.to_regprocedure(STOP_RUN))).scalar() is None:
+                return False
+            stopped = func.ci_magics_stop_run(run_id, why, cast(list(kept_back), ARRAY(Text)))
+            return bool(database.execute(select(stopped)).scalar())
+
+        return change(self._engine, work)
+
+    def _select(self, **values: Any) -> list[RunRecord]:
+        return [self._as_it_stands(each) for each in super()._select(**values)]
+
+    def _found(self, query: Select[Any]) -> list[RunRecord]:
+        return [self._as_it_stands(each) for each in super()._found(query)]
+
+    def _as_it_stands(self, record: RunRecord) -> RunRecord:
+        if record.finished_at is not None:
+            return record
+        line = next(iter(self._lines.where(id=record.id)), None)
+        goes_on = self.is_carried_out(record.id) or (line is not None and _is_running(self._locks, line))
+        results = [*record.results]
+        for push in self._pushes.where(run_id=record.id, finished=False):
+            steps = self._steps.where(push_id=push.id)
+            status, message = _standing(results[push.number], line, goes_on=goes_on)
+            results[push.number] = {
+                **results[push.number],
+                **counts_so_far(push, steps),
+                "audience_id": push.audience_id,
+                "tracking_ids": [one for step in steps for one in step.tracking_ids],
+                "status": status,
+                "message": message,
+            }
+        return replace(record, results=results, status=overall([each["status"] for each in results]))
+
+
+def _standing(result: Mapping[str, Any], line: ExportRun | None, *, goes_on: bool) -> tuple[str, str]:
+    """Return the status of an audience that is not done, and why it is not."""
+    if goes_on:
+        return RUNNING, ""
+    if line is not None and line.retry_at is not None:
+        return QUEUED, result["message"]
+    if result["status"] == RUNNING:  # nobody could write down why it stopped
+        return FAILED, INTERRUPTED
+    return result["status"], result["message"]
+
+
+class ExportRunRepository(Repository[ExportRun]):
+    """The history of saved exports: each line says what its run says, once there is one.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    runs
+        The runs, as they stand.
+    locks
+        Say whether somebody runs an export.
+    """
+
+    def __init__(self, engine: Engine, runs: RunRepository, locks: Locks) -> None:
+        super().__init__(
+            engine,
+            tables.export_runs,
+            ExportRun,
+            word="run of an export",
+            advice="%ci_exports show lists them.",
+            order="started_at",
+        )
+        self._runs = runs
+        self._locks = locks
+
+    def _select(self, **values: Any) -> list[ExportRun]:
+        return list(self._as_they_stand(super()._select(**values)))
+
+    def _found(self, query: Select[Any]) -> list[ExportRun]:
+        return list(self._as_they_stand(super()._found(query)))
+
+    def _as_they_stand(self, lines: Sequence[ExportRun]) -> Iterator[ExportRun]:
+        runs = _by_id(self._runs, [each.id for each in lines])
+        for line in lines:
+            run = runs.get(line.id)
+            if run is not None:
+                yield _as_its_run(line, run)
+            elif line.status == RUNNING and not _is_running(self._locks, line):
+                yield replace(line, status=FAILED, reason=INTERRUPTED)
+            else:
+                yield line
+
+
+def _as_its_run(line: ExportRun, run: RunRecord) -> ExportRun:
+    """Return a line of the history with the status and the counts of its run."""
+    reason = " ".join(dict.fromkeys(each["message"] for each in run.results if each["message"]))
+    # Of a run that is to go on, the line knows more: when it is tried again, or why it was not carried on.
+    old = sent_as_of(each.get("as_of", "") for each in run.results)
+    waits = run.finished_at is None and line.status != RUNNING and run.status != RUNNING
+    return replace(
+        line,
+        status=run.status,
+        reason=" ".join(each for each in ((line.reason or reason) if waits else reason, old) if each),
+        accepted=run.total("accepted"),
+        rejected=run.total("rejected"),
+        unknown=run.total("unknown"),
+        members=run.total("members"),
+    )
+
+
+def _by_id(runs: RunRepository, ids: Sequence[str]) -> dict[str, RunRecord]:
+    parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+    return {run.id: run for part in parts for run in runs.among("id", part)}
+
+
+def _is_running(locks: Locks, line: ExportRun) -> bool:
+    """Tell whether a living process runs an export, from its planning on."""
+    if line.status != RUNNING:
+        return False
+    holder = locks.holder(f"export:{line.export_id}")
+    return holder is not None and holder.lives
+
+
+def _kept_lines(engine: Engine) -> Repository[ExportRun]:
+    """Return the lines of the history as they are kept, without what their runs say."""
+    return Repository(engine, tables.export_runs, ExportRun, word="run of an export", advice="", order="started_at")

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import email
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import contoso
+import nbformat
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope
+from holding import NOON
+
+import ci_magics as ci
+from ci_magics.activation.notifications.delivery import SECRETS, NoticeError, call_webhook, send_mail
+from ci_magics.activation.notifications.notice import Limits, News, state_after
+from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
+from ci_magics.cli import main
+from ci_magics.errors import AccessError
+from ci_magics.workspace.export_models import ExportRun
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+NEWS = News("1", "failed", "The export 'A' failed", "Because.", {"export": "A", "state": "failed"})
+
+
+class AnyPort(Controller):
+    """A mail server on a port that is free."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@dataclass
+class Webhook:
+    """A server that takes notices, or refuses them."""
+
+    address: str = ""
+    status: int = 204
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Mailbox:
+    """A mail server that takes mail, or refuses it."""
+
+    answer: str = "250 OK"
+    mails: list[Message] = field(default_factory=list)
+    signed_in: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802
+        self.mails.append(email.message_from_bytes(envelope.content or b""))  # type: ignore[arg-type]  # bytes they are
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own settings."""
+    for name in SECRETS.values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("ci_magics.activation.notifications.delivery.remembered", lambda _name: None)
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    kept = Webhook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            kept.paths.append(self.path)
+            kept.notices.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(kept.status)
+            if kept.status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Keep quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    kept.address = f"http://127.0.0.1:{server.server_port}/hooks/s3cret?key=t0ken"
+    monkeypatch.setenv("CI_MAGICS_WEBHOOK", kept.address)
+    yield kept
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    kept = Mailbox()
+
+    def sign_in(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
+        kept.signed_in.append((data.login, data.password))
+        return AuthResult(success=data.password == b"p@ss")
+
+    controller = AnyPort(kept, "127.0.0.1", 0, authenticator=sign_in, auth_require_tls=False)
+    controller.start()
+    monkeypatch.setenv("CI_MAGICS_SMTP", f"smtp://127.0.0.1:{controller.port}")
+    monkeypatch.setenv("CI_MAGICS_MAIL_FROM", "ci-magics@contoso.com")
+    monkeypatch.setenv("CI_MAGICS_MAIL_TO", "eva@contoso.com, bo@contoso.com")
+    yield kept
+    controller.stop()
+
+
+@pytest.fixture
+def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
+    assert emulator
+    contoso.connect()
+    contoso.segment(10)
+    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.run_exports("Weekly")
+    return workspace
+
+
+def run(count: int | None = None) -> None:
+    if count is not None:
+        contoso.segment(count)
+    ci.run_exports("Weekly", show=lambda _sentence: None)
+
+
+def test_what_fails_is_told_once_and_that_it_is_well_again(saved: Workspace, webhook: Webhook) -> None:
+    run()
+    assert webhook.notices == []
+    for _time in range(3):
+        run(1)
+    [notice] = webhook.notices
+    assert notice["text"].startswith("The export 'Weekly' was skipped. 9 of 10 members would leave")
+    assert (notice["export"], notice["state"], notice["status"]) == ("Weekly", "failed", "Skipped")
+    run(10)
+    run()
+    assert [each["state"] for each in webhook.notices] == ["failed", "well"]
+    assert webhook.notices[1]["text"].startswith("The export 'Weekly' is well again.")
+    assert len(list(saved.notices)) == 1
+
+
+def test_many_refused_hashes_are_told(saved: Workspace, webhook: Webhook, emulator: RunningEmulator) -> None:
+    fault = {"operation": "ApplyCustomerListUserData", "call": 1, "fault": "partial"}
+    emulator.control("POST", "/faults", [fault])
+    run(12)
+    [entry] = list(saved.export_runs)[-1:]
+    assert entry.rejected > 0
+    assert [each["state"] for each in webhook.notices] == ["rejects"]
+    assert "of 2 hashes was refused" in webhook.notices[0]["text"]
+
+
+def test_a_drop_in_size_is_told_and_is_no_state_to_recover_from(saved: Workspace, webhook: Webhook) -> None:
+    assert saved
+    run(6)
+    assert [each["state"] for each in webhook.notices] == ["shrank"]
+    assert "They hold 6 members, 10 before." in webhook.notices[0]["text"]
+    run()
+    assert len(webhook.notices) == 1
+    run(4)
+    assert [each["state"] for each in webhook.notices] == ["shrank", "shrank"]
+
+
+def test_a_stop_by_the_person_and_a_run_that_is_tried_again_are_not_told() -> None:
+    for status in ("Canceled", "Queued", "Running"):
+        entry = ExportRun("1", "2", "A", "C", "manual", None, status, "", 1, None, 0, 0, 0, "eva", NOON)
+        assert state_after(entry, None, Limits()) is None
+
+
+def test_mail_goes_to_everybody_named(saved: Workspace, mailbox: Mailbox) -> None:
+    assert saved
+    run(1)
+    [mail] = mailbox.mails
+    assert mail["Subject"] == "ci-magics: The export 'Weekly' was skipped"
+    assert mail["To"] == "eva@contoso.com, bo@contoso.com"
+    assert "9 of 10 members would leave" in mail.get_payload()
+
+
+def test_the_mail_server_gets_the_password_of_the_environment(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = os.environ["CI_MAGICS_SMTP"].removeprefix("smtp://")
+    monkeypatch.setenv("CI_MAGICS_SMTP", f"smtp://notifier%40contoso.com@{host}")
+    monkeypatch.setenv("CI_MAGICS_SMTP_PASSWORD", "p@ss")
+    send_mail(NEWS)
+    assert mailbox.signed_in == [(b"notifier@contoso.com", b"p@ss")]
+    monkeypatch.setenv("CI_MAGICS_SMTP_PASSWORD", "wrong")
+    with pytest.raises(NoticeError, match="did not take the notice") as refused:
+        send_mail(NEWS)
+    assert "wrong" not in str(refused.value)
+    assert len(mailbox.mails) == 1
+
+
+def test_both_ways_are_told_each_for_itself(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
+    webhook.status = 500
+    run(1)
+    assert (len(webhook.notices), len(mailbox.mails)) == (1, 1)
+    webhook.status = 200
+    run(1)
+    assert (len(webhook.notices), len(mailbox.mails)) == (2, 1)
+    assert {each.channel: each.state for each in saved.notices} == {"mail": "failed", "webhook": "failed"}
+
+
+def test_a_notice_that_cannot_be_delivered_is_said_and_fails_no_run(
+    saved: Workspace, webhook: Webhook, mailbox: Mailbox
+) -> None:
+    webhook.status, mailbox.answer = 302, "554 no"
+    said: list[str] = []
+    contoso.segment(6)
+    assert ci.run_export("Weekly", show=said.append).status == "Completed"
+    assert [each.split(":")[0] for each in said] == [
+        "Nobody could be told by webhook that the audiences of the export 'Weekly' shrank",
+        "Nobody could be told by mail that the audiences of the export 'Weekly' shrank",
+    ]
+    assert webhook.paths == ["/hooks/s3cret?key=t0ken"]
+    for sentence in said:
+        assert "s3cret" not in sentence
+        assert "contoso.com" not in sentence
+    assert list(saved.notices) == []
+
+
+def test_a_webhook_must_be_https_unless_it_is_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address, says in (
+        ("http://hooks.example.com/s3cret", "is not https"),
+        ("ftp://hooks.example.com/s3cret", "is not an address"),
+        ("https://nowhere.invalid/s3cret", "The webhook of nowhere.invalid cannot be reached"),
+    ):
+        monkeypatch.setenv("CI_MAGICS_WEBHOOK", address)
+        with pytest.raises(NoticeError) as refused:
+            call_webhook(NEWS)
+        assert says in str(refused.value)
+        assert "s3cret" not in str(refused.value)
+
+
+def test_no_notice_holds_an_address_or_a_hash(saved: Workspace, webhook: Webhook, mailbox: Mailbox) -> None:
+    assert saved
+    run(1)
+    for text in (json.dumps(webhook.notices), mailbox.mails[0].get_payload()):
+        assert "@" not in text
+        assert not contoso.hashes(10) & set(text.replace('"', " ").split())
+
+
+def test_limits_are_the_administrators(saved: Workspace, webhook: Webhook, as_user: Any) -> None:
+    assert saved
+    set_notification_limits(Limits(drop_percent=50))
+    run(6)
+    assert webhook.notices == []
+    set_notification_limits(Limits(active=False))
+    run(1)
+    assert webhook.notices == []
+    as_user("bob", "contributor")
+    assert notification_limits() == Limits(active=False)
+    with pytest.raises(AccessError, match="change the notifications"):
+        set_notification_limits(Limits())
+
+
+def test_a_notebook_that_fails_is_told_and_that_it_is_well_again(
+    tmp_path: Path, workspace: Workspace, webhook: Webhook
+) -> None:
+    assert workspace
+    file = tmp_path / "weekly.ipynb"
+    for cell in ("1 / 0", "1 / 0", "1 + 1"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]), file)
+        ci.refresh(notebook=file)
+    failed, well = [each["text"] for each in webhook.notices]
+    assert failed.startswith("The refresh of weekly.ipynb failed. A cell of weekly.ipynb failed: ZeroDivisionError.")
+    assert well == "The refresh of weekly.ipynb is well again. Everything was refreshed."
+
+
+def test_the_command_shows_chooses_and_tries(
+    workspace: Workspace, webhook: Webhook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert workspace
+    assert main(["notifications", "--drop", "40", "--test", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["drop_percent"], shown["rejected_percent"], shown["channels"]) == (40, 5, ["webhook"])
+    assert webhook.notices == [{"text": "This is a test. Notices arrive here.", "state": "test"}]
+    webhook.status = 500
+    assert main(["notifications", "--test"]) == 1
+    assert "refused the notice" in capsys.readouterr().out
+    assert main(["notifications", "--off"]) == 0
+    assert "Nothing is told." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["notifications", "--drop", "101"])
+    assert ended.value.code == 2
+
+
+def test_without_a_way_it_says_how_to_set_one(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workspace
+    assert main(["notifications"]) == 0
+    assert "nobody: set CI_MAGICS_WEBHOOK" in capsys.readouterr().out

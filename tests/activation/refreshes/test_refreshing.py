@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import contoso
+import nbformat
+import polars as pl
+import pytest
+from holding import NOON, HeldClock
+
+import ci_magics as ci
+from ci_magics.activation.refreshes.report import RefreshReport
+from ci_magics.errors import AccessError, ExportRefusedError
+from ci_magics.workspace.access import take_role
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+Becoming = Callable[..., "Workspace"]
+
+
+@pytest.fixture(autouse=True)
+def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
+    assert emulator
+    assert workspace
+    contoso.connect(share=["contributor"])
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+def written(path: Path, count: int) -> str:
+    pl.from_pandas(contoso.people(count)).write_parquet(path)
+    return str(path)
+
+
+def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
+    """Save an export that has its schedule since the moment of the clock."""
+    ci.export(*segments, to=contoso.NAME, save=name, **options)
+    ci.schedule_export(name, active=False, clock=clock)
+    ci.schedule_export(name, active=True, clock=clock)
+    if at:
+        ci.schedule_export(name, at=[at], time_zone="UTC", clock=clock)
+
+
+def due(clock: HeldClock, **time: float) -> RefreshReport:
+    clock.pass_by(**time)
+    return ci.refresh(due_only=True, clock=clock)
+
+
+def passing_faults(calls: int) -> list[dict[str, Any]]:
+    return [{"operation": "AddAudiences", "call": call, "fault": "1011"} for call in range(1, calls + 1)]
+
+
+def outcomes(report: RefreshReport) -> dict[str, str]:
+    """Return the status of each segment and export."""
+    return {each.get("segment") or each["export"]: each["status"] for each in (*report.segments, *report.exports)}
+
+
+def test_segments_come_first_each_after_those_that_it_is_made_of(
+    tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
+) -> None:
+    path = written(tmp_path / "all.parquet", 5)
+    everybody = ci.segment("Zz everybody", path)
+    some = ci.segment("Some", path, where="Id <> 'k0'")
+    ci.segment("A mix", everybody - some)
+    ci.segment("Mixed again", rule="'A mix' or 'Some'")
+    saved(clock, "Weekly", "Mixed again")
+    written(tmp_path / "all.parquet", 8)
+    report = ci.refresh(clock=clock)
+    assert [each["segment"] for each in report.segments] == ["Some", "Zz everybody", "A mix", "Mixed again"]
+    assert [each["profiles"] for each in report.segments] == [7, 8, 1, 8]
+    assert outcomes(report)["Weekly"] == "Completed"
+    assert emulator.members("Mixed again") == contoso.hashes(8)
+    assert report.status == "Completed"
+
+
+def test_a_refresh_by_hand_runs_what_follows_it_and_what_is_due(clock: HeldClock) -> None:
+    for name in ("Follows", "Own", "Later", "Off"):
+        contoso.segment(3, name=name)
+    saved(clock, "Follows", "Follows")
+    saved(clock, "Own", "Own", at="13:00")
+    saved(clock, "Later", "Later", at="23:00")
+    saved(clock, "Off", "Off")
+    ci.schedule_export("Off", active=False)
+    clock.pass_by(hours=2)
+    report = ci.refresh(clock=clock)
+    assert [each["export"] for each in report.exports] == ["Own", "Follows"]
+    assert [each["export"] for each in ci.refresh(clock=clock).exports] == ["Follows"]
+
+
+def test_a_static_segment_is_skipped_and_says_why(clock: HeldClock) -> None:
+    contoso.segment(3)
+    saved(clock, "Weekly", "All")
+    report = ci.refresh(clock=clock)
+    assert report.segments[0]["status"] == "Skipped"
+    assert report.segments[0]["reason"] == "It is static: it reads a frame of a notebook."
+    assert outcomes(report)["Weekly"] == "Completed"
+    for shown in (repr(report), report._repr_html_()):
+        assert "it reads a frame of a notebook" in shown
+
+
+def test_what_depends_on_a_segment_that_fails_waits_and_the_rest_goes_on(
+    tmp_path: Path, clock: HeldClock, emulator: RunningEmulator
+) -> None:
+    ci.segment("Lost", written(tmp_path / "lost.parquet", 5))
+    ci.segment("Of lost", rule="'Lost'")
+    ci.segment("Kept", written(tmp_path / "kept.parquet", 5))
+    saved(clock, "From lost", "Of lost")
+    saved(clock, "Without lost", "Kept", exclude=["Lost"], allow_empty=True)
+    saved(clock, "From kept", "Kept")
+    (tmp_path / "lost.parquet").unlink()
+    report = ci.refresh(clock=clock)
+    assert outcomes(report) == {
+        "Kept": "Completed",
+        "Lost": "Failed",
+        "Of lost": "Skipped",
+        "From kept": "Completed",
+        "From lost": "Skipped",
+        "Without lost": "Skipped",
+    }
+    assert list(emulator.audiences()) == ["Kept"]
+    assert report.status == "Completed with errors"
+    assert report.not_completed == ["Lost", "Of lost", "From lost", "Without lost"]
+    [entry] = ci.export_history("From lost")
+    assert (entry.status, entry.reason) == ("Skipped", "The segment 'Of lost' was not refreshed.")
+
+
+def test_only_the_segments_that_are_needed_are_evaluated_for_an_own_schedule(tmp_path: Path, clock: HeldClock) -> None:
+    ci.segment("Needed", written(tmp_path / "needed.parquet", 5))
+    ci.segment("Other", written(tmp_path / "other.parquet", 5))
+    ci.segment("Never", written(tmp_path / "never.parquet", 1))
+    ci.suppress_segment("Never")
+    saved(clock, "Daily", "Needed", at="13:00")
+    report = due(clock, hours=2)
+    assert [each["segment"] for each in report.segments] == ["Needed", "Never"]
+
+
+def test_nothing_runs_twice_for_one_moment(clock: HeldClock, workspace: Workspace) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    assert due(clock, minutes=59).exports == []
+    assert outcomes(due(clock, minutes=1))["Daily"] == "Completed"
+    assert due(clock, minutes=1).exports == []
+    assert [each.due_at for each in workspace.export_runs] == [NOON + timedelta(hours=1)]
+    assert len(list(workspace.refreshes)) == 1
+
+
+def test_after_a_pause_it_runs_once(clock: HeldClock, workspace: Workspace) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    due(clock, days=21)
+    assert [each.due_at for each in workspace.export_runs] == [datetime(2026, 4, 17, 13, tzinfo=UTC)]
+    assert due(clock, minutes=5).exports == []
+
+
+def test_a_schedule_that_changes_catches_nothing_up(clock: HeldClock) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    clock.pass_by(hours=4)
+    ci.schedule_export("Daily", at=["14:00"], time_zone="UTC", clock=clock)
+    assert due(clock).exports == []
+    assert outcomes(due(clock, days=1))["Daily"] == "Completed"
+
+
+def test_the_system_schedule_refreshes_everything_once(tmp_path: Path, clock: HeldClock) -> None:
+    ci.segment("Unused", written(tmp_path / "all.parquet", 5))
+    contoso.segment(3)
+    saved(clock, "Follows", "All")
+    assert due(clock, days=2).exports == []
+    ci.set_system_schedule(at=["13:00", "15:00"], time_zone="UTC", clock=clock)
+    report = due(clock, hours=5)
+    assert outcomes(report) == {"All": "Skipped", "Unused": "Completed", "Follows": "Completed"}
+    assert report.record.due_at == datetime(2026, 3, 30, 15, tzinfo=UTC)
+    assert due(clock, hours=1).segments == []
+
+
+@pytest.mark.usefixtures("waits")
+def test_what_may_pass_is_tried_again_and_then_fails_for_good(
+    clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    emulator.control("POST", "/faults", passing_faults(99))
+    report = due(clock, hours=1)
+    assert outcomes(report)["Daily"] == "Queued"
+    [entry] = workspace.export_runs
+    assert entry.retry_at == clock.now() + timedelta(minutes=5)
+    assert "It is tried again at 13:05 UTC." in entry.reason
+    assert due(clock, minutes=4).exports == []
+    [line] = ci.list_exports(clock=clock)
+    assert (line.status, line.next_run) == ("Queued", entry.retry_at)
+    for minutes in (5, 15):
+        assert outcomes(due(clock, minutes=minutes))["Daily"] == "Queued"
+    assert outcomes(due(clock, hours=1))["Daily"] == "Failed"
+    [entry] = workspace.export_runs
+    assert (entry.attempts, entry.status, entry.retry_at) == (4, "Failed", None)
+    emulator.control("POST", "/faults", [])
+    assert outcomes(due(clock, days=1))["Daily"] == "Completed"
+    assert emulator.members("All") == contoso.hashes(3)
+
+
+@pytest.mark.usefixtures("waits")
+def test_what_was_tried_again_and_works_is_one_run(
+    clock: HeldClock, emulator: RunningEmulator, workspace: Workspace
+) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    emulator.control("POST", "/faults", passing_faults(9))
+    due(clock, hours=1)
+    emulator.control("POST", "/faults", [])
+    assert outcomes(due(clock, minutes=6))["Daily"] == "Completed"
+    [entry] = workspace.export_runs
+    assert (entry.attempts, entry.status) == (2, "Completed")
+
+
+def test_a_run_that_a_kill_interrupted_is_finished_and_not_run_twice(
+    clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    due(clock, hours=1)
+    [entry] = workspace.export_runs
+    workspace.export_runs.put(replace(entry, status="Running", finished_at=None))
+    before = [each for each in emulator.operations() if "Apply" in each]
+    assert outcomes(due(clock, minutes=1))["Daily"] == "Completed"
+    assert [each for each in emulator.operations() if "Apply" in each] == before
+    assert len(list(workspace.export_runs)) == 1
+
+
+def test_what_runs_elsewhere_is_left_to_it(clock: HeldClock, workspace: Workspace) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    workspace.locks.take(f"export:{workspace.exports['Daily'].id}", "another")
+    assert outcomes(due(clock, hours=2))["Daily"] == "Skipped"
+    assert list(workspace.export_runs) == []
+    workspace.locks.release("another")
+    assert outcomes(due(clock))["Daily"] == "Completed"
+
+
+def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> None:
+    workspace.locks.take("refresh", "another")
+    with pytest.raises(ExportRefusedError, match="Another refresh is on its way"):
+        ci.refresh(clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("shared_with", "role", "reason"),
+    [
+        ("viewer", "viewer", "bob, who saved the export, is only a viewer now. A contributor can save it again."),
+        (
+            "administrator",
+            "contributor",
+            "The connection 'Contoso EU' is not shared any more with bob, who saved the export.",
+        ),
+    ],
+)
+def test_an_export_that_its_owner_may_not_run_any_more_is_skipped_with_the_reason(
+    clock: HeldClock,
+    workspace: Workspace,
+    as_user: Becoming,
+    monkeypatch: pytest.MonkeyPatch,
+    shared_with: str,
+    role: str,
+    reason: str,
+) -> None:
+    contoso.segment(3)
+    as_user("bob", "contributor")
+    saved(clock, "Bob's", "All", at="13:00")
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    shared = workspace.connections[contoso.NAME]
+    workspace.connections.put(replace(shared, shared_with=(shared_with,)))
+    if role == "viewer":
+        take_role(workspace, "bob")
+    report = due(clock, hours=2)
+    assert outcomes(report)["Bob's"] == "Skipped"
+    assert report.exports[0]["reason"] == reason
+    assert [each.reason for each in workspace.export_runs] == [reason]
+    assert "Bob's" in ci.list_exports().names()
+
+
+def test_an_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:
+    contoso.segment(3)
+    saved(clock, "Daily", "All", at="13:00")
+    ci.connect(contoso.NAME, withdraw=True)
+    report = due(clock, hours=2)
+    assert outcomes(report)["Daily"] == "Skipped"
+    assert "Nobody has agreed" in report.exports[0]["reason"]
+
+
+def test_a_viewer_refreshes_nothing(as_user: Becoming) -> None:
+    as_user("ann", "viewer")
+    with pytest.raises(AccessError, match="refresh the workspace"):
+        ci.refresh()
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(made, folder / "weekly.ipynb")
+    return folder / "weekly.ipynb"
+
+
+def test_a_notebook_can_be_the_definition(
+    tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+) -> None:
+    contoso.segment(2)
+    saved(clock, "Weekly", "All")
+    file = notebook(
+        tmp_path,
+        "%load_ext ci_magics",
+        "import pandas as pd\n"
+        "people = pd.DataFrame({'Id': [f'k{n}' for n in range(4)], 'EMail': [f'p{n}@contoso.com' for n in range(4)]})",
+        "%ci_segment All people",
+    )
+    before = file.read_bytes()
+    report = ci.refresh(notebook=file, clock=clock)
+    assert outcomes(report)["Weekly"] == "Completed"
+    assert emulator.members("All") == contoso.hashes(4)
+    [record] = workspace.refreshes
+    assert (record.notebook, record.status) == ("weekly.ipynb", "Completed")
+    assert file.read_bytes() == before
+
+
+def test_after_a_notebook_that_fails_nothing_is_exported(
+    tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
+) -> None:
+    contoso.segment(2)
+    saved(clock, "Weekly", "All")
+    report = ci.refresh(notebook=notebook(tmp_path, "raise ValueError('jan@contoso.com')"), clock=clock)
+    assert (report.status, report.reason) == (
+        "Failed",
+        "A cell of weekly.ipynb failed: ValueError. Open it in JupyterLab. (code cell_failed)",
+    )
+    assert report.exports == []
+    assert emulator.audiences() == {}
+    [record] = workspace.refreshes
+    assert (record.status, record.finished_at) == ("Failed", NOON)

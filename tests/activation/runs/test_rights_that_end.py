@@ -1,0 +1,187 @@
+"""A right that ends while a run is on its way keeps back whatever carries hashes, as a withdrawn consent does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from activation.pushing.test_withdrawals import APPLY, UPLOAD, WAITS, while_waiting
+from contoso import NAME, calls, connect, export, fail, hash_of, resumed, segment
+from sqlalchemy import event
+
+import ci_magics as ci
+from ci_magics.activation.connections.permission import require_permission
+from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.erasure.forget import forget
+from ci_magics.activation.exports.saved_runs import BY_SCHEDULE, run_one
+from ci_magics.clock import SystemClock
+from ci_magics.errors import AccessError
+from ci_magics.workspace.access import give_role, take_role
+from ci_magics.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+pytestmark = pytest.mark.usefixtures("workspace")
+AsUser = Callable[..., Workspace]
+
+
+def unshare(workspace: Workspace) -> None:
+    share_connection(NAME, ["administrator"], workspace=workspace)
+
+
+def lower(workspace: Workspace) -> None:
+    give_role(workspace, "bob", "viewer")
+
+
+def dismiss(workspace: Workspace) -> None:
+    take_role(workspace, "bob")
+
+
+#: What an administrator may do meanwhile, and how the run says so.
+ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
+    "unshared": (unshare, f"The connection '{NAME}' is not shared any more with bob, so nothing more is sent."),
+    "lowered": (lower, "bob is only a viewer of this workspace now, so nothing more is sent."),
+    "dismissed": (dismiss, "bob is only a viewer of this workspace now, so nothing more is sent."),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
+def test_nothing_more_is_sent_after_a_wait(
+    emulator: RunningEmulator,
+    workspace: Workspace,
+    as_user: AsUser,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    operation: str,
+    fault: str,
+    details: dict[str, Any],
+    count: int,
+    may_have_arrived: bool,
+) -> None:
+    connect(share=["contributor"])
+    as_user("bob", "contributor")
+    segment(count)
+    sent: list[int] = []
+    ending, sentence = ENDS[end]
+
+    def ended() -> None:
+        ending(workspace)
+        sent.append(calls(emulator, APPLY) + calls(emulator, UPLOAD))
+
+    fail(emulator, operation, fault, **details)
+    while_waiting(monkeypatch, ended)
+    with pytest.raises(AccessError, match="nothing more is sent") as refused:
+        export("All")
+    assert refused.value.sentence == sentence
+    in_flight = 3 if count == 6_500 else 0  # calls beside the one that waits had gone out already
+    assert sent[0] <= calls(emulator, APPLY) + calls(emulator, UPLOAD) <= sent[0] + in_flight
+    (record,) = workspace.runs
+    accepted, unknown, unsent = (record.total(name) for name in ("accepted", "unknown", "unsent"))
+    assert accepted + unknown + unsent == count
+    assert (unknown > 0) is may_have_arrived
+    assert accepted <= len(emulator.members("All")) <= accepted + unknown
+    assert record.status == "Failed"
+    assert record.results[0]["message"].startswith(sentence)
+
+
+def test_somebody_who_may_finishes_the_run(
+    emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(share=["contributor"])
+    as_user("bob", "contributor")
+    segment(2_500)
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: unshare(workspace))
+    with pytest.raises(AccessError, match="nothing more is sent") as refused:
+        export("All")
+    (record,) = workspace.runs
+    assert f"--resume {record.name}" in refused.value.next_step
+    with pytest.raises(AccessError, match="not shared with you"):
+        ci.export(resume=record.id)
+    as_user(workspace.user)
+    run = resumed(record.id)
+    assert (run.status, run.accepted, run.unknown) == ("Completed", 2_500, 0)
+
+
+def test_of_several_audiences_none_is_made_after_a_right_has_ended(
+    emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(share=["contributor"])
+    as_user("bob", "contributor")
+    segment(900, name="First")
+    segment(900, start=2_000, name="Second")
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: unshare(workspace))
+    with pytest.raises(AccessError, match="nothing more is sent"):
+        export("First", "Second")
+    assert calls(emulator, "AddAudiences") == 1
+    (record,) = workspace.runs
+    assert [each["status"] for each in record.results] == ["Failed", "Failed"]
+    assert record.total("unsent") == 1_800
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_scheduled_run_stops_when_the_right_of_who_saved_it_ends(
+    emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    connect(share=["contributor"])
+    as_user("bob", "contributor")
+    segment(900)
+    ci.export("All", to=NAME, save="Weekly")
+    as_user(workspace.user)
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: ENDS[end][0](workspace))
+    entry = run_one(workspace, workspace.exports["Weekly"], BY_SCHEDULE, show=lambda _: None, clock=SystemClock())
+    assert entry is not None
+    assert (entry.status, entry.accepted) == ("Failed", 0)
+    assert "bob, who saved the export, " in entry.reason
+    assert "so nothing more is sent" in entry.reason
+    assert emulator.members("All") == set()
+    (record,) = workspace.runs
+    assert (record.status, record.total("unsent")) == ("Failed", 900)
+    run = resumed(record.id)  # by an administrator, in their own right
+    assert run.accepted == 900
+
+
+def test_by_hand_only_the_rights_of_who_runs_it_count(workspace: Workspace, as_user: AsUser) -> None:
+    connect(share=["contributor"])
+    as_user("bob", "contributor")
+    segment(900)
+    ci.export("All", to=NAME, save="Weekly")
+    as_user(workspace.user)
+    dismiss(workspace)
+    assert ci.run_export("Weekly").accepted == 900
+
+
+def test_a_person_is_not_taken_out_by_somebody_who_may_not_any_more(
+    emulator: RunningEmulator, workspace: Workspace, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    export(segment(900))
+    as_user("bob", "administrator")
+    before = calls(emulator, APPLY)
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: lower(workspace))
+    forgotten = forget(key="k7", show=lambda _: None)
+    assert not forgotten.erased
+    assert "only administrators may forget a person" in repr(forgotten)
+    assert calls(emulator, APPLY) == before + 1
+    assert hash_of("p7@contoso.com") in emulator.members("All")
+
+
+def test_one_query_tells_whether_a_request_may_go_out(workspace: Workspace) -> None:
+    connect()
+    connection = workspace.connections[NAME]
+    statements: list[str] = []
+    engine = workspace._engine  # noqa: SLF001 - where queries are counted
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    require_permission(workspace, connection.id, connection.environment)
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(statements) == 1

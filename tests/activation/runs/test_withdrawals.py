@@ -1,0 +1,195 @@
+"""A consent that is withdrawn while a request waits keeps back whatever carries hashes, the next try included."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contoso import NAME, calls, connect, export, fail, hash_of, segment
+
+import ci_magics as ci
+from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.erasure.forget import forget
+from ci_magics.activation.run import Run
+from ci_magics.clock import present
+from ci_magics.errors import ConsentError
+from ci_magics.microsoft import http
+from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY
+
+if TYPE_CHECKING:
+    from conftest import RunningEmulator
+
+    from ci_magics.workspace.store import Workspace
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+APPLY, UPLOAD = "ApplyCustomerListUserData", "UploadFile"
+
+
+def withdraw(workspace: Workspace) -> None:
+    withdraw_consents(NAME, workspace=workspace, show=lambda _: None)
+
+
+def end(kind: str) -> Callable[[Workspace], None]:
+    def one(workspace: Workspace) -> None:
+        consent = workspace.connections[NAME].consent(kind)
+        assert consent is not None
+        workspace.connections.consents.put(replace(consent, withdrawn_by="ann", withdrawn_at=present()))
+
+    return one
+
+
+def remove(workspace: Workspace) -> None:
+    connection = workspace.connections[NAME]
+    for consent in connection.consents:
+        workspace.connections.consents.remove(consent.id)
+    workspace.connections.remove(connection.id)
+
+
+def lead_elsewhere(workspace: Workspace) -> None:
+    workspace.connections.change(lambda now: replace(now, environment="sandbox"), name=NAME)
+
+
+#: What an administrator may do meanwhile.
+CHANGES = {
+    "both consents": withdraw,
+    "data privacy": end(DATA_PRIVACY),
+    "terms": end(CUSTOMER_MATCH_TERMS),
+    "removed": remove,
+    "environment": lead_elsewhere,
+}
+#: Which request waits, why, how many people make it be sent so, and whether the try that failed may have arrived.
+WAITS = [
+    (APPLY, "117", {"retry_after": 3_600}, 900, False),
+    (APPLY, "http_429", {"retry_after": 3_600}, 900, False),
+    (APPLY, "1010", {"retry_after": 3_600}, 900, False),
+    (APPLY, "lost_reply", {}, 900, True),
+    (APPLY, "lost_request", {}, 900, True),
+    (APPLY, "http_503", {"retry_after": 3_600}, 900, True),
+    (APPLY, "117", {}, 6_500, False),
+    (UPLOAD, "4204", {"retry_after": 3_600}, 12_000, False),
+    (UPLOAD, "117", {}, 12_000, False),
+]
+
+
+def while_waiting(monkeypatch: pytest.MonkeyPatch, doing: Callable[[], None]) -> list[float]:
+    """Let something happen in the first wait of a second or more; returns all such waits."""
+    waits: list[float] = []
+
+    def sleep(_clock: Any, seconds: float) -> None:
+        if seconds >= 1:
+            waits.append(seconds)
+            if len(waits) == 1:
+                doing()
+
+    monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", sleep)
+    return waits
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
+def test_nothing_more_is_sent_after_a_wait(
+    emulator: RunningEmulator,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    operation: str,
+    fault: str,
+    details: dict[str, Any],
+    count: int,
+    may_have_arrived: bool,
+) -> None:
+    connect()
+    segment(count)
+    sent: list[int] = []
+
+    def withdrawn() -> None:
+        CHANGES[change](workspace)
+        sent.append(calls(emulator, APPLY) + calls(emulator, UPLOAD))
+
+    fail(emulator, operation, fault, **details)
+    waits = while_waiting(monkeypatch, withdrawn)
+    with pytest.raises(ConsentError, match="nothing more is sent"):
+        export("All")
+    assert waits
+    in_flight = 3 if count == 6_500 else 0  # calls beside the one that waits had gone out already
+    assert sent[0] <= calls(emulator, APPLY) + calls(emulator, UPLOAD) <= sent[0] + in_flight
+    (record,) = workspace.runs
+    accepted, unknown, unsent = (record.total(name) for name in ("accepted", "unknown", "unsent"))
+    assert accepted + unknown + unsent == count
+    assert (unknown > 0) is may_have_arrived
+    assert accepted <= len(emulator.members("All")) <= accepted + unknown
+    assert {"removed": "removed", "environment": "another environment"}.get(change, "withdrawn") in record.results[0][
+        "message"
+    ]
+
+
+def test_a_call_of_many_waits_and_none_of_them_is_tried_again(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    segment(7_500)
+    fail(emulator, APPLY, "117", "117", "117", "117")
+    all_wait = threading.Barrier(4, lambda: withdraw(workspace))
+    monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, _seconds: all_wait.wait(30))
+    with pytest.raises(ConsentError):
+        export("All")
+    assert calls(emulator, APPLY) == 4
+    assert emulator.members("All") == set()
+    (record,) = workspace.runs
+    assert record.total("unsent") == 7_500
+
+
+def test_a_token_that_is_renewed_meanwhile_does_not_send_either(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    segment(900)
+    fail(emulator, APPLY, "109")
+    read = http._read  # noqa: SLF001 - where an answer has come and the token is about to be renewed
+
+    def withdrawing(operation: str, *rest: Any) -> Any:
+        if operation == APPLY:
+            withdraw(workspace)
+        return read(operation, *rest)
+
+    monkeypatch.setattr(http, "_read", withdrawing)
+    with pytest.raises(ConsentError):
+        export("All")
+    assert calls(emulator, APPLY) == 1
+    assert emulator.members("All") == set()
+
+
+def test_a_resumed_run_sends_what_is_left_when_the_consents_are_given_again(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    segment(2_500)
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: withdraw(workspace))
+    with pytest.raises(ConsentError):
+        export("All")
+    connect()
+    (record,) = workspace.runs
+    run = ci.export(resume=record.id)
+    assert isinstance(run, Run)
+    assert (run.status, run.accepted, run.unknown) == ("Completed", 2_500, 0)
+    assert len(emulator.members("All")) == 2_500
+
+
+def test_a_person_is_not_taken_out_after_a_withdrawal(
+    emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    export(segment(900))
+    before = calls(emulator, APPLY)
+    fail(emulator, APPLY, "117")
+    while_waiting(monkeypatch, lambda: withdraw(workspace))
+    forgotten = forget(key="k7", show=lambda _: None)
+    assert not forgotten.erased
+    assert "Nobody has agreed" in repr(forgotten)
+    assert calls(emulator, APPLY) == before + 1
+    assert hash_of("p7@contoso.com") in emulator.members("All")

@@ -1,0 +1,5 @@
+"""What the tests of the workspace say, of one on PostgreSQL."""
+
+from workspace.test_access import *  # noqa: F403
+from workspace.test_audit import *  # noqa: F403
+from workspace.test_repository import *  # noqa: F403

@@ -1,0 +1,91 @@
+"""A workspace that cannot be opened or written says why, and only what is true."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from ci_magics.errors import WorkspaceError
+from ci_magics.workspace.files import cannot_be_written, private_folder
+from ci_magics.workspace.storage_errors import cannot_be_opened
+from ci_magics.workspace.store import open_workspace
+
+
+def not_opened(location: str | Path) -> str:
+    with pytest.raises(WorkspaceError) as caught:
+        open_workspace(location)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("nonsense://there", "the driver of its database is not installed"),
+        ("postgresql+nonsense://there/x", "the driver of its database is not installed"),
+        ("postgresql://there:port/x", "neither a folder nor the address of a database"),
+    ],
+)
+def test_an_address_that_is_none_is_named(location: str, words: str) -> None:
+    assert words in not_opened(location)
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    assert "its server does not answer" in not_opened("postgresql+psycopg2://nobody@127.0.0.1:9/x?connect_timeout=2")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "workspace.sqlite").write_bytes(b"no database" * 1000)
+    assert "its file is damaged, or is no workspace" in not_opened(tmp_path)
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "a file is where a folder should be" in not_opened(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("database or disk is full", "is full"),
+        ("attempt to write a readonly database", "no right to write"),
+        ("unable to open database file", "no right to write"),
+        ("database is locked", "another program holds"),
+        ("canceling statement due to lock timeout", "another program holds"),
+        ("disk I/O error", "does not answer"),
+        ("no such table: runs", "tables are not as ci-magics made them"),
+        ('relation "runs" does not exist', "tables are not as ci-magics made them"),
+        ('FATAL: password authentication failed for user "jan"', "does not let you in"),
+        ('FATAL: role "jan" does not exist', "does not let you in"),
+        ('FATAL: database "x" does not exist', "no database of this name"),
+        ('could not translate host name "db"', "cannot be looked up"),
+        ("SSL error: certificate verify failed", "no encrypted connection"),
+        ("FATAL: sorry, too many clients already", "no connection left"),
+        ("server closed the connection unexpectedly", "does not answer"),
+        ("something new", "its database refuses (RuntimeError)"),
+    ],
+)
+def test_what_a_database_says_is_told_in_our_words(words: str, told: str) -> None:
+    said = str(cannot_be_opened(OperationalError("SELECT 1", {}, RuntimeError(words))))
+    assert told in said
+    assert "jan" not in said
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, 9999])
+def test_a_file_that_cannot_be_written_names_one_cause(number: int) -> None:
+    said = str(cannot_be_written(OSError(number, os.strerror(number))))
+    assert ("full" in said) is (number == errno.ENOSPC)
+    assert ("Make room" in said) is (number == errno.ENOSPC)
+    assert ("ask for the right" in said) is (number in (errno.EACCES, errno.EROFS, 9999))
+
+
+def test_a_folder_that_cannot_be_made_names_the_cause(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(WorkspaceError, match="cannot be made: the disk is full"):
+        private_folder(tmp_path / "new")
