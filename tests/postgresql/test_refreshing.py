@@ -1,3 +1,3 @@
 """What `tests/activation/refreshes/test_refreshing.py` says, on PostgreSQL."""
 
-from activation.refreshing.test_refreshing import *  # noqa: F403
+from activation.refreshes.test_refreshing import *  # noqa: F403

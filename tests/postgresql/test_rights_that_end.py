@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import contoso
 import pytest
-from activation.pushing.test_withdrawals import APPLY, UPLOAD, while_waiting
+from activation.runs.test_withdrawals import APPLY, UPLOAD, while_waiting
 from sqlalchemy import URL, create_engine, text
 
 import ci_magics as ci

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from activation.pushing.test_withdrawals import APPLY, UPLOAD, WAITS, while_waiting
+from activation.runs.test_withdrawals import APPLY, UPLOAD, WAITS, while_waiting
 from contoso import NAME, calls, connect, export, fail, hash_of, resumed, segment
 from sqlalchemy import event
 
