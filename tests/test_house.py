@@ -191,3 +191,10 @@ def test_the_readme_names_files_that_exist() -> None:
     notebooks = {word for word in words if word.endswith(".ipynb")}
     assert notebooks
     assert all((ROOT / name).is_file() for name in notebooks)
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_the_files_that_a_page_names_are_there(page: str) -> None:
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`", (ROOT / page).read_text("utf-8"))
+    assert len(named) > 5
+    assert [name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()] == []
