@@ -1,4 +1,4 @@
-"""What an export changes in an audience: the hashes that go in and out, by mode."""
+"""The difference between a segment and an audience: which hashes to add and remove in each mode."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from ci_magics.matching.hashes import within, without
 #: Microsoft drops people from a list after 180 days without activity (help page "Customer match", 2026), even where
 #: membership has no end. A month before that leaves room for exports that run once a month.
 RENEW_AFTER = timedelta(days=150)
-#: How far the clocks of two machines may differ before a moment in the future counts as noted under a wrong clock.
+#: Tolerance for clock skew between machines: a recorded time further in the future came from a wrong clock.
 _CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is sent to one audience.
+    """The hashes to send to one audience.
 
     Parameters
     ----------
     adds, removes
-        Hashes to send.
+        Hashes to add and to remove. In `replace` mode ``adds`` is the whole list.
     unchanged
-        How many are there already and are not sent.
+        Number of hashes that are not sent because the audience is already right about them.
     wanted
-        How many hashes the segment stands for.
+        Number of hashes of the segment.
     leaving
-        How many known members are not in the audience afterwards.
+        Number of known members that will no longer be in the audience.
     full
-        Whether everything wanted is sent.
+        True if ``adds`` has every wanted hash, which renews each membership.
     renewal
-        Why members are sent again, as a sentence; empty where only the difference is sent.
+        Why members are sent again, as a sentence; empty if only the difference is sent.
     """
 
     adds: HashList = field(repr=False)
@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def digest(self) -> str:
-        """A short mark of what is sent, to see whether it is still the same."""
+        """A short checksum of what is sent, to detect that a plan no longer matches."""
         mark = hashlib.blake2b(digest_size=8)
         for name, hashes in (("adds", self.adds), ("removes", self.removes)):
             mark.update(name.encode())
@@ -62,11 +62,26 @@ class Changes:
 def changes_for(
     wanted: HashList, held_back: HashList, target: Target, order: ExportOptions, now: datetime, scratch: Scratch
 ) -> Changes:
-    """Work out what to send, so that the audience becomes what the mode promises.
+    """Calculate what to send so that the audience ends up as the mode promises.
 
-    ``mirror``: exactly the wanted hashes; those whose outcome is not known are sent again. ``add``: the wanted ones
-    besides what is there, without those that must not be sent. ``remove``: without the wanted ones. ``replace``:
-    the whole list. In ``mirror`` and ``add``, members who would soon lapse are sent again.
+    ``mirror``: the audience becomes exactly the segment; hashes with an unknown outcome are sent again. ``add``: adds
+    the segment, and removes members that must not be sent. ``remove``: removes the segment. ``replace``: sends the
+    whole list. In ``mirror`` and ``add``, members that would soon lapse are sent again.
+
+    Parameters
+    ----------
+    wanted
+        Hashes of the profiles that may be sent.
+    held_back
+        Hashes that must not be in the audience: suppressed, without consent, or forgotten.
+    target
+        The audience, with its ledger.
+    order
+        The options of the export; only the mode is used.
+    now
+        The current time, to decide on renewal.
+    scratch
+        Temporary storage for lists that don't fit in memory.
     """
     members = target.known.members
     if order.mode == "mirror":
@@ -74,6 +89,7 @@ def changes_for(
     if order.mode == "add":
         return _add(wanted, held_back, target, scratch, renewal_of(target, now))
     if order.mode == "remove":
+        # If the ledger is complete, hashes outside it need no request. If not, others may have added them.
         removes = combined(wanted, target.known.all, within, scratch) if target.ours else wanted
         return Changes(NOTHING, removes, len(wanted) - len(removes), len(wanted), shared(members, wanted))
     return Changes(wanted, NOTHING, 0, len(wanted), len(members) - shared(members, wanted), full=True)
@@ -81,6 +97,8 @@ def changes_for(
 
 def _mirror(wanted: HashList, target: Target, scratch: Scratch, renewal: str) -> Changes:
     ledger = target.known
+    # The ledger has members (accepted) and maybe (sent, outcome unknown). Add what isn't certainly there,
+    # and remove what is possibly there. So the result is right whichever way an unknown request ended.
     adds = wanted if renewal else combined(wanted, ledger.members, without, scratch)
     removes = combined(ledger.all, wanted, without, scratch)
     leaving = len(ledger.members) - shared(ledger.members, wanted)
@@ -89,13 +107,15 @@ def _mirror(wanted: HashList, target: Target, scratch: Scratch, renewal: str) ->
 
 
 def _add(wanted: HashList, held_back: HashList, target: Target, scratch: Scratch, renewal: str) -> Changes:
-    """Add what is not there; where members lapse or others may have changed the list, add everything."""
+    """Add what is not there; if memberships lapse or the ledger is incomplete, send everything."""
     removes = combined(target.known.all, held_back, within, scratch)
+    # With a limited membership, only sending a member again restarts the clock; so send everybody each time.
     lapses = target.remote is not None and target.remote.membership_days != NEVER
     everything = lapses or bool(renewal) or not target.ours
     members = target.known.members
     adds = wanted if everything else combined(wanted, members, without, scratch)
-    # Members outside this segment are not sent: they keep the age of the last full send.
+    # `full` renews `full_send_at` of the audience. In this mode it may have members of other segments: they aren't
+    # sent, so the last full send keeps its date unless all members are in this segment.
     full = len(adds) == len(wanted) and shared(members, wanted) == len(members)
     return Changes(
         adds, removes, len(wanted) - len(adds), len(wanted), shared(members, held_back), full=full, renewal=renewal
@@ -103,18 +123,18 @@ def _add(wanted: HashList, held_back: HashList, target: Target, scratch: Scratch
 
 
 def renewal_of(target: Target, now: datetime) -> str:
-    """Return why members have to be sent again before they lapse; empty where they need not.
+    """Return why members have to be sent again before they lapse, as a sentence; empty if they don't.
 
-    They lapse when their membership ends, and after 180 days without activity whatever the membership. So everything is
-    sent again when the last full send is older than half the membership or `RENEW_AFTER`, whichever is shorter. A last
-    full send that lies in the future was noted under a wrong clock and counts as old.
+    A member lapses when the membership ends, or after 180 days without activity even if it never ends. So everything is
+    sent again when the last full send is older than half the membership or `RENEW_AFTER`, whichever is shorter. If the
+    last full send is in the future, it was recorded with a wrong clock and counts as old.
 
     Parameters
     ----------
     target
-        The audience with what is known of it.
+        The audience, with its ledger.
     now
-        The present moment.
+        The current time.
     """
     days = target.remote.membership_days if target.remote else None
     if target.record is None or days is None or not len(target.known.members):

@@ -1,1 +1,1 @@
-"""A plan carried out: every request written down, sent, answered, and followed by the ledger."""
+"""Carry out a plan: journal each request, send it, record the answer, and update the ledger."""

@@ -1,4 +1,4 @@
-"""The journal: every request of a push, written down before it is sent and after it is answered."""
+"""The journal: each request of a push, recorded before it is sent and after it is answered."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ class Journal:
     Parameters
     ----------
     workspace
-        Where it is kept.
+        The workspace that stores the journal.
     push
-        Whose it is.
+        The push whose requests are recorded.
     owner
-        Who saved the export that a scheduler runs for them; empty where somebody runs it by their own right.
+        The user who saved a scheduled export. Their permissions are checked too. Empty if the current user started the
+        run.
     """
 
     def __init__(self, workspace: Workspace, push: PushRecord, owner: str = "") -> None:
@@ -49,20 +50,32 @@ class Journal:
 
     @functools.cached_property
     def _connection_id(self) -> str:
-        """The id of the run's connection, which stays the same; asked for while the database shows the run."""
+        """The id of the run's connection, cached because the database may hide the run from the current user later."""
         return self.workspace.runs.connection_of(self.push.run_id) or ""
 
     def steps(self, kind: str | None = None) -> list[StepRecord]:
-        """Return the steps in their order."""
+        """Return the steps in order.
+
+        Parameters
+        ----------
+        kind
+            `CREATE`, `APPLY` or `UPLOAD`; None for all.
+        """
         found = self.workspace.steps.where(push_id=self.push.id)
         return [each for each in found if kind in (None, each.kind)]
 
     def open_steps(self, kind: str) -> list[StepRecord]:
-        """Return the steps that still have to be done."""
+        """Return the steps of a kind that were not sent yet, or were sent and not answered."""
         return [each for each in self.steps(kind) if each.state in (PLANNED, SENT)]
 
     def progress(self, doing: str = "") -> Progress:
-        """Return how far the push is, in hashes."""
+        """Return the progress of the push, counted in hashes.
+
+        Parameters
+        ----------
+        doing
+            The current activity, in words. By default, that the audience is being sent to.
+        """
         steps = self.steps()
         done = sum(each.stop - each.start for each in steps if each.state not in (PLANNED, SENT))
         return Progress(
@@ -70,17 +83,30 @@ class Journal:
         )
 
     def sending(self, step: StepRecord, request_id: str = "") -> StepRecord:
-        """Write down that a step is about to be sent; if it had been sent before, its outcome may remain unknown.
+        """Record that a step is about to be sent; if it had been sent before, its outcome may remain unknown.
 
-        It is written down before consents and rights are looked at: a withdrawal then either sees a request that may
-        arrive, or it is seen here and the request is not sent.
+        Call it before each request. It writes first and checks consents and permissions afterward, to avoid a race
+        condition: if a user withdraws consent at the same moment, either the user sees that a request may arrive, or
+        this method sees the withdrawal and the request isn't sent.
+
+        Parameters
+        ----------
+        step
+            The step as it is in the journal.
+        request_id
+            The id of a bulk upload, so that its status can be asked for after a crash. Empty for a call.
+
+        Returns
+        -------
+        StepRecord
+            The step as it is in the journal now.
 
         Raises
         ------
         ConsentError, RightEndedError
-            A consent or a right has ended since the run began.
+            A consent was withdrawn, or a permission ended, since the run began.
         LockLostError
-            Another process carries the run out.
+            Another process has taken over the run.
         """
         self.workspace.locks.seen(self.push.run_id)
         going = self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
@@ -88,15 +114,15 @@ class Journal:
         return going
 
     def permission(self, step: StepRecord) -> Permit:
-        """Return what is asked right before each try of a step: whether consents and rights still stand.
+        """Return a check of consents and permissions that the HTTP client calls right before each attempt of a step.
 
-        A step that is kept back for good is written down as it was before, unless an earlier try may have arrived.
-        Where the database does not take that any more from the current user, `stop` does it.
+        If the check fails and no earlier attempt may have arrived, the step is reset to ``step``, because it wasn't
+        sent. If the current user may no longer write to the journal, `stop` resets it.
 
         Parameters
         ----------
         step
-            The step as it was before it was sent.
+            The step as it was before `sending` recorded it.
         """
 
         def permit(may_have_arrived: bool) -> None:
@@ -110,46 +136,87 @@ class Journal:
         return permit
 
     def require_permission(self) -> None:
-        """Stop where consents or rights have ended; see `permission.require_permission`."""
+        """Raise an error if a consent or permission has ended; see `permission.require_permission`."""
         require_permission(self.workspace, self._connection_id, self.push.environment, self._owner)
 
     def stop(self, why: str) -> bool:
-        """Let the database write down why a run ends whose rows the current user may not change any more.
+        """Let the database record why the run ended, if the current user may no longer change its rows.
+
+        Parameters
+        ----------
+        why
+            The reason, as a sentence.
 
         Returns
         -------
         bool
-            False where the user may still do so.
+            False if the current user may still change the rows; nothing is recorded then.
         """
         return self.workspace.runs.stop(self.push.run_id, why, self._kept_back)
 
     def noted(self, step: StepRecord, tracking_id: str | None) -> StepRecord:
-        """Write down a TrackingId."""
+        """Record a TrackingId, Microsoft's id of a request.
+
+        Parameters
+        ----------
+        step
+            The step that the request belongs to.
+        tracking_id
+            The id; None if the response had none.
+        """
         if not tracking_id or tracking_id in step.tracking_ids:
             return step
         return self._keep(replace(step, tracking_ids=(*step.tracking_ids, tracking_id)))
 
     def answered(self, step: StepRecord, reasons: Reasons, tracking_id: str | None = None) -> StepRecord:
-        """Write down the answer: all was taken but what has a reason."""
+        """Record an answer: every hash of the step was accepted except those in ``reasons``.
+
+        Parameters
+        ----------
+        step
+            The step that was sent.
+        reasons
+            Why hashes were rejected, by their position in the spool.
+        tracking_id
+            Microsoft's id of the request, if the response had one.
+        """
         if reasons:
             self.spool.keep_reasons(step, reasons)
         ids = (*step.tracking_ids, tracking_id) if tracking_id else step.tracking_ids
         return self._keep(replace(step, state=ANSWERED, rejected=len(reasons), tracking_ids=ids))
 
     def refused(self, step: StepRecord, error: CiError) -> StepRecord:
-        """Write down that a step was refused as a whole."""
+        """Record that Microsoft rejected a whole step.
+
+        Parameters
+        ----------
+        step
+            The step that was sent.
+        error
+            The error that Microsoft returned. Its code, name and TrackingId are kept; its text isn't.
+        """
         ids = (*step.tracking_ids, error.tracking_id) if error.tracking_id else step.tracking_ids
         code = "" if error.code is None else str(error.code)
         return self._keep(replace(step, state=REFUSED, code=code, error_name=error.error_name, tracking_ids=ids))
 
     def created(self, step: StepRecord, audience_id: str, tracking_id: str | None) -> None:
-        """Write down the number of a new audience."""
+        """Record the id of a new audience, in the push and the step at once.
+
+        Parameters
+        ----------
+        step
+            The step that creates the audience.
+        audience_id
+            Microsoft's id of the audience.
+        tracking_id
+            Microsoft's id of the request; None if it is unknown.
+        """
         self.push = replace(self.push, audience_id=audience_id)
         ids = (*step.tracking_ids, tracking_id) if tracking_id else step.tracking_ids
         self.workspace.record(self.push, replace(step, state=ANSWERED, tracking_ids=ids))
 
     def _keep_back(self, step: StepRecord) -> None:
-        """Write down that a step was not sent."""
+        """Reset a step that was not sent; if the current user may not write, remember it for `stop`."""
         try:
             self._keep(step)
         except AccessError:
@@ -171,14 +238,24 @@ def begin_run(
     directory: str,
     now: datetime,
 ) -> RunRecord:
-    """Write down everything that a run will do, so that it can be carried on whatever happens.
+    """Record everything that a run will do, so that it can be resumed after a crash.
 
     Parameters
     ----------
+    workspace
+        The workspace that stores the run.
+    document
+        The plan.
     works
-        What is pushed, by its place in the plan.
+        The audiences to push, by their position in the plan.
     results
-        One for each audience of the plan, as they are before anything is sent.
+        The initial result of each audience of the plan, skipped ones included.
+    run_id
+        The id of the new run.
+    directory
+        The Microsoft Entra tenant of the signed-in user; each emulator has its own.
+    now
+        The current time.
     """
     record = RunRecord(
         id=run_id,
@@ -193,6 +270,7 @@ def begin_run(
     pushes = [_push(record, document, work, number, directory) for number, work in works.items()]
     try:
         for push, work in zip(pushes, works.values(), strict=True):
+            # Files first: a run that the database knows always has its spool.
             Spool(workspace, push).fill(work.changes.adds, work.changes.removes, work.stored.record.id)
         workspace.record(record, *pushes, *(step for push in pushes for step in _steps(push)))
     except BaseException:
@@ -235,7 +313,8 @@ def _push(run: RunRecord, document: PlanDocument, work: Work, number: int, direc
 
 
 def _steps(push: PushRecord) -> Iterator[StepRecord]:
-    """Cut a push into requests, always in the same way."""
+    """Split a push into requests. The split depends only on the push, so it is the same each time."""
+    # Creating the audience is the first request; it carries no hashes.
     ranges = [("create", "", 0, 0)] if not push.audience_id else []
     ranges += list(_ranges(push))
     for number, (kind, action, start, stop) in enumerate(ranges):
@@ -248,9 +327,13 @@ def _ranges(push: PushRecord) -> Iterator[tuple[str, str, int, int]]:
     kind = APPLY if push.transport == "apply" else UPLOAD
     size = MAX_ITEMS if kind == APPLY else rows_per_file(push.environment)
     if push.mode == "replace":
+        # The first request replaces the list and the others add to it. An empty replacement still needs
+        # one request: it empties the list.
         yield (kind, "Replace", 0, min(size, push.adds))
         yield from ((kind, "Add", start, stop) for start, stop in _cut(size, push.adds, size))
         return
+    # Positions count through the spool, where the hashes to add come before those to remove. No
+    # request has both, because a request has one action.
     whole = push.adds + push.removes
     yield from ((kind, "Add", start, stop) for start, stop in _cut(0, push.adds, size))
     yield from ((kind, "Remove", start, stop) for start, stop in _cut(push.adds, whole, size))

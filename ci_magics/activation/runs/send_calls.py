@@ -1,4 +1,4 @@
-"""Send hashes by single calls of up to a thousand, a few at a time."""
+"""Send hashes in single calls of up to 1,000 each, a few in parallel."""
 
 from __future__ import annotations
 
@@ -23,12 +23,23 @@ _Calls = dict[Future[Applied], StepRecord]
 
 
 def send_calls(journal: Journal, services: Services, report: Reporter) -> None:
-    """Send every open call of a push, first what goes in, then what goes out; after an error no further one is begun.
+    """Send each open call of a push: first all that add, then all that remove.
+
+    After an error, no new call starts; the calls in progress are completed and recorded.
+
+    Parameters
+    ----------
+    journal
+        The journal of the push. Its open `APPLY` steps are sent.
+    services
+        The clients, signed in.
+    report
+        Called with the progress after each answer.
 
     Raises
     ------
     CiError
-        The first error; what was answered until then is written down.
+        The first error. Every answer received before it is recorded.
     """
     open_steps = journal.open_steps(APPLY)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -44,6 +55,7 @@ def _send_in_parallel(
     steps: list[StepRecord],
     report: Reporter,
 ) -> None:
+    # Calls run in the pool. This thread records each step before it submits the call, so no request leaves unrecorded.
     waiting = iter(steps)
     running: _Calls = {}
     errors: list[CiError] = []
@@ -51,14 +63,17 @@ def _send_in_parallel(
         while True:
             while not errors and len(running) < AT_A_TIME and (step := next(waiting, None)) is not None:
                 sent = journal.sending(step)
+                # `permission` gets the step as it was before `sending`: it restores that if the call isn't sent.
                 running[pool.submit(_call, journal, services, sent, journal.permission(step))] = sent
             if not running:
                 break
             errors += _collect(journal, running)
             report(journal.progress())
     except BaseException:
+        # Cut short the retries' waits, so that the pool ends soon. A call that was waiting raises
+        # WaitStoppedError; its step stays open.
         services.conversation.clock.stop()
-        while running:  # answers that are on their way are facts: write them down
+        while running:  # these calls may have arrived: record their answers
             _collect(journal, running)
         raise
     if errors:
@@ -76,7 +91,7 @@ def _action(step: StepRecord) -> Action:
 
 
 def _collect(journal: Journal, running: _Calls) -> list[CiError]:
-    """Write down the calls that were answered, and return what went wrong."""
+    """Wait for at least one call, record the answers, and return the errors."""
     done, _still_running = wait(running, return_when=FIRST_COMPLETED)
     errors: list[CiError] = []
     for future in done:
@@ -85,8 +100,9 @@ def _collect(journal: Journal, running: _Calls) -> list[CiError]:
             applied = future.result()
             journal.answered(step, _reasons(applied, step), applied.tracking_id)
         except WaitStoppedError:
-            continue  # stopped while it waited: it is sent again when the run is resumed
+            continue  # stopped during a wait: a resumed run sends it again
         except CiError as error:
+            # A transient error leaves the step open, so a resumed run sends it again.
             if is_final(error):
                 journal.refused(step, error)
             errors.append(error)
@@ -94,14 +110,14 @@ def _collect(journal: Journal, running: _Calls) -> list[CiError]:
 
 
 def _reasons(applied: Applied, step: StepRecord) -> Reasons:
-    """Return which of a call's hashes were refused.
+    """Return the hashes of a call that Microsoft rejected, with the reasons.
 
     Raises
     ------
     ServiceError
-        The error is about the call itself: none of its items was taken.
+        The error is about the call itself: none of its hashes was accepted.
     OutcomeUnknownError
-        An error names an item that the call did not have, so that it is not known which one was refused.
+        An error refers to an index that the call did not have, so the rejected hash is unknown.
     """
     count = step.stop - step.start
     reasons: Reasons = {}
@@ -116,5 +132,6 @@ def _reasons(applied: Applied, step: StepRecord) -> Reasons:
                 code=fault.code,
                 tracking_id=applied.tracking_id,
             )
+        # Microsoft counts from the start of the call; the journal counts through the spool.
         reasons[step.start + fault.index] = (fault.code, fault.error_code)
     return reasons

@@ -1,4 +1,4 @@
-"""Send hashes in bulk files: one after the other, each waited for and read."""
+"""Send hashes in bulk files, one at a time: upload a file, wait for Microsoft to process it, and read its results."""
 
 from __future__ import annotations
 
@@ -21,18 +21,28 @@ _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Rep
 
 
 def send_files(journal: Journal, services: Services, report: Reporter) -> None:
-    """Send every open file of a push; a file begins when the one before it is done.
+    """Send each open file of a push; a file starts when the previous one is done.
+
+    Parameters
+    ----------
+    journal
+        The journal of the push. Its open `UPLOAD` steps are sent.
+    services
+        The clients, signed in.
+    report
+        Called with the progress while a file is written, uploaded and processed.
 
     Raises
     ------
     CiError
-        What stopped it; what was answered until then is written down.
+        The error that stopped the upload. Every answer received before it is recorded.
     """
     for step in journal.open_steps(UPLOAD):
         try:
             _finish_file(journal, services, step, report)
         except CiError as error:
             if is_final(error):
+                # Read the step again: meanwhile the journal has its request id and TrackingIds.
                 now = next(each for each in journal.steps(UPLOAD) if each.id == step.id)
                 journal.refused(now, error)
             raise
@@ -40,7 +50,8 @@ def send_files(journal: Journal, services: Services, report: Reporter) -> None:
 
 
 def _finish_file(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> None:
-    """Send a file unless Microsoft has it already, and read what came of it."""
+    """Send a file unless Microsoft already has it, then read its results."""
+    # An interrupted run may have uploaded the file: ask before sending it again.
     status = _ask(services, step, journal, report) if step.state == SENT and step.request_id else None
     if status is None or not status.readable:
         step, status = _send_until_it_arrives(journal, services, step, report)
@@ -53,7 +64,7 @@ def _finish_file(journal: Journal, services: Services, step: StepRecord, report:
 def _send_until_it_arrives(
     journal: Journal, services: Services, step: StepRecord, report: Reporter
 ) -> tuple[StepRecord, UploadStatus]:
-    """Send a file, and once more to a new address when it did not arrive; returns what became of it."""
+    """Send a file; if it did not arrive, send it once more to a new URL. Return the step and the upload's status."""
     for _attempt in range(2):
         step = _send(journal, services, step, report)
         status = _wait(services, step, journal, report)
@@ -69,6 +80,7 @@ def _send_until_it_arrives(
 def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
     push = journal.push
     with journal.workspace.rooms.for_a_while() as folder:
+        # The folder is private and deleted afterward: a file of hashes must not remain.
         path = folder / "upload.zip"
         report(journal.progress("Writing the upload file"))
         write_upload_file(
@@ -80,16 +92,18 @@ def _send(journal: Journal, services: Services, step: StepRecord, report: Report
         )
         report(journal.progress("Uploading"))
         ticket = services.bulk.request_upload()
+        # Microsoft assigns the request id before the upload. Recording it first lets a resumed run find the upload.
         permit = journal.permission(step)
         step = journal.noted(journal.sending(step, ticket.request_id), ticket.tracking_id)
         return journal.noted(step, services.bulk.upload(ticket, path, permit))
 
 
 def _ask(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus | None:
-    """Return what became of a file that was sent before; None when nobody can tell any more."""
+    """Return the final status of a file that was sent earlier; None if Microsoft no longer knows the upload."""
     try:
         status = services.bulk.status(step.request_id)
     except ServiceError as error:
+        # A transient error says nothing about the upload. Sending again now could overlap with it.
         if isinstance(error, OutcomeUnknownError) or not is_final(error):
             raise
         return None
@@ -104,14 +118,14 @@ def _wait(services: Services, step: StepRecord, journal: Journal, report: Report
 
 
 def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons:
-    """Return which of a file's hashes were refused.
+    """Return the hashes of a file that Microsoft rejected, with the reasons.
 
     Raises
     ------
     ServiceError
-        The error is about the list: none of the file's hashes was taken.
+        The error is about the list: none of the file's hashes was accepted.
     OutcomeUnknownError
-        A row names a hash that the file did not have.
+        A row refers to a position that the file did not have.
     """
     if status.status == "Completed":
         return {}
@@ -131,13 +145,27 @@ def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons
 
 
 def list_error(error: RowError, status: UploadStatus) -> CiError:
-    """Return the error of an upload that was refused for the list that it names."""
+    """Return the error for an upload that was rejected because of its list.
+
+    Parameters
+    ----------
+    error
+        The row of the result file that names the list.
+    status
+        The final status of the upload, for its TrackingId.
+    """
     fault = Fault(error.code, error.error_code)
     return service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
 
 
 def failed_upload(status: UploadStatus) -> CiError:
-    """Return the error of an upload whose rows were not looked at."""
+    """Return the error for an upload whose rows were not processed.
+
+    Parameters
+    ----------
+    status
+        The final status of the upload.
+    """
     if status.faults:
         return service_error(status.faults, status=200, tracking_id=status.tracking_id, operation="the upload")
     return OutcomeUnknownError(
