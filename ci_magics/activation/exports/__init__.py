@@ -1,1 +1,1 @@
-"""Exports, run at once or saved: their choices, their schedules, their runs."""
+"""Exports: one-time and saved exports, their options, schedules, and runs."""

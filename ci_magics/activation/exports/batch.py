@@ -1,4 +1,4 @@
-"""Run several saved exports, one after the other."""
+"""Run several saved exports in sequence."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ def run_exports(
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> ExportHistory:
-    """Run several exports; one that fails does not keep the others from running.
+    """Run several exports in sequence. An export that fails does not stop the others.
 
     Parameters
     ----------
     names
-        Which; all whose schedule is on when none is named. Those without a connection do not run then.
+        Exports to run. Without names, run every export whose schedule is on and that has a connection.
+    progress
+        Called with the progress of the run; silent by default.
+    show
+        Called with each message for the user, such as a sign-in code.
+    workspace
+        Workspace to use; None opens the default one.
+    clock
+        Source of the current time; None means the system clock.
 
     Returns
     -------
     ExportHistory
-        What came of each.
+        One line for each export that ran. An export that is already running elsewhere has no line.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.RUN_EXPORT)

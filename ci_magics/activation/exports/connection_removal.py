@@ -1,4 +1,4 @@
-"""Remove a connection, once nothing depends on it any more."""
+"""Remove a connection after its saved exports are removed or detached."""
 
 from __future__ import annotations
 
@@ -26,26 +26,27 @@ def remove_connection(
     workspace: Workspace | None = None,
     show: Callable[[str], None] = tell,
 ) -> None:
-    """Remove a connection; what was sent through it stays in Microsoft's audiences.
+    """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
 
     Parameters
     ----------
     name
-        The connection.
+        Connection to remove.
     exports
-        What becomes of the saved exports that use it: ``remove`` or ``detach`` for all, or for each by its name. A
-        detached export keeps its configuration and does not run until it gets another connection.
+        What to do with the saved exports that use the connection: ``remove`` or ``detach`` for all, or a mapping from
+        export name to one of these. A detached export keeps its configuration and does not run until it gets another
+        connection.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with what became of its exports.
+        Called with a message for each of its exports.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     ConnectionSetupError
-        Exports use it and you did not choose what happens to them, or a run through it was not finished.
+        Exports use the connection and you did not choose what to do with them, or a run through it is unfinished.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -75,7 +76,7 @@ def remove_connection(
 
 
 def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[str, str] | None) -> dict[str, str]:
-    """Return what happens to each export."""
+    """Return ``remove`` or ``detach`` for each export."""
     names = [each.name for each in using]
     if isinstance(wanted, Mapping):
         for name in wanted:

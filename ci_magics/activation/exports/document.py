@@ -1,4 +1,4 @@
-"""The configuration of a saved export as a document: what to send and how. No address, no hash, no secret."""
+"""The configuration of a saved export as a document: what to send and how. It has no address, hash, or secret."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ci_magics.workspace.export_models import Export
 
 
 class ExportDocument(BaseModel):
-    """What a saved export sends, each time that it runs.
+    """What a saved export sends each time it runs.
 
     Parameters
     ----------
     segments
-        Their names; each goes to the audience of its name.
+        Segment names. Each segment goes to the audience of the same name.
     email
-        The column with the addresses, to make sure; None for the one that each segment was made with.
+        Expected address column, as a safety check. None accepts the column that each segment was made with.
     order
-        How: mode, normalization, guards that are set aside.
+        How to send: mode, normalization, overridden guards.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,7 +35,7 @@ def document_of(export: Export) -> ExportDocument:
 
 
 def as_magic(export: Export) -> str:
-    """Return the line of a notebook that saves the same export."""
+    """Return the notebook line that saves the same export."""
     document = document_of(export)
     words = [*map(magic_word, document.segments), "--to", magic_word(export.connection_name or "CONNECTION")]
     words += ["--save", magic_word(export.name)]

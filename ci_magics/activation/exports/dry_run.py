@@ -1,4 +1,4 @@
-"""The dry run: every check that an export makes, in the same order, collected instead of raised."""
+"""Dry run: make every check of an export, in the same order, and collect the findings instead of raising."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _SIGN_IN, _ROLE, _AUDIENCES = "the sign-in", "your role in the account", "what t
 def examine(
     workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: ExportOptions, show: Show
 ) -> Plan:
-    """Return the plan of an export with its verdict; a check that fails is a finding, not an error.
+    """Return the plan of an export with its verdict. A check that fails becomes a finding, not an error.
 
-    Nothing is asked of Microsoft while a consent is missing or the person's role does not allow an export.
+    Sends no request to Microsoft while a consent is missing or the role of the current user does not allow an export.
 
     Parameters
     ----------
     workspace
-        Where segments and connections are.
+        Workspace with the segments and connections.
     connection
-        Where the export goes.
+        Connection to export to.
     stored
-        Its segments.
+        Segments to export.
     order
-        How they are exported.
+        Export options.
     show
-        Called with each sentence the person must see, such as a sign-in code.
+        Called with each message for the user, such as a sign-in code.
     """
     names = [each.record.name for each in stored]
     findings = _before_microsoft(workspace, connection)
@@ -63,24 +63,40 @@ def examine(
         except CiError as error:
             findings.append(finding_of(error))
     not_checked = [_AUDIENCES] if len(works) < len(stored) else []
-    findings = list(dict.fromkeys(findings))  # one refusal of Microsoft is met by every segment
+    findings = list(dict.fromkeys(findings))  # every segment gets the same error from Microsoft
     return plan_of(workspace, services, connection, names, works, order, show, findings, not_checked)
 
 
 def unreadable(
     workspace: Workspace, connection: Connection, names: Sequence[str], order: ExportOptions, show: Show, error: CiError
 ) -> Plan:
-    """Return the plan of an export whose segments cannot be read any more; see `examine`."""
+    """Return the plan of an export whose segments can no longer be read; see `examine`.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    connection
+        Connection to export to.
+    names
+        Segment names.
+    order
+        Export options.
+    show
+        Called with each message for the user, such as a sign-in code.
+    error
+        Why the segments cannot be read. It becomes the only finding.
+    """
     not_checked = [_SIGN_IN, _ROLE, _AUDIENCES]
     return plan_of(workspace, None, connection, names, [], order, show, [finding_of(error)], not_checked)
 
 
 def _before_microsoft(workspace: Workspace, connection: Connection) -> list[Finding]:
-    """Return what refuses an export before a single request is made."""
+    """Return the findings of the checks that need no request."""
     return [
         *_refused(lambda: require(workspace, Verb.RUN_EXPORT, connection)),
         *(finding_of(each) for each in missing_consents(connection)),
-        *_refused(retention_days),  # a run begins by deleting what is kept too long
+        *_refused(retention_days),  # a run starts by deleting expired data
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is due: for each saved export the last moment of its schedule for which it has not run yet."""
+"""Find what is due: for each saved export, the latest scheduled time that it has not run for yet."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ class Due:
 
     Parameters
     ----------
+    export
+        The export.
     due_at
-        The moment that it is due for: only the last one counts, however many were missed. None when somebody asks.
+        Scheduled time that it is due for. If several were missed, only the latest counts. None for a manual run.
     trigger
-        By which schedule.
+        Which schedule triggers it.
     """
 
     export: Export
@@ -41,9 +43,9 @@ class Timing:
     Parameters
     ----------
     schedule, trigger
-        Its own schedule or that of the system refresh.
+        The schedule that applies, the export's or that of the system refresh, and its trigger name.
     since
-        What was due before does not count; see `believable`.
+        Scheduled times before this do not count; see `believable`.
     """
 
     schedule: Schedule
@@ -52,14 +54,30 @@ class Timing:
 
 
 def due_exports(workspace: Workspace, now: datetime) -> list[Due]:
-    """Return the exports that are due, by name."""
+    """Return the exports that are due, sorted by name.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     system, exports = system_schedule(workspace=workspace), list(workspace.exports)
     attempts = attempts_of(workspace, exports, system, now)
     return [due for export in exports if (due := _due(export, system, now, attempts)) is not None]
 
 
 def system_due_at(workspace: Workspace, now: datetime) -> datetime | None:
-    """Return the last moment of the system refresh that nobody has refreshed for yet."""
+    """Return the latest scheduled time of the system refresh that has no refresh yet, or None.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     system = system_schedule(workspace=workspace)
     if (is_on := _is_on(system)) is None:
         return None
@@ -71,10 +89,17 @@ def system_due_at(workspace: Workspace, now: datetime) -> datetime | None:
 
 
 def believable(moment: datetime, now: datetime) -> datetime:
-    """Return since when a schedule is as it is; long ago where that was noted under a clock that was far ahead.
+    """Return the time since which a schedule is unchanged, or 1970 if that time is far in the future.
 
-    Such a schedule would not run before that moment comes, perhaps in years. So it runs once for its last moment, as
-    one that was set long ago, and from then on as it says.
+    A clock that was far ahead can record such a time. The schedule would then not run until that time, perhaps for
+    years. With 1970 it runs once for its latest scheduled time, and after that as scheduled.
+
+    Parameters
+    ----------
+    moment
+        Recorded time.
+    now
+        Current time, in UTC.
     """
     return _LONG_AGO if moment > now + CLOCKS_DIFFER else moment
 
@@ -82,8 +107,20 @@ def believable(moment: datetime, now: datetime) -> datetime:
 def timing_of(export: Export, system: SystemSchedule, now: datetime) -> Timing | None:
     """Return when an export runs.
 
-    None when its schedule is off, it follows one that is, it has no connection, or this machine does not know the time
-    zone.
+    Parameters
+    ----------
+    export
+        The export.
+    system
+        Schedule of the system refresh.
+    now
+        Current time, in UTC.
+
+    Returns
+    -------
+    Timing or None
+        None if the schedule that applies is off, if the export has no connection, or if this machine does not know the
+        time zone.
     """
     if not export.active or export.connection_id is None:
         return None
@@ -100,14 +137,14 @@ def timing_of(export: Export, system: SystemSchedule, now: datetime) -> Timing |
 
 @dataclass(frozen=True)
 class Attempts:
-    """The runs of exports that decide when these run next.
+    """The runs that decide when exports run next.
 
     Parameters
     ----------
     begun
-        Those for the last moment of a schedule, by export and moment.
+        Runs for the latest scheduled times, by export id and scheduled time.
     waiting
-        When those that failed for a while are tried again, by export.
+        Retry times of runs that failed with a transient error, by export id.
     """
 
     begun: Mapping[tuple[str, datetime | None], ExportRun]
@@ -115,7 +152,21 @@ class Attempts:
 
 
 def attempts_of(workspace: Workspace, exports: Sequence[Export], system: SystemSchedule, now: datetime) -> Attempts:
-    """Read what of the runs decides when exports run next: two queries, however many exports and runs there are."""
+    """Read the runs that decide when exports run next.
+
+    Makes two queries, regardless of the number of exports and runs.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    exports
+        Exports to look up.
+    system
+        Schedule of the system refresh.
+    now
+        Current time, in UTC.
+    """
     timings = [timing for export in exports if (timing := timing_of(export, system, now)) is not None]
     moments = {timing.schedule.latest_until(now) for timing in timings}
     begun = {(run.export_id, run.due_at): run for run in workspace.export_runs.among("due_at", moments)}
@@ -126,7 +177,24 @@ def attempts_of(workspace: Workspace, exports: Sequence[Export], system: SystemS
 
 
 def next_run(export: Export, system: SystemSchedule, now: datetime, attempts: Attempts) -> datetime | None:
-    """Return when an export runs next; a moment that has passed when it is due, None when it does not."""
+    """Return when an export runs next.
+
+    Parameters
+    ----------
+    export
+        The export.
+    system
+        Schedule of the system refresh.
+    now
+        Current time, in UTC.
+    attempts
+        Runs that `attempts_of` read.
+
+    Returns
+    -------
+    datetime or None
+        In the past if the export is overdue; None if it is not scheduled.
+    """
     timing = timing_of(export, system, now)
     if timing is None:
         return None
@@ -138,7 +206,15 @@ def next_run(export: Export, system: SystemSchedule, now: datetime, attempts: At
 
 
 def next_moments(workspace: Workspace, now: datetime) -> Iterator[datetime]:
-    """Yield when something is due next, for each schedule: what a scheduler waits for."""
+    """Yield the next scheduled time of the system refresh and of each export, for the scheduler to wait for.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     system, exports = system_schedule(workspace=workspace), list(workspace.exports)
     if (is_on := _is_on(system)) is not None and is_known(is_on[0].time_zone):
         yield is_on[0].next_after(now)
@@ -163,12 +239,12 @@ def _due(export: Export, system: SystemSchedule, now: datetime, attempts: Attemp
 
 
 def _waits(begun: ExportRun, now: datetime) -> bool:
-    """Tell whether it is not yet time to try a run again; nobody waits longer than the longest pause."""
+    """Return whether it is too early to retry a run. No run waits longer than the longest delay in `RETRY_AFTER`."""
     return begun.retry_at is not None and now < begun.retry_at <= now + RETRY_AFTER[-1]
 
 
 def _is_on(system: SystemSchedule) -> tuple[Schedule, datetime] | None:
-    """Return the schedule of the system refresh and since when it is as it is; None where it is off."""
+    """Return the schedule of the system refresh and since when it is unchanged; None if it is off."""
     if system.schedule is None or system.since is None or not system.active:
         return None
     return system.schedule, system.since

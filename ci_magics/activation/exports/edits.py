@@ -1,4 +1,4 @@
-"""Change a saved export: its segments, its connection, its choices, its name."""
+"""Change a saved export: its segments, connection, options, or name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: What `ci_magics.export` takes of the way in which something is sent.
+#: The parameters of `ci_magics.export` that say how to send.
 CHOICES = frozenset(ExportOptions.model_fields) | {"url"}
 
 
@@ -35,31 +35,33 @@ def edit_export(
     workspace: Workspace | None = None,
     **choices: Any,
 ) -> Export:
-    """Change what is given of a saved export; the rest stays as it is.
+    """Change the given parts of a saved export; the rest stays the same.
 
     Parameters
     ----------
     name
-        Which export.
+        Export to change.
     segments
-        Its segments, in place of those it had.
+        Segments that replace the current ones. Empty keeps them.
     to
-        Another connection; a detached export gets one again.
+        New connection. It also reattaches a detached export.
     email
-        The column with the addresses, to make sure.
+        Expected address column, as a safety check.
     rename
-        Another name.
+        New name.
     without
-        Choices that become again what they are unless told, such as ``allow_empty``.
+        Options to reset to their defaults, such as ``allow_empty``.
+    workspace
+        Workspace to use; None opens the default one.
     choices
-        As `ci_magics.export` takes them: ``mode``, ``normalization``, ``exclude``, ``allow_shrink`` and so on.
+        Options of `ci_magics.export`: ``mode``, ``normalization``, ``exclude``, ``allow_shrink``, and so on.
 
     Raises
     ------
     NotFoundError
-        There is no such export, segment or connection.
+        The export, a segment, or the connection does not exist.
     ArgumentError
-        A choice is not possible.
+        An option is not valid.
     """
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
@@ -86,7 +88,7 @@ def edit_export(
 
 
 def _edited(workspace: Workspace, order: ExportOptions, reset: Sequence[str], choices: dict[str, Any]) -> ExportOptions:
-    """Return how something is sent after some choices changed, each of them checked."""
+    """Return the export options with the changes applied; validates each option."""
     given = {_choice(each): value for each, value in choices.items()}
     fresh = ExportOptions()
     kept = {each: getattr(fresh if each in reset else order, each) for each in ExportOptions.model_fields}

@@ -1,4 +1,4 @@
-"""Export segments: plan, push, or save how for later."""
+"""Export segments: plan, push, or save the configuration for later."""
 
 from __future__ import annotations
 
@@ -52,80 +52,81 @@ def export(
     show: Callable[[str], None] = tell,
     workspace: Workspace | None = None,
 ) -> Plan | Run | Export:
-    """Send segments to Microsoft Advertising, each to the audience of its name.
+    """Send segments to Microsoft Advertising, each to the audience of the same name.
 
-    A new audience is created and filled; one that was filled from here before is brought into step, which sends
-    only what changed. A run on the same audience that was interrupted is finished first.
+    A new audience is created and filled. For an audience that was filled from this workspace before, only the changes
+    are sent. An interrupted run on the same audience is finished first.
 
     Parameters
     ----------
     segments
         Segments or their names.
     to
-        The connection or its name.
+        Connection or its name.
     email
-        The column with the addresses, to make sure: it must be the one that the segment was made with.
+        Expected address column, as a safety check: it must be the column that the segment was made with.
     customer_id, account_id, url
-        Instead of the connection's ids.
+        Account to use instead of the connection's ids.
     mode
-        ``mirror``: the audience becomes the segment, for audiences that were filled from here. ``add`` and
-        ``remove``: only that. ``replace``: the whole list, which makes an existing audience ours.
+        ``mirror``: make the audience equal to the segment; only for audiences that were filled from this workspace.
+        ``add`` and ``remove``: only add or only remove members. ``replace``: replace the whole list; after that you can
+        mirror an existing audience.
     audience
-        Name or number of an existing Customer Match list, for one segment.
+        Name or id of an existing Customer Match list, for a single segment.
     scope
         ``account``, or ``customer`` for an audience that all accounts of the customer share.
     dry_run
-        Return the plan and send nothing. It makes every check that the export makes, and its ``verdict`` says whether
-        the export would go through; without both consents Microsoft is not asked.
+        Return the plan and send nothing. A dry run makes every check of the export, and its ``verdict`` says whether
+        the export would succeed. Without both consents it sends no request to Microsoft.
     normalization
-        ``basic``, ``enhanced`` or ``both``; it never changes within one audience.
+        ``basic``, ``enhanced``, or ``both``. It cannot change within one audience.
     membership_days
-        How long a member stays without being sent again: 1 to 390 days, or -1 means forever. A new audience gets -1
-        unless told, an existing one keeps what it has.
+        How long members stay without being sent again: 1 to 390 days, or -1 for no limit. Default: -1 for a new
+        audience, no change for an existing one.
     consent
-        A column of the segment that says who agreed: only those who did are sent, and the choice is remembered for
-        the segment's source.
+        Column of the segment that says who agreed. Only those who agreed are sent, and the choice is remembered for the
+        segment's source.
     consent_yes
-        Values of it that mean yes although the rule for values does not know them; all others then mean no.
+        Values of that column that mean yes and that ci-magics does not recognize; all others then mean no.
     ignore_consent
-        Send everybody, those who refused too; it holds for this export only, and the audit says who did it.
+        Send everyone, including those who refused. Applies to this export only; the audit log records who did it.
     exclude
-        Segments whose people are not sent, by key and by hash; those who are in the audience already leave it. The
-        workspace's suppression segment is always excluded.
+        Segments whose profiles are not sent, matched by key and by hash. Excluded profiles that are already in the
+        audience are removed from it. The suppression segment of the workspace is always excluded.
     allow_empty
-        Go on with a segment that has nobody to send.
+        Continue with a segment that has no profile to send.
     allow_shrink
-        Go on although more than half of the members would leave.
+        Continue even if more than half of the members would be removed.
     allow_mixed
         Send a column that mixes plain addresses and hashes.
     resume
-        Finish this run instead; nothing else may be asked then.
+        Id of a run to finish instead. Cannot be combined with segments, ``to``, ``dry_run``, or ``save``.
     save
-        Keep the configuration under this name instead of sending anything; an export of this name is replaced.
+        Save the configuration under this name and send nothing. Replaces an export of the same name.
     run
-        Run what was saved at once.
+        Together with ``save``: run the saved export immediately.
     progress
-        Called while it runs.
+        Called with the progress of the run; silent by default.
     show
-        Called with each sentence the person must see: a wait, a sign-in code.
+        Called with each message for the user, such as a sign-in code.
     workspace
-        Where segments and connections are; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Returns
     -------
-    Plan, Export or Run
-        The plan with ``dry_run``, the saved export with ``save``, else the run.
+    Plan, Export, or Run
+        The plan if ``dry_run`` is set, the saved export if ``save`` is set, otherwise the run.
 
     Raises
     ------
     ExportRefusedError
-        A guard stopped it; nothing was sent.
+        A guard stopped the export; nothing was sent.
     ConsentError
         A consent is missing; nothing was sent.
     ExportStoppedError
-        The person stopped it; the error says how to finish it.
+        The user stopped the export; the error says how to finish it.
     ServiceError
-        Microsoft refused; the error names code and TrackingId.
+        Microsoft returned an error; the message has the code and the TrackingId.
     """
     workspace = workspace or open_workspace()
     if resume is not None:
@@ -181,7 +182,7 @@ def _dry_run(
 ) -> Plan:
     try:
         stored = chosen_segments(workspace, segments, email, order)
-    except WorkspaceError as error:  # the profiles were purged or damaged
+    except WorkspaceError as error:  # the profiles are purged or damaged
         names = [each if isinstance(each, str) else each.name for each in segments]
         return unreadable(workspace, find_connection(workspace, to), names, order, show, error)
     connection = find_connection(workspace, to)

@@ -1,4 +1,4 @@
-"""Whether anything starts what is scheduled: schedulers and ``ci-magics refresh`` leave heartbeats in a workspace."""
+"""Detect whether anything starts scheduled work: schedulers and ``ci-magics refresh`` leave heartbeats."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ci_magics.workspace.processes import is_running, process_name, process_plac
 from ci_magics.workspace.store import Workspace
 
 SCHEDULER, REFRESH = "scheduler", "refresh"
-#: The lock that a refresh holds while it works.
+#: Name of the lock that a refresh holds while it works.
 REFRESH_LOCK = "refresh"
-#: The scheduler looks every 30 seconds; one that was not seen for so long does not run any more.
+#: The scheduler leaves a heartbeat at least every 30 seconds. After this long without one, it counts as stopped.
 SILENCE = timedelta(minutes=5)
-#: ``ci-magics refresh`` comes at regular times, by cron or a timer; it may be late by as much as it pauses, or by this.
+#: Cron or a timer runs ``ci-magics refresh`` at regular intervals. It may be late by one interval, or by this.
 LEAST_PAUSE = timedelta(minutes=5)
 HOW_TO_START = (
     "Start a scheduler in a terminal that stays open: ci-magics scheduler; "
@@ -29,14 +29,14 @@ HOW_TO_START = (
 
 @dataclass(frozen=True)
 class SchedulerState:
-    """Whether anything starts what is scheduled.
+    """Whether anything starts scheduled work.
 
     Parameters
     ----------
     is_running
-        Whether a scheduler runs, or ``ci-magics refresh`` comes regularly.
+        Whether a scheduler runs, or ``ci-magics refresh`` runs at regular intervals.
     last_seen
-        When either was seen last; None where neither ever was.
+        Time of the last heartbeat of either; None if there is none.
     """
 
     is_running: bool
@@ -44,7 +44,7 @@ class SchedulerState:
 
     @property
     def warning(self) -> str:
-        """What is wrong and what to do about it; empty where something starts what is scheduled."""
+        """What is wrong and how to fix it; empty if something starts scheduled work."""
         if self.is_running:
             return ""
         since = f" (last seen {self.last_seen:%Y-%m-%d %H:%M} UTC)" if self.last_seen else ""
@@ -52,16 +52,16 @@ class SchedulerState:
 
 
 def note_heartbeat(workspace: Workspace, kind: str, now: datetime) -> None:
-    """Write down that a scheduler or a refresh was here.
+    """Record a heartbeat of a scheduler or a refresh.
 
     Parameters
     ----------
     workspace
-        Whose schedules it looks at.
+        Workspace whose schedules the process serves.
     kind
         ``scheduler`` or ``refresh``.
     now
-        The present moment.
+        Current time, in UTC.
     """
     identity = f"{kind}:{platform.node()}:{workspace.user}"[:300]
     before = next(iter(workspace.heartbeats.where(id=identity)), None)
@@ -80,7 +80,15 @@ def note_heartbeat(workspace: Workspace, kind: str, now: datetime) -> None:
 
 
 def scheduler_state(workspace: Workspace, now: datetime) -> SchedulerState:
-    """Return whether anything starts what is scheduled; heartbeats that a wrong clock dated do not count."""
+    """Return whether anything starts scheduled work. Heartbeats dated in the future by a wrong clock do not count.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     beats = [each for each in workspace.heartbeats if each.seen_at <= now + CLOCKS_DIFFER]
     holder = workspace.locks.holder(REFRESH_LOCK)
     is_busy = holder is not None and holder.lives
@@ -89,7 +97,7 @@ def scheduler_state(workspace: Workspace, now: datetime) -> SchedulerState:
 
 
 def _lives(beat: Heartbeat, now: datetime) -> bool:
-    """Tell whether a scheduler still runs; where its process can be seen, that says so too."""
+    """Return whether a scheduler still runs; also checks its process if it runs on this machine."""
     if now - beat.seen_at > SILENCE:
         return False
     can_be_seen = beat.host == platform.node() and beat.place and beat.place == process_place()
@@ -97,7 +105,7 @@ def _lives(beat: Heartbeat, now: datetime) -> bool:
 
 
 def _returns(beat: Heartbeat, now: datetime) -> bool:
-    """Tell whether ``ci-magics refresh`` has come at least twice, and is not later than it paused between."""
+    """Return whether ``ci-magics refresh`` ran at least twice and is late by at most one interval."""
     if beat.seen_before is None:
         return False
     pause = max(beat.seen_at - beat.seen_before, LEAST_PAUSE)
@@ -105,12 +113,20 @@ def _returns(beat: Heartbeat, now: datetime) -> bool:
 
 
 def workspace_obstacles(workspace: Workspace, now: datetime) -> tuple[str, ...]:
-    """Return what keeps every schedule of a workspace from doing its job, each as a sentence with what to do."""
+    """Return what prevents all schedules of a workspace from running: messages with a next step.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     return tuple(each for each in (scheduler_state(workspace, now).warning, _temporary(workspace)) if each)
 
 
 def is_temporary(path: Path) -> bool:
-    """Tell whether a path is in a folder that the system may empty."""
+    """Return whether a path is in a folder that the system may empty."""
     places = (Path(each).resolve() for each in (tempfile.gettempdir(), "/tmp", "/var/tmp"))  # noqa: S108 - compared, not used
     return any(path.resolve().is_relative_to(each) for each in places)
 

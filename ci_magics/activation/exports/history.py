@@ -1,4 +1,4 @@
-"""What became of saved exports: their runs, found by status and time, and each of them in detail."""
+"""Run history of saved exports: find runs by status and time, and show the details of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HEADS = ("Run", "Export", "Started (UTC)", "By", "Status", "Accepted", "Rejecte
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One run of a saved export; counts are hashes, as far as they are known while it is not finished."""
+    """One run of a saved export. Counts are hashes; until the run finishes, they cover what is known so far."""
 
     run: str
     export: str
@@ -51,13 +51,13 @@ class HistoryLine:
 
 @dataclass(frozen=True)
 class ExportHistory(Displayable):
-    """Runs of saved exports, the last one first."""
+    """Runs of saved exports, newest first."""
 
     runs: tuple[HistoryLine, ...]
 
     @property
     def not_completed(self) -> tuple[HistoryLine, ...]:
-        """Those that did not come to their end: failed, skipped, canceled, or to be tried again."""
+        """Runs that are failed, skipped, canceled, running, or waiting for a retry."""
         return tuple(each for each in self.runs if each.status not in (COMPLETED, WITH_ERRORS))
 
     def __iter__(self) -> Iterator[HistoryLine]:
@@ -100,20 +100,20 @@ class ExportHistory(Displayable):
 
 @dataclass(frozen=True)
 class ExportDetails(Displayable):
-    """A saved export: how it is configured, and how its last runs went.
+    """A saved export: its configuration and its last runs.
 
     Parameters
     ----------
     line
-        What the list says of it.
+        Its line in the list of exports.
     code
-        The line of a notebook that saves the same.
+        Notebook line that saves the same export.
     saved_by, saved_at
         Who changed it last, and when.
     history
         Its last runs.
     notes
-        What keeps all schedules from doing their job.
+        What prevents all schedules from running.
     """
 
     line: ExportLine
@@ -143,12 +143,21 @@ class ExportDetails(Displayable):
 
 
 def show_export(name: str, *, last: int = SHOWN, workspace: Workspace | None = None) -> ExportDetails:
-    """Return how an export is configured and how its last runs went.
+    """Return the configuration and the last runs of an export.
+
+    Parameters
+    ----------
+    name
+        Export to show.
+    last
+        Maximum number of runs.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such export.
+        The export does not exist.
     """
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
@@ -169,25 +178,27 @@ def export_history(
     last: int = SHOWN,
     workspace: Workspace | None = None,
 ) -> ExportHistory:
-    """Return the last runs of saved exports, those of exports that were removed too.
+    """Return the last runs of saved exports, including exports that were removed.
 
     Parameters
     ----------
     names
-        Of which exports; of all when none is named.
+        Exports to include. Without names, include all.
     status
-        Only those with this status.
+        Include only runs with this status (case-insensitive). None includes all.
     since
-        Only those that began since then.
+        Include only runs that started at this time or later.
     last
-        How many at most.
+        Maximum number of runs.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     ArgumentError
-        There is no such status.
+        The status does not exist.
     NotFoundError
-        There never was an export of a name.
+        No export ever had one of the names.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
@@ -201,17 +212,19 @@ def export_history(
 
 
 def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run | HistoryLine:
-    """Return the result of one run of a saved export, audience by audience; only its line where nothing was sent.
+    """Return the result of one run of a saved export for each audience, or its history line if nothing was sent.
 
     Parameters
     ----------
     run
-        Its id, or the beginning of it.
+        Run id, or the beginning of it.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is none, or several begin so.
+        No run matches, or several do.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
@@ -224,19 +237,27 @@ def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run |
 
 
 def _ids(workspace: Workspace, entries: list[ExportRun], names: tuple[str, ...]) -> set[str]:
-    """Return the ids of exports by their names: of those that exist now, else of those that did."""
+    """Return the ids of exports by name. An existing export takes precedence over removed ones of the same name."""
     ids: set[str] = set()
     for name in names:
         export = workspace.exports.get(name)
         mine = {export.id} if export else {each.export_id for each in entries if each.export_name == name}
         if not mine:
-            workspace.exports[name]  # says that there is none
+            workspace.exports[name]  # raises NotFoundError
         ids |= mine
     return ids
 
 
 def history_line(workspace: Workspace, entry: ExportRun) -> HistoryLine:
-    """Return what the history says of a run."""
+    """Return the history line of a run.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    entry
+        Stored run.
+    """
     entry = with_members(workspace, entry)
     return HistoryLine(
         run=entry.name,

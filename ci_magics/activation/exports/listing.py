@@ -1,4 +1,4 @@
-"""The saved exports as a table: what, where to, how the last run went, when the next one is."""
+"""List the saved exports in a table: segments, connection, last run, next run."""
 
 from __future__ import annotations
 
@@ -39,26 +39,28 @@ _NONE = "No export is saved yet. Save one: %ci_export SEGMENT --to CONNECTION --
 
 @dataclass(frozen=True)
 class ExportLine:
-    """What the list says of an export.
+    """One line in the list of exports.
 
     Parameters
     ----------
     name, connection, segments
-        Which, where to, and what.
+        Export name, connection name, and segment names.
     status, reason
-        That of its last run, by whatever it was started; or that it has not run, or has no connection.
+        Status of the last run, regardless of its trigger; or that it has not run, or has no connection.
     last_run
-        When that began.
+        When the last run started.
     next_run
-        When it runs next; a moment that has passed when it is due, None when no schedule is on.
+        When it runs next. In the past if it is overdue; None if no schedule is on.
+    overdue
+        Whether ``next_run`` has passed.
     time_zone
-        That of its schedule.
+        Time zone of its schedule.
     schedule
-        In words.
+        The schedule in words.
     permissions
         ``edit`` or ``view``: what the current user may do with it.
     warnings
-        What keeps its schedule from doing its job, each as a sentence with what to do.
+        What prevents its schedule from running: messages with a next step.
     """
 
     name: str
@@ -76,7 +78,7 @@ class ExportLine:
 
     @property
     def next_run_text(self) -> str:
-        """When it runs next, by the clocks of its schedule's time zone."""
+        """The next run in the time zone of its schedule."""
         if self.next_run is None:
             return "-"
         text = f"{self.next_run.astimezone(zone_of(self.time_zone)):%Y-%m-%d %H:%M %Z}"
@@ -85,19 +87,21 @@ class ExportLine:
 
 @dataclass(frozen=True)
 class ExportList(Displayable):
-    """Saved exports by name.
+    """Saved exports, sorted by name.
 
     Parameters
     ----------
+    exports
+        One line for each export.
     notes
-        What was done just now and what keeps all schedules from doing their job, shown below the table.
+        What was just done, and what prevents all schedules from running. Shown below the table.
     """
 
     exports: tuple[ExportLine, ...]
     notes: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
-        """Return their names."""
+        """Return the export names."""
         return [each.name for each in self.exports]
 
     def __iter__(self) -> Iterator[ExportLine]:
@@ -125,7 +129,7 @@ class ExportList(Displayable):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What keeps the schedules of its exports from doing their job."""
+        """What prevents the schedules of the listed exports from running."""
         return tuple(f"! {each.name}: {warning}" for each in self.exports for warning in each.warnings)
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -147,12 +151,23 @@ class ExportList(Displayable):
 def list_exports(
     *names: str, notes: tuple[str, ...] = (), workspace: Workspace | None = None, clock: Clock | None = None
 ) -> ExportList:
-    """Return the saved exports, or those of some names.
+    """List the saved exports.
+
+    Parameters
+    ----------
+    names
+        Exports to list. Without names, list all.
+    notes
+        Messages to show below the table.
+    workspace
+        Workspace to use; None opens the default one.
+    clock
+        Source of the current time; None means the system clock.
 
     Raises
     ------
     NotFoundError
-        There is no export of a name.
+        One of the exports does not exist.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
@@ -166,7 +181,7 @@ def list_exports(
 
 @dataclass(frozen=True)
 class _Around:
-    """What the lines are made of beside the exports themselves, read once for all of them."""
+    """Data that the lines need in addition to the exports, read once for all of them."""
 
     now: datetime
     system: SystemSchedule
@@ -196,7 +211,7 @@ def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _
 
 
 def _last_runs(workspace: Workspace, now: datetime) -> dict[str, ExportRun]:
-    """Return the last run of each export; one that a clock far ahead dated counts only where there is no other."""
+    """Return the last run of each export; one with a date far in the future counts only if there is no other."""
     until = now + CLOCKS_DIFFER
     found = {each.export_id: each for each in workspace.export_runs.last_of_each("export_id")}
     if all(each.started_at <= until for each in found.values()):

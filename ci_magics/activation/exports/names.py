@@ -1,4 +1,4 @@
-"""What a saved export may be called."""
+"""Validate the names of saved exports."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ci_magics.naming import require_name as require_text
 if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
-#: What can be done with saved exports; none of them can be the name of one.
+#: Verbs of %ci_exports. An export cannot have one of these names.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
 
 
 def require_name(name: str) -> None:
-    """Refuse a name that no export can have.
+    """Check that an export can have a name.
 
     Raises
     ------
     ArgumentError
-        It is empty, too long, or one of the verbs.
+        The name is empty, too long, or a verb.
     """
     require_text(name, "export")
     if name.strip().casefold() in EXPORT_VERBS:
@@ -32,7 +32,20 @@ def require_name(name: str) -> None:
 
 
 def require_free(workspace: Workspace, name: str) -> None:
-    """Refuse a name that another export has; see `require_name` too."""
+    """Check that a name is valid and not taken.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Proposed name of an export.
+
+    Raises
+    ------
+    ArgumentError
+        The name is not valid, or another export has it.
+    """
     require_name(name)
     if name in workspace.exports:
         raise name_taken(name)

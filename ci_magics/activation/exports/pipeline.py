@@ -1,4 +1,4 @@
-"""What every export does, saved or not: look its segments up, plan, finish what was interrupted, push."""
+"""Steps of every export, saved or not: look up segments, plan, finish interrupted runs, push."""
 
 from __future__ import annotations
 
@@ -35,16 +35,28 @@ def send_export(
     as_of: Mapping[str, datetime] | None = None,
     owner: str = "",
 ) -> Run:
-    """Plan and push; a run on the same audience that was interrupted is finished first.
+    """Plan and push. An interrupted run on the same audience is finished first.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
+    connection
+        Connection to export to.
+    stored
+        Segments to export.
+    order
+        Export options.
+    progress
+        Called with the progress of the run; silent by default.
+    show
+        Called with each message for the user, such as a sign-in code.
     run_id
-        The id that the run gets; a new one unless given.
+        Id for the run. None creates one.
     as_of
-        Since when segments are as they are that a refresh left alone, by name.
+        For each segment that the refresh did not update, the time of its last evaluation, by segment name.
     owner
-        Who saved the export that a scheduler runs for them.
+        The user who saved the export, for scheduled runs. Empty for a manual run.
 
     Raises
     ------
@@ -66,14 +78,25 @@ def send_export(
 def chosen_segments(
     workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: ExportOptions
 ) -> list[StoredSegment]:
-    """Return the segments of an export as the workspace has them.
+    """Return the stored segments of an export.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    segments
+        Segments or their names.
+    email
+        Expected address column of every segment; None accepts any.
+    order
+        Export options.
 
     Raises
     ------
     ArgumentError
-        There is none, one is named twice, or one list is to hold several.
+        There is no segment, a segment is named twice, or several segments would go to one list.
     SegmentError
-        One was made with another e-mail column.
+        A segment was made with another e-mail column.
     """
     if not segments:
         raise ArgumentError(
@@ -93,7 +116,7 @@ def chosen_segments(
 
 
 def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter, owner: str) -> bool:
-    """Finish the runs that were interrupted on the plan's audiences; tell whether there were any."""
+    """Finish the interrupted runs on the plan's audiences; return whether there were any."""
     open_runs = unfinished_runs(workspace, plan.document)
     for record in open_runs:
         show(f"The run {record.name} on this audience was not finished: it is finished first.")
@@ -102,7 +125,7 @@ def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Rep
 
 
 def _require_different(names: Sequence[str]) -> None:
-    """Refuse segments that share an audience: one that is named twice, or two whose names differ only in case."""
+    """Check that no two segments share an audience: no duplicates, and no names that differ only in case."""
     known: dict[str, str] = {}
     for name in names:
         earlier = known.setdefault(name.casefold(), name)

@@ -1,4 +1,4 @@
-"""Remove saved exports, and with them the hashes that are kept only for them."""
+"""Remove saved exports, and the hashes that are stored only for them."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 
 def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace | None = None) -> list[str]:
-    """Remove saved exports. Their audiences keep their members; the history of their runs stays.
+    """Remove saved exports. Their audiences keep their members; the run history stays.
 
-    What was sent to audiences that no other export fills is forgotten: those hashes are personal data. To mirror such
-    an audience later, it is filled once with ``--mode replace``.
+    Also erases the ledgers of audiences that no other export fills, because the hashes in them are personal data. To
+    mirror such an audience later, fill it once with ``--mode replace``.
 
     Parameters
     ----------
     names
-        The exports.
+        Exports to remove.
     keep_ledger
-        Keep what was sent, so that the audiences can be kept in step without a saved export.
+        Keep the ledgers, so that you can keep updating the audiences without a saved export.
+    workspace
+        Workspace to use; None opens the default one.
 
     Returns
     -------
     list of str
-        What was forgotten, a sentence for each audience.
+        One message for each erased ledger.
 
     Raises
     ------
     NotFoundError
-        There is no such export.
+        One of the exports does not exist.
     ExportRefusedError
-        One of them is running, or a run of it was not finished.
+        One of the exports is running, or has an unfinished run.
     """
     workspace = workspace or open_workspace()
     exports = [workspace.exports[name] for name in names]
@@ -81,7 +83,7 @@ def _require_still(workspace: Workspace, export: Export) -> None:
 
 
 def _unfinished(workspace: Workspace, export: Export) -> list[str]:
-    """Return the runs that could still be finished; without both consents none can."""
+    """Return the runs that could still be finished. Without both consents, no run can."""
     connection = connection_of(workspace, export)
     if connection is None or not (connection.agreed and connection.terms_accepted):
         return []
@@ -91,7 +93,7 @@ def _unfinished(workspace: Workspace, export: Export) -> list[str]:
 
 
 def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRecord]:
-    """Yield the audiences that an export fills and no other one does."""
+    """Yield the audiences that only this export fills."""
     connection = connection_of(workspace, export)
     if connection is None:
         return
