@@ -1,1 +1,1 @@
-"""One person taken out of everything: audiences, ledgers, segments."""
+"""Erase one person from audiences, ledgers, and segments."""

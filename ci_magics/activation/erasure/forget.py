@@ -1,4 +1,4 @@
-"""Forget a person: suppressed first, then taken out of every audience, and only then out of everything stored here."""
+"""Forget a person: add the person to the suppression list, remove them from audiences, then erase stored data."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 @dataclass(frozen=True)
 class Forgotten(Displayable):
-    """What became of a request to be forgotten. It names nobody.
+    """Result of a request to forget a person. It contains no personal data.
 
     Parameters
     ----------
     audiences
-        What became of each audience that was filled from here.
+        Result for each audience that was filled from this workspace.
     segments
-        Those that the person was deleted from.
+        Segments that the person was deleted from.
     erased
-        Whether everything stored here is deleted; not while the person may still be in an audience.
+        Whether the stored data is erased. False while the person may still be in an audience.
     """
 
     audiences: tuple[TakenOut, ...]
@@ -44,7 +44,7 @@ class Forgotten(Displayable):
         return "\n".join(lines)
 
     def document(self) -> dict[str, object]:
-        """Return it as a document, for programs."""
+        """Return the result as JSON-compatible data."""
         return {
             "audiences": [vars(each) for each in self.audiences],
             "segments": list(self.segments),
@@ -61,33 +61,33 @@ def forget(
     workspace: Workspace | None = None,
     show: Callable[[str], None] = tell,
 ) -> Forgotten:
-    """Forget a person: the hashes go to the suppression list, Remove is sent, then everything stored is deleted.
+    """Forget a person: add the hashes to the suppression list, send Remove, then erase all stored data.
 
-    Remove goes to every audience that was filled from here, under the normalization that it was filled with. A source
-    that a segment reads again keeps the person until the person is deleted there; the suppression list holds as well
-    then.
+    Remove goes to every audience that was filled from this workspace, with the normalization that it was filled with.
+    If the source of a dynamic segment still contains the person, a refresh reads them again; the suppression list still
+    keeps them from being sent.
 
     Parameters
     ----------
     key
-        What identifies the person in segments.
+        Key of the person in segments. Give exactly one of ``key``, ``sha256``, and ``address``.
     key_column
-        Which key, where segments have different ones of the same value.
+        Key column, if segments with different key columns have the same key.
     sha256
-        Instead of that a hash of the address, under either rule.
+        Hash of the address, 64 hexadecimal digits, with either normalization.
     address
-        Instead of both the address itself; only from a hidden prompt or another secret place, never from a command.
+        The address. Take it only from a hidden prompt or another secret input, never from a command line.
     workspace
-        Where; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person at the keyboard must see, such as a sign-in code.
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     ExportRefusedError
-        A run that was not finished still needs the person's hashes; the person is on the suppression list by then.
+        An unfinished run still holds the person's hashes. The person is on the suppression list by then.
     NotFoundError
         No segment has the key.
     """

@@ -1,4 +1,4 @@
-"""One person as the workspace knows one: by hashes under both rules, and by keys. No address is ever kept."""
+"""One person as the workspace stores them: hashes with both normalizations, and keys. Addresses are never stored."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _HEX = re.compile("[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who asked to be forgotten.
+    """A person to forget.
 
     Parameters
     ----------
     basic, enhanced
-        Hashes under each rule; a hash of which nobody knows the rule is in both.
+        Hashes with each normalization. A hash of unknown normalization is in both.
     key_column, key
-        What identifies the person in segments with that key column; None where a hash or an address was given.
+        Key of the person, and the key column it belongs to. None if a hash or an address was given.
     """
 
     basic: frozenset[bytes] = field(repr=False)
@@ -43,19 +43,27 @@ class Person:
 
     @property
     def hashes(self) -> frozenset[bytes]:
-        """All hashes, whatever the rule."""
+        """All hashes, with either normalization."""
         return self.basic | self.enhanced
 
     def under(self, normalization: str) -> frozenset[bytes]:
-        """Return the hashes that an audience of a normalization may hold."""
+        """Return the hashes that an audience with this normalization may hold."""
         return {"basic": self.basic, "enhanced": self.enhanced}.get(normalization, self.hashes)
 
     def is_keyed(self, record: SegmentRecord) -> bool:
-        """Tell whether the profiles of a segment can be told by the person's key."""
+        """Return whether the person's key identifies profiles of a segment: both have the same key column."""
         return self.key is not None and same_key(record.definition["key"], str(self.key_column))
 
     def rows_of(self, batch: pa.RecordBatch, *, keyed: bool) -> pa.Array:
-        """Tell which profiles of a batch, with ``key`` and both hashes, are this person."""
+        """Return a Boolean mask of the profiles in a batch that belong to this person.
+
+        Parameters
+        ----------
+        batch
+            Profiles with the columns ``key``, ``sha256_basic``, and ``sha256_enhanced``.
+        keyed
+            Also match by key; see `is_keyed`.
+        """
         found = np.zeros(batch.num_rows, dtype=np.bool_)
         listed = as_series(as_rows(self.hashes)).implode()
         for name in HASHES:
@@ -67,7 +75,7 @@ class Person:
 
 
 def as_rows(hashes: frozenset[bytes] | set[bytes]) -> Hashes:
-    """Return hashes as rows of bytes."""
+    """Return hashes as an array of bytes, sorted, of shape (n, 32)."""
     return np.frombuffer(b"".join(sorted(hashes)), dtype=np.uint8).reshape(-1, 32)
 
 
@@ -79,12 +87,26 @@ def find_person(
     sha256: str | None = None,
     address: str | None = None,
 ) -> Person:
-    """Return a person by a key, a hash or an address; the hashes that belong to it are looked up in all segments.
+    """Find a person by key, hash, or address, and collect the matching hashes from all segments.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    key
+        Key of the person in segments.
+    key_column
+        Key column, if segments with different key columns have the same key.
+    sha256
+        Hash of the address, 64 hexadecimal digits, with either normalization.
+    address
+        The address.
 
     Raises
     ------
     ArgumentError
-        Not exactly one of the three was given, it is not what it should be, or several kinds of keys have that value.
+        Not exactly one of ``key``, ``sha256``, and ``address`` was given; it is not valid; or segments with different
+        key columns have the key.
     NotFoundError
         No segment has the key.
     """
@@ -108,7 +130,7 @@ def _by_address(address: str) -> Person:
     basic, enhanced = (bytes.fromhex(row[each]) if row[each] else None for each in ("sha256", "sha256_enhanced"))
     if basic is None and enhanced is None:
         raise ArgumentError("This is not a valid e-mail address.", "Check it and enter it again.", code="no_address")
-    return Person(frozenset({basic} - {None}), frozenset({enhanced} - {None}))  # type: ignore[arg-type]  # None is taken out
+    return Person(frozenset({basic} - {None}), frozenset({enhanced} - {None}))  # type: ignore[arg-type]  # None is removed
 
 
 def _by_hash(text: str) -> Person:
@@ -160,7 +182,7 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
 
 
 def _completed(workspace: Workspace, person: Person) -> Person:
-    """Return a person with every hash that stands beside a known one, or beside the key."""
+    """Return a person with all hashes of the profiles that match a known hash or the key."""
     found: dict[str, set[bytes]] = {"sha256_basic": set(person.basic), "sha256_enhanced": set(person.enhanced)}
     for record in _all_records(workspace):
         for batch in _batches(workspace, record):
@@ -171,7 +193,7 @@ def _completed(workspace: Workspace, person: Person) -> Person:
 
 
 def _all_records(workspace: Workspace) -> list[SegmentRecord]:
-    """Return every segment and every earlier version of one."""
+    """Return all segments and their earlier versions."""
     return [*workspace.segments, *(each.as_record() for each in workspace.versions)]
 
 

@@ -1,4 +1,4 @@
-"""Take one person out of an audience, and out of what we know of it."""
+"""Remove one person from an audience and from its ledger."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _BLOCK = 1_000_000
 
 @dataclass(frozen=True)
 class TakenOut:
-    """What became of one audience.
+    """Result for one audience.
 
     Parameters
     ----------
     environment, account, audience
-        Which.
+        Environment, account id, and audience name.
     done
-        Whether the person is not in it any more.
+        Whether the person is no longer in the audience.
     message
-        What was done, or why not.
+        What was done, or why it failed.
     """
 
     environment: str
@@ -49,7 +49,19 @@ class TakenOut:
 
 
 def take_out(workspace: Workspace, record: AudienceRecord, person: Person, show: Callable[[str], None]) -> TakenOut:
-    """Send Remove for whatever an audience may hold of a person; what went wrong is in the result."""
+    """Send Remove for all hashes of a person that an audience may hold. An error becomes part of the result.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The audience.
+    person
+        Person to remove.
+    show
+        Called with each message for the user, such as a sign-in code.
+    """
     done, message = True, "removed"
     try:
         message = _taken_out(workspace, record, person, show)
@@ -59,12 +71,19 @@ def take_out(workspace: Workspace, record: AudienceRecord, person: Person, show:
 
 
 def require_no_open_run(workspace: Workspace, person: Person) -> None:
-    """Refuse while a run that was not finished still holds the person's hashes.
+    """Check that no unfinished run holds the person's hashes.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    person
+        Person to remove.
 
     Raises
     ------
     ExportRefusedError
-        Naming the run.
+        An unfinished run holds the hashes; the error names the run.
     """
     for push in workspace.pushes.where(finished=False):
         if _spooled(workspace, push, person):
@@ -88,7 +107,7 @@ def _taken_out(workspace: Workspace, record: AudienceRecord, person: Person, sho
 
 
 def _require_still(workspace: Workspace, connection: Connection) -> None:
-    """Require right and consents as they stand at this moment."""
+    """Check role and consents again, as they are now."""
     require(workspace, Verb.FORGET_PERSON)
     found = workspace.all_connections.where(id=connection.id)
     require_consents(found[0] if found else replace(connection, consents=()))
@@ -110,7 +129,7 @@ def _removed(workspace: Workspace, services: Services, record: AudienceRecord, p
 
 
 def _may_hold(workspace: Workspace, record: AudienceRecord, person: Person) -> frozenset[bytes]:
-    """Return the hashes of a person that an audience may hold: under its rule, and whatever else was sent to it."""
+    """Return the hashes of a person that an audience may hold: those with its normalization or in its ledger."""
     try:
         ledger = read_ledger(workspace, record)
     except LedgerLostError:
@@ -140,7 +159,7 @@ def _parts_without(ledger: Ledger, person: Person, counted: list[int]) -> Iterat
 
 
 def _connection_to(workspace: Workspace, record: AudienceRecord) -> Connection:
-    """Return a connection to an audience's account, with consents if there is one that has them."""
+    """Return a connection to the account of an audience; one with consents takes precedence."""
     found = [each for each in workspace.all_connections if each.environment == record.environment]
     found.sort(key=lambda each: (each.account_id == record.account_id, each.agreed, each.terms_accepted))
     if not found or found[-1].account_id != record.account_id:
@@ -161,5 +180,5 @@ def _spooled(workspace: Workspace, push: PushRecord, person: Person) -> bool:
             if shared(block, HashList.of(as_rows(person.hashes))):
                 return True
     except WorkspaceError:
-        return bool(workspace.spool.names(f"{push.id}-hashes"))  # gone, and with it the person; or damaged
+        return bool(workspace.spool.names(f"{push.id}-hashes"))  # False if the spool is deleted; True if it is damaged
     return False

@@ -1,6 +1,6 @@
-"""Delete one person from what is stored here: snapshots of segments, and keys of profiles that were refused.
+"""Erase one person from stored data: snapshots of segments, and keys of rejected profiles.
 
-Readings of Customer Insights that were interrupted go altogether: the next attempt starts over.
+Also deletes interrupted readings of Customer Insights; the next attempt starts over.
 """
 
 from __future__ import annotations
@@ -21,19 +21,26 @@ from ci_magics.workspace.store import Workspace
 
 
 def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
-    """Delete a person from every segment, its earlier versions, every list of refused profiles, and what was left over.
+    """Erase a person from every segment, its earlier versions, lists of rejected profiles, and leftover files.
 
-    Segments come last: by them a person is found by the key, so that one more attempt finds what an interrupted one did
-    not come to.
+    Segments come last, because the key is looked up in them. After an interruption, the next attempt can still find
+    what is left.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    person
+        Person to erase.
 
     Returns
     -------
     tuple of str
-        The segments of which some version held the person.
+        Names of the segments that held the person in any version.
     """
     sweep(workspace, at_all=True)
     forget_finished(workspace)
-    # What an interrupted reading of Customer Insights has put aside; it starts over, and leaves out nobody else.
+    # Files of interrupted readings of Customer Insights. The next attempt starts over.
     workspace.spool.remove_all(READING)
     records = {each.id: each for each in (*workspace.segments, *(each.as_record() for each in workspace.versions))}
     keys = {each.id: _keys_in(workspace, each, person) for each in records.values()}
@@ -50,13 +57,13 @@ def erase(workspace: Workspace, person: Person) -> tuple[str, ...]:
 
 
 def _erase_from_segment(workspace: Workspace, record: SegmentRecord, person: Person) -> None:
-    """Write a segment's snapshot without a person.
+    """Write the snapshot of a segment without a person.
 
-    The record comes first: an attempt that is interrupted before the snapshot finds the person once more, and after it
-    nothing is left to do.
+    The record changes first: if an interruption comes before the snapshot is written, the next attempt finds the person
+    again.
     """
     rows = sum(len(each) for each in _others(workspace, record, person))
-    # An example is masked, but it may be the person's; the next refresh finds others.
+    # A masked example may belong to the person. The next refresh collects new ones.
     workspace.segments.change(lambda now: replace(now, rows=rows, examples={}, kept_counts={}), id=record.id)
     _rewrite(workspace, record, person)
     for left in workspace.segments.where(id=record.id):
@@ -72,7 +79,7 @@ def _erase_from_version(workspace: Workspace, version: SegmentVersion, person: P
 
 
 def _keys_in(workspace: Workspace, record: SegmentRecord, person: Person) -> set[str]:
-    """Return the keys that a person has in a snapshot."""
+    """Return the keys of a person in a snapshot."""
     files, keyed = workspace.snapshots, person.is_keyed(record)
     found: set[str] = set()
     if files.exists(record.id):
@@ -89,14 +96,14 @@ def _rewrite(workspace: Workspace, record: SegmentRecord, person: Person) -> Non
 
 
 def _others(workspace: Workspace, record: SegmentRecord, person: Person) -> Iterator[pa.RecordBatch]:
-    """Return the profiles of everybody else in a snapshot."""
+    """Yield the profiles of a snapshot that do not belong to a person."""
     files, keyed = workspace.snapshots, person.is_keyed(record)
     for batch in files.batches(record.id, files.columns(record.id)):
         yield batch.filter(pc.invert(person.rows_of(batch, keyed=keyed)))
 
 
 def _erase_refused(workspace: Workspace, keys: set[str]) -> None:
-    """Delete keys from the lists of refused profiles, whatever the segment is called now, or was."""
+    """Delete keys from the lists of rejected profiles of all segments, including renamed ones."""
     for file_name in workspace.spool.names(REJECTED):
         name = file_name.removesuffix(".parquet")
         table = workspace.spool.read(name)

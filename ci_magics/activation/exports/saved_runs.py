@@ -1,4 +1,4 @@
-"""Run saved exports, one at a time each, and write down what came of it."""
+"""Run saved exports, never two runs of one export at once, and record the results."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from ci_magics.workspace.statuses import CANCELED, FAILED, QUEUED, RUNNING, SKIP
 from ci_magics.workspace.store import Workspace, open_workspace
 
 MANUAL, BY_SCHEDULE, BY_SYSTEM = "manual", "schedule", "system"
-#: How long a scheduled run waits before it is tried again, when what stopped it may pass; then it has failed for good.
+#: Delays between the retries of a scheduled run after a transient error. After the last retry the run has failed.
 RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 _NOTHING_WAS_SENT = (AccessError, ConsentError, ConnectionSetupError, ExportRefusedError)
 Show = Callable[[str], None]
 
 
 class ExportRunningError(ExportRefusedError):
-    """The export is running somewhere."""
+    """The export is already running."""
 
 
 def run_export(
@@ -55,14 +55,27 @@ def run_export(
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> Run:
-    """Run a saved export now, whether its schedule is on or off.
+    """Run a saved export now, even if its schedule is off.
+
+    Parameters
+    ----------
+    name
+        Export to run.
+    progress
+        Called with the progress of the run; silent by default.
+    show
+        Called with each message for the user, such as a sign-in code.
+    workspace
+        Workspace to use; None opens the default one.
+    clock
+        Source of the current time; None means the system clock.
 
     Raises
     ------
     NotFoundError
-        There is no such export.
+        The export does not exist.
     ExportRefusedError
-        It has no connection, is running already, or a guard stopped it; nothing was sent.
+        The export has no connection, is already running, or a guard stopped it; nothing was sent.
     CiError
         See `ci_magics.export`.
     """
@@ -87,26 +100,39 @@ def run_one(
     skip: str = "",
     as_of: Mapping[str, datetime] | None = None,
 ) -> ExportRun | None:
-    """Run an export as one of several: an error ends only this one, and is written down.
+    """Run one of several exports. An error is recorded and ends only this run.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
+    export
+        Export to run.
+    trigger
+        ``manual``, ``schedule``, or ``system``.
     due_at
-        The moment of its schedule for which it runs; it never runs twice for one moment, no matter who starts it.
+        Scheduled time that the run is for; an export never runs twice for the same time, regardless of who starts it.
+        None for a manual run.
+    progress
+        Called with the progress of the run; silent by default.
+    show
+        Called with each message for the user, such as a sign-in code.
+    clock
+        Source of the current time.
     skip
-        Why it cannot run, if that is known already.
+        Why the export cannot run, if that is already known. The run is recorded as skipped.
     as_of
-        Since when segments are as they are that a refresh left alone, by name.
+        For each segment that the refresh did not update, the time of its last evaluation, by segment name.
 
     Returns
     -------
     ExportRun or None
-        What came of it; None when it is running elsewhere.
+        The recorded run; None if the export is running elsewhere.
 
     Raises
     ------
     ExportStoppedError
-        The person stopped it.
+        The user stopped the export.
     """
     try:
         with alone(workspace, export) as seen:
@@ -114,7 +140,7 @@ def run_one(
             if entry.finished_at is None and skip:
                 entry = replace(entry, status=SKIPPED, reason=skip, retry_at=None, finished_at=clock.now())
                 _close(workspace, entry, show)
-                (entry,) = workspace.export_runs.where(id=entry.id)  # a run that was begun earlier has a say
+                (entry,) = workspace.export_runs.where(id=entry.id)  # an earlier attempt may have changed it
             elif entry.finished_at is None:
                 entry = _tried(workspace, export, entry, seen(progress), show, clock, as_of)
             return entry
@@ -123,7 +149,7 @@ def run_one(
 
 
 def _begun(workspace: Workspace, export: Export, due_at: datetime | None) -> ExportRun | None:
-    """Return the line in the history of what is due, if somebody began it; looked up while nobody else can."""
+    """Return the run that already started for a scheduled time. Call it while holding the lock of the export."""
     if due_at is None:
         return None
     return next(iter(workspace.export_runs.where(export_id=export.id, due_at=due_at)), None)
@@ -142,18 +168,25 @@ def _tried(
         carry_out(workspace, export, entry, progress=progress, show=show, clock=clock, as_of=as_of)
     except ExportStoppedError:
         raise
-    except Exception:  # noqa: BLE001, S110 - `carry_out` has written it down; the other exports go on
+    except Exception:  # noqa: BLE001, S110 - `carry_out` recorded it; continue with the other exports
         pass
     return workspace.export_runs.where(id=entry.id)[0]
 
 
 def require_connection(workspace: Workspace, export: Export) -> Connection:
-    """Return where an export goes.
+    """Return the connection of an export.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    export
+        The export.
 
     Raises
     ------
     ExportRefusedError
-        It has no connection, or that was removed.
+        The export is detached, or its connection was removed.
     """
     connection = connection_of(workspace, export)
     if connection is None:
@@ -167,12 +200,21 @@ def require_connection(workspace: Workspace, export: Export) -> Connection:
 
 @contextmanager
 def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter], Reporter]]:
-    """Keep others from running an export; gives a reporter that tells them that this one still lives.
+    """Hold the lock of an export while the block runs.
+
+    Yields a function that wraps a reporter so that each report also renews the lock.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    export
+        Export to lock.
 
     Raises
     ------
     ExportRunningError
-        It is running somewhere.
+        The export is already running.
     """
     mine = str(uuid.uuid4())
     holder = workspace.locks.take(f"export:{export.id}", mine)
@@ -198,14 +240,28 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
 
 
 def _close_interrupted(workspace: Workspace, export: Export) -> None:
-    """Write down which runs of an export do not run any more: nobody else runs it, so their processes have ended."""
+    """Mark runs of an export that a crash interrupted as failed. The caller holds the lock, so no such run is alive."""
     workspace.export_runs.change(
         lambda entry: replace(entry, status=FAILED, reason=INTERRUPTED), export_id=export.id, status=RUNNING
     )
 
 
 def new_entry(workspace: Workspace, export: Export, trigger: str, due_at: datetime | None, now: datetime) -> ExportRun:
-    """Return the line of the history that a run begins with; not written down yet."""
+    """Return the history entry of a new run, not stored yet.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    export
+        Export that runs.
+    trigger
+        ``manual``, ``schedule``, or ``system``.
+    due_at
+        Scheduled time that the run is for; None for a manual run.
+    now
+        Current time, in UTC.
+    """
     return ExportRun(
         id=str(uuid.uuid4()),
         export_id=export.id,
@@ -235,9 +291,26 @@ def carry_out(
     clock: Clock,
     as_of: Mapping[str, datetime] | None = None,
 ) -> Run:
-    """Run an export and write down how it ended, whatever happened.
+    """Run an export and record the result, including errors.
 
-    An entry whose run was begun before is finished instead.
+    If the run of the entry was already started, resume it.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    export
+        Export to run.
+    entry
+        History entry of the run.
+    progress
+        Called with the progress of the run; silent by default.
+    show
+        Called with each message for the user, such as a sign-in code.
+    clock
+        Source of the current time.
+    as_of
+        For each segment that the refresh did not update, the time of its last evaluation, by segment name.
     """
     entry = replace(entry, status=RUNNING, attempts=entry.attempts + 1, retry_at=None)
     workspace.export_runs.put(entry)
@@ -251,7 +324,7 @@ def carry_out(
 
 
 def _close_badly(workspace: Workspace, entry: ExportRun, why: BaseException, show: Show) -> None:
-    """Write down what an error left; the line of a run that the database hides by now says what the run says."""
+    """Record a failed run. If the user's access has ended, the database may hide the entry; skip it then."""
     try:
         _close(workspace, entry, show)
     except AccessError:
@@ -260,14 +333,22 @@ def _close_badly(workspace: Workspace, entry: ExportRun, why: BaseException, sho
 
 
 def _close(workspace: Workspace, entry: ExportRun, show: Show) -> None:
-    """Write down how a run ended, and notify about it if the state of the export changed."""
+    """Record the result of a run, and send a notification if the state of the export changed."""
     workspace.export_runs.put(entry)
     (as_it_stands,) = workspace.export_runs.where(id=entry.id)
     tell_of_run(workspace, with_members(workspace, as_it_stands), show)
 
 
 def with_members(workspace: Workspace, entry: ExportRun) -> ExportRun:
-    """Return a line of the history with what its audiences hold, as far as it is known while its run is unfinished."""
+    """Return a history entry with the current member count of its audiences, if its run is unfinished.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    entry
+        History entry of a run.
+    """
     record = next(iter(workspace.runs.where(id=entry.id)), None)
     if record is None or record.finished_at is not None:
         return entry
@@ -317,7 +398,7 @@ def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
 
 
 def _ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
-    """Return what is written down of a run that an error ended; a scheduled one is tried again if that may help."""
+    """Return the entry of a run that raised an error; schedules a retry if the error is transient."""
     tries = entry.attempts - 1
     if entry.due_at is None or not may_pass(error) or tries >= len(RETRY_AFTER):
         return replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
@@ -327,17 +408,17 @@ def _ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> Expor
 
 
 def may_pass(error: BaseException) -> bool:
-    """Tell whether the same run may succeed later without anybody doing something."""
+    """Return whether the error is transient: the same run may succeed later without a change."""
     return isinstance(error, ServiceError) and not is_final(error)
 
 
 def status_after(error: BaseException) -> str:
-    """Return the status of a run that an error ended."""
+    """Return the status of a run that raised this error."""
     if isinstance(error, ExportStoppedError | KeyboardInterrupt):
         return CANCELED
     return SKIPPED if isinstance(error, _NOTHING_WAS_SENT) else FAILED
 
 
 def _reason(error: BaseException) -> str:
-    """Return why, in our own words: those of another library may quote a value of the data."""
+    """Return the reason to record. Messages of other libraries are left out because they can quote customer data."""
     return str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."

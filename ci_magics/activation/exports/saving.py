@@ -1,4 +1,4 @@
-"""Save exports, and change those that are saved. Nothing here sends anything."""
+"""Save exports and change saved exports. Nothing here sends data."""
 
 from __future__ import annotations
 
@@ -28,19 +28,31 @@ def save_export(
     order: ExportOptions,
     show: Callable[[str], None],
 ) -> Export:
-    """Keep how segments are exported; an export of the same name is replaced and keeps its schedule.
+    """Save how to export segments. Replaces an export of the same name and keeps its schedule.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
+    name
+        Name of the export.
+    connection
+        Connection to export to.
+    stored
+        Segments to export.
+    email
+        Expected address column, as a safety check; None accepts any.
+    order
+        Export options.
     show
-        Called when an export of this name is replaced, and when a segment is too large for Customer Insights.
+        Called when an export of the same name is replaced, and when a segment is too large for Customer Insights.
 
     Raises
     ------
     AccessError
         The current user may not save exports to this connection.
     ArgumentError
-        No export can have this name.
+        The name is not valid.
     """
     require(workspace, Verb.SAVE_EXPORT, connection)
     require_name(name)
@@ -71,17 +83,25 @@ def save_export(
 def change_export(
     workspace: Workspace, export: Export, changed: Callable[[Export], Export], verb: Verb, **facts: bool | str
 ) -> Export:
-    """Change an export as it is at this moment, whatever others change of it meanwhile.
+    """Change the stored version of an export, even if other users changed it in the meantime.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
+    export
+        Export to change.
     changed
-        Returns what the export becomes; when that is what it was, nothing is written.
+        Maps the stored export to the new one. If both are equal, nothing is written.
+    verb
+        Operation to record in the audit log.
+    facts
+        Details to record in the audit log.
 
     Raises
     ------
     NotFoundError
-        Somebody has removed it.
+        The export was removed in the meantime.
     """
 
     def saved(found: Export) -> Export:
@@ -90,14 +110,14 @@ def change_export(
 
     kept = next(iter(workspace.exports.change(saved, id=export.id)), None)
     if kept is None:
-        return workspace.exports[export.name]  # says that there is none
+        return workspace.exports[export.name]  # raises NotFoundError
     if kept != export:
         _note(workspace, kept, verb, **facts)
     return kept
 
 
 def _signed(workspace: Workspace, export: Export) -> Export:
-    """Return an export as saved just now by the current user."""
+    """Return an export marked as saved by the current user now."""
     return replace(export, saved_by=workspace.user, saved_at=present())
 
 
@@ -106,14 +126,23 @@ def _note(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str)
 
 
 def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None) -> Export:
-    """Save an export once more under another name, with its schedule.
+    """Copy an export, including its schedule, under another name.
+
+    Parameters
+    ----------
+    name
+        Export to copy.
+    new
+        Name of the copy.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such export.
+        The export does not exist.
     ArgumentError
-        The new name is taken, or no export can have it.
+        The new name is not valid or is taken.
     """
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
@@ -133,7 +162,15 @@ def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None)
 
 
 def detach_export(*names: str, workspace: Workspace | None = None) -> list[Export]:
-    """Take the connection from exports: they stay as they are and do not run until they get another one."""
+    """Remove the connection from exports. They keep their configuration but do not run until they get another one.
+
+    Parameters
+    ----------
+    names
+        Exports to detach.
+    workspace
+        Workspace to use; None opens the default one.
+    """
     workspace = workspace or open_workspace()
     exports = [workspace.exports[name] for name in names]
     for export in exports:
@@ -145,7 +182,14 @@ def detach_export(*names: str, workspace: Workspace | None = None) -> list[Expor
 
 
 def connection_of(workspace: Workspace, export: Export) -> Connection | None:
-    """Return where an export goes; None when it is detached, or its connection was removed.
+    """Return the connection of an export, or None if it is detached or its connection was removed.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    export
+        The export.
 
     Raises
     ------

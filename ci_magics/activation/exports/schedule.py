@@ -1,4 +1,4 @@
-"""Schedules: at which moments something is due, whatever the clocks of its time zone do."""
+"""Schedules: compute the times at which something is due, including daylight saving time changes."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ MOST_TIMES = 4  # a day, as in Customer Insights
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _DAY = dt.timedelta(days=1)
 _MINUTE = dt.timedelta(minutes=1)
-#: Days to look at around a moment: a week, and a day that a time zone left out altogether on either side.
+#: Days to search around a moment: a week, plus a day on either side that a time zone change may have skipped.
 _AROUND = 9
 
 
 @discreet_methods
 class Schedule(BaseModel):
-    """Times of the day in a time zone, on every day or some days of the week.
+    """Times of day in a time zone, on all or some days of the week.
 
-    A local time that does not exist, because clocks are put forward, stands for the next minute that does. A local
-    time that comes twice, because clocks are put back, counts once, when it comes first.
+    A local time that does not exist because clocks go forward moves to the next minute that exists. A local time that
+    occurs twice because clocks go back counts once, at its first occurrence.
 
     Parameters
     ----------
     weekdays
-        The days; none for every day.
+        Days of the week; empty for every day.
     times
-        One to four times of the day.
+        One to four times of day.
     time_zone
-        Its name in the IANA database, such as ``Europe/Amsterdam``, or a POSIX rule.
+        IANA name such as ``Europe/Amsterdam``, or a POSIX rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,22 +54,22 @@ class Schedule(BaseModel):
         Raises
         ------
         ArgumentError
-            This machine does not know it.
+            This machine does not know the time zone.
         """
         return zone_of(self.time_zone)
 
     def next_after(self, moment: dt.datetime) -> dt.datetime:
-        """Return the first moment after another one, in UTC."""
+        """Return the first scheduled time after a moment, in UTC."""
         today = moment.astimezone(self.zone).date()
         return next(each for each in self._between(today - _DAY, today + _AROUND * _DAY) if each > moment)
 
     def latest_until(self, moment: dt.datetime) -> dt.datetime:
-        """Return the last moment that is not after another one, in UTC."""
+        """Return the last scheduled time up to and including a moment, in UTC."""
         today = moment.astimezone(self.zone).date()
         return [each for each in self._between(today - _AROUND * _DAY, today + _DAY) if each <= moment][-1]
 
     def document(self) -> dict[str, Any]:
-        """Return what is kept of it."""
+        """Return the schedule as JSON-compatible data for storage."""
         return self.model_dump(mode="json")
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Schedule(BaseModel):
         return f"{days} at {_listed([f'{each:%H:%M}' for each in self.times])} ({self.time_zone})"
 
     def _between(self, first: dt.date, last: dt.date) -> list[dt.datetime]:
-        """Return the moments of some days in their order; two times that fall together are one."""
+        """Return the scheduled times of a range of days, sorted and without duplicates."""
         return sorted(set(self._moments(first, last)))
 
     def _moments(self, first: dt.date, last: dt.date) -> Iterator[dt.datetime]:
@@ -89,21 +89,21 @@ class Schedule(BaseModel):
 
 
 def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), time_zone: str | None = None) -> Schedule:
-    """Check the choices of a schedule one by one.
+    """Create a schedule from user input; validates each option.
 
     Parameters
     ----------
     at
-        One to four times of the day, such as ``06:30``.
+        One to four times of day, such as ``06:30``.
     weekly
-        Days of the week, in full or by their first letters; none for every day.
+        Days of the week, in full or abbreviated to two letters or more; empty for every day.
     time_zone
-        As `chosen_zone` takes it; the one of this machine unless given.
+        See `chosen_zone`. None uses the time zone of this machine.
 
     Raises
     ------
     ArgumentError
-        A choice is not possible; the error names the possible ones.
+        An option is not valid; the error names the valid ones.
     """
     times = sorted({_time(each) for each in at})
     if not times:
@@ -127,12 +127,18 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
 
 
 def schedule_of(at: Sequence[str | dt.time], weekly: Sequence[str], time_zone: str | None) -> Schedule | None:
-    """Return the schedule of these choices, or None where none was made; see `make_schedule`."""
+    """Return the schedule for these options, or None if all are empty.
+
+    Parameters
+    ----------
+    at, weekly, time_zone
+        See `make_schedule`.
+    """
     return make_schedule(at=at, weekly=weekly, time_zone=time_zone) if at or weekly or time_zone else None
 
 
 def _moment(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    """Return when a clock on the wall shows a time; the next minute that it does show where it leaves that out."""
+    """Return the moment of a local time. A time that clocks skip moves to the next minute that exists."""
     while True:
         moment = local.replace(tzinfo=zone).astimezone(dt.UTC)
         if moment.astimezone(zone).replace(tzinfo=None) == local:

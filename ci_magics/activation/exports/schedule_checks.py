@@ -1,4 +1,4 @@
-"""What keeps a schedule from doing its job: reported when it is set, in the list and in the side panel."""
+"""Check what prevents a schedule from running. Shown when it is set, in the list of exports, and in the side panel."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What decides whether schedules can do their job, read once for all exports.
+    """Data that the schedule checks need, read once for all exports.
 
     Parameters
     ----------
     system
-        The schedule of the system refresh.
+        Schedule of the system refresh.
     connections
         All connections by id.
     segments, insights
-        All segments, and instances of Customer Insights, by name.
+        All segments and all Customer Insights instances, by name.
     roles
-        The role of each user who has one.
+        Roles by user, for users who have one.
     signed_in
-        The ids of what the current user has signed in for.
+        Ids of the connections and instances that the current user is signed in to.
     without_secret
-        The ids of connections whose developer token, and of instances whose subscription key, is not known here.
+        Ids of connections without a known developer token and of instances without a known subscription key.
     evaluated
-        When each segment was evaluated last, by name.
+        Time of the last evaluation of each segment, by name.
     hidden
-        The ids of the connections that the database does not show to the current user.
+        Ids of the connections that the database does not show to the current user.
     """
 
     system: SystemSchedule
@@ -70,7 +70,7 @@ class Surroundings:
 
 
 def surroundings(workspace: Workspace) -> Surroundings:
-    """Read what decides whether schedules can do their job."""
+    """Read the data that the schedule checks need."""
     connections, instances = list(workspace.all_connections), list(workspace.insights)
     return Surroundings(
         system_schedule(workspace=workspace),
@@ -91,19 +91,27 @@ def surroundings(workspace: Workspace) -> Surroundings:
 
 
 def is_scheduled(export: Export, system: SystemSchedule) -> bool:
-    """Tell whether an export has a schedule that is on: its own, or that of the system refresh."""
-    return export.active and (export.schedule is not None or (system.active and system.schedule is not None))
-
-
-def obstacles(export: Export, around: Surroundings) -> tuple[str, ...]:
-    """Return what keeps the schedule of an export from doing its job, each as a sentence with what to do.
+    """Return whether an export has a schedule that is on: its own, or that of the system refresh.
 
     Parameters
     ----------
     export
-        The export; where its schedule is off there is nothing to say.
+        The export.
+    system
+        Schedule of the system refresh.
+    """
+    return export.active and (export.schedule is not None or (system.active and system.schedule is not None))
+
+
+def obstacles(export: Export, around: Surroundings) -> tuple[str, ...]:
+    """Return what prevents the schedule of an export from running: messages with a next step.
+
+    Parameters
+    ----------
+    export
+        The export. If its schedule is off, there are no messages.
     around
-        What `surroundings` has read.
+        Data that `surroundings` read.
     """
     if not is_scheduled(export, around.system):
         return ()
@@ -111,7 +119,7 @@ def obstacles(export: Export, around: Surroundings) -> tuple[str, ...]:
 
 
 def why_static(record: SegmentRecord) -> str:
-    """Return why a segment is never refreshed; empty where it is."""
+    """Return why a segment is never refreshed; empty for a dynamic segment."""
     if record.is_dynamic:
         return ""
     return record.definition.get("static_because") or "it has no definition"
@@ -140,7 +148,7 @@ def _of_segment(record: SegmentRecord, around: Surroundings) -> Iterator[str]:
 
 
 def _of_source(record: SegmentRecord, definition: Definition, around: Surroundings) -> Iterator[str]:
-    """Return what keeps a segment from being read again where it came from."""
+    """Yield what prevents a segment from being read again from its source."""
     if definition.kind == "files" and definition.source:
         try:
             locate(definition.source)

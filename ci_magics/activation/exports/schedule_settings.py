@@ -1,4 +1,4 @@
-"""Give saved exports their schedules: their own, that of the system refresh, or none for now."""
+"""Set the schedules of saved exports: their own, that of the system refresh, or off."""
 
 from __future__ import annotations
 
@@ -31,34 +31,38 @@ def schedule_export(
     clock: Clock | None = None,
     show: Callable[[str], None] = tell,
 ) -> list[Export]:
-    """Give exports their own schedule, let them follow the system refresh, or turn their schedules on and off.
+    """Set the schedules of exports, let exports follow the system refresh, or turn their schedules on or off.
 
-    What was due before now does not count any more: nothing is caught up because a schedule changed.
+    Scheduled times before the change no longer count: a change never triggers an overdue run.
 
     Parameters
     ----------
     names
-        The exports.
+        Exports to change.
     at
-        Times of the day for their own schedule, one to four, such as ``06:30``.
+        Times of day for their own schedule, one to four, such as ``06:30``.
     weekly
-        Only on these days of the week; every day unless given.
+        Days of the week; empty for every day.
     time_zone
-        Such as ``Europe/Amsterdam``; the one of this machine unless given.
+        Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
     follow_system
-        Let them follow the system refresh instead.
+        Let the exports follow the system refresh instead of their own schedule.
     active
-        Whether their schedules are on; a new schedule is, unless told.
+        Turn the schedules on or off. None turns on a schedule that you set here and leaves others unchanged.
     keep
-        For several exports of which some have their own schedule: True keeps those, False replaces them.
+        If several exports are named and some have their own schedule: True keeps those schedules, False replaces them.
+    workspace
+        Workspace to use; None opens the default one.
+    clock
+        Source of the current time; None means the system clock.
     show
-        Called with each sentence about what keeps a schedule from doing its job.
+        Called with each message about what prevents a schedule from running.
 
     Raises
     ------
     ArgumentError
-        Nothing is asked, or two things that exclude each other; or several exports have their own schedules and
-        ``keep`` was not given.
+        No change is given; two options exclude each other; or some of several exports have their own schedule and
+        ``keep`` is not given.
     """
     workspace = workspace or open_workspace()
     exports = [workspace.exports[name] for name in names]
@@ -85,7 +89,7 @@ def schedule_export(
             schedule=found.schedule if stays else document,
             active=(found.active or not stays) if active is None else active,
         )
-        # Set once more under a right clock, a schedule that was set under a wrong one counts from now.
+        # `scheduled_at` can be in the future if the clock was wrong. Setting the schedule again corrects it.
         is_as_it_was = wanted == found and found.scheduled_at <= now
         return wanted if is_as_it_was else replace(wanted, scheduled_at=now)
 
@@ -99,7 +103,7 @@ def schedule_export(
 
 
 def _warn(workspace: Workspace, exports: Sequence[Export], now: dt.datetime, show: Callable[[str], None]) -> None:
-    """Say what keeps schedules that were just set from doing their job."""
+    """Show what prevents the new schedules from running."""
     around = surroundings(workspace)
     for export in exports:
         for sentence in obstacles(export, around):
@@ -116,7 +120,15 @@ def _turned(active: bool | None) -> str:
 
 
 def schedule_text(export: Export, system: SystemSchedule | None = None) -> str:
-    """Return when an export runs, in words; with the system's schedule, whether that is off."""
+    """Return in words when an export runs.
+
+    Parameters
+    ----------
+    export
+        The export.
+    system
+        Schedule of the system refresh. If given, the text says when that is off.
+    """
     if export.schedule is None:
         is_off = system is not None and not system.active
         return f"with the system refresh{' (off)' if is_off else ''}" if export.active else "off"

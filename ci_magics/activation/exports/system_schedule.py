@@ -1,4 +1,4 @@
-"""The schedule of the system refresh: off until an administrator turns it on; exports follow it unless told."""
+"""The schedule of the system refresh. Off until an administrator turns it on; the default for exports."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class SystemSchedule(BaseModel):
     Parameters
     ----------
     schedule
-        When; None as long as nobody chose.
+        The schedule; None if never set.
     active
-        Whether it is on.
+        Whether the schedule is on.
     since
-        Since when it is as it is; what was due before does not count.
+        Since when the schedule is unchanged. Scheduled times before this do not count.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,7 +48,7 @@ class SystemSchedule(BaseModel):
 
 
 def system_schedule(*, workspace: Workspace | None = None) -> SystemSchedule:
-    """Return when the workspace is refreshed."""
+    """Return the schedule of the system refresh."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
     kept = workspace.settings.get(_NAME)
@@ -65,25 +65,30 @@ def set_system_schedule(
     clock: Clock | None = None,
     show: Callable[[str], None] = tell,
 ) -> SystemSchedule:
-    """Choose when the workspace is refreshed, or turn that on and off.
+    """Set the schedule of the system refresh, or turn it on or off.
 
     Parameters
     ----------
     at
-        Times of the day, one to four, such as ``06:30``; the schedule stays as it was unless given.
+        Times of day, one to four, such as ``06:30``. Without ``at``, ``weekly``, and ``time_zone``, the schedule stays
+        the same.
     weekly
-        Only on these days of the week; every day unless given.
+        Days of the week; empty for every day.
     time_zone
-        Such as ``Europe/Amsterdam``; the one of this machine unless given.
+        Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
     active
-        Whether it is on.
+        Whether the schedule is on.
+    workspace
+        Workspace to use; None opens the default one.
+    clock
+        Source of the current time; None means the system clock.
     show
-        Called with each sentence about what keeps it from doing its job.
+        Called with each message about what prevents the schedule from running.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SET_SYSTEM_SCHEDULE)

@@ -1,6 +1,6 @@
-"""Time zones as people write them: names of the IANA database, POSIX rules, Windows names, and that of this machine.
+"""Parse time zones: IANA names, POSIX rules, Windows names, UTC offsets, and the time zone of this machine.
 
-Whatever is not understood is refused with a sentence. Nothing becomes UTC unless it says UTC.
+Unknown input raises an error. Nothing falls back to UTC unless it says UTC.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ci_magics.errors import ArgumentError
 UTC = "UTC"
 LOCAL_FILE = Path("/etc/localtime")
 _DATABASE = "zoneinfo/"
-#: Names of the database that stand for no place and no rule: one for "nobody has chosen", one for this machine.
+#: Names in the IANA database that are not a place or a rule: "not set" and "this machine".
 _NO_PLACES = frozenset({"Factory", "localtime"})
-#: Without summer time all the year, though people mean the clocks of a place by them.
+#: Names without daylight saving time. Users who write one usually mean the local time of a place.
 FIXED = {"EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu"}
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-#: What people write who mean the clocks of a place; the database knows no such names.
+#: Common abbreviations for the local time of a place that are not in the IANA database.
 _ABBREVIATIONS = {
     "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "PT": "America/Los_Angeles",
     "MDT": "America/Denver", "MT": "America/Denver",
@@ -35,19 +35,19 @@ _ABBREVIATIONS = {
     "MEZ": "Europe/Berlin", "MESZ": "Europe/Berlin", "JST": "Asia/Tokyo", "AEST": "Australia/Sydney",
     "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland", "SGT": "Asia/Singapore",
 }  # fmt: skip
-#: Two conventions disagree about its sign: for people it is hours ahead of Greenwich, for POSIX hours behind.
+#: The sign is ambiguous: in common usage it means hours ahead of Greenwich, in POSIX hours behind.
 _AMBIGUOUS = re.compile(r"(?:UTC|GMT)\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?", re.IGNORECASE)
 _SUMMER_TIME_WITHOUT_RULE = re.compile(r"(?:[A-Za-z]{3,}|<[^>]+>)[+-]?[0-9:]+(?:[A-Za-z]{3,}|<[^>]+>)[0-9:+-]*")
 
 
 @functools.lru_cache(maxsize=256)
 def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone by the name under which a schedule keeps it: of the IANA database, or a POSIX rule.
+    """Return the time zone for a stored name: an IANA name or a POSIX rule.
 
     Raises
     ------
     ArgumentError
-        This machine knows no such time zone.
+        This machine does not know the time zone.
     """
     try:
         return ZoneInfo(name)
@@ -60,7 +60,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether this machine knows a time zone that a schedule keeps."""
+    """Return whether this machine knows a stored time zone."""
     try:
         zone_of(name)
     except ArgumentError:
@@ -69,19 +69,19 @@ def is_known(name: str) -> bool:
 
 
 def chosen_zone(text: str) -> str:
-    """Return the name to keep for a time zone that somebody wrote.
+    """Return the name to store for a time zone that a user typed.
 
     Parameters
     ----------
     text
-        A name of the IANA database in capitals or not, such as ``Europe/Berlin``, the path of one of its files, a
-        Windows name such as ``W. Europe Standard Time``, an offset such as ``+02:00``, or a POSIX rule such as
+        An IANA name such as ``Europe/Berlin`` (case-insensitive), the path of a file of the IANA database, a Windows
+        name such as ``W. Europe Standard Time``, an offset such as ``+02:00``, or a POSIX rule such as
         ``CET-1CEST,M3.5.0,M10.5.0/3``.
 
     Raises
     ------
     ArgumentError
-        It is none of these; the error names the nearest one.
+        The text is none of these; the error suggests the nearest name.
     """
     name = text.strip()
     ambiguous = _AMBIGUOUS.fullmatch(name)
@@ -91,28 +91,28 @@ def chosen_zone(text: str) -> str:
 
 
 def local_time_zone(environment: Mapping[str, str] | None = None) -> str:
-    """Return the time zone of this machine: that of ``TZ``, else of the system's configuration.
+    """Return the time zone of this machine, from ``TZ`` or else from the system configuration.
 
     Parameters
     ----------
     environment
-        The environment variables; those of this process unless given.
+        Environment variables; None means those of this process.
 
     Raises
     ------
     ArgumentError
-        ``TZ`` says something that is no time zone, or the system's file cannot be read.
+        ``TZ`` is not a valid time zone, or the system's time zone file cannot be read.
     """
     value = (os.environ if environment is None else environment).get("TZ")
     if value is None:
         return _of_system()
     name = value.strip().removeprefix(":")
     if not name:
-        return UTC  # as POSIX has it
+        return UTC  # as POSIX specifies
     if name == "localtime":
         return _of_system()
     offset = _AMBIGUOUS.fullmatch(name)
-    if offset and name not in _names():  # the machine's clocks follow POSIX, whatever people mean by it
+    if offset and name not in _names():  # the system reads TZ with the POSIX sign
         return _rule_of_offset("-" if offset[1] == "+" else "+", f"{int(offset[2]):02}", offset[3] or "00")
     try:
         return _understood(name)
@@ -125,14 +125,14 @@ def local_time_zone(environment: Mapping[str, str] | None = None) -> str:
 
 
 def names_a_zone(environment: Mapping[str, str] | None = None) -> bool:
-    """Tell whether this machine says anywhere which time zone it is in; where it does not, its clocks show UTC."""
+    """Return whether this machine has a configured time zone. If not, its local time is UTC."""
     value = (os.environ if environment is None else environment).get("TZ")
     return value is not None or _name_of_system() is not None or LOCAL_FILE.exists()
 
 
 @functools.cache
 def _names() -> frozenset[str]:
-    """Return the names of the database that stand for a place or a rule; reading them takes many milliseconds."""
+    """Return the IANA names of places and rules. Cached, because reading them takes many milliseconds."""
     return frozenset(available_timezones() - _NO_PLACES)
 
 
@@ -158,7 +158,7 @@ def _understood(name: str) -> str:
 
 
 def _of_path(name: str) -> str:
-    """Return the name that a path into the database stands for; a path elsewhere stays as it is."""
+    """Return the IANA name for a path into the database; any other text is returned unchanged."""
     _before, _separator, inside = name.partition(_DATABASE)
     return inside.removeprefix("posix/") or name
 
@@ -172,7 +172,7 @@ def _of_windows(name: str) -> str | None:
 
 
 def _of_system() -> str:
-    """Return what the system is configured for: a name, the rule in its file, or UTC where it has none at all."""
+    """Return the time zone of the system configuration: a name, the rule in its file, or UTC if there is none."""
     name = _name_of_system()
     if name is not None:
         return name
@@ -180,10 +180,10 @@ def _of_system() -> str:
 
 
 def _name_of_system() -> str | None:
-    """Return the name of the system's time zone, which a link or a file of the system may say."""
+    """Return the IANA name of the system's time zone, from a link or a configuration file."""
     from tzlocal import get_localzone_name
 
-    kept = os.environ.pop("TZ", None)  # asked about the system, not about this process
+    kept = os.environ.pop("TZ", None)  # read the system configuration, not the environment
     try:
         name: str | None = get_localzone_name()
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -195,7 +195,7 @@ def _name_of_system() -> str | None:
 
 
 def _rule_in(path: Path) -> str:
-    """Return the POSIX rule at the end of a time zone's file, which holds from now on (RFC 8536, section 3.3)."""
+    """Return the POSIX rule at the end of a time zone file, which applies from now on (RFC 8536, section 3.3)."""
     try:
         content = path.read_bytes()
         rule = content.rstrip(b"\n").rpartition(b"\n")[2].decode("ascii") if content.startswith(b"TZif") else ""
@@ -214,21 +214,21 @@ def _not_read(sentence: str) -> ArgumentError:
 
 
 def _rule_of_offset(sign: str, hours: str, minutes: str) -> str:
-    """Return the POSIX rule of an offset from UTC, in which the sign is the other way round."""
+    """Return the POSIX rule for a UTC offset. POSIX inverts the sign."""
     if int(hours) == int(minutes) == 0:
         return UTC
     return f"<{sign}{hours}{minutes}>{'-' if sign == '+' else '+'}{hours}:{minutes}"
 
 
 def _of_rule(rule: str) -> ZoneInfo:
-    """Return the time zone of a POSIX rule.
+    """Return the time zone for a POSIX rule.
 
-    zoneinfo reads such rules at the end of a time zone's file (RFC 8536), so it is given a file with nothing else.
+    zoneinfo only reads rules at the end of a time zone file (RFC 8536), so this creates a file that holds nothing else.
 
     Raises
     ------
     ValueError
-        It is no such rule.
+        The text is not such a rule.
     """
     if not rule or "\n" in rule or not rule.isascii():
         raise ValueError
@@ -252,7 +252,7 @@ def _unknown(name: str) -> ArgumentError:
 
 
 def _nearest(name: str) -> str | None:
-    """Return the time zone that is probably meant by an abbreviation, a city, or a name with a typing error."""
+    """Return the time zone that an abbreviation, a city, or a misspelled name probably means."""
     if name.upper() in _ABBREVIATIONS:
         return _ABBREVIATIONS[name.upper()]
     by_word: dict[str, str] = {}

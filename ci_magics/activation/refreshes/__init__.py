@@ -1,1 +1,1 @@
-"""A refresh: segments evaluated again, then what is due; once, or by a scheduler."""
+"""Refresh: evaluate segments again, then run the exports that are due; once, or in a scheduler."""

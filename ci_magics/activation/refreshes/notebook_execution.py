@@ -1,4 +1,4 @@
-"""Execute a notebook as a job: nobody is asked, and the file is not changed."""
+"""Execute a notebook as a job: without prompts, and without changing the file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def execute_notebook(file: Path) -> tuple[Any, CiError | None]:
     Returns
     -------
     tuple
-        The notebook with the outputs of its cells, and why it broke off, if it did.
+        The notebook with the outputs of its cells, and the error that stopped it, or None.
 
     Raises
     ------
     CiError
-        There is no such notebook, or Jupyter is not installed.
+        The notebook does not exist or is not readable, or Jupyter is not installed.
     """
     if not file.is_file():
         raise CiError(f"There is no notebook {file.name}.", "Check the path.", code="no_notebook")
@@ -56,5 +56,5 @@ def execute_notebook(file: Path) -> tuple[Any, CiError | None]:
 
 
 def _said(error: Any) -> str:
-    """Return what an error says when it is one of ours; the words of others may quote a value of the data."""
+    """Return the message of one of our errors, or only the name of any other: its message can quote customer data."""
     return str(error.evalue) if hasattr(errors, error.ename) else f"{error.ename}."

@@ -1,4 +1,4 @@
-"""One refresh: segments first, in the order in which they are made of each other, then the exports that are due."""
+"""Run one refresh: segments first, in the order of their dependencies, then the exports that are due."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class _Task:
     Parameters
     ----------
     segments
-        Each after those that it is made of.
+        Segments to evaluate, each after the segments that it depends on.
     exports
-        Those that are due.
+        Exports that are due.
     due_at
-        The moment of the system schedule, where it is due.
+        Scheduled time of the system refresh, if that is due.
     """
 
     segments: Sequence[SegmentRecord]
@@ -61,32 +61,32 @@ def refresh(
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> RefreshReport:
-    """Evaluate dynamic segments, then run the exports that follow the system refresh, and others that are due.
+    """Evaluate dynamic segments, then run the exports that follow the system refresh and any others that are due.
 
     Parameters
     ----------
     due_only
-        Only do what the schedules say is due now, and the segments that it needs: what a scheduler does.
+        Do only what is due now, with the segments that it needs. The scheduler uses this.
     notebook
-        Execute this notebook first; when it fails, nothing is exported.
+        Notebook to execute first. If it fails, nothing is exported.
     allow_empty, allow_shrink
-        Names of segments that are replaced although nobody, or less than half of their profiles, would be left; all
-        others stay as they were.
+        Names of segments that may become empty, or lose more than half of their profiles. Any other such segment stays
+        unchanged.
     show
-        Called with each sentence the person must see.
+        Called with each message for the user, such as a sign-in code.
     workspace
-        Which; the default one unless given.
+        Workspace to use; None opens the default one.
     clock
-        Where time comes from.
+        Source of the current time; None means the system clock.
 
     Raises
     ------
     AccessError
         The current user may not refresh the workspace.
     NotFoundError
-        There is no segment of a name in `allow_empty` or `allow_shrink`.
+        A segment in `allow_empty` or `allow_shrink` does not exist.
     ExportRefusedError
-        Another refresh is on its way.
+        Another refresh is running.
     """
     workspace = workspace or open_workspace()
     clock = clock or SystemClock()
@@ -113,12 +113,20 @@ def refresh(
 
 
 def _known(workspace: Workspace, names: str | Sequence[str]) -> frozenset[str]:
-    """Return names of segments, all of which there are."""
+    """Return the names as a set; all segments must exist."""
     return frozenset(workspace.segments[each].name for each in several(names))
 
 
 def anything_due(workspace: Workspace, now: datetime) -> bool:
-    """Tell whether a refresh would have anything to do."""
+    """Return whether a refresh would do anything.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     return system_due_at(workspace, now) is not None or bool(due_exports(workspace, now))
 
 
@@ -136,14 +144,14 @@ def _task(workspace: Workspace, now: datetime, *, due_only: bool) -> _Task:
 
 
 def _following(workspace: Workspace) -> list[Export]:
-    """Return the exports that follow the system refresh, whether that has a schedule or is started by hand."""
+    """Return the exports that follow the system refresh, scheduled or manual."""
     return [
         each for each in workspace.exports if each.active and each.schedule is None and each.connection_id is not None
     ]
 
 
 def _needed(workspace: Workspace, export: Export) -> set[str]:
-    """Return the segments that an export sends or leaves out, and the one whose people nobody is to be sent."""
+    """Return the segments that an export sends or excludes, and the suppression segment."""
     return {*export.segments, *export.excluded, *(each.name for each in workspace.segments.where(suppresses=True))}
 
 
@@ -173,7 +181,7 @@ def _carry_out(
 def _exported(
     workspace: Workspace, due: Due, stale: set[str], as_of: Mapping[str, datetime], show: Show, clock: Clock
 ) -> dict[str, object]:
-    """Run one export and return what the report says of it."""
+    """Run one export and return its part of the report."""
     export = due.export
     _give_up_overtaken(workspace, due, clock.now())
     entry = run_one(
@@ -193,7 +201,7 @@ def _exported(
 
 
 def _skip(workspace: Workspace, export: Export, stale: set[str]) -> str:
-    """Return why an export cannot run now; empty when it can."""
+    """Return why an export cannot run now; empty if it can."""
     waits_for = sorted(stale & _needed(workspace, export))
     if waits_for:
         return f"The segment '{waits_for[0]}' was not refreshed."
@@ -201,7 +209,7 @@ def _skip(workspace: Workspace, export: Export, stale: set[str]) -> str:
 
 
 def _not_allowed(workspace: Workspace, export: Export) -> str:
-    """Return what the person who saved an export may not do any more, or the current user cannot do for them."""
+    """Return why the user who saved the export, or the scheduler's user, may no longer run it; empty if both may."""
     try:
         connection = connection_of(workspace, export)
     except AccessError:
@@ -219,7 +227,7 @@ def _not_allowed(workspace: Workspace, export: Export) -> str:
 
 
 def _give_up_overtaken(workspace: Workspace, due: Due, now: datetime) -> None:
-    """Close what was to be tried again for an earlier moment: the run for this one does it as well."""
+    """Close runs that wait for a retry of an earlier scheduled time: the run for this time replaces them."""
     for entry in workspace.export_runs.where(export_id=due.export.id, status=QUEUED):
         if entry.due_at != due.due_at:
             reason = f"The next run came before it was tried again. {entry.reason}"
@@ -270,7 +278,7 @@ def _plain(result: SegmentRefresh) -> dict[str, object]:
 
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
-    """Keep others from refreshing the workspace; gives what tells them that this one still lives."""
+    """Hold the refresh lock of the workspace while the block runs; yields a function that renews it."""
     mine = str(uuid.uuid4())
     holder = workspace.locks.take(REFRESH_LOCK, mine)
     if holder is not None:

@@ -1,4 +1,4 @@
-"""What a refresh did, as a receipt."""
+"""The report of a refresh."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ class RefreshReport(Displayable):
     Parameters
     ----------
     record
-        As the workspace keeps it.
+        Stored record of the refresh.
     """
 
     record: Refresh
 
     @property
     def status(self) -> str:
-        """Completed, Completed with errors or Failed."""
+        """``Completed``, ``Completed with errors``, or ``Failed``."""
         return self.record.status
 
     @property
     def reason(self) -> str:
-        """Why it failed as a whole, such as a cell of its notebook."""
+        """Why the refresh as a whole failed, such as an error in a cell of its notebook."""
         return self.record.reason
 
     @property
     def segments(self) -> list[dict[str, Any]]:
-        """What came of each segment."""
+        """Result for each segment."""
         return self.record.segments
 
     @property
     def exports(self) -> list[dict[str, Any]]:
-        """What came of each export."""
+        """Result for each export."""
         return self.record.exports
 
     @property
     def not_completed(self) -> list[str]:
-        """The segments that should have been refreshed and were not, and the exports that did not come to their end."""
+        """Names of the stale segments and of the exports that did not complete."""
         segments = [each["segment"] for each in self.segments if each["stale"]]
         return segments + [each["export"] for each in self.exports if each["status"] not in (COMPLETED, WITH_ERRORS)]
 
     def document(self) -> dict[str, Any]:
-        """Return everything about it."""
+        """Return all stored data of the refresh."""
         return vars(self.record)
 
     def to_frame(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The scheduler: waits for whatever is due next, and refreshes. What was done is in the workspace, not in here."""
+"""The scheduler: waits until something is due, then refreshes. All state is in the workspace."""
 
 from __future__ import annotations
 
@@ -16,14 +16,22 @@ from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: Somebody may change a schedule meanwhile: the scheduler looks again at least so often.
+#: A user may change a schedule at any time, so the scheduler checks at least this often.
 LOOKS_EVERY = timedelta(seconds=30)
-#: What is due and runs elsewhere is looked at again so soon, not at once.
+#: Minimum wait between checks, for example while an export that is due runs elsewhere.
 PATIENCE = timedelta(seconds=5)
 
 
 def next_look(workspace: Workspace, now: datetime) -> datetime:
-    """Return when to look next: when something is due, and soon in any case."""
+    """Return when to check next: when something is due, but within `LOOKS_EVERY` and not before `PATIENCE`.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    now
+        Current time, in UTC.
+    """
     moment = min([*next_moments(workspace, now), now + LOOKS_EVERY])
     return max(moment, now + PATIENCE)
 
@@ -31,19 +39,19 @@ def next_look(workspace: Workspace, now: datetime) -> datetime:
 def run_scheduler(
     *, show: Callable[[str], None] = tell, workspace: Workspace | None = None, clock: Clock | None = None
 ) -> None:
-    """Keep everything on its schedule until the process is told to end.
+    """Run all schedules until the process is told to stop.
 
-    It can be killed at any moment and started again: what is due is worked out from the workspace, an export never
-    runs twice for one moment however many schedulers there are, and after a pause it runs once.
+    You can kill and restart it at any time: what is due is computed from the workspace. An export never runs twice for
+    the same scheduled time, even with several schedulers, and after downtime it runs once.
 
     Parameters
     ----------
     show
-        Called with what was done.
+        Called with each message about what was done.
     workspace
-        Whose schedules; the default one unless given.
+        Workspace to use; None opens the default one.
     clock
-        Where time comes from.
+        Source of the current time; None means the system clock.
 
     Raises
     ------
@@ -67,14 +75,24 @@ def run_scheduler(
 
 
 def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None = None) -> None:
-    """Do what is due, and tell what was done and what went wrong; the scheduler goes on."""
+    """Do what is due, and show the result. Errors are shown, not raised, so that the scheduler continues.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    show
+        Called with each message about what was done or failed.
+    clock
+        Source of the current time; None means the system clock.
+    """
     try:
         report = refresh(due_only=True, show=show, workspace=workspace, clock=clock)
     except CiError as error:
-        if error.code != "refresh_running":  # somebody else is on it
+        if error.code != "refresh_running":  # another process is refreshing
             show(str(error))
         return
-    except Exception as error:  # noqa: BLE001 - said by its name: the words of another library may quote data
+    except Exception as error:  # noqa: BLE001 - only the name: messages of other libraries can quote customer data
         show(f"The refresh broke off unexpectedly ({type(error).__name__}); the scheduler goes on.")
         return
     if report.segments or report.exports:
@@ -82,12 +100,12 @@ def look(workspace: Workspace, show: Callable[[str], None], clock: Clock | None 
 
 
 class _Ending:
-    """Lets SIGTERM end the scheduler after what it is doing.
+    """Let SIGTERM end the scheduler after its current work.
 
     Attributes
     ----------
     told
-        Whether it is to end.
+        Whether the scheduler should end.
     """
 
     def __init__(self) -> None:
@@ -95,9 +113,9 @@ class _Ending:
         signal.signal(signal.SIGTERM, self._tell)
 
     def wait(self, clock: Clock, length: timedelta) -> None:
-        """Wait until the time has passed or the scheduler is to end.
+        """Wait for a duration, or until the scheduler should end.
 
-        What is waited for is a length, not a moment: a clock that is set right meanwhile does not make it longer.
+        Counts down a duration instead of comparing times, so a clock adjustment cannot make the wait longer.
         """
         seconds = length.total_seconds()
         while seconds > 0 and not self.told:
