@@ -1,1 +1,1 @@
-"""Magics and forms: thin skins over the public functions."""
+"""Magics and forms: thin layers over the public functions."""

@@ -1,4 +1,4 @@
-"""One parser for the lines of all magics, and the help that fits it."""
+"""The argument parser of all magics, and the help text that it generates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,21 @@ from ci_magics.notebook.words import Word, split
 
 @dataclass(frozen=True)
 class Positional:
-    """A word that is known by its place; for completion, ``kind`` says what it names, ``choices`` what it may be."""
+    """A positional argument.
+
+    Parameters
+    ----------
+    name
+        Placeholder in the usage line.
+    help
+        One line for ``--help``.
+    several
+        Whether it accepts more than one word.
+    kind
+        What the word names; selects the candidates for completion.
+    choices
+        The allowed words; empty if any word is allowed.
+    """
 
     name: str
     help: str
@@ -26,7 +40,7 @@ class Positional:
 
 @dataclass(frozen=True)
 class Option:
-    """A word that begins with two hyphens; without a ``value`` it is a switch."""
+    """An option: a word that begins with two hyphens. Without a ``value`` it is a switch."""
 
     name: str
     help: str
@@ -39,13 +53,13 @@ class Option:
 
     @property
     def key(self) -> str:
-        """The name by which the value is found."""
+        """The key under which `Arguments` holds the value."""
         return self.name.lstrip("-").replace("-", "_")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a magic takes."""
+    """The declaration of a magic's arguments."""
 
     name: str
     summary: str
@@ -66,23 +80,23 @@ class Command:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What was found in a line; values are words, or objects where ``$name`` or ``{expression}`` stood."""
+    """The arguments parsed from a line: words, or objects in place of ``$name`` and ``{expression}``."""
 
     words: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     wants_help: bool = False
 
     def given(self, name: str) -> Any:
-        """Return an option's value: text, a number, an object, True, or None where it was not given."""
+        """Return an option's value: text, a number, an object, or True for a switch; None if not given."""
         value = self.options.get(name)
         return value.text if isinstance(value, Word) else value
 
     def all(self, name: str) -> list[Any]:
-        """Return the values of an option that may be repeated."""
+        """Return all values of a repeatable option."""
         return [each.text if isinstance(each, Word) else each for each in self.options.get(name, [])]
 
     def switch(self, name: str) -> bool:
-        """Tell whether a switch was given."""
+        """Return whether a switch was given."""
         return bool(self.options.get(name))
 
 
@@ -92,21 +106,21 @@ _HELP = ("--help", "-h")
 
 
 def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Arguments:
-    """Read a line.
+    """Parse a line.
 
     Parameters
     ----------
     command
-        What the magic takes.
+        Declaration of the magic's arguments.
     line
-        What stands behind the magic's name.
+        The text after the magic's name.
     variables
-        Where ``$name`` and ``{expression}`` find their values.
+        The values for ``$name`` and ``{expression}``.
 
     Raises
     ------
     ArgumentError
-        The line does not fit the command.
+        The line does not match the command.
     """
     try:
         words = split(line)
@@ -117,7 +131,22 @@ def parse(command: Command, line: str, variables: Mapping[str, Any]) -> Argument
 
 
 def parse_words(command: Command, words: Sequence[Word], variables: Mapping[str, Any]) -> Arguments:
-    """Read a line that is in words already, as a command line is; see `parse`."""
+    """Parse words that are already split, as on a command line.
+
+    Parameters
+    ----------
+    command
+        Declaration of the arguments.
+    words
+        The words after the command's name.
+    variables
+        The values for ``$name`` and ``{expression}``.
+
+    Raises
+    ------
+    ArgumentError
+        The words do not match the command.
+    """
     if any(word.text in _HELP and not word.quoted for word in words):
         return Arguments(wants_help=True)
     by_name = {option.name: option for option in command.options}
@@ -212,7 +241,7 @@ def _set(command: Command, options: dict[str, Any], option: Option, value: Any) 
 
 
 def _value(word: Word, variables: Mapping[str, Any]) -> Any:
-    """Return the word, or the object that ``$name`` or ``{expression}`` stands for as a whole."""
+    """Return the word, or the object if the whole word is ``$name`` or ``{expression}``."""
     text = word.text
     if word.quoted:
         return word
@@ -228,7 +257,7 @@ def _value(word: Word, variables: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a text as a quoted word: a name that a variable holds is a name."""
+    """Wrap a text from a variable in a quoted word, so that it is read as a name."""
     return Word(value, quoted=True) if isinstance(value, str) else value
 
 

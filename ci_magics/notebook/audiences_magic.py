@@ -1,4 +1,4 @@
-"""``%ci_audiences``: the lists of an account, and what is done with one of them."""
+"""``%ci_audiences``: show the lists of an account, or change one of them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _connection(call: Call, word: Any) -> Any:
 
 
 def _require_one_list(verb: Any, names: list[Any]) -> None:
-    """Require a verb that there is, and one list after it."""
+    """Require a known verb, followed by exactly one list."""
     example = f"For example: {COMMAND.example.splitlines()[1]}."
     if not _is_verb(verb):
         said = text_of(verb)
@@ -92,7 +92,7 @@ def _either(words: tuple[str, ...]) -> str:
 
 
 def _only_connection() -> str:
-    """Return the only connection that the person sees."""
+    """Return the only connection that the current user can see."""
     workspace = ci.open_workspace()
     names = workspace.connections.names()
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""A magic, and one use of it."""
+"""`Magic` declares a magic; `Call` is one invocation of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Settings(Protocol):
     normalization: str
 
     def set_option(self, name: str, value: Any) -> None:
-        """Set an option; raises ArgumentError where it cannot be that."""
+        """Set an option; raises ArgumentError if the value is not allowed."""
 
     def option_list(self, *, sources: bool) -> Any:
         """Return all options with their values."""
@@ -30,7 +30,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a magic: what its line says, the variables it may name, and the cell below it."""
+    """One invocation of a magic: parsed arguments, the notebook's variables, and the body of a cell magic."""
 
     arguments: Arguments
     variables: Mapping[str, Any]
@@ -39,46 +39,46 @@ class Call:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is to be shown."""
+        """Whether to show nothing."""
         return self.arguments.switch("quiet")
 
     def say(self, sentence: str) -> None:
-        """Tell the person something beside the result."""
+        """Print a sentence beside the result, unless the call is quiet."""
         if not self.quiet:
             write(f"{sentence}\n")
 
     def progress(self) -> ProgressLine:
-        """Return the line that shows how far a run is, where somebody is looking and wants it."""
+        """Return the progress line, live only if a user is present and progress is on."""
         from ci_magics.activation.connections.sign_in import can_ask
 
         return ProgressLine(live=self.settings.progress and not self.quiet and can_ask())
 
     def segments(self) -> list[Any]:
-        """Return what the words name, to hand to the public functions as segments."""
+        """Return the segments that the words name, as the public functions accept them."""
         workspace = ci.open_workspace()
         return [segment_named(word, workspace, self.variables) for word in self.arguments.words]
 
     def excluded(self) -> list[Any]:
-        """Return the segments whose people are not sent, to hand to the public functions."""
+        """Return the segments of ``--exclude``, as the public functions accept them."""
         workspace = ci.open_workspace()
         return [segment_named(word, workspace, self.variables) for word in self.arguments.options.get("exclude", [])]
 
     def connection(self, option: str) -> Any:
-        """Return what an option names, to hand to the public functions as a connection; None if it is not there."""
+        """Return the connection that an option names, as the public functions accept it; None if not given."""
         word = self.arguments.options.get(option)
         return None if word is None else connection_named(word, ci.open_workspace(), self.variables)
 
 
 @dataclass(frozen=True)
 class Magic:
-    """A magic: what it takes, and the function that does it by calling the public one of the same job.
+    """A magic: its arguments, and the function that calls the public function of the same job.
 
     Parameters
     ----------
     command
         Source of the parser, the help and the completion. A name that begins with ``%%`` is a cell magic.
     work
-        Does it, and returns what the cell shows.
+        Carries out a call and returns what the cell shows.
     """
 
     command: Command
@@ -96,7 +96,7 @@ class Magic:
 
 
 def text_of(word: Any) -> str:
-    """Return the name that a word says, or that the object has which stood in its place.
+    """Return the text of a word, or the name of the object given in its place.
 
     Raises
     ------

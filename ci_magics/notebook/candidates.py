@@ -1,4 +1,4 @@
-"""What there is to name, for each kind of word."""
+"""Completion candidates for each kind of argument."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Candidates:
     Parameters
     ----------
     kind
-        What is shown beside each.
+        The label shown beside each name.
     names
         The names.
     tail
-        The end of the value that a name stands instead of; None where it is the whole.
+        The end of the typed value that a name replaces; None to replace the whole value.
     """
 
     kind: str
@@ -41,13 +41,21 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where names are looked for: the notebook's variables, and what the workspace holds."""
+    """The sources of names: the notebook's variables and the workspace."""
 
     variables: Mapping[str, Any]
     stored: Stored
 
     def instances(self, module: str, kind: str) -> list[str]:
-        """Return the variables that hold a value of a type, known by name so that nothing is imported for it."""
+        """Return the variables that hold instances of a type, which is compared by name to avoid importing it.
+
+        Parameters
+        ----------
+        module
+            The module that defines the type.
+        kind
+            The name of the type.
+        """
         return [
             name
             for name, value in self.variables.items()
@@ -60,7 +68,7 @@ class Surroundings:
 
 
 def variables_of(variables: Mapping[str, Any]) -> list[str]:
-    """Return the names of the person's own variables."""
+    """Return the names of the user's own variables."""
     hidden = {"In", "Out", "exit", "quit", "get_ipython", "open"}
     return [name for name in variables if not name.startswith("_") and name not in hidden]
 
@@ -80,7 +88,7 @@ def _instances(_place: Place, around: Surroundings) -> Iterator[Candidates]:
 
 
 def _insights_segments(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return the segments of Customer Insights as they were listed last: nobody is asked for them now."""
+    """Yield the Customer Insights segments from the last listing; makes no request."""
     yield Candidates("segment", around.stored.names("insights segment"))
 
 
@@ -93,7 +101,7 @@ def _exports(_place: Place, around: Surroundings) -> Iterator[Candidates]:
 
 
 def _runs(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return the runs that are not finished, the last one first."""
+    """Yield the unfinished runs, newest first."""
     yield Candidates("run", around.stored.names("run"))
 
 
@@ -106,7 +114,7 @@ def _columns(place: Place, around: Surroundings) -> Iterator[Candidates]:
 
 
 def _columns_at(place: Place, around: Surroundings) -> list[str]:
-    """Return the columns of the frames that the line or the cell names; else what is known of the segments it names."""
+    """Return the columns of the frames named in the line or cell; else the known columns of the named segments."""
     named = [word.text for word in place.named("frame")] or _WORDS.findall(place.body)
     columns = [column for name in dict.fromkeys(named) for column in known_columns(around.variables.get(name))]
     if columns:
@@ -115,7 +123,7 @@ def _columns_at(place: Place, around: Surroundings) -> list[str]:
 
 
 def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return the columns for the word that a condition ends with."""
+    """Yield columns that complete the last word of a condition."""
     found = _TAIL.search(place.text)
     written = map(magic_word, _columns_at(place, around))
     names = [name for name in written if not place.quote or place.quote not in name]
@@ -123,7 +131,7 @@ def _condition(place: Place, around: Surroundings) -> Iterator[Candidates]:
 
 
 def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return the columns for the word that a rule ends with; behind a quote, the segments."""
+    """Yield columns that complete the last word of a rule, or segments after an opening single quote."""
     before, quote, name = place.text.rpartition("'")
     if place.quote == '"' and quote and before.count("'") % 2 == 0:
         yield Candidates("segment", [f"{each}'" for each in around.stored.names("segment")], name)
@@ -132,13 +140,13 @@ def _rule(place: Place, around: Surroundings) -> Iterator[Candidates]:
 
 
 def _files(place: Place, _around: Surroundings) -> Iterator[Candidates]:
-    """Return the files and folders that begin so."""
+    """Yield the files and folders that match the typed path."""
     head, slash, tail = place.text.rpartition("/")
     try:
         folder = Path(f"{head}{slash}").expanduser() if head or slash else Path()
         entries = sorted(folder.iterdir())
     except (OSError, RuntimeError):
-        return  # there is no such folder, nobody may look into it, or nobody knows where the home folder is
+        return  # the folder does not exist or is not readable, or the home folder is unknown
     hidden = tail.startswith(".")
     yield Candidates(
         "file",
@@ -159,7 +167,7 @@ def _options(_place: Place, _around: Surroundings) -> Iterator[Candidates]:
 
 
 def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
-    """Return who can share a connection: roles, and users that the workspace knows."""
+    """Yield what a connection can be shared with: roles, and users known to the workspace."""
     yield Candidates("role", list(Role))
     yield Candidates("user", around.stored.names("user"))
 

@@ -1,8 +1,8 @@
-"""Completion by Tab in the line of a magic: its options, and the names of what there is.
+"""Tab completion in magic lines: options, and names of existing objects.
 
-What can be completed follows from the ``kind`` of each `Option` and `Positional`, so that a new magic needs nothing
-here. Only what is at hand is looked at, the notebook's variables and the names of the workspace: never an account, nor
-a server that keeps the workspace.
+The ``kind`` of each `Option` and `Positional` determines the candidates, so a new magic needs no code here. Completion
+reads only local data: the notebook's variables and the workspace's names. It never calls an account or a database
+server.
 """
 
 from __future__ import annotations
@@ -29,14 +29,22 @@ _BREAKS = re.compile(r"[\s'\"]")
 
 
 class _Nothing(list[SimpleCompletion]):
-    """No completion, which is an answer too: what others would offer in our line is Python."""
+    """An empty completion that counts as an answer, so that IPython offers no Python names in a magic line."""
 
     def __len__(self) -> int:
         return 1
 
 
 def matcher_for(variables: Mapping[str, Any], stored: StoredNames) -> Any:
-    """Return the function that IPython asks what may stand at the cursor."""
+    """Return the IPython matcher for magic lines.
+
+    Parameters
+    ----------
+    variables
+        The notebook's variables.
+    stored
+        The names in the workspace.
+    """
 
     @context_matcher(identifier=IDENTIFIER, priority=100)  # type: ignore[untyped-decorator]  # IPython's
     def match(context: CompletionContext) -> dict[str, Any]:
@@ -52,7 +60,20 @@ def matcher_for(variables: Mapping[str, Any], stored: StoredNames) -> Any:
 
 
 def add_matcher(shell: InteractiveShell, stored: StoredNames) -> Any:
-    """Let Tab complete our magics in a shell; returns what `remove_matcher` takes away."""
+    """Enable Tab completion of the magics in a shell.
+
+    Parameters
+    ----------
+    shell
+        The shell to change.
+    stored
+        The names in the workspace.
+
+    Returns
+    -------
+    Any
+        The matcher, for `remove_matcher`; None if the shell has no completer.
+    """
     completer = getattr(shell, "Completer", None)
     if completer is None:
         return None
@@ -62,14 +83,22 @@ def add_matcher(shell: InteractiveShell, stored: StoredNames) -> Any:
 
 
 def remove_matcher(shell: InteractiveShell, match: Any) -> None:
-    """Take away what `add_matcher` has added."""
+    """Remove the matcher that `add_matcher` added.
+
+    Parameters
+    ----------
+    shell
+        The shell to change.
+    match
+        The return value of `add_matcher`.
+    """
     matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", [])
     if match in matchers:
         matchers.remove(match)
 
 
 def _completions(place: Place, variables: Mapping[str, Any], stored: StoredNames) -> tuple[str, list[SimpleCompletion]]:
-    """Return what may stand at the cursor, and what it would stand instead of."""
+    """Return the text to replace at the cursor, and its possible completions."""
     if not place.quote and place.raw.startswith("$"):
         names = [f"${name}" for name in variables_of(variables)]
         return place.raw, [SimpleCompletion(name, type="variable") for name in _fitting(names, place.raw)]
@@ -89,7 +118,7 @@ def _completions(place: Place, variables: Mapping[str, Any], stored: StoredNames
 
 
 def _options(place: Place) -> list[SimpleCompletion]:
-    """Return the options that may still be given."""
+    """Return the options that can still be given."""
     names = [each.name for each in place.command.options if each.repeatable or each.name not in place.options]
     return [SimpleCompletion(name, type="option") for name in _fitting([*names, "--help"], place.raw)]
 
@@ -104,11 +133,11 @@ def _candidates(place: Place, variables: Mapping[str, Any], stored: StoredNames)
         try:
             yield from KINDS[wanted.kind](place, Surroundings(variables, stored))
         except CiError:
-            return  # the workspace cannot be read, which the magic itself will say
+            return  # the workspace cannot be read; the magic itself reports why
 
 
 def _written(place: Place, kind: str, name: str) -> str:
-    """Return a name as it is to be written here: in quotes where it needs them or has one already."""
+    """Return a name as it must be written here, quoted if it needs quotes or already has an opening one."""
     if not place.quote:
         plain = kind in ("variable", "option") or (kind == "file" and not _BREAKS.search(name))
         return name if plain else magic_word(name)
@@ -118,7 +147,7 @@ def _written(place: Place, kind: str, name: str) -> str:
 
 
 def _fitting(names: Iterable[str], begun: str) -> list[str]:
-    """Return the names that begin so, in any case; where none does, those that hold it."""
+    """Return the names that start with the typed text, ignoring case; if there are none, those that contain it."""
     folded, every = begun.casefold(), list(dict.fromkeys(names))
     return [name for name in every if name.casefold().startswith(folded)] or [
         name for name in every if folded in name.casefold()

@@ -45,7 +45,7 @@ _TEXTS = ("environment", "url", "customer_id", "account_id", "flow", "client_id"
 
 
 def connect(call: Call) -> Any:
-    """Make, open or change a connection, list them, or show the form."""
+    """Create, open or change a connection, list connections, or show the form."""
     arguments = call.arguments
     if "insights" in arguments.options:
         return open_insights(call)

@@ -1,4 +1,4 @@
-"""What ``%ci_connect NAME --VERB`` does with a connection that exists."""
+"""The verbs of ``%ci_connect NAME --VERB``, which act on an existing connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERBS = (
     Option("--remove", "remove it; choose with --exports what happens to the exports that use it"),
 )
 EXPORTS = Option("--exports", "with --remove: what happens to its exports", value="WHAT", choices=("remove", "detach"))
-#: What may stand beside a verb.
+#: The options that can be combined with each verb.
 _BESIDE = {
     "edit": {"environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant", "rename"},
     "sign_in": {"flow"},
@@ -29,12 +29,12 @@ _CONSENTS = {"agree", "accept_terms", "share"}
 
 
 def verb_of(arguments: Arguments) -> Option | None:
-    """Return the verb of a line, if it has one.
+    """Return the verb of a line, or None.
 
     Raises
     ------
     ArgumentError
-        It has several, or options that do not belong to it.
+        There are several verbs, or options that do not go with the verb.
     """
     verbs = [each for each in VERBS if each.key in arguments.options]
     if not verbs:
@@ -60,7 +60,16 @@ def verb_of(arguments: Arguments) -> Option | None:
 
 
 def carry_out(verb: Option, name: str, call: Call) -> Any:
-    """Do what a verb says; returns what there is to see.
+    """Carry out a verb and return the result to show.
+
+    Parameters
+    ----------
+    verb
+        The return value of `verb_of`.
+    name
+        The connection's name.
+    call
+        The invocation, with the verb's options.
 
     Raises
     ------
@@ -78,7 +87,9 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
         case "rename":
             return connection_operations.edit_connection(name, rename=given("rename"), show=call.say)
         case "sign_in":
-            return connection_operations.sign_in_again(name, flow=given("flow"), show=print)  # a code must be seen
+            return connection_operations.sign_in_again(
+                name, flow=given("flow"), show=print
+            )  # print, because the sign-in code must be visible even with --quiet
         case "sign_out":
             return connection_operations.sign_out(name, show=call.say)
         case "accounts":

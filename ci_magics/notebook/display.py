@@ -1,4 +1,4 @@
-"""Progress in place: one line of text that is rewritten, and left behind when the run ends."""
+"""In-place progress: one line of text that is rewritten during a run and stays when it ends."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _PAUSE = 0.1
 
 
 class ProgressLine:
-    """Show how far a run is, once it takes longer than half a second; used in a ``with`` it leaves one last line.
+    """Show the progress of a run that takes longer than half a second. As a context manager, it leaves a final line.
 
     Parameters
     ----------
     live
-        Whether somebody is looking: nothing is shown when a notebook runs as a test or a job.
+        Whether a user is present. If False, nothing is shown, as when a notebook runs as a test or a job.
     monotonic
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     write
-        Shows a line instead of the one before; found by where the notebook runs unless given.
+        Replaces the shown line; by default chosen for the kernel or the terminal.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ProgressLine:
         self._last: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Show one moment; those that follow each other faster than an eye are left out."""
+        """Show the current progress, at most once per tenth of a second."""
         elapsed = self._monotonic() - self._started
         self._last = progress
         if self._live and elapsed >= _PATIENCE and elapsed - self._shown_at >= _PAUSE:
@@ -57,7 +57,7 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Leave what was done, and how long it took; nothing where nothing was shown."""
+        """Show the final counts and the duration, if progress was shown at all."""
         if self._shown_at >= 0 and self._last is not None:
             elapsed = self._monotonic() - self._started
             self._show(f"{progress_text(self._last, elapsed, ended=True)}{'' if kind is None else ', stopped'}")
@@ -73,7 +73,7 @@ class ProgressLine:
 
 
 class _CellLine:
-    """A line below the cell, which every front end of Jupyter can rewrite: no widget is needed."""
+    """A line below the cell. It uses display updates, which every Jupyter front end supports, not a widget."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -89,7 +89,7 @@ class _CellLine:
 
 
 class _TerminalLine:
-    """The terminal's last line, which a carriage return starts over."""
+    """The last line of the terminal, rewritten after a carriage return."""
 
     def __init__(self) -> None:
         self._width = 0
@@ -99,12 +99,22 @@ class _TerminalLine:
         self._width = len(line)
 
     def end(self) -> None:
-        """Go on below the line."""
+        """Move to the next line."""
         write("\n")
 
 
 def progress_text(progress: Progress, elapsed: float, *, ended: bool = False) -> str:
-    """Return a moment as a line: what is done, how much of it, how fast, and how long it will take or took."""
+    """Format progress as one line.
+
+    Parameters
+    ----------
+    progress
+        The step with its counts.
+    elapsed
+        Seconds since the start.
+    ended
+        Whether to show the total duration instead of the time left.
+    """
     from ci_magics.display.numbers import counted
 
     took = f"in {elapsed:.1f} s" if ended else ""

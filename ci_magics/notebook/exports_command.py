@@ -1,4 +1,4 @@
-"""What ``%ci_exports`` and ``ci-magics exports`` take: the same words for both."""
+"""The arguments that ``%ci_exports`` and ``ci-magics exports`` share."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ci_magics.notebook.exports_verbs import carry_out
 
 
 def exports(call: Call) -> Any:
-    """Show the panel of saved exports, or do something with them."""
+    """Show the panel of saved exports, or carry out a verb."""
     if not call.arguments.words and not call.arguments.options:
         from ci_magics.notebook.forms.exports import ExportsForm
         from ci_magics.notebook.forms.restoring import restored
@@ -25,7 +25,7 @@ def exports(call: Call) -> Any:
 
 
 def _require_completed(result: Any, call: Call) -> None:
-    """Stop the notebook when one of several exports did not come to its end."""
+    """Raise an error, which stops the notebook, if one of several exports did not complete."""
     left = getattr(result, "not_completed", ())
     if left:
         call.say(repr(result))

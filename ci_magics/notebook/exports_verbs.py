@@ -1,4 +1,4 @@
-"""What each verb of ``%ci_exports`` and ``ci-magics exports`` does, by the public function of the same job."""
+"""The verbs of ``%ci_exports`` and ``ci-magics exports``; each calls the public function of the same job."""
 
 from __future__ import annotations
 
@@ -27,14 +27,20 @@ _OF_VERB = {
 
 @dataclass(frozen=True)
 class VerbCall:
-    """What is to be done.
+    """One call of a verb.
 
     Parameters
     ----------
     verb
-        Empty for the list.
+        Empty to list the exports.
     names
-        Of which exports.
+        The exports.
+    arguments
+        The options of the line.
+    progress
+        Receives progress reports.
+    show
+        Receives sentences to print.
     """
 
     verb: str
@@ -45,12 +51,21 @@ class VerbCall:
 
 
 def carry_out(arguments: Arguments, progress: Reporter, show: Callable[[str], None]) -> Any:
-    """Do what a line says, and return what there is to see.
+    """Carry out a line and return the result to show.
+
+    Parameters
+    ----------
+    arguments
+        The parsed line: a verb, names and options.
+    progress
+        Receives progress reports.
+    show
+        Receives sentences to print.
 
     Raises
     ------
     ArgumentError
-        The verb is not known, misses a name, or has options that belong to another one.
+        The verb is unknown, lacks a name, or has options of another verb.
     CiError
         See the functions of `ci_magics`.
     """
@@ -60,7 +75,7 @@ def carry_out(arguments: Arguments, progress: Reporter, show: Callable[[str], No
 
 
 def _verb_and_names(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the verb of a line and the names behind it; a name alone is shown."""
+    """Return the verb of a line and the names after it; a name alone means ``show``."""
     if not words:
         return "", ()
     if words[0] in _VERBS:
@@ -175,7 +190,9 @@ def _schedule(errand: VerbCall) -> Any:
     if errand.names:
         keep = _one_of(arguments, "keep", "replace")
         follow = arguments.switch("system")
-        said: list[str] = []  # the list says the same of each export, and below it what holds for all
+        said: list[
+            str
+        ] = []  # collected and dropped: the list shows the same for each export, and the shared facts below it
         ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep, show=said.append)
         return ci.list_exports(*errand.names)
     if not any(times.values()) and active is None:
@@ -201,7 +218,7 @@ def _on_or_off(arguments: Arguments) -> bool | None:
 
 
 def _one_of(arguments: Arguments, yes: str, no: str) -> bool | None:
-    """Return True, False or None for two switches that exclude each other."""
+    """Return True or False for two mutually exclusive switches, or None if neither is given."""
     if arguments.switch(yes) and arguments.switch(no):
         raise ArgumentError(f"--{yes} and --{no} cannot be combined.", "Choose one.", code="two_ways")
     return True if arguments.switch(yes) else False if arguments.switch(no) else None

@@ -1,4 +1,4 @@
-"""Where the notebook is looked at, and what that place can show. See docs/front-ends.md for what was tried."""
+"""Detect the front end of the notebook and what it supports. See docs/front-ends.md for the tested front ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ci_magics.activation.connections.sign_in import can_ask
 from ci_magics.activation.examination import GOOD, LOOK, Finding
 
-#: Told by what each place sets for its kernels, first match first.
+#: Environment variables that identify a front end; the first match wins.
 _MARKS = {
     "Google Colab": ("COLAB_RELEASE_TAG", "COLAB_GPU"),
     "Databricks": ("DATABRICKS_RUNTIME_VERSION",),
@@ -24,16 +24,16 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """Where a notebook is looked at.
+    """The front end of the notebook.
 
     Parameters
     ----------
     name
-        As far as it can be told.
+        The best guess.
     widgets
         Whether forms can be shown: there is a kernel, and ipywidgets is installed in it.
     asks
-        Whether somebody is there to answer.
+        Whether a user is present to answer.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FrontEnd:
 
 
 def front_end(environment: Mapping[str, str] = os.environ) -> FrontEnd:
-    """Return where this runs."""
+    """Return the current front end."""
     kernel = in_kernel()
     here = next((name for name, marks in _MARKS.items() if any(mark in environment for mark in marks)), None)
     name = (here or "Jupyter") if kernel else "a terminal"
@@ -50,14 +50,14 @@ def front_end(environment: Mapping[str, str] = os.environ) -> FrontEnd:
 
 
 def in_kernel() -> bool:
-    """Tell whether a kernel runs this, for a front end that shows HTML; else it is a terminal or a script."""
+    """Return whether this runs in a kernel, whose front end shows HTML, rather than in a terminal or a script."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return getattr(shell, "kernel", None) is not None
 
 
 def examined(place: FrontEnd) -> list[Finding]:
-    """Return what there is to say of a front end."""
+    """Return the findings of ``%ci_doctor`` about a front end."""
     if place.widgets:
         forms = Finding("front end", GOOD, f"{place.name}: forms by ipywidgets, pictures without trust.")
     else:

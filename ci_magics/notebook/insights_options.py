@@ -1,4 +1,4 @@
-"""What magics take to name Customer Insights, and what they make of it."""
+"""The options that select Customer Insights, and the functions that carry them out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPEN_INSIGHTS = (
     Option("--organization-url", "its Dataverse organization, where it does not say so itself", value="URL"),
 )
 _NAMES = ("environment", "organization_url", "flow", "client_id", "tenant")
-#: What only a connection to Microsoft Advertising has.
+#: Options that apply only to a connection to Microsoft Advertising.
 _ALONE = (
     *("url", "customer_id", "account_id", "agree", "accept_terms", "share", "withdraw"),
     *("edit", "rename", "accounts", "account", "exports"),
@@ -37,12 +37,12 @@ _VERBS = ("sign_in", "sign_out", "remove")
 
 
 def open_insights(call: Call) -> Any:
-    """Open an instance of Customer Insights, sign out of it or remove it, as the line of ``%ci_connect`` says.
+    """Carry out ``%ci_connect --insights``: open a Customer Insights instance, sign out of it, or remove it.
 
     Raises
     ------
     ArgumentError
-        The line says something of a connection to Microsoft Advertising too.
+        The line also has options of a connection to Microsoft Advertising.
     """
     arguments = call.arguments
     others = [f"--{name.replace('_', '-')}" for name in _ALONE if name in arguments.options]
@@ -73,12 +73,12 @@ def open_insights(call: Call) -> Any:
 
 
 def segment_from_insights(call: Call) -> Any:
-    """Make a segment of one in Customer Insights, as the line of ``%ci_segment`` says; its name there unless told.
+    """Carry out ``%ci_segment --from-insights``; without a name, the segment keeps its Customer Insights name.
 
     Raises
     ------
     ArgumentError
-        The line names a frame or a rule too.
+        The line also names a frame or a rule.
     """
     from ci_magics.activation.connections.sign_in import can_ask
 

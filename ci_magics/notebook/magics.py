@@ -1,4 +1,4 @@
-"""The magics in a shell: how they come in, how one is run, and how they go again."""
+"""Load, run and unload the magics in a shell."""
 
 from __future__ import annotations
 
@@ -49,10 +49,17 @@ class CiMagics(Magics):
     def set_option(self, name: str, value: Any) -> None:
         """Set an option.
 
+        Parameters
+        ----------
+        name
+            The option's name.
+        value
+            The new value, as text or as the option's own type.
+
         Raises
         ------
         ArgumentError
-            There is none of that name, or it cannot be that.
+            There is no such option, or the value is not allowed.
         """
         setattr(self, name, known_option(name).read(value))
         self._sources[name] = SET
@@ -62,12 +69,12 @@ class CiMagics(Magics):
         return OptionList({name: getattr(self, name) for name in OPTIONS}, dict(self._sources), sources)
 
     def update_config(self, config: Any) -> None:
-        """Take in what ``%config CiMagics.NAME = VALUE`` says.
+        """Apply ``%config CiMagics.NAME = VALUE``.
 
         Raises
         ------
         OptionRefused
-            There is no such option, or it cannot be that.
+            There is no such option, or the value is not allowed.
         """
         try:
             for name, value in config.get(type(self).__name__, {}).items():
@@ -78,10 +85,26 @@ class CiMagics(Magics):
     def run(self, magic: Magic, line: str, cell: str, local_ns: Variables | None) -> Any:
         """Run a magic.
 
+        Parameters
+        ----------
+        magic
+            The magic.
+        line
+            The text after the magic's name.
+        cell
+            The body of a cell magic; empty for a line magic.
+        local_ns
+            Local variables where the magic is called in a function; they override the notebook's.
+
+        Returns
+        -------
+        Any
+            The result to show; None with ``--quiet`` or ``--help``.
+
         Raises
         ------
         CiError
-            It failed, for whatever reason.
+            The magic failed. Unexpected errors are wrapped without their text, which may quote data.
         """
         variables = {**self._variables, **(local_ns or {})}
         try:
@@ -97,7 +120,7 @@ class CiMagics(Magics):
                 raise unexpected from error.__cause__
             error.short = self.short_errors
             raise
-        except Exception as error:  # noqa: BLE001 - it is raised, without words that may quote data
+        except Exception as error:  # noqa: BLE001 - re-raised without its text, which may quote data
             unexpected = _unexpected(magic.command, error)
             unexpected.short = self.short_errors
             raise unexpected from unquoted(error)
@@ -107,7 +130,7 @@ class CiMagics(Magics):
 
 
 def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
-    """Return a magic as IPython calls it; its docstring is its help, so that ``%name?`` says what ``--help`` says."""
+    """Return the function for IPython. Its docstring is the ``--help`` text, so ``%name?`` shows the same."""
 
     def call(line: str, cell: str = "", local_ns: Variables | None = None) -> Any:
         return magics.run(magic, line, cell, local_ns)
@@ -118,8 +141,8 @@ def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics; a second time changes nothing."""
-    adapt_streams()  # those of a terminal: a kernel's take every character
+    """Register the magics; idempotent."""
+    adapt_streams()  # only a terminal's streams; a kernel's accept every character
     if CiMagics.__name__ not in shell.magics_manager.registry:
         magics = CiMagics(shell)
         shell.register_magics(magics)
@@ -128,7 +151,7 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take away everything that `load` has added."""
+    """Remove everything that `load` added."""
     instance = shell.magics_manager.registry.pop(CiMagics.__name__, None)
     if instance is None:
         return
@@ -145,7 +168,7 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def _unexpected(command: Command, error: BaseException) -> CiError:
-    """Say that something went wrong without the words of another library: they may quote data."""
+    """Return the error for an unexpected failure, without another library's text, which may quote data."""
     return CiError(
         f"{command.name} failed unexpectedly ({type_of(error)}).",
         "See where with %tb or %config CiMagics.short_errors = False, and please report it.",

@@ -1,7 +1,7 @@
-"""Lines that cannot mean what they say: text pasted from Word or Outlook, conditions without quotes, braces in quotes.
+"""Reject likely mistakes: typographic characters pasted from Word or Outlook, unquoted conditions, braces in quotes.
 
-Each is refused with what was seen and the line as it should be. All of them are legal somewhere else, so nothing is
-corrected silently.
+The error shows the problem and the corrected line. Each of these is valid somewhere else, so nothing is corrected
+silently.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ci_magics.notebook.words import Word, is_blank
 if TYPE_CHECKING:
     from ci_magics.notebook.arguments import Command, Option
 
-#: Quotes as word processors write them, in all languages, and the straight ones they stand for.
+#: Typographic quotes of all languages, and the straight quotes that replace them.
 _DOUBLE = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\uff02"
 _SINGLE = "\u2018\u2019\u201a\u201b\u2039\u203a\u2032\uff07"
 _STRAIGHT = str.maketrans({**dict.fromkeys(_DOUBLE, '"'), **dict.fromkeys(_SINGLE, "'")})
-#: Dashes that stand where two hyphens were typed.
+#: Dashes that word processors insert in place of two hyphens.
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d"
 _DASHED = re.compile(rf"[-{_DASHES}]*[{_DASHES}][-{_DASHES}]*(?=[A-Za-z])")
 _CONDITIONS = ("condition", "rule")
-#: What is named by a word that nobody writes braces in.
+#: The kinds of word in which braces are never meant literally.
 _NAMES = ("segment", "frame", "file", "connection", "instance", "audience", "export", "new name")
-#: What nobody writes as a name or a value, and everybody in a condition.
+#: Words that occur in conditions but hardly ever in names or values.
 _OF_A_CONDITION = re.compile(
     r"[=<>!]+.*|.*[=<>!]|is|in|not|and|or|like|ilike|between|equals|contains|starts|ends|within|month|&&|\|\|",
     re.IGNORECASE,
@@ -36,21 +36,23 @@ _BRACED_NAME = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 
 
 def refuse_mistakes(command: Command, line: str, words: Sequence[Word], variables: Mapping[str, Any]) -> None:
-    """Refuse a line with one of these mistakes.
+    """Reject a line with one of these mistakes.
 
     Parameters
     ----------
     command
-        What the magic takes.
-    line, words
-        What stands behind the magic's name, as it is and split.
+        Declaration of the magic's arguments.
+    line
+        The text after the magic's name.
+    words
+        The same text, split.
     variables
-        The notebook's; braces around the name of one are meant to be its value.
+        The notebook's variables; braces around one of their names probably mean its value.
 
     Raises
     ------
     ArgumentError
-        Naming what was seen, with the corrected line.
+        The line has a mistake; the message shows it and the corrected line.
     """
     _refuse_typography(command, line, words)
     options = {option.name: option for option in command.options}
@@ -66,7 +68,17 @@ def refuse_mistakes(command: Command, line: str, words: Sequence[Word], variable
 
 
 def open_quote(command: Command, line: str, error: ArgumentError) -> ArgumentError:
-    """Return the error for a line with a quote or a brace that is not closed, with the line as it may be meant."""
+    """Return an error that suggests where an unclosed quote should be closed.
+
+    Parameters
+    ----------
+    command
+        The magic's declaration, for its name.
+    line
+        The text after the magic's name.
+    error
+        The error of `split`; returned unchanged if it is about a brace.
+    """
     if error.code != "open_quote":
         return error
     if any(each in line for each in _DOUBLE + _SINGLE):
@@ -93,7 +105,7 @@ def open_quote(command: Command, line: str, error: ArgumentError) -> ArgumentErr
 
 
 def _open_place(line: str) -> int:
-    """Return where the quote stands that is not closed."""
+    """Return the position of the unclosed quote."""
     place = 0
     while place < len(line):
         if line[place] in "'\"":
@@ -142,7 +154,7 @@ def _mended(line: str, words: Sequence[Word]) -> str:
 
 
 def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], value: int, option: Option) -> None:
-    """Refuse a condition of several words without quotes around them."""
+    """Reject a condition of several words without quotes around it."""
     if value >= len(words):
         return
     last = value
@@ -158,7 +170,7 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
     if line[start:].startswith(option.name):
         start += len(option.name) + 1
     written = line[start : words[last].end]
-    if words[value].quoted and "'" not in written:  # it begins with a column's name in quotes
+    if words[value].quoted and "'" not in written:  # the condition begins with a quoted column name
         condition = f"'{written}'"
     else:
         condition = '"' + written.replace('"', "'") + '"'
@@ -171,7 +183,7 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
 
 
 def _with_kinds(words: Sequence[Word], options: Mapping[str, Option], command: Command) -> Iterator[tuple[Word, str]]:
-    """Yield the words that are names or values, with what they name."""
+    """Yield the words that are names or values, with the kind of each."""
     awaited: Option | None = None
     place = 0
     for word in words:
@@ -196,7 +208,7 @@ def _kind(option: Option) -> str:
 
 
 def _refuse_braces(command: Command, line: str, word: Word, kind: str, variables: Mapping[str, Any]) -> None:
-    """Refuse ``{n}`` within quotes where n is a variable: there it stays as it is written."""
+    """Reject ``{n}`` within quotes if n is a variable, because quoted braces are not evaluated."""
     written = line[word.start : word.end]
     if kind in _CONDITIONS:
         found = next((each for each in _BRACED_NAME.finditer(word.text) if each[1] in variables), None)

@@ -1,4 +1,4 @@
-"""What a word of a magic means: something stored, or a variable of the notebook."""
+"""Resolve the words of a magic to stored objects or notebook variables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
 
 
 def segment_named(word: Any, workspace: Workspace, variables: Mapping[str, Any]) -> Any:
-    """Return what to hand to the public functions as a segment.
+    """Resolve a word to a segment that the public functions accept.
 
     Quoted text is always a stored name. A bare word is a stored segment, else a variable that holds one.
+
+    Parameters
+    ----------
+    word
+        A word of the line, or an object that ``$name`` or ``{expression}`` produced.
+    workspace
+        Holds the stored segments.
+    variables
+        The notebook's variables.
 
     Raises
     ------
     ArgumentError
-        A segment and a variable have the same name and differ.
+        A stored segment and a variable have the same name but differ.
     """
     from ci_magics.segmentation.segment import Segment
 
@@ -39,12 +48,21 @@ def segment_named(word: Any, workspace: Workspace, variables: Mapping[str, Any])
 
 
 def connection_named(word: Any, workspace: Workspace, variables: Mapping[str, Any]) -> Any:
-    """Return what to hand to the public functions as a connection, by the same rule as a segment.
+    """Resolve a word to a connection that the public functions accept, by the same rule as `segment_named`.
+
+    Parameters
+    ----------
+    word
+        A word of the line, a connection, or None.
+    workspace
+        Holds the stored connections.
+    variables
+        The notebook's variables.
 
     Raises
     ------
     ArgumentError
-        A connection and a variable have the same name and differ, or the value is no connection.
+        A stored connection and a variable have the same name but differ, or the value is not a connection.
     """
     from ci_magics.workspace.models import Connection
 
@@ -70,12 +88,19 @@ def _ambiguous(kind: str, name: str) -> ArgumentError:
 
 
 def frame_named(word: Any, variables: Mapping[str, Any]) -> Any:
-    """Return the frame that a variable holds, or the path of files that stands there itself.
+    """Resolve a word to the frame in a variable, or to a path of files.
+
+    Parameters
+    ----------
+    word
+        A word of the line, or an object, which is returned unchanged.
+    variables
+        The notebook's variables.
 
     Raises
     ------
     NotFoundError
-        There is no such variable, and it is no path.
+        The word is neither a variable nor a path.
     """
     if not isinstance(word, Word):
         return word
@@ -101,18 +126,27 @@ def frame_names(variables: Mapping[str, Any]) -> list[str]:
 
 
 def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the notebook's frames that a query reads, by the names it uses; files and segments are none of them.
+    """Return the notebook's frames that a query reads, by the names that the query uses.
+
+    Parameters
+    ----------
+    sql
+        The query.
+    variables
+        The notebook's variables.
+    segments
+        Names that the query reads as segments; like files, they are not looked up as frames.
 
     Raises
     ------
     NotFoundError
-        A table's name is nearly the name of a frame.
+        A table name is close to the name of a frame, which suggests a typo.
     """
     from ci_magics.segmentation.sources.queries import referenced_tables
     from ci_magics.segmentation.sources.streams import is_path
 
     names = frame_names(variables)
-    by_folded = {name.casefold(): name for name in reversed(names)}  # SQL does not tell cases apart
+    by_folded = {name.casefold(): name for name in reversed(names)}  # SQL names are case-insensitive
     found = {}
     for table in referenced_tables(sql):
         if table in segments or is_path(table):
@@ -130,7 +164,16 @@ def frames_of(sql: str, variables: Mapping[str, Any], segments: Sequence[str] = 
 
 
 def parameters_of(sql: str, variables: Mapping[str, Any], *, database: Any = None) -> dict[str, Any]:
-    """Return the values of ``$name`` in a query; those within quotes and comments, as its database has them, are text.
+    """Return the values of ``$name`` in a query. Text in quotes and comments is skipped.
+
+    Parameters
+    ----------
+    sql
+        The query.
+    variables
+        The notebook's variables.
+    database
+        The database whose quoting and comment syntax applies; None for DuckDB.
 
     Raises
     ------
@@ -145,7 +188,22 @@ def parameters_of(sql: str, variables: Mapping[str, Any], *, database: Any = Non
 
 
 def values_of(where: str | None, rule: str | None, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of ``$name`` in a condition and in a rule; see `parameters_of`."""
+    """Return the values of ``$name`` in a condition and in a rule.
+
+    Parameters
+    ----------
+    where
+        The condition, if any.
+    rule
+        The rule, if any.
+    variables
+        The notebook's variables.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such variable.
+    """
     from ci_magics.segmentation.parameters import names_in_condition
     from ci_magics.segmentation.rules.words import names_in_rule
 

@@ -1,8 +1,8 @@
-"""The options of the notebook: what they may be, and which source decides.
+"""The options of the notebook: their allowed values and the precedence of their sources.
 
-``%config`` and ``%ci_config`` come before an environment variable, that before ``[tool.ci-magics]`` of the nearest
-pyproject.toml, that before what it is anyway. The last three are read when the extension is loaded. What decides where
-data goes is never an option, only an argument.
+Precedence: ``%config`` and ``%ci_config``, then an environment variable, then ``[tool.ci-magics]`` of the nearest
+pyproject.toml, then the default. The last three are read when the extension is loaded. Where data goes is never an
+option, only an argument.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 
 @dataclass(frozen=True)
 class NotebookOption:
-    """One option; those without choices are switches."""
+    """One option; without choices it is a switch."""
 
     name: str
     default: Any
@@ -39,16 +39,23 @@ class NotebookOption:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """What it may be."""
+        """The allowed values, as text."""
         return self.choices or ("True", "False")
 
     def read(self, value: Any, where: str = "") -> Any:
-        """Return a value as the option has it.
+        """Validate a value and convert it to the option's type.
+
+        Parameters
+        ----------
+        value
+            The value, as text or as the option's own type.
+        where
+            Where the value was found, for the error message; begins with a space.
 
         Raises
         ------
         ArgumentError
-            It cannot be that.
+            The value is not allowed.
         """
         known = _WORDS.get(str(value).casefold()) if not self.choices else value if value in self.choices else None
         if known is None:
@@ -71,9 +78,9 @@ OPTIONS = {
 
 
 class OptionRefused(BaseException):
-    """An option that ``%config`` was to set and cannot be.
+    """An option that ``%config`` cannot set.
 
-    ``%config`` logs every Exception and goes on, as if the option were set; so this is none.
+    ``%config`` logs each Exception and continues as if the option were set, so this derives from BaseException.
     """
 
     def __init__(self, error: ArgumentError) -> None:
@@ -86,16 +93,16 @@ class OptionRefused(BaseException):
 
 @dataclass(frozen=True)
 class OptionList(Displayable):
-    """The options, their values, and who said so.
+    """The options with their values and sources.
 
     Parameters
     ----------
     values
-        Each option's value.
+        The value of each option.
     sources
-        Where each value comes from.
+        The source of each value.
     with_sources
-        Whether the sources are shown.
+        Whether to show the sources.
     """
 
     values: Mapping[str, Any]
@@ -117,12 +124,12 @@ class OptionList(Displayable):
 
 
 def known_option(name: str) -> NotebookOption:
-    """Return the option of a name.
+    """Return the option with this name.
 
     Raises
     ------
     ArgumentError
-        There is none.
+        There is no such option.
     """
     if name not in OPTIONS:
         nearest = nearest_name(name, OPTIONS)
@@ -132,12 +139,12 @@ def known_option(name: str) -> NotebookOption:
 
 
 def outside_options() -> dict[str, tuple[Any, str]]:
-    """Return the value and the source of each option, as it is before anybody sets it in the notebook.
+    """Return the value and the source of each option before the notebook sets any.
 
     Raises
     ------
     ArgumentError
-        A variable or the file has an impossible value; the error names which.
+        An environment variable or pyproject.toml has a value that is not allowed; the message says which.
     """
     found = {name: (option.default, DEFAULT) for name, option in OPTIONS.items()}
     file, written = _project()
@@ -151,7 +158,7 @@ def outside_options() -> dict[str, tuple[Any, str]]:
 
 
 def _project() -> tuple[str, dict[str, Any]]:
-    """Return what the nearest pyproject.toml says, and its name."""
+    """Return the name of the nearest pyproject.toml and its ``[tool.ci-magics]`` table."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         file = folder / "pyproject.toml"
@@ -159,5 +166,5 @@ def _project() -> tuple[str, dict[str, Any]]:
             try:
                 return file.name, tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("ci-magics", {})
             except (OSError, ValueError):
-                return file.name, {}  # not ours to complain about: other tools do
+                return file.name, {}  # other tools report an invalid pyproject.toml
     return "", {}

@@ -1,4 +1,4 @@
-"""Where in the line of a magic the cursor stands."""
+"""Parse the line of a magic up to the cursor, for completion."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _CONTINUED = re.compile(r"\\\n\s*")
 
 @dataclass(frozen=True)
 class Place:
-    """Where the cursor stands.
+    """The position of the cursor in a magic's line.
 
     Parameters
     ----------
     command
-        What the magic takes.
+        Declaration of the magic's arguments.
     words
-        The words before the cursor that are known by their place.
+        The positional words before the cursor.
     options
         The options before the cursor, with their values.
     awaited
-        The option whose value is being written, if any.
+        The option whose value is being typed, if any.
     raw
-        What was written of the word or value, as it stands.
+        The typed part of the current word or value, unchanged.
     after
-        What stands behind the cursor.
+        The text after the cursor in this line.
     body
-        The cell below the line of a cell magic.
+        The body of a cell magic.
     """
 
     command: Command
@@ -55,14 +55,14 @@ class Place:
 
     @property
     def positional(self) -> Positional | None:
-        """What is known by this place, if anything is."""
+        """The positional argument at the cursor, if any."""
         positionals = self.command.positionals
         if len(self.words) < len(positionals):
             return positionals[len(self.words)]
         return positionals[-1] if positionals and positionals[-1].several else None
 
     def named(self, kind: str) -> Iterator[Word]:
-        """Return the words before the cursor that name things of a kind."""
+        """Yield the words before the cursor whose argument is of this kind."""
         positionals = self.command.positionals
         for place, word in enumerate(self.words):
             known = positionals[min(place, len(positionals) - 1)] if positionals else None
@@ -71,14 +71,16 @@ class Place:
 
 
 def place_in(magics: Mapping[str, Magic], before: str, after: str) -> Place | None:
-    """Return where the cursor stands, or None where that is not in the line of a magic of ours.
+    """Return the position of the cursor, or None if it is not in the line of one of our magics.
 
     Parameters
     ----------
     magics
-        By their names with percent signs.
-    before, after
-        The cell up to the cursor, and what follows.
+        The magics by name, with percent signs.
+    before
+        The cell up to the cursor.
+    after
+        The cell after the cursor.
     """
     line, _, body = after.partition("\n")
     found = _CELL.match(before) if "\n" not in before else None

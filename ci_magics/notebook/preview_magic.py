@@ -25,7 +25,7 @@ COMMAND = Command(
 
 
 def preview(call: Call) -> Any:
-    """Count what of each segment can be matched, or show the form."""
+    """Count the profiles of each segment that can be matched, or show the form."""
     if not call.arguments.words and not call.arguments.options:
         from ci_magics.notebook.forms.coverage import CoverageForm
         from ci_magics.notebook.forms.restoring import restored

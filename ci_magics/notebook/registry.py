@@ -1,4 +1,4 @@
-"""All magics. A new one is a file with a ``MAGIC`` and a line here; help, completion and the tests follow from that."""
+"""All magics. To add one, write a file with a ``MAGIC`` and list it here; help, completion and tests follow."""
 
 from __future__ import annotations
 

@@ -31,12 +31,12 @@ COMMAND = Command(
 
 
 def segment_from_sql(call: Call) -> Any:
-    """Make a segment of what the cell selects."""
+    """Create a segment from the SELECT in the cell."""
     arguments = call.arguments
     if not arguments.words:
         raise ArgumentError("A segment needs a name.", 'For example: %%ci_segment "Big spenders".', code="no_name")
     name, database = text_of(arguments.words[0]), arguments.given("database")
-    # A frame of the segment's own name stays that frame when the cell is run again.
+    # A frame with the segment's own name is still read as the frame when the cell runs again.
     earlier = [each for each in ci.open_workspace().segments.names() if each != name]
     return ci.segment(
         name,

@@ -1,4 +1,4 @@
-"""``%ci_segment``: a segment from a frame or a rule, and what is done with one that exists."""
+"""``%ci_segment``: create a segment from a frame or a rule, or change an existing one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COMMAND = Command(
 
 
 def segment(call: Call) -> Any:
-    """Make a segment, carry out a verb on one, or list them."""
+    """Create a segment, carry out a verb on one, or list them."""
     arguments = call.arguments
     verb = verb_of(arguments)
     if verb is not None:

@@ -1,4 +1,4 @@
-"""What ``%ci_segment NAME --VERB`` does with a segment that exists."""
+"""The verbs of ``%ci_segment NAME --VERB``, which act on an existing segment."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ VERBS = (
 )
 
 
-#: What sets the guards aside that keep a segment from losing its people.
+#: Override the guards that keep a segment from losing its profiles.
 ALLOWANCES = (
     Option("--allow-empty", "go on although nobody would be left in the segment of this name"),
     Option("--allow-shrink", "go on although less than half of its profiles would be left"),
 )
 
 
-#: What a refresh takes in place of what the definition of the segment has.
+#: A refresh uses these instead of the values in the segment's definition.
 OVERRIDES = (*SEGMENT_CONSENT, ENCODING)
 
 
 def verb_of(arguments: Arguments) -> Option | None:
-    """Return the verb of a line, if it has one.
+    """Return the verb of a line, or None.
 
     Raises
     ------
     ArgumentError
-        It has several, or options that make a segment beside it.
+        There are several verbs, or options that do not go with the verb.
     """
     verbs = [each for each in VERBS if each.key in arguments.options]
     if not verbs:
@@ -75,7 +75,18 @@ def verb_of(arguments: Arguments) -> Option | None:
 
 
 def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str], None]) -> Any:
-    """Do what a verb says; returns what there is to see.
+    """Carry out a verb and return the result to show.
+
+    Parameters
+    ----------
+    verb
+        The return value of `verb_of`.
+    name
+        The segment's name.
+    arguments
+        The parsed line.
+    say
+        Receives sentences to print.
 
     Raises
     ------
@@ -119,7 +130,7 @@ def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str]
 
 
 def _changed(verb: str, name: str, arguments: Arguments) -> list[str]:
-    """Change a segment; returns the names of those that are worth showing."""
+    """Change a segment and return the names of the segments to show."""
     from ci_magics.activation.segments import segment_operations
 
     match verb:

@@ -1,4 +1,4 @@
-"""Options that several magics take."""
+"""Options that several magics share."""
 
 from __future__ import annotations
 

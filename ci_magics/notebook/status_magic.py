@@ -19,7 +19,7 @@ COMMAND = Command(
 
 
 def status(call: Call) -> Any:
-    """Show audiences."""
+    """Show audiences and their sizes."""
     return ci.status(*(text_of(each) for each in call.segments()))
 
 

@@ -1,8 +1,8 @@
-"""The names of what the workspace holds, at hand for Tab.
+"""The names in the workspace, ready for Tab completion.
 
-A workspace in a file is read when Tab is pressed: that takes a millisecond or two once the libraries are loaded, which
-a thread does after the first cell, the one that loads the extension. A server is never asked by a Tab: the same thread
-asks it after each cell, and Tab offers what was there then.
+A workspace in a file is read on each Tab. That takes a millisecond or two once the libraries are loaded; a thread loads
+them after the first cell, the one that loads the extension. Tab never queries a database server. The same thread
+queries it after each cell, and Tab offers the result.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ci_magics.workspace.models import SegmentRecord
     from ci_magics.workspace.store import Workspace
 
-#: How long, in seconds, a Tab waits for libraries that are still being loaded, and the end for a server that hangs.
+#: In seconds: how long Tab waits for libraries that are still loading, and how long `end` waits for a hanging server.
 _PATIENCE, _FAREWELL = 0.01, 1.0
 
 
 def _interrupted(workspace: Workspace) -> list[str]:
-    """Return the runs that are not finished, the last one first."""
+    """Return the unfinished runs, newest first."""
     return [each.name for each in reversed(list(workspace.runs)) if each.finished_at is None]
 
 
@@ -36,7 +36,7 @@ _LISTS: Mapping[str, Callable[[Workspace], Sequence[str]]] = {
     "audience": lambda workspace: [each.name for each in workspace.audiences],
     "connection": lambda workspace: workspace.connections.names(),
     "export": lambda workspace: workspace.exports.names(),
-    # As they were listed last: Customer Insights is not asked.
+    # From the last listing: Customer Insights is not called.
     "insights segment": lambda workspace: [name for each in workspace.insights for name in each.known_segments],
     "instance": lambda workspace: workspace.insights.names(),
     "run": _interrupted,
@@ -46,18 +46,18 @@ _LISTS: Mapping[str, Callable[[Workspace], Sequence[str]]] = {
 
 
 class Stored(Protocol):
-    """What a workspace holds, as far as it is to be named."""
+    """The names that a workspace offers for completion."""
 
     def names(self, kind: str) -> Sequence[str]:
-        """Return the names of all of a kind."""
+        """Return all names of a kind."""
 
     def columns(self, segment: str) -> Sequence[str]:
-        """Return the columns that are known of a segment."""
+        """Return the known columns of a segment."""
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Looks into the workspace itself."""
+    """Reads the names from the workspace directly."""
 
     workspace: Workspace
 
@@ -71,7 +71,7 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Remembers what was there."""
+    """A snapshot of the names from the last look at the workspace."""
 
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     columns_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Place:
-    """Which workspace, and for which user: what one person may see, another may not."""
+    """A workspace and a user: each user may see different names."""
 
     location: str = field(repr=False)  # a URL may hold a password
     user: str
@@ -96,48 +96,48 @@ class _Place:
 
     @property
     def file(self) -> Path | None:
-        """The database's file; None where a server is asked."""
+        """The database's file; None for a server."""
         return file_of(self.location)
 
 
 class StoredNames:
-    """The names of the default workspace, whichever that is at the moment."""
+    """The names in the current default workspace."""
 
     def __init__(self) -> None:
         self._asked: Queue[_Place | None] = Queue()
         self._thread: threading.Thread | None = None
         self._warm = threading.Event()
-        #: As long as it is open anyway: nothing is kept open for Tab.
+        #: Weak references: completion keeps no workspace open.
         self._opened: WeakValueDictionary[_Place, Workspace] = WeakValueDictionary()
         self._seen: dict[_Place, _Seen] = {}
 
     def names(self, kind: str) -> Sequence[str]:
-        """Return the names of all of a kind."""
+        """Return all names of a kind."""
         return self._at_hand().names(kind)
 
     def columns(self, segment: str) -> Sequence[str]:
-        """Return the columns that are known of a segment."""
+        """Return the known columns of a segment."""
         return self._at_hand().columns(segment)
 
     def look_again(self, _result: object = None) -> None:
-        """Look into the workspace in the background, where Tab cannot: before it is ready, and on a server."""
+        """Queue a background look at the workspace where Tab cannot read it: before libraries load, or on a server."""
         try:
             place = _Place.now()
             if place.file is not None and self._warm.is_set():
                 return
         except CiError:
-            return  # there is no telling where the workspace is, which the next magic will say
+            return  # the workspace's location is unknown; the next magic reports why
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="ci-magics names", daemon=True)
             self._thread.start()
         self._asked.put(place)
 
     def wait(self) -> None:
-        """Wait until all that was asked for is looked at."""
+        """Wait until all queued looks are done."""
         self._asked.join()
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop the background thread."""
         if self._thread is not None:
             self._asked.put(None)
             self._thread.join(_FAREWELL)
@@ -156,7 +156,7 @@ class StoredNames:
     def _look(self) -> None:
         while (place := self._asked.get()) is not None:
             try:
-                if self._asked.empty():  # else the next one counts
+                if self._asked.empty():  # else a newer request follows
                     self._look_into(place)
             finally:
                 self._asked.task_done()
@@ -168,12 +168,12 @@ class StoredNames:
             if workspace is not None:
                 self._seen[place] = _seen_in(workspace)
         except CiError:
-            pass  # it cannot be read now, which the next magic will say; what was seen before stays
+            pass  # the workspace cannot be read now, which the next magic reports; the last snapshot stays
         finally:
             self._warm.set()
 
     def _open(self, place: _Place) -> Workspace | None:
-        """Open a workspace that is there; the first time loads the libraries of databases."""
+        """Open a workspace if it exists; the first time, this loads the database libraries."""
         from ci_magics.workspace.store import existing_workspace
 
         workspace = self._opened.get(place)

@@ -1,7 +1,7 @@
-"""A line as words.
+"""Split a magic's line into words.
 
-Blanks separate, quotes hold together and are removed, a backslash is a backslash: the same on every system. A word that
-begins with ``#`` begins a comment; within quotes or within a word it is a letter like any other (``file.xlsx#Sheet1``).
+Whitespace separates words, quotes group them and are removed, and a backslash is literal, the same on every system. A
+``#`` at the start of a word begins a comment; within quotes or within a word it is literal (``file.xlsx#Sheet1``).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Word:
     text
         The word without its quotes.
     quoted
-        Whether it began with a quote: then it is always a name, never an option or a variable.
+        Whether it begins with a quote. It is then always a name, never an option or a variable.
     held
-        Whether any part of it was in quotes: then the value behind ``--option=`` is no variable either.
+        Whether any part of it is in quotes. The value after ``--option=`` is then not a variable either.
     start, end
-        Where it stands in its line, quotes included.
+        Its position in the line, quotes included.
     """
 
     text: str
@@ -34,7 +34,7 @@ class Word:
     end: int = field(default=0, compare=False)
 
 
-#: Characters that pasted text has between words although nobody sees them.
+#: Zero-width characters between words in pasted text.
 _UNSEEN = "\u200b\u2060\ufeff"
 
 
@@ -56,7 +56,7 @@ def split(line: str) -> list[Word]:
 
 
 def begun(line: str) -> tuple[list[Word], str]:
-    """Split a line that is still being written: its whole words, and the one that its end touches, as it stands."""
+    """Split a line that is still being typed into its complete words and the raw text of the last, unfinished one."""
     words = []
     rest = _without_blanks(line)
     while rest and not rest.startswith("#"):
@@ -72,17 +72,17 @@ def begun(line: str) -> tuple[list[Word], str]:
 
 
 def is_blank(letter: str) -> bool:
-    """Tell whether a character separates words."""
+    """Return whether a character separates words."""
     return letter.isspace() or letter in _UNSEEN
 
 
 def _without_blanks(line: str) -> str:
-    """Return a line from its first word on."""
+    """Return the line without leading blanks."""
     return next((line[place:] for place, letter in enumerate(line) if not is_blank(letter)), "")
 
 
 def _first_word(line: str) -> tuple[Word, str]:
-    """Return the word that a line begins with, and what follows it."""
+    """Return the first word of a line and the rest after it."""
     letters: list[str] = []
     held = False
     place = 0
@@ -102,7 +102,7 @@ def _first_word(line: str) -> tuple[Word, str]:
 
 
 def _closing(line: str, start: int) -> int:
-    """Return where the quote that opens at ``start`` is closed."""
+    """Return the position that closes the quote at ``start``."""
     quote = line[start]
     end = line.find(quote, start + 1)
     if end < 0:
@@ -111,7 +111,7 @@ def _closing(line: str, start: int) -> int:
 
 
 def _end_of_expression(line: str, start: int) -> int:
-    """Return where the brace that opens at ``start`` is closed; blanks and quotes within belong to the expression."""
+    """Return the position that closes the brace at ``start``; blanks and quotes inside belong to the expression."""
     depth, place = 0, start
     while place < len(line):
         if line[place] in "'\"":

@@ -1,4 +1,4 @@
-"""The check boxes that let a segment lose its people, shown only after saving it was stopped for that."""
+"""Check boxes that override the guards of a segment, shown only after a guard has stopped saving."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from ci_magics.errors import SegmentError
 from ci_magics.notebook.forms.fields import checkbox, show
 
-#: The guards of `ci_magics.segment` by the code of their error: the argument that sets each aside.
+#: The guards of `ci_magics.segment`: error code -> the argument that overrides the guard.
 _GUARDS = {"segment_empty": "allow_empty", "segment_shrinks": "allow_shrink"}
 
 
 class Allowances:
-    """What sets the guards aside that keep a segment from losing its people."""
+    """Overrides for the guards that keep a segment from losing its profiles."""
 
     def __init__(self) -> None:
         self.allow_empty = checkbox("Save it although nobody is left in it", "allow-empty")
@@ -20,26 +20,26 @@ class Allowances:
         self.reset()
 
     def fields(self) -> dict[str, Any]:
-        """Return the check boxes by the names of the public function's parameters."""
+        """Return the check boxes by the parameter names of the public function."""
         return {"allow_empty": self.allow_empty, "allow_shrink": self.allow_shrink}
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the public function takes."""
+        """Return the arguments for the public function."""
         return {name: field.value for name, field in self.fields().items()}
 
     def reset(self) -> None:
-        """Hide both: what was allowed for one definition is not allowed for another."""
+        """Clear and hide both: an override holds for one definition only."""
         for each in self.fields().values():
             each.value = False
             show(each, False)
 
     def offered(self, stopped: SegmentError) -> SegmentError:
-        """Show the check box that fits an error, and return the error as the form says it.
+        """Show the check box for an error, and return the error in the form's words.
 
         Parameters
         ----------
         stopped
-            Why the segment was not saved; returned as it is when no check box fits.
+            Why the segment was not saved; returned unchanged if no check box matches.
         """
         name = _GUARDS.get(str(stopped.code))
         if name is None:

@@ -1,4 +1,4 @@
-"""What a form does, written as a magic and as a Python call."""
+"""Write a form's action as a magic and as a Python call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PRE = (
     "user-select:all;padding:8px;margin:2px 0;border:1px solid var(--jp-border-color1,#bbb);border-radius:4px;"
     "white-space:pre-wrap;overflow-wrap:anywhere;color:var(--jp-content-font-color1,inherit);background:transparent"
 )
-#: A page may write to the clipboard only when a person presses something in it, so this runs in the page.
+#: A page can write to the clipboard only during a user gesture in it, so this runs in the page.
 _COPY = (
     "const range=document.createRange();range.selectNodeContents(this.parentElement.querySelector('pre'));"
     "const chosen=getSelection();chosen.removeAllRanges();chosen.addRange(range);"
@@ -21,14 +21,14 @@ _COPY = (
 
 
 class Code(NamedTuple):
-    """The same job twice: as a magic and as a Python call."""
+    """The same action as a magic and as a Python call."""
 
     magic: str
     python: str
 
 
 class Name(str):
-    """The name of a variable: written as it is, not as a text."""
+    """The name of a variable: written bare, not as a string literal."""
 
     __slots__ = ()
 
@@ -37,14 +37,14 @@ class Name(str):
 
 
 def magic_line(magic: str, words: Sequence[str], options: Mapping[str, Any]) -> str:
-    """Return a magic's line.
+    """Write a magic's line.
 
     Parameters
     ----------
     magic
-        Its name with the percent sign.
+        The name with the percent sign.
     words
-        What stands before the options; a `Name` is a variable, everything else is put in quotes.
+        The positional words; a `Name` is written bare, all others are quoted.
     options
         True is a switch; None, False, empty texts and empty lists are left out; a list repeats the option.
     """
@@ -60,7 +60,17 @@ def magic_line(magic: str, words: Sequence[str], options: Mapping[str, Any]) -> 
 
 
 def python_call(function: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Return a Python call; options that are None, False or empty are left out."""
+    """Write a Python call.
+
+    Parameters
+    ----------
+    function
+        The qualified name, such as ``ci.export``.
+    arguments
+        The positional arguments.
+    options
+        The keyword arguments; those that are None, False or empty are left out.
+    """
     given = [python_literal(each) for each in arguments]
     given += [
         f"{name}={python_literal(value)}" for name, value in options.items() if value not in (None, False, "", [], ())
@@ -69,7 +79,17 @@ def python_call(function: str, arguments: Sequence[Any], options: Mapping[str, A
 
 
 def copyable(label: str, text: str, *, large: bool = False) -> str:
-    """Return a text that one click or key selects and copies."""
+    """Return HTML for a text that one click or key selects and copies.
+
+    Parameters
+    ----------
+    label
+        What the text is.
+    text
+        The text to copy; escaped here.
+    large
+        Whether to show it in large type, as for a sign-in code.
+    """
     size = "font-size:1.8em;letter-spacing:0.12em;font-weight:bold;" if large else ""
     return (
         f"<div style='margin:6px 0'><div>{html.escape(label)}</div>"
@@ -80,5 +100,5 @@ def copyable(label: str, text: str, *, large: bool = False) -> str:
 
 
 def code_html(code: Code) -> str:
-    """Return both ways of writing it, each to be copied by itself."""
+    """Return HTML with both versions, each with its own copy button."""
     return copyable("As a magic", code.magic) + copyable("In Python", f"import ci_magics as ci\n{code.python}")

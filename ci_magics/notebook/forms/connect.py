@@ -1,4 +1,4 @@
-"""The connect form: name an account, consent, sign in, test, and save; change it later."""
+"""The connect form: choose an account, consent, sign in, test and save; later, change the connection."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _BEGIN = "Paste the address of Microsoft Advertising, or look up your accounts; 
 
 
 class ConnectForm(Form):
-    """Make or change a connection: everything that a person clicks here can be called as a method.
+    """Create or change a connection. Every click has a method of the same effect.
 
     Parameters
     ----------
     workspace
-        Where connections are kept; the default one unless given.
+        Holds the connections; by default the default workspace.
     moment
-        Seconds to wait for further typing before an account is looked up.
+        Seconds without typing before an account is looked up.
     """
 
     title: ClassVar[str] = "Connect to Microsoft Advertising"
@@ -51,17 +51,17 @@ class ConnectForm(Form):
         self.say(_BEGIN)
 
     def refresh(self) -> None:
-        """Look again which connections there are."""
+        """Reload the list of connections."""
         self._fields.refresh()
         self._changed()
 
     def test(self) -> Connection:
-        """Sign in and look the account up; no customer data is sent and nothing is saved.
+        """Sign in and look up the account. Sends no customer data and saves nothing.
 
         Raises
         ------
         ConnectionSetupError
-            The ids are not those of an account that the person may manage.
+            The ids do not belong to an account that the user may manage.
         SignInError
             Signing in failed.
         """
@@ -71,7 +71,7 @@ class ConnectForm(Form):
         return found
 
     def look_up_accounts(self) -> list[str]:
-        """Sign in and offer the accounts that the person may use; nothing is saved.
+        """Sign in and offer the user's accounts; saves nothing.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class ConnectForm(Form):
         return list(found)
 
     def save(self) -> Connection:
-        """Make the connection, or change the one that is chosen.
+        """Create the connection, or change the chosen one.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class ConnectForm(Form):
         return saved
 
     def sign_in(self) -> Connection:
-        """Sign in to the chosen connection again, perhaps as somebody else."""
+        """Sign in to the chosen connection again, possibly as another user."""
         chosen = self._require_chosen()
         found = sign_in_again(
             chosen.name, flow=self._fields.flow.value or None, workspace=self.workspace, show=self.hear
@@ -117,12 +117,12 @@ class ConnectForm(Form):
         return found
 
     def cancel(self) -> None:
-        """Give up a sign-in that waits for its code."""
+        """Cancel a sign-in that waits for its code."""
         if self._signing_in.cancel():
             self.say("Canceling …")
 
     def withdraw(self) -> Connection:
-        """Take both consents back: nothing is sent through the connection any more."""
+        """Withdraw both consents: nothing more is sent through the connection."""
         chosen = self._require_chosen()
         heard: list[str] = []
         withdrawn = withdraw_consents(chosen.name, workspace=self.workspace, show=heard.append)
@@ -133,7 +133,7 @@ class ConnectForm(Form):
 
     @property
     def code(self) -> Code:
-        """The same connection as a magic and as a Python call."""
+        """The connection as a magic and as a Python call."""
         return self._typed.code()
 
     def _make_views(self) -> None:
@@ -184,7 +184,7 @@ class ConnectForm(Form):
             self.live.ask()
 
     def _look_up(self, stopped: Stopped) -> None:
-        """Show whose account the ids are; nobody is asked to sign in for it."""
+        """Show which account the ids belong to, if that needs no sign-in."""
         try:
             given = self._fields.arguments() | {"flow": None}
             if given["environment"] != "emulator":
@@ -214,7 +214,7 @@ class ConnectForm(Form):
         return chosen
 
     def hear(self, sentence: str) -> None:
-        """Show what must be seen; a sign-in code large, to be copied."""
+        """Show a sentence; for a sign-in prompt, show the code in large type with a copy button."""
         self.say(self._signing_in.begin(sentence) if isinstance(sentence, SignInPrompt) else sentence)
 
     def _show_account(self, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The fields of a connection: where it goes, who may use it, what was consented to, and how to sign in."""
+"""The fields of a connection: destination, sharing, consents and sign-in."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ConnectFields:
     Parameters
     ----------
     workspace
-        Where connections are.
+        Holds the connections.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -75,7 +75,7 @@ class ConnectFields:
         )
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields by the names of the public function's parameters."""
+        """Return the fields by the parameter names of the public function."""
         return {
             "existing": self.existing,
             "name": self.name,
@@ -92,17 +92,17 @@ class ConnectFields:
         }
 
     def refresh(self) -> None:
-        """Offer the connections that there are."""
+        """Reload the list of connections."""
         known = [(f"change {name}", name) for name in self._workspace.connections.names()]
         offer(self.existing, [("a new one", NEW), *known])
 
     @property
     def chosen(self) -> Connection | None:
-        """The connection that is changed, None for a new one."""
+        """The connection to change; None to create one."""
         return self._workspace.connections.get(self.existing.value) if self.existing.value else None
 
     def load(self) -> None:
-        """Show the connection that is chosen."""
+        """Fill the fields from the chosen connection."""
         connection = self.chosen
         self.name.value = connection.name if connection else ""
         self.environment.value = connection.environment if connection else "emulator"
@@ -120,12 +120,12 @@ class ConnectFields:
         self.tenant.value = connection.tenant if connection else ""
 
     def read_address(self) -> None:
-        """Take the ids out of a pasted address.
+        """Read the ids from a pasted address.
 
         Raises
         ------
         ConnectionSetupError
-            It holds none.
+            It contains no ids.
         """
         if self.address.value.strip():
             ids = read_ids(self.address.value, None, None)
@@ -133,17 +133,17 @@ class ConnectFields:
             self.account.value = ids.account or self.account.value
 
     def ids(self) -> Ids:
-        """Return the ids that are typed.
+        """Return the typed ids.
 
         Raises
         ------
         ConnectionSetupError
-            One is not a number.
+            An id is not a number.
         """
         return read_ids(None, self.customer.value.strip() or None, self.account.value.strip() or None)
 
     def ids_if_complete(self) -> Ids | None:
-        """Return the ids when both are there and numbers."""
+        """Return the ids if both are given and valid; else None."""
         try:
             ids = self.ids()
         except CiError:
@@ -151,7 +151,7 @@ class ConnectFields:
         return ids if ids.customer and ids.account else None
 
     def offer_accounts(self, accounts: Mapping[str, Account]) -> None:
-        """Offer the accounts that somebody who signed in may use; nothing is offered without any."""
+        """Offer the accounts of the signed-in user; hide the list if there are none."""
         self._accounts = dict(accounts)
         listed = [(f"{each.name} ({each.id}), customer {each.customer_id}", each.id) for each in accounts.values()]
         offer(self.accounts, [("choose one", NO_ACCOUNT), *listed])
@@ -159,30 +159,30 @@ class ConnectFields:
         self.ids_changed()
 
     def account_chosen(self) -> None:
-        """Take the ids of the account that is chosen from the list."""
+        """Copy the ids of the chosen account into the id fields."""
         account = self._accounts.get(self.accounts.value)
         if account is not None:
             self.customer.value, self.account.value = account.customer_id, account.id
 
     def ids_changed(self) -> None:
-        """Show in the list which account is typed."""
+        """Select the account with the typed ids in the list."""
         account = self._accounts.get(self.account.value.strip())
         typed = account is not None and account.customer_id == self.customer.value.strip()
         self.accounts.value = account.id if account is not None and typed else NO_ACCOUNT
 
     def show_what_fits(self) -> None:
-        """Show the fields of Microsoft Entra and the developer token only where they are needed."""
+        """Show the Microsoft Entra fields and the developer token only where they are needed."""
         real = self.environment.value != "emulator"
         show(self.client_id, real)
         show(self.tenant, real)
         show(self.token, self.environment.value == "production")
 
     def developer_token(self) -> str | None:
-        """Return the developer token that is typed, where one is needed."""
+        """Return the typed developer token, if the environment needs one."""
         return (self.token.secret or None) if self.environment.value == "production" else None
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the public function takes beside the name and the consents; what is not given is None."""
+        """Return the arguments of the public function except the name and the consents; None where not given."""
         ids = self.ids()
         real = self.environment.value != "emulator"
         return {

@@ -1,4 +1,4 @@
-"""The coverage form: choose segments and see at once how many profiles can be matched, and why the others cannot."""
+"""The coverage form: choose segments and see how many profiles can be matched, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NOWHERE = ("no connection: only count", "")
 
 
 class CoverageForm(Form):
-    """Coverage of one or several segments, counted again at each change.
+    """The coverage of one or several segments, recounted after each change.
 
     Parameters
     ----------
     workspace
-        Where segments and connections are; the default one unless given.
+        Holds segments and connections; by default the default workspace.
     moment
-        Seconds to wait for further changes before counting.
+        Seconds without changes before counting.
     """
 
     title: ClassVar[str] = "What can be matched"
@@ -51,7 +51,7 @@ class CoverageForm(Form):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read segments and connections again."""
+        """Reload segments and connections."""
         records = list(self.workspace.segments)
         self.segments.options = [
             (f"{each.name} ({counted_in_words(each.rows, 'profile')})", each.name) for each in records
@@ -63,19 +63,19 @@ class CoverageForm(Form):
 
     @property
     def code(self) -> Code:
-        """The same preview as a magic and as a Python call."""
+        """The preview as a magic and as a Python call."""
         names, options = self._asked()
         return Code(magic_line("%ci_preview", names, options), python_call("ci.preview", names, options))
 
     def preview(self) -> Coverage:
-        """Count at once, and show it."""
+        """Count immediately and show the result."""
         self._live.now()
         if self.coverage is None:
             raise ArgumentError("The choices changed while they were counted.", "Try again.", code="not_chosen")
         return self.coverage
 
     def keep(self) -> Coverage:
-        """Write the coverage below the form, where it stays."""
+        """Write the coverage as a receipt below the form."""
         coverage = self.preview()
         self.receipts.add(_sentence(coverage), self.view.value)
         self.say("It is written below and stays in the notebook.", "done")
@@ -102,7 +102,7 @@ class CoverageForm(Form):
             self.say("Choose a segment: it is counted at once.")
 
     def allow(self) -> None:
-        """Let only those buttons be pressed that can do something now."""
+        """Enable the buttons that can be used now."""
         self.keep_button.disabled = self.code_button.disabled = not self.segments.value
 
     def _count(self, stopped: Stopped) -> None:

@@ -1,4 +1,4 @@
-"""The export form: choose, look at the plan, confirm, push, and keep the receipt."""
+"""The export form: choose segments, review and confirm the plan, push, and keep the receipt."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _CHOOSE = "Choose a connection and segments, then show the plan. Nothing is sent
 
 
 class ExportForm(Form):
-    """Export segments: everything that a person clicks here can be called as a method.
+    """Export segments. Every click has a method of the same effect.
 
     Parameters
     ----------
     workspace
-        Where segments and connections are; the default one unless given.
+        Holds segments and connections; by default the default workspace.
     monotonic
-        Seconds that only grow, to say how long a push will take.
+        A monotonic clock in seconds, used to estimate how long a push takes.
     """
 
     title: ClassVar[str] = "Export segments to Microsoft Advertising"
@@ -62,7 +62,7 @@ class ExportForm(Form):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read segments, connections and interrupted runs again."""
+        """Reload segments, connections and interrupted runs."""
         self.choices.refresh()
         self.unfinished_runs.refresh()
         if not self.workspace.segments.names():
@@ -77,17 +77,17 @@ class ExportForm(Form):
 
     @property
     def code(self) -> Code:
-        """The same export as a magic and as a Python call."""
+        """The export as a magic and as a Python call."""
         self.choices.require()
         return self.choices.code(save=self._saved)
 
     def plan(self) -> Plan:
-        """Make the plan and show it; nothing is sent.
+        """Create the plan and show it; sends nothing.
 
         Raises
         ------
         ArgumentError
-            Segments or connection are not chosen yet.
+            Segments or the connection are not chosen yet, or the choices changed meanwhile.
         """
         self._shown.forget()
         self.choices.require()
@@ -104,12 +104,12 @@ class ExportForm(Form):
         return plan
 
     def push(self) -> Run:
-        """Carry out the plan that was shown.
+        """Carry out the shown plan.
 
         Raises
         ------
         ArgumentError
-            There is no plan yet.
+            No plan is shown.
         """
         plan = self._shown.plan
         if plan is None:
@@ -121,12 +121,12 @@ class ExportForm(Form):
         return self._carry_out(lambda: plan.apply(progress=self.progress.report))
 
     def resume(self, run: str | None = None) -> Run:
-        """Finish a run that was interrupted: the one that is chosen, unless its id is given.
+        """Finish an interrupted run: by default the chosen one.
 
         Raises
         ------
         ArgumentError
-            No run is left to finish.
+            There is no unfinished run.
         """
         wanted = run or self.unfinished_runs.chosen()
         self._clock = SystemClock()
@@ -135,17 +135,17 @@ class ExportForm(Form):
         )
 
     def save(self, name: str | None = None) -> Export:
-        """Keep the choices as a saved export; nothing is sent.
+        """Save the choices as an export; sends nothing.
 
         Parameters
         ----------
         name
-            Under which name; the one that is typed unless given.
+            The export's name; by default the typed one.
 
         Raises
         ------
         ArgumentError
-            There is no name, or segments or connection are not chosen yet.
+            The name, segments or connection are missing.
         """
         self.choices.require()
         wanted = (name or self.save_as.value).strip()
@@ -159,8 +159,8 @@ class ExportForm(Form):
         return saved
 
     def named(self) -> dict[str, Any]:
-        """Return what stands for each option; see `in_form`."""
-        if not self.fields:  # the form is being made
+        """Return what replaces each option in a sentence; see `in_form`."""
+        if not self.fields:  # during __init__
             return {}
         return {
             **self.fields,
@@ -169,11 +169,11 @@ class ExportForm(Form):
         }
 
     def stop(self) -> None:
-        """Stop a push that is going on; it can be resumed."""
+        """Stop a running push; it can be resumed."""
         self.progress.stop()
 
     def look_up_audiences(self) -> list[str]:
-        """Ask Microsoft Advertising for the account's Customer Match lists, and offer them."""
+        """Query the account's Customer Match lists and offer them."""
         names = self.choices.look_up_audiences(self.say)
         found = (
             f"{counted_in_words(len(names), 'list')}: type or choose one."
@@ -214,7 +214,7 @@ class ExportForm(Form):
             field.observe(lambda _change: self._choices_changed(), names="value")
 
     def _choices_changed(self) -> None:
-        """Forget a plan that does not fit the choices any more."""
+        """Discard a plan that no longer matches the choices."""
         self._version += 1
         self._saved = None
         self._shown.forget()
@@ -224,7 +224,7 @@ class ExportForm(Form):
         self.destination.value = f"<b>{html.escape(connection.destination)}</b>" if connection else ""
 
     def allow(self) -> None:
-        """Let only those buttons be pressed that can do something now."""
+        """Enable the buttons that can be used now."""
         ready = bool(self.choices.segments.value and self.choices.connection.value)
         self.plan_button.disabled = self.code_button.disabled = not ready
         self.look_up_button.disabled = not self.choices.connection.value

@@ -1,4 +1,4 @@
-"""The choices of an export: what they offer, and what they say to the public function."""
+"""The fields of an export: their choices, and the arguments that follow from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ci_magics.workspace.store import Workspace
 
 EVERYBODY = ""
 AS_CHOSEN = "(as chosen)"
-#: The choice that sends those too who did not agree.
+#: The choice that ignores consent.
 ALL_PROFILES = "All profiles, those who refused too"
 _MODES = {
     "mirror": "mirror: the audience becomes the segment",
@@ -50,7 +50,7 @@ class ExportChoices:
     Parameters
     ----------
     workspace
-        Where segments and connections are.
+        Holds segments and connections.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -75,7 +75,7 @@ class ExportChoices:
         )  # fmt: skip
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields by the names of the public function's parameters; earlier ones decide about later ones."""
+        """Return the fields by the parameter names of the public function; earlier ones affect later ones."""
         return {
             "connection": self.connection,
             "segments": self.segments,
@@ -92,7 +92,7 @@ class ExportChoices:
         }
 
     def refresh(self) -> None:
-        """Read segments and connections again."""
+        """Reload segments and connections."""
         records = [each for each in self._workspace.segments if not each.suppresses]
         offer(self.connection, [(_connection_label(each), each.name) for each in self._workspace.connections])
         self.segments.options = [(_segment_label(each), each.name) for each in records]
@@ -100,7 +100,7 @@ class ExportChoices:
         self.segments_changed()
 
     def segments_changed(self) -> None:
-        """Offer who is sent where the consents of the segments have to be decided; the safe choice comes first."""
+        """Offer consent choices if the consents of the segments are undecided; the safest choice comes first."""
         records = self._chosen()
         known = [consent_of(each) for each in records]
         undecided = [each for each in known if each.known and (each.refused + each.unknown or not each.consented)]
@@ -119,12 +119,12 @@ class ExportChoices:
         self.email.value = f"<small>E-mail column: {_escaped(', '.join(emails))}</small>" if emails else ""
 
     def options(self) -> dict[str, Any]:
-        """Return what the public function takes beside segments and connection; defaults are left out.
+        """Return the arguments of the public function except segments and connection; defaults are None.
 
         Raises
         ------
         ArgumentError
-            Something typed is not possible.
+            A typed value is not valid.
         """
         consent = self.consent.value or ""
         explained = consent.startswith("=")
@@ -149,12 +149,12 @@ class ExportChoices:
         return {name: value for name, value in self.options().items() if value not in (None, False, [])}
 
     def require(self) -> None:
-        """Refuse to go on before there is anything to export.
+        """Require segments and a connection.
 
         Raises
         ------
         ArgumentError
-            Segments or connection are not chosen yet.
+            Segments or the connection are not chosen yet.
         """
         if not self.connection.options and len(self._workspace.all_connections):
             raise nothing_shared()
@@ -164,21 +164,29 @@ class ExportChoices:
             raise nothing_chosen("segment", self.segments.options, "Make one with the form %ci_segment.")
 
     def plan(self, show: Callable[[str], None]) -> Plan:
-        """Return the plan of the export; nothing is sent."""
+        """Return the plan of the export; sends nothing."""
         plan = self._export(show, dry_run=True)
         if not isinstance(plan, Plan):
             raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
         return plan
 
     def save(self, name: str, show: Callable[[str], None]) -> Export:
-        """Keep the export under a name; nothing is sent."""
+        """Save the export; sends nothing.
+
+        Parameters
+        ----------
+        name
+            The export's name.
+        show
+            Receives sentences to show.
+        """
         saved = self._export(show, save=name)
         if not isinstance(saved, Export):
             raise CiError("The export could not be saved.", "Try %ci_export with --save.")
         return saved
 
     def look_up_audiences(self, show: Callable[[str], None]) -> list[str]:
-        """Offer the Customer Match lists that the account has, and return their names."""
+        """Offer the account's Customer Match lists and return their names."""
         connection = self._workspace.connections[self.connection.value or ""]
         services = open_services(self._workspace, connection, show=show)
         names = [each.name for each in services.advertising.audiences()]
@@ -186,7 +194,7 @@ class ExportChoices:
         return names
 
     def code(self, *, save: str | None = None) -> Code:
-        """Return the export, or the saving of it, as a magic and as a Python call."""
+        """Return the export, or the saving of it if ``save`` is a name, as a magic and as a Python call."""
         options = {"to": self.connection.value, **self.options(), "save": save}
         names = self.segments.value
         return Code(magic_line("%ci_export", names, options), python_call("ci.export", names, options))

@@ -1,4 +1,4 @@
-"""The exports panel: see the saved exports, run them, schedule them, look back; it keeps itself up to date."""
+"""The exports panel: list, run and schedule saved exports and see their history. It refreshes itself during runs."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _Result = TypeVar("_Result")
 
 
 class ExportsForm(Form):
-    """The saved exports: everything that a person clicks here can be called as a method.
+    """The saved exports. Every click has a method of the same effect.
 
     Parameters
     ----------
     workspace
-        Where exports are kept; the default one unless given.
+        Holds the exports; by default the default workspace.
     every
-        Seconds between two looks while something runs.
+        Seconds between refreshes during a run.
     """
 
     title: ClassVar[str] = "Saved exports"
@@ -72,7 +72,7 @@ class ExportsForm(Form):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the exports again; while one runs, they are read again and again."""
+        """Reload the exports; if one is running, keep reloading in the background."""
         listed = ci.list_exports(workspace=self.workspace)
         self._lines, self._notes = list(listed), listed.notes
         offer(self.export, [(each.name, each.name) for each in self._lines])
@@ -84,7 +84,7 @@ class ExportsForm(Form):
 
     @property
     def code(self) -> Code:
-        """What was done last, as a magic and as a Python call."""
+        """The last action as a magic and as a Python call."""
         return self._code
 
     def run_chosen(self) -> Run:
@@ -123,7 +123,7 @@ class ExportsForm(Form):
         return done
 
     def show_details(self) -> None:
-        """Show how the chosen export is configured, and how its last runs went."""
+        """Show the configuration and the history of the chosen export."""
         name = self._name()
         self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.show_export", [name], {}))
         history = ci.export_history(name, workspace=self.workspace)
@@ -131,7 +131,7 @@ class ExportsForm(Form):
         self.say(f"{name}: {counted_in_words(len(history), 'run')}.")
 
     def set_schedule(self) -> None:
-        """Give the chosen export the schedule that is typed."""
+        """Set the typed schedule for the chosen export."""
         name, given = self._name(), self.schedule.arguments()
         warnings: list[str] = []
         ci.schedule_export(name, **given, workspace=self.workspace, show=warnings.append)
@@ -144,7 +144,7 @@ class ExportsForm(Form):
         self._done(" ".join([f"{name} runs {self._line(name).schedule}.", *warnings]))
 
     def duplicate(self) -> None:
-        """Save the chosen export once more under another name."""
+        """Save a copy of the chosen export under another name."""
         name, new = self._name(), self.new_name.value.strip()
         if not new:
             raise ArgumentError("The copy has no name yet.", "Type one in the field New name.", code="no_name")
@@ -156,7 +156,7 @@ class ExportsForm(Form):
         self._done(f"{name} was copied as {new}.")
 
     def detach(self) -> None:
-        """Take the connection from the chosen export: it stays and does not run."""
+        """Detach the chosen export from its connection: it stays but does not run."""
         name = self._name()
         ci.detach_export(name, workspace=self.workspace)
         self._code = Code(magic_line("%ci_exports detach", [name], {}), python_call("ci.detach_export", [name], {}))
@@ -168,7 +168,7 @@ class ExportsForm(Form):
         Raises
         ------
         ArgumentError
-            Nobody has confirmed it.
+            The removal is not confirmed.
         """
         name = self._name()
         if not self.confirm.value:
@@ -181,7 +181,7 @@ class ExportsForm(Form):
         self._done(" ".join([f"{name} was removed.", *forgotten]))
 
     def close(self) -> None:
-        """End the form and its looking."""
+        """Close the form and stop refreshing."""
         self._closed.set()
         super().close()
 
@@ -212,12 +212,12 @@ class ExportsForm(Form):
         )  # fmt: skip
 
     def allow(self) -> None:
-        """Let only those buttons be pressed that can do something now."""
+        """Enable the buttons that can be used now."""
         for each in (self.run_button, self.run_all_button, self.details_button):
             each.disabled = not self._lines
 
     def _narrow(self) -> None:
-        """Show those that fit what is searched."""
+        """Show the exports that match the search."""
         shown = self.view.show(self._lines, self._notes)
         self.allow()
         if self._lines:
@@ -230,7 +230,7 @@ class ExportsForm(Form):
         self.forget_code()
 
     def _with_progress(self, work: Callable[[], _Result]) -> _Result:
-        """Run something, and keep the list up to date meanwhile."""
+        """Run something and refresh the list meanwhile."""
         self.progress.begin()
         self.in_background(self._watch)
         try:
@@ -242,7 +242,7 @@ class ExportsForm(Form):
             handled(self, self._reload)
 
     def _watch(self) -> None:
-        """Read the list again and again until nothing runs any more; one looks for all."""
+        """Reload the list until nothing runs; a single thread does this for the form."""
         if not self._watching.acquire(blocking=False):
             return
         try:

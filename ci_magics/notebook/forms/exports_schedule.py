@@ -36,7 +36,7 @@ class ScheduleFields:
         return {"when": self.when, "at": self.at, "weekly": self.weekly, "time_zone": self.time_zone}
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the public function takes; what is not given is left out."""
+        """Return the arguments for the public function, without those not given."""
         match self.when.value:
             case "system":
                 return {"follow_system": True}
@@ -53,7 +53,7 @@ class ScheduleFields:
                 return {name: value for name, value in times.items() if value}
 
     def options(self) -> dict[str, Any]:
-        """Return the same as the options of the magic."""
+        """Return the same as options of the magic."""
         given = self.arguments()
         named = {"follow_system": "system"}
         if "active" in given:
@@ -66,7 +66,7 @@ class ScheduleFields:
 
 
 def _hint() -> str:
-    """Return the time zone that is taken unless one is typed; where the machine's is not understood, an example."""
+    """Return the default time zone; an example if the machine's time zone is unknown."""
     try:
         return local_time_zone()
     except ArgumentError:

@@ -1,4 +1,4 @@
-"""The list of saved exports as the panel shows it: searched, filtered and sorted."""
+"""The list of saved exports in the panel: searched, filtered and sorted."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _KEYS: dict[str, Callable[[ExportLine], Any]] = {
 
 
 class ExportsView:
-    """The list, and what narrows it down.
+    """The list and its search, filter and sort fields.
 
     Parameters
     ----------
     changed
-        Called when somebody searches, filters or sorts.
+        Called when the user searches, filters or sorts.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -50,7 +50,15 @@ class ExportsView:
         return {"search": self.search, "status": self.status, "sort": self.sort, "descending": self.descending}
 
     def show(self, lines: Iterable[ExportLine], notes: tuple[str, ...] = ()) -> list[ExportLine]:
-        """Show those of some exports that fit, with what holds for all of them below, and return them."""
+        """Show the exports that match, and return them.
+
+        Parameters
+        ----------
+        lines
+            All exports.
+        notes
+            Remarks about all exports, shown below the list.
+        """
         found = self._fitting(list(lines))
         everything = ExportList(tuple(found), notes)
         self.table.value = everything._repr_html_()

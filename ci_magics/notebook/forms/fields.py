@@ -1,4 +1,4 @@
-"""Labeled fields and buttons: stock widgets that a keyboard reaches and a screen reader names."""
+"""Labeled fields and buttons: stock widgets with keyboard and screen-reader support."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from traitlets import TraitError, validate
 
 from ci_magics.errors import ArgumentError, nearest_name
 
-#: What a field shows when somebody types an address.
+#: The hint in a field after it rejects an e-mail address.
 NOT_KEPT = "An e-mail address is not kept in a form."
 _ADDRESS = re.compile(r"\S@\S")
 LABEL = {"description_width": "130px"}
-#: How many choices an error names.
+#: The most choices that an error lists.
 _MOST_SHOWN = 20
 _WIDE = {"width": "calc(100% - 4px)", "max_width": "620px"}
 
 
 class _Discreet:
-    """A field that gives back an address at once: what it holds may be saved with the notebook."""
+    """A field that rejects e-mail addresses immediately, because its value may be saved with the notebook."""
 
-    #: Told of it, where somebody listens.
+    #: Called after a rejection, if set.
     complain: Callable[[], None] | None = None
 
     @validate("value")
@@ -32,7 +32,7 @@ class _Discreet:
             return proposal["value"]
         self.placeholder = NOT_KEPT
         comm = getattr(self, "comm", None)
-        if comm is not None:  # the page does not hear of it otherwise: for it, nothing has changed here
+        if comm is not None:  # the page must be told: the value did not change in the kernel, so no update is sent
             comm.send({"method": "update", "state": {"value": ""}, "buffer_paths": []})
         if self.complain is not None:
             self.complain()
@@ -40,36 +40,88 @@ class _Discreet:
 
 
 class Entry(_Discreet, widgets.Text):  # type: ignore[misc]  # ipywidgets has no types
-    """A line to type in."""
+    """A text field."""
 
 
 class Suggesting(_Discreet, widgets.Combobox):  # type: ignore[misc]  # ipywidgets has no types
-    """A line to type in that suggests what there is."""
+    """A text field with suggestions."""
 
 
 def dropdown(label: str, options: Any, name: str) -> widgets.Dropdown:
-    """Return a labeled list to choose from."""
+    """Return a labeled list to choose from.
+
+    Parameters
+    ----------
+    label
+        The visible label.
+    options
+        Values, or pairs of label and value.
+    name
+        The field's name, for its CSS class.
+    """
     return _named(widgets.Dropdown(description=label, options=options, layout=_wide(), style=LABEL), name)
 
 
 def entry(label: str, name: str, *, hint: str = "") -> widgets.Text:
-    """Return a labeled line to type in."""
+    """Return a labeled text field.
+
+    Parameters
+    ----------
+    label
+        The visible label.
+    name
+        The field's name, for its CSS class.
+    hint
+        The placeholder of an empty field.
+    """
     return _named(Entry(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
 
 
 def suggesting(label: str, name: str, *, hint: str = "") -> widgets.Combobox:
-    """Return a labeled line to type in that suggests what there is."""
+    """Return a labeled text field with suggestions.
+
+    Parameters
+    ----------
+    label
+        The visible label.
+    name
+        The field's name, for its CSS class.
+    hint
+        The placeholder of an empty field.
+    """
     return _named(Suggesting(description=label, placeholder=hint, layout=_wide(), style=LABEL), name)
 
 
 def checkbox(label: str, name: str) -> widgets.Checkbox:
-    """Return a labeled box to tick."""
+    """Return a labeled check box.
+
+    Parameters
+    ----------
+    label
+        The visible label.
+    name
+        The field's name, for its CSS class.
+    """
     layout = widgets.Layout(width="auto", max_width="100%")
     return _named(widgets.Checkbox(description=label, indent=False, layout=layout), name)
 
 
 def button(label: str, name: str, action: Callable[..., None], *, style: str = "", hint: str = "") -> widgets.Button:
-    """Return a button that is as wide as its label."""
+    """Return a button that is as wide as its label.
+
+    Parameters
+    ----------
+    label
+        The visible label.
+    name
+        The button's name, for its CSS class.
+    action
+        Called with the button when pressed.
+    style
+        The stock style, such as ``primary``; empty for the default.
+    hint
+        The tooltip; by default the label.
+    """
     layout = widgets.Layout(width="max-content", max_width="100%")
     control = _named(widgets.Button(description=label, button_style=style, tooltip=hint or label, layout=layout), name)
     control.on_click(action)
@@ -77,34 +129,66 @@ def button(label: str, name: str, action: Callable[..., None], *, style: str = "
 
 
 def progress_bar() -> widgets.FloatProgress:
-    """Return a bar that takes the room beside its text."""
+    """Return a progress bar that fills the space beside its text."""
     layout = widgets.Layout(flex="1 1 auto", width="auto", min_width="200px")
     return _named(widgets.FloatProgress(max=1.0, layout=layout), "progress")
 
 
 def page(name: str) -> widgets.HTML:
-    """Return a place for HTML; the caller escapes what comes from elsewhere."""
+    """Return a widget for HTML. The caller must escape foreign text."""
     return _named(widgets.HTML(layout=widgets.Layout(max_width="100%", overflow="auto", margin="2px 0")), name)
 
 
 def row(*children: widgets.Widget, name: str = "row") -> widgets.Box:
-    """Return fields beside each other, on several lines where there is little room."""
+    """Lay out fields side by side, wrapped where space is narrow.
+
+    Parameters
+    ----------
+    *children
+        The fields.
+    name
+        The row's name, for its CSS class.
+    """
     layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", max_width="100%")
     return _named(widgets.Box(children, layout=layout), name)
 
 
 def column(*children: widgets.Widget, name: str = "column") -> widgets.VBox:
-    """Return fields below each other."""
+    """Lay out fields below each other.
+
+    Parameters
+    ----------
+    *children
+        The fields.
+    name
+        The column's name, for its CSS class.
+    """
     return _named(widgets.VBox(children, layout=widgets.Layout(max_width="100%")), name)
 
 
 def show(widget: widgets.Widget, visible: bool) -> None:
-    """Show or hide something, for a keyboard and a screen reader too."""
+    """Show or hide a widget, for keyboards and screen readers too.
+
+    Parameters
+    ----------
+    widget
+        The widget.
+    visible
+        Whether it is shown.
+    """
     widget.layout.display = None if visible else "none"
 
 
 def offer(field: Any, choices: Sequence[tuple[str, Any]]) -> None:
-    """Give a list new choices; what was chosen stays chosen where it is still there, else the first one is."""
+    """Replace the choices of a list. The current choice stays if it is still offered; else the first one is chosen.
+
+    Parameters
+    ----------
+    field
+        A dropdown or a field with the same traits.
+    choices
+        Pairs of label and value.
+    """
     chosen = field.value
     values = [value for _label, value in choices]
     if tuple(field.options) == tuple(choices):
@@ -114,12 +198,19 @@ def offer(field: Any, choices: Sequence[tuple[str, Any]]) -> None:
 
 
 def put(field: Any, value: Any) -> None:
-    """Give a field a value.
+    """Set the value of a field.
+
+    Parameters
+    ----------
+    field
+        The field.
+    value
+        The new value, as the form's ``value`` returns it.
 
     Raises
     ------
     ArgumentError
-        The field cannot have it.
+        The field does not accept the value.
     """
     if hasattr(field, "choose"):
         field.choose(value)
@@ -139,7 +230,17 @@ def put(field: Any, value: Any) -> None:
 
 
 def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentError:
-    """Return the error for something that is not among the choices."""
+    """Return the error for a value that is not among the choices.
+
+    Parameters
+    ----------
+    beginning
+        The start of the sentence, before the quoted value.
+    wrong
+        The given value.
+    possible
+        The choices; texts among them are listed and used for a suggestion.
+    """
     known = [each for each in possible if isinstance(each, str) and each]
     nearest = nearest_name(str(wrong), known)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
@@ -149,16 +250,16 @@ def no_choice(beginning: str, wrong: Any, possible: Sequence[Any]) -> ArgumentEr
 
 
 def nothing_chosen(what: str, choices: Sequence[Any], make: str) -> ArgumentError:
-    """Return the error for a field in which nothing is chosen, perhaps because there is nothing to choose.
+    """Return the error for a field without a choice, whether or not it offers any.
 
     Parameters
     ----------
     what
-        What is chosen in it, such as ``segment``.
+        What the field chooses, such as ``segment``.
     choices
         What can be chosen.
     make
-        How to make the first one.
+        How to create the first one.
     """
     if not choices:
         return ArgumentError(f"There is no {what} to choose yet.", make, code="not_chosen")
@@ -171,6 +272,6 @@ def _wide() -> widgets.Layout:
 
 
 def _named(widget: Any, name: str) -> Any:
-    """Give a widget a class by which a test or a style sheet finds it."""
+    """Add a CSS class that tests and style sheets use to find the widget."""
     widget.add_class(f"ci-{name}")
     return widget

@@ -1,4 +1,4 @@
-"""Sentences name the options of a magic; a person in a form needs the field that does the same."""
+"""Reword sentences for forms: replace the options of a magic by the form's fields."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 import ipywidgets as widgets
 
-_MAGIC = r"%%?ci_\w+(?:[^.;:,]|[.;:,](?=\S))*"  # a line to write in a cell keeps its options
+_MAGIC = r"%%?ci_\w+(?:[^.;:,]|[.;:,](?=\S))*"  # a complete magic keeps its options
 _VALUE = r"""(?P<value> (?:"[^"]*"|'[^']*'|-?[\w./-]*\w))?"""
 _OPTION = re.compile(rf"(?P<magic>{_MAGIC})|(?P<leave>[Ll]eave out )?--(?P<name>[a-z][a-z-]*){_VALUE}")
-#: Words that follow an option without being its value.
+#: Words that can follow an option without being its value.
 _JOINING = frozenset(
     {"and", "or", "to", "if", "for", "in", "of", "is", "too", "also", "first", "says", "goes", "while"}
 )
 
 
 def in_form(sentence: str, fields: Mapping[str, Any]) -> str:
-    """Return a sentence with fields in place of the options that they stand for.
+    """Replace the options in a sentence by the form's fields.
 
     Parameters
     ----------
     sentence
-        What an error or a notice says.
+        The text of an error or a notice.
     fields
-        The form's fields by the names of the public function's parameters, or in words what stands for one.
+        The form's fields by the parameter names of the public function; a text replaces the option literally.
     """
 
     def replaced(found: re.Match[str]) -> str:
@@ -44,7 +44,7 @@ def in_form(sentence: str, fields: Mapping[str, Any]) -> str:
             return f"{'Clear' if found['leave'][0] == 'L' else 'clear'} the field '{label}'{found['value'] or ''}"
         if value in _JOINING:
             return f"the field '{label}' {value}"
-        if not value or value.isupper():  # a word such as COLUMN stands for any value
+        if not value or value.isupper():  # an uppercase word such as COLUMN is a placeholder
             return f"the field '{label}'"
         return f"""'{value.strip("'" + '"')}' in the field '{label}'"""
 

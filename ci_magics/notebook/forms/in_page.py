@@ -1,8 +1,8 @@
-"""The part of a form that lives in the page: its status line is announced, and its keys are its own.
+"""The browser part of a form: announces the status line and keeps key presses away from JupyterLab.
 
-The stock widgets put a new element into the page for each text, which no screen reader announces, and leave single
-letters to JupyterLab's command mode. Where a page cannot load this (a server without anywidget, a network that is
-closed), the stock line that stands beside it is seen instead.
+The stock widgets insert a new element for each text, which no screen reader announces, and let single letters reach
+JupyterLab's command mode. If the page cannot load this module (a server without anywidget, a closed network), the stock
+status line is shown as a fallback.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import anywidget
 from traitlets import Unicode
 
-#: Of the two lines, the one that the page can show.
+#: Show only one of the two status lines: the stock one if this module cannot load.
 STYLE = (
     ".ci-form:has(.ci-in-page [role=status]) .ci-status {display: none}"
     ".ci-in-page:not(:has([role=status])) {display: none}"
@@ -20,7 +20,7 @@ STYLE = (
 
 
 class InPage(anywidget.AnyWidget):
-    """The status line of a form, and its keys."""
+    """The status line of a form, and its key handling."""
 
     _esm = Path(__file__).with_suffix(".js")
 
@@ -34,6 +34,14 @@ class InPage(anywidget.AnyWidget):
         self.add_class("ci-in-page")
 
     def say(self, text: str, color: str) -> None:
-        """Change the text and its color at once."""
+        """Change the text and its color in one update.
+
+        Parameters
+        ----------
+        text
+            The new text.
+        color
+            A CSS color.
+        """
         with self.hold_sync():
             self.color, self.text = color, text

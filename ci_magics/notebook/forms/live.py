@@ -1,4 +1,4 @@
-"""Work something out again whenever the choices change: after a moment, beside the kernel, and only the latest."""
+"""Recompute a result when the choices change: debounced, in the background, and only for the latest choices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ci_magics.notebook.forms.pattern import Form, handled
 
-#: Seconds after the last change, so that typing is not interrupted at each letter.
+#: Seconds after the last change, so that typing does not trigger work for each letter.
 MOMENT = 0.4
 Stopped = Callable[[], bool]
 
@@ -18,11 +18,11 @@ class Live:
     Parameters
     ----------
     form
-        Whose status line shows errors.
+        Shows errors in its status line.
     work
-        Works it out; asks the function that it is given, now and then, whether it is wanted any more.
+        Computes the result. It receives a function that returns True once the result is no longer needed.
     moment
-        Seconds to wait for further changes.
+        Seconds without changes before the work starts.
     """
 
     def __init__(self, form: Form, work: Callable[[Stopped], None], moment: float = MOMENT) -> None:
@@ -33,18 +33,18 @@ class Live:
         self._one_at_a_time = threading.Lock()
 
     def ask(self) -> None:
-        """Say that the choices have changed: what was asked for before is given up."""
+        """Schedule the work and cancel earlier requests."""
         self.cancel()
         mine = threading.Event()
         self._latest = mine
         self._form.in_background(lambda: self._after_a_moment(mine))
 
     def cancel(self) -> None:
-        """Give up what was asked for."""
+        """Cancel the scheduled or running work."""
         self._latest.set()
 
     def now(self) -> None:
-        """Work it out at once, here."""
+        """Do the work immediately, in this thread."""
         self.cancel()
         with self._one_at_a_time:
             self._work(lambda: False)

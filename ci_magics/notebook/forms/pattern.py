@@ -1,4 +1,4 @@
-"""What all forms share: a status line that is read aloud, callbacks that never lose an error, receipts that last."""
+"""The base of all forms: an announced status line, callbacks that show every error, and receipts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLORS = {
     "error": "var(--jp-error-color0, #b3261e)",
     "done": "var(--jp-success-color0, #1b6e3c)",
 }
-#: Lines of text stand as close together as those of a notebook, not as far apart as fields.
+#: Use the line spacing of notebook text, not that of fields.
 _STYLE = f"<style>.ci-form .widget-html-content {{line-height: 1.4}} {STYLE}</style>"
 _MARKS = {"info": "", "error": "✗ ", "done": "✓ "}
 
@@ -38,7 +38,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     Parameters
     ----------
     workspace
-        Where segments, connections and exports are; the default one unless given.
+        Holds segments, connections and exports; by default the default workspace.
     """
 
     title: ClassVar[str] = ""
@@ -60,7 +60,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def value(self) -> dict[str, Any]:
-        """The choices made, as texts, lists of texts and switches; can be set."""
+        """The current choices as texts, lists of texts and switches. Assign a mapping to change them."""
         return {name: field.value for name, field in self.fields.items()}
 
     @value.setter
@@ -68,24 +68,32 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         for name in choices:
             if name not in self.fields:
                 raise no_choice("The form has no field", name, list(self.fields))
-        for name, field in self.fields.items():  # in their order: earlier ones decide what later ones offer
+        for name, field in self.fields.items():  # in order, because earlier fields affect the choices of later ones
             if name in choices:
                 put(field, choices[name])
 
     @property
     @abstractmethod
     def code(self) -> Code:
-        """The same job as a magic and as a Python call."""
+        """The same action as a magic and as a Python call."""
 
     @abstractmethod
     def refresh(self) -> None:
-        """Read again what the form offers."""
+        """Reload what the form offers."""
 
     def allow(self) -> None:
-        """Let only those buttons be pressed that can do something now."""
+        """Enable the buttons that can be used now."""
 
     def say(self, sentence: str, kind: str = "info") -> None:
-        """Show a sentence; a screen reader reads it aloud."""
+        """Show a sentence in the status line, which screen readers announce.
+
+        Parameters
+        ----------
+        sentence
+            The text; addresses in it are masked, and options become fields.
+        kind
+            ``info``, ``error`` or ``done``: the color and the mark.
+        """
         self.kind = kind
         sentence = self.worded(without_people(sentence))
         style = f"color:{_COLORS[kind]};min-height:1.4em;line-height:1.4;white-space:normal;overflow-wrap:anywhere"
@@ -94,25 +102,25 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.in_page.say(_MARKS[kind] + sentence, _COLORS[kind])
 
     def worded(self, sentence: str) -> str:
-        """Return a sentence with the form's fields in place of the options of a magic."""
+        """Replace the options of a magic in a sentence by the form's fields."""
         return in_form(sentence, self.named())
 
     def named(self) -> Mapping[str, Any]:
-        """Return what stands for each option: a field, or words; see `in_form`."""
+        """Return what replaces each option, a field or words; see `in_form`."""
         return self.fields
 
     def remark(self, sentence: str) -> None:
-        """Show a sentence that is less important than an error that stands there."""
+        """Show a sentence unless the status line shows an error."""
         if self.kind != "error":
             self.say(sentence)
 
     @property
     def sentence(self) -> str:
-        """The sentence that is shown, as HTML."""
+        """The shown sentence, as HTML."""
         return str(self.status.value)
 
     def lay_out(self, *body: widgets.Widget) -> None:
-        """Put fields and actions below the heading; status line and code come last unless they are placed."""
+        """Put fields and actions below the heading. Status line and code come last unless ``body`` contains them."""
         last = [each for each in (self.status, self.code_view) if each not in body]
         children = [self._heading, *body, *last]
         for each in children:
@@ -121,36 +129,36 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.children = tuple(children)
 
     def _listen(self, widget: widgets.Widget) -> None:
-        """Say it when a field gives back an address."""
+        """Report rejected addresses in the status line."""
         if isinstance(widget, Entry | Suggesting):
             widget.complain = lambda: self.say(f"{NOT_KEPT} Give it to the function or magic in a cell.", "error")
         for each in getattr(widget, "children", ()):
             self._listen(each)
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run something long beside the kernel, which stays free for other cells."""
+        """Run long work in a thread, so that the kernel stays free for other cells."""
         self._threads = [each for each in self._threads if each.is_alive()]
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def wait(self) -> None:
-        """Wait until everything that a button has started is done."""
+        """Wait until all background work is done."""
         while waiting := [each for each in self._threads if each.is_alive()]:
             waiting[0].join()
 
     def forget_code(self) -> None:
-        """Take the shown code away, because it does not fit the choices any more."""
+        """Hide the shown code, which no longer matches the choices."""
         self.code_view.value = ""
 
     def show_code(self) -> None:
-        """Show the code, to be selected and copied by one key."""
+        """Show the code, ready to copy."""
         self.code_view.value = code_html(self.code)
         self.say("Copy one of the two into a cell.")
 
     @property
     def summary(self) -> str:
-        """Where the form stands, as HTML that needs neither kernel nor trust."""
+        """The state of the form as static HTML, which needs neither a kernel nor trust."""
         chosen = {name: _plainly(value) for name, value in kept(self.value).items()}
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left'>{html.escape(name.replace('_', ' '))}</th>"
@@ -161,7 +169,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"<div><b>{html.escape(self.title)}</b>: run the cell to use the form.</div><table>{rows}</table>"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show the form, and where there is no kernel what was chosen and done."""
+        """Show the form; without a kernel, show the choices and the receipts."""
         bundle = super()._repr_mimebundle_(**options)
         static = {"text/html": self.summary + self.receipts._repr_html_(), "text/plain": repr(self)}
         if isinstance(bundle, tuple):
@@ -169,12 +177,12 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {**(bundle or {}), **static}
 
     def _ipython_display_(self) -> None:
-        """Show the form, and below it the place of its receipts."""
+        """Show the form, and its receipts below it."""
         from IPython.display import display
 
         bundle = self._repr_mimebundle_()
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
-        data["text/html"] = self.summary  # the receipts stand below, in their own output
+        data["text/html"] = self.summary  # the receipts have their own output below
         display(data, metadata=next(iter(metadata), None), raw=True)  # type: ignore[no-untyped-call]  # IPython's
         self.receipts.show()
 
@@ -187,7 +195,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def callback(method: Callable[[_Form], None]) -> Callable[..., None]:
-    """Turn a method into an event handler: what goes wrong is shown in the status line, never lost."""
+    """Turn a method into an event handler that shows errors in the status line."""
 
     @functools.wraps(method)
     def handle(form: _Form, *_event: object) -> None:
@@ -197,11 +205,11 @@ def callback(method: Callable[[_Form], None]) -> Callable[..., None]:
 
 
 def background(method: Callable[[_Form], None]) -> Callable[..., None]:
-    """Turn a method into an event handler that works beside the kernel, one at a time; see `callback`."""
+    """Turn a method into an event handler that runs in a thread, one at a time; see `callback`."""
 
     @functools.wraps(method)
     def handle(form: _Form, *_event: object) -> None:
-        if form.is_busy:  # a second click on what is going on already
+        if form.is_busy:  # ignore further clicks while it runs
             return
         _set_busy(form, True)
 
@@ -222,7 +230,15 @@ def _set_busy(form: Form, busy: bool) -> None:
 
 
 def handled(form: Form, work: Callable[[], None]) -> None:
-    """Do something, and show in the status line what goes wrong."""
+    """Call a function and show its errors in the status line.
+
+    Parameters
+    ----------
+    form
+        The form with the status line.
+    work
+        The function.
+    """
     try:
         work()
     except CiError as error:
@@ -232,7 +248,19 @@ def handled(form: Form, work: Callable[[], None]) -> None:
 
 
 def reveal(toggle: widgets.Button, part: widgets.Widget, more: str, less: str) -> None:
-    """Let a button show and hide a part of a form; its label says which of the two it will do."""
+    """Make a button show and hide a part of a form.
+
+    Parameters
+    ----------
+    toggle
+        The button.
+    part
+        The part, hidden at first.
+    more
+        The button's label while the part is hidden.
+    less
+        The button's label while the part is shown.
+    """
 
     def turn(*_event: object) -> None:
         hidden = part.layout.display == "none"

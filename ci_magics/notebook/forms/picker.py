@@ -1,4 +1,4 @@
-"""Choose any number out of many: a box to tick for each, and a line to find them when there are many."""
+"""Choose any number of values with check boxes and a search line."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _MOST = 8
 
 
 class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Boxes to tick. At most a few are shown at once: the chosen ones and those that the search finds.
+    """Check boxes for the chosen values and for those that the search finds, up to a limit.
 
     Parameters
     ----------
     label
         What is chosen.
     name
-        For its class.
+        The field's name, for its CSS class.
     empty
-        What to say when there is nothing to choose from.
+        The text shown when there is nothing to choose from.
     most
-        How many are shown at once, at least.
+        The number of unchosen values that are shown at once.
     """
 
     value = Tuple()
@@ -57,7 +57,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def options(self) -> tuple[tuple[str, Any], ...]:
-        """What there is to choose from, as labels and values."""
+        """The choices, as pairs of label and value."""
         return tuple((label, value) for value, label in self._labels.items())
 
     @options.setter
@@ -67,12 +67,12 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._draw()
 
     def choose(self, values: Sequence[Any]) -> None:
-        """Choose these and no others.
+        """Choose exactly these values.
 
         Raises
         ------
         ArgumentError
-            One of them is not there.
+            A value is not among the choices.
         """
         for value in values:
             if value not in self._labels:
@@ -81,11 +81,11 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._draw()
 
     def find(self, text: str) -> None:
-        """Search, as typing does."""
+        """Set the text of the search line."""
         self._search.value = text
 
     def _draw(self) -> None:
-        """Show the chosen ones first, then what the search finds."""
+        """Show the chosen values first, then those that the search finds."""
         wanted = self._search.value.casefold()
         found = [each for each, label in self._labels.items() if wanted in label.casefold() and each not in self.value]
         self._shown = [*self.value, *found[: max(self._most, 1)]]
@@ -107,7 +107,7 @@ class Picker(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return box
 
     def _tick(self) -> None:
-        """Let the boxes say what is chosen; none changes its place, so that the keyboard stays where it is."""
+        """Update the check boxes in place, without moving them, so that the keyboard focus stays."""
         if set(self.value) - set(self._shown):
             self._draw()
             return

@@ -1,4 +1,4 @@
-"""How far something long is: a bar, a text beside it, and a way to stop it."""
+"""The progress of long work: a bar, a text, and a stop button."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ci_magics.notebook.forms.fields import button, progress_bar, row, show
 
 
 class ProgressRow:
-    """Progress of one run.
+    """The progress of one run.
 
     Parameters
     ----------
     on_stop
-        Called when the person stops it: ends waits. The next report ends the run.
+        Called when the user stops the run, to end waits. The next report then ends the run.
     monotonic
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, on_stop: Callable[[], None], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -37,7 +37,7 @@ class ProgressRow:
         show(self.box, False)
 
     def begin(self) -> None:
-        """Start to show something new."""
+        """Reset and show the row."""
         self._asked.clear()
         self._began = self._monotonic()
         self.bar.value, self.text.value = 0.0, ""
@@ -46,12 +46,12 @@ class ProgressRow:
         show(self.box, True)
 
     def report(self, progress: Progress) -> None:
-        """Show one moment.
+        """Show progress.
 
         Raises
         ------
         KeyboardInterrupt
-            The person has stopped it.
+            The user has stopped the run.
         """
         self.bar.value = progress.share
         self.text.value = progress_text(progress, self._monotonic() - self._began)
@@ -59,7 +59,7 @@ class ProgressRow:
             raise KeyboardInterrupt
 
     def end(self, progress: Progress | None = None) -> None:
-        """Show how it ended, or nothing."""
+        """Show the final state; hide the row if there is none."""
         show(self.stop_button, False)
         if progress is None:
             show(self.box, False)
@@ -68,7 +68,7 @@ class ProgressRow:
         self.text.value = progress_text(progress, self._monotonic() - self._began)
 
     def stop(self) -> None:
-        """Stop what is going on: at its next step, or in the middle of a wait."""
+        """Stop the work at its next step, or end its current wait."""
         self._asked.set()
         self.stop_button.disabled = True
         self._on_stop()

@@ -1,4 +1,4 @@
-"""Receipts: what a form did, as a plain output below it that stays in the notebook when form and kernel are gone."""
+"""Receipts: a record of a form's actions, as plain output that stays in the notebook without form or kernel."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Receipts:
     Parameters
     ----------
     title
-        The form that they are of.
+        The form's title.
     now
-        The present moment, in UTC.
+        Returns the current time, in UTC.
     """
 
     def __init__(self, title: str, now: Callable[[], datetime] = present) -> None:
@@ -32,14 +32,14 @@ class Receipts:
         self._handle: Any = None
 
     def add(self, sentence: str, details: str = "") -> None:
-        """Write down what was done.
+        """Add a receipt.
 
         Parameters
         ----------
         sentence
             What was done, as text.
         details
-            More of it, as HTML that is safe.
+            More details, as safe HTML.
         """
         line = without_people(f"{self._now():%Y-%m-%d %H:%M} UTC: {sentence}")
         details = without_people(details)
@@ -49,7 +49,7 @@ class Receipts:
             self._handle.update(self)
 
     def show(self) -> None:
-        """Show them below the cell; later ones appear there too."""
+        """Show the receipts below the cell; later ones appear there too."""
         from IPython.display import display
 
         self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]  # IPython's

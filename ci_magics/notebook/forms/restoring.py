@@ -1,4 +1,4 @@
-"""One form for each cell: running the cell again shows the same form, with what was chosen and what is going on."""
+"""One form per cell: running the cell again shows the same form, with its choices and running work."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from IPython.core.getipython import get_ipython
 from ci_magics.notebook.forms.pattern import Form
 
 _Kind = TypeVar("_Kind", bound=Form)
-#: Where the shell keeps them; unloading the extension empties it.
+#: Key of the forms in the shell's metadata; unloading the extension removes it.
 _PLACE = "ci_magics.forms"
 
 
 def restored(kind: type[_Kind], make: Callable[[], _Kind] | None = None) -> _Kind:
-    """Return the form that this cell has shown before, up to date, or a new one.
+    """Return this cell's form, refreshed, or a new one.
 
     Parameters
     ----------
     kind
         The class of the form.
     make
-        Makes a new one; the class itself unless given.
+        Creates a new form; by default the class.
     """
     shell = get_ipython()
     make = make or kind
@@ -40,13 +40,13 @@ def restored(kind: type[_Kind], make: Callable[[], _Kind] | None = None) -> _Kin
 
 
 def notebook_variables() -> Mapping[str, Any]:
-    """Return the variables of the notebook, as they are at any moment."""
+    """Return a live view of the notebook's variables."""
     shell = get_ipython()
     return shell.user_ns if shell else {}
 
 
 def _cell_of(shell: Any) -> str | None:
-    """Return the id of the cell that runs; a terminal has none."""
+    """Return the id of the running cell; None in a terminal."""
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
     cell = (parent or {}).get("metadata", {}).get("cellId")
     return str(cell) if cell else None

@@ -1,4 +1,4 @@
-"""A rule as fields: groups of conditions within groups, and rules that are joined."""
+"""Edit a rule in fields: nested groups of conditions, and rules joined by set operations."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _EDGE = "2px solid var(--jp-border-color1, #bbb)"
 
 
 class GroupEditor:
-    """Conditions, earlier segments and further groups that hold together.
+    """A group of conditions, earlier segments and nested groups.
 
     Parameters
     ----------
     around
-        What it is edited in.
+        The columns, segments and callbacks.
     remove
-        Called when the person removes it; None where it cannot be removed.
+        Called to remove the group; None if it cannot be removed.
     """
 
     def __init__(self, around: Surroundings, remove: Callable[[Any], None] | None = None) -> None:
@@ -81,7 +81,7 @@ class GroupEditor:
         self._draw()
 
     def node(self) -> Node | None:
-        """Return the rule, None where there is nothing in it.
+        """Return the rule; None if the group is empty.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class GroupEditor:
         return Not(rule=rule) if match in ("none", "not all") else rule
 
     def editors(self) -> Iterator[Any]:
-        """Yield all that can be counted: this group and what is in it."""
+        """Yield this group and its parts, each of which shows a count."""
         yield self
         for each in self.parts:
             if isinstance(each, GroupEditor | SetsEditor):
@@ -105,7 +105,7 @@ class GroupEditor:
                 yield each
 
     def add(self, kind: type[Any]) -> Any:
-        """Add an empty condition, segment or group, and return it."""
+        """Add an empty condition, segment or group, and return its editor."""
         part = self._add(kind)
         self._draw()
         self._around.changed()
@@ -131,12 +131,14 @@ class GroupEditor:
 
 
 class SetsEditor:
-    """Rules that are joined, one after the other.
+    """Rules that are joined in order.
 
     Parameters
     ----------
-    around, remove
-        As for `GroupEditor`.
+    around
+        The columns, segments and callbacks.
+    remove
+        Called to remove all joined rules; None if they cannot be removed.
     """
 
     def __init__(self, around: Surroundings, remove: Callable[[Any], None] | None = None) -> None:
@@ -168,7 +170,7 @@ class SetsEditor:
         self._draw()
 
     def node(self) -> Node | None:
-        """Return the rule, None where there is nothing in it.
+        """Return the rule; None if it is empty.
 
         Raises
         ------
@@ -186,12 +188,12 @@ class SetsEditor:
         return Joined(first=first, steps=tuple(steps))
 
     def editors(self) -> Iterator[Any]:
-        """Yield all that can be counted."""
+        """Yield all editors that show a count."""
         for each in self.groups:
             yield from each.editors()
 
     def add(self, join: Join = Join.UNION) -> GroupEditor:
-        """Add an empty rule, and return it."""
+        """Add an empty rule, and return its editor."""
         group = self._add(join)
         self._draw()
         self._around.changed()
@@ -215,7 +217,7 @@ class SetsEditor:
         return group
 
     def take_away(self, group: Any) -> None:
-        """Remove a rule and how it is joined."""
+        """Remove a rule and its join."""
         place = self.groups.index(group)
         del self.groups[place], self.joins[place - 1]
         self._draw()

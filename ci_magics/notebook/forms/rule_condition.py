@@ -1,4 +1,4 @@
-"""One condition of a rule as fields: a column, how it is compared, and with what."""
+"""Edit one condition of a rule in fields: a column, an operator, and values."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ _SMALL = {"description_width": "initial"}
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the parts of a rule are edited in.
+    """What the editors of a rule's parts share.
 
     Parameters
     ----------
     columns
-        The columns that conditions can be about.
-    kind_of, choices_of
-        What a column holds, and the few values that it has.
+        The columns that conditions can use.
+    kind_of
+        Returns what a column holds.
+    choices_of
+        Returns the values of a column with few distinct values.
     segments
-        Earlier segments.
+        The earlier segments.
     changed
-        Called when a person has changed something.
+        Called after each change by the user.
     refuse
-        Called with an error about what was typed.
+        Called with an error about a typed value.
     """
 
     columns: Sequence[str]
@@ -55,14 +57,14 @@ class Surroundings:
 
 
 class ConditionEditor:
-    """Fields of one condition.
+    """The fields of one condition.
 
     Parameters
     ----------
     around
-        What it is edited in.
+        The columns, segments and callbacks.
     remove
-        Called when the person removes it.
+        Called to remove the condition.
     """
 
     def __init__(self, around: Surroundings, remove: Callable[[Any], None]) -> None:
@@ -109,7 +111,7 @@ class ConditionEditor:
         Raises
         ------
         SegmentError
-            It is not complete, or a value is of another kind.
+            It is not complete, or a value has the wrong type.
         """
         if self.column.value is None:
             raise unfinished("A condition has no column yet.")
@@ -179,7 +181,7 @@ class ConditionEditor:
         show(self.ignore_case, operator in TEXTUAL and kind is Kind.TEXT)
 
     def _picked(self) -> tuple[Any, ...]:
-        """Return what is picked; values that were given twice stay so until somebody picks others."""
+        """Return the picked values; a given list with duplicates stays unchanged until the user picks other values."""
         chosen = tuple(self.picker.value) if self.picker is not None else ()
         return self._given if tuple(dict.fromkeys(self._given)) == chosen else chosen
 
@@ -202,8 +204,10 @@ class MemberEditor:
 
     Parameters
     ----------
-    around, remove
-        As for `ConditionEditor`.
+    around
+        The columns, segments and callbacks.
+    remove
+        Called to remove the membership.
     """
 
     def __init__(self, around: Surroundings, remove: Callable[[Any], None]) -> None:

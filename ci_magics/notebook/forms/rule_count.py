@@ -1,4 +1,4 @@
-"""How many profiles a rule chooses, and each part of it: what the segment form shows while a rule is built."""
+"""Count the profiles that a rule and each of its parts select, for the segment form."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ci_magics.workspace.store import Workspace
 
 
 class RuleCount:
-    """The number of profiles that are in.
+    """The live count of selected profiles.
 
     Parameters
     ----------
     workspace
-        Where earlier segments are.
+        Holds the earlier segments.
     remark
-        Called with a sentence when the whole has been counted, parts included.
+        Called with a sentence after the whole rule and its parts are counted.
     """
 
     def __init__(self, workspace: Workspace, remark: Callable[[str], None]) -> None:
@@ -42,20 +42,20 @@ class RuleCount:
         editors: Callable[[], Iterable[Any]],
         stopped: Stopped,
     ) -> None:
-        """Count the whole, then each part, until nobody wants to know any more.
+        """Count the whole rule, then each part, until ``stopped``.
 
         Parameters
         ----------
         source
-            What the rule chooses from; None for earlier segments alone.
+            The rows that the rule selects from; None for earlier segments alone.
         key
-            The key column, where one is chosen.
+            The key column, if one is chosen.
         rule
-            Returns the rule, or raises what is not complete in it.
+            Returns the rule; raises an error if it is not complete.
         editors
-            Returns the parts of the rule, each with a place for its count.
+            Returns the editors of the rule's parts, each with a label for its count.
         stopped
-            Whether the count is wanted no more.
+            Returns True once the count is no longer needed.
         """
         self.chosen = 0
         try:

@@ -1,4 +1,4 @@
-"""The values of a condition: typed, chosen from those that there are, or picked; and what they mean."""
+"""Entry fields for the values of a condition: typed, chosen or picked, and parsed by type."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _NAMES = {Kind.WHOLE: "a number", Kind.NUMBER: "a number", Kind.DATE: "a date", 
 
 
 class ValueEntry:
-    """One value that is typed.
+    """A field for one value.
 
     Parameters
     ----------
     label
-        What it is.
+        The visible label.
     kind
-        What its column holds.
+        What the column holds.
     choices
-        Values that the column has, to choose from.
+        Values of the column, offered as suggestions.
     refuse
-        Called with an error about what was typed.
+        Called with an error about a typed value.
     """
 
     _single = True
@@ -78,7 +78,7 @@ class ValueEntry:
         Raises
         ------
         SegmentError
-            There is none yet, or it is of another kind.
+            It is missing or has the wrong type.
         """
         text = str(self.widget.value)
         if self._given is not None and text == _written(self._given):
@@ -86,7 +86,7 @@ class ValueEntry:
         return read_value(text, self._kind)
 
     def _typed(self, text: str) -> None:
-        """Give back an address: what a form holds may be saved with the notebook."""
+        """Reject an e-mail address, because the form may be saved with the notebook."""
         if _ADDRESS.search(text):
             self.widget.value = ""
             self._refuse(
@@ -99,7 +99,7 @@ class ValueEntry:
 
 
 class ListEntry(ValueEntry):
-    """Several values that are typed, with commas between them."""
+    """A field for several values, separated by commas."""
 
     _single = False
 
@@ -118,12 +118,19 @@ class ListEntry(ValueEntry):
 
 
 def read_value(text: str, kind: Kind) -> Any:
-    """Return what a text means for a kind of column.
+    """Parse a text as a value of a column.
+
+    Parameters
+    ----------
+    text
+        The typed text.
+    kind
+        What the column holds.
 
     Raises
     ------
     SegmentError
-        It is empty, or of another kind.
+        It is empty or has the wrong type.
     """
     if not text.strip():
         raise unfinished("A condition has no value yet.")
@@ -136,19 +143,19 @@ def read_value(text: str, kind: Kind) -> Any:
 
 
 def unfinished(sentence: str) -> SegmentError:
-    """Return the error for a condition that is not complete."""
+    """Return the error for an incomplete condition."""
     return SegmentError(sentence, "Complete it, or remove it.", code="rule_unfinished")
 
 
 def month_picker() -> Picker:
-    """Return boxes for the months."""
+    """Return check boxes for the months."""
     picker = Picker("Months", "months", most=12)
     picker.options = [(name, number) for number, name in enumerate(MONTHS, start=1)]
     return picker
 
 
 def labels_of(operator: Operator) -> tuple[str, ...]:
-    """Return what the single values of an operator are called; none where there is none or a list."""
+    """Return the labels of an operator's single values; empty if it takes no value or a list."""
     if operator in NULL_TESTS or operator in (Operator.ANY_OF, Operator.MONTH):
         return ()
     if operator is Operator.BETWEEN:
@@ -188,5 +195,5 @@ def _written_list(values: Sequence[Any]) -> str:
 
 
 def _split(line: str) -> list[str]:
-    """Return the parts of a line of CSV as they are written, quotes included."""
+    """Return the raw parts of a CSV line, quotes included."""
     return re.findall(r'(?:"(?:[^"]|"")*"|[^,])+', line)

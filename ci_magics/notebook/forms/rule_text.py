@@ -1,4 +1,4 @@
-"""A rule as the segment form writes it below its fields: as text, and as SQL."""
+"""Show the built rule below the segment form's fields, as text and as SQL."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 6px;color:inherit
 
 
 def rule_html(workspace: Workspace, source: SegmentSource | None, key: str | None, rule: Rule | None) -> str:
-    """Return a rule as text, and as SQL where there is a source that knows the columns.
+    """Return a rule as text, and as SQL if there is a source that knows the columns.
 
     Parameters
     ----------
     workspace
-        Where earlier segments are.
+        Holds the earlier segments.
     source
-        What the rule chooses from; None for earlier segments alone.
+        The rows that the rule selects from; None for earlier segments alone.
     key
-        The key column, where one is chosen.
+        The key column, if one is chosen.
     rule
-        None where everybody is in.
+        The rule; None to select all profiles.
     """
     if rule is None:
         return "<small>No condition: everybody is in.</small>"

@@ -1,4 +1,4 @@
-"""What came of a run, as a form shows it."""
+"""The result of a run, as a form shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 20
 
 
 def result_html(run: Run) -> str:
-    """Return the whole result with the first refused rows, by key."""
+    """Return the whole result with the first rejected rows, by key."""
     return run._repr_html_() + rejected_html(run)
 
 
@@ -27,19 +27,19 @@ def result_sentence(run: Run) -> str:
 
 
 def result_kind(run: Run) -> str:
-    """Return how the sentence is colored."""
+    """Return the kind of the sentence, which sets its color."""
     return "done" if run.status == COMPLETED else "info"
 
 
 def result_progress(run: Run) -> Progress:
-    """Return the end of the bar."""
+    """Return the final state of the progress bar."""
     whole = run.accepted + run.rejected + run.unknown
     return Progress(run.status, whole, whole)
 
 
 def rejected_html(run: Run) -> str:
-    """Return the first refused rows, by key; nothing where there are none."""
-    frame = run.rejected_rows(show=lambda _sentence: None)  # the caption says it
+    """Return the first rejected rows by key; empty if there are none."""
+    frame = run.rejected_rows(show=lambda _sentence: None)  # the caption replaces the notice
     if frame.empty:
         return ""
     rows: list[tuple[str, str | None, str | None, str]] = [

@@ -1,4 +1,4 @@
-"""A line in which a secret is typed, and which does not keep it: neither in the notebook nor in the page."""
+"""A field for a secret that stores it neither in the notebook nor in the page."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from traitlets import Unicode
 
 
 class SecretEntry(anywidget.AnyWidget):
-    """A labeled line for a secret.
+    """A labeled field for a secret.
 
-    The value of a stock password field is a part of the widget's state, which JupyterLab may save with the notebook.
+    The value of a stock password field is part of the widget's state, which JupyterLab may save with the notebook.
 
     Parameters
     ----------
-    label, hint
-        What is typed, and the hint while nothing is.
+    label
+        The visible label.
     name
-        For its class.
+        The field's name, for its CSS class.
+    hint
+        The placeholder of an empty field.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -36,14 +38,24 @@ class SecretEntry(anywidget.AnyWidget):
 
     @property
     def secret(self) -> str:
-        """What was typed."""
+        """The typed secret."""
         return self._secret
 
     def forget(self) -> None:
-        """Forget what was typed, in the page too."""
+        """Forget the secret, also in the page."""
         self._secret = ""
         self.send({"forget": True})
 
     def hear(self, _widget: Any, content: Mapping[str, Any], _buffers: Any) -> None:
-        """Take what the page sends when somebody has typed."""
+        """Receive the typed secret from the page.
+
+        Parameters
+        ----------
+        _widget
+            This widget; unused.
+        content
+            The message; ``secret`` is the typed text.
+        _buffers
+            Binary data; unused.
+        """
         self._secret = str(content.get("secret", "")).strip()

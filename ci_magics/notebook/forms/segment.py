@@ -1,4 +1,4 @@
-"""The segment form: choose a source, say by rules who is in, see at once how many that are, and save it."""
+"""The segment form: choose a source, build rules with live counts, and save the segment."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from ci_magics.workspace.store import Workspace
 
 
 class SegmentForm(Form):
-    """Build a segment: everything that a person clicks here can be called as a method.
+    """Build a segment. Every click has a method of the same effect.
 
     Parameters
     ----------
     workspace
-        Where segments are kept; the default one unless given.
+        Holds the segments; by default the default workspace.
     variables
-        The variables of the notebook, whose frames can be chosen.
+        The notebook's variables, whose frames can be chosen.
     moment
-        Seconds to wait for further changes before counting.
+        Seconds without changes before counting.
     """
 
     title: ClassVar[str] = "Build a segment"
@@ -69,7 +69,7 @@ class SegmentForm(Form):
 
     @property
     def value(self) -> dict[str, Any]:
-        """The choices made; ``rule`` is the rule's text."""
+        """The current choices; ``rule`` is the rule's text."""
         rule = self._rule_if_complete()
         return {**{name: field.value for name, field in self.fields.items()}, "rule": rule.text if rule else ""}
 
@@ -81,10 +81,10 @@ class SegmentForm(Form):
         put(self, rest)
         if "rule" in choices:
             self.set_rule(choices["rule"])
-        put(self, allowed)  # last: any other change takes an allowance back
+        put(self, allowed)  # last, because any other change clears an override
 
     def refresh(self) -> None:
-        """Look again which frames and segments there are; a rule that was begun stays."""
+        """Reload frames and segments; an unfinished rule stays."""
         rule = self._rule_if_complete() if not self._building else None
         self._fields.offer_sources(
             earlier=bool(self.workspace.segments.names()), instances=self.workspace.insights.names()
@@ -96,7 +96,7 @@ class SegmentForm(Form):
 
     @property
     def rule(self) -> Rule | None:
-        """The rule as it is built, None where everybody is in.
+        """The built rule; None to select all profiles.
 
         Raises
         ------
@@ -107,12 +107,12 @@ class SegmentForm(Form):
         return None if node is None else Rule(root=node)
 
     def set_rule(self, text: str) -> None:
-        """Show a rule that is given as text.
+        """Show a rule given as text.
 
         Raises
         ------
         SegmentError
-            The text is no rule, or one that cannot be shown in fields.
+            The text is not a valid rule, or the fields cannot represent it.
         """
         rule = Rule.parse(text, self._fields.variables) if text.strip() else None
         self._building = True
@@ -127,7 +127,7 @@ class SegmentForm(Form):
         self._changed()
 
     def count(self) -> int:
-        """Count at once how many profiles the rule chooses, and show it beside each part.
+        """Count the selected profiles immediately, and show the count of each part.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class SegmentForm(Form):
         return self._counted.chosen
 
     def save(self) -> Segment:
-        """Make the segment.
+        """Create the segment.
 
         Raises
         ------
@@ -158,20 +158,20 @@ class SegmentForm(Form):
         return self.segment
 
     def undo(self) -> SegmentRecord:
-        """Bring back what the named segment was before it was replaced or deleted; see `undo_segment`."""
+        """Restore the named segment as it was before it was replaced or deleted; see `undo_segment`."""
         return self._exchanged(undo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
 
     def redo(self) -> SegmentRecord:
-        """Bring back the version of the named segment that was undone last; see `redo_segment`."""
+        """Restore the version of the named segment that was last undone; see `redo_segment`."""
         return self._exchanged(redo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
 
     def _exchanged(self, record: SegmentRecord) -> SegmentRecord:
-        self.segment = None  # the one that was saved here is not the one that is kept now
+        self.segment = None  # no longer the kept version
         self._offer_versions()
         return record
 
     def _remark_count(self, sentence: str) -> None:
-        """Show a count, but not in place of what was just done: a change after it makes room again."""
+        """Show a count unless the status line reports a finished action; the next change allows it again."""
         if self.kind != "done":
             self.remark(sentence)
 
@@ -181,11 +181,11 @@ class SegmentForm(Form):
 
     @property
     def code(self) -> Code:
-        """The same segment as a magic and as a Python call."""
+        """The segment as a magic and as a Python call."""
         return self._typed.code(lambda: self.rule)
 
     def look_up(self) -> list[str]:
-        """Ask Customer Insights for its segments, and offer them with their numbers of members."""
+        """Query the segments of Customer Insights, and offer them with their member counts."""
         return self._insights.look_up()
 
     def _make_views(self) -> None:
@@ -219,7 +219,7 @@ class SegmentForm(Form):
         self.builder = SetsEditor(around)
 
     def _refuse(self, error: SegmentError) -> None:
-        """Say why something typed was taken away; the change that this is does not answer it."""
+        """Explain why a typed value was removed; the removal itself must not clear the error."""
         self._refused = True
         self.say(str(error), "error")
 
@@ -235,7 +235,7 @@ class SegmentForm(Form):
             each.observe(lambda _change: self.forget_code(), names="value")
 
     def _source_changed(self) -> None:
-        """Start again with the columns of another source."""
+        """Start over with the columns of another source."""
         self._source = None
         self._building = True
         handled(self, self._open_source)
@@ -259,20 +259,20 @@ class SegmentForm(Form):
         self._source = self._fields.open()
 
     def _changed(self) -> None:
-        """Show the rule as text, and count again."""
+        """Show the rule as text and recount."""
         if self._building:
             return
         self.forget_code()
         self._allowances.reset()
         if not self._refused:
-            self.kind = "info"  # a change answers what was wrong before
+            self.kind = "info"  # a change clears the last error
         self._refused = False
         self._show_rule()
         if self._source is not None or self._fields.source.value == SEGMENTS:
             self.live.ask()
 
     def _offer_versions(self) -> None:
-        """Show undo and redo where the named segment has such a version."""
+        """Show undo and redo if the named segment has such a version."""
         name = self._fields.name.value.strip()
         show(self.undo_button, can_undo(self.workspace, name))
         show(self.redo_button, can_redo(self.workspace, name))

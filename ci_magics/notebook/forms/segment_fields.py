@@ -1,4 +1,4 @@
-"""The fields of a segment beside its rule: name, source, columns, and how it is kept."""
+"""The fields of a segment except its rule: name, source, columns, and static or dynamic."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FOUND = ""
 
 
 class SegmentFields:
-    """Name, source and columns of a segment.
+    """The name, the source and the columns of a segment.
 
     Parameters
     ----------
     variables
-        The variables of the notebook, as they are at any moment.
+        A live view of the notebook's variables.
     """
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class SegmentFields:
         self.note = widgets.HTML()
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields by name; earlier ones decide what later ones offer."""
+        """Return the fields by name. Set them in order: earlier ones affect the choices of later ones."""
         return {
             "name": self.name,
             "source": self.source,
@@ -68,7 +68,15 @@ class SegmentFields:
         }
 
     def offer_sources(self, *, earlier: bool, instances: Sequence[str] = ()) -> None:
-        """Offer the frames of the notebook, files, and earlier segments and Customer Insights where there are any."""
+        """Offer the notebook's frames and files, and earlier segments and Customer Insights if there are any.
+
+        Parameters
+        ----------
+        earlier
+            Whether there are earlier segments.
+        instances
+            The names of the known Customer Insights instances.
+        """
         frames = frames_to_choose(self.variables)
         choices = [(_frame_label(name, frame), name) for name, frame in frames.items()]
         choices += [("files: CSV, Parquet or Excel", FILES)]
@@ -78,7 +86,7 @@ class SegmentFields:
         offer(self.instance, [(each, each) for each in instances])
 
     def open(self) -> SegmentSource | None:
-        """Return the source that is chosen; None for earlier segments alone, and before files are named.
+        """Return the chosen source; None for earlier segments alone, or before files are named.
 
         Raises
         ------
@@ -94,12 +102,12 @@ class SegmentFields:
         return self._opened[2]
 
     def frame(self) -> Any:
-        """Return what the segment is made of, None for earlier segments alone.
+        """Return the chosen frame or path; None for earlier segments alone.
 
         Raises
         ------
         ArgumentError
-            The files' name says nothing.
+            The typed text is not a path of files.
         """
         if self.source.value == FILES:
             path = self.path.value.strip()
@@ -109,16 +117,16 @@ class SegmentFields:
         return self.variables.get(self.source.value) if self.source.value not in (SEGMENTS, INSIGHTS) else None
 
     def _same(self, path: str) -> str:
-        """Return the path as it was when it was opened, so that it is not opened again."""
+        """Return the same string object as when the path was opened, so that `open` does not open it again."""
         opened = self._opened[0] if self._opened else None
         return opened if isinstance(opened, str) and opened == path else path
 
     def _encoding(self) -> str | None:
-        """Return the encoding that is chosen for files."""
+        """Return the encoding chosen for files."""
         return (self.encoding.value.strip() or None) if self.source.value == FILES else None
 
     def source_changed(self, source: SegmentSource | None) -> None:
-        """Offer the columns of a source, and how a segment of it can be kept."""
+        """Offer the columns of a source, and whether its segment can be static or dynamic."""
         for each in (self.path, self.encoding):
             show(each, self.source.value == FILES)
         for each in (self.instance, self.there):
@@ -138,7 +146,7 @@ class SegmentFields:
         self._offer_ways()
 
     def _offer_consent(self, source: SegmentSource | None) -> None:
-        """Offer the columns that may say who agreed: those found by their names first."""
+        """Offer the possible consent columns, starting with those found by name."""
         columns = source.columns if source else []
         named = [each.name for each in consent_columns(columns)]
         found = f"found by name: {', '.join(named)}" if named else "no column says who agreed"
@@ -148,7 +156,7 @@ class SegmentFields:
         self.consent_changed(source)
 
     def consent_changed(self, source: SegmentSource | None) -> None:
-        """Offer the few values of the consent column that the rule for values does not know."""
+        """Offer the values of the consent column that the built-in rule does not know, if they are few."""
         named = [each.name for each in consent_columns(source.columns)] if source else []
         chosen = [self.consent.value] if self.consent.value else named
         values = [each for column in chosen for each in (source.consent_values(column) if source else [])]
@@ -156,7 +164,7 @@ class SegmentFields:
         show(self.consent_yes, bool(values))
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the public function takes beside name, frame and rule."""
+        """Return the arguments of the public function except name, frame and rule."""
         return {
             "email": self.email.value if self.source.value not in (SEGMENTS, INSIGHTS) else None,
             "key": self.key.value or None,
@@ -174,7 +182,7 @@ class SegmentFields:
             self.keep.value = self.keep.value if had_choice else "dynamic"
         elif self.source.value == INSIGHTS:
             offer(self.keep, [("dynamic: read again at each refresh", "dynamic")])
-        else:  # a notebook's frame is not there when the notebook is not
+        else:  # the frame exists only while the notebook runs
             offer(self.keep, [("static: it reads a frame of this notebook", "static")])
 
 
@@ -184,7 +192,7 @@ def _frame_label(name: str, frame: Any) -> str:
 
 
 def _not_a_path(typed: str) -> ArgumentError:
-    """Return the error for a text that names no files, which says what it looks like instead."""
+    """Return the error for a text that is not a path of files, which says what the text looks like."""
     example = "For example customers-*.parquet."
     if is_query(typed):
         return ArgumentError(

@@ -1,4 +1,4 @@
-"""A segment of Customer Insights as the source of the segment form: looked up there, and chosen by name."""
+"""A segment of Customer Insights as the source of the segment form."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ci_magics.workspace.store import Workspace
 
 
 class InsightsChoice:
-    """What is chosen of Customer Insights.
+    """The chosen Customer Insights segment.
 
     Parameters
     ----------
     workspace
-        Where its instances are known.
+        Holds the known instances.
     fields
-        Those of the form.
+        The form's fields.
     show
-        Called with each sentence that the person must see.
+        Receives sentences to show.
     """
 
     def __init__(self, workspace: Workspace, fields: SegmentFields, show: Callable[[str], None]) -> None:
@@ -35,19 +35,19 @@ class InsightsChoice:
         self._show = show
 
     def look_up(self) -> list[str]:
-        """Ask Customer Insights for its segments, and offer them with their numbers of members."""
+        """Query the segments of Customer Insights, and offer them with their member counts."""
         found = list(self._instance().segments())
         offer(self._fields.there, [(_label(each), each.name) for each in found])
         self._show(f"{counted_in_words(len(found), 'segment')}: choose one.")
         return [each.name for each in found]
 
     def segment(self) -> InsightsSegment:
-        """Return the segment that is chosen.
+        """Return the chosen segment.
 
         Raises
         ------
         ArgumentError
-            No instance is known, or no segment chosen.
+            No instance is known, or no segment is chosen.
         """
         return self._instance().segment(self._name())
 

@@ -1,4 +1,4 @@
-"""Where a segment's profiles come from, as the segment form needs to know it."""
+"""The source of a segment's profiles, as the segment form uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"\S@\S")
 
 
 class SegmentSource:
-    """A frame or files: its columns, what they hold, and how many profiles a rule chooses of them.
+    """A frame or files: the columns, their types, and the counter for rules.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class SegmentSource:
 
     @property
     def email(self) -> str | None:
-        """The column with the addresses, where its name says so and no other's does."""
+        """The only column whose name says that it holds addresses; else None."""
         try:
             return find_email_column(self.columns, None)
         except SegmentError:
@@ -60,13 +60,13 @@ class SegmentSource:
         return key_candidates(self.columns)
 
     def kind(self, column: str) -> Kind:
-        """Return what a column holds, judged by its first rows."""
+        """Return what a column holds, based on its first rows."""
         if column not in self._kinds:
             self._kinds[column] = _kind(self.frame, column) if column in self.columns else Kind.OTHER
         return self._kinds[column]
 
     def choices(self, column: str) -> list[Any]:
-        """Return the few values of a column to choose from; none where one looks like an address."""
+        """Return the distinct values of a column if they are few; empty if one looks like an address."""
         if column not in self._choices:
             found = value_choices(self.frame, column) if column in self.columns else []
             private = any(isinstance(each, str) and _ADDRESS.search(each) for each in found)
@@ -74,9 +74,9 @@ class SegmentSource:
         return self._choices[column]
 
     def consent_values(self, column: str) -> list[str]:
-        """Return the few values of a consent column that the rule does not know; none where one looks like an address.
+        """Return the values of a consent column that the built-in rule does not know, if they are few.
 
-        All rows are looked at.
+        Reads all rows. Empty if a value looks like an address.
         """
         if column not in self._asked:
             self._asked[column] = _values_to_explain(self.frame, column)
@@ -94,7 +94,7 @@ def _values_to_explain(frame: Any, column: str) -> list[str]:
 
 
 def frames_to_choose(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the frames of a notebook that a rule can be evaluated on; Spark has no rules."""
+    """Return the notebook's frames that support rules, which Spark frames do not."""
     return {
         name: value
         for name, value in variables.items()
@@ -103,7 +103,7 @@ def frames_to_choose(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def size_of(frame: Any) -> int | None:
-    """Return how many rows a frame in memory has."""
+    """Return the number of rows of a frame in memory; else None."""
     shape = getattr(frame, "shape", None)
     return int(shape[0]) if isinstance(shape, tuple) and shape and isinstance(shape[0], int) else None
 

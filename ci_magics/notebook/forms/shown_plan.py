@@ -1,4 +1,4 @@
-"""The plan that the export form shows: it is read and confirmed, then pushed; no other plan is."""
+"""The plan in the export form: only the plan that is shown and confirmed can be pushed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SEND = "Send what the plan says"
 
 
 class ShownPlan:
-    """A plan with the box that confirms it and the button that pushes it.
+    """A plan with its confirmation box and push button.
 
     Parameters
     ----------
     push
         Called when the button is pressed.
     worded
-        Returns a text in the words of the form.
+        Rewords a text for the form.
     """
 
     def __init__(self, push: Callable[..., None], worded: Callable[[str], str]) -> None:
@@ -30,7 +30,7 @@ class ShownPlan:
         self.confirm.observe(lambda _change: self.allow(), names="value")
 
     def put(self, plan: Plan) -> bool:
-        """Show a plan; tells whether anything of it would be sent."""
+        """Show a plan; returns whether it would send anything."""
         self.plan = plan
         self.view.value = self._worded(plan._repr_html_())
         blocked = plan.verdict.blocked
@@ -41,7 +41,7 @@ class ShownPlan:
         return not blocked
 
     def forget(self) -> None:
-        """Take the plan back, because it does not fit the choices any more or was carried out."""
+        """Remove the plan, because the choices changed or it was carried out."""
         self.plan = None
         self.view.value = ""
         self.confirm.value = False
@@ -51,5 +51,5 @@ class ShownPlan:
         self.allow()
 
     def allow(self) -> None:
-        """Let only a plan be pushed that was confirmed and that nothing blocks."""
+        """Enable the button if the plan is confirmed and not blocked."""
         self.push_button.disabled = self.plan is None or self.plan.verdict.blocked or not self.confirm.value

@@ -1,4 +1,4 @@
-"""What a person sees while somebody is asked to sign in: where, with which code, and how to give up."""
+"""Show a pending sign-in: address, code, and a cancel button."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ci_magics.notebook.forms.fields import button, page, show
 
 
 class SignInView:
-    """A sign-in that waits for a person; nothing is shown while none does."""
+    """A sign-in that waits for the user; hidden otherwise."""
 
     def __init__(self) -> None:
         self._prompt: SignInPrompt | None = None
@@ -19,7 +19,7 @@ class SignInView:
         show(self.cancel_button, False)
 
     def begin(self, prompt: SignInPrompt) -> str:
-        """Show where to sign in, a code large and to be copied; returns it as a sentence."""
+        """Show the address and the code, in large type with a copy button; returns a sentence for the status line."""
         self._prompt = prompt
         show(self.cancel_button, True)
         if not prompt.code:
@@ -30,14 +30,14 @@ class SignInView:
         return f"Enter the code {prompt.code} on the page {prompt.address}. Waiting for you …"
 
     def cancel(self) -> bool:
-        """Give up; tells whether there was anything to give up."""
+        """Cancel a pending sign-in; returns whether there was one."""
         if self._prompt is None:
             return False
         self._prompt.cancel()
         return True
 
     def end(self) -> None:
-        """Show nothing any more."""
+        """Hide the view."""
         self._prompt = None
         self.view.value = ""
         show(self.cancel_button, False)

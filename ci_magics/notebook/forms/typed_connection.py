@@ -1,4 +1,4 @@
-"""The connection that is typed into the connect form: looked up, made, changed, and written as code."""
+"""The connection typed into the connect form: look up, create, change, and write as code."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ci_magics.workspace.store import Workspace
 
 
 class TypedConnection:
-    """What is typed, as a connection.
+    """The connection that the fields describe.
 
     Parameters
     ----------
     workspace
-        Where connections are kept.
+        Holds the connections.
     fields
-        Those of the form.
+        The form's fields.
     show
-        Called with each sentence that the person must see.
+        Receives sentences to show.
     """
 
     def __init__(self, workspace: Workspace, fields: ConnectFields, show: Callable[[str], None]) -> None:
@@ -39,11 +39,11 @@ class TypedConnection:
         self._fields = fields
         self._show = show
         self._signed_in: SignedInUser | None = None
-        #: Whether the account of what was saved last is known to exist.
+        #: Whether the account of the last saved connection is known to exist.
         self.account_is_known = False
 
     def look_up(self, given: dict[str, Any]) -> Connection:
-        """Look up the account, without saving anything.
+        """Look up the account; saves nothing.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class TypedConnection:
         return checked(self._workspace, self._typed(given), self.sign_in(given))
 
     def sign_in(self, given: dict[str, Any]) -> SignedInUser:
-        """Sign in, and offer the accounts that the person may use; nothing is saved."""
+        """Sign in and offer the user's accounts; saves nothing."""
         typed = self._typed(given)
         token = self._fields.developer_token()
         try:
@@ -70,17 +70,17 @@ class TypedConnection:
         return self._signed_in
 
     def forget_accounts(self) -> None:
-        """Offer no accounts any more: another way to sign in may lead to others."""
+        """Hide the accounts, because another sign-in may give access to others."""
         self._signed_in = None
         self._fields.offer_accounts({})
 
     def save(self) -> Connection:
-        """Make the connection, or change the one that is chosen.
+        """Create the connection, or change the chosen one.
 
         Raises
         ------
         ConnectionSetupError
-            The person may not use the account, as far as that can be told without asking anybody to sign in.
+            The user may not use the account, as far as can be checked without a sign-in.
         """
         self._name()
         earlier = self._fields.chosen
@@ -94,7 +94,7 @@ class TypedConnection:
         return saved
 
     def _knows_account(self, given: dict[str, Any]) -> bool:
-        """Require an account that exists where nobody has to sign in for it; tell whether that could be told."""
+        """Validate the account if that needs no sign-in; returns whether it was validated."""
         if not (given["customer_id"] and given["account_id"]):
             return False
         if given["environment"] == "emulator" and given["flow"] is None:
@@ -106,7 +106,7 @@ class TypedConnection:
         return True
 
     def _typed(self, given: dict[str, Any]) -> Connection:
-        """Return what is typed: the chosen connection changed, or one that is not kept."""
+        """Return the typed connection: the chosen one with changes, or a draft that is not stored."""
         chosen = self._fields.chosen
         if chosen is not None:
             return replace(chosen, **{**given, "tenant": given["tenant"] or ""})

@@ -1,4 +1,4 @@
-"""The segment that is put together in the segment form: what it is made of, made, and written as code."""
+"""The segment described by the segment form: create it, and write it as code."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ci_magics.workspace.store import Workspace
 
 
 class TypedSegment:
-    """What is typed and chosen, as a segment.
+    """The segment that the fields describe.
 
     Parameters
     ----------
     workspace
-        Where segments are kept.
+        Holds the segments.
     fields
-        Those of the form.
+        The form's fields.
     insights
-        What is chosen of Customer Insights.
+        The chosen Customer Insights segment.
     allowances
-        Which guards are set aside.
+        The guard overrides.
     show
-        Called with each sentence that the person must see.
+        Receives sentences to show.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class TypedSegment:
         self._show = show
 
     def save(self, rule: Callable[[], Rule | None]) -> Segment:
-        """Make the segment of the profiles that the rule chooses; errors name what is missing from top to bottom.
+        """Create the segment; an error names the first missing field, from top to bottom.
 
         Parameters
         ----------
         rule
-            Returns the rule, or raises what is not complete in it.
+            Returns the rule; raises an error if it is not complete.
 
         Raises
         ------
         ArgumentError
             The name or the source is missing.
         SegmentError
-            The source or the rule cannot be used, or a guard stopped it; then the form offers to set that one aside.
+            The source or the rule cannot be used, or a guard stopped it; the form then offers the override.
         """
         name, chosen, arguments = self.name(), rule(), self._arguments()
         try:
@@ -85,12 +85,12 @@ class TypedSegment:
         )
 
     def name(self) -> str:
-        """Return the name that is typed.
+        """Return the typed name.
 
         Raises
         ------
         ArgumentError
-            There is none.
+            The name is missing.
         """
         if not self._fields.name.value.strip():
             raise ArgumentError("The segment has no name yet.", "Type one in the field Name.", code="no_name")

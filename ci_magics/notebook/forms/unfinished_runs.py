@@ -1,4 +1,4 @@
-"""The runs that something interrupted, to be finished in the export form."""
+"""The interrupted runs that the export form can resume."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ci_magics.workspace.store import Workspace
 
 
 class UnfinishedRuns:
-    """A list of runs that are not finished; nothing is shown where there is none.
+    """A list of unfinished runs; hidden if there are none.
 
     Parameters
     ----------
     workspace
-        Where runs are.
+        Holds the runs.
     resume
         Called when the button is pressed.
     """
@@ -29,7 +29,7 @@ class UnfinishedRuns:
         self.row = row(self.choice, self.resume_button, name="resume-row")
 
     def refresh(self) -> None:
-        """Offer the runs that are not finished, newest first."""
+        """Offer the unfinished runs, newest first."""
         open_runs = [each for each in self._workspace.runs if each.finished_at is None and each.status != RUNNING]
         labels: list[tuple[str, Any]] = [
             (f"{each.name} of {each.started_at:%Y-%m-%d %H:%M} UTC to {each.connection_name}", each.id)
@@ -39,12 +39,12 @@ class UnfinishedRuns:
         show(self.row, bool(labels))
 
     def chosen(self) -> str:
-        """Return the id of the chosen one.
+        """Return the id of the chosen run.
 
         Raises
         ------
         ArgumentError
-            No run is left to finish.
+            There is no unfinished run.
         """
         if self.choice.value is None:
             raise ArgumentError("No interrupted run is left to finish.", "To send again, show a plan.", code="no_run")
