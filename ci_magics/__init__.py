@@ -1,6 +1,6 @@
 """Turn a customer DataFrame into a Microsoft Advertising Customer Match audience.
 
-The names below are imported when they are first used, so that loading the extension stays quick.
+The names below are imported lazily, on first use, to keep `%load_ext` fast.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import ci_magics.forking  # noqa: F401 - from now on it is known how a process was forked
+import ci_magics.forking  # noqa: F401 - registers the fork hooks early
 from ci_magics.discreet import discreet
 
 __version__ = "0.1.0"
@@ -178,7 +178,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """Take the magics out again."""
+    """Remove the magics from a notebook: ``%unload_ext ci_magics``."""
     from ci_magics.notebook.magics import unload
 
     unload(ipython)

@@ -1,4 +1,4 @@
-"""The one door through which time comes in."""
+"""The only place that reads the time."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-#: A kept moment that is further ahead than this was noted under a wrong clock; the clocks of machines differ by less.
+#: Clocks of machines differ by less. A stored time further in the future than this came from a wrong clock.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class WaitStoppedError(Exception):
-    """A wait ended early because the person stopped the work."""
+    """The user stopped the work, so a wait ended early."""
 
 
 class Clock(Protocol):
-    """What the client needs of time, so that tests can hold it."""
+    """The time functions that the client needs; tests replace them."""
 
     def now(self) -> datetime:
-        """Return the present moment, in UTC."""
+        """Return the current time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that only grow."""
+        """Return seconds from a clock that never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -31,40 +31,45 @@ class Clock(Protocol):
         ...
 
     def stop(self) -> None:
-        """End all waits, in every thread, now and from now on."""
+        """End all current and future waits, in every thread."""
         ...
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The system clock."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
 
     def now(self) -> datetime:
-        """Return the present moment, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that only grow."""
+        """Return seconds from a clock that never goes back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait, interruptible by Ctrl-C.
 
+        Parameters
+        ----------
+        seconds
+            How long to wait.
+
         Raises
         ------
         WaitStoppedError
-            `stop` was called from another thread.
+            Another thread called `stop`.
         """
         if self._stopped.wait(seconds):
             raise WaitStoppedError
 
     def stop(self) -> None:
-        """End all waits, in every thread, now and from now on."""
+        """End all current and future waits, in every thread."""
         self._stopped.set()
 
 
 def present() -> datetime:
-    """Return the present moment, in UTC, where nothing is waited for and so no clock is at hand."""
+    """Return the current time in UTC, for code that does not wait and has no `Clock`."""
     return SystemClock().now()

@@ -1,4 +1,4 @@
-"""The rule of `ci_magics.discretion` around all that is public: no error, its chain or its stack shows an address."""
+"""Wrap everything public with `ci_magics.discretion`: no error, cause, or traceback shows an address."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ci_magics.discretion import HIDDEN, addresses_in, without_addresses
 from ci_magics.errors import CiError
 from ci_magics.unquoted import type_of, unquoted
 
-#: The code of an error that nobody has foreseen.
+#: The code of an unexpected error.
 UNEXPECTED = "unexpected"
-_SHORTEST = 3  # letters before the @ that are looked for by themselves
+_SHORTEST = 3  # shorter local parts of an address are not searched for
 _PACKAGE = __name__.partition(".")[0]
-#: What Python and notebooks call by a name that begins with an underscore.
+#: Names with a leading underscore that Python and notebooks call.
 _CALLED = frozenset(
     [
         "__and__",
@@ -40,23 +40,23 @@ C = TypeVar("C", bound=type)
 
 
 def discreet(function: F, *, let_us: bool = False) -> F:
-    """Let something public raise errors without personal data, also those of other libraries.
+    """Wrap a public function so that its errors, also those of other libraries, contain no personal data.
 
-    An error of another library becomes one of ours that names its kind only, and in the chain of another error it has a
-    stand-in. An error of ours loses the parts of an address that was handed in. What is no error, such as an interrupt,
-    is shown without the values of our variables, under ``%xmode Verbose`` too.
+    An error of another library becomes one of ours that names only its type. In the chain of another error, a
+    placeholder replaces it. An error of ours loses the parts of any address that was passed in. Other exceptions, such
+    as an interrupt, are shown without the values of our variables, even under ``%xmode Verbose``.
 
     Parameters
     ----------
     function
         A function or a method.
     let_us
-        Whether callers within the package get every error as it is: they decide what it means.
+        Whether callers within the package get the original error. They decide what it means.
     """
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
-        if let_us and _is_ours(sys._getframe(1).f_globals.get("__name__", "")):  # noqa: SLF001 - `inspect` takes longer than most methods
+        if let_us and _is_ours(sys._getframe(1).f_globals.get("__name__", "")):  # noqa: SLF001 - `inspect` is slower than most methods
             return function(*arguments, **options)
         outside, given = sys.exception(), [*arguments, *options.values()]
         try:
@@ -66,7 +66,7 @@ def discreet(function: F, *, let_us: bool = False) -> F:
             failed = _raisable(error, function.__name__, given, outside)
             if failed is error:
                 raise
-        raise failed  # only here: what is raised while another error is handled keeps that one
+        raise failed  # outside of `except`, so that the original error does not become its context
 
     def each_of(results: Iterator[Any], given: list[Any]) -> Iterator[Any]:
         outside = sys.exception()
@@ -85,7 +85,7 @@ def discreet(function: F, *, let_us: bool = False) -> F:
 
 
 def _raisable(error: BaseException, name: str, given: list[Any], outside: BaseException | None) -> BaseException:
-    """Return an error as somebody outside of the package may see it."""
+    """Return the form of an error that code outside the package may see."""
     hidden = unquoted(error, outside)
     if isinstance(error, CiError):
         _take_out(error, addresses_in(given))
@@ -103,7 +103,7 @@ def _raisable(error: BaseException, name: str, given: list[Any], outside: BaseEx
 
 
 def discreet_methods(cls: C) -> C:
-    """Put every public method and property that a class of ours defines under the rule for public functions."""
+    """Wrap every public method and property that a class of this package defines."""
     for name, member in list(vars(cls).items()) if _is_ours(cls.__module__) else ():
         if name.startswith("_") and name not in _CALLED:
             continue
@@ -131,7 +131,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _show_no_values(error: BaseException) -> None:
-    """Let IPython show where an error comes from, without the values of variables."""
+    """Make IPython show the stack of an error without the values of variables."""
 
     def rendered(_error: BaseException) -> list[str]:
         lines = [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}: {error}".rstrip(": ")]
@@ -141,7 +141,7 @@ def _show_no_values(error: BaseException) -> None:
 
 
 def _take_out(error: Any, addresses: set[str]) -> None:
-    """Take parts of addresses out of the words of an error of ours."""
+    """Remove parts of addresses from the text of an error of ours."""
     for address in addresses:
         part = address.partition("@")[0]
         if len(part) < _SHORTEST:

@@ -1,7 +1,7 @@
-"""The one rule for what may be written or shown: nobody's e-mail address, and no hash of one where a text stands.
+"""The rule for text that is stored or shown: no one's e-mail address, and no hash of one.
 
-It is applied where text leaves the process: in errors, in what results show, in rows of the workspace, in the audit
-log, in notices, in what forms keep, and around everything public, see `ci_magics.discreet`.
+It applies wherever text leaves the process: errors, displayed results, rows of the workspace, the audit log,
+notifications, saved form values, and everything public (see `ci_magics.discreet`).
 """
 
 from __future__ import annotations
@@ -11,43 +11,43 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: A quote may be part of an address, but more often it stands around one.
+#: A quote may be part of an address, but usually it encloses one.
 _SOMEBODY = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(r"""(?:(?<![^\s'"<>(),;:])[^\s'"<>(),;:]+|(?<=['"]))@[^\s'"<>(),;:]+""")
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
-#: What stands in place of an address.
+#: Replaces an address.
 HIDDEN = "***"
 
 
 def without_addresses(text: str) -> str:
-    """Return a text with every e-mail address in it replaced: a person may have written one where a name belongs."""
+    """Replace everything that looks like an e-mail address, for text in which a person may have typed one."""
     return _ADDRESS.sub(HIDDEN, text) if "@" in text else text
 
 
 def without_people(text: str) -> str:
-    """Return a text with the e-mail address of everybody that it names replaced, and nothing else."""
+    """Replace only complete e-mail addresses, which name a person."""
     return _SOMEBODY.sub(HIDDEN, text) if "@" in text else text
 
 
 def names_somebody(text: str) -> bool:
-    """Tell whether an e-mail address of somebody is in a text; ``%@contoso.com`` is nobody's."""
+    """Return whether a text contains a person's e-mail address; ``%@contoso.com`` is not one."""
     return "@" in text and _SOMEBODY.search(text) is not None
 
 
 def impersonal(text: str) -> str:
-    """Return a text without addresses and without hashes."""
+    """Replace addresses and hashes in a text."""
     return _HASH.sub(HIDDEN, without_addresses(text))
 
 
 def person_name(user: str) -> str:
-    """Return the name under which a user is known in a workspace; of an address, only a mark that stays the same."""
+    """Return the name of a user in a workspace; an e-mail address becomes a stable pseudonym."""
     if not names_somebody(user):
         return user
     return f"user-{hashlib.sha256(user.strip().lower().encode()).hexdigest()[:12]}"
 
 
 def kept(value: Any) -> Any:
-    """Return a value as it may be written: texts in it, however deep, name nobody."""
+    """Return a value as it may be stored, with complete addresses replaced in nested texts too."""
     if isinstance(value, str):
         return without_people(value)
     if isinstance(value, Mapping):
@@ -58,7 +58,7 @@ def kept(value: Any) -> Any:
 
 
 def addresses_in(values: Any) -> set[str]:
-    """Return the addresses in some values."""
+    """Return the e-mail addresses in nested values; of each list, only the first 100 items are searched."""
     return {found for text in _texts(values) for found in _SOMEBODY.findall(text)}
 
 

@@ -1,4 +1,4 @@
-"""The errors a person sees: one sentence, what to do next, and what support will ask for."""
+"""Errors that users see: one sentence, the next step, and the details that support asks for."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ci_magics.unquoted import type_of
 
 
 class CiError(Exception):
-    """Base of every error raised by ci-magics.
+    """Base class of every error of ci-magics.
 
     Parameters
     ----------
     sentence
-        What happened, in one sentence a marketing analyst understands. Never holds an e-mail address, a hash,
-        a token or a provider's raw body.
+        What happened, in one sentence a marketing analyst understands. Never contains an e-mail address, a hash, a
+        token, or a provider's raw body.
     next_step
         What to do about it.
     code
@@ -27,7 +27,7 @@ class CiError(Exception):
     tracking_id
         The TrackingId that Microsoft's support asks for.
     error_name
-        Microsoft's symbolic name for the code, such as ``DuplicateAudienceName``; empty where it gave none.
+        Microsoft's symbolic name for the code, such as ``DuplicateAudienceName``; empty if Microsoft sent none.
     """
 
     #: Whether a notebook shows one line instead of the stack.
@@ -61,7 +61,7 @@ class CiError(Exception):
         return " ".join(part for part in parts if part)
 
     def document(self) -> dict[str, str | None]:
-        """Return the error as a document, for programs."""
+        """Return the error as a dictionary, for JSON output."""
         return {
             "error": self.sentence,
             "next_step": self.next_step or None,
@@ -71,22 +71,22 @@ class CiError(Exception):
         }
 
     def _render_traceback_(self) -> list[str]:
-        """Show one line in a notebook instead of a stack (IPython's hook for exceptions)."""
+        """Show one line instead of a stack in a notebook (IPython's hook for exceptions)."""
         if self.short and not _asked_for_all():
             return [f"{type(self).__name__}: {self}"]
         return [without_addresses(line) for error in _chain(self) for line in _lines(error)]
 
 
 class ArgumentError(CiError):
-    """A magic or function was called with an option, value or combination it does not know."""
+    """A magic or function got an unknown option, value, or combination."""
 
 
 class NotFoundError(CiError):
-    """A name does not exist: a segment, column, connection, audience or run."""
+    """A segment, column, connection, audience, or run does not exist."""
 
 
 class SegmentError(CiError):
-    """A segment cannot be built or used as it is."""
+    """A segment cannot be built or used."""
 
 
 class ConsentError(CiError):
@@ -94,15 +94,15 @@ class ConsentError(CiError):
 
 
 class ConnectionSetupError(CiError):
-    """A connection is incomplete, contradicts itself or belongs to somebody else."""
+    """A connection is incomplete, inconsistent, or belongs to another user."""
 
 
 class AccessError(CiError):
-    """Somebody may not do this, or not through this connection."""
+    """The current user may not do this, or not with this connection."""
 
 
 class SignInError(CiError):
-    """Signing in to Microsoft failed or is needed first."""
+    """Sign-in to Microsoft failed or is required first."""
 
 
 class ExportRefusedError(CiError):
@@ -110,23 +110,23 @@ class ExportRefusedError(CiError):
 
 
 class ExportStoppedError(CiError):
-    """The person stopped an export; it can be finished later."""
+    """The user stopped an export; it can be resumed."""
 
 
 class ServiceError(CiError):
-    """Microsoft answered with an error."""
+    """Microsoft returned an error."""
 
 
 class OutcomeUnknownError(ServiceError):
-    """A request went out and no usable answer came back: it may or may not have been carried out."""
+    """A request was sent but no usable response came back: it may or may not have been carried out."""
 
 
 class UnreachableError(ServiceError):
-    """A service could not be reached, so that nothing was sent to it; the request can be sent again."""
+    """A service was unreachable, so nothing was sent; the request can be retried."""
 
 
 class SignInUnreachableError(SignInError):
-    """Microsoft's sign-in could not be reached, or gave no usable answer: it says nothing about who is signed in."""
+    """Microsoft's sign-in was unreachable or its response unusable; who is signed in remains unknown."""
 
 
 class WorkspaceError(CiError):
@@ -134,24 +134,24 @@ class WorkspaceError(CiError):
 
 
 def quoted_list(names: Iterable[str]) -> str:
-    """Return names as a list within a sentence."""
+    """Return quoted names, separated by commas, for use in a sentence."""
     return ", ".join(f"'{name}'" for name in names)
 
 
 def refuse_address(name: str) -> None:
-    """Refuse an e-mail address in the place of a name: names are kept, shown and sent.
+    """Reject an e-mail address used as a name: names are stored, shown, and sent.
 
     Raises
     ------
     ArgumentError
-        It names somebody.
+        The name contains an e-mail address.
     """
     if names_somebody(name):
         raise ArgumentError("A name may not be an e-mail address.", "Choose another one.", code="address_as_name")
 
 
 def _asked_for_all() -> bool:
-    """Tell whether ``%tb`` is running, for which IPython asks by the same hook."""
+    """Return whether ``%tb`` is running; IPython uses the same hook for it."""
     return any(
         frame.f_code.co_name == "tb" and frame.f_globals.get("__name__") == "IPython.core.magics.execution"
         for frame, _line in traceback.walk_stack(None)
@@ -159,7 +159,7 @@ def _asked_for_all() -> bool:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an error after what caused it."""
+    """Return an error, preceded by its causes."""
     chain = [error]
     while chain[0].__cause__ is not None and chain[0].__cause__ not in chain:
         chain.insert(0, chain[0].__cause__)
@@ -167,24 +167,24 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _lines(error: BaseException) -> list[str]:
-    """Return an error's stack. The words of another library are left out: they may quote a value of the data."""
+    """Return an error's stack, without messages of other libraries, which may quote data."""
     said = f": {error}" if isinstance(error, CiError) else ""
     return [*traceback.format_tb(error.__traceback__), f"{type_of(error)}{said}"]
 
 
 def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> NotFoundError:
-    """Build the error for a name that does not exist, with the nearest name that does.
+    """Build the error for a name that does not exist, and suggest the closest name that does.
 
     Parameters
     ----------
     kind
-        The word for what was looked for, for example ``segment``.
+        The word for what is missing, for example ``segment``.
     name
-        What the person wrote.
+        What the user typed.
     known
         The names that exist.
     next_step
-        How to list or make one.
+        How to list or create one.
     """
     nearest = nearest_name(name, known)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
@@ -192,7 +192,15 @@ def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> Not
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the existing name most like ``name``, ignoring case, or None when nothing is near."""
+    """Return the existing name that is most similar, ignoring case, or None if none is close.
+
+    Parameters
+    ----------
+    name
+        What the user typed.
+    known
+        The names that exist.
+    """
     by_folded = {candidate.casefold(): candidate for candidate in known}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[near[0]] if near else None

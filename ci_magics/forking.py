@@ -1,8 +1,8 @@
-"""Processes that were forked: what works in them, and an error instead of waiting forever.
+"""Detect forked processes in which Polars would wait forever, and raise an error instead.
 
-A fork copies one thread only. Polars works with a pool of threads that nothing can start again, so that its first task
-after a fork waits forever, in each process that was forked after Polars had begun to work. Arrow and DuckDB start
-theirs again, and a process that was forked before works like any other.
+A fork copies only one thread. Polars cannot restart its thread pool, so its first task after a fork waits forever in
+every process forked after Polars had started working. Arrow and DuckDB restart their pools. A process forked before
+Polars was used works normally.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 
 from ci_magics.errors import CiError
 
-_SECONDS = 10.0  # a task of a millisecond; longer only where a machine hardly gets on
+_SECONDS = 10.0  # the task takes a millisecond; this allows for a very slow machine
 _POOL_THREAD = re.compile(r"polars-\d+")
 _TASKS = Path("/proc/self/task")
 
-_works_in = 0  # the process in which Polars was seen to work
+_works_in = 0  # id of the process in which Polars is known to work
 _pool_is_gone = False
 
 
 class ForkedError(CiError):
-    """The process was forked in a way in which Polars waits forever."""
+    """The process was forked in a way that makes Polars wait forever."""
 
 
 def require_threads() -> None:
-    """Require that Polars can work in this process.
+    """Check that Polars can work in this process.
 
     Raises
     ------
     ForkedError
-        It would wait forever.
+        Polars would wait forever.
     """
     global _works_in, _pool_is_gone
     if _works_in == os.getpid():
@@ -51,12 +51,12 @@ def require_threads() -> None:
 
 
 def lost_its_threads() -> bool:
-    """Tell whether this process is known to be one in which Polars waits forever."""
+    """Return whether Polars is known to wait forever in this process."""
     return _pool_is_gone
 
 
 def _answers() -> bool:
-    """Tell whether Polars does a small task of those that need its pool."""
+    """Return whether Polars completes a small task that needs its thread pool."""
 
     def work() -> None:
         import polars as pl
@@ -70,7 +70,7 @@ def _answers() -> bool:
 
 
 def _pool_runs() -> bool:
-    """Tell whether Polars has started its threads here, for us or for somebody else."""
+    """Return whether Polars has started its threads in this process, for us or for other code."""
     if _works_in == os.getpid():
         return True
     if "polars" not in sys.modules:
@@ -78,7 +78,7 @@ def _pool_runs() -> bool:
     try:
         return any(_POOL_THREAD.fullmatch(each.read_text().strip()) for each in _TASKS.glob("*/comm"))
     except OSError:
-        return False  # the small task finds out
+        return False  # unknown here; the small task decides
 
 
 _was_running = False

@@ -1,8 +1,7 @@
-"""What may be kept and shown of a database's address: the parts that are listed here, and nothing else.
+"""Reduce a database URL to the parts that may be stored and shown.
 
-A driver takes secrets in many places: the user and the password, the query (``password``, ``token``, ``odbc_connect``,
-``private_key``, ``options`` ...), even the host. So nothing is left out by its name; what is not known to be harmless
-is left out.
+Drivers accept secrets in many places: user and password, the query (``password``, ``token``, ``odbc_connect``,
+``private_key``, ``options`` ...), even the host. So this is an allowlist: only parts known to be harmless are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from sqlalchemy.exc import ArgumentError as UrlError
 from ci_magics.errors import names_somebody
 
 _NAME = r"[\w][\w .$#-]{0,127}"
-#: What stands behind ``?`` and is kept, each with what its value may look like; other values are left out too.
+#: Query options that are kept, with a pattern for their values. Other options and values are dropped.
 _OPTIONS = {
     "sslmode": r"disable|allow|prefer|require|verify-ca|verify-full",
     "ssl_mode": r"(?i:disabled|preferred|required|verify_ca|verify_identity)",
@@ -36,21 +35,21 @@ _OPTIONS = {
     "catalog": _NAME,
     "http_path": r"/?sql(/[\w.-]{1,64}){1,5}",
 }
-#: Databases that are a file.
+#: Backends whose database is a file.
 _FILES = ("sqlite", "duckdb")
-#: Unless it is a service: what follows may hold a token.
+#: Prefixes of hosted databases; what follows may contain a token.
 _SERVICES = ("md:", "motherduck:")
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]{2,45}")
 _DATABASE = re.compile(rf"{_NAME}(/{_NAME})?")
 
 
 def kept_url(database: str | URL | Engine) -> URL:
-    """Return the part of a database's address that may be kept and shown.
+    """Return the part of a database URL that may be stored and shown.
 
     Parameters
     ----------
     database
-        An address, or an engine.
+        A URL, or an engine that has one.
     """
     url = database.url if isinstance(database, Engine) else _read(database)
     return URL.create(
@@ -63,7 +62,7 @@ def kept_url(database: str | URL | Engine) -> URL:
 
 
 def kept_address(database: str | URL | Engine) -> str:
-    """Return `kept_url` as a text: by it a database is known again."""
+    """Return `kept_url` as text; it identifies the database."""
     return kept_url(database).render_as_string(hide_password=False)
 
 
@@ -93,6 +92,6 @@ def _options(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, str | tupl
 
 
 def opens_its_own(database: object) -> bool:
-    """Tell whether a database is an engine with a ``creator``: then its address does not say how to connect."""
+    """Return whether a database is an engine with a ``creator``, so that its URL does not say how to connect."""
     creator = getattr(database.pool, "_creator", None) if isinstance(database, Engine) else None
     return creator is not None and getattr(creator, "__module__", "") != "sqlalchemy.engine.create"

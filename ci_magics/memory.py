@@ -1,4 +1,4 @@
-"""How much memory this process may use: what the machine has, and what its container leaves of it."""
+"""Memory limits of this process: the machine's memory and the limits of its container."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from pathlib import Path
 import psutil
 
 _MEBIBYTE = 2**20
-#: What the libraries of a process share among them, in percent; the rest is for everything else.
+#: Percent of the limit that the libraries may use together; the rest is for everything else.
 _SHARE = 80
 
 
 def memory_limit(root: Path = Path("/")) -> int:
-    """Return how many bytes this process may use at most.
+    """Return the maximum number of bytes that this process may use.
 
-    The least of the machine's memory, the limits of its control groups (of either version) and of those above them, and
-    the limit of its address space.
+    This is the smallest of: the machine's memory, the limits of its control groups (version 1 or 2) and their parents,
+    and the limit of its address space.
 
     Parameters
     ----------
     root
-        Where the system's files are.
+        The root of the system's files; tests pass another one.
     """
     return min([psutil.virtual_memory().total, *_of_groups(root), *_of_address_space()])
 
 
 def memory_for_queries(root: Path = Path("/")) -> str:
-    """Return how much of it DuckDB may use, as DuckDB takes it."""
+    """Return DuckDB's share of the memory limit, in DuckDB's notation.
+
+    Parameters
+    ----------
+    root
+        As in `memory_limit`.
+    """
     return f"{max(memory_limit(root) * _SHARE // 100 // _MEBIBYTE, 64)}MiB"
 
 
 def _of_groups(root: Path) -> Iterator[int]:
-    """Yield the limits of control groups that are set; a container sees its own group as the topmost one."""
+    """Yield the limits that control groups set; in a container, its own group is the root."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         _number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
@@ -42,11 +48,11 @@ def _of_groups(root: Path) -> Iterator[int]:
 
 
 def _upwards(mounted: Path, path: str, name: str) -> Iterator[int]:
-    """Yield the limits of a group and of those above it; those that a container cannot see are left out."""
+    """Yield the limits of a group and its parents, as far as a container sees them."""
     group = mounted / path.strip("/")
     while group != mounted.parent:
         limit = _text(group / name).strip()
-        if limit.isdecimal():  # "max" where there is none
+        if limit.isdecimal():  # "max" means no limit
             yield int(limit)
         group = group.parent
 

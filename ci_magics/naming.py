@@ -1,4 +1,4 @@
-"""What segments, saved exports, connections and everything else that a user names may be called."""
+"""Validate the names that users give."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 
 from ci_magics.errors import ArgumentError, CiError, refuse_address
 
-#: As many characters as an audience's name may have.
+#: Maximum length of an audience's name.
 LONGEST_NAME = 128
 _CATEGORIES = {
     "Cc": "a control character, such as a tab or a line break",
@@ -16,12 +16,12 @@ _CATEGORIES = {
     "Cs": "half of a character (a lone surrogate)",
 }
 _BLANKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
-#: They let a line look different from what it does. The marks LRM, RLM and ALM do not, and names in Arabic need them.
+#: They make a line look different from what it does. LRM, RLM, and ALM do not, and names in Arabic need them.
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def unwritable(name: str) -> str | None:
-    """Return in words which character of a name may not be in one; None for a name that can be written anywhere."""
+    """Describe the first character that a name may not contain, or return None if the name is fine."""
     for letter in name:
         if letter in _REORDERING:
             return "an invisible character that reorders text"
@@ -31,30 +31,30 @@ def unwritable(name: str) -> str | None:
 
 
 def writable(text: str) -> str:
-    """Return a text in one line, with a question mark for each character that may not be in a name."""
+    """Return a text on one line, with a question mark for each character that a name may not contain."""
     if text.isascii() and text.isprintable():
         return text
     return "".join("?" if unwritable(letter) else letter for letter in _BLANKS.sub(" ", text))
 
 
 def require_name(name: str, kind: str, *, longest: int = LONGEST_NAME, error: type[CiError] = ArgumentError) -> None:
-    """Refuse a name that nothing can have. Names are kept, shown, written into code and sent.
+    """Reject a name that cannot be used. Names are stored, shown, written into code, and sent.
 
     Parameters
     ----------
     name
-        As somebody gave it.
+        What the user gave.
     kind
-        What is named, such as ``segment``.
+        What is named, such as ``segment``; used in the error.
     longest
-        How many characters it may have.
+        Maximum number of characters.
     error
-        What is raised where nothing can have the name.
+        The class of the error to raise.
 
     Raises
     ------
     CiError
-        It is blank or too long, holds a character that cannot be written in a line, or is an e-mail address.
+        The name is blank or too long, contains a character that cannot be written on one line, or is an e-mail address.
     """
     refuse_address(name)
     if not name.strip():

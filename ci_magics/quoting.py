@@ -1,7 +1,7 @@
-"""Names and other values written into code: for a magic's line, for Python, and for a shell.
+"""Quote names and other values for code: a magic's line, Python, and a shell.
 
-Everything that writes code, also in an error or a hint, quotes here. ``labextension/static/cells.js`` does the same for
-magics in the page, and HTML is escaped by `html.escape`.
+All code that we generate, also in errors and hints, is quoted here. ``labextension/static/cells.js`` does the same for
+magics in the page; `html.escape` escapes HTML.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from ci_magics.naming import unwritable
 
 
 def magic_word(text: str) -> str:
-    """Return a text as one word of a magic's line: in quotes when it is more than a plain word."""
+    """Return a text as one word of a magic's line, quoted unless it is a plain word."""
     return text if re.fullmatch(r"\w[\w.-]*|-?\d+", text) else magic_quoted(text)
 
 
 def magic_quoted(text: str) -> str:
-    """Return a text in quotes, so that a magic reads it as it is.
+    """Quote a text so that a magic reads it unchanged.
 
-    A text that cannot be written in one line, such as a name from an earlier version, becomes an expression in braces.
+    A text that cannot be written on one line, such as a name from an earlier version, becomes an expression in braces.
     """
     if unwritable(text):
         return "{'" + "".join(map(_escaped, text)) + "'}"
     if '"' not in text:
         return f'"{text}"'
-    # Each double quote stands between single ones: neighboring quotes are one word.
+    # Put each double quote in single quotes: adjacent quoted parts form one word.
     return '"' + text.replace('"', '"\'"\'"') + '"' if "'" in text else f"'{text}'"
 
 
 def python_literal(value: Any) -> str:
-    """Return a value as Python reads it; a text is on one line, and what nobody would see in it is escaped."""
+    """Return a value as a Python literal on one line, with invisible characters escaped."""
     return repr(value)
 
 
 def shell_word(text: str) -> str:
-    """Return a text as one word of a POSIX shell; a line break or a control character is never raw."""
+    """Return a text as one word of a POSIX shell, with line breaks and control characters escaped."""
     if unwritable(text) is None:
         return shlex.quote(text)
     escaped = "".join(letter if letter.isascii() and letter.isalnum() else _in_shell(letter) for letter in text)

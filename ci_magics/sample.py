@@ -1,6 +1,6 @@
-"""Invented customers, for demonstrations and tests: believable, and as dirty as real ones.
+"""Generate fictitious customers for demos and tests: plausible, and as dirty as real data.
 
-No address belongs to anybody: all domains are reserved for documentation (RFC 2606) or are Microsoft's fictitious
+No address belongs to a real person: all domains are reserved for documentation (RFC 2606) or are Microsoft's fictitious
 companies.
 """
 
@@ -50,7 +50,7 @@ _COUNTRIES = {
         ("mail.example.com", "contoso.com", "wingtiptoys.com", "post.example.org"),
     ),
 }
-#: How often each kind of dirt occurs. `dots_and_tags` and `untidy` are valid addresses that are written oddly.
+#: Share of rows with each kind of problem. `tagged` and `untidy` are valid addresses, written unusually.
 _DIRT_SHARES = {
     "missing": 0.030,
     "no_at": 0.010,
@@ -80,23 +80,23 @@ _START = np.datetime64("2026-11-01")
 
 
 def customers(n: int = 10_000, seed: int = 1, *, prehashed: bool = False) -> pd.DataFrame:
-    """Return a table of invented customers.
+    """Return a table of fictitious customers.
 
     Parameters
     ----------
     n
         Number of customers.
     seed
-        The same seed and number give the same table.
+        Seed of the random generator; the same seed and `n` give the same table.
     prehashed
-        Whether some addresses are SHA-256 hashes already, as in an export of another system.
+        Whether some addresses are already SHA-256 hashes, as in exports of other systems.
 
     Returns
     -------
     pandas.DataFrame
-        CustomerId, FirstName, LastName, EMail, Country, City, TotalSpend (euros or dollars), Orders, LastPurchase and
-        MarketingConsent. The addresses are dirty in every way that a coverage tells apart; with 1,000 customers and
-        more each way occurs.
+        CustomerId, FirstName, LastName, EMail, Country, City, TotalSpend (euros or dollars), Orders, LastPurchase, and
+        MarketingConsent. The addresses include every kind of problem that a coverage distinguishes; from 1,000
+        customers on, each kind occurs.
     """
     random = np.random.default_rng([seed, n])
     country = random.choice(list(_COUNTRIES), size=n, p=[each.share for each in _COUNTRIES.values()])
@@ -142,7 +142,7 @@ def _emails(random: np.random.Generator, first: _Text, last: _Text, domain: _Tex
 
 
 def _dirt(random: np.random.Generator, n: int, *, prehashed: bool) -> dict[str, npt.NDArray[np.int64]]:
-    """Choose which rows become dirty, each in one way; at least one of each kind where there is room."""
+    """Choose which rows become dirty, each in one way; at least one of each kind if there are enough rows."""
     shares = _DIRT_SHARES | ({"prehashed": 0.02} if prehashed else {})
     order = random.permutation(n)
     chosen: dict[str, npt.NDArray[np.int64]] = {}
@@ -178,7 +178,7 @@ def _soiled(kind: str, emails: Sequence[Any], place: int, first: str) -> Any:
 
 
 def _plain(name: str) -> str:
-    """Write a name as it stands in an address: German letters spelled out, no blanks."""
+    """Return a name as used in an address: German letters spelled out, no blanks."""
     spelled = name.lower().translate(_SPELLED)
     return "".join(letter for letter in spelled if letter.isalnum())
 

@@ -1,4 +1,4 @@
-"""Errors of other libraries without their words, which may quote data."""
+"""Replace errors of other libraries, whose messages may quote data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ci_magics.discretion import without_addresses
 
 
 class UnquotedError(Exception):
-    """Stands in for an error whose words may quote data: it says the kind, and keeps the stack.
+    """Placeholder for an error whose message may quote data: it keeps the type and the stack.
 
     Parameters
     ----------
     error
-        What it stands for.
+        The error to replace.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -25,19 +25,19 @@ class UnquotedError(Exception):
 
 
 def type_of(error: BaseException) -> str:
-    """Return the kind of an error, or of what it stands for."""
+    """Return the type name of an error, or of the error that a placeholder replaces."""
     return error.kind if isinstance(error, UnquotedError) else type(error).__name__
 
 
 def unquoted(error: BaseException, outside: BaseException | None = None) -> BaseException:
-    """Return an error, or its stand-in where its words may quote data; and so for all errors behind it.
+    """Return an error, or a placeholder if its message may quote data; the same for its whole chain.
 
     Parameters
     ----------
     error
         What was raised.
     outside
-        What the caller was handling before: it is the caller's own, and so is all that is behind it.
+        The exception that the caller was already handling. It and its chain belong to the caller and stay unchanged.
     """
     return _unquoted(error, {id(outside): outside}) or error
 
@@ -54,7 +54,7 @@ def _unquoted(error: BaseException | None, known: dict[int, BaseException | None
 
 
 def _may_quote(error: Exception) -> bool:
-    """Tell whether an error's text may quote a value: another library wrote it, or somebody is named in it."""
+    """Return whether an error's text may quote data: another library wrote it, or it contains an address."""
     frames = [frame for frame, _line in traceback.walk_tb(error.__traceback__)]
     raised_in = str(frames[-1].f_globals.get("__name__", "")) if frames else ""
     theirs = any(_is_installed(each) for each in (type(error).__module__, raised_in))
@@ -63,6 +63,6 @@ def _may_quote(error: Exception) -> bool:
 
 
 def _is_installed(module: str) -> bool:
-    """Tell whether a module belongs to another package that is installed."""
+    """Return whether a module belongs to another installed package."""
     file = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None) or ""
     return bool({"site-packages", "dist-packages"} & set(Path(file).parts)) and not module.startswith("ci_magics")

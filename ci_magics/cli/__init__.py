@@ -1,4 +1,4 @@
-"""The command line: ``ci-magics``. A new command is a file with an ``add`` and a line here."""
+"""The ``ci-magics`` command line. To add a command, write a module with ``add`` and list it here."""
 
 from __future__ import annotations
 
@@ -47,10 +47,15 @@ COMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     """Run a command.
 
+    Parameters
+    ----------
+    arguments
+        The words after ``ci-magics``; those of the process if None.
+
     Returns
     -------
     int
-        The exit status: 0 when it is done, 1 when it failed, 2 when it was not understood, 3 when a part was refused.
+        The exit status: 0 done, 1 failed, 2 usage error, 3 done in part.
     """
     adapt_streams()
     unwritten.clear()
@@ -59,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = int(options.work(options))
     except CiError as error:
         return _failed(options, error)
-    except Exception as error:  # noqa: BLE001 - the words of another library may quote data, so that none are shown
+    except Exception as error:  # noqa: BLE001 - messages of other libraries may quote data, so none is shown
         return _failed(options, _unexpected(error))
     if status == DONE and "stdout" in unwritten:
         say("The work is done, but what it says could not be written to the end: is the disk full?")
@@ -85,7 +90,7 @@ def _unexpected(error: Exception) -> CiError:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what was not understood without repeating anybody's address."""
+    """An argument parser whose errors repeat no address."""
 
     def error(self, message: str) -> NoReturn:
         super().error(without_addresses(message))

@@ -1,4 +1,4 @@
-"""``ci-magics audit``: who did what when."""
+"""``ci-magics audit``: print the audit log."""
 
 from __future__ import annotations
 

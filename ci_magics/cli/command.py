@@ -1,4 +1,4 @@
-"""What all commands share: how one is added, how it answers, and the exit statuses."""
+"""Shared by all commands: registration, output, and exit statuses."""
 
 from __future__ import annotations
 
@@ -17,35 +17,55 @@ if TYPE_CHECKING:
 else:
     Commands = Any
 
-#: Exit statuses: done, failed, not understood (argparse's own), done in part.
+#: Exit statuses: done, failed, usage error (argparse's own), done in part.
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 
 
 def add_command(commands: Commands, name: str, help: str) -> argparse.ArgumentParser:  # noqa: A002 - argparse's word
-    """Add a command that answers in words, or with ``--json`` in one JSON document."""
+    """Add a command that prints text, or one JSON document with ``--json``.
+
+    Parameters
+    ----------
+    commands
+        The parser's subcommands.
+    name
+        The word on the command line.
+    help
+        What the command does, starting in lower case.
+    """
     command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
     command.add_argument("--json", action="store_true", help="answer with one JSON document")
     return command
 
 
 def answer(options: argparse.Namespace, document: Any, text: str) -> None:
-    """Print what a command has to say: the document with ``--json``, else the text."""
+    """Print the result of a command: JSON with ``--json``, else text.
+
+    Parameters
+    ----------
+    options
+        The parsed options; only ``json`` is used.
+    document
+        The result as JSON-compatible values.
+    text
+        The result as text.
+    """
     said = json.dumps(in_terminal(document), indent=2, default=str) if options.json else in_terminal(text)
     write(f"{said}\n")
 
 
 def say(sentence: str) -> None:
-    """Tell what happens meanwhile, beside the answer."""
+    """Report progress on standard error."""
     write(f"{in_terminal(sentence)}\n", "stderr")
 
 
 def typed(question: str) -> str:
-    """Return what somebody types without showing it, or the first line of standard input.
+    """Prompt for a secret without echoing it, or read the first line of standard input.
 
     Raises
     ------
     ArgumentError
-        There is nothing to read, or it is no text.
+        There is nothing to read, or it is not text.
     """
     try:
         if sys.stdin is not None and sys.stdin.isatty():

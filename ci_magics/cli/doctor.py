@@ -1,4 +1,4 @@
-"""``ci-magics doctor``: examine the environment."""
+"""``ci-magics doctor``: check the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ci-magics emulator``: run Microsoft's endpoints on this machine, or look after the workspace's own emulator."""
+"""``ci-magics emulator``: run Microsoft's endpoints locally, or manage the workspace's own emulator."""
 
 from __future__ import annotations
 

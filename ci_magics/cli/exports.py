@@ -1,4 +1,4 @@
-"""``ci-magics exports``: the saved exports, with the verbs and options of ``%ci_exports``."""
+"""``ci-magics exports``: saved exports, with the verbs and options of ``%ci_exports``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _carried_out(options: argparse.Namespace, arguments: Arguments) -> int:
 
 
 def document_of(result: Any) -> Any:
-    """Return what a verb gave as a document: an object, or a list of them."""
+    """Return the result of a verb as JSON-compatible values: an object or a list of objects."""
     if hasattr(result, "model_dump"):
         return result.model_dump(mode="json")
     if hasattr(result, "to_frame"):

@@ -1,4 +1,4 @@
-"""``ci-magics forget``: forget a person who asks for it."""
+"""``ci-magics forget``: erase a person on request."""
 
 from __future__ import annotations
 

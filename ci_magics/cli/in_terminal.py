@@ -1,4 +1,4 @@
-"""Sentences name magics; a person in a terminal needs the command that does the same."""
+"""Rewrite sentences that name magics to the equivalent commands for a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = r"""(?P<name>(?:"[^"]*"|'[^']*'|[^\s"'])+)"""
 _VERB = "|".join(re.escape(each.name) for each in VERBS)
 _SEGMENT = re.compile(rf"%ci_segment {_NAME} (?={_VERB})")
 _SAME = re.compile(r"%ci_(?P<command>exports|status|doctor)\b")
-_EXPRESSION = re.compile(r"\{'[^']*'\}")  # how a name is written that is not of one line
+_EXPRESSION = re.compile(r"\{'[^']*'\}")  # a name with line breaks
 _QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
 
 
 def in_terminal(said: Any) -> Any:
-    """Return a text, or a document with every text in it, with commands in place of the magics that do the same."""
+    """Replace magics with the equivalent commands in a text, or in every text of a document."""
     if isinstance(said, str):
         said = _SEGMENT.sub(lambda found: f"ci-magics segments {_in_shell(found['name'])} ", said)
         said = said.replace("%ci_segment --list", "ci-magics segments")
@@ -30,7 +30,7 @@ def in_terminal(said: Any) -> Any:
 
 
 def _in_shell(name: str) -> str:
-    """Return a name that is written as a magic reads it, as a shell does."""
+    """Convert a name from a magic's quoting to a shell's."""
     if _EXPRESSION.fullmatch(name):
         return shell_word(str(ast.literal_eval(name[1:-1])))
     return shell_word(_QUOTED.sub(lambda found: found[1] or found[2] or "", name))

@@ -1,4 +1,4 @@
-"""Commands that take the words of a magic: its parser reads them."""
+"""Commands that reuse the arguments and the parser of a magic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ Work = Callable[[argparse.Namespace, Arguments], int]
 
 
 def as_command(magic: Command, name: str) -> Command:
-    """Return what a command takes that takes the words of a magic, and ``--json``."""
+    """Return the command with the arguments of a magic, plus ``--json``.
+
+    Parameters
+    ----------
+    magic
+        The declaration of the magic.
+    name
+        The command, such as ``ci-magics segments``.
+    """
     return replace(
         magic,
         name=name,
@@ -27,7 +35,19 @@ def as_command(magic: Command, name: str) -> Command:
 
 
 def add_words(commands: Commands, command: Command, help: str, work: Work) -> None:  # noqa: A002 - argparse's word
-    """Add a command. Its words are read by the parser of the magic, so argparse takes them all as they are."""
+    """Add a command whose arguments the magic's parser reads; argparse passes them on unchanged.
+
+    Parameters
+    ----------
+    commands
+        The parser's subcommands.
+    command
+        The declaration of the arguments.
+    help
+        What the command does, starting in lower case.
+    work
+        Carries out the command; returns the exit status.
+    """
     name = command.name.removeprefix("ci-magics ")
     added = commands.add_parser(name, help=help, prefix_chars="\0", add_help=False)
     added.add_argument("words", nargs="*")
@@ -50,11 +70,11 @@ def _read(options: argparse.Namespace, command: Command, work: Work) -> int:
 
 
 def rows_of(result: Any) -> list[dict[str, Any]]:
-    """Return a table as documents, one for each row."""
+    """Return a table as one dictionary per row."""
     rows = result.to_frame().astype(object)
     return list(rows.where(rows.notna(), None).to_dict("records"))
 
 
 def _word(text: str) -> Word:
-    """Return a word of the command line, in which nothing stands for a variable."""
+    """Return a word of the command line, in which variables are not expanded."""
     return Word(text, quoted=not text.startswith("-"), held=True)

@@ -1,4 +1,4 @@
-"""``ci-magics notebook``: execute a notebook and print what its cells say."""
+"""``ci-magics notebook``: run a notebook and print the output of its cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    """Execute a notebook; the file itself is not changed."""
+    """Run a notebook without changing its file."""
     from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 
     notebook, error = execute_notebook(options.file)

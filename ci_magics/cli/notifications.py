@@ -1,4 +1,4 @@
-"""``ci-magics notifications``: who is told when an export fails, and from when on."""
+"""``ci-magics notifications``: show or change where and when notifications are sent."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _chosen(options: argparse.Namespace) -> Limits:
 
 
 def _keep(name: str) -> None:
-    """Ask for a secret, never on the command line where others see it, and keep it in the keyring."""
+    """Prompt for a secret and store it in the keyring; on the command line, others could see it."""
     from ci_magics.activation.connections.keyring_secrets import remember
     from ci_magics.activation.notifications.delivery import SECRETS
 
@@ -71,7 +71,7 @@ def _keep(name: str) -> None:
 
 
 def _tested() -> list[str]:
-    """Send a notice through each channel; returns what went wrong."""
+    """Send a notification through each channel and return the failures."""
     from ci_magics.activation.notifications.delivery import channels
     from ci_magics.activation.notifications.notice import News
 

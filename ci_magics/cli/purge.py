@@ -1,4 +1,4 @@
-"""``ci-magics purge``: remove what is kept too long."""
+"""``ci-magics purge``: remove data whose retention period is over."""
 
 from __future__ import annotations
 

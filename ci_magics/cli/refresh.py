@@ -1,4 +1,4 @@
-"""``ci-magics refresh``: one pass, for cron, Airflow or a timer unit."""
+"""``ci-magics refresh``: refresh once, for cron, Airflow, or a systemd timer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _refresh(options: argparse.Namespace) -> int:
     except CiError as error:
         if not (options.due and error.code == "refresh_running"):
             raise
-        answer(options, error.document(), str(error))  # what is due is being done
+        answer(options, error.document(), str(error))  # another refresh is already doing this
         return DONE
     note_heartbeat(open_workspace(), REFRESH, began)
     answer(options, report.document(), repr(report))

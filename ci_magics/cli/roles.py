@@ -1,4 +1,4 @@
-"""``ci-magics roles``: who is what in the workspace, and to give or take a role."""
+"""``ci-magics roles``: list, grant, and revoke roles in the workspace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
 
 def _enforced(workspace: Workspace) -> Enforced:
-    """Enforce the roles, and count what viewers may not count themselves."""
+    """Enforce the roles, and store the counts that viewers may not compute."""
     from ci_magics.activation.plans.kept_counts import keep_all_counts
 
     enforced = workspace.enforce_roles()

@@ -1,4 +1,4 @@
-"""``ci-magics scheduler``: keep everything on its schedule."""
+"""``ci-magics scheduler``: run refreshes and exports on schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ci-magics status``: audiences and the last runs, as ``%ci_status`` shows them."""
+"""``ci-magics status``: audiences and the latest runs, as in ``%ci_status``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How results are shown: as text, as HTML that needs no trust, as a summary for other programs."""
+"""Display results as text, as HTML for untrusted notebooks, and as a summary for other programs."""

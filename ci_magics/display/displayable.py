@@ -1,4 +1,4 @@
-"""What a notebook shows of a result."""
+"""Base class of results: how a notebook displays them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ci_magics.discretion import kept, without_people
 from ci_magics.display.numbers import clean
 
 _JSON = "application/json"
-#: What differs each time that a notebook is executed.
+#: Fields that differ each time a notebook runs.
 _CHANGING = frozenset({"id", "audience_id", "connection_id", "run", "run_id", "tracking_ids"})
 
 
 class Displayable:
-    """A result that is shown as HTML, as text, and as a summary that other programs read from a saved notebook.
+    """A result shown as HTML, as text, and as a summary that other programs read from a saved notebook.
 
-    A subclass has a ``__repr__`` that says the same each time; ``_repr_html_`` and ``to_dict`` follow from it and from
-    its fields unless it has better ones. The summary has its own media type, because JupyterLab would show plain
-    JSON instead of the HTML; a program that asks for plain JSON gets it.
+    A subclass defines a ``__repr__`` whose text is the same on each run. By default, ``_repr_html_`` and ``to_dict``
+    derive from it and from the fields. The summary has its own media type, because JupyterLab would show plain JSON
+    instead of the HTML; a program that requests plain JSON gets it.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let no result show anybody's address, such as one that is the name of a column, and no method say one."""
+        """Wrap a subclass so that no output and no error shows an address, such as one used as a column name."""
         super().__init_subclass__(**options)
         for name in ("__repr__", "_repr_html_", "to_dict"):
             if name in vars(cls):
@@ -41,17 +41,17 @@ class Displayable:
         return f"application/vnd.ci-magics.{cls.__name__.lower()}+json"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is shown as plain values; nothing in it changes when the same notebook runs again."""
+        """Return the displayed values as plain data that stays the same when the same notebook runs again."""
         return _plain_fields(self)
 
     def _repr_html_(self) -> str:
         return f"<div style='white-space:pre-wrap'>{html.escape(clean_lines(repr(self)))}</div>"
 
     def _repr_svg_parts(self) -> dict[str, str]:
-        """Return the picture that programs without HTML show, if there is one."""
+        """Return the image for programs without HTML, if there is one."""
         return {}
 
-    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython takes away itself what it does not want
+    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - IPython filters unwanted types itself
         summary = kept(self.to_dict())
         bundle = {
             "text/html": without_people(self._repr_html_()),
@@ -71,7 +71,7 @@ def _naming_nobody(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def clean_lines(text: str) -> str:
-    """Return a text of several lines without characters that no document takes."""
+    """Replace characters that documents reject, and keep the line breaks."""
     return "\n".join(clean(line) for line in text.splitlines())
 
 
@@ -84,7 +84,7 @@ def _plain_fields(value: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: no moment, no id, nothing that it would not show."""
+    """Convert a value to JSON types, without times, ids, and fields that are not shown."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, Displayable):

@@ -1,4 +1,4 @@
-"""Tables of results that any notebook can show, trusted or not, on a light or a dark page."""
+"""HTML tables of results for any notebook, trusted or not, on light or dark pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Cell = str | int | Share | None
 _SPACE = "padding:3px 14px 3px 0;vertical-align:top"
 _SIDE = {"left": "text-align:left", "right": "text-align:right"}
 _WHOLE = "white-space:nowrap"
-#: A long text gives way, even within a word, so that the columns beside it are seen; but not to nothing.
+#: A long text wraps, even within a word, to leave room for other columns, but keeps a minimum width.
 _BROKEN = "min-width:10em;overflow-wrap:anywhere"
 _LONG = 28
 _LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
@@ -24,18 +24,18 @@ _PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
-    """Return an HTML table of escaped texts; numbers get commas and stand on the right.
+    """Return an HTML table with escaped texts; numbers get commas and are right-aligned.
 
-    It has only the color of the page's text, so that it can be read on any theme.
+    It uses only the page's text color, so it is readable in any theme.
 
     Parameters
     ----------
     heads
-        What stands above each column.
+        The heading of each column.
     rows
         The cells of each row.
     caption
-        What the table is about.
+        The title above the table; empty for none.
     """
     columns = list(zip(*rows, strict=True)) or [()] * len(heads)
     sides = ["right" if column and not any(isinstance(cell, str) for cell in column) else "left" for column in columns]
@@ -46,7 +46,15 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str 
 
 
 def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
-    """Return the fields of one thing below each other, under a title."""
+    """Return the fields of one object as a table with one row per field.
+
+    Parameters
+    ----------
+    fields
+        Names and values; a field that is None or empty is left out.
+    title
+        The title above the table.
+    """
     rows = "".join(
         f"<tr>{_cell('th', titled(name), _SIDE['left']).replace(_COLUMN, _ROW)}"
         f"{_cell('td', as_cell(value), _SIDE['left'])}</tr>"
@@ -62,7 +70,7 @@ def titled(name: str) -> str:
 
 
 def as_cell(value: Any) -> Cell:
-    """Return a field's value as what a cell shows."""
+    """Convert the value of a field to a cell."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -71,14 +79,14 @@ def as_cell(value: Any) -> Cell:
 
 
 def _framed(content: str) -> str:
-    """Return a table that never widens the page."""
+    """Return a table that scrolls instead of widening the page."""
     return (
         f"<div style='max-width:100%;overflow-x:auto'><table style='border-collapse:collapse'>{content}</table></div>"
     )
 
 
 def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
-    """Return the cells of a row; what it is about, at its beginning, is not broken, nor are numbers and moments."""
+    """Return the cells of a row; the first cell, numbers, and times do not wrap."""
     return "".join(
         _cell("td", cell, f"{_SIDE[side]};{_WHOLE}" if place == 0 or _is_whole(cell) else _SIDE[side])
         for place, (cell, side) in enumerate(zip(row, sides, strict=True))

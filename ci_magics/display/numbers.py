@@ -1,4 +1,4 @@
-"""Numbers in words, and texts that any document takes."""
+"""Format numbers, and clean texts for any document."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ DASH = "\u2013"
 
 _PLURALS = {"person": "people", "is": "are", "was": "were", "has": "have", "holds": "hold"}
 _LEAST_SHARE = 0.0005
-#: What XML does not take, and marks that turn the direction of the text behind them.
+#: Characters that XML rejects, and marks that change the direction of the text after them.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
 class Share:
-    """A number and the whole that it is a part of: never one without the other."""
+    """A count together with its total.
+
+    Parameters
+    ----------
+    count
+        The part.
+    whole
+        The total; 0 if there is none.
+    """
 
     count: int
     whole: int
 
     @property
     def percent(self) -> str:
-        """The share alone, empty without a whole; what is not all never rounds to all, nor something to none."""
+        """The percentage; empty without a total.
+
+        A part never rounds to 0% or 100%: it becomes ``<0.1%`` or ``>99.9%``.
+        """
         if not self.whole:
             return ""
         share = self.count / self.whole
@@ -37,36 +48,54 @@ class Share:
 
 
 def counted(number: int) -> str:
-    """Return a whole number with commas between the thousands."""
+    """Return an integer with thousands separators."""
     return f"{number:,}"
 
 
 def counted_in_words(number: int, word: str, verb: str = "") -> str:
-    """Return a number with its noun and verb, in the plural unless it is 1.
+    """Return a number with its noun and verb, plural unless the number is 1.
 
     Parameters
     ----------
     number
-        How many.
-    word, verb
-        Both in the singular, such as ``hash`` and ``was``.
+        The count.
+    word
+        The noun in the singular, such as ``hash``.
+    verb
+        The verb in the singular, such as ``was``; none if empty.
     """
     return " ".join([counted(number), agreeing(number, word), *([agreeing(number, verb)] if verb else [])])
 
 
 def agreeing(number: int, word: str) -> str:
-    """Return a noun or a verb, given in the singular, as it is with a number: ``hash``, ``was``."""
+    """Return a noun or verb in the form that agrees with a number.
+
+    Parameters
+    ----------
+    number
+        The count.
+    word
+        The word in the singular, such as ``hash`` or ``was``.
+    """
     if number == 1:
         return word
     return _PLURALS.get(word) or f"{word}{'es' if word.endswith(('s', 'sh', 'ch', 'x')) else 's'}"
 
 
 def clean(name: str) -> str:
-    """Return a name without characters that no document takes or that would turn the text around it."""
+    """Replace characters that documents reject or that reverse the text around them."""
     return _UNFIT.sub("?", name)
 
 
 def shortened(text: str, length: int = 60) -> str:
-    """Return a text that fits into a cell, on one line."""
+    """Return a text on one line, cut to fit into a cell.
+
+    Parameters
+    ----------
+    text
+        The text; a blank one is shown quoted.
+    length
+        Maximum number of characters.
+    """
     line = " ".join(text.split()) if text.strip() else repr(text)
     return line if len(line) <= length else f"{line[: length - 3]}..."

@@ -1,4 +1,4 @@
-"""Print text on any console: one that knows few characters, one whose reader has gone, or none at all."""
+"""Print text on any console: limited encodings, closed pipes, or no console at all."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import sys
 from typing import Literal, TextIO
 
 _ERRORS = "ci-magics"
-#: What Python begins with: to fail, in the C locale too, and for errors to escape every sign.
+#: Python's default error handlers, in the C locale and for standard error too.
 _FAILING = ("strict", "surrogateescape", "backslashreplace")
-#: What stands for our own signs on a console that cannot show them; any other character is escaped as Python does it.
+#: Replacements for our symbols on consoles that cannot show them. Other characters are escaped as in Python.
 _PLAIN = {"✓": "ok", "✗": "x", "…": "...", "•": "*", **dict.fromkeys("▁▂▃▄▅▆▇█", "#")}
 
-#: Streams that could not be written to the end although somebody may still read them: a full disk, not a closed pipe.
+#: Streams with lost output that someone may still read: after a full disk, not after a closed pipe.
 unwritten: set[str] = set()
 
 
 def adapt_streams() -> None:
-    """Let standard output and error replace what they cannot encode, instead of failing in the middle of the work."""
+    """Make standard output and error replace characters they cannot encode instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
             stream.reconfigure(errors=_ERRORS)
 
 
 def tell(sentence: str) -> None:
-    """Print a sentence on a console of any encoding: what is called to tell something unless another way is given."""
+    """Print a sentence on a console of any encoding; the default way to report progress."""
     write(f"{sentence}\n")
 
 
 def write(text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
-    """Write text as it is. The work that it tells of goes on where nobody can read it any more.
+    """Write text. If no one can read it anymore, the work continues.
 
     Parameters
     ----------
     text
-        What to write, line breaks included.
+        What to write, including line breaks.
     stream
-        Where.
+        Which stream to write to.
     """
     file = getattr(sys, stream)
     if file is None:  # closed before Python started
         return
     try:
         _write_on(file, text)
-        if isinstance(file, io.TextIOWrapper):  # a kernel sends its output by itself
+        if isinstance(file, io.TextIOWrapper):  # a kernel flushes its own streams
             file.flush()
     except BrokenPipeError:
         _lead_nowhere(file)
@@ -63,13 +63,13 @@ def _write_on(file: TextIO, text: str) -> None:
 
 
 def _lead_nowhere(file: object) -> None:
-    """Let a file write into nothing, so that neither the next text nor the end of Python fails by it."""
+    """Redirect a file to the null device, so that neither the next write nor Python's exit fails."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, file.fileno())  # type: ignore[attr-defined]  # every stream has one, or says that it has not
+        os.dup2(nowhere, file.fileno())  # type: ignore[attr-defined]  # every stream has one or raises
         os.close(nowhere)
     except (AttributeError, OSError, ValueError):
-        return  # it is no file, or closed: there is nothing that could fail at the end
+        return  # not a file, or closed: nothing can fail at exit
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Tables of results as lines of text."""
+"""Text tables of results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ _GAP = "  "
 
 
 def text_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
-    """Return a table as lines of text; whole numbers stand on the right."""
+    """Return a table as lines of text, with integers right-aligned.
+
+    Parameters
+    ----------
+    heads
+        The heading of each column.
+    rows
+        The cells of each row.
+    """
     sides = [
         ">" if rows and all(isinstance(row[place], int) for row in rows) else "<" for place, _head in enumerate(heads)
     ]

@@ -1,4 +1,4 @@
-"""A small Jupyter server extension: tells the side panel what is going on in the workspace."""
+"""Jupyter server extension that gives the side panel an overview of the workspace."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Tell Jupyter where the extension is."""
+    """Return the module of the extension, for Jupyter."""
     return [{"module": "ci_magics.server_extension"}]
 
 
 def _load_jupyter_server_extension(server_app: ServerApp) -> None:
-    """Add the handlers; nothing is read before somebody asks."""
+    """Register the handlers; the workspace is read only on request."""
     from jupyter_server.utils import url_path_join
 
     from ci_magics.server_extension.handlers import OverviewHandler

@@ -1,4 +1,4 @@
-"""What the side panel asks the server, behind Jupyter's authentication, authorization and origin checks."""
+"""HTTP handlers for the side panel, behind Jupyter's authentication, authorization, and origin checks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _UNAVAILABLE = 503
 
 
 class OverviewHandler(APIHandler):
-    """``GET ci-magics/overview``: exports and runs of the workspace. There is nothing to change here."""
+    """``GET ci-magics/overview``: exports and runs of the workspace, read-only."""
 
     auth_resource = "ci-magics"
-    _track_activity = False  # an open panel must not keep an idle server from being stopped
+    _track_activity = False  # an open panel must not keep an idle server running
 
     @authenticated
     @authorized
     async def get(self) -> None:
-        """Answer with `Overview` as JSON, or with one sentence where it cannot be read."""
-        self.check_xsrf_cookie()  # which Jupyter asks for by itself only where something is changed
+        """Respond with `Overview` as JSON, or with an error sentence if the workspace cannot be read."""
+        self.check_xsrf_cookie()  # Jupyter checks it only for requests that change something
         try:
             body = await asyncio.to_thread(_read)
         except CiError as error:
@@ -37,13 +37,13 @@ class OverviewHandler(APIHandler):
 
 
 def _read() -> dict[str, Any]:
-    """Read the workspace, in a thread: a database may let one wait."""
+    """Read the workspace; called in a thread, because a database may be slow."""
     seen: dict[str, Any] = _masked(asdict(overview(open_workspace())))
     return seen
 
 
 def _masked(value: Any) -> Any:
-    """Return a document without addresses: on a JupyterHub they often are the users' names."""
+    """Replace addresses in a document: on a JupyterHub, user names often are addresses."""
     if isinstance(value, str):
         return without_addresses(value)
     if isinstance(value, dict):

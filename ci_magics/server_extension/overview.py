@@ -1,4 +1,4 @@
-"""What the side panel shows: exports and runs, as the current user may see them."""
+"""The content of the side panel: exports and runs, as far as the current user may see them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class ExportView:
     Parameters
     ----------
     last_run, next_run
-        In UTC, ISO 8601; None where there is none.
+        In UTC, ISO 8601; None if there is none.
     overdue
-        Whether it should have run at ``next_run`` and has not yet.
+        Whether the run at ``next_run`` is late.
     schedule
         In words.
     may_run
-        Whether the person may run it.
+        Whether the current user may run it.
     warnings
-        What keeps its schedule from doing its job, each as a sentence.
+        Problems that keep its schedule from working, one sentence each.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ExportView:
 
 @dataclass(frozen=True)
 class AudienceView:
-    """What a run did to one audience. Counts are hashes."""
+    """The result of a run for one audience. Counts are hashes."""
 
     segment: str
     audience: str
@@ -68,20 +68,20 @@ class AudienceView:
 
 @dataclass(frozen=True)
 class RunView:
-    """One run.
+    """A run.
 
     Parameters
     ----------
     destination
-        Where it went, as far as the person may know.
+        Where the data went, as far as the current user may know.
     started_at, finished_at
-        In UTC, ISO 8601; the second is None while something is left to do.
+        In UTC, ISO 8601; ``finished_at`` is None while work remains.
     accepted, rejected, unknown
-        Hashes, of all its audiences together.
+        Numbers of hashes, over all audiences of the run.
     done, planned
-        Hashes that were answered, of those that are sent; None unless it is running.
+        Numbers of hashes answered and to be sent; None unless it is running.
     interrupted
-        Whether it is unfinished and nobody carries it on: it can be resumed.
+        Whether it is unfinished and no process is working on it: it can be resumed.
     """
 
     name: str
@@ -107,17 +107,17 @@ class Overview:
     Parameters
     ----------
     role
-        What the person is in the workspace.
+        The role of the current user in the workspace.
     connections, segments
-        How many the person sees: what to do next depends on it.
+        How many the current user sees; the suggested next step depends on it.
     advice
-        What to do where the person has no connection and may not make one.
+        What to do if the current user has no connection and may not create one.
     exports
-        The saved ones, by name.
+        The saved exports, by name.
     warnings
-        What keeps all schedules from doing their job, each as a sentence.
+        Problems that keep all schedules from working, one sentence each.
     runs
-        The last ones, newest first.
+        The latest runs, newest first.
     """
 
     version: str
@@ -132,19 +132,19 @@ class Overview:
 
 
 def overview(workspace: Workspace) -> Overview:
-    """Return the exports and the last runs of a workspace.
+    """Return the exports and the latest runs of a workspace.
 
-    Nothing in it is an e-mail address, a hash or a token, and nothing is asked of Microsoft.
+    The result contains no e-mail address, hash, or token. Microsoft is not contacted.
 
     Parameters
     ----------
     workspace
-        Where they are kept; who works there decides what is seen.
+        The workspace to read; its current user determines what is visible.
 
     Raises
     ------
     WorkspaceError
-        It cannot be read.
+        The workspace cannot be read.
     """
     connections = {each.id: each for each in workspace.connections}
     listed = list_exports(workspace=workspace)
@@ -200,13 +200,13 @@ def _run(workspace: Workspace, record: RunRecord, connections: Mapping[str, Conn
 
 
 def _progress(workspace: Workspace, record: RunRecord) -> tuple[int, int]:
-    """Return how many hashes were answered, of how many that are sent."""
+    """Return how many hashes were answered, and how many are sent in total."""
     progresses = [Journal(workspace, push).progress() for push in workspace.pushes.where(run_id=record.id)]
     return sum(each.done for each in progresses), sum(each.total for each in progresses)
 
 
 def _destination(record: RunRecord, connection: Connection | None) -> str:
-    """Return where a run went; a user who may not see the connection's details reads environment and name."""
+    """Return where a run went; only environment and name if the user may not see the connection's details."""
     environment, _, _rest = record.destination.partition(":")
     if environment == "EMULATOR" or (connection is not None and not connection.details_hidden):
         return record.destination
