@@ -1,4 +1,4 @@
-"""What is known of an account's audiences before anything is planned: what we sent, and what Microsoft counted."""
+"""What is known of an account's audiences before planning: what was sent, and what Microsoft counted."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class AccountView:
-    """The audiences of an account that were filled from here.
+    """The audiences of an account that were filled from this workspace.
 
     Parameters
     ----------
     records
-        Those that may still be there.
+        Audiences that may still exist.
     sizes
-        People that Microsoft matched, by audience id; only where it has counted and could be asked.
+        Number of people that Microsoft matched, by audience id; has only those that Microsoft has counted and returned.
     """
 
     records: tuple[AudienceRecord, ...]
     sizes: dict[str, int] = field(default_factory=dict)
 
     def of_segment(self, name: str) -> AudienceRecord | None:
-        """Return the audience that a segment went to last, under its own name."""
+        """Return the audience that a segment was last sent to under its own name."""
         found = [each for each in self.records if each.segment_name == name and not each.chosen]
         return max(found, key=lambda each: each.updated_at) if found else None
 
     def reached(self, normalization: str) -> tuple[Reached, ...]:
-        """Return what audiences under a normalization reached; those too small to serve tell nothing."""
+        """Return the match results of audiences with a normalization, without those too small to serve."""
         return tuple(
             Reached(sent=each.members, matched=self.sizes[each.audience_id])
             for each in self.records
@@ -45,15 +45,24 @@ class AccountView:
 
 
 def view_account(workspace: Workspace, connection: Connection) -> AccountView:
-    """Look at an account: Microsoft is asked only with consent, and neither a person nor a wait is.
+    """Return an account's audiences, with their sizes if Microsoft can be asked right now.
 
-    A preview must not start a sign-in, nor fail because the service is away: it knows less then.
+    A preview must not start a sign-in, wait, or fail because the service is down. It asks Microsoft only if the
+    connection has both consents; otherwise the sizes are missing.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the audiences.
+    connection
+        The connection to the account.
     """
     records = tuple(
         workspace.audiences.where(environment=connection.environment, account_id=connection.account_id),
     )
     if not records or not connection.agreed:
         return AccountView(records)
+    # A stopped clock makes each wait raise an error at once, so a transient error isn't retried.
     impatient = SystemClock()
     impatient.stop()
     try:
@@ -67,4 +76,4 @@ def view_account(workspace: Workspace, connection: Connection) -> AccountView:
 
 
 def _unheard(_sentence: str) -> None:
-    """Say nothing: a preview that cannot know more is still a preview."""
+    """Discard a sentence; a preview shows no sign-in messages."""

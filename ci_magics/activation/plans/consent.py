@@ -1,4 +1,4 @@
-"""Who agreed, and who of a segment is sent: what an export was told, else what was chosen for the source."""
+"""Decide which profiles of a segment are sent, by the export's options or else by the choice saved for the source."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided about the consents of a segment.
+    """The decision about the consents of a segment.
 
     Parameters
     ----------
     known
-        Who agreed; values that were explained are counted.
+        Who agreed; values that the user explained are counted.
     ignored
-        Whether everybody is sent, as the export was told.
+        True if everybody is sent because the export says so.
     decided
-        Whether somebody chose the columns, so that only those who agreed are sent.
+        True if somebody chose the consent columns, so that only those who agreed are sent.
     consenting
-        Who is sent; None for everybody.
+        Which profiles are sent; None for all.
     """
 
     known: SegmentConsent
@@ -45,11 +45,17 @@ class Decision:
 
     @property
     def question(self) -> str:
-        """What has to be decided before anything is sent; empty where nothing has."""
+        """What the user must decide before anything is sent, as sentences; empty if nothing."""
         return "" if self.ignored else " ".join(self.asks())
 
     def asks(self) -> tuple[str, ...]:
-        """Return what has to be decided and how; nothing where all agreed, or only those who did are to be sent."""
+        """Return what the user must decide, and how.
+
+        Returns
+        -------
+        tuple of str
+            Two sentences, or none if all agreed or only those who agreed are to be sent.
+        """
         known = self.known
         if self.ignored or not known.known:
             return ()
@@ -71,7 +77,7 @@ class Decision:
 
     @property
     def note(self) -> str:
-        """Who agreed and who of them is sent, for plans and receipts."""
+        """Who agreed and which of them are sent, for plans and receipts."""
         if not self.known.columns:
             return str(self.known)
         left_out = self.known.refused + self.known.unknown
@@ -81,36 +87,40 @@ class Decision:
 
     @property
     def counted(self) -> CountedConsent:
-        """What a preview says of it."""
+        """The decision in the form that a preview shows."""
         return CountedConsent(self.known, self.consenting, self.question)
 
 
 def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> Decision:
-    """Decide who of a segment is sent.
+    """Decide which profiles of a segment are sent.
 
     Parameters
     ----------
     workspace
-        Where choices are remembered.
+        The workspace that stores earlier choices.
     stored
         The segment.
     order
-        What the export was told: ``consent``, ``consent_yes``, ``ignore_consent``.
+        The options of the export; ``consent``, ``consent_yes``, ``ignore_consent`` and ``mode`` are used.
 
     Raises
     ------
     SegmentError
-        The segment has no such consent column, or no such value.
+        The segment has no such consent column or value.
     """
     known = counted_consent(workspace, stored.record)
     _require_column(stored.record.name, known, order.consent)
     yes: Sequence[str] = order.consent_yes
     decided = known.decided or bool(order.consent or order.consent_yes)
+    # A choice that was saved for this source applies if the segment has all its columns and the export doesn't say
+    # otherwise.
     earlier = None if order.consent_yes else remembered(workspace, known.sources)
     if earlier is not None and known.columns and set(earlier.columns) <= set(known.columns):
         yes, decided = earlier.yes, True
+    # As soon as some values mean yes, all other values that needed an explanation mean no.
     words = [f"{ASKED}{word}" for word in known.asked] if yes else []
     known, sent = _explained(known, yes)
+    # A removal takes people out of an audience, so it needs no consent.
     consenting = None
     if known.known and known.refused + known.unknown and not order.ignore_consent and order.mode != "remove":
         consenting = Consenting(sent, frozenset([REFUSES, *words]) - sent, silent=known.unknown > 0)
@@ -119,7 +129,15 @@ def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) ->
 
 
 def only_consenting(stored: StoredSegment, decision: Decision) -> StoredSegment:
-    """Return a segment with only the profiles that are sent."""
+    """Return a segment with only the profiles that are sent.
+
+    Parameters
+    ----------
+    stored
+        The segment.
+    decision
+        The decision about its consents.
+    """
     consenting = decision.consenting
     if consenting is None:
         return stored
@@ -129,7 +147,16 @@ def only_consenting(stored: StoredSegment, decision: Decision) -> StoredSegment:
 
 
 def remember_choice(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> None:
-    """Remember what an export was told of consents, for the next segment of the same source.
+    """Save the consent options of an export for the next segment from the same source.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the choice.
+    stored
+        The segment that was exported.
+    order
+        The options of the export. Nothing is saved if they have neither ``consent`` nor ``consent_yes``.
 
     Raises
     ------
@@ -157,7 +184,7 @@ def _require_column(name: str, known: SegmentConsent, column: str | None) -> Non
 
 
 def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsent, frozenset[str]]:
-    """Return the consent once some values are known to mean yes, and the states of those who agreed."""
+    """Return the consents once some values are known to mean yes, and the states of the profiles that agreed."""
     sent = {AGREES}
     if not yes:
         return known, frozenset(sent)

@@ -1,4 +1,4 @@
-"""What a person asks of an export, beside the segments and the connection."""
+"""The options of an export, besides its segments and connection."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ LONGEST_MEMBERSHIP = 390  # days (page "CustomerList")
 
 
 class ExportOptions(BaseModel):
-    """The choices of an export; saved with its plan.
+    """The options of an export; saved with its plan.
 
     Parameters
     ----------
     mode
-        ``mirror`` (the audience becomes the segment), ``add``, ``remove``, or ``replace`` (the whole list).
+        ``mirror`` (the audience becomes the segment), ``add``, ``remove``, or ``replace`` (sends the whole list).
     normalization
-        The rule that is hashed.
+        The rule that normalizes addresses before hashing: ``basic``, ``enhanced`` or ``both``.
     audience
-        Name or number of an existing list; None for the one of the segment's name.
+        Name or id of an existing list; None for the list with the segment's name.
     membership_days
-        Days until a member lapses, -1 for never; None keeps what the audience has, -1 for a new one.
+        Days until a member lapses, -1 for never; None keeps the audience's setting, and means -1 for a new one.
     scope
-        Who can use a new audience.
+        Who can use a new audience: the account, or all accounts of the customer.
     customer_id, account_id
-        Instead of the connection's.
+        Override the ids of the connection.
     consent, consent_yes, ignore_consent
-        The column that decides who is sent, values of it that mean yes, or that none decides.
+        The column that decides who is sent, its values that mean yes, and whether to send everybody.
     exclude
         Segments whose people are not sent.
     allow_empty, allow_shrink, allow_mixed
-        Guards that are set aside.
+        Guards to override.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,12 +79,39 @@ def make_order(
     allow_shrink: bool,
     allow_mixed: bool,
 ) -> ExportOptions:
-    """Check the choices of an export one by one.
+    """Validate the options of an export.
+
+    Parameters
+    ----------
+    mode
+        ``mirror``, ``add``, ``remove`` or ``replace``.
+    normalization
+        ``basic``, ``enhanced`` or ``both``.
+    audience
+        Name or id of an existing list; None for the list with the segment's name.
+    membership_days
+        Days until a member lapses, -1 for never; None keeps the audience's setting.
+    scope
+        Who can use a new audience: ``account`` or ``customer``.
+    url
+        An address of a Microsoft Advertising page, which has both ids; None if not given.
+    customer_id, account_id
+        Override the ids of the connection.
+    consent
+        The column that decides who is sent.
+    consent_yes
+        Values of that column that mean yes.
+    ignore_consent
+        Whether to send everybody.
+    exclude
+        Names of segments whose people are not sent.
+    allow_empty, allow_shrink, allow_mixed
+        Guards to override.
 
     Raises
     ------
     ArgumentError
-        A choice is not possible; the error names the possible ones.
+        An option is not valid; the error lists the valid values.
     """
     require_normalization(normalization)
     values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())

@@ -1,4 +1,4 @@
-"""Guards: what stops an export before anything is sent, and how to set it aside."""
+"""Guards: checks that stop an export before anything is sent, each with its own override."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ci_magics.quoting import magic_word
 
 @dataclass(frozen=True)
 class Guard:
-    """One thing that a person should know before sending.
+    """The result of a check that a user should know before sending.
 
     Parameters
     ----------
     code
         Its short name.
     sentence, next_step
-        What was found, and how to go on.
+        What was found, and what to do.
     stops
-        Whether the export is refused; otherwise it is a warning.
+        True if it stops the export; False for a warning.
     """
 
     code: str
@@ -41,14 +41,30 @@ class Guard:
         return f"{self.sentence} {self.next_step}".strip()
 
     def refusal(self) -> ExportRefusedError:
-        """Return the error that refuses the export."""
+        """Return the error that stops the export."""
         return ExportRefusedError(self.sentence, self.next_step, code=self.code)
 
 
 def find_guards(
     stored: StoredSegment, counted: Counted, target: Target, order: ExportOptions, changes: Changes, consent: Decision
 ) -> tuple[Guard, ...]:
-    """Return what was found about one audience, what stops first."""
+    """Return the findings about one audience; those that stop it come first.
+
+    Parameters
+    ----------
+    stored
+        The segment.
+    counted
+        The hashes and counts of the segment.
+    target
+        The audience, with its ledger.
+    order
+        The options of the export.
+    changes
+        The hashes to send.
+    consent
+        The decision about the segment's consents.
+    """
     found = [
         *segment_guards(stored, cover_one(stored.record.name, stored.matched, counted), order, consent),
         *_about_target(target, order),
@@ -60,18 +76,30 @@ def find_guards(
 def segment_guards(
     stored: StoredSegment, numbers: SegmentCoverage, order: ExportOptions, consent: Decision
 ) -> list[Guard]:
-    """Return what was found about a segment alone, which can be said without asking Microsoft."""
+    """Return the findings about a segment that need no request to Microsoft.
+
+    Parameters
+    ----------
+    stored
+        The segment.
+    numbers
+        The counts of the segment.
+    order
+        The options of the export.
+    consent
+        The decision about the segment's consents.
+    """
     about = _about_segment(stored.record.name, numbers, order)
     return [*_about_state(stored), *_about_consent(stored, consent), *about]
 
 
 def require_disjoint(changes: Changes) -> None:
-    """Refuse to add and remove one hash in the same run: which of the two would win is not known.
+    """Refuse to add and remove the same hash in one run, because it is unknown which of the two takes effect.
 
     Raises
     ------
     ExportRefusedError
-        Some hash is in both.
+        Both lists contain a hash.
     """
     both = shared(changes.adds, changes.removes)
     if both:
@@ -199,7 +227,8 @@ def _about_membership(target: Target, order: ExportOptions) -> Iterator[Guard]:
 def _about_size(name: str, target: Target, order: ExportOptions, changes: Changes) -> Iterator[Guard]:
     before = len(target.known.members)
     rule_changes = target.record is not None and target.record.normalization != order.normalization
-    leaving = before - changes.wanted if rule_changes else changes.leaving  # every hash changes with the rule
+    # A new normalization changes every hash, so comparing hashes would count everybody as leaving: compare sizes.
+    leaving = before - changes.wanted if rule_changes else changes.leaving
     if order.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not order.allow_shrink:
         yield Guard(
             "shrinks",

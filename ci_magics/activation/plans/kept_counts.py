@@ -1,8 +1,8 @@
-"""What can be sent of a segment, counted for those who may not read its keys and hashes.
+"""Counts of a segment that are stored for users who may not read its keys and hashes.
 
-Where the database enforces roles, viewers read no file of keys and hashes. So the counts of a preview are kept when a
-segment is made or refreshed, for each normalization, without any key or hash. They hold for what was decided then: who
-is suppressed, and whose consent counts. Where something else is asked for, nothing is made up.
+If the database enforces roles, viewers can't read files with keys and hashes. So the counts of a preview are stored
+when a segment is made or refreshed, for each normalization, without keys or hashes. They are valid for the suppression
+and the consent decision at that time. For other options there are no counts, and an error says so.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _EXACTLY = "Exactly how many are added and removed is known when somebody who ma
 
 
 def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
-    """Keep the counts of a segment, where there are people who may not read its keys and hashes.
+    """Store the counts of a segment, if there are users who may not read its keys and hashes.
 
     Parameters
     ----------
     workspace
-        Where the segment is.
+        The workspace that stores the segment.
     record
-        The segment, whose profiles are there.
+        The segment. Its snapshot must exist.
     """
     if not workspace.has_viewers:
         return
@@ -66,7 +66,7 @@ def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
 
 
 def keep_all_counts(workspace: Workspace) -> int:
-    """Keep the counts of all segments that have none; returns of how many."""
+    """Store the counts of all segments that have none; return the number of these segments."""
     lacking = [each for each in workspace.segments if not each.kept_counts and workspace.snapshots.exists(each.id)]
     for each in lacking:
         keep_counts(workspace, each)
@@ -76,25 +76,25 @@ def keep_all_counts(workspace: Workspace) -> int:
 def kept_coverage(
     workspace: Workspace, stored: StoredSegment, decision: Decision, normalization: str, exclude: Sequence[str]
 ) -> SegmentCoverage:
-    """Return the numbers of a segment as they were kept.
+    """Return the stored counts of a segment.
 
     Parameters
     ----------
     workspace
-        Where the segment is.
+        The workspace that stores the segment.
     stored
         The segment.
     decision
-        Who of it is sent.
+        The decision about its consents.
     normalization
-        The rule that the numbers hold for.
+        The rule that the counts are for.
     exclude
-        The segments that are excluded besides the suppression segment.
+        Names of segments to exclude besides the suppression segment.
 
     Raises
     ------
     AccessError
-        They were not kept, or not for this decision or exclusion.
+        No counts are stored, or not for this decision or exclusion.
     """
     name, kept = stored.record.name, stored.record.kept_counts
     if not kept:
@@ -131,7 +131,17 @@ def kept_coverage(
 
 
 def against_account(numbers: SegmentCoverage, account: AccountView, normalization: str) -> SegmentCoverage:
-    """Add to the numbers of a segment what is known of its audience without looking into it."""
+    """Add to the counts of a segment what is known of its audience without reading the ledger.
+
+    Parameters
+    ----------
+    numbers
+        The counts of the segment.
+    account
+        The audiences of the account.
+    normalization
+        The rule that the counts are for.
+    """
     expected = expect(numbers.hashes, account.reached(normalization))
     if account.of_segment(numbers.name) is None:
         return replace(numbers, new=numbers.hashes, gone=0, unchanged=0, expected=expected)
@@ -142,7 +152,19 @@ def against_account(numbers: SegmentCoverage, account: AccountView, normalizatio
 def known_from_counts(
     workspace: Workspace, connection: Connection, numbers: SegmentCoverage, order: ExportOptions
 ) -> Guard:
-    """Return what counts tell of what an export would add and remove."""
+    """Return a warning with what the counts alone show about an export's additions and removals.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the audiences.
+    connection
+        The connection to send through.
+    numbers
+        The counts of the segment.
+    order
+        The options of the export; the mode and the audience are used.
+    """
     name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
     audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     account = AccountView(tuple(audiences))
@@ -157,12 +179,12 @@ def known_from_counts(
 
 
 def _terms(decision: Decision) -> dict[str, Any] | None:
-    """Return who is sent, so that two decisions can be compared."""
+    """Return the states that are sent and refused, so that two decisions can be compared."""
     if decision.consenting is None:
         return None
     return {"sent": sorted(decision.consenting.sent), "refused": sorted(decision.consenting.refused)}
 
 
 def _excluded(workspace: Workspace, record: SegmentRecord) -> list[str]:
-    """Return the ids of the segments whose people are never sent, as they are now."""
+    """Return the ids of the segments whose people are never sent at present."""
     return sorted(each.id for each in excluding(workspace, record, ()))

@@ -1,4 +1,4 @@
-"""The ledger: which hashes an audience holds because we sent them. Microsoft can never list them."""
+"""The ledger: which hashes an audience holds because we sent them. Microsoft never lists the members."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Part = tuple[Hashes, Hashes]
 
 
 class LedgerLostError(WorkspaceError):
-    """What an audience holds is not known any more."""
+    """The ledger of an audience is missing or out of date, so its members are unknown."""
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What an audience holds.
+    """The hashes that an audience holds.
 
     Parameters
     ----------
     members
         Hashes that Microsoft accepted.
     maybe
-        Hashes whose outcome is not known: sent, but no usable answer came back. In parts as the members are.
+        Hashes with an unknown outcome: sent, but no usable answer came back. Split into the same parts as ``members``.
     """
 
     members: HashList = field(default=NOTHING, repr=False)
@@ -46,7 +46,7 @@ class Ledger:
 
     @property
     def all(self) -> HashList:
-        """Everything that may be in the audience."""
+        """All hashes that may be in the audience."""
         lengths = [sum(pair) for pair in zip(self.members.lengths, self.maybe.lengths, strict=True)]
 
         def part(number: int) -> Callable[[], Hashes]:
@@ -56,14 +56,21 @@ class Ledger:
 
 
 def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
-    """Return the ledger of an audience; its hashes are read when they are asked for.
+    """Return the ledger of an audience; its hashes are read on demand.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the ledger.
+    record
+        The audience.
 
     Raises
     ------
     LedgerLostError
-        It is missing, damaged, of another audience, or older than the workspace says.
+        The ledger is missing, damaged, for another audience, or older than the record.
     ExportRefusedError
-        Later, when hashes are asked for: another run has replaced it meanwhile.
+        Later, when hashes are read: another run has replaced the ledger meanwhile.
     """
     if not workspace.ledgers.is_whole(record.id):
         raise _lost(record)
@@ -73,7 +80,8 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
             states = [file.read_row_group(group, ["state"])["state"].to_numpy() for group in range(file.num_row_groups)]
     except WorkspaceError:
         raise _lost(record) from None
-    # A crash between file and row leaves the file one ahead; behind, it is an old copy.
+    # The file is written before the row, so a crash in between leaves it one generation ahead. An older file is a
+    # restored copy and not to be trusted.
     if generation < record.generation or normalization != record.normalization.encode():
         raise _lost(record)
 
@@ -99,10 +107,14 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
 
 
 def write_ledger(workspace: Workspace, record: AudienceRecord, parts: Iterable[Part]) -> None:
-    """Replace the ledger of an audience as a whole; the record's generation and normalization are noted in it.
+    """Replace the ledger of an audience; the file also records the generation and the normalization.
 
     Parameters
     ----------
+    workspace
+        The workspace that stores the ledger.
+    record
+        The audience.
     parts
         One part, or one for each prefix of the hashes.
     """
@@ -111,10 +123,20 @@ def write_ledger(workspace: Workspace, record: AudienceRecord, parts: Iterable[P
 
 
 def after(before: Part, *, added: Hashes, removed: Hashes, unknown: Hashes) -> Part:
-    """Return a part of the ledger after a run: accepted hashes are in or out, those without an answer may be in.
+    """Return a part of the ledger after a run. It is idempotent, so that it can be repeated after a crash.
 
-    The same outcome twice gives the same ledger, so that it can be written again after a crash.
+    Parameters
+    ----------
+    before
+        The part before the run.
+    added
+        Hashes that are now members.
+    removed
+        Hashes that are no longer members.
+    unknown
+        Hashes whose outcome is unknown, added or removed.
     """
+    # Take every hash of the run out of both lists first: its newest outcome replaces whatever was known of it.
     touched = np.concatenate([added, removed, unknown])
     members = np.concatenate([without(before[0], touched), added])
     maybe = np.concatenate([without(before[1], touched), unknown])

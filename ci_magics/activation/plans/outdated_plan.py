@@ -1,4 +1,4 @@
-"""The error for a plan that no longer fits what it was made from."""
+"""The error for a plan that no longer matches the data it was made from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ci_magics.errors import ExportRefusedError
 
 
 def outdated(changed: Sequence[str]) -> ExportRefusedError:
-    """Return the refusal of a plan, naming everything that changed."""
+    """Return the error for an outdated plan, with everything that changed."""
     return ExportRefusedError(
         f"The plan is out of date, so nothing was sent: {'; '.join(changed)}.",
         "Make the plan again.",
@@ -17,5 +17,5 @@ def outdated(changed: Sequence[str]) -> ExportRefusedError:
 
 
 def sent_to(audience: str) -> str:
-    """Name a change: another run has sent to an audience meanwhile."""
+    """Return the sentence that another run has sent to an audience since."""
     return f"something was sent to the audience '{audience}'"

@@ -1,4 +1,4 @@
-"""The plan as a document: what can be saved, looked at, and checked again later. No address, no hash, no secret."""
+"""The plan as a document that you can save, review and check again later. It has no addresses, hashes or secrets."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from ci_magics.workspace.store import Workspace
 
 
 class AudiencePlan(BaseModel):
-    """What would happen to one audience. Counts are hashes.
+    """The plan for one audience. Counts are hashes.
 
     Parameters
     ----------
     segment, segment_version, audience
-        Which segment, as it was, and which audience.
+        The segment, its version when the plan was made, and the audience.
     audience_id
-        None where it would be created.
+        Microsoft's id of the audience; None if the run will create it.
     adds, removes, unchanged
-        How many go in, go out, and are there already.
+        Number of hashes to add, to remove, and already in the audience.
     transport, sends
         ``apply``, ``bulk`` or ``none``, and the same in words.
     guards
-        What was found; those that stop come first.
+        The findings; those that stop the audience come first.
     ledger_version
-        Version of what we know of the audience; None where we never sent to it.
+        Version of the ledger; None if nothing was ever sent to the audience.
     digest
-        A short mark of what is sent.
+        A short checksum of what is sent.
     renewal
-        Why members are sent again, as a sentence; empty where only the difference is sent.
+        Why members are sent again, as a sentence; empty if only the difference is sent.
     consent, consent_note
-        Who agreed, and who of them is sent, in words.
+        Who agreed, and in words which of them are sent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,24 +66,40 @@ class AudiencePlan(BaseModel):
 
     @property
     def action(self) -> str:
-        """What happens to the audience itself."""
+        """``create`` or ``update``."""
         return "create" if self.audience_id is None else "update"
 
     @property
     def stopping(self) -> Finding | None:
-        """The guard that refuses this audience, if any."""
+        """The first guard that stops this audience, if any."""
         return next((each for each in self.guards if each.stops), None)
 
 
 class PlanDocument(BaseModel):
-    """What an export would do, and what it was worked out from.
+    """What an export would do, and the state it was calculated from.
 
     Parameters
     ----------
     verdict
-        Whether the export would go through, as of the moment at which the plan was made.
+        Whether the export would go through, at the time the plan was made.
+    code_version
+        The version of ci-magics that made the plan.
+    made_at
+        When the plan was made.
+    destination
+        The connection's environment and account, in words.
+    connection_id, connection
+        The id and name of the connection.
+    environment
+        ``emulator``, ``sandbox`` or ``production``.
+    customer_id, account_id
+        The Microsoft Advertising account to send to.
+    order
+        The options of the export.
     segments
-        All that were asked for; ``audiences`` has fewer where a check failed before they could be planned.
+        All requested segments. If a check failed before they could be planned, ``audiences`` has fewer.
+    audiences
+        The plan for each audience.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,7 +126,23 @@ def document_of(
     now: datetime,
     verdict: Verdict,
 ) -> PlanDocument:
-    """Write a plan down."""
+    """Return the document of a plan.
+
+    Parameters
+    ----------
+    connection
+        The connection to send through.
+    order
+        The options of the export.
+    segments
+        Names of the requested segments.
+    works
+        The planned audiences.
+    now
+        The current time.
+    verdict
+        Whether the export would go through.
+    """
     return PlanDocument(
         verdict=verdict,
         code_version=__version__,
@@ -130,12 +162,23 @@ def document_of(
 def require_current(
     workspace: Workspace, document: PlanDocument, connection: Connection, works: tuple[Work, ...]
 ) -> None:
-    """Refuse a plan that was worked out from something that has changed since.
+    """Refuse a plan if the data it was made from has changed since.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segments and ledgers.
+    document
+        The plan.
+    connection
+        The connection as it is now.
+    works
+        The planned audiences, calculated again now.
 
     Raises
     ------
     ExportRefusedError
-        Naming everything that changed.
+        Something changed; the error lists all changes.
     """
     changed = list(_changed(workspace, document, connection, works))
     if changed:
@@ -143,12 +186,19 @@ def require_current(
 
 
 def require_unmoved(workspace: Workspace, works: Sequence[Work]) -> None:
-    """Refuse audiences that another run has sent to since they were looked up: what was found there holds no more.
+    """Refuse audiences that another run has sent to since they were looked up, because their ledgers are outdated.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the ledgers.
+    works
+        The planned audiences.
 
     Raises
     ------
     ExportRefusedError
-        Naming them.
+        Another run has sent to an audience; the error lists them.
     """
     moved = [sent_to(work.target.name) for work in works if _ledger_version(workspace, work) != work.target.version]
     if moved:
@@ -206,7 +256,7 @@ def _audience_plan(work: Work, order: ExportOptions) -> AudiencePlan:
 
 
 def _sends(work: Work, order: ExportOptions) -> str:
-    """Say how it goes out."""
+    """Describe how the changes are sent, in words."""
     adds, removes = len(work.changes.adds), len(work.changes.removes)
     if work.transport == "none":
         return "nothing"

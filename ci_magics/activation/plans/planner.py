@@ -1,4 +1,4 @@
-"""Make plans: look at segment, ledger and audience, and work out what would be sent."""
+"""Make plans: compare the segment with the ledger and the audience, and calculate what to send."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
-#: Up to this many hashes go by single calls. Measured by ``tests/benchmarks/transport.py``: with four calls at a time
-#: they are through before a bulk file would be; above it the file wins, and spares Microsoft's limit of calls a minute.
+#: Up to this many hashes are sent in single calls. Measured by ``tests/benchmarks/transport.py``: up to here, four
+#: parallel calls are faster than a bulk file; above, the file is faster and saves Microsoft's limit of calls a minute.
 APPLY_AT_MOST = 10 * MAX_ITEMS
 
 
 @dataclass(frozen=True)
 class Work:
-    """One audience of a plan with all that carrying it out needs; never saved.
+    """The plan for one audience with everything needed to carry it out; never saved.
 
     Parameters
     ----------
     stored
         The segment.
     target
-        The audience as it is.
+        The audience before the run.
     changes
         The hashes to send.
     transport
         ``apply``, ``bulk`` or ``none``.
     guards
-        What was found.
+        The findings of the checks.
     environment, account_id
         Where the audience is.
     locks
         Names of the audience's locks.
     consent
-        Who of the segment is sent.
+        Which profiles of the segment are sent.
     """
 
     stored: StoredSegment = field(repr=False)
@@ -72,7 +72,23 @@ def plan_work(
     order: ExportOptions,
     now: datetime,
 ) -> Work:
-    """Work out what one segment's audience needs."""
+    """Calculate what to send to the audience of one segment.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segment and the ledger.
+    services
+        The clients, signed in.
+    connection
+        The connection to send through.
+    stored
+        The segment.
+    order
+        The options of the export.
+    now
+        The current time.
+    """
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
     decision = decide(workspace, stored, order)
@@ -98,14 +114,25 @@ def plan_work(
 def plan_without_microsoft(
     workspace: Workspace, connection: Connection, stored: StoredSegment, order: ExportOptions
 ) -> list[Guard]:
-    """Return what can be found about a segment's export while nothing may be asked of Microsoft.
+    """Return the findings about a segment's export that need no request to Microsoft.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segment.
+    connection
+        The connection to send through.
+    stored
+        The segment.
+    order
+        The options of the export.
 
     Raises
     ------
     AccessError
-        The current user may read kept counts only, and there are none for this order.
+        The current user may read only stored counts, and there are none for these options.
     SegmentError
-        The consent column that was asked for cannot be used.
+        The requested consent column cannot be used.
     """
     decision = decide(workspace, stored, order)
     if stored.is_hidden:
@@ -120,7 +147,7 @@ def plan_without_microsoft(
 def _counted(
     workspace: Workspace, stored: StoredSegment, order: ExportOptions, decision: Decision
 ) -> tuple[Counted, Suppression | None, Scratch]:
-    """Return the segment's counts, who is left out, and where long lists are kept meanwhile."""
+    """Return the segment's counts, its suppression, and the temporary storage of long lists."""
     scratch = Scratch(workspace.rooms.folder())
     suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
     profiles = stored.matched.profiles
@@ -131,7 +158,7 @@ def _counted(
 def _about_exclusions(
     workspace: Workspace, stored: StoredSegment, counted: Counted, order: ExportOptions
 ) -> Iterator[Guard]:
-    """Warn of exclusions that leave out nobody."""
+    """Warn of exclusions that exclude nobody."""
     if order.mode == "remove":
         return
     unmet = unmet_exclusions(workspace, stored.record, order.exclude, held_back=counted.suppressed)
@@ -140,7 +167,15 @@ def _about_exclusions(
 
 
 def choose_transport(hashes: int, order: ExportOptions) -> str:
-    """Return how a number of hashes is sent; a whole list never goes by single calls."""
+    """Return how to send a number of hashes: ``apply`` (single calls), ``bulk`` or ``none``.
+
+    Parameters
+    ----------
+    hashes
+        Number of hashes to add and remove.
+    order
+        The options of the export. In `replace` mode the transport is always ``bulk``.
+    """
     if order.mode == "replace":
         return "bulk"
     if hashes == 0:

@@ -1,4 +1,4 @@
-"""Preview: what would happen to each profile, before anything is sent."""
+"""Preview: count what an export would send, before anything is sent."""
 
 from __future__ import annotations
 
@@ -33,25 +33,27 @@ def preview(
     ignore_consent: bool = False,
     workspace: Workspace | None = None,
 ) -> Coverage:
-    """Show how many profiles can be matched, and for each reason how many cannot.
+    """Count how many profiles can be matched, and how many cannot for each reason.
 
     Parameters
     ----------
     segments
-        Segments or their names; with several, what they share is counted too.
+        Segments or their names. For several, their overlap is counted too.
     to
-        A connection or its name: also count what is new against the audience, and tell what size it may reach.
+        A connection or its name. If given, the preview also counts what is new for the audience and estimates its size.
     normalization
         ``basic``, ``enhanced`` or ``both``.
     exclude
-        Segments whose people would not be sent; those of the workspace's suppression segment never are.
+        Segments whose people are not sent. The people of the workspace's suppression segment never are.
     consent, consent_yes, ignore_consent
         As in `ci_magics.export`.
     workspace
-        Where the segments are; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
+    ArgumentError
+        No segment was given, or an option holds an e-mail address.
     NotFoundError
         A segment or the connection does not exist.
     """
@@ -99,7 +101,7 @@ def _from_counts(
     account: AccountView | None,
     connection: Connection | None,
 ) -> Coverage:
-    """Return the preview for somebody who may read counts only: what was kept when the segments were made."""
+    """Return the preview for a user who may read only counts, from those stored when the segments were made."""
     require_normalization(normalization)
     found = []
     for name, each in stored.items():
@@ -118,7 +120,7 @@ def _from_counts(
 def _with_exclusions(
     workspace: Workspace, record: SegmentRecord, excluded: Sequence[str], numbers: SegmentCoverage
 ) -> SegmentCoverage:
-    """Add to the numbers of a segment which exclusions leave out nobody."""
+    """Add to the counts of a segment a remark about exclusions that exclude nobody."""
     unmet = unmet_exclusions(workspace, record, excluded, held_back=numbers.reasons["suppressed"])
     sentences = [f"{record.name}: {sentence} {next_step}" for sentence, next_step in unmet]
     return replace(numbers, remark=" ".join(filter(None, [numbers.remark, *sentences]))) if sentences else numbers
@@ -126,6 +128,13 @@ def _with_exclusions(
 
 def find_connection(workspace: Workspace, wanted: Connection | str) -> Connection:
     """Return a connection as the workspace has it now.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the connections.
+    wanted
+        The connection, perhaps outdated, or its name.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def find_connection(workspace: Workspace, wanted: Connection | str) -> Connectio
 
 
 def _held(workspace: Workspace, account: AccountView, name: str, normalization: str) -> tuple[HashList | None, str]:
-    """Return what the audience of a segment holds, or None and why that cannot be compared."""
+    """Return the hashes in the audience of a segment, or None and why they cannot be compared."""
     record = account.of_segment(name)
     if record is None:
         return NOTHING, ""

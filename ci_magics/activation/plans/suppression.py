@@ -1,4 +1,4 @@
-"""Who must not be sent: the segments excluded by an export, and the workspace's suppression segment."""
+"""People who must not be sent: those in excluded or suppression segments, and those who asked to be forgotten."""
 
 from __future__ import annotations
 
@@ -21,9 +21,18 @@ _COLUMNS = ("sha256_basic", "sha256_enhanced")
 
 
 def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str] = ()) -> Suppression | None:
-    """Return the people who must not be sent; None when nobody is excluded. Those who asked to be forgotten always are.
+    """Return the people who must not be sent; None if nobody is excluded. Forgotten people are always excluded.
 
-    People are found by their hashes, and by their key where both segments have the same key column; keys meet by value.
+    People are matched by hash, and also by key if both segments have the same key column.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segments.
+    segment
+        The segment to send.
+    exclude
+        Names of the segments to exclude.
 
     Raises
     ------
@@ -55,7 +64,16 @@ def _hashes_in(batch: pa.RecordBatch) -> list[Hashes]:
 
 
 def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str]) -> list[SegmentRecord]:
-    """Return the segments whose people are not sent: those named, and those that suppress in every export.
+    """Return the segments whose people are not sent: the named ones and those that suppress in every export.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segments.
+    segment
+        The segment to send; it never excludes itself.
+    exclude
+        Names of the segments to exclude.
 
     Raises
     ------
@@ -70,8 +88,19 @@ def excluding(workspace: Workspace, segment: SegmentRecord, exclude: Sequence[st
 def all_held_back(workspace: Workspace, suppression: Suppression | None, counted: Counted, known: HashList) -> HashList:
     """Return every hash that must not be in the audience.
 
-    It is on a list, of a profile found by its key or that refused, or known to be there and of somebody who asked to be
-    forgotten.
+    These are the suppressed hashes, the hashes of profiles that were excluded by key or refused consent, and the hashes
+    in the audience of people who asked to be forgotten.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the hashes of forgotten people.
+    suppression
+        The people who must not be sent; None if there are none.
+    counted
+        The counts of the segment, with the hashes that were held back.
+    known
+        All hashes that may be in the audience.
     """
     listed = EMPTY if suppression is None else suppression.hashes
     found = np.concatenate([listed, counted.held_back, workspace.forgotten.among(known.parts())])

@@ -1,4 +1,4 @@
-"""The audience that a segment goes to: what Microsoft says of it, and what we know of it."""
+"""The audience that a segment is sent to: what Microsoft reports, and what the workspace knows."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace
 
-NEVER = -1  # membership without an end
+NEVER = -1  # membership that never ends
 
 
 @dataclass(frozen=True)
 class Target:
-    """One audience as it is before a push.
+    """One audience before a push.
 
     Parameters
     ----------
     name
         Its name, or the name that it will get.
     remote
-        What Microsoft says; None where the list does not exist.
+        The list at Microsoft; None if it does not exist.
     record
-        What we wrote down when we last sent to it; None where we never did.
+        The workspace's record of the last push to it; None if nothing was ever sent to it.
     ledger
-        What it holds; None where that is not known any more.
+        The hashes in it; None if they are no longer known.
     seen
-        What the workspace had of it when it was looked up; unlike ``record`` also one of an emulator that has ended.
-    id
-        Its number; empty where the list does not exist.
+        The record that was found when the audience was looked up. Unlike ``record``, it may be from an emulator that
+        has ended.
     """
 
     name: str
@@ -43,31 +42,31 @@ class Target:
 
     @property
     def id(self) -> str:
-        """The list's number; empty where it does not exist."""
+        """Microsoft's id of the list; empty if it does not exist."""
         return self.remote.id if self.remote else ""
 
     @property
     def ours(self) -> bool:
-        """Whether we know all that it holds, so that it can be mirrored."""
+        """Whether the ledger is complete, so that the audience can be mirrored."""
         return self.remote is None or (self.record is not None and self.record.owned and self.ledger is not None)
 
     @property
     def renamed(self) -> bool:
-        """Whether somebody gave the list another name since we last sent to it."""
+        """Whether the list was renamed at Microsoft since the last push."""
         return self.remote is not None and self.record is not None and self.remote.name != self.record.name
 
     @property
     def version(self) -> str | None:
-        """What marks the moment at which it was looked up, to be compared with ``version_now``."""
+        """Version of the record at lookup, to compare with ``version_now``."""
         return _version_of(self.seen)
 
     @property
     def known(self) -> Ledger:
-        """What we know it holds."""
+        """The hashes that are known to be in it."""
         return self.ledger or Ledger()
 
     def membership_days(self, order: ExportOptions) -> int:
-        """Return how long members stay."""
+        """Return how many days members stay; -1 for no end."""
         if self.remote is not None and self.remote.membership_days is not None:
             return self.remote.membership_days
         return NEVER if order.membership_days is None else order.membership_days
@@ -78,14 +77,27 @@ def find_target(
 ) -> Target:
     """Look up the audience of a segment.
 
-    The workspace is read before Microsoft: a list that another run makes meanwhile is then not taken for a deleted one.
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the audiences.
+    services
+        The clients, signed in.
+    connection
+        The connection to send through.
+    segment_name
+        The name of the segment.
+    order
+        The options of the export; only ``audience`` is used.
 
     Raises
     ------
     NotFoundError
-        ``--audience`` names a list that does not exist or is no Customer Match list.
+        ``--audience`` names a list that does not exist or is not a Customer Match list.
     """
     account_id = services.conversation.caller.account_id
+    # Read the workspace before Microsoft, to avoid a race condition: a list that another run creates in between would
+    # look like a deleted one.
     last = _last_record(workspace, connection.environment, account_id, segment_name) if order.audience is None else None
     lists = services.advertising.audiences()
     if order.audience is not None:
@@ -103,30 +115,64 @@ def find_target(
 def version_now(
     workspace: Workspace, environment: str, account_id: str, segment_name: str, target: Target
 ) -> str | None:
-    """Return the version of what the workspace has at this moment of an audience that was looked up before."""
+    """Return the version of an audience's record now, to compare with `Target.version`.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the audiences.
+    environment, account_id
+        Where the audience is.
+    segment_name
+        The name of the segment.
+    target
+        The audience as it was looked up.
+    """
     if target.id:
         return _version_of(_record_of(workspace, environment, target.id))
     return _version_of(_last_record(workspace, environment, account_id, segment_name))
 
 
 def _version_of(record: AudienceRecord | None) -> str | None:
-    """Return a mark that changes with each push to an audience; None where there was none."""
+    """Return a version that changes with each push to an audience; None if there was no push."""
     return f"{record.id[:8]}:{record.generation}" if record else None
 
 
 def lock_names(connection: Connection, account_id: str, target: Target) -> tuple[str, ...]:
-    """Return the names under which other runs are kept from the audience: by its name, and by its number."""
+    """Return the names of an audience's locks, one by its name and one by its id.
+
+    Parameters
+    ----------
+    connection
+        The connection to send through.
+    account_id
+        The id of the account.
+    target
+        The audience.
+    """
     return lock_names_of(connection, account_id, target.name, target.id)
 
 
 def lock_names_of(connection: Connection, account_id: str, name: str, audience_id: str) -> tuple[str, ...]:
-    """Return the same for a name and a number; the number is empty where the list does not exist yet."""
+    """Return the names of the locks of an audience with a name and an id.
+
+    Parameters
+    ----------
+    connection
+        The connection to send through.
+    account_id
+        The id of the account.
+    name
+        The name of the audience.
+    audience_id
+        Microsoft's id of the audience; empty if it does not exist yet.
+    """
     by_name = f"{connection.environment}:{account_id}:{audience_key(name)}"
     return (by_name, f"{connection.environment}:{audience_id}") if audience_id else (by_name,)
 
 
 def audience_key(name: str) -> str:
-    """Return a list's name as Microsoft compares names."""
+    """Return a list's name in the form in which Microsoft compares names."""
     return name.strip().casefold()
 
 
@@ -144,12 +190,19 @@ def _target(workspace: Workspace, name: str, remote: Audience | None, record: Au
 
 
 def named_audience(lists: list[Audience], wanted: str) -> Audience:
-    """Return the list of a number or a name; a number counts first, as names may be numbers too.
+    """Return the list with an id or a name. Ids take precedence, because a name can look like an id.
+
+    Parameters
+    ----------
+    lists
+        The lists of the account.
+    wanted
+        The id or the name.
 
     Raises
     ------
     NotFoundError
-        There is none.
+        No list has it.
     """
     by_id = {each.id: each for each in lists}
     by_name = {audience_key(each.name): each for each in lists}
@@ -171,7 +224,7 @@ def _record_of(workspace: Workspace, environment: str, audience_id: str) -> Audi
 
 
 def _last_record(workspace: Workspace, environment: str, account_id: str, segment_name: str) -> AudienceRecord | None:
-    """Return the audience that the segment went to last, under its own name."""
+    """Return the audience that the segment was last sent to under its own name."""
     found = workspace.audiences.where(
         environment=environment, account_id=account_id, segment_name=segment_name, chosen=False
     )
@@ -179,5 +232,5 @@ def _last_record(workspace: Workspace, environment: str, account_id: str, segmen
 
 
 def _is_another_emulator(services: Services, connection: Connection, record: AudienceRecord) -> bool:
-    """Tell whether the audience was in an emulator that has ended: it forgets everything then."""
+    """Return whether the audience was in another emulator, which has ended and lost its data."""
     return connection.environment == "emulator" and record.directory != services.directory

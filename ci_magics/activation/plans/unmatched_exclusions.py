@@ -1,4 +1,4 @@
-"""Exclusions that leave out nobody: their keys are of another form, or of another key column."""
+"""Find exclusions that exclude nobody, because their keys have another form or another column."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ci_magics.workspace.store import Workspace
 def unmet_exclusions(
     workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str], *, held_back: int
 ) -> list[tuple[str, str]]:
-    """Return a sentence and a next step for each excluded segment whose keys meet nobody.
+    """Return a sentence and a next step for each excluded segment whose keys match nobody.
 
     Parameters
     ----------
     workspace
-        Where the segments are.
+        The workspace that stores the segments.
     segment
-        Who is to be sent.
+        The segment to send.
     exclude
-        Names of the segments that an export excludes; those that suppress in every export are added.
+        Names of the segments that an export excludes; the suppression segment is added.
     held_back
-        How many profiles are not sent because of any of them.
+        How many profiles these exclusions hold back in total.
     """
     records = [each for each in excluding(workspace, segment, exclude) if each.rows]
     return [found for each in records for found in _unmet(workspace, segment, each, held_back)]

@@ -1,4 +1,4 @@
-"""The verdict of a plan: whether an export would go through, and if not, why and what to do."""
+"""The verdict of a plan: whether the export would go through, and if not, why and what to do."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _COLORS = {
 
 
 class Finding(BaseModel):
-    """One thing that a check found.
+    """The finding of a check.
 
     Parameters
     ----------
     code
-        The short name of the case or Microsoft's number; the error that the export raises has the same.
+        The short name of the case, or Microsoft's number; the same as in the error that the export raises.
     sentence, next_step
-        What was found, and what to do about it.
+        What was found, and what to do.
     stops
-        Whether it keeps the export, or one audience of it, from being sent; otherwise it is a warning.
+        True if it stops the export or one audience; False for a warning.
     audience
-        The audience that it is about; empty where it is about the whole export.
+        The audience it is about; empty for the whole export.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,11 +52,11 @@ class Finding(BaseModel):
 
     @property
     def mark(self) -> str:
-        """The sign that stands before it in a list."""
+        """The sign in front of it in a list."""
         return "x" if self.stops else "!"
 
     def refusal(self) -> ExportRefusedError:
-        """Return the error that refuses the export for this reason."""
+        """Return the error that stops the export for this reason."""
         return ExportRefusedError(self.sentence, self.next_step, code=self.code)
 
 
@@ -71,7 +71,7 @@ class Verdict(Displayable, BaseModel):
     findings
         What the checks found. The first one that stops a blocked export is the error that the export would raise.
     not_checked
-        What could not be looked at because something before it is blocked.
+        What could not be checked because an earlier check failed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,12 +91,12 @@ class Verdict(Displayable, BaseModel):
         return next((each for each in self.findings if each.stops), None)
 
     def lines(self) -> list[str]:
-        """Return the findings, each with its sign and its fix, then what was not checked; none where all is well."""
+        """Return the findings, each with its sign and its fix, then what was not checked; empty if all is well."""
         said = [f"{each.mark} {each}" for each in self.findings]
         return [*said, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else said
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state and what led to it."""
+        """Return the state and the findings."""
         return self.model_dump(mode="json")
 
     def __repr__(self) -> str:
@@ -118,13 +118,13 @@ def verdict_of(
     Parameters
     ----------
     findings
-        In the order in which an export runs into them.
+        The findings, in the order of the checks.
     audiences
-        How many audiences were planned.
+        Number of planned audiences.
     stopped
-        How many of them would be skipped; when all are, nothing is sent.
+        Number of these that would be skipped; if all are, nothing is sent.
     not_checked
-        What could not be looked at.
+        What could not be checked.
     """
     found = tuple(findings)
     whole = any(each.stops and not each.audience for each in found)
@@ -136,7 +136,15 @@ def verdict_of(
 
 
 def finding_of(found: CiError | Guard, audience: str = "") -> Finding:
-    """Return an error or a guard as a finding."""
+    """Convert an error or a guard to a finding.
+
+    Parameters
+    ----------
+    found
+        The error or guard.
+    audience
+        The audience it is about; empty for the whole export.
+    """
     return Finding(
         code=found.code,
         sentence=found.sentence,

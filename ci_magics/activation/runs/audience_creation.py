@@ -1,4 +1,4 @@
-"""Create the audience of a push, once and only once."""
+"""Create the audience of a push exactly once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ _DUPLICATE_NAME = 4853
 
 
 def ensure_audience(journal: Journal, services: Services, report: Reporter) -> None:
-    """Create the audience unless that was done; where an answer was lost, look for the audience first.
+    """Create the audience unless it exists; if an earlier response was lost, look for the audience first.
+
+    Parameters
+    ----------
+    journal
+        The journal of the push. Its open `CREATE` step is carried out.
+    services
+        The clients, signed in.
+    report
+        Called with the progress.
 
     Raises
     ------
     CiError
-        It cannot be created, or whether it was is not known.
+        Microsoft refused to create it, or it is unknown whether it was created.
     """
     for step in journal.open_steps(CREATE):
         report(Progress(f"Creating the audience {journal.push.audience_name}"))
@@ -40,6 +49,8 @@ def _create(journal: Journal, services: Services, step: StepRecord) -> None:
             membership_days=push.membership_days,
         )
     except CiError as error:
+        # Creating an audience is not idempotent. After a lost response, or when the name is already taken, the list may
+        # be ours: the marker in its description proves it.
         lost = isinstance(error, OutcomeUnknownError) or error.code == _DUPLICATE_NAME
         if lost and _adopt(journal, services, step):
             return
@@ -50,7 +61,7 @@ def _create(journal: Journal, services: Services, step: StepRecord) -> None:
 
 
 def _adopt(journal: Journal, services: Services, step: StepRecord) -> bool:
-    """Take the audience that carries this push's mark, if there is one."""
+    """Use the audience that has this push's marker in its description, if it exists."""
     found = [each for each in services.advertising.audiences() if journal.push.marker in each.description]
     if found:
         journal.created(step, found[0].id, None)

@@ -1,6 +1,6 @@
-"""Finish a push: what its answers say, the ledger that follows, and the result a person sees.
+"""Finish a push: read the answers, update the ledger, and build the result that a person sees.
 
-Everything here can be done twice: a crash in the middle is repaired by doing it again.
+Every step here is idempotent, so that a resumed run can repeat it after a crash.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ from ci_magics.workspace.store import Workspace
 
 
 def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> AudienceRecord:
-    """Return what we know of the push's audience; written down when nothing was."""
+    """Return the workspace's record of the push's audience; create the record if it doesn't exist.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the record and the ledger.
+    journal
+        The journal of the push.
+    now
+        The current time.
+    """
     push = journal.push
     found = workspace.audiences.where(environment=push.environment, audience_id=push.audience_id)
     if found:
@@ -61,14 +71,22 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
 def finish_push(
     workspace: Workspace, journal: Journal, record: AudienceRecord | None, error: CiError | None, now: datetime
 ) -> AudienceResult:
-    """Write ledger, record and refused keys of a push, and return its result; the caller notes that it is finished.
+    """Save the ledger, the record and the rejected keys of a push, and return its result.
+
+    The caller records that the push is finished.
 
     Parameters
     ----------
+    workspace
+        The workspace that stores them.
+    journal
+        The journal of the push.
     record
-        The audience; None where it could not be created.
+        The audience; None if it could not be created.
     error
-        What ended the push, if anything.
+        The error that ended the push, if any.
+    now
+        The current time.
     """
     outcome = read_outcome(journal)
     if record is not None:
@@ -78,7 +96,19 @@ def finish_push(
 
 
 def result_of(push: PushRecord, outcome: Outcome, members: int, error: CiError | None) -> AudienceResult:
-    """Return what came of a push, finished or not."""
+    """Return the result of a push, finished or not.
+
+    Parameters
+    ----------
+    push
+        The push.
+    outcome
+        The outcome of each of its hashes.
+    members
+        Number of known members of the audience.
+    error
+        The error that ended or interrupted the push, if any.
+    """
     accepted, rejected = outcome.count(ACCEPTED), outcome.count(REJECTED)
     added = outcome.added()
     replaced = push.mode == "replace" and outcome.was_replaced
@@ -115,9 +145,11 @@ def _keep_ledger(
     try:
         before = read_ledger(workspace, record)
     except LedgerLostError:
-        owned = False  # only a replacement makes it known again
+        owned = False  # unknown until a replacement
     taken_over = push.mode == "replace" and outcome.complete and outcome.was_replaced
     counted: list[int] = []
+    # `base_generation` was read when the plan was made. Adding 1 to it, not to the current generation, makes a
+    # repetition after a crash write the same number.
     record = replace(
         record,
         name=push.audience_name,
@@ -130,22 +162,35 @@ def _keep_ledger(
     )
     write_ledger(workspace, record, ledger_after(journal, before, outcome, counted))
     record = replace(record, members=sum(counted))
-    # Its segment may have been renamed meanwhile; nobody else changes anything else of it.
+    # Another process may have renamed the segment meanwhile; the push's lock protects the other fields.
     workspace.audiences.change(lambda now: replace(record, segment_name=now.segment_name), id=record.id)
     return record
 
 
 def rejected_so_far(workspace: Workspace, push: PushRecord) -> pa.Table:
-    """Return the profiles of a push that has not ended which Microsoft has refused so far."""
+    """Return the profiles that Microsoft has rejected so far, for a push that has not ended.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the journal and the spool.
+    push
+        The unfinished push.
+
+    Returns
+    -------
+    pyarrow.Table
+        The columns of `rejected_table`; no rows if the push is just ending or its spool is gone.
+    """
     journal = Journal(workspace, push)
     try:
         return _rejected(journal, read_outcome(journal))
-    except WorkspaceError:  # what was put aside is gone, or the push is ending at this moment
+    except WorkspaceError:  # the spool is gone, or the push is just ending
         return rejected_table([])
 
 
 def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:
-    """Return refused profiles as `rejected_table` has them."""
+    """Return the rejected profiles with the columns of `rejected_table`."""
     if not outcome.reasons:
         return rejected_table([])
     positions = sorted(outcome.reasons)
@@ -160,14 +205,14 @@ def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:
 
 
 def _runs_of(positions: list[int]) -> Iterator[tuple[int, int]]:
-    """Return positions as ranges: neighbors are read together."""
+    """Return positions as ranges, so that neighbors are read together."""
     bounds = np.flatnonzero(np.diff(positions) != 1) + 1
     for run in np.split(np.array(positions), bounds):
         yield int(run[0]), int(run[-1]) + 1
 
 
 def _forget_predecessors(workspace: Workspace, push: PushRecord) -> None:
-    """Forget a deleted audience that this one takes the place of."""
+    """Delete the records of earlier audiences that this one replaces because they no longer exist."""
     for earlier in workspace.audiences.where(
         environment=push.environment, account_id=push.account_id, segment_name=push.segment_name, chosen=False
     ):

@@ -1,4 +1,4 @@
-"""The ledger as a push leaves it, part by part."""
+"""Calculate the ledger after a push, part by part."""
 
 from __future__ import annotations
 
@@ -18,11 +18,26 @@ States = npt.NDArray[np.int8]
 
 
 def ledger_after(journal: Journal, before: Ledger, outcome: Outcome, counted: list[int]) -> Iterator[Part]:
-    """Return what the audience holds after a push; the number of members of each part is appended to ``counted``."""
+    """Yield the parts of the ledger after a push.
+
+    Parameters
+    ----------
+    journal
+        The journal of the push.
+    before
+        The ledger before the push.
+    outcome
+        The outcome of each hash of the push.
+    counted
+        Output: the number of members of each part is appended to it.
+    """
     push = journal.push
+    # All lists must be split by the same number of prefix bits to be combined part by part: as many as the finest has,
+    # or as the ledger may need when it has grown.
     bits = max(before.members.bits, _bits(push.add_parts), _bits(push.remove_parts))
     bits = max(bits, bits_for(len(before.members) + sum(push.add_parts)))
     change = _replaced if push.mode == "replace" else _changed
+    # A replacement's first request empties the list, so the state of its first hash decides about the old members.
     first = int(outcome.states[0]) if len(outcome.states) else ACCEPTED
     parts = zip(
         before.members.parts(bits),
@@ -42,7 +57,7 @@ Sent = tuple[Hashes, States]
 
 
 def _changed(before: Part, adds: Sent, removes: Sent, _first: int, *, was_replaced: bool) -> Part:
-    """Return a part after adding and removing: accepted is in or out, refused is out, unanswered may be in."""
+    """Return a part after adding and removing: accepted hashes are in or out, rejected are out, unknown may be in."""
     del was_replaced
     return after(
         before,
@@ -53,7 +68,8 @@ def _changed(before: Part, adds: Sent, removes: Sent, _first: int, *, was_replac
 
 
 def _replaced(before: Part, adds: Sent, _removes: Sent, first: int, *, was_replaced: bool) -> Part:
-    """Return a part after a replacement, which leaves nothing of what was there; an unanswered one may have."""
+    """Return a part after a replacement. It leaves none of the old members; if it is unanswered, they may be in."""
+    # Nothing was replaced: the first request was not sent, or Microsoft rejected it.
     if first == UNSENT or (first != UNKNOWN and not was_replaced):
         return before
     added, unknown = _having(adds, ACCEPTED), _having(adds, UNKNOWN)
@@ -69,12 +85,13 @@ def _having(sent: Sent, state: int) -> Hashes:
 
 
 def _sent(journal: Journal, outcome: Outcome, lengths: Sequence[int], start: int, bits: int) -> Iterator[Sent]:
-    """Return what was sent, prefix by prefix, with what became of it."""
+    """Return the hashes that were sent and their states, prefix by prefix."""
     bounds = [int(bound) for bound in np.cumsum([start, *lengths])]
     parts = ((journal.spool.read(*each), outcome.states[slice(*each)]) for each in pairwise(bounds))
     if _bits(lengths) == bits:
         yield from parts
         return
+    # Lists have either one part or the full number of parts, so this is the only one.
     hashes, states = next(parts)
     for places in by_prefix(hashes, bits):
         yield hashes[places], states[places]

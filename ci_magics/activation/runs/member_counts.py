@@ -1,4 +1,4 @@
-"""How many people an audience holds, as far as it is known: what the ledger says, and what a push has done since."""
+"""How many hashes an audience holds: the ledger, plus the answers of an unfinished push."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ci_magics.errors import ExportRefusedError, WorkspaceError
 from ci_magics.workspace.models import AudienceRecord, PushRecord
 from ci_magics.workspace.store import Workspace
 
-#: How often it is read again when a push ends while it is read.
+#: How often to read the counts if a push ends during the reading.
 _TRIES = 3
 
 
@@ -24,9 +24,10 @@ class KnownMembers:
     Parameters
     ----------
     at_least
-        Those that Microsoft accepted.
+        Hashes that Microsoft accepted.
     at_most
-        With those that were sent without a usable answer; None where others may be in it that did not come from here.
+        These and the hashes with an unknown outcome; None if the audience may have members that were not sent from this
+        workspace.
     """
 
     at_least: int
@@ -42,14 +43,14 @@ class KnownMembers:
 
 
 def known_members(workspace: Workspace, record: AudienceRecord) -> KnownMembers:
-    """Count what an audience holds; a push that has not ended counts with what was answered so far.
+    """Count the hashes in an audience, including the answers that an unfinished push has received so far.
 
-    Every hash of such a push and of the ledger is looked at, so this takes a second for a few million.
+    It reads every hash of the push and the ledger, which takes about a second for a few million.
 
     Parameters
     ----------
     workspace
-        Where ledger and journal are.
+        The workspace that stores the ledger and the journal.
     record
         The audience.
     """
@@ -59,7 +60,7 @@ def known_members(workspace: Workspace, record: AudienceRecord) -> KnownMembers:
             at_least, maybe = _counted(workspace, record, push)
         except LedgerLostError:
             break
-        except (WorkspaceError, ExportRefusedError):  # the push has just ended: its files are gone
+        except (WorkspaceError, ExportRefusedError):  # race: the push has just ended and its files are gone
             record = next(iter(workspace.audiences.where(id=record.id)), record)
             continue
         return KnownMembers(at_least, at_least + maybe if record.owned else None)
@@ -67,13 +68,21 @@ def known_members(workspace: Workspace, record: AudienceRecord) -> KnownMembers:
 
 
 def open_push(workspace: Workspace, record: AudienceRecord) -> PushRecord | None:
-    """Return the push to an audience that has not ended, if there is one; another one waits for its end."""
+    """Return the unfinished push to an audience, if any. There is at most one, because a new push waits for its end.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the pushes.
+    record
+        The audience.
+    """
     found = workspace.pushes.where(environment=record.environment, audience_id=record.audience_id, finished=False)
     return next(iter(found), None)
 
 
 def _counted(workspace: Workspace, record: AudienceRecord, push: PushRecord | None) -> tuple[int, int]:
-    """Return the numbers of members and of hashes that may be members."""
+    """Return the number of members and the number of hashes that may be members."""
     ledger = read_ledger(workspace, record)
     if push is None:
         return len(ledger.members), len(ledger.maybe)

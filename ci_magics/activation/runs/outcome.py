@@ -1,4 +1,4 @@
-"""What became of each hash of a push."""
+"""The outcome of each hash of a push."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ACCEPTED, REJECTED, UNKNOWN, UNSENT = 0, 1, 2, 3
 
 @dataclass
 class Outcome:
-    """What became of each hash of a push, by its position: what goes in comes before what goes out.
+    """The outcome of each hash of a push by position; hashes to add come before hashes to remove.
 
     Parameters
     ----------
     going_in
-        How many go in.
+        Number of hashes to add.
     states
-        `ACCEPTED`, `REJECTED`, `UNKNOWN` or `UNSENT`, one for each hash.
+        `ACCEPTED`, `REJECTED`, `UNKNOWN` or `UNSENT` for each hash.
     reasons
-        Microsoft's code and name for what was refused, by position.
+        Microsoft's code and name for each rejected hash, by position.
     tracking_ids
-        Of all requests, for Microsoft's support.
+        TrackingIds of all requests, for Microsoft's support.
     """
 
     going_in: int
@@ -38,11 +38,11 @@ class Outcome:
     tracking_ids: tuple[str, ...] = ()
 
     def added(self) -> int:
-        """Return how many hashes went in."""
+        """Return the number of hashes that were added."""
         return int((self.states[: self.going_in] == ACCEPTED).sum())
 
     def count(self, state: int) -> int:
-        """Return how many hashes are in a state."""
+        """Return the number of hashes in a state."""
         return int((self.states == state).sum())
 
     @property
@@ -52,12 +52,12 @@ class Outcome:
 
     @property
     def was_replaced(self) -> bool:
-        """Whether Microsoft has taken the first file of a replacement, though perhaps not every row of it."""
+        """Whether Microsoft accepted the first file of a replacement, even if it rejected some of its rows."""
         return not len(self.states) or bool((self.states == ACCEPTED).any())
 
 
 def read_outcome(journal: Journal) -> Outcome:
-    """Put the answers of all requests of a push together."""
+    """Combine the answers to all requests of a push."""
     push = journal.push
     going_in, going_out = sum(push.add_parts), sum(push.remove_parts)
     outcome = Outcome(going_in, np.full(going_in + going_out, UNSENT, np.int8))
@@ -69,6 +69,7 @@ def read_outcome(journal: Journal) -> Outcome:
             reasons = journal.spool.reasons(step)
             outcome.states[list(reasons)] = REJECTED
             outcome.reasons |= reasons
+        # A rejected step may have arrived in an earlier attempt whose response was lost, so it is unknown too.
         elif step.state == SENT or (step.state == REFUSED and step.maybe):
             outcome.states[mine] = UNKNOWN
         elif step.state == REFUSED:
@@ -79,7 +80,7 @@ def read_outcome(journal: Journal) -> Outcome:
 
 
 def refusal_in(journal: Journal) -> ServiceError | None:
-    """Return the refusal of a whole request that the journal of a push holds; None where there is none."""
+    """Return the rejection of a whole request from the journal; None if there is none."""
     step = next((each for each in journal.steps() if each.state == REFUSED), None)
     if step is None:
         return None

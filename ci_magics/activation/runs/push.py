@@ -1,6 +1,6 @@
-"""Push one audience to its end: whatever its journal says is not done yet, is done.
+"""Push one audience: carry out whatever its journal shows as open.
 
-There is one way to push. A run that begins and a run that is resumed take it alike.
+New and resumed runs use the same code.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run is carried out with.
+    """The dependencies of a run.
 
     Parameters
     ----------
     workspace
-        Where everything is written down.
+        The workspace that stores the run.
     services
-        Signed in as the person who runs it.
+        The clients, signed in as the current user.
     report
-        Called while it runs.
+        Called with the progress.
     owner
-        Who saved the export that a scheduler runs for them; empty where somebody runs it by their own right.
+        The user who saved a scheduled export; empty if the current user started the run.
     """
 
     workspace: Workspace
@@ -52,16 +52,16 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Pushed:
-    """How a push stands.
+    """The state of a push.
 
     Parameters
     ----------
     push
-        The push, marked as finished when nothing is left to do.
+        The push; marked as finished if nothing is left to do.
     result
-        What came of it so far.
+        The result so far.
     error
-        What stopped it, if anything.
+        The error that stopped it, if any.
     """
 
     push: PushRecord
@@ -70,15 +70,22 @@ class Pushed:
 
 
 def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
-    """Do what is left of one audience; an error that may pass leaves it unfinished.
+    """Carry out the rest of a push; a transient error leaves it unfinished.
+
+    Parameters
+    ----------
+    desk
+        The dependencies of the run.
+    push
+        The push.
 
     Raises
     ------
     RightEndedError
-        The database does not let the current user write down what came of it; why it stopped is written down.
+        The database no longer lets the current user record the result; the reason for the stop is recorded.
     """
     journal = Journal(desk.workspace, push, desk.owner)
-    # A process that ended right after a refusal leaves it in the journal: nothing more is sent, as if it had gone on.
+    # If the process ended right after a rejection, the journal has it: send nothing more, as that process would have.
     error: CiError | None = refusal_in(journal)
     if error is None:
         try:
@@ -86,7 +93,7 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
         except (LockLostError, AccessError) as caught:
             error = _right_ended(journal)
             if error is None and isinstance(caught, LockLostError):
-                raise  # another process writes down how it goes on
+                raise  # another process has taken over and records the rest
             error = error or caught
         except CiError as caught:
             error = caught
@@ -101,7 +108,19 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
 
 
 def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) -> AudienceResult:
-    """Return how far an audience is that something interrupted."""
+    """Return the result so far of an interrupted push.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the push.
+    push
+        The push.
+    status
+        The status to show.
+    message
+        Why it was interrupted.
+    """
     try:
         result = result_of(push, read_outcome(Journal(workspace, push)), members_so_far(workspace, push), None)
     except WorkspaceError:
@@ -110,13 +129,21 @@ def state_of(workspace: Workspace, push: PushRecord, status: str, message: str) 
 
 
 def members_so_far(workspace: Workspace, push: PushRecord) -> int:
-    """Return how many members the audience of a push has at least, before the push has ended."""
+    """Return how many members the audience of an unfinished push has at least.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the push.
+    push
+        The push.
+    """
     record = _record(workspace, push)
     return known_members(workspace, record).at_least if record else 0
 
 
 def _right_ended(journal: Journal) -> RightEndedError | None:
-    """Return why the database refuses the current user what it allowed before; None where another thing stopped it."""
+    """Return why the database now denies access to the current user; None if something else stopped the push."""
     try:
         journal.require_permission()
     except RightEndedError as ended:
@@ -135,7 +162,7 @@ def _send(desk: RunContext, journal: Journal) -> None:
 
 
 def _settle(desk: RunContext, journal: Journal, error: CiError | None) -> Pushed:
-    """Finish the push, unless what stopped it may pass."""
+    """Finish the push, unless a transient error stopped it."""
     workspace, push = desk.workspace, journal.push
     if isinstance(error, WorkspaceError) and error.code == SPOOL_LOST:
         return _give_up(workspace, push, error)
@@ -148,7 +175,7 @@ def _settle(desk: RunContext, journal: Journal, error: CiError | None) -> Pushed
 
 
 def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Pushed:
-    """Close a push whose spool is gone: what the audience holds is not known any more."""
+    """Close a push whose spool is gone; the members of the audience are unknown from now on."""
     record = _record(workspace, push)
     if record is not None:
         workspace.audiences.change(lambda now: replace(now, owned=False), id=record.id)
@@ -157,7 +184,7 @@ def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Pushed:
 
 
 def _by_the_journal(workspace: Workspace, push: PushRecord) -> AudienceResult:
-    """Return how far an audience is by the journal alone, where the files of a push cannot be read."""
+    """Return the result from the journal alone, for a push whose files cannot be read."""
     counts = counts_so_far(push, workspace.steps.where(push_id=push.id))
     result = AudienceResult(push.segment_name, push.audience_name, push.audience_id, FAILED)
     return replace(result, **counts)  # type: ignore[arg-type]  # counts are whole numbers

@@ -1,4 +1,4 @@
-"""Runs: found again, carried on with until nothing is left to do, or given up."""
+"""Find runs, resume them, or give up what they have left to do."""
 
 from __future__ import annotations
 
@@ -41,23 +41,29 @@ def resume_run(
     clock: Clock | None = None,
     owner: str = "",
 ) -> Run:
-    """Finish a run that was interrupted; one that is finished is returned as it is.
+    """Finish an interrupted run; return a finished run unchanged.
 
     Parameters
     ----------
+    workspace
+        The workspace that stores the run.
     run
-        Its id, or the beginning of it.
+        The id of the run, or its beginning.
+    report
+        Called with the progress. By default, progress isn't reported.
+    show
+        Called with each sentence that the user must see, such as a sign-in code.
     clock
-        Where waits are spent; stopping it stops the run.
+        The clock that waits use; stopping it stops the run. By default, the system's clock.
     owner
-        Who saved the export that a scheduler runs for them.
+        The user who saved a scheduled export; empty if the current user resumes the run.
 
     Raises
     ------
     NotFoundError
-        There is no such run.
+        No run has the id, or several begin with it.
     ExportRefusedError
-        It is still running somewhere.
+        Another process is still running it, or its connection was removed or changed.
     """
     record = find_run(workspace, run)
     if record.finished_at is not None:
@@ -71,7 +77,7 @@ def resume_run(
         for push in pushes:
             _lock_again(workspace, push)
         record = find_run(workspace, record.id)
-        if record.finished_at is not None:  # somebody else finished it before it was ours
+        if record.finished_at is not None:  # race: another process finished it before we had the locks
             return load_run(workspace, record)
         services = open_services(
             workspace,
@@ -88,7 +94,7 @@ def resume_run(
 
 
 def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
-    """Refuse to finish a run elsewhere than it began."""
+    """Refuse to finish a run in another environment than it began in."""
     if any(each.environment != connection.environment for each in pushes):
         raise ExportRefusedError(
             f"The connection '{connection.name}' leads to another environment than when the run began.",
@@ -98,7 +104,15 @@ def _require_same_environment(connection: Connection, pushes: Sequence[PushRecor
 
 
 def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRecord]:
-    """Return the runs that began to send to one of a plan's audiences and did not finish."""
+    """Return the unfinished runs that have begun to send to one of a plan's audiences.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the runs.
+    document
+        The plan.
+    """
     ids = {each.audience_id for each in document.audiences} - {None}
     keys = {audience_key(each.audience) for each in document.audiences}
     mine = {
@@ -112,10 +126,17 @@ def unfinished_runs(workspace: Workspace, document: PlanDocument) -> list[RunRec
 def find_run(workspace: Workspace, run: str) -> RunRecord:
     """Return a run by its id or the beginning of it.
 
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the runs.
+    run
+        The id, or its beginning; case doesn't matter.
+
     Raises
     ------
     NotFoundError
-        There is none, or several begin so.
+        No run matches, or several do.
     """
     found = [each for each in workspace.runs if each.id.startswith(run.strip().lower())] if run.strip() else []
     if len(found) != 1:
@@ -124,7 +145,15 @@ def find_run(workspace: Workspace, run: str) -> RunRecord:
 
 
 def load_run(workspace: Workspace, record: RunRecord) -> Run:
-    """Return a run as the workspace knows it: what is done, and for the rest how far it came."""
+    """Return a run from its record: the results of finished audiences, and the progress of the others.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the run.
+    record
+        The record of the run.
+    """
     results = [AudienceResult.from_document(each) for each in record.results]
     if record.finished_at is None:
         for push in workspace.pushes.where(run_id=record.id, finished=False):
@@ -142,7 +171,7 @@ def load_run(workspace: Workspace, record: RunRecord) -> Run:
 
 
 def _known_rejected(workspace: Workspace, record: RunRecord) -> Callable[[], pa.Table]:
-    """Return what gives the refused profiles: read now for a run that has ended, else whenever somebody asks."""
+    """Return a function that returns the rejected profiles: read once for a finished run, else at each call."""
     if record.finished_at is None:
         return lambda: _rejected(workspace, record)
     found = _rejected(workspace, record)
@@ -150,7 +179,7 @@ def _known_rejected(workspace: Workspace, record: RunRecord) -> Callable[[], pa.
 
 
 def _rejected(workspace: Workspace, record: RunRecord) -> pa.Table:
-    """Return the refused profiles of a run; of one that has not ended, those that are known so far."""
+    """Return the rejected profiles of a run; if it is unfinished, those known so far."""
     unfinished = workspace.pushes.where(run_id=record.id, finished=False)
     tables = [rejected_so_far(workspace, push) for push in unfinished]
     tables += read_rejected(workspace, record.id, len(record.results))
@@ -158,18 +187,25 @@ def _rejected(workspace: Workspace, record: RunRecord) -> pa.Table:
 
 
 def carry_on(desk: RunContext, record: RunRecord) -> Run:
-    """Do whatever is left to do for each audience, and return the run.
+    """Carry out the rest of a run, audience by audience, and return the run.
+
+    Parameters
+    ----------
+    desk
+        The dependencies of the run.
+    record
+        The record of the run.
 
     Raises
     ------
     ExportStoppedError
-        The person stopped it; the run can be finished.
+        The user stopped it; the run can be resumed.
     CiError
-        No audience was completed; the error of the first.
+        No audience was completed; this is the error of the first.
     """
     workspace = desk.workspace
     now = desk.services.conversation.clock.now
-    workspace.runs.put(record)  # it runs again: what stopped it before holds no more
+    workspace.runs.put(record)  # it runs again: the reason of an earlier stop no longer applies
     errors: list[CiError] = []
     pushes = workspace.pushes.where(run_id=record.id)
     for push in pushes:
@@ -188,7 +224,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
             raise _with_way_on(error, record) from None
         except Exception as error:
             why = str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
-            (kept,) = workspace.pushes.where(id=push.id)  # with the number of an audience that was just made
+            (kept,) = workspace.pushes.where(id=push.id)  # may now have the id of a new audience
             _note(workspace, record, kept, state_of(workspace, kept, FAILED, why), now())
             raise
         record = _note(workspace, record, pushed.push, pushed.result, now())
@@ -204,7 +240,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
 def _note(
     workspace: Workspace, record: RunRecord, push: PushRecord, result: AudienceResult, now: datetime
 ) -> RunRecord:
-    """Write down how an audience stands, and with the last one that the run is finished: together or not at all."""
+    """Record the result of an audience and, with the last one, that the run is finished: in one transaction."""
     results = [*record.results]
     earlier = AudienceResult.from_document(results[push.number])
     results[push.number] = replace(result, as_of=earlier.as_of, consent=earlier.consent).document()
@@ -219,19 +255,47 @@ def _note(
 
 
 def give_up(workspace: Workspace, environment: str, audience_id: str, why: str, now: datetime) -> list[str]:
-    """Give up what runs have left to do for an audience that they cannot bring into step any more.
+    """Cancel the rest of the unfinished pushes to an audience that they can no longer bring up to date.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the pushes.
+    environment, audience_id
+        The audience.
+    why
+        The reason, shown in the results.
+    now
+        The current time.
 
     Returns
     -------
     list of str
-        The runs.
+        Names of the runs.
     """
     pushes = workspace.pushes.where(environment=environment, audience_id=audience_id, finished=False)
     return give_up_pushes(workspace, pushes, why, now)
 
 
 def give_up_pushes(workspace: Workspace, pushes: Sequence[PushRecord], why: str, now: datetime) -> list[str]:
-    """Give up unfinished pushes; returns the runs that they belong to."""
+    """Cancel the rest of unfinished pushes.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the pushes.
+    pushes
+        The unfinished pushes.
+    why
+        The reason, shown in the results.
+    now
+        The current time.
+
+    Returns
+    -------
+    list of str
+        Names of the runs.
+    """
     given_up = []
     for push in pushes:
         (record,) = workspace.runs.where(id=push.run_id)
@@ -245,7 +309,7 @@ def _given_up(workspace: Workspace, record: RunRecord, push: PushRecord, why: st
 
 
 def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -> ExportStoppedError:
-    """Write down how far a run came that the person stopped, and say how to finish it."""
+    """Record the progress of a run that the user stopped, and return the error that says how to resume it."""
     for push in workspace.pushes.where(run_id=record.id, finished=False):
         record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."), now)
     return ExportStoppedError(
@@ -256,7 +320,7 @@ def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -
 
 
 def _with_way_on(error: CiError, record: RunRecord) -> CiError:
-    """Add to an error how the run that it interrupted can be finished."""
+    """Add to an error how to resume the run that it interrupted."""
     if isinstance(error, RightEndedError):
         error.next_step = f"{error.next_step} Somebody who may finishes the run: %ci_export --resume {record.name}."
     elif record.finished_at is None:
@@ -280,13 +344,21 @@ def _lock_again(workspace: Workspace, push: PushRecord) -> None:
 
 
 def lock_names_of_push(push: PushRecord) -> list[str]:
-    """Return the names under which a push keeps other runs from its audience."""
+    """Return the names of the locks that keep other runs from the push's audience."""
     by_name = f"{push.environment}:{push.account_id}:{push.audience_key}"
     return [by_name, f"{push.environment}:{push.audience_id}"] if push.audience_id else [by_name]
 
 
 def concurrent(audience: str, holder: Holder) -> Guard:
-    """Return the guard for an audience that something else holds: a run, or a change of the list itself."""
+    """Return the guard for an audience that another run or a change of the list has locked.
+
+    Parameters
+    ----------
+    audience
+        The name of the audience.
+    holder
+        The process that holds the lock.
+    """
     since = f"{holder.taken_at:%Y-%m-%d %H:%M} UTC"
     return Guard(
         CONCURRENT,

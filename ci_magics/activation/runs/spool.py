@@ -1,4 +1,4 @@
-"""The spool: hashes and keys of a push, put aside before the first byte is sent and deleted when it ends."""
+"""The spool: private files with the hashes and keys of a push, written before the first request, deleted at its end."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Spool:
     Parameters
     ----------
     workspace
-        Where they are.
+        The workspace that stores the files.
     push
-        Whose they are.
+        The push that they belong to.
     """
 
     def __init__(self, workspace: Workspace, push: PushRecord) -> None:
@@ -38,13 +38,31 @@ class Spool:
         self._hashes = f"{push.id}-hashes.bin"
 
     def fill(self, adds: HashList, removes: HashList, segment_id: str) -> None:
-        """Put aside what will be sent, and the keys it stands for."""
+        """Save the hashes to send, and link the segment's snapshot, which has their keys.
+
+        Parameters
+        ----------
+        adds, removes
+            Hashes to add and to remove. They get positions in this order: position 0 is the first hash to add.
+        segment_id
+            The id of the segment's snapshot.
+        """
         parts = chain(adds.parts(), removes.parts())
         self._files.write_bytes(self._hashes, (np.ascontiguousarray(part).data for part in parts))
         self._files.link(f"{self._push.id}-profiles", self._snapshots, segment_id)
 
     def read(self, start: int, stop: int) -> Hashes:
-        """Return hashes by their position: what goes in comes before what goes out.
+        """Return hashes by position; hashes to add come before hashes to remove.
+
+        Parameters
+        ----------
+        start, stop
+            The range of positions, without ``stop``.
+
+        Returns
+        -------
+        Hashes
+            An array of shape ``(stop - start, 32)``.
 
         Raises
         ------
@@ -57,12 +75,20 @@ class Spool:
         return found.reshape(-1, _WIDTH)
 
     def profiles(self) -> StoredProfiles:
-        """Return the profiles as they were when the push was planned."""
+        """Return the profiles of the segment as they were when the push was planned."""
         name = f"{self._push.id}-profiles"
         return StoredProfiles(self._files, name, self._files.rows(name))
 
     def keep_reasons(self, step: StepRecord, reasons: Reasons) -> None:
-        """Write down which hashes of a step were refused."""
+        """Save which hashes of a step were rejected.
+
+        Parameters
+        ----------
+        step
+            The step.
+        reasons
+            Microsoft's code and name for each rejected hash, by position.
+        """
         codes = [code for code, _name in reasons.values()]
         names = [name for _code, name in reasons.values()]
         table = pa.table(
@@ -75,26 +101,35 @@ class Spool:
         self._files.write(f"{step.id}-reasons", table)
 
     def reasons(self, step: StepRecord) -> Reasons:
-        """Return which hashes of a step were refused."""
+        """Return which hashes of a step were rejected."""
         if not step.rejected:
             return {}
         rows = self._files.read(f"{step.id}-reasons").to_pydict()
         return dict(zip(rows["position"], zip(rows["code"], rows["name"], strict=True), strict=True))
 
     def keep_rejected(self, table: pa.Table) -> None:
-        """Keep the keys of refused profiles beyond the end of the push."""
+        """Save the keys of rejected profiles, which remain after the end of the push."""
         if table.num_rows:
             self._files.write(f"rejected-{self._push.id}", table)
 
     def clear(self) -> None:
-        """Delete everything but the keys of refused profiles."""
+        """Delete everything except the keys of rejected profiles."""
         self._files.remove_all(f"{self._push.id}-")
 
 
 def read_rejected(workspace: Workspace, run_id: str, pushes: int) -> list[pa.Table]:
-    """Return the keys of refused profiles of a run, one table for each audience that has some.
+    """Return the keys of a run's rejected profiles, one table for each audience that has some.
 
-    Where the database shows no keys to viewers, they get none: how many were refused is in the results.
+    If the database hides keys from viewers, they get an empty list; the counts are in the results.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the keys.
+    run_id
+        The id of the run.
+    pushes
+        Number of audiences in the run.
     """
     names = [f"rejected-{run_id}-{number}" for number in range(pushes)]
     there = [name for name in names if workspace.spool.exists(name)]

@@ -1,4 +1,4 @@
-"""Start a run: lock, look once more whether the plan still fits, write down, and push one audience after the other."""
+"""Start a run: lock the audiences, check that the plan is still current, journal the run, and push each audience."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ci_magics.workspace.store import Workspace
 
 _FRESH: Mapping[str, datetime] = MappingProxyType({})
 _A_DAY = timedelta(days=1)
-#: Guards that a person may override; who did is written down.
+#: Options that override a guard; the audit log records their use.
 _OVERRIDES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
@@ -39,20 +39,20 @@ def start_run(
     run_id: str | None = None,
     as_of: Mapping[str, datetime] = _FRESH,
 ) -> Run:
-    """Carry a plan out, as a run with a given id or a new one.
+    """Carry out a plan.
 
     Parameters
     ----------
     desk
-        What it is carried out with.
+        The dependencies of the run.
     document, works
-        The plan, and what carrying it out needs.
+        The plan, and the data needed to carry it out.
     connection
-        Where it goes.
+        The connection to send through.
     run_id
-        The id that the run gets; a new one unless given.
+        The id of the run. By default, a new one.
     as_of
-        Since when segments are as they are that a refresh left alone, by name.
+        By segment name, when a segment was last evaluated if the refresh did not evaluate it again.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def start_run(
     ExportRefusedError
         A guard, another run or a change since the plan stops every audience; nothing was sent.
     CiError
-        No audience was completed; where some were, the run tells about the others.
+        No audience was completed. If some were, the run's results have the errors of the others.
     """
     workspace = desk.workspace
     require(workspace, Verb.RUN_EXPORT, connection)
@@ -72,6 +72,8 @@ def start_run(
     try:
         stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
         if len(stopped) == len(works):
+            # With the locks held, check whether another run changed an audience since it was looked up: a guard that is
+            # based on old facts must not be the reason.
             if all(each.code != CONCURRENT for each in stopped.values()):
                 require_unmoved(workspace, works)
             raise next(iter(stopped.values())).refusal()
@@ -92,7 +94,14 @@ def start_run(
 
 
 def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
-    """Return what `start_run` would refuse at this moment, in the order in which it would; no lock is taken.
+    """Return what `start_run` would refuse now, in the order in which it would; takes no locks.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the runs and locks.
+    document, works
+        The plan, and the data needed to carry it out.
 
     Returns
     -------
@@ -163,7 +172,7 @@ def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord)
 
 
 def _older_than_a_day(workspace: Workspace, works: Sequence[Work], now: datetime) -> dict[str, datetime]:
-    """Return when those segments were evaluated that nobody has evaluated for a day."""
+    """Return the evaluation times of the segments that were last evaluated more than a day ago."""
     evaluated = evaluations(workspace)
     names = {work.stored.record.name for work in works}
     return {name: at for name, at in evaluated.items() if name in names and now - at > _A_DAY}
@@ -180,7 +189,7 @@ def _at_first(work: Work, guard: Guard | None, old: Mapping[str, datetime]) -> A
 
 
 def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
-    """Return what keeps an audience from being pushed; its locks are held afterwards unless another run has them."""
+    """Return the guard that stops an audience, if any; takes its locks unless another run holds them."""
     for name in work.locks:
         holder = workspace.locks.take(name, run_id)
         if holder is not None:
@@ -189,7 +198,7 @@ def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
 
 
 def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
-    """Refuse to send to an audience of which another run has left an open end."""
+    """Refuse to send to an audience that another run has not finished."""
     for record in unfinished_runs(workspace, document):
         raise _unfinished(record)
 

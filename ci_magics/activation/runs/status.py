@@ -1,4 +1,4 @@
-"""Status: what became of what was sent, as far as Microsoft has counted it."""
+"""Status: the audiences of the workspace, their sizes at Microsoft, and the last runs."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _SHOWN_RUNS = 5
 
 @dataclass(frozen=True)
 class AudienceStatus:
-    """One audience that was filled from here.
+    """One audience that was filled from this workspace.
 
     Parameters
     ----------
     destination
-        Where it is.
+        The connection's environment and account, in words.
     audience, audience_id, segment
-        Which.
+        The names of the audience and its segment, and Microsoft's id.
     members, members_at_most
-        Hashes that Microsoft accepted, and with those that were sent without a usable answer; None where that is not
-        known.
+        Hashes that Microsoft accepted, and these plus the hashes with an unknown outcome; ``members_at_most`` is None
+        if unknown.
     search_size, audience_network_size
         People that Microsoft matched; None until it has counted them.
     note
@@ -59,7 +59,7 @@ class AudienceStatus:
 
     @property
     def sent(self) -> str:
-        """How many hashes it holds, in words."""
+        """How many hashes the audience holds, in words."""
         if self.members_at_most is None or self.members_at_most <= self.members:
             return counted(self.members)
         return f"{counted(self.members)} to {counted(self.members_at_most)}"
@@ -83,7 +83,7 @@ class AudienceStatus:
 
 @dataclass(frozen=True)
 class Status(Displayable):
-    """Audiences, the last runs, and what is kept on this machine."""
+    """Audiences, the last runs, and how much personal data the workspace keeps."""
 
     audiences: tuple[AudienceStatus, ...]
     runs: tuple[RunRecord, ...]
@@ -105,7 +105,7 @@ class Status(Displayable):
         return {"audiences": audiences, "runs": plain(self.runs), "stored_hashes": self.stored_hashes}
 
     def document(self) -> dict[str, Any]:
-        """Return the same for programs: with the name, the times and the counts of each run."""
+        """Return the same as `to_dict` for programs, with the name, times and counts of each run."""
         return {**self.to_dict(), "version": self.version, "runs": [_run_document(each) for each in self.runs]}
 
     def __repr__(self) -> str:
@@ -137,7 +137,7 @@ class Status(Displayable):
 
 
 def _run_line(run: RunRecord) -> str:
-    """Return the status and the counts of a run, and how to finish one that was interrupted."""
+    """Return the status and counts of a run and, if it was interrupted, how to finish it."""
     counts = [f"{counted(run.total(word))} {word}" for word in ("accepted", "rejected")]
     counts += [f"{counted(run.total('unknown'))} unknown"] if run.total("unknown") else []
     old = sorted({each["as_of"] for each in run.results if each.get("as_of")})
@@ -159,21 +159,21 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
 
 
 def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> Status:
-    """Return the audiences that were filled from here, with the sizes that Microsoft has counted.
+    """Return the audiences that were filled from this workspace, with the sizes that Microsoft has counted.
 
     Parameters
     ----------
     names
-        Audiences or segments; all of them when none is named.
+        Names of audiences or segments. By default, all.
     workspace
-        Where the ledgers are; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see, such as a sign-in code.
+        Called with each sentence that the user must see, such as a sign-in code.
 
     Raises
     ------
     NotFoundError
-        There is no audience or segment of a name.
+        No audience or segment has one of the names.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SHOW_STATUS)
@@ -222,7 +222,7 @@ def _ask(
 
 
 def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
-    """Return what is known of an audience to which no connection leads that the person may use."""
+    """Return the status of an audience that the current user has no connection to."""
     others = [each for each in workspace.all_connections if _belongs(record, each)]
     emulated = record.environment == "emulator"
     return AudienceStatus(
@@ -238,7 +238,7 @@ def _unasked(workspace: Workspace, record: AudienceRecord) -> AudienceStatus:
 
 
 def _members(workspace: Workspace, record: AudienceRecord) -> dict[str, Any]:
-    """Return how many hashes an audience holds; the ledger is only read where a push has not ended yet."""
+    """Return how many hashes an audience holds; reads the ledger only if a push is unfinished."""
     if open_push(workspace, record) is None:
         return {"members": record.members}
     known = known_members(workspace, record)
