@@ -1,4 +1,4 @@
-"""Customer Match lists and the accounts they live in, over Microsoft Advertising's REST API v13."""
+"""Client for Customer Match lists and accounts in Microsoft Advertising's REST API v13."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ci_magics.microsoft.said import said
 CAMPAIGN = "/CampaignManagement/v13"
 CUSTOMER = "/CustomerManagement/v13"
 
-#: Items in one ApplyCustomerListUserData call (page "ApplyCustomerListUserData").
+#: Maximum number of items in one ApplyCustomerListUserData call (page "ApplyCustomerListUserData").
 MAX_ITEMS = 1000
 
 Action = Literal["Add", "Remove", "Replace"]
@@ -25,7 +25,7 @@ Scope = Literal["Account", "Customer"]
 
 @dataclass(frozen=True)
 class Audience:
-    """A Customer Match list as Microsoft describes it. Sizes are None until Microsoft has computed them."""
+    """A Customer Match list as Microsoft returns it. Sizes are None until Microsoft has computed them."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class Audience:
 
 @dataclass(frozen=True)
 class Account:
-    """An advertising account that the signed-in user may see."""
+    """An advertising account that the signed-in user can see."""
 
     id: str
     name: str
@@ -49,27 +49,33 @@ class Account:
 
 @dataclass(frozen=True)
 class User:
-    """The signed-in user, and the roles held: customer id and role id of each."""
+    """The signed-in user, with a customer id and role id for each role."""
 
     id: str
     customer_id: str
     roles: tuple[tuple[str, int], ...]
 
     def roles_in(self, customer_id: str) -> tuple[int, ...]:
-        """Return the roles held under a customer; those of no named customer count everywhere."""
+        """Return the user's roles for a customer; roles without a customer apply everywhere."""
         return tuple(role for customer, role in self.roles if customer in ("", customer_id))
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of one ApplyCustomerListUserData call."""
+    """The result of one ApplyCustomerListUserData call."""
 
     faults: tuple[Fault, ...]
     tracking_id: str | None
 
 
 class Advertising:
-    """The operations an exporter needs, each one call."""
+    """The Microsoft Advertising operations that an export needs, one method per call.
+
+    Parameters
+    ----------
+    conversation
+        Sends the requests and identifies the account.
+    """
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
@@ -91,7 +97,7 @@ class Advertising:
             )
 
     def search_accounts(self, user_id: str) -> list[Account]:
-        """Return the accounts a user may see (SearchAccounts), all pages."""
+        """Return all accounts that a user can see (SearchAccounts), following pagination."""
         accounts: list[Account] = []
         for page in range(1000):
             request = {
@@ -111,6 +117,19 @@ class Advertising:
     ) -> tuple[str, str | None]:
         """Create an empty Customer Match list (AddAudiences).
 
+        Parameters
+        ----------
+        name
+            The name of the list.
+        description
+            A text for the list.
+        scope
+            Whether the list belongs to the account or to its customer.
+        parent_id
+            Id of the account or customer that owns the list.
+        membership_days
+            How many days a member stays in the list.
+
         Returns
         -------
         tuple of str and str or None
@@ -121,7 +140,7 @@ class Advertising:
         ServiceError
             Microsoft refused, for example because the name is taken.
         OutcomeUnknownError
-            The answer was lost; look the list up before creating it again.
+            The response was lost. Look the list up before you create it again.
         """
         audience = {
             "Type": "CustomerList",
@@ -143,7 +162,7 @@ class Advertising:
     def audiences(self, ids: Sequence[str] | None = None) -> list[Audience]:
         """Return Customer Match lists by id, or all that the account can use (GetAudiencesByIds).
 
-        Ids that do not exist are left out.
+        Ids that do not exist are skipped.
         """
         if ids is None:
             return self._query_audiences(None)
@@ -160,7 +179,18 @@ class Advertising:
         description: str | None = None,
         membership_days: int | None = None,
     ) -> None:
-        """Change what is given of a list (UpdateAudiences).
+        """Change the given properties of a list (UpdateAudiences); None leaves a property unchanged.
+
+        Parameters
+        ----------
+        audience_id
+            The id of the list.
+        name
+            The new name.
+        description
+            The new description.
+        membership_days
+            How many days a member stays in the list.
 
         Raises
         ------
@@ -174,7 +204,7 @@ class Advertising:
         raise_partial(answer, "UpdateAudiences")
 
     def delete_audience(self, audience_id: str) -> None:
-        """Delete a list (DeleteAudiences); a lost answer is settled by looking whether the list is still there."""
+        """Delete a list (DeleteAudiences); after a lost response, check whether the list still exists."""
         url, body = f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]}
         try:
             answer = self._conversation.call("DeleteAudiences", "DELETE", url, body, repeatable=False)
@@ -192,27 +222,27 @@ class Advertising:
         accept_terms: bool,
         permit: Permit = always,
     ) -> Applied:
-        """Add, remove or replace up to 1,000 members (ApplyCustomerListUserData).
+        """Add, remove, or replace up to 1,000 members (ApplyCustomerListUserData).
 
         Parameters
         ----------
         audience_id
-            The list.
+            The id of the list.
         action
-            ``Add`` and ``Remove`` may be repeated without harm.
+            ``Add`` and ``Remove`` are idempotent; ``Replace`` is not retried after a lost response.
         hashes
             1 to 1,000 lower-case hexadecimal SHA-256 values.
         accept_terms
-            Whether the Customer Match terms were accepted on the connection; sent only when they were.
+            Whether the Customer Match terms were accepted on the connection; sent only if true.
         permit
-            Asked right before each try; see `Permit`.
+            Called right before each attempt; see `Permit`.
 
         Raises
         ------
         ValueError
             There are no hashes, or too many; nothing was sent.
         OutcomeUnknownError
-            No usable answer came back.
+            No usable response came back.
         """
         if not 1 <= len(hashes) <= MAX_ITEMS:
             raise ValueError(f"one call takes 1 to {MAX_ITEMS:,} hashes")

@@ -1,4 +1,4 @@
-"""Answers over HTTP, read no further than is good."""
+"""Read HTTP responses up to a size limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-#: A thousand lists with the longest descriptions make eight megabytes.
+#: A thousand lists with the longest descriptions take eight megabytes.
 MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 _BLOCK = 64 * 1024
@@ -24,12 +24,12 @@ _TRACKING_HEADERS = ("TrackingId", "x-ms-service-request-id", "x-ms-request-id")
 
 @dataclass(frozen=True)
 class Received:
-    """What came back: the status, a JSON object if there was one, and what the headers say.
+    """A response: status, JSON object if there is one, and relevant headers.
 
     Parameters
     ----------
     value
-        The JSON value, also where it is no object: Customer Insights answers with arrays.
+        The JSON value of any type: Customer Insights also returns arrays.
     """
 
     status: int
@@ -40,24 +40,27 @@ class Received:
 
     @property
     def ok(self) -> bool:
-        """Whether the request was carried out."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300
 
     @property
     def is_redirect(self) -> bool:
-        """Whether the answer sends us elsewhere."""
+        """Whether the response redirects elsewhere."""
         return 300 <= self.status < 400
 
 
 def receive(response: requests.Response, now: datetime) -> Received:
-    """Read an answer that was asked for with ``stream=True``.
+    """Read a response to a request sent with ``stream=True``.
 
-    What is longer than any answer of Microsoft's is given up on: it is an error page of something on the way.
+    A body that exceeds the size limit is dropped: it is an error page of some intermediary, not from Microsoft.
 
-    Raises
-    ------
-    requests.RequestException
-        The connection broke in the middle.
+    Parameters
+    ----------
+    response
+        The response, with an unread body.
+    now
+        The current time in UTC, to interpret a ``Retry-After`` date. X requests.RequestException: The connection broke
+        while reading.
     """
     with response:
         text = read_up_to(response, MAX_JSON_BYTES if response.ok else MAX_ERROR_BYTES)
@@ -67,7 +70,15 @@ def receive(response: requests.Response, now: datetime) -> Received:
 
 
 def read_up_to(response: requests.Response, limit: int) -> bytes | None:
-    """Return the body, or None where it is longer than the limit."""
+    """Return the body, or None if it is longer than the limit.
+
+    Parameters
+    ----------
+    response
+        The response, with an unread body.
+    limit
+        Maximum number of bytes, after decompression.
+    """
     blocks: list[bytes] = []
     left = limit
     for block in response.iter_content(_BLOCK):
@@ -86,14 +97,14 @@ def _json_value(text: bytes | None) -> Any:
 
 
 def _tracking_id(response: requests.Response, body: Mapping[str, Any] | None) -> str | None:
-    """Return the TrackingId: a header of every answer, and in the body of faults; nothing else is let through."""
+    """Return the TrackingId from the headers, or from the body of a fault, if it has the form of an id."""
     found = next((response.headers[name] for name in _TRACKING_HEADERS if response.headers.get(name)), "")
     found = str(found or (body or {}).get("TrackingId") or "")
     return found if _TRACKING_ID.fullmatch(found) else None
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:
-    """Return the seconds that the server asks to wait, given as such or as a date (RFC 9110, 10.2.3)."""
+    """Return the seconds to wait before a retry, from a number or a date (RFC 9110, 10.2.3)."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return min(float(value), _LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""Bulk uploads: ask for an address, send a file, wait, read what came of it."""
+"""Bulk uploads: request a URL, upload a file, poll the status, read the row errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BULK = "/Bulk/v13"
 _UNFINISHED = frozenset({"PendingFileUpload", "FileUploaded", "InProgress"})
 _READABLE = frozenset({"Completed", "CompletedWithErrors"})
 _ALREADY_USED = 3224
-_UPLOAD_TIMEOUT = (10.0, 600.0)  # seconds to connect, to wait for a byte of the answer
+_UPLOAD_TIMEOUT = (10.0, 600.0)  # seconds to connect, and to wait for a byte of the response
 
 
 @dataclass(frozen=True)
 class UploadTicket:
-    """Permission to send one file, good for 15 minutes (page "GetBulkUploadUrl")."""
+    """Permission to upload one file, valid for 15 minutes (page "GetBulkUploadUrl")."""
 
     request_id: str
     upload_url: str
@@ -34,7 +34,7 @@ class UploadTicket:
 
 @dataclass(frozen=True)
 class UploadStatus:
-    """How far Microsoft is with an uploaded file (page "GetBulkUploadStatus")."""
+    """The processing status of an uploaded file (page "GetBulkUploadStatus")."""
 
     status: str
     percent: int
@@ -44,12 +44,12 @@ class UploadStatus:
 
     @property
     def finished(self) -> bool:
-        """Whether the status will not change any more."""
+        """Whether the status is final."""
         return self.status not in _UNFINISHED
 
     @property
     def readable(self) -> bool:
-        """Whether the rows were looked at, so that a result file tells about them."""
+        """Whether Microsoft processed the rows, so that a result file describes them."""
         return self.status in _READABLE
 
 
@@ -59,9 +59,9 @@ class Bulk:
     Parameters
     ----------
     conversation
-        Whose.
+        Sends the requests and identifies the account.
     folder
-        Returns a private folder for result files; the system's folder for temporary files unless given.
+        Returns a private folder for result files; by default the system's temporary folder.
     """
 
     def __init__(self, conversation: Conversation, folder: Callable[[], Path] | None = None) -> None:
@@ -70,12 +70,12 @@ class Bulk:
         self._base = conversation.caller.endpoints.bulk + BULK
 
     def request_upload(self) -> UploadTicket:
-        """Ask for an upload address (GetBulkUploadUrl).
+        """Request an upload URL (GetBulkUploadUrl).
 
         Raises
         ------
         ConnectionSetupError
-            The address is not Microsoft's, so no file will be sent there.
+            The URL is not Microsoft's, so no file is sent to it.
         """
         account = self._conversation.caller.account_id
         answer = self._conversation.call(
@@ -95,10 +95,24 @@ class Bulk:
         return UploadTicket(str(answer.body.get("RequestId") or ""), url, answer.tracking_id)
 
     def upload(self, ticket: UploadTicket, path: Path, permit: Permit = always) -> str | None:
-        """Send a file and return the TrackingId.
+        """Upload a file and return the TrackingId.
 
-        A lost answer is no error here: `status` tells whether the file arrived. What only asks to wait or to sign in
-        again is sent again, since the address is used up by a file that was taken and by nothing else.
+        A lost response is not an error here: `status` shows whether the file arrived. The upload is retried if
+        Microsoft only asks to wait or to sign in again, because only an accepted file uses up the URL.
+
+        Parameters
+        ----------
+        ticket
+            The URL from `request_upload`.
+        path
+            The zip file to upload.
+        permit
+            Called right before each attempt; see `Permit`.
+
+        Returns
+        -------
+        str or None
+            The TrackingId, if Microsoft sent one.
 
         Raises
         ------
@@ -121,7 +135,7 @@ class Bulk:
             return error.tracking_id
 
     def _post(self, url: str, path: Path) -> requests.Response:
-        """Send a file once, signed in by both forms that Microsoft's documents and its SDK use."""
+        """Upload a file once, with both forms of credentials that Microsoft's documentation and SDK use."""
         headers = self._conversation.headers()
         headers["AccountId"] = headers["CustomerAccountId"]
         headers["AuthenticationToken"] = headers["Authorization"].removeprefix("Bearer ")
@@ -136,7 +150,7 @@ class Bulk:
             )
 
     def status(self, request_id: str) -> UploadStatus:
-        """Ask how far an upload is (GetBulkUploadStatus)."""
+        """Return the status of an upload (GetBulkUploadStatus)."""
         answer = self._conversation.call(
             "GetBulkUploadStatus",
             "POST",
@@ -153,9 +167,21 @@ class Bulk:
         )
 
     def wait(self, request_id: str, on_status: Callable[[UploadStatus], None] | None = None) -> UploadStatus:
-        """Ask until an upload is finished or turns out not to have arrived; can be interrupted.
+        """Poll until an upload is finished or is known not to have arrived; can be interrupted.
 
-        The first question comes after 0.2 s, the pauses grow by half to 5 s in the first minute, then to 60 s.
+        The first poll is after 0.2 s. Pauses grow by half, to 5 s in the first minute, then to 60 s.
+
+        Parameters
+        ----------
+        request_id
+            The id from the upload ticket.
+        on_status
+            Called with each status, for progress.
+
+        Returns
+        -------
+        UploadStatus
+            The final status, or ``PendingFileUpload`` if the file did not arrive.
         """
         clock = self._conversation.clock
         started = clock.monotonic()
@@ -171,7 +197,14 @@ class Bulk:
             pause = min(pause * 1.5, longest)
 
     def errors(self, request_id: str, status: UploadStatus) -> Iterator[RowError]:
-        """Read the errors of a finished upload; an expired result address is asked for again.
+        """Yield the row errors of a finished upload; if the result URL has expired, request a new one.
+
+        Parameters
+        ----------
+        request_id
+            The id from the upload ticket.
+        status
+            The final status of the upload.
 
         Raises
         ------
@@ -193,7 +226,7 @@ class Bulk:
         )
 
     def _download(self, url: str, target: BinaryIO) -> bool:
-        """Fetch a result file without any credentials; tell whether it is there."""
+        """Fetch a result file without credentials; return whether it is available and below the size limit."""
         if not url.startswith("https://") and not self._conversation.caller.endpoints.allows_upload_to(url):
             return False
         target.seek(0)
@@ -216,7 +249,7 @@ def _copy(response: requests.Response, target: BinaryIO) -> bool:
 
 
 def _errors_of(status: UploadStatus, result: BinaryIO) -> Iterator[RowError]:
-    """Read the errors; a result that has some by its status and names none is no answer."""
+    """Yield the row errors; raise if the status reports errors but the result names none."""
     named = False
     for error in read_result(result):
         named = True

@@ -1,4 +1,4 @@
-"""Customer Insights' own API: instances, segments, entities, members, refresh jobs (client library 1.0.8)."""
+"""Client for the Customer Insights API: instances, segments, entities, members, refresh jobs (client library 1.0.8)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _T = TypeVar("_T")
 
 @discreet_methods
 class CustomerInsights:
-    """The operations that reading a segment needs, each one call.
+    """The operations needed to read a segment, one method per call.
 
     Parameters
     ----------
     conversation
-        Signed in to Customer Insights.
+        A conversation signed in to Customer Insights.
     """
 
     def __init__(self, conversation: SourceConversation) -> None:
@@ -46,22 +46,37 @@ class CustomerInsights:
         self._base = conversation.endpoints.base
 
     def instances(self) -> list[Instance]:
-        """Return the environments that the signed-in person may see."""
+        """Return the environments that the signed-in user can see."""
         return self._list("the instances", f"{self._base}/instances", instance_of)
 
     def organization_url(self, instance_id: str) -> str:
-        """Return the address of the Dataverse organization that an instance writes to; empty when it has none."""
+        """Return the URL of the Dataverse organization that an instance writes to; empty if there is none."""
         body = self._object("the instance", f"{self._of(instance_id)}")
         organization = body.get("cdsOrgInfo")
         return str(organization.get("url") or "") if isinstance(organization, Mapping) else ""
 
     def segments(self, instance_id: str, *, history_days: int = 0) -> list[SourceSegment]:
-        """Return the segments with state and number of members; with their history when days are given."""
+        """Return the segments with their state and member count, optionally with history.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        history_days
+            How many days of evaluations to include; 0 for none.
+        """
         query = {"includeHistoricStats": str(history_days > 0).lower(), "historicStatsDays": history_days or 10}
         return self._list("the segments", f"{self._of(instance_id)}/manage/segments?{urlencode(query)}", segment_of)
 
     def entity(self, instance_id: str, name: str = CUSTOMER) -> Entity:
-        """Return a table's columns and what they mean.
+        """Return a table's columns and their semantic types.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        name
+            The name of the table.
 
         Raises
         ------
@@ -78,7 +93,15 @@ class CustomerInsights:
         return _read("the entities", [self._object("the entities", url)], lambda body: _entities(body))[0]
 
     def rows(self, instance_id: str, entity: str = CUSTOMER) -> int | None:
-        """Return how many rows a table has, if Customer Insights says so (``entitysize``)."""
+        """Return a table's row count, or None if Customer Insights does not report it (``entitysize``).
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        entity
+            The name of the table.
+        """
         url = f"{self._of(instance_id)}/manage/entities/{quote(entity, safe='')}/entitysize"
         count = self._object(f"the size of {entity}", url).get("rowCount")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
@@ -86,19 +109,21 @@ class CustomerInsights:
     def members(
         self, instance_id: str, segment: str, columns: Sequence[str], start: str | None = None
     ) -> Iterator[Page]:
-        """Return the members of a segment in order of their key, page by page.
+        """Return the members of a segment in key order, page by page.
 
-        Customer Insights documents ``$top`` and ``$skip`` and may send a link to the next page; a link is followed,
-        else the rows that came are skipped.
+        Customer Insights documents ``$top`` and ``$skip``, and may send a link to the next page. A link is followed;
+        without one, the rows received so far are skipped.
 
         Parameters
         ----------
-        instance_id, segment
-            Which one.
+        instance_id
+            The id of the environment.
+        segment
+            The output name of the segment.
         columns
-            What of each profile is asked for.
+            Columns of the profiles to return.
         start
-            Address of the page to begin with, from an earlier reading.
+            URL of the page to resume at, from an earlier read; the first page by default.
 
         Raises
         ------
@@ -125,26 +150,59 @@ class CustomerInsights:
         return pages_from(start or progress.address(0), ask, CUSTOMER_ID, "Customer Insights")
 
     def start_refresh(self, instance_id: str, segment: str) -> Job:
-        """Ask for a segment to be evaluated again (a job of ``operationType`` segmentation)."""
+        """Start the evaluation of a segment (a job with ``operationType`` segmentation).
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        segment
+            The output name of the segment.
+        """
         query = {"operationType": "segmentation", "identifiers": segment, "forceRunRequested": "true"}
         url = f"{self._of(instance_id)}/workflows/{_WORKFLOW}/jobs?{urlencode(query)}"
         body = self.conversation.post(f"the refresh of {segment}", url)
         return _read("the job", [body], job_of)[0]
 
     def job(self, instance_id: str, job_id: str) -> Job:
-        """Return how far a job is."""
+        """Return the state of a job.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        job_id
+            The id of the job.
+        """
         url = f"{self._of(instance_id)}/workflows/{_WORKFLOW}/jobs/{quote(job_id, safe='')}?includeTasks=true"
         return job_of(self._object("the job", url))
 
     def jobs(self, instance_id: str, most: int = 20) -> list[Job]:
-        """Return the latest jobs."""
+        """Return the latest jobs.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        most
+            Maximum number of jobs.
+        """
         url = f"{self._of(instance_id)}/workflows/{_WORKFLOW}/jobs?top={most}&includeTasks=false"
         return self._list("the jobs", url, job_of)
 
     def wait(self, instance_id: str, job_id: str, on_job: Callable[[Job], None] | None = None) -> Job:
-        """Ask until a job has ended; can be interrupted.
+        """Poll until a job has ended; can be interrupted.
 
-        The first question comes after 0.2 s, the pauses grow by half to 5 s in the first minute, then to 60 s.
+        The first poll is after 0.2 s. Pauses grow by half, to 5 s in the first minute, then to 60 s.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        job_id
+            The id of the job.
+        on_job
+            Called with each state, for progress.
         """
         clock = self.conversation.clock
         started, pause = clock.monotonic(), _FIRST_PAUSE
@@ -158,12 +216,22 @@ class CustomerInsights:
             pause = min(pause * 1.5, 5.0 if clock.monotonic() - started < 60 else 60.0)
 
     def schedules(self, instance_id: str) -> list[Schedule]:
-        """Return when Customer Insights refreshes by itself."""
+        """Return the refresh schedules of Customer Insights."""
         url = f"{self._of(instance_id)}/workflows/{_WORKFLOW}/schedules"
         return self._list("the schedules", url, schedule_of)
 
     def data_url(self, instance_id: str, entity: str, query: str) -> str:
-        """Return the address of a table's rows."""
+        """Return the URL of a table's rows.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        entity
+            The name of the table.
+        query
+            The query string, already encoded, without ``?``.
+        """
         return f"{self._of(instance_id)}/data/{quote(entity, safe='')}?{query}"
 
     def _of(self, instance_id: str) -> str:
@@ -185,19 +253,19 @@ class CustomerInsights:
 
 
 class _Skipped:
-    """How many rows were read where the service sends no link, so that the next page can be asked for."""
+    """Pagination by ``$skip``, for responses without a link: counts the rows read so far."""
 
     def __init__(self, first: str) -> None:
         self._first = first
 
     def address(self, skip: int) -> str:
-        """Return the address of the page behind so many rows."""
+        """Return the URL of the page after that many rows."""
         return f"{self._first}&$skip={skip}"
 
     def followed(self, page: Page) -> Page:
-        """Return a page with the address of the one behind it; only an empty page, or the count, says it was the last.
+        """Return a page with the URL of the next one; only an empty page, or the total, marks the end.
 
-        A page that is shorter than was asked for is no end: a service may hand out less at a time.
+        A page shorter than requested is not the end: a service may return fewer rows at a time.
         """
         base, _mark, skip = page.address.rpartition("&$skip=")
         if not page.rows or base != self._first or not skip.isdecimal():

@@ -1,4 +1,4 @@
-"""Dataverse's Web API: memberships of segments and profiles, read only (page "Dataverse APIs" of Customer Insights)."""
+"""Read-only client for memberships and profiles in Dataverse's Web API (Customer Insights page "Dataverse APIs")."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ci_magics.discreet import discreet_methods
 from ci_magics.microsoft.paging import Page, page_of, pages_from
 from ci_magics.microsoft.source_http import SourceConversation
 
-PAGE_SIZE = 5000  # default and most (page "Page results")
-#: So many conditions on a key fit well into an address of 32 KB (page "Query data", limits).
+PAGE_SIZE = 5000  # default and maximum (page "Page results")
+#: This many conditions on a key fit easily into a URL of 32 KB (page "Query data", limits).
 IDS_PER_CALL = 200
 PREFIX = "msdynci_"
 ID = "msdynci_customerid"
@@ -26,9 +26,9 @@ class Dataverse:
     Parameters
     ----------
     conversation
-        Signed in to the organization.
+        A conversation signed in to the organization.
     page_size
-        Rows of a page, at most 5,000.
+        Rows per page, at most 5,000.
     """
 
     def __init__(self, conversation: SourceConversation, page_size: int = PAGE_SIZE) -> None:
@@ -41,14 +41,14 @@ class Dataverse:
         }
 
     def memberships(self, segment: str, start: str | None = None) -> Iterator[Page]:
-        """Return the ids of a segment's members in order, page by page; one may come once for each provider.
+        """Return the ids of a segment's members in order, page by page; an id may occur once for each provider.
 
         Parameters
         ----------
         segment
-            Its output name.
+            The output name of the segment.
         start
-            Address of the page to begin with, from an earlier reading.
+            URL of the page to resume at, from an earlier read; the first page by default.
         """
         listed = f'"{segment}"'.replace("'", "''")
         query = {
@@ -59,12 +59,28 @@ class Dataverse:
         return self._pages(start or self._address(_MEMBERSHIPS, query), f"the members of {segment}")
 
     def profiles(self, columns: Sequence[str], start: str | None = None) -> Iterator[Page]:
-        """Return all profiles in order of their ids, page by page."""
+        """Return all profiles in id order, page by page.
+
+        Parameters
+        ----------
+        columns
+            Columns to return.
+        start
+            URL of the page to resume at, from an earlier read; the first page by default.
+        """
         query = {"$select": ",".join(columns), "$orderby": f"{ID} asc"}
         return self._pages(start or self._address(_PROFILES, query), "the profiles")
 
     def profiles_of(self, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Page]:
-        """Return the profiles of some ids, at most `IDS_PER_CALL` of them."""
+        """Return the profiles with the given ids.
+
+        Parameters
+        ----------
+        ids
+            At most `IDS_PER_CALL` ids.
+        columns
+            Columns to return.
+        """
         wanted = " or ".join(f"{ID} eq '{each}'" for each in (text.replace("'", "''") for text in ids))
         query = {"$select": ",".join(columns), "$filter": wanted}
         return self._pages(self._address(_PROFILES, query), "the profiles")

@@ -1,4 +1,4 @@
-"""Where Microsoft Advertising answers, for each environment."""
+"""Base URLs of Microsoft Advertising's services for each environment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ci_magics.errors import ConnectionSetupError
 Environment = Literal["emulator", "sandbox", "production"]
 ENVIRONMENTS: tuple[Environment, ...] = ("emulator", "sandbox", "production")
 
-#: Microsoft's universal developer token for its sandbox (guide "Sandbox"); the emulator takes the same one.
-UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - published by Microsoft, the same for everybody
+#: Microsoft's universal developer token for its sandbox (guide "Sandbox"); the emulator accepts the same one.
+UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - published by Microsoft, the same for everyone
 
 LOGIN_HOST = "https://login.microsoftonline.com"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -21,22 +21,21 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Base addresses of the services, without a final slash.
+    """Base URLs of the services, without a trailing slash.
 
     Parameters
     ----------
     environment
-        Which environment these addresses belong to.
+        The environment that these URLs belong to.
     campaign, bulk, customer
-        Bases of the Campaign Management, Bulk and Customer Management services (guide "Web service addresses").
+        Bases of the Campaign Management, Bulk, and Customer Management services (guide "Web service addresses").
     scope
         The OAuth scope that these services accept.
     login
-        Where requests to ``login.microsoftonline.com`` are really sent; None outside the emulator.
+        Where requests to ``login.microsoftonline.com`` are sent instead; None outside the emulator.
     locate
-        Returns the emulator's base address at this moment, and starts the emulator again where it has ended. Requests
-        to the addresses above are sent there, so that they outlive a process and its port. None where the addresses
-        are fixed.
+        Returns the emulator's current base URL, and restarts the emulator if it has stopped. Requests to the URLs above
+        go there, so the URLs stay valid when the process and its port change. None if the URLs are fixed.
     """
 
     environment: Environment
@@ -49,11 +48,11 @@ class Endpoints:
 
     @property
     def is_emulator(self) -> bool:
-        """Whether nothing sent here leaves this machine."""
+        """Whether all requests stay on this machine."""
         return self.environment == "emulator"
 
     def allows_upload_to(self, url: str) -> bool:
-        """Tell whether credentials and a file may be sent to an upload URL that the bulk service handed out."""
+        """Return whether credentials and a file may be sent to an upload URL from the bulk service."""
         parts = _parts(url)
         if parts is None:
             return False
@@ -67,21 +66,21 @@ class Endpoints:
 def endpoints_of(
     environment: str, emulator_url: str | None = None, locate: Callable[[], str] | None = None
 ) -> Endpoints:
-    """Return the addresses of an environment.
+    """Return the URLs of an environment.
 
     Parameters
     ----------
     environment
-        ``emulator``, ``sandbox`` or ``production``.
+        ``emulator``, ``sandbox``, or ``production``.
     emulator_url
-        Base address of a running emulator; needed for ``emulator`` only.
+        Base URL of a running emulator; required for ``emulator`` only.
     locate
         See `Endpoints`.
 
     Raises
     ------
     ConnectionSetupError
-        The environment is unknown, or the emulator's address is not on this machine.
+        The environment is unknown, or the emulator's URL is not on this machine.
     """
     if environment == "emulator":
         base = loopback(emulator_url or "")
@@ -98,12 +97,12 @@ def endpoints_of(
 
 
 def loopback(url: str) -> str:
-    """Return an emulator's base address without a final slash, refusing anything but this machine.
+    """Return an emulator's base URL without a trailing slash, and reject other machines.
 
     Raises
     ------
     ConnectionSetupError
-        The address is not ``http://`` on a loopback host.
+        The URL is not ``http://`` on a loopback host.
     """
     parts = _parts(url)
     if parts is None or parts.scheme != "http" or parts.hostname not in _LOOPBACK or "@" in parts.netloc:
@@ -116,7 +115,7 @@ def loopback(url: str) -> str:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Split an address, but for one that readers of addresses understand differently."""
+    """Split a URL, or return None for one that parsers interpret differently."""
     if not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The requests that MSAL makes to Microsoft's sign-in, sparing with what goes out and what is let in."""
+"""HTTP session for MSAL that limits what is sent to Microsoft's sign-in and which responses MSAL sees."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ci_magics.microsoft.http import emulator_adapter, open_session
 from ci_magics.microsoft.unreachable import EMULATOR_GONE, cause_of
 
 TIMEOUT = (10.0, 60.0)
-#: A routing hint that MSAL adds; it may name the person by address, and nothing here needs it.
+#: A routing hint that MSAL adds. It may contain the user's address and is not required.
 _ROUTING_HINT = "X-AnchorMailbox"
 
 
 @dataclass(frozen=True, repr=False)
 class _EntraAnswer:
-    """What MSAL reads of an answer."""
+    """The parts of a response that MSAL reads."""
 
     status_code: int
     text: str
@@ -37,15 +37,15 @@ class _EntraAnswer:
 
 
 class EntraSession:
-    """What MSAL needs of a session.
+    """The session interface that MSAL expects.
 
-    Every request has a time limit, none is redirected, none names the person by a hint. MSAL logs an answer that is no
-    JSON word for word, and takes one of any length: neither gets through to it.
+    Every request has a timeout, follows no redirect, and contains no hint that names the user. MSAL logs responses that
+    are not JSON verbatim, and accepts any length: such responses do not reach it.
 
     Parameters
     ----------
     endpoints
-        Where Microsoft's sign-in is really asked.
+        The environment; determines where sign-in requests go.
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
@@ -55,11 +55,27 @@ class EntraSession:
             self._session.mount(f"{LOGIN_HOST}/", _Rerouted(endpoints.login, emulator_adapter(endpoints)))
 
     def get(self, url: str, **options: Any) -> _EntraAnswer:
-        """Send a GET request."""
+        """Send a GET request.
+
+        Parameters
+        ----------
+        url
+            The URL, on Microsoft's sign-in host.
+        **options
+            Options that MSAL passes to the session.
+        """
         return self._ask("GET", url, options)
 
     def post(self, url: str, **options: Any) -> _EntraAnswer:
-        """Send a POST request."""
+        """Send a POST request.
+
+        Parameters
+        ----------
+        url
+            The URL, on Microsoft's sign-in host.
+        **options
+            Options that MSAL passes to the session.
+        """
         return self._ask("POST", url, options)
 
     def close(self) -> None:
@@ -82,7 +98,15 @@ class EntraSession:
 
 
 def not_answered(error: requests.RequestException, *, is_emulator: bool = False) -> SignInUnreachableError:
-    """Build the error for a request to the sign-in that got no answer, or one that is none of Microsoft's."""
+    """Build the error for a sign-in request without a response, or with one that is not from Microsoft.
+
+    Parameters
+    ----------
+    error
+        What the request raised; an `HTTPError` for an unusable response.
+    is_emulator
+        Whether the request went to the emulator.
+    """
     if isinstance(error, requests.HTTPError):
         status = "" if error.response is None else f" (HTTP {error.response.status_code})"
         return SignInUnreachableError(
@@ -98,7 +122,7 @@ def not_answered(error: requests.RequestException, *, is_emulator: bool = False)
 
 
 class _Rerouted(HTTPAdapter):
-    """Send what is addressed to Microsoft's sign-in to the emulator instead."""
+    """Send requests for Microsoft's sign-in to the emulator instead."""
 
     def __init__(self, base: str, adapter: HTTPAdapter) -> None:
         self._base = urlsplit(base)
@@ -123,7 +147,7 @@ def _is_json_object(text: bytes) -> bool:
 
 
 def hidden_fields(page: str) -> dict[str, str]:
-    """Return the hidden inputs of a page: what Microsoft's sign-in lets the browser post on."""
+    """Return the hidden inputs of a page, which the sign-in page makes the browser post."""
     return _HiddenFields(page).fields
 
 

@@ -1,4 +1,4 @@
-"""Microsoft's three ways of saying no, read into one."""
+"""Parse Microsoft's three error formats into one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ci_magics.errors import ServiceError, SignInError
 _SUPPORT = "Try again later; if it stays, give Microsoft's support the TrackingId."
 _SIGN_IN = "Sign in again: %ci_connect NAME."
 
-#: What each code means to the person at the notebook (guides "Operation error codes", "Handle service errors").
+#: Sentence and next step for each code (guides "Operation error codes", "Handle service errors").
 _SENTENCES: dict[int, tuple[str, str]] = {
     0: ("Microsoft Advertising had an internal error.", _SUPPORT),
     105: ("Microsoft Advertising does not accept this sign-in.", _SIGN_IN),
@@ -103,16 +103,16 @@ _SIGN_IN_CODES = frozenset({105, 108, 109, 120, 122, 123, 124, 125, 126})
 
 @dataclass(frozen=True)
 class Fault:
-    """One error as Microsoft sent it, whatever the shape of the answer.
+    """One error as Microsoft sent it, independent of the response format.
 
     Parameters
     ----------
     code
-        Microsoft's number; None where the answer held none.
+        Microsoft's number; None if the response has none.
     error_code
         Microsoft's symbolic name, such as ``DuplicateAudienceName``; empty in Customer Management faults.
     index
-        Position of the item it is about; None for the whole request.
+        Position of the item in the request; None if the error concerns the whole request.
     """
 
     code: int | None
@@ -121,10 +121,10 @@ class Fault:
 
 
 def read_faults(body: Mapping[str, Any]) -> list[Fault]:
-    """Read every error out of a fault body.
+    """Read all errors from the body of a fault.
 
-    Understands ``AdApiFaultDetail`` (Errors), ``ApiFaultDetail`` and ``ApiFault`` (OperationErrors, BatchErrors)
-    and the flat answer of the upload address.
+    Supports ``AdApiFaultDetail`` (Errors), ``ApiFaultDetail`` and ``ApiFault`` (OperationErrors, BatchErrors), and the
+    flat response of the upload URL.
     """
     faults = [fault for name in ("Errors", "OperationErrors", "BatchErrors") for fault in read_errors(body.get(name))]
     if not faults and "Code" in body:
@@ -133,7 +133,7 @@ def read_faults(body: Mapping[str, Any]) -> list[Fault]:
 
 
 def read_errors(elements: Any) -> list[Fault]:
-    """Read a list of error elements such as ``PartialErrors``; null and missing lists are empty."""
+    """Read a list of error elements such as ``PartialErrors``; a null or missing list is empty."""
     if not isinstance(elements, list):
         return []
     return [_fault(element) for element in elements if isinstance(element, Mapping)]
@@ -142,9 +142,25 @@ def read_errors(elements: Any) -> list[Fault]:
 def service_error(
     faults: Iterable[Fault], *, status: int, tracking_id: str | None, operation: str
 ) -> ServiceError | SignInError:
-    """Turn what was read into the error that a person sees.
+    """Build the error that the user sees.
 
-    The provider's own words are never repeated: they may quote what was sent.
+    The provider's text is never repeated: it may quote what was sent.
+
+    Parameters
+    ----------
+    faults
+        The errors of the response; the first one with a code counts.
+    status
+        The HTTP status.
+    tracking_id
+        The TrackingId, if there is one.
+    operation
+        Microsoft's name of the operation, for messages.
+
+    Returns
+    -------
+    ServiceError or SignInError
+        A `SignInError` if the user has to sign in again.
     """
     fault = next((fault for fault in faults if fault.code is not None), None)
     code = fault.code if fault else None
@@ -160,7 +176,19 @@ def service_error(
 
 
 def sentence_of(code: int | None, *, status: int, operation: str, name: str = "") -> tuple[str, str]:
-    """Return the sentence and next step for a code."""
+    """Return the sentence and next step for a code.
+
+    Parameters
+    ----------
+    code
+        Microsoft's number, if there is one.
+    status
+        The HTTP status; it decides if there is no code.
+    operation
+        Microsoft's name of the operation, for messages.
+    name
+        Microsoft's symbolic name, shown if the code is unknown.
+    """
     if code in _SENTENCES:
         return _SENTENCES[code]
     if code is None and status == 401:
@@ -180,12 +208,12 @@ def _fault(element: Mapping[str, Any]) -> Fault:
 
 
 def symbol(value: Any) -> str:
-    """Return a symbolic name as it came, or nothing where it is no name: other words may quote what was sent."""
+    """Return a symbolic name, or an empty text if it is not one: other text may quote what was sent."""
     return value if isinstance(value, str) and _SYMBOL.fullmatch(value) else ""
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number that came as a number or as text, or None where it is none."""
+    """Return an integer given as a number or as text, or None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else None

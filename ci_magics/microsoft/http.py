@@ -1,4 +1,4 @@
-"""One HTTP conversation with Microsoft Advertising: headers, answers, faults and waits."""
+"""HTTP conversation with Microsoft Advertising: headers, responses, faults, and retries."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from ci_magics.microsoft.unreachable import Adapter
 
 _ATTEMPTS = 5
 _TRIES_TO_REACH = 100
-_UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that is ending no longer listens, but still holds its lease
-_JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, to wait for a byte of the answer
+_UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that shuts down stops listening before it releases its lease
+_JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, and to wait for a byte of the response
 
 Permit = Callable[[bool], None]
 """Called right before each try of a request, and told whether an earlier try may have arrived.
@@ -45,28 +45,28 @@ It raises an error to keep the request back; nothing is sent then, and that erro
 
 
 def always(_may_have_arrived: bool) -> None:
-    """Permit a request that needs no permission."""
+    """Permit every attempt."""
 
 
-#: Asked by the adapter in the thread that sends.
+#: Called by the adapter in the thread that sends.
 _asked: ContextVar[Callable[[], None]] = ContextVar("asked", default=lambda: None)
 
 
 class AccessTokens(Protocol):
-    """Who the calls are made as."""
+    """The source of access tokens; identifies the user."""
 
     def token(self) -> str:
         """Return a valid access token."""
         ...
 
     def renew(self) -> str:
-        """Return a new access token, because the last one was refused."""
+        """Return a new access token after the last one was rejected."""
         ...
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its JSON object and the TrackingId that support asks for."""
+    """A successful response: its JSON object and the TrackingId that support asks for."""
 
     body: dict[str, Any]
     tracking_id: str | None = None
@@ -74,7 +74,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class Caller:
-    """Everything that identifies a caller to Microsoft Advertising."""
+    """Everything that identifies a caller to Microsoft Advertising.
+
+    Parameters
+    ----------
+    endpoints
+        The URLs of the environment.
+    tokens
+        The source of access tokens.
+    customer_id, account_id
+        The ids to act for; empty before they are known.
+    developer_token
+        The token that Microsoft issues for API access.
+    """
 
     endpoints: Endpoints
     tokens: AccessTokens
@@ -84,10 +96,10 @@ class Caller:
 
 
 def open_session(endpoints: Endpoints) -> requests.Session:
-    """Return a session that keeps its connections open; towards the emulator it ignores proxies of the machine."""
+    """Return a session with persistent connections; for the emulator it ignores the machine's proxies."""
     session = requests.Session()
     session.trust_env = not endpoints.is_emulator
-    session.auth = _as_it_is  # else a .netrc of the machine would replace the bearer token
+    session.auth = _as_it_is  # otherwise the machine's .netrc would replace the bearer token
     session.headers["User-Agent"] = f"ci-magics/{__version__}"
     session.mount("https://", _Asking(pool_maxsize=8))
     session.mount("http://", emulator_adapter(endpoints))
@@ -99,22 +111,22 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
-    """Return what sends requests to an emulator, wherever it is when they are sent."""
+    """Return the adapter for an emulator, which follows the emulator if its port changes."""
     return _Following(endpoints.locate) if endpoints.locate else _Asking(pool_maxsize=8)
 
 
 class _Asking(Adapter):
-    """Ask for permission at the last moment: waits, sign-ins and retries are over by then."""
+    """Ask for permission right before sending, after all waits, sign-ins, and retries."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request that is permitted."""
+        """Ask for permission, then send the request."""
         _asked.get()()
         return super().send(request, *args, **kwargs)
 
 
 @contextmanager
 def _asking(permit: Callable[[], None]) -> Iterator[None]:
-    """Let the requests of this thread ask for permission."""
+    """Set the permission check for requests of this thread."""
     before = _asked.set(permit)
     try:
         yield
@@ -123,9 +135,9 @@ def _asking(permit: Callable[[], None]) -> Iterator[None]:
 
 
 class _Following(_Asking):
-    """Send each request to where the emulator is now.
+    """Send each request to the emulator's current address.
 
-    The Host header keeps the address that the client knows, so that the addresses in the answer begin with it too.
+    The Host header keeps the address that the client knows, so URLs in the response start with it.
     """
 
     def __init__(self, locate: Callable[[], str]) -> None:
@@ -133,7 +145,7 @@ class _Following(_Asking):
         super().__init__(pool_maxsize=8)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; again to the next process, where the last one cannot have carried it out."""
+        """Send a request; if it was refused before being processed, send it to the new process."""
         url = request.url or ""
         parts = urlsplit(url)
         request.headers.setdefault("Host", parts.netloc)
@@ -149,21 +161,21 @@ class _Following(_Asking):
 
 
 def _was_refused(error: requests.ConnectionError) -> bool:
-    """Tell whether no connection came about, so that nothing was sent."""
+    """Return whether no connection was made, so that nothing was sent."""
     return bool(error.args) and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
 
 
 class Conversation:
-    """Send JSON to Microsoft Advertising and read what comes back.
+    """Send JSON to Microsoft Advertising and read the responses.
 
     Parameters
     ----------
     caller
-        Addresses, identity and ids.
+        URLs, identity, and ids.
     clock
-        Where waits are spent.
+        Used for waits; tests replace it.
     on_wait
-        Called with a sentence before each wait, so that it can be shown.
+        Called with a sentence before each wait of a second or more.
     """
 
     def __init__(
@@ -188,27 +200,31 @@ class Conversation:
         repeatable: bool = True,
         permit: Permit = always,
     ) -> Answer:
-        """Send one JSON request and return its answer.
+        """Send a JSON request, with retries, and return the response.
 
         Parameters
         ----------
         operation
             Microsoft's name of the operation, for messages.
-        verb, url, body
-            The request.
+        verb
+            The HTTP method.
+        url
+            The URL.
+        body
+            The JSON object to send.
         repeatable
-            Whether sending it twice does no harm. If not, a lost answer is not asked for again.
+            Whether the request is idempotent. If not, it is not retried after a lost response.
         permit
-            Asked right before each try; see `Permit`.
+            Called right before each attempt; see `Permit`.
 
         Raises
         ------
         ServiceError
-            Microsoft refused, or cannot be reached.
+            Microsoft refused, or is unreachable.
         SignInError
-            The sign-in is not accepted any more.
+            The sign-in is no longer accepted.
         OutcomeUnknownError
-            The request went out, no usable answer came back, and it must not be sent again blindly.
+            The request was sent, no usable response came back, and a retry is unsafe.
         """
 
         def send() -> requests.Response:
@@ -233,25 +249,25 @@ class Conversation:
         needs_json: bool = True,
         permit: Permit = always,
     ) -> Answer:
-        """Send a request, again where that helps, and return its answer.
+        """Send a request, retry transient errors, and return the response.
 
         Parameters
         ----------
         operation
-            Its name, for messages.
+            The name of the operation, for messages.
         send
-            Sends it once, with ``stream=True`` and following no redirect.
+            Sends the request once, with ``stream=True`` and without following redirects.
         repeatable
-            Whether sending it twice does no harm.
+            Whether the request is idempotent.
         needs_json
-            Whether success without a JSON object is no usable answer.
+            Whether a success without a JSON object is unusable.
         permit
-            Asked right before each try; see `Permit`.
+            Called right before each attempt; see `Permit`.
 
         Raises
         ------
         CiError
-            As `call` does.
+            As for `call`.
         """
         renewals = iter((self.caller.tokens.renew,))
         may_have_arrived = False
@@ -275,9 +291,9 @@ class Conversation:
             raise passing.error from None
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that every call carries (guide "Request header elements").
+        """Return the headers of every call (guide "Request header elements").
 
-        Who may use which accounts is asked before there are ids.
+        The ids are left out while they are unknown: finding the user's accounts comes first.
         """
         caller = self.caller
         ids = {"CustomerAccountId": caller.account_id, "CustomerId": caller.customer_id}

@@ -1,4 +1,4 @@
-"""Where Customer Insights and Dataverse answer, and what a sign-in to them is for."""
+"""URLs of Customer Insights and Dataverse, and the scopes for signing in to them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _API = "https://api.ci.ai.dynamics.com/v1"
 _SCOPE = "https://api.ci.ai.microsoft.com/.default"
 _DATAVERSE_PATH = "/api/data/v9.2"
 _DATAVERSE_HOST = re.compile(r"[a-z0-9-]+\.(crm\d*\.dynamics\.com|crm\d?\.microsoftdynamics\.us|crm\.dynamics\.cn)")
-#: Where Customer Insights keeps its files: Azure storage.
+#: Hosts of Azure storage, where Customer Insights keeps its files.
 _STORAGE_HOST = re.compile(r"[a-z0-9-]+\.(blob|dfs)\.core\.windows\.net")
 
 
 @dataclass(frozen=True)
 class SourceEndpoints:
-    """One service that segments are read from.
+    """A service from which segments are read.
 
     Parameters
     ----------
     service
-        Its name, for messages.
+        The name, for messages.
     base
-        Its address without a final slash.
+        The base URL without a trailing slash.
     sign_in
-        The environment with the scope that its tokens need.
+        The environment, with the scope that the service's tokens need.
     """
 
     service: str
@@ -38,11 +38,11 @@ class SourceEndpoints:
     sign_in: Endpoints
 
     def is_own(self, url: str) -> bool:
-        """Tell whether credentials may be sent to an address that the service handed out: its own host only."""
+        """Return whether credentials may be sent to a URL from a response: only to the service's own host."""
         return _origin(url) == _origin(self.base) is not None
 
     def is_storage(self, url: str) -> bool:
-        """Tell whether a file may be fetched from an address that the service handed out; it gets no credentials."""
+        """Return whether a file may be fetched, without credentials, from a URL in a response."""
         if self.is_own(url):
             return True
         scheme, host, port = _origin(url) or ("", "", 0)
@@ -53,19 +53,26 @@ class SourceEndpoints:
         return self.sign_in.is_emulator
 
     def require_own(self, url: str, what: str) -> str:
-        """Return an address that the service handed out, when it is its own.
+        """Return a URL from a response if it is on the service's own host.
+
+        Parameters
+        ----------
+        url
+            The URL in the response.
+        what
+            What the URL is for, for messages.
 
         Raises
         ------
         ServiceError
-            It is another host's: it is not followed, and nothing was sent there.
+            The URL is on another host. It is not followed, and nothing was sent there.
         """
         if not self.is_own(url):
             raise self.foreign(what)
         return url
 
     def foreign(self, what: str) -> ServiceError:
-        """Return the error for an address of somebody else's."""
+        """Build the error for a URL on another host."""
         return ServiceError(
             f"{self.service} names another host for {what}, which is not followed; nothing was sent there.",
             "Read it another way (--via), and tell the administrator of Customer Insights.",
@@ -80,24 +87,24 @@ def insights_endpoints(
     *,
     by_gateway: bool = True,
 ) -> SourceEndpoints:
-    """Return the address of Customer Insights in an environment.
+    """Return the URLs of Customer Insights in an environment.
 
     Parameters
     ----------
     environment
         ``emulator`` or ``production``.
     emulator_url
-        Base address of a running emulator.
+        Base URL of a running emulator.
     locate
-        Returns that address at any moment; see `endpoints.Endpoints`.
+        Returns the emulator's current URL; see `endpoints.Endpoints`.
     by_gateway
-        Whether the emulator is asked by way of its gateway, which wants a subscription key; its older address, the one
-        that Microsoft's Power BI connector knows, wants none.
+        Whether to call the emulator through its gateway, which requires a subscription key. Its older URL, which
+        Microsoft's Power BI connector uses, does not.
 
     Raises
     ------
     ConnectionSetupError
-        Customer Insights is not there, or the environment is unknown.
+        Customer Insights is not available there, or the environment is unknown.
     """
     endpoints = endpoints_of(environment, emulator_url, locate)
     if environment == "sandbox":
@@ -116,23 +123,23 @@ def dataverse_endpoints(
     emulator_url: str | None = None,
     locate: Callable[[], str] | None = None,
 ) -> SourceEndpoints:
-    """Return the address of a Dataverse organization.
+    """Return the URL of a Dataverse organization.
 
     Parameters
     ----------
     environment
         ``emulator`` or ``production``.
     organization_url
-        Such as ``https://contoso.crm4.dynamics.com``.
+        For example ``https://contoso.crm4.dynamics.com``.
     emulator_url
-        Base address of a running emulator.
+        Base URL of a running emulator.
     locate
-        Returns that address at any moment; see `endpoints.Endpoints`.
+        Returns the emulator's current URL; see `endpoints.Endpoints`.
 
     Raises
     ------
     ConnectionSetupError
-        It is no address of Dataverse.
+        The URL is not a Dataverse URL.
     """
     endpoints = endpoints_of(environment, emulator_url, locate)
     scheme, host, port = _origin(organization_url) or ("", "", 0)
@@ -154,7 +161,7 @@ def dataverse_endpoints(
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Return scheme, host and port of an address, or None for one that readers understand differently."""
+    """Return scheme, host, and port of a URL, or None for one that parsers interpret differently."""
     if not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
         return None
     try:

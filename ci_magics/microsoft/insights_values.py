@@ -1,7 +1,7 @@
-"""What Customer Insights tells of itself: instances, segments, entities, jobs and schedules.
+"""Values of the Customer Insights API: instances, segments, entities, jobs, and schedules.
 
-Enumerations come in several spellings (``CompletedSuccess``, ``completedSuccess``), so they are read folded: lower
-case, letters and digits only.
+Enumeration values occur in several spellings (``CompletedSuccess``, ``completedSuccess``), so they are normalized
+("folded") to lower-case letters and digits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation of a segment: when, with what result, how many members."""
+    """One evaluation of a segment: time, result, and member count."""
 
     status: str
     moment: datetime | None
@@ -40,7 +40,7 @@ class Evaluation:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is under way."""
+        """Whether it has not finished yet."""
         return self.status in _UNFINISHED
 
 
@@ -51,17 +51,17 @@ class SourceSegment:
     Parameters
     ----------
     name
-        Its output name: letters, digits and underscores.
+        The output name: letters, digits, and underscores.
     label
-        What people call it.
+        The display name.
     state
         ``active``, ``inactive``, ...; folded.
     profile_type
-        Whose profiles it holds: ``Customer``, or in an environment for business accounts something else.
+        The type of its profiles: ``Customer``, or another entity in an environment for business accounts.
     evaluation
-        The last one.
+        The latest evaluation.
     history
-        Those before, as far as they were asked for.
+        Earlier evaluations, as far as requested.
     """
 
     name: str
@@ -75,7 +75,7 @@ class SourceSegment:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column of an entity: its name, its type without ``Edm.``, folded, and what it means, folded."""
+    """A column of an entity: name, type without ``Edm.`` (folded), and semantic type (folded)."""
 
     name: str
     type: str
@@ -83,7 +83,7 @@ class Attribute:
 
     @property
     def is_email(self) -> bool:
-        """Whether Customer Insights knows that it holds addresses."""
+        """Whether Customer Insights marks the column as e-mail addresses."""
         return self.meaning in _EMAIL_TYPES
 
 
@@ -99,7 +99,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Job:
-    """A refresh that was asked for (``GraphJobInfo``)."""
+    """A requested refresh (``GraphJobInfo``)."""
 
     id: str
     status: str
@@ -110,13 +110,13 @@ class Job:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is still under way."""
+        """Whether it has not finished yet."""
         return self.status in _UNFINISHED
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When Customer Insights refreshes by itself (``WorkflowRefreshSchedule``)."""
+    """A refresh schedule of Customer Insights (``WorkflowRefreshSchedule``)."""
 
     operation: str
     is_active: bool
@@ -125,12 +125,12 @@ class Schedule:
 
 
 def folded(value: Any) -> str:
-    """Return an enumeration's value as it is compared."""
+    """Normalize an enumeration value for comparison."""
     return re.sub(r"[^a-z0-9]", "", str(value or "").lower())
 
 
 def moment_of(value: Any) -> datetime | None:
-    """Return a moment in UTC; one without a time zone is UTC, as the service's own client reads it."""
+    """Parse a time as UTC; without a time zone it is UTC, as in the service's own client."""
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
@@ -139,7 +139,7 @@ def moment_of(value: Any) -> datetime | None:
 
 
 def instance_of(item: Mapping[str, Any]) -> Instance:
-    """Read an ``InstanceInfo``."""
+    """Parse an ``InstanceInfo``."""
     return Instance(
         _text(item, "instanceId", "id"),
         _text(item, "name"),
@@ -149,7 +149,7 @@ def instance_of(item: Mapping[str, Any]) -> Instance:
 
 
 def segment_of(item: Mapping[str, Any]) -> SourceSegment:
-    """Read a ``SegmentMetadata``."""
+    """Parse a ``SegmentMetadata``."""
     name = _text(item, "name")
     history = [_evaluation(each) for each in _objects(item.get("evaluationStatusHistory"))]
     status = item.get("evaluationStatus")
@@ -165,7 +165,7 @@ def segment_of(item: Mapping[str, Any]) -> SourceSegment:
 
 
 def entity_of(item: Mapping[str, Any]) -> Entity:
-    """Read an ``IEntityMetadata``."""
+    """Parse an ``IEntityMetadata``."""
     return Entity(
         _text(item, "qualifiedEntityName", "name"),
         folded(item.get("entityType")),
@@ -175,7 +175,7 @@ def entity_of(item: Mapping[str, Any]) -> Entity:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """Read a ``GraphJobInfo``."""
+    """Parse a ``GraphJobInfo``."""
     identifiers = item.get("idList") or item.get("identifiers") or []
     return Job(
         _text(item, "jobId"),
@@ -188,7 +188,7 @@ def job_of(item: Mapping[str, Any]) -> Job:
 
 
 def schedule_of(item: Mapping[str, Any]) -> Schedule:
-    """Read a ``WorkflowRefreshSchedule``."""
+    """Parse a ``WorkflowRefreshSchedule``."""
     crons = item.get("cronSchedules") or []
     return Schedule(
         folded(item.get("operationType")),
@@ -210,7 +210,7 @@ def _attribute(item: Mapping[str, Any]) -> Attribute:
 
 
 def _profile_type(item: Mapping[str, Any]) -> str:
-    """Return whose profiles a segment holds: the profile entity that its rules read first, or that it says itself.
+    """Return the profile type of a segment: the entity that its rules read first, or the one that it names.
 
     A rule reads attributes as ``Customer.Age``; in an environment for business accounts ``ContactProfile.Age``.
     """
@@ -229,7 +229,7 @@ _OTHERS = frozenset({"Account", "Contact", "Lead"})
 
 
 def _attributes_in(criteria: Iterable[Any]) -> list[str]:
-    """Return the attributes that criteria read, those within others included."""
+    """Return the attributes that criteria read, including nested ones."""
     found: list[str] = []
     waiting = list(criteria)
     while waiting:

@@ -1,4 +1,4 @@
-"""Pages of a service that hands out one after the other, each read once."""
+"""Pagination: follow the pages of a service and detect loops."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _LINKS = ("@odata.nextLink", "odata.nextLink", "nextLink")
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, and where the next ones are.
+    """A page of rows and the URL of the next one.
 
     Parameters
     ----------
     rows
-        Objects as they came.
+        The JSON objects as received.
     address
-        Where this page is.
+        The URL of this page.
     next
-        Where the next one is: from there a reading goes on, also in another process. None behind the last.
+        The URL of the next page, where a later read can resume, also in another process. None on the last page.
     total
-        How many rows there are in all, if the service says so.
+        The total number of rows, if the service reports it.
     """
 
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
@@ -37,12 +37,23 @@ class Page:
 
 
 def page_of(body: Any, address: str, service: str, key: str) -> Page:
-    """Read one page, each of whose rows must have a key.
+    """Parse a page and check that each row has a key.
+
+    Parameters
+    ----------
+    body
+        The JSON value of the response.
+    address
+        The URL of the page.
+    service
+        The name of the service, for messages.
+    key
+        The column that every row must have.
 
     Raises
     ------
     ServiceError
-        It is none.
+        The response is not a page of rows.
     """
     value = body.get("value") if isinstance(body, Mapping) else None
     if not isinstance(value, list) or not all(isinstance(each, Mapping) and each.get(key) for each in value):
@@ -56,30 +67,30 @@ def page_of(body: Any, address: str, service: str, key: str) -> Page:
 
 
 def _whole(address: str, link: str) -> str:
-    """Return a link as it is; one without a host is meant from the page that holds it."""
+    """Return an absolute URL; a relative link refers to the page that contains it."""
     return link if link.lower().startswith(("https://", "http://")) else urljoin(address, link)
 
 
 def pages_from(start: str, ask: Callable[[str], Page], key: str, service: str) -> Iterator[Page]:
-    """Follow pages from an address to the last one.
+    """Follow pages from a URL to the last one.
 
-    A page that came before, or that leads back, is asked for once more: that may be a slip of the service.
+    A page that repeats, or leads back to an earlier one, is requested once more, in case the error is transient.
 
     Parameters
     ----------
     start
-        Address of the first page.
+        URL of the first page.
     ask
-        Fetches one.
+        Fetches a page.
     key
-        The column that tells rows apart.
+        The column that identifies a row.
     service
-        Its name, for messages.
+        The name of the service, for messages.
 
     Raises
     ------
     ServiceError
-        The service goes round in circles.
+        The pages form a loop.
     """
     trail, address = _Trail(key), start
     while True:
@@ -96,7 +107,7 @@ def pages_from(start: str, ask: Callable[[str], Page], key: str, service: str) -
 
 
 class _Trail:
-    """The pages that were read, by eight bytes of a hash for each, and their addresses."""
+    """The pages read so far: eight bytes of a hash for each page's rows and for each URL."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -105,9 +116,9 @@ class _Trail:
         self._empty = 0
 
     def leads_back(self, page: Page) -> bool:
-        """Tell whether the rows of a page came before, or its link leads to where one has been.
+        """Return whether a page repeats earlier rows or links to an earlier page.
 
-        A page without rows may lead to itself, which means: ask again; but not forever.
+        A page without rows may link to itself, which means "ask again", but only a limited number of times.
         """
         if not page.rows:
             return self._empty >= _EMPTY_PAGES
@@ -116,7 +127,7 @@ class _Trail:
         return circle or self._rows(page) in self._marks
 
     def note(self, page: Page) -> None:
-        """Remember a page that is handed on."""
+        """Remember a page that was returned."""
         if not page.rows:
             self._empty += 1
             return
@@ -133,7 +144,7 @@ def _mark(text: str) -> bytes:
 
 
 def _repeated(service: str) -> ServiceError:
-    """Return the error for a service that goes round in circles."""
+    """Build the error for pages that form a loop."""
     return ServiceError(
         f"{service} sent the same page twice, so the rest cannot be told from what was read.",
         "Run it again, which goes on from there, or read it another way (--via).",

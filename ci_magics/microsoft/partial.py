@@ -1,4 +1,4 @@
-"""Answers that succeed as a whole and may fail in part (pages "BatchError", "ApplyCustomerListUserData")."""
+"""Responses that succeed as a whole but may fail in part (pages "BatchError", "ApplyCustomerListUserData")."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from ci_magics.microsoft.retries import outcome_unknown
 
 
 def raise_partial(answer: Answer, operation: str) -> None:
-    """Raise the error of the one item that a request was about.
+    """Raise the error of the only item of a request, if it failed.
+
+    Parameters
+    ----------
+    answer
+        The response.
+    operation
+        Microsoft's name of the operation, for messages.
 
     Raises
     ------
@@ -25,12 +32,19 @@ def raise_partial(answer: Answer, operation: str) -> None:
 
 
 def partial_errors(answer: Answer, operation: str) -> list[Fault]:
-    """Return the errors of single items: none, null and nothing at all mean success, whatever else means nothing.
+    """Return the errors of single items; an empty, null, or missing list means success.
+
+    Parameters
+    ----------
+    answer
+        The response.
+    operation
+        Microsoft's name of the operation, for messages.
 
     Raises
     ------
     OutcomeUnknownError
-        What stands there is no list of errors.
+        The value is not a list of errors.
     """
     errors = answer.body.get("PartialErrors")
     if errors is None:
@@ -42,7 +56,15 @@ def partial_errors(answer: Answer, operation: str) -> list[Fault]:
 
 @contextmanager
 def understood(operation: str, answer: Answer) -> Iterator[None]:
-    """Turn an answer that lacks what Microsoft documents into an error that a person understands."""
+    """Convert parsing errors in the block into a `ServiceError`: the response lacks a documented field.
+
+    Parameters
+    ----------
+    operation
+        Microsoft's name of the operation, for messages.
+    answer
+        The response; its TrackingId goes into the error.
+    """
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -1,6 +1,6 @@
-"""Whole tables of Customer Insights as files: pre-signed addresses of CSV partitions (``proxy=true``).
+"""Read whole tables of Customer Insights as CSV partitions from pre-signed URLs (``proxy=true``).
 
-This is the way in which Microsoft's Power BI connector reads them.
+Microsoft's Power BI connector reads tables in the same way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EXPIRED = frozenset({401, 403, 404, 410})
 
 @dataclass(frozen=True)
 class Partition:
-    """A file with some of a table's rows; its address is a secret for as long as it lasts."""
+    """A file with part of a table's rows; its URL is a secret until it expires."""
 
     number: int
     url: str = field(repr=False)
@@ -33,16 +33,25 @@ class Partition:
 
 
 class PartitionExpiredError(Exception):
-    """The address of a partition is not valid any more: ask for new ones."""
+    """The URL of a partition has expired; request new ones."""
 
 
 def partitions(insights: CustomerInsights, instance_id: str, entity: str) -> list[Partition]:
-    """Ask for the files of a table.
+    """Request the files of a table.
+
+    Parameters
+    ----------
+    insights
+        The client.
+    instance_id
+        The id of the environment.
+    entity
+        The name of the table.
 
     Raises
     ------
     ServiceError
-        There are none, or one of them is somewhere else than in Azure's storage.
+        There are no files, or one is outside of Azure storage.
     """
     url = insights.data_url(instance_id, entity, "$select=*&proxy=true")
     body = insights.conversation.get(f"the files of {entity}", url)
@@ -58,21 +67,26 @@ def partitions(insights: CustomerInsights, instance_id: str, entity: str) -> lis
 
 
 def read_partition(insights: CustomerInsights, partition: Partition, work: Callable[[PartitionStream], _T]) -> _T:
-    """Read a file from its beginning, again where the connection breaks.
+    """Read a file, and start over if the connection breaks.
 
     Parameters
     ----------
     insights
-        Whose session is used; the request carries no credentials, the address is enough.
+        The client whose session is used. The request carries no credentials; the URL is sufficient.
     partition
         The file.
     work
-        Reads the stream; starts over at each call.
+        Reads the stream; must start over on each call.
+
+    Returns
+    -------
+    _T
+        What ``work`` returned.
 
     Raises
     ------
     PartitionExpiredError
-        The address is not valid any more.
+        The URL has expired.
     ServiceError
         The file cannot be fetched.
     """
@@ -100,12 +114,12 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
 
 
 class PartitionStream:
-    """The bytes of a file as they come in; what Arrow's reader needs of a file.
+    """The bytes of a file as they arrive, with the file interface that Arrow's reader needs.
 
     Parameters
     ----------
     raw
-        The answer.
+        The raw response of urllib3.
     """
 
     def __init__(self, raw: Any) -> None:
@@ -114,7 +128,7 @@ class PartitionStream:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return some bytes, none at the end."""
+        """Return the next bytes; empty at the end."""
         try:
             return bytes(self._raw.read(size if size >= 0 else None, decode_content=True))
         except (urllib3.exceptions.HTTPError, OSError):
@@ -122,15 +136,15 @@ class PartitionStream:
             raise OSError("the connection broke") from None
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Tell that it cannot be written."""
+        """Return False."""
         return False
 
     def seekable(self) -> bool:
-        """Tell that it goes one way."""
+        """Return False: the stream only moves forward."""
         return False
 
     def close(self) -> None:
@@ -151,7 +165,7 @@ def _opened(insights: CustomerInsights, partition: Partition) -> Iterator[Partit
 
 
 def _headers(given: Any) -> dict[str, str]:
-    """Return the headers that a file is to be asked for with."""
+    """Return the headers with which to request a file."""
     if isinstance(given, list):
         pairs = [(each.get("key") or each.get("name"), each.get("value")) for each in given if isinstance(each, dict)]
     else:

@@ -1,4 +1,4 @@
-"""Whether a service answers, and what time it is there."""
+"""Check whether the services respond, and compare clocks."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SECONDS = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking a service for nothing.
+    """The result of contacting a service.
 
     Parameters
     ----------
     host
-        Who was asked.
+        The host that was contacted.
     cause
-        Why nothing came back; None where something did.
+        Why there was no response; None if there was one.
     ahead
-        By how many seconds this machine's clock is ahead of the service's; None where it did not say.
+        How many seconds this machine's clock is ahead of the service's; None if unknown.
     """
 
     host: str
@@ -37,7 +37,7 @@ class Answer:
 
 
 def ask_services(endpoints: Endpoints) -> list[Answer]:
-    """Ask every service of an environment for its address, without credentials; any answer will do."""
+    """Contact every service of an environment without credentials; any response counts."""
     login = endpoints.login or "https://login.microsoftonline.com"
     urls = {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, (login, endpoints.campaign, endpoints.bulk))}
     with open_session(endpoints) as session:
@@ -51,6 +51,6 @@ def _ask(session: requests.Session, url: str) -> Answer:
     except requests.RequestException as error:
         return Answer(host, cause_of(error))
     now, there = present(), None
-    with contextlib.suppress(ValueError):  # no date, or one that nobody can read
+    with contextlib.suppress(ValueError):  # no date, or an invalid one
         there = parsedate_to_datetime(reply.headers.get("Date", ""))
     return Answer(host, ahead=(now - there).total_seconds() if there and there.tzinfo else None)

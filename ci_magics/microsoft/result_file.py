@@ -1,4 +1,4 @@
-"""What a finished bulk upload says about its rows."""
+"""Parse the result file of a bulk upload."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MAX_EXPANDED_BYTES = 4 * 1024 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RowError:
-    """One refused record.
+    """A rejected record.
 
     Parameters
     ----------
     about
         ``list`` for the Customer List record, ``item`` for one of its items.
     position
-        Position of the item among the hashes sent; None when the row does not say.
+        Position of the item among the uploaded hashes; None if the row does not say.
     code
-        Microsoft's number, None when the row holds none.
+        Microsoft's number; None if the row has none.
     error_code
         Microsoft's symbolic name.
     """
@@ -41,12 +41,12 @@ class RowError:
 
 
 def read_result(archive: BinaryIO) -> Iterator[RowError]:
-    """Read the errors out of a result file, zipped or plain, in any order of columns.
+    """Yield the errors of a result file, zipped or plain, with columns in any order.
 
     Raises
     ------
     OutcomeUnknownError
-        The file is damaged, or expands beyond reason.
+        The file is damaged or expands beyond the size limit.
     """
     try:
         with _open_member(archive) as member:

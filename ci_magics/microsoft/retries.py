@@ -1,4 +1,4 @@
-"""What may pass when one waits, and for how long (guides "Handle service errors", "Services protocol")."""
+"""Decide which errors are transient and how long to wait (guides "Handle service errors", "Services protocol")."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _READ_ONLY = 1010
 _RATE = 117
 _BULK_RATE = frozenset({3227, 4204})
 _RATE_SECONDS = 60.0
-_BULK_RATE_SECONDS = 225.0  # five tries within the documented 15 minutes
+_BULK_RATE_SECONDS = 225.0  # five attempts within the documented 15 minutes
 
 
 class TransientError(Exception):
-    """A failure that may pass.
+    """An error that may go away by itself.
 
     Parameters
     ----------
     error
-        What to raise when it does not pass.
+        What to raise if retries do not help.
     wait
-        How many seconds to wait before the next try.
+        Seconds to wait before the next attempt; exponential backoff if None.
     may_have_arrived
-        Whether the request may have been carried out all the same.
+        Whether the request may have been carried out anyway.
     """
 
     def __init__(self, error: CiError, wait: float | None = None, *, may_have_arrived: bool = False) -> None:
@@ -43,7 +43,26 @@ class TransientError(Exception):
 def passing_or_final(
     error: CiError, faults: list[Fault], received: Received, operation: str, repeatable: bool
 ) -> Exception:
-    """Decide by code, not by status, whether waiting helps."""
+    """Decide by error code, not by status, whether to retry.
+
+    Parameters
+    ----------
+    error
+        The error to raise if retries do not help.
+    faults
+        The errors in the response.
+    received
+        The response.
+    operation
+        Microsoft's name of the operation, for messages.
+    repeatable
+        Whether the request is idempotent.
+
+    Returns
+    -------
+    Exception
+        A `TransientError` to retry, else the error to raise.
+    """
     codes = {fault.code for fault in faults}
     asked = received.retry_after
     if _RATE in codes or (not faults and received.status == 429):
@@ -61,7 +80,24 @@ def passing_or_final(
 def lost(
     operation: str, error: requests.RequestException, repeatable: bool, *, is_emulator: bool = False
 ) -> TransientError | CiError:
-    """Decide what a broken connection means: only one that was never made is known to have done nothing."""
+    """Classify a broken connection: nothing was sent only if the connection was never made.
+
+    Parameters
+    ----------
+    operation
+        Microsoft's name of the operation, for messages.
+    error
+        What the request raised.
+    repeatable
+        Whether the request is idempotent.
+    is_emulator
+        Whether the request went to the emulator.
+
+    Returns
+    -------
+    TransientError or CiError
+        A `TransientError` to retry, else the error to raise.
+    """
     cause = cause_of(error)
     if not cause.may_have_arrived:
         unreachable = cause.error("Microsoft Advertising", is_emulator=is_emulator)
@@ -71,7 +107,15 @@ def lost(
 
 
 def redirected(operation: str, received: Received) -> ServiceError:
-    """Build the error for an answer that sends us elsewhere: credentials are never taken there."""
+    """Build the error for a redirect: credentials are never sent to its target.
+
+    Parameters
+    ----------
+    operation
+        Microsoft's name of the operation, for messages.
+    received
+        The response.
+    """
     return ServiceError(
         f"Microsoft Advertising answered {operation} with a redirect, which is not followed.",
         "Check the network for a proxy or sign-in page in between.",
@@ -81,12 +125,21 @@ def redirected(operation: str, received: Received) -> ServiceError:
 
 
 def answered_by_another(service: str, operation: str, received: Received) -> ServiceError | None:
-    """Build the error for a refusal that is none of Microsoft's: no JSON, and no id for support.
+    """Build the error for a refusal that is not from Microsoft: no JSON and no id for support.
+
+    Parameters
+    ----------
+    service
+        The name of the service, for messages.
+    operation
+        The name of the operation, for messages.
+    received
+        The response.
 
     Returns
     -------
     ServiceError or None
-        None for an answer that may be Microsoft's.
+        None if the response may be Microsoft's.
     """
     if received.value is not None or received.tracking_id or not 400 <= received.status < 500:
         return None
@@ -100,7 +153,15 @@ def answered_by_another(service: str, operation: str, received: Received) -> Ser
 
 
 def outcome_unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownError:
-    """Build the error for a request that went out and of which nobody knows what it did."""
+    """Build the error for a request that was sent but whose outcome is unknown.
+
+    Parameters
+    ----------
+    operation
+        Microsoft's name of the operation, for messages.
+    tracking_id
+        The TrackingId, if there is one.
+    """
     return OutcomeUnknownError(
         f"Microsoft Advertising gave no usable answer to {operation}: it may or may not have been carried out.",
         "Look at %ci_status before you run it again.",
@@ -110,7 +171,7 @@ def outcome_unknown(operation: str, tracking_id: str | None) -> OutcomeUnknownEr
 
 
 def seconds_to_wait(state: RetryCallState) -> float:
-    """Return how long to wait before the next try: what was asked for, else 1, 2, 4, 8 seconds."""
+    """Return the seconds before the next attempt: as requested by the service, else 1, 2, 4, 8."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.wait if isinstance(error, TransientError) else None
     return float(2 ** (state.attempt_number - 1)) if asked is None else asked

@@ -1,4 +1,4 @@
-"""Names and other words in answers: anybody may have written them, so they come in as one harmless line."""
+"""Sanitize names and other text in responses, which anyone may have written."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ci_magics.naming import writable
 
 
 def said(value: Any) -> str:
-    """Return a text of an answer as it may be shown, kept and written into code; nothing where there is none.
+    """Return text from a response that is safe to show, store, and write into code; empty for None.
 
-    It is one line without control characters and marks that reorder text, and names nobody by an address.
+    The result is one line without control characters, marks that reorder text, and e-mail addresses.
     """
     return without_people(writable(value if isinstance(value, str) else "" if value is None else str(value)))

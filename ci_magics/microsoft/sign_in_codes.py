@@ -1,6 +1,6 @@
-"""What each number of Microsoft Entra means to the person at the notebook, and who can do something about it.
+"""Sentence and next step for each error number of Microsoft Entra.
 
-The numbers are those of the page "Microsoft Entra authentication and authorization error codes".
+The numbers are from the page "Microsoft Entra authentication and authorization error codes".
 """
 
 from __future__ import annotations

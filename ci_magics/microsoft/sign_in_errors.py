@@ -1,4 +1,4 @@
-"""What went wrong at Microsoft's sign-in, in words that say what to do; the provider's own words are never repeated."""
+"""Build the errors of Microsoft's sign-in. The provider's text is never repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ci_magics.microsoft.sign_in_codes import ADVICE, AGAIN, DECLINED, GONE, LAT
 
 _NUMBER = re.compile(r"AADSTS(\d{4,8})\b")
 _TRACKING_ID = re.compile("[0-9A-Za-z-]{1,64}")
-#: By the name that OAuth gives to it.
+#: Advice by OAuth error name.
 _BY_NAME = {
     "invalid_grant": GONE,
     "interaction_required": ("Microsoft wants to ask you something before it lets you in.", AGAIN),
@@ -35,7 +35,7 @@ _BY_NAME = {
     ),
     "temporarily_unavailable": LATER,
 }
-#: A grant that is refused under a number that nobody has described here: it may have ended, or never been good.
+#: For an unknown number of a refused grant: it may have expired, or never been valid.
 _NEW = ("Microsoft does not accept this sign-in.", f"{AGAIN} If it stays, show the code to your administrator.")
 _OTHERWISE = (
     "Signing in to Microsoft failed.",
@@ -44,13 +44,13 @@ _OTHERWISE = (
 
 
 def sign_in_error(answer: Mapping[str, Any]) -> SignInError:
-    """Turn a refusal of Microsoft Entra into the error that a person sees.
+    """Build the error that the user sees from a refusal of Microsoft Entra.
 
     Parameters
     ----------
     answer
-        What was answered: ``error``, and often ``error_codes`` and ``correlation_id``. Nothing at all is read as a
-        sign-in that has ended.
+        The response: ``error``, and often ``error_codes`` and ``correlation_id``. An empty one means that the sign-in
+        has expired.
     """
     name = str(answer.get("error") or "invalid_grant")
     number = _number_in(answer)
@@ -66,7 +66,7 @@ def sign_in_error(answer: Mapping[str, Any]) -> SignInError:
 
 
 def _number_in(answer: Mapping[str, Any]) -> int | None:
-    """Return the number of a refusal, one that is known before others; the browser's way tells it in the text only."""
+    """Return the error number, preferring a known one; the browser flow gives it only in the text."""
     listed = answer.get("error_codes")
     numbers = [each for each in map(whole, listed if isinstance(listed, list) else []) if each is not None]
     numbers += [int(each) for each in _NUMBER.findall(str(answer.get("error_description") or ""))]
@@ -74,5 +74,5 @@ def _number_in(answer: Mapping[str, Any]) -> int | None:
 
 
 def _named(name: str) -> str:
-    """Return a name of an error that is known; another one may quote anything."""
+    """Return the name of a known error; an unknown one may quote anything."""
     return name if name in _BY_NAME else "sign_in_failed"

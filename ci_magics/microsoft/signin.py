@@ -1,4 +1,4 @@
-"""Sign-in to Microsoft through MSAL: the same code and authority for every environment."""
+"""Sign in to Microsoft through MSAL, with the same code and authority for every environment."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from ci_magics.microsoft.unreachable import EMULATOR_GONE
 Flow = Literal["device", "browser", "env"]
 FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
 
-#: The emulator knows one application; real ones are registered in Microsoft Entra.
+#: The only application that the emulator knows; real ones are registered in Microsoft Entra.
 EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 _UNDOCUMENTED = "Microsoft Advertising does not document signing in by a code: if it stays, use --flow browser."
 _LOOPBACK_REDIRECT = "http://localhost"
 _BROWSER_SECONDS = 300
-#: How MSAL begins what it says of a tenant that Microsoft refuses to describe.
+#: How MSAL's message begins if Microsoft does not describe the tenant.
 _AUTHORITY = "Unable to get authority configuration"
 
 
 class MsalTokens:
-    """Access tokens of one signed-in person, renewed when needed.
+    """Access tokens of a signed-in user, renewed when needed.
 
     Parameters
     ----------
     app
         The MSAL application that holds the token cache.
     account
-        MSAL's account of the person.
+        MSAL's account of the user.
     scope
-        What the tokens are for.
+        The scope of the tokens.
     """
 
     def __init__(self, app: msal.PublicClientApplication, account: Mapping[str, Any], scope: str) -> None:
@@ -50,17 +50,17 @@ class MsalTokens:
 
     @property
     def username(self) -> str:
-        """The name under which the person signed in."""
+        """The name with which the user signed in."""
         return str(self._account.get("username") or "")
 
     @property
     def home_account_id(self) -> str:
-        """What Microsoft calls the person: no name, and the same for every application."""
+        """Microsoft's id of the user: not a name, and the same for every application."""
         return str(self._account.get("home_account_id") or "")
 
     @property
     def directory(self) -> str:
-        """The directory (tenant) that the person belongs to."""
+        """The id of the user's directory (tenant)."""
         return self.home_account_id.partition(".")[2]
 
     def token(self) -> str:
@@ -68,7 +68,7 @@ class MsalTokens:
         return self._silently(force_refresh=False)
 
     def renew(self) -> str:
-        """Return a new access token, because the last one was refused."""
+        """Return a new access token after the last one was rejected."""
         return self._silently(force_refresh=True)
 
     def __repr__(self) -> str:
@@ -94,13 +94,13 @@ def open_application(
     Parameters
     ----------
     endpoints
-        Where the environment answers.
+        The URLs of the environment.
     client_id
         The application's id in Microsoft Entra.
     tenant
-        A tenant's id, or ``common``.
+        A tenant id, or ``common``.
     cache
-        Where tokens are kept; in memory unless given.
+        Where tokens are stored; in memory by default.
     """
     with _reachable():
         return msal.PublicClientApplication(
@@ -113,21 +113,31 @@ def open_application(
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Somebody who signed in on this machine earlier."""
+    """A user who signed in on this machine earlier."""
 
     home_account_id: str
     username: str = field(repr=False)
 
 
 def signed_in(app: msal.PublicClientApplication) -> list[SignedIn]:
-    """Return everybody whose tokens are kept."""
+    """Return the users whose tokens are in the cache."""
     with _reachable():
         accounts = app.get_accounts()
     return [SignedIn(str(each["home_account_id"]), str(each.get("username") or "")) for each in accounts]
 
 
 def tokens_of(app: msal.PublicClientApplication, scope: str, home_account_id: str) -> MsalTokens | None:
-    """Return the tokens of somebody who signed in earlier, or None."""
+    """Return the tokens of a user who signed in earlier, or None.
+
+    Parameters
+    ----------
+    app
+        The application with the token cache.
+    scope
+        The scope of the tokens.
+    home_account_id
+        Microsoft's id of the user.
+    """
     with _reachable():
         accounts = app.get_accounts()
     account = next((each for each in accounts if each["home_account_id"] == home_account_id), None)
@@ -135,7 +145,15 @@ def tokens_of(app: msal.PublicClientApplication, scope: str, home_account_id: st
 
 
 def sign_out(app: msal.PublicClientApplication, home_account_id: str) -> None:
-    """Forget the tokens of somebody on this machine; Microsoft is not asked."""
+    """Remove a user's tokens from this machine, without contacting Microsoft.
+
+    Parameters
+    ----------
+    app
+        The application with the token cache.
+    home_account_id
+        Microsoft's id of the user.
+    """
     with _reachable():
         accounts = app.get_accounts()
     for account in accounts:
@@ -144,7 +162,22 @@ def sign_out(app: msal.PublicClientApplication, home_account_id: str) -> None:
 
 
 def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
-    """Show a link and a code, and wait until the person has signed in; can be interrupted."""
+    """Show a link and a code, and wait until the user has signed in; can be interrupted.
+
+    Parameters
+    ----------
+    app
+        The application that signs in.
+    scope
+        The scope of the tokens.
+    show
+        Called with the prompt.
+
+    Raises
+    ------
+    SignInError
+        The sign-in failed, expired, or was canceled.
+    """
     with _reachable():
         flow = app.initiate_device_flow([scope])
     try:
@@ -162,7 +195,22 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
 
 
 def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Callable[[str], None]) -> MsalTokens:
-    """Open the browser of this machine, and wait until the person has signed in or given up."""
+    """Open this machine's browser, and wait until the user has signed in or canceled.
+
+    Parameters
+    ----------
+    app
+        The application that signs in.
+    scope
+        The scope of the tokens.
+    show
+        Called with the prompt, then with the URL.
+
+    Raises
+    ------
+    SignInError
+        The sign-in failed, was canceled, or took more than five minutes.
+    """
     prompt = SignInPrompt.for_browser()
     show(prompt)
     try:
@@ -186,16 +234,38 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
 
 
 def sign_in_by_refresh_token(app: msal.PublicClientApplication, scope: str, refresh_token: str) -> MsalTokens:
-    """Sign in unattended with a refresh token; the new one is in the cache before it is used."""
+    """Sign in unattended with a refresh token; the new one is cached before it is used.
+
+    Parameters
+    ----------
+    app
+        The application that signs in.
+    scope
+        The scope of the tokens.
+    refresh_token
+        The refresh token.
+    """
     with _reachable():
         answer = app.acquire_token_by_refresh_token(refresh_token, [scope])
     return _tokens(app, scope, answer)
 
 
 def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints) -> MsalTokens:
-    """Go through authorization code and PKCE with the emulator, playing the browser as well.
+    """Sign in to the emulator with authorization code and PKCE, and act as the browser too.
 
-    The emulator's own user has nobody to ask, so that a first notebook runs without an account.
+    The emulator's user signs in without interaction, so that a first notebook runs without an account.
+
+    Parameters
+    ----------
+    app
+        The application that signs in.
+    endpoints
+        The URLs of the emulator.
+
+    Raises
+    ------
+    SignInUnreachableError
+        The emulator cannot be reached, or its response is unusable.
     """
     with _reachable():
         flow = app.initiate_auth_code_flow(
@@ -220,7 +290,7 @@ def sign_in_to_emulator(app: msal.PublicClientApplication, endpoints: Endpoints)
 
 @contextmanager
 def _reachable() -> Iterator[None]:
-    """Turn every way in which Microsoft's sign-in may fail to answer, or its answer to be kept, into one error."""
+    """Convert every failure to reach Microsoft's sign-in, or to store its response, into one error."""
     try:
         yield
     except requests.RequestException as error:
@@ -259,7 +329,7 @@ def _tokens(app: msal.PublicClientApplication, scope: str, answer: Mapping[str, 
 
 
 def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return an answer that holds a token, or raise what went wrong without repeating the provider's words."""
+    """Return a response with a token, or raise an error without the provider's text."""
     if answer and "access_token" in answer:
         return answer
     raise sign_in_error(answer or {})

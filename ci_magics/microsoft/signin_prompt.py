@@ -1,4 +1,4 @@
-"""What a person must see to sign in: a sentence, its parts for a display that shows more, and a way to give up."""
+"""The sign-in prompt: a sentence, its parts for a form, and a way to cancel."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ci_magics.microsoft.said import said
 
 T = TypeVar("T")
 
-#: Seconds between two looks at whether the person has given up.
+#: Seconds between checks for a cancellation.
 _LOOK = 0.2
 
 
 class SignInPrompt(str):
-    """A sentence that says where to sign in, and with which code where one is asked for.
+    """A sentence that says where to sign in, and with which code if one is required.
 
-    It is a text like all others that are shown; a form shows its parts instead.
+    It can be shown like any text; a form shows its parts instead.
     """
 
     __slots__ = ("_canceled", "_flow")
@@ -29,7 +29,7 @@ class SignInPrompt(str):
 
     @classmethod
     def for_code(cls, flow: MutableMapping[str, Any]) -> SignInPrompt:
-        """Return the prompt for MSAL's device flow."""
+        """Return the prompt for MSAL's device code flow."""
         page, code = said(flow["verification_uri"]), said(flow["user_code"])
         prompt = cls(f"To sign in, open {page} and enter the code {code}.")
         prompt._flow, prompt._canceled = flow, False
@@ -37,46 +37,51 @@ class SignInPrompt(str):
 
     @classmethod
     def for_browser(cls) -> SignInPrompt:
-        """Return the prompt for the browser of this machine, which asks for no code."""
+        """Return the prompt for this machine's browser, which requires no code."""
         prompt = cls("Sign in with the browser window that opens now.")
         prompt._flow, prompt._canceled = {}, False
         return prompt
 
     @property
     def address(self) -> str:
-        """The page on which the code is entered; empty where a browser has opened it."""
+        """The page on which to enter the code; empty for a browser sign-in."""
         return said(self._flow.get("verification_uri"))
 
     @property
     def code(self) -> str:
-        """The code; empty where none is asked for."""
+        """The code; empty if none is required."""
         return said(self._flow.get("user_code"))
 
     def cancel(self) -> None:
-        """Give up, from another thread: MSAL asks no further once its flow has expired."""
+        """Cancel from another thread: MSAL stops polling once its flow has expired."""
         self._canceled = True
         self._flow["expires_at"] = 0
 
     def require_going_on(self) -> None:
-        """Refuse to go on when it was canceled.
+        """Check that the sign-in was not canceled.
 
         Raises
         ------
         SignInError
-            It was.
+            The user canceled it.
         """
         if self._canceled:
             raise SignInError("The sign-in was canceled.", "Sign in again when you like.", code="sign_in_canceled")
 
     def wait_for(self, work: Callable[[], T]) -> T:
-        """Return what comes of something that waits for the person and cannot be interrupted itself.
+        """Run a function that waits for the user and cannot be interrupted, and return its result.
 
-        It goes on in its own thread after the person has given up, until its own time is over.
+        After a cancellation, the function keeps running in its own thread until it times out.
+
+        Parameters
+        ----------
+        work
+            The function to run.
 
         Raises
         ------
         SignInError
-            The person has given up.
+            The user canceled the sign-in.
         """
         coming: Future[T] = Future()
         threading.Thread(target=_settle, args=(coming, work), daemon=True).start()

@@ -1,4 +1,4 @@
-"""How Customer Insights, its API management and Dataverse say no, read into one error."""
+"""Parse the error formats of Customer Insights, its API management, and Dataverse."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ _DATAVERSE_LIMITS = frozenset({"0x80072322", "0x80072321", "0x80072326"})
 
 
 def source_error(service: str, received: Received, operation: str) -> CiError:
-    """Turn an answer that is no success into the error that a person sees.
+    """Build the error that the user sees from a response that is not a success.
 
-    The provider's own words are never repeated: they may quote what was asked.
+    The provider's text is never repeated: it may quote the request.
+
+    Parameters
+    ----------
+    service
+        The name of the service, for messages.
+    received
+        The response.
+    operation
+        What was requested, for messages.
     """
     code = fault_code(received.body or {}) or f"HTTP {received.status}"
     sentence, next_step = _sentence(service, received, operation)
@@ -27,10 +36,9 @@ def source_error(service: str, received: Received, operation: str) -> CiError:
 
 
 def fault_code(body: Mapping[str, Any]) -> str | None:
-    """Return the code of a fault.
+    """Return the code of a fault if it is a plain name or number.
 
-    Understands ``ApiErrorResult`` and ``ODataError`` (``errorCode``), Dataverse (``error.code``), and nothing that is
-    no plain name or number.
+    Supports ``ApiErrorResult`` and ``ODataError`` (``errorCode``), and Dataverse (``error.code``).
     """
     inner = body.get("error")
     found = body.get("errorCode", inner.get("code") if isinstance(inner, Mapping) else None)
@@ -39,12 +47,12 @@ def fault_code(body: Mapping[str, Any]) -> str | None:
 
 
 def is_throttled(received: Received) -> bool:
-    """Tell whether the service asks to come back later."""
+    """Return whether the service throttles the request."""
     return received.status == THROTTLED or fault_code(received.body or {}) in _DATAVERSE_LIMITS
 
 
 def lacks_key(received: Received) -> bool:
-    """Tell whether the API management misses the subscription key, for which no new sign-in helps."""
+    """Return whether the API management rejects the subscription key, so that a new sign-in does not help."""
     words = str((received.body or {}).get("message") or "").lower()
     return received.status == 401 and "subscription key" in words
 

@@ -1,4 +1,4 @@
-"""One HTTP conversation with a service that segments are read from: credentials, faults and waits."""
+"""HTTP conversation with a service that segments are read from: credentials, faults, and retries."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _RATE_SECONDS = 60.0  # the window of Customer Insights: 100 calls a minute
 
 @dataclass(frozen=True)
 class SourceCaller:
-    """Who asks a service, and with what patience.
+    """The caller of a service, and how long it waits.
 
     Parameters
     ----------
     endpoints
         The service.
     tokens
-        Who is signed in.
+        The source of access tokens.
     headers
-        What every request carries besides, such as a subscription key.
+        Additional headers of every request, such as a subscription key.
     patience
-        Seconds that one request may wait in all while the service asks to come back later.
+        Total seconds that one request may wait while the service throttles.
     """
 
     endpoints: SourceEndpoints
@@ -45,16 +45,16 @@ class SourceCaller:
 
 
 class SourceConversation:
-    """Ask a service and read what comes back.
+    """Send requests to a service and read the responses.
 
     Parameters
     ----------
     caller
-        Addresses and identity.
+        URLs and identity.
     clock
-        Where waits are spent.
+        Used for waits; tests replace it.
     on_wait
-        Called with a sentence before each wait, so that it can be shown.
+        Called with a sentence before each wait.
     """
 
     def __init__(
@@ -75,28 +75,38 @@ class SourceConversation:
         return self.caller.endpoints
 
     def get(self, operation: str, url: str, headers: Mapping[str, str] | None = None) -> Any:
-        """Ask for a JSON value.
+        """Request a JSON value.
 
         Parameters
         ----------
         operation
-            What is asked for, for messages.
+            What is requested, for messages.
         url
-            An address of the service; another host's is refused before anything is sent.
+            A URL of the service; a URL on another host is rejected before anything is sent.
         headers
-            Further headers.
+            Additional headers.
 
         Raises
         ------
         ServiceError
-            The service refused, cannot be reached, or asked to wait longer than is good.
+            The service refused, is unreachable, or throttles for too long.
         SignInError
-            The sign-in is not accepted any more.
+            The sign-in is no longer accepted.
         """
         return self._ask("GET", operation, url, None, headers)
 
     def post(self, operation: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send a request that may be sent again without harm; see `get`."""
+        """Send an idempotent request; raises the errors of `get`.
+
+        Parameters
+        ----------
+        operation
+            What is requested, for messages.
+        url
+            A URL of the service.
+        body
+            The JSON object to send, if any.
+        """
         return self._ask("POST", operation, url, body, None)
 
     def _ask(
@@ -127,7 +137,7 @@ class SourceConversation:
             **(headers or {}),
         }
         request = self.session.prepare_request(requests.Request(verb, url, json=body, headers=given))
-        request.url = url  # as it was handed out: requests would write some of its characters in another way
+        request.url = url  # unchanged: requests would re-encode some characters
         settings = self.session.merge_environment_settings(url, {}, True, None, None)
         try:
             response = self.session.send(request, timeout=_TIMEOUT, allow_redirects=False, **settings)
@@ -156,17 +166,17 @@ class SourceConversation:
         raise error
 
     def _unreachable(self, error: requests.RequestException) -> TransientError | UnreachableError:
-        """Decide what a broken connection means: reading can be tried again wherever it broke."""
+        """Classify a broken connection: reads are always safe to retry."""
         cause = cause_of(error)
         unreachable = cause.error(self.endpoints.service, is_emulator=self.endpoints.sign_in.is_emulator)
         return TransientError(unreachable) if cause.passes else unreachable
 
 
 class _Patience:
-    """How often and how long one request is tried again.
+    """How often and how long one request is retried.
 
-    A service that asks to come back later is obeyed, as long as that takes less than a few of its windows altogether;
-    anything else is tried five times.
+    A throttled request waits as the service asks, up to a total of ``seconds``. Other transient errors are retried up
+    to five attempts.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -174,7 +184,7 @@ class _Patience:
         self._tries = 0
 
     def seconds_for(self, passing: TransientError) -> float:
-        """Return how long to wait, or raise what is wrong when that was long enough."""
+        """Return the seconds to wait, or raise the error if the limit is reached."""
         if passing.wait is not None and passing.wait > 0:
             self._seconds -= passing.wait
             if self._seconds < 0:

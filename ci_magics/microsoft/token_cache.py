@@ -1,4 +1,4 @@
-"""The tokens of one person on disk: encrypted where the platform can, and set aside where they cannot be used."""
+"""The token cache on disk: encrypted if the platform supports it; an unusable file is set aside."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AGAIN = "Sign in again: %ci_connect NAME --sign-in."
 
 
 class _PrivateFile(msal_extensions.FilePersistence):  # type: ignore[misc]  # msal_extensions has no types
-    """A file that only its owner can read, replaced as a whole: a crash leaves the old tokens or the new ones."""
+    """A file that only its owner can read, replaced atomically: a crash leaves the old or the new tokens."""
 
     def save(self, content: str) -> None:
-        """Replace the tokens."""
+        """Replace the content."""
         place = Path(self.get_location())
         new = place.with_name(f"{place.name}.{os.getpid()}.new")
         try:
@@ -35,22 +35,22 @@ class _PrivateFile(msal_extensions.FilePersistence):  # type: ignore[misc]  # ms
 def open_cache(path: Path, on_notice: Notice) -> msal.TokenCache:
     """Open a token cache on disk.
 
-    A file that is damaged, that somebody else has put there, or that cannot be read is set aside under the name
-    ``.damaged``. Where nothing can be kept at all, the tokens stay in memory.
+    A file that is damaged, unreadable, or was placed there by another user is renamed with the suffix ``.damaged``. If
+    nothing can be stored, the tokens stay in memory.
 
     Parameters
     ----------
     path
         The cache file; its folder must exist and be private.
     on_notice
-        Called with a sentence for each thing that the person should know: no encryption, tokens that were set aside.
+        Called with a sentence for each thing that the user should know: no encryption, tokens set aside.
     """
     try:
         persistence = _persistence(path, on_notice)
-        with msal_extensions.CrossPlatLock(f"{path}.lockfile"):  # nobody else is in the middle of writing it
+        with msal_extensions.CrossPlatLock(f"{path}.lockfile"):  # no other process is writing it
             _require_usable(path, persistence, on_notice)
         return msal_extensions.PersistedTokenCache(persistence)
-    except Exception as error:  # noqa: BLE001 - each platform's own errors, of files, locks and encryption
+    except Exception as error:  # noqa: BLE001 - platform-specific errors of files, locks, and encryption
         on_notice(
             f"The tokens cannot be kept on this machine ({type(error).__name__} for {path.name}): you are signed in "
             "until this kernel ends. The folder of your settings must be yours, writable and not full."
@@ -61,7 +61,7 @@ def open_cache(path: Path, on_notice: Notice) -> msal.TokenCache:
 def _persistence(path: Path, on_notice: Notice) -> Any:
     try:
         return msal_extensions.build_encrypted_persistence(str(path))
-    except Exception:  # noqa: BLE001 - whatever the platform lacks, a private file is the documented fallback
+    except Exception:  # noqa: BLE001 - the private file is the documented fallback for any error
         if not os.path.lexists(path):
             on_notice(
                 f"This machine offers no encryption for tokens: they are kept in {path.name}, readable by you only."
@@ -70,7 +70,7 @@ def _persistence(path: Path, on_notice: Notice) -> Any:
 
 
 def _require_usable(path: Path, persistence: Any, on_notice: Notice) -> None:
-    """Set the file aside unless it holds what MSAL wrote, for us and nobody else."""
+    """Set the file aside unless MSAL wrote it for the current user."""
     if not os.path.lexists(path):
         return
     reason = _strange(path)
@@ -81,7 +81,7 @@ def _require_usable(path: Path, persistence: Any, on_notice: Notice) -> None:
         reason = "is damaged"
     aside = path.with_name(f"{path.name}.damaged")
     path.replace(aside)
-    with contextlib.suppress(OSError):  # a folder, or not ours: it stays as it is
+    with contextlib.suppress(OSError):  # a folder, or owned by another user: leave it
         if aside.is_file():
             aside.chmod(0o600)
     persistence.save("{}")
@@ -89,7 +89,7 @@ def _require_usable(path: Path, persistence: Any, on_notice: Notice) -> None:
 
 
 def _strange(path: Path) -> str:
-    """Return what is wrong with a file that is not to be opened at all; nothing where it may be."""
+    """Return why a file must not be opened; empty if it may be."""
     if path.is_symlink() or not path.is_file():
         return "is no file"
     if os.name == "posix" and path.stat().st_uid != os.geteuid():
@@ -103,7 +103,7 @@ def _keep_private(path: Path, on_notice: Notice) -> None:
     status = path.stat()
     if status.st_mode & 0o777 != 0o600:
         path.chmod(0o600)
-    if status.st_mode & 0o077 and status.st_size:  # it is empty where a keyring has the tokens
+    if status.st_mode & 0o077 and status.st_size:  # it is empty if a keyring holds the tokens
         on_notice(
             f"Others on this machine could read {path.name}, the file of your sign-ins; now only you can. "
             "If you do not trust them, end your sessions at Microsoft and sign in again."
@@ -111,11 +111,11 @@ def _keep_private(path: Path, on_notice: Notice) -> None:
 
 
 def _is_whole(persistence: Any) -> bool:
-    """Tell whether MSAL can read what is kept: an object of objects of objects."""
+    """Return whether MSAL can read the content: an object of objects of objects."""
     try:
         kept = json.loads(persistence.load())
     except msal_extensions.persistence.PersistenceNotFound:
-        return True  # nothing was kept in the keyring yet
+        return True  # the keyring is still empty
     except Exception:  # noqa: BLE001 - it cannot be read, decrypted or decoded
         return False
     return isinstance(kept, dict) and all(

@@ -1,7 +1,7 @@
-"""Why a service could not be reached: what the network said, in words that say what to do.
+"""Explain why a service is unreachable, from the network error, with a next step.
 
-The words are about what failed here, as far as the error itself tells it: a certificate that is refused is no fault of
-the network, and an address that nobody knows is no fault of a certificate.
+The explanation names only what the error itself shows: a rejected certificate is not a network failure, and an unknown
+host is not a certificate problem.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EMULATOR_GONE = "Start it again: ci-magics emulator, or unset CI_MAGICS_EMULATOR
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
-#: Numbers of OpenSSL for a certificate that it refuses (X509_V_ERR_...).
+#: OpenSSL's numbers for rejected certificates (X509_V_ERR_...).
 _NOT_YET_VALID, _EXPIRED, _WRONG_HOST = 9, 10, frozenset({62, 64})
 _NOBODY_TRUSTS = frozenset({2, 7, 18, 19, 20, 21, 24, 27})
 _BAD_BUNDLE = ("NO_CERTIFICATE_OR_CRL_FOUND", "PEM", "NOT_ENOUGH_DATA", "BAD_BASE64", "ASN1")
@@ -44,14 +44,14 @@ _OTHERWISE = "Run it again in a few minutes; if it stays, ask who looks after yo
 
 
 class MissingBundleError(requests.exceptions.SSLError):
-    """The file of certificates that the environment names does not exist."""
+    """The certificate file named by an environment variable does not exist."""
 
 
 class Adapter(HTTPAdapter):
-    """Send requests; a missing file of certificates is an error of requests too, which it is not by itself."""
+    """An HTTP adapter that also reports a missing certificate file as an error of requests."""
 
     def cert_verify(self, *arguments: Any, **options: Any) -> None:
-        """Choose the certificates that are trusted."""
+        """Choose the trusted certificates."""
         try:
             super().cert_verify(*arguments, **options)  # type: ignore[no-untyped-call]  # requests'
         except OSError as error:
@@ -60,20 +60,20 @@ class Adapter(HTTPAdapter):
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a service could not be reached.
+    """Why a service is unreachable.
 
     Parameters
     ----------
     code
-        Our name for it.
+        Our name for the cause.
     reason
-        The end of a sentence that begins with who cannot be reached.
+        The end of a sentence that begins with the unreachable service.
     next_step
         What to do about it.
     passes
-        Whether it may pass by waiting.
+        Whether the error may be transient.
     may_have_arrived
-        Whether the request may have reached the service all the same.
+        Whether the request may have reached the service anyway.
     """
 
     code: str
@@ -83,18 +83,26 @@ class Cause:
     may_have_arrived: bool = False
 
     def sentence(self, service: str) -> str:
-        """Return what happened, as a sentence."""
+        """Return the cause as a sentence."""
         return f"{service} cannot be reached: {self.reason}."
 
     def error(self, service: str, *, is_emulator: bool = False) -> UnreachableError:
-        """Return what a person sees of a service that was not reached."""
+        """Build the error that the user sees.
+
+        Parameters
+        ----------
+        service
+            The name of the service.
+        is_emulator
+            Whether the emulator is meant; then the next step is to start it again.
+        """
         if is_emulator:
             return UnreachableError(self.sentence("The emulator"), EMULATOR_GONE, code=self.code)
         return UnreachableError(self.sentence(service), self.next_step, code=self.code)
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Tell why a request came to nothing."""
+    """Return why a request failed."""
     found = list(_all_of(error))
     for look in (_of_bundle, _of_certificate, _of_proxy, _of_connection):
         cause = look(found)
@@ -109,7 +117,7 @@ def cause_of(error: BaseException) -> Cause:
 
 
 def _all_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error with all those that it holds and came from; each library wraps them in its own way."""
+    """Yield an error and all errors that it contains or was caused by; each library wraps them differently."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:
@@ -255,7 +263,7 @@ def _of_connection(found: list[BaseException]) -> Cause | None:
         return Cause(
             "unknown_host", "its name cannot be looked up", f"Check the network, and a VPN that it needs.{behind}"
         )
-    # The first kind is urllib3's subclass of the second one.
+    # NewConnectionError is urllib3's subclass of ConnectTimeoutError, so check it first.
     if any(isinstance(each, NewConnectionError | ConnectionRefusedError) for each in found):
         numbers = {each.errno for each in found if isinstance(each, OSError)}
         if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}:

@@ -1,6 +1,6 @@
-"""The bulk files that carry hashes to a Customer Match list.
+"""Write bulk files that add hashes to a Customer Match list or remove them.
 
-Records and columns as in Microsoft's pages "Customer List Record", "Customer List Item Record" and "Format Version
+Records and columns follow Microsoft's pages "Customer List Record", "Customer List Item Record", and "Format Version
 Record" of the bulk file schema 6.0.
 """
 
@@ -18,11 +18,11 @@ from ci_magics.microsoft.zip_file import SingleMemberZip
 Hashes = npt.NDArray[np.uint8]
 """SHA-256 values, shape (n, 32)."""
 
-#: Limit of a zipped file in bytes (guide "Bulk download and upload"); its 4,000,000 rows are never reached before it.
+#: Limit of a zipped file in bytes (guide "Bulk download and upload"); it applies before the limit of 4,000,000 rows.
 MAX_FILE_BYTES = 100_000_000
-#: Rows that always stay below it: a deflated item takes 40 bytes, and never 50.
+#: This many rows always fit: a deflated item takes about 40 bytes, and always less than 50.
 FILE_ROWS = 2_000_000
-#: Microsoft's sandbox takes fewer (guide "Sandbox").
+#: Limit of Microsoft's sandbox (guide "Sandbox").
 SANDBOX_FILE_ROWS = 20_000
 
 _COLUMNS = "Type,Id,Parent Id,Client Id,Name,Action Type,Accept Customer Match Term,Sub Type,Text"
@@ -42,22 +42,22 @@ def write_upload_file(
     accept_terms: bool,
     max_rows: int = FILE_ROWS,
 ) -> None:
-    """Write hashes into one zip file; each item's Client Id is its position.
+    """Write hashes into a zip file; each item's Client Id is its position.
 
     Parameters
     ----------
     path
         The file to create.
     hashes
-        What to send, shape (n, 32), at most `rows_per_file` of them.
+        What to send, shape (n, 32), at most `rows_per_file` hashes.
     audience_id
-        The list that exists already.
+        The id of the existing list.
     action
         What to do with the items.
     accept_terms
-        Whether the Customer Match terms were accepted on the connection; written only when they were.
+        Whether the Customer Match terms were accepted on the connection; written only if true.
     max_rows
-        The limit of the environment, headings not counted.
+        Maximum number of hashes in the environment, without heading rows.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def write_upload_file(
 
 
 def rows_per_file(environment: str) -> int:
-    """Return how many items go into one file, so that it stays below the limits of an environment."""
+    """Return how many items fit into one file within the limits of an environment."""
     return (SANDBOX_FILE_ROWS if environment == "sandbox" else FILE_ROWS) - _HEADING_ROWS
 
 
 def item_position(client_id: str) -> int | None:
-    """Return the position of the hash that a result row is about, or None when it is about the list."""
+    """Return the position of the hash in a result row, or None if the row is about the list."""
     return int(client_id) if client_id.isascii() and client_id.isdigit() and len(client_id) < 19 else None
 
 
@@ -95,7 +95,7 @@ def _heading(audience_id: str, action: Action, accept_terms: bool) -> bytes:
 
 
 def _items(hashes: Hashes, first: int, audience_id: str) -> memoryview:
-    """Lay out the item rows as one block of bytes: every row is as long as the next."""
+    """Build the item rows as one block of bytes; all rows have the same length."""
     before = f"Customer List Item,,{audience_id},".encode()
     between = b",,,,Email,"
     width = len(before) + _CLIENT_ID_DIGITS + len(between) + 64 + 2

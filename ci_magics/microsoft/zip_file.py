@@ -1,7 +1,7 @@
-"""A zip archive of one member, deflated by ISA-L.
+"""Write a zip archive with one member, deflated by ISA-L.
 
-The standard library's ``zipfile`` can only deflate with zlib, which takes several times as long for half a million
-hashes and is then the slowest part of an export. The container itself is a few fixed fields (PKWARE's APPNOTE 4.3).
+The standard library's ``zipfile`` supports only zlib, which is several times slower for half a million hashes and would
+dominate the time of an export. The container consists of a few fixed fields (PKWARE's APPNOTE 4.3).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SingleMemberZip:
     Parameters
     ----------
     path
-        The file to create; readable by its owner only.
+        The file to create; only its owner can read it.
     member
         Name of the member, ASCII.
     """
@@ -40,11 +40,11 @@ class SingleMemberZip:
 
     @property
     def compressed_bytes(self) -> int:
-        """Bytes written so far, up to what the compressor still holds back."""
+        """Bytes written so far, without those still buffered by the compressor."""
         return self._deflated
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append to the member."""
+        """Append data to the member."""
         self._crc = isal_zlib.crc32(data, self._crc)
         self._expanded += len(data)
         self._append(self._deflate.compress(data))
