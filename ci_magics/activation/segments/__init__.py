@@ -1,1 +1,1 @@
-"""Segments as a person makes, keeps, changes and compares them, whatever their profiles come from."""
+"""Make, store, change, and compare segments from any source."""

@@ -1,4 +1,4 @@
-"""Segments made of earlier segments alone: joined on the key, no frame needed, since hashes and keys are kept."""
+"""Make segments from stored segments by joining their keys. No frame is needed, because keys and hashes are stored."""
 
 from __future__ import annotations
 
@@ -27,12 +27,21 @@ from ci_magics.workspace.store import Workspace
 
 
 def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Segment, pa.Schema]:
-    """Return a segment that a rule makes of earlier segments, and the columns of its profiles.
+    """Return the segment that a rule makes from stored segments, and the schema of its profiles.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Name of the new segment.
+    rule
+        Rule over segments only.
 
     Raises
     ------
     SegmentError
-        The rule uses columns, so that it needs a frame; or the segments have different key columns.
+        The rule uses columns and so needs a frame, or the segments have different key columns.
     NotFoundError
         A segment does not exist.
     """
@@ -62,18 +71,18 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
 def profiles_of_segments(
     workspace: Workspace, rule: Rule, schema: pa.Schema, met: set[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Return the profiles that fulfil a rule; one that is in several segments comes from the first of them.
+    """Yield the profiles that match a rule. A profile in several segments comes from the first of them.
 
     Parameters
     ----------
     workspace
-        Where the segments are.
+        Workspace with the segments.
     rule
-        A rule over segments alone.
+        Rule over segments only.
     schema
-        The columns of the profiles.
+        Schema of the profiles.
     met
-        Gets the names of the segments that share somebody with another one.
+        Output: names of the segments that share a profile with another one are added to it.
     """
     records = records_of(workspace, rule)
     sets = {each.segment: each for each in key_sets(workspace, records)}
@@ -89,7 +98,15 @@ def profiles_of_segments(
 
 
 def records_of(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
-    """Return the segments that a rule uses; all must have the same key."""
+    """Return the segments that a rule uses; all must have the same key column.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    rule
+        Rule over segments only.
+    """
     records = [workspace.segments[name] for name in rule.segments]
     for record in records:
         require_key(record, records[0].definition["key"])
@@ -97,7 +114,7 @@ def records_of(workspace: Workspace, rule: Rule) -> list[SegmentRecord]:
 
 
 def _fulfilled(node: Node, inside: Mapping[str, pl.Series]) -> pl.Series:
-    """Return which profiles fulfil a rule, given which are in each segment."""
+    """Return which profiles match a rule, given the profiles in each segment."""
     match node:
         case Member():
             return inside[node.segment]
@@ -123,7 +140,7 @@ _JOINS: Mapping[Join, Callable[[pl.Series, pl.Series], pl.Series]] = {
 
 
 def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema:
-    """Return the columns that the profiles of several segments have together; keys of several types become text."""
+    """Return the union of the profile columns of several segments. Keys of different types become text."""
     schemas = [profile_schema(workspace, record) for record in records]
     fields = {each.name: each for schema in reversed(schemas) for each in schema}
     kinds = {schema.field("key").type for schema in schemas}
@@ -132,7 +149,7 @@ def _schema(workspace: Workspace, records: Sequence[SegmentRecord]) -> pa.Schema
 
 
 def _consent(records: Sequence[SegmentRecord]) -> SegmentConsent:
-    """Return what a segment of several knows of who agreed, before anything is counted."""
+    """Return the combined consent of several segments, before counting."""
     parts = [consent_of(each) for each in records]
     known = [each for each in parts if each.known]
     return SegmentConsent(
@@ -150,7 +167,7 @@ def _each_once(parts: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _states(workspace: Workspace, records: Sequence[SegmentRecord]) -> pl.DataFrame | None:
-    """Return what the segments say of each key together: one refusal refuses; None where none says anything."""
+    """Return the combined consent state of each key, where one refusal overrides the rest; None if there is none."""
     if len(records) == 1:
         return None
     parts = [known for each in records if (known := states_by_key(workspace, each)) is not None]
@@ -158,7 +175,7 @@ def _states(workspace: Workspace, records: Sequence[SegmentRecord]) -> pl.DataFr
 
 
 def _with_state(batch: pa.RecordBatch, known: pl.DataFrame | None) -> pa.RecordBatch:
-    """Return profiles with the state that all segments together say."""
+    """Return profiles with the combined consent state of all segments."""
     if known is None:
         return batch
     keys = pl.Series("key", pl.from_arrow(key_text(batch.column("key")))).to_frame()
@@ -169,7 +186,7 @@ def _with_state(batch: pa.RecordBatch, known: pl.DataFrame | None) -> pa.RecordB
 
 
 def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch in the columns of all segments; what an older segment does not know is empty."""
+    """Return a batch with the given schema. Columns that an older segment lacks are null."""
     names = set(batch.schema.names)
     arrays = [_column(batch, each) if each.name in names else pa.nulls(batch.num_rows, each.type) for each in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

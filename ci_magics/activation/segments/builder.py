@@ -1,4 +1,4 @@
-"""From what was asked for to a segment and its profiles, whatever they are read from."""
+"""Build a segment and its profiles from a request, for any source."""
 
 from __future__ import annotations
 
@@ -39,14 +39,27 @@ from ci_magics.workspace.store import Workspace
 def made(
     workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, show: Callable[[str], None]
 ) -> Iterator[tuple[Segment, ProfileStream]]:
-    """Return a segment and its profiles, which can be read until the block is left.
+    """Build a segment and its profiles. The profiles can be read until the block ends.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Name of the segment.
+    frame
+        Source of the segment; see `ci_magics.segment`. None for a rule over stored segments.
+    wanted
+        Further options of the segment.
+    show
+        Called with each message about the files that were read, or about keys that match nothing.
 
     Raises
     ------
     SegmentError
-        The frame, a column, the condition or the query cannot be used.
+        The frame, a column, the condition, or the query is not usable.
     ArgumentError
-        Two of the things that were asked for exclude each other.
+        Two options exclude each other.
     """
     if frame is None:
         rule = _require_rule(wanted.rule)
@@ -126,7 +139,7 @@ def _here(workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, g
 
 
 def _states_of_earlier(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Return key column, keys and states of the earlier segments that a query reads and that know who agreed."""
+    """Yield key column, keys, and states of the stored segments in a query that have consent states."""
     for name in referenced_tables(sql) - frames.keys():
         record = workspace.segments.get(name)
         known = states_by_key(workspace, record) if record is not None else None
@@ -135,7 +148,7 @@ def _states_of_earlier(workspace: Workspace, sql: str, frames: Mapping[str, Any]
 
 
 def _notices(frame: Any, wanted: SegmentRequest) -> list[str]:
-    """Return what a person should know of the files that were read."""
+    """Return messages about the files that were read."""
     if is_path(frame):
         text = text_of(frame)
         return text.notices if text else []
@@ -146,7 +159,7 @@ def _notices(frame: Any, wanted: SegmentRequest) -> list[str]:
 
 
 def _earlier_segments(workspace: Workspace, sql: str, frames: Mapping[str, Any]) -> dict[str, pa.Table]:
-    """Return the segments that a query reads by their names, each as a table of its keys; a frame comes first."""
+    """Return the stored segments that a query reads, each as a table of its keys. Frames of that name come first."""
     tables: dict[str, pa.Table] = {}
     for name in referenced_tables(sql) - frames.keys():
         record = workspace.segments.get(name)

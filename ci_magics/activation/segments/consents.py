@@ -1,4 +1,4 @@
-"""Who agreed, as a segment knows it: what is chosen for a source, what is remembered, and the state of each profile."""
+"""Consent of a segment: the choice for its source, remembered choices, and the state of each profile."""
 
 from __future__ import annotations
 
@@ -30,23 +30,25 @@ from ci_magics.workspace.store import Workspace
 
 
 def consent_of(record: SegmentRecord) -> SegmentConsent:
-    """Return what a stored segment knows of who agreed."""
+    """Return the consent of a stored segment."""
     return SegmentConsent.model_validate(record.consent)
 
 
 def sources_of(workspace: Workspace, frame: Any, frames: Mapping[str, Any], database: Source | None) -> tuple[str, ...]:
-    """Return what a choice of consent columns is remembered by: files and tables by name, a frame by its columns.
+    """Return the ids under which a choice of consent columns is remembered.
+
+    A file or table is identified by its name, a frame by its column names.
 
     Parameters
     ----------
     workspace
-        Where earlier segments are.
+        Workspace with the stored segments.
     frame
-        What the segment is made of: a frame, a path, a query, or nothing.
+        Source of the segment: a frame, a path, a query, or None.
     frames
         Frames by the names that a query uses.
     database
-        What runs the query.
+        Database that runs the query.
     """
     if frame is None:
         return ()
@@ -70,14 +72,26 @@ def sources_of(workspace: Workspace, frame: Any, frames: Mapping[str, Any], data
 
 
 def insights_source(instance: str) -> str:
-    """Return what a choice for an instance of Customer Insights is remembered by."""
+    """Return the id under which a choice for a Customer Insights instance is remembered."""
     return f"insights {_mark(instance)}"
 
 
 def choice_for(
     workspace: Workspace, sources: Sequence[str], consent: str | Sequence[str] | None, yes: str | Sequence[str] | None
 ) -> ConsentChoice:
-    """Return which columns say who agreed: those asked for now, else those chosen before, else what the rule finds."""
+    """Return the choice of consent columns: the given one, otherwise the remembered one, otherwise automatic detection.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    sources
+        Ids of the sources; see `sources_of`.
+    consent
+        Columns that say who agreed; None if not given.
+    yes
+        Values that mean yes; None if not given.
+    """
     columns, values = several(consent), several(yes)
     for each in (*columns, *values):
         refuse_address(each)
@@ -87,7 +101,15 @@ def choice_for(
 
 
 def remembered(workspace: Workspace, sources: Sequence[str]) -> ConsentChoice | None:
-    """Return what was chosen before for one of some sources."""
+    """Return the remembered choice for the first of the sources that has one, or None.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    sources
+        Ids of the sources; see `sources_of`.
+    """
     for source in sources:
         for record in workspace.consent_choices.where(source=source):
             return ConsentChoice.model_validate({**record.document, "how": "remembered"})
@@ -95,7 +117,17 @@ def remembered(workspace: Workspace, sources: Sequence[str]) -> ConsentChoice | 
 
 
 def remember(workspace: Workspace, sources: Sequence[str], choice: ConsentChoice) -> None:
-    """Remember a choice for the next segment of the same sources."""
+    """Remember a choice for later segments of the same sources.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    sources
+        Ids of the sources; see `sources_of`.
+    choice
+        Choice to remember.
+    """
     document = choice.model_dump(mode="json", exclude={"how"})
 
     def made(earlier: ConsentChoiceRecord | None, source: str) -> ConsentChoiceRecord:
@@ -109,7 +141,15 @@ def remember(workspace: Workspace, sources: Sequence[str], choice: ConsentChoice
 
 
 def old_reading(workspace: Workspace, record: SegmentRecord) -> ConsentReading | None:
-    """Return how the states of an early snapshot are read, which holds the columns themselves; None for a newer one."""
+    """Return how to read consent states from an early snapshot, which holds the consent columns; None for a newer one.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     known = consent_of(record)
     if not known.in_old_form or STATE in workspace.snapshots.schema(record.id).names:
         return None
@@ -117,7 +157,15 @@ def old_reading(workspace: Workspace, record: SegmentRecord) -> ConsentReading |
 
 
 def with_few_words(batch: pa.RecordBatch, states: StateCounter) -> pa.RecordBatch:
-    """Count the states of consent; of values that nobody explained, only the first few are kept."""
+    """Count the consent states of a batch. Of the unexplained values, keep only the first few and replace the rest.
+
+    Parameters
+    ----------
+    batch
+        Profiles, with or without a state column.
+    states
+        Counter to update; it decides which values are replaced.
+    """
     if STATE not in batch.schema.names:
         return batch
     column = batch.column(STATE)
@@ -131,7 +179,15 @@ def with_few_words(batch: pa.RecordBatch, states: StateCounter) -> pa.RecordBatc
 
 
 def profile_schema(workspace: Workspace, record: SegmentRecord) -> pa.Schema:
-    """Return the columns of a segment's profiles, the state of the consent among them where one is known."""
+    """Return the schema of a segment's profiles, including the consent state if there is one.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     schema = workspace.snapshots.schema(record.id)
     reading = old_reading(workspace, record)
     if reading is None:
@@ -141,14 +197,36 @@ def profile_schema(workspace: Workspace, record: SegmentRecord) -> pa.Schema:
 
 
 def profile_batches(workspace: Workspace, record: SegmentRecord, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Return some columns of a segment's profiles; see `state_batches`."""
+    """Yield some columns of a segment's profiles; see `state_batches`.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    columns
+        Names of the columns.
+    """
     return state_batches(workspace.snapshots, record.id, old_reading(workspace, record), columns)
 
 
 def state_batches(
     files: Files, name: str, reading: ConsentReading | None, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Return some columns of a snapshot; of an early one, the state of the consent is read from its columns."""
+    """Yield some columns of a snapshot. For an early snapshot, compute the consent state from its consent columns.
+
+    Parameters
+    ----------
+    files
+        Store of the snapshots.
+    name
+        Id of the segment.
+    reading
+        How to read an early snapshot; None for a newer one.
+    columns
+        Names of the columns.
+    """
     if reading is None or STATE not in columns:
         yield from files.batches(name, columns)
         return
@@ -160,12 +238,28 @@ def state_batches(
 
 
 def has_states(workspace: Workspace, record: SegmentRecord) -> bool:
-    """Tell whether a segment knows the state of its profiles."""
+    """Return whether a segment has consent states.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     return STATE in profile_schema(workspace, record).names
 
 
 def counted_consent(workspace: Workspace, record: SegmentRecord) -> SegmentConsent:
-    """Return what a segment knows of who agreed, counted now where an early version has not counted it."""
+    """Return the consent of a segment with counts. For an early snapshot, count now.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     known = consent_of(record)
     if not known.in_old_form:
         return known
@@ -177,7 +271,15 @@ def counted_consent(workspace: Workspace, record: SegmentRecord) -> SegmentConse
 
 
 def states_by_key(workspace: Workspace, record: SegmentRecord) -> pl.DataFrame | None:
-    """Return ``key`` (text) and ``state`` of a segment's profiles; None where it does not know who agreed."""
+    """Return ``key`` (as text) and ``state`` of a segment's profiles; None if it has no states.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     if not has_states(workspace, record):
         return None
     parts = [
@@ -193,7 +295,7 @@ def states_by_key(workspace: Workspace, record: SegmentRecord) -> pl.DataFrame |
 
 
 def several(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return one text, several or none as a tuple."""
+    """Return a string, a sequence, or None as a tuple."""
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
@@ -206,6 +308,6 @@ def _frame(frame: Any) -> str:
 
 
 def _mark(text: str) -> str:
-    """Return a short mark of a name, with its last part to be recognized by."""
+    """Return a short hash of a name, with its last part in plain text for recognition."""
     shown = re.split(r"[\\/\n ]", text.rstrip("\\/"))[-1][-40:] if "\n" not in text else ""
     return f"{shown} {hashlib.sha256(text.encode()).hexdigest()[:24]}".strip()

@@ -1,4 +1,4 @@
-"""Segments that would be made of themselves, straight or by way of others."""
+"""Detect segments that would depend on themselves, directly or through other segments."""
 
 from __future__ import annotations
 
@@ -16,18 +16,44 @@ from ci_magics.workspace.store import Workspace
 def require_no_cycle(
     workspace: Workspace, name: str, rule: Rule | None, source: Any, frames: Collection[str] = ()
 ) -> None:
-    """Refuse a segment whose rule or query uses itself, or a segment that is made of it.
+    """Check that the rule or query of a segment does not use the segment itself or a segment that depends on it.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Name of the segment.
+    rule
+        Its rule, if any.
+    source
+        Its source; a query is searched for names of segments.
+    frames
+        Names that refer to frames in the query, not to segments.
 
     Raises
     ------
     SegmentError
-        It would be made of itself; the error names the way round.
+        The segment would depend on itself; the error names the segments in the cycle.
     """
     _refuse(name, _way(workspace, name, [name], _used(rule, source, frames)))
 
 
 def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
-    """Refuse a record that would be made of itself if it were in the workspace now; see `require_no_cycle`."""
+    """Check that a record would not depend on itself if it were in the workspace now.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+
+    Raises
+    ------
+    SegmentError
+        The segment would depend on itself; the error names the segments in the cycle.
+    """
     _refuse(record.name, _way(workspace, record.name, [record.name], _used_by(record)))
 
 
@@ -43,7 +69,7 @@ def _refuse(name: str, way: list[str] | None) -> None:
 
 
 def _way(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
-    """Return the segments that lead from a segment back to it."""
+    """Return the cycle from a segment back to itself, as a list of names, or None."""
     for each in used:
         if each == name:
             return [*so_far, name]

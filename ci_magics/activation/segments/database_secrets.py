@@ -1,4 +1,4 @@
-"""What a database's address needs beside the part that is kept: from the environment, the keyring, or a question."""
+"""Find the credentials that a stored database address lacks: from the environment, the keyring, or a prompt."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ VARIABLE = "CI_MAGICS_DATABASE_URL"
 
 
 def with_secrets(kept: str, work: Callable[[str], T], show: Callable[[str], None]) -> T:
-    """Do something with a database of which only a part of the address is kept.
+    """Run work on a database of which only part of the address is stored.
 
     Parameters
     ----------
     kept
-        What `kept_address` leaves of its address.
+        Part of the address that `kept_address` returns.
     work
-        Does it, given an address. It gets the whole address from the environment or the keyring, else the kept part:
-        the driver may know the rest itself, from ``PGPASSWORD`` or a password file. Where the database refuses that,
-        somebody who is there is asked.
+        Called with an address: the full one from the environment or the keyring, otherwise the stored part. The driver
+        may find credentials by itself, in ``PGPASSWORD`` or a password file. If the database rejects these, the user is
+        prompted, and ``work`` is called again with the typed address.
     show
-        Called with each sentence the person must see.
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     SegmentError
-        The database does not let this user in, and nobody can be asked.
+        The database rejects the credentials, and no user can be prompted.
     """
     found = _from_environment(kept) or remembered(_keyring_name(kept))
     try:
@@ -61,7 +61,7 @@ def with_secrets(kept: str, work: Callable[[str], T], show: Callable[[str], None
 
 
 def _from_environment(kept: str) -> str | None:
-    """Return the address in the environment that is of this database; several stand between blanks."""
+    """Return the address of this database from the environment variable, which can list several, space-separated."""
     given = os.environ.get(VARIABLE, "").split()
     return next((each for each in given if kept_address(each) == kept), None)
 

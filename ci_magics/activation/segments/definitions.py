@@ -1,4 +1,4 @@
-"""Definitions of dynamic segments: what is kept so that a refresh can evaluate them again."""
+"""Definitions of dynamic segments: what is stored so that a refresh can evaluate them again."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Value = bool | int | float | dt.datetime | dt.date | str | None
 
 
 class Definition(BaseModel):
-    """How a dynamic segment is made, without the notebook that it was made in.
+    """How to make a dynamic segment without its notebook.
 
     Parameters
     ----------
     kind
-        What is read: ``files``, a query over files and earlier segments (``sql``), a ``database``, earlier
-        ``segments`` alone, or a segment of Customer ``insights``.
+        Type of source: ``files``, a query over files and stored segments (``sql``), a ``database``, stored ``segments``
+        only, or a segment of Customer ``insights``.
     source
-        The path, the query, the name of the segment there, or nothing.
+        Path, query, or name of the Customer Insights segment; None for stored segments.
     email, key, where, rule, consent, consent_yes
-        As they were asked for.
+        As given in `ci_magics.segment`.
     parameters
         Values of ``$name`` in the query.
     database
-        What may be kept of its address; see `kept_address`.
+        Part of the address that may be stored; see `kept_address`.
     encoding
-        Of files of text, if the user named it.
+        Encoding of text files, if given.
     instance, via
-        The instance of Customer Insights, and how it is read.
+        Customer Insights instance, and the route to read it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,9 +58,16 @@ class Definition(BaseModel):
 
 
 def define(frame: Any, wanted: SegmentRequest) -> Definition | str:
-    """Return a segment's definition, or in words why it cannot be evaluated again.
+    """Return the definition of a segment, or the reason why it cannot be evaluated again.
 
-    One that names a person by address is not kept: nobody's address is.
+    A definition that contains an e-mail address is not stored, because no address is.
+
+    Parameters
+    ----------
+    frame
+        Source of the segment.
+    wanted
+        Further options of the segment.
     """
     defined = _define(frame, wanted)
     return "its definition has somebody's e-mail address in it" if _names_somebody(defined) else defined
@@ -101,7 +108,7 @@ def _define(frame: Any, wanted: SegmentRequest) -> Definition | str:
 
 
 def segments_used(definition: Definition) -> set[str]:
-    """Return the names of tables that a query reads and that are no files: earlier segments."""
+    """Return the names of stored segments that a query reads: its tables that are not files."""
     if definition.kind != "sql" or definition.source is None:
         return set()
     return {name for name in referenced_tables(definition.source) if not is_path(name)}

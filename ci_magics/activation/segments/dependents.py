@@ -1,4 +1,4 @@
-"""Segments that are made of another one, and what becomes of them when that one gets another name."""
+"""Dependencies between segments, and how they follow a rename."""
 
 from __future__ import annotations
 
@@ -14,17 +14,32 @@ from ci_magics.workspace.store import Workspace
 
 
 def made_of(workspace: Workspace, name: str) -> tuple[SegmentRecord, ...]:
-    """Return the segments whose rule names another one, or whose query will read it again."""
+    """Return the segments whose rule or query uses another segment.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Name of the other segment.
+    """
     return tuple(each for each in workspace.segments if _rule_names(each, name) or _query_reads(each, name))
 
 
 def follow(record: SegmentRecord, name: str, new: str) -> SegmentRecord:
-    """Return a segment whose rule names another one by its new name.
+    """Return a segment with another segment renamed in its rule.
+
+    Parameters
+    ----------
+    record
+        Segment whose rule names the other one.
+    name, new
+        Old and new name of the other segment.
 
     Raises
     ------
     SegmentError
-        Its query reads that one, and a query is not rewritten.
+        The query of the segment reads the other one, and queries cannot be rewritten.
     """
     if _query_reads(record, name):
         raise SegmentError(
@@ -51,25 +66,35 @@ def _query_reads(record: SegmentRecord, name: str) -> bool:
 
 
 def parents(record: SegmentRecord) -> set[str]:
-    """Return the names of the segments that a segment is made of whenever it is evaluated."""
+    """Return the names of the segments that a segment is made from at each evaluation."""
     rule, source = record.definition["rule"], record.definition["source"]
     named = set(Rule.parse(rule).segments) if rule else set()
     return named | (segments_used(Definition.model_validate(source)) if source else set())
 
 
 def in_order(workspace: Workspace, names: set[str]) -> list[SegmentRecord]:
-    """Return segments with all that they are made of, each after those that it is made of.
+    """Return segments and all their dependencies, each after the segments that it depends on.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
     names
-        The segments; those that do not exist are left out.
+        Names of the segments; unknown names are ignored.
     """
     return ancestors({each.name: each for each in workspace.segments}, names)
 
 
 def ancestors(known: Mapping[str, SegmentRecord], names: Collection[str]) -> list[SegmentRecord]:
-    """Return the same as `in_order` of segments that were read already, by name."""
+    """Do the same as `in_order` for segments that are already loaded.
+
+    Parameters
+    ----------
+    known
+        All segments by name.
+    names
+        Names of the segments; unknown names are ignored.
+    """
     ordered: dict[str, SegmentRecord] = {}
 
     def place(name: str) -> None:

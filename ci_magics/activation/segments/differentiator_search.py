@@ -1,4 +1,4 @@
-"""Compare the values that two segments have in the columns of a frame."""
+"""Compare the values of two segments in the columns of a frame."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: Without a choice so many columns are compared.
+#: How many columns are compared by default.
 MOST_COLUMNS = 50
-#: A value that fewer of both segments have says nothing about them.
+#: Values with a lower share in both segments are left out.
 LEAST_SHARE = 0.01
 
 
@@ -38,30 +38,30 @@ def differentiators(
     encoding: str | None = None,
     workspace: Workspace | None = None,
 ) -> Differentiators:
-    """Find the values and ranges that profiles of one segment have more often than those of another.
+    """Find values and ranges that are more frequent in one segment than in another.
 
-    Compared are the ten most frequent values of categories, and ranges between percentiles of numbers, dates and
-    times, among the profiles of either segment. The frame is read batch by batch.
+    Compares the ten most frequent values of categories, and ranges between percentiles of numbers, dates, and times,
+    among the profiles of either segment. Reads the frame in batches.
 
     Parameters
     ----------
     first, second
-        Segments, by name or value. They must have the same key.
+        Segments or their names. Both must have the same key column.
     frame
-        Where the columns are: anything that a segment can be made of, with the segments' key column.
+        Any source that a segment can be made from, with the key column of the segments and the columns to compare.
     columns
-        Which to compare; the first fifty unless given. Those that hold addresses are never compared.
+        Columns to compare. None compares the first fifty. Columns with addresses are never compared.
     encoding
-        Of files of text, where it is not recognized; as in `ci_magics.segment`.
+        Encoding of text files, if detection fails; see `ci_magics.segment`.
     workspace
-        Where the segments are.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     SegmentError
-        The key of the segments or the frame does not fit, or nobody of a segment is in the frame.
+        The key of the segments or the frame does not match, or no profile of a segment is in the frame.
     ArgumentError
-        There is an encoding, and the source is not a file.
+        An encoding was given for a source that is not a file.
     """
     frame = encoded(frame, encoding)
     workspace = workspace or open_workspace()
@@ -101,7 +101,7 @@ def differentiators(
 
 
 def _readable(frame: Any, columns: Sequence[str]) -> list[str]:
-    """Return the columns that can be read: one that you did not ask for stops no comparison."""
+    """Return the columns that can be read. A column that you did not ask for must not stop the comparison."""
     found = []
     for name in columns:
         try:
@@ -128,7 +128,7 @@ def _require_one_row_each(rows: Rows, key: str) -> None:
 def _members(
     rows: Rows, key: str, columns: Sequence[str], sets: Sequence[KeySet]
 ) -> Iterator[tuple[pa.RecordBatch, list[pl.Series]]]:
-    """Return the rows of those who are in either segment, with whether they are in each."""
+    """Yield the rows that are in either segment, with one mask for each segment."""
     for batch in rows.read([key, *columns]):
         inside = [each.among(batch.column(0)) for each in sets]
         either = inside[0] | inside[1]
@@ -152,7 +152,7 @@ def _lines(rows: Rows, key: str, columns: Sequence[str], sets: Sequence[KeySet])
 def _counts(
     rows: Rows, key: str, lines: Sequence[tuple[str, Line]], sets: Sequence[KeySet]
 ) -> tuple[tuple[int, int], list[tuple[int, int]]]:
-    """Count the profiles of each segment, at all and for each line."""
+    """Count the profiles of each segment, in total and for each line."""
     tests = [line.rule.to_expression(rows.schema) for _name, line in lines]
     columns = list(dict.fromkeys(name for name, _line in lines))
     totals, counts = [0, 0], [[0, 0] for _line in lines]

@@ -1,4 +1,4 @@
-"""What sets the profiles of one segment apart from those of another."""
+"""What distinguishes the profiles of one segment from those of another."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _TITLE = "What sets them apart"
 
 @dataclass(frozen=True)
 class Differentiator:
-    """A value or range that more profiles of the one segment have than of the other.
+    """A value or range that is more frequent in one segment than in another.
 
     Parameters
     ----------
     column, value
-        Which, in words.
+        Column name, and value or range in words.
     first, second
-        How many profiles of each segment have it.
+        Number of profiles of each segment that have it.
     first_share, second_share
-        Of the profiles of each segment that are in the frame, from 0 to 1.
+        Share of the profiles of each segment that are in the frame, from 0 to 1.
     rule
-        What makes a segment of it.
+        Rule that selects these profiles.
     """
 
     column: str
@@ -48,17 +48,17 @@ class Differentiator:
 
     @property
     def difference(self) -> float:
-        """The first share less the second."""
+        """First share minus second share."""
         return self.first_share - self.second_share
 
     @property
     def ratio(self) -> float:
-        """How many times as frequent it is in the first as in the second; infinite where it is only in the first."""
+        """First share divided by second share; infinite if only the first segment has it."""
         return self.first_share / self.second_share if self.second_share else math.inf
 
     @property
     def words(self) -> str:
-        """The ratio as a person says it."""
+        """The ratio in words."""
         if not self.second:
             return "only in the first"
         return "only in the second" if not self.first else f"{self.ratio:.2f} times"
@@ -66,23 +66,23 @@ class Differentiator:
 
 @dataclass(frozen=True)
 class Differentiators(Displayable):
-    """Values and ranges of a frame's columns, those first whose shares in the two segments differ most.
+    """Values and ranges of a frame's columns, sorted by how much their shares differ between two segments.
 
-    The measure is the plain difference of the two shares, in points of a percent: a value that 60 % of the one and
-    20 % of the other have differs by 40 points. Profiles that are in both segments count in both.
+    The measure is the difference of the two shares in percentage points: a value that 60 % of one segment and 20 % of
+    the other have differs by 40 points. Profiles in both segments count in both.
 
     Parameters
     ----------
     first, second
-        The names of the segments.
+        Names of the segments.
     first_found, second_found
-        How many profiles of each are in the frame.
+        Number of profiles of each segment that are in the frame.
     first_size, second_size
-        How many each has.
+        Number of profiles in each segment.
     lines
-        The greatest difference first.
+        Values and ranges, the greatest difference first.
     left_out
-        Columns that were not compared because there are so many.
+        Number of columns that were not compared because there are too many.
     """
 
     first: str

@@ -1,7 +1,7 @@
-"""Early snapshots hold the consent columns themselves; they are written again with one state for each profile.
+"""Rewrite early snapshots, which hold the consent columns, with one consent state for each profile.
 
-The snapshot is replaced first, then the record: a crash in between leaves a snapshot with states, which is only counted
-the next time.
+The snapshot is replaced before the record. After a crash in between, the snapshot already has states, and the next
+attempt only counts them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _HASHES = ("sha256_basic", "sha256_enhanced")
 
 
 def rewrite_early_snapshots(workspace: Workspace) -> int:
-    """Take the values of consent columns out of every early snapshot, earlier versions of segments among them.
+    """Remove the consent columns from all early snapshots, including those of earlier versions of segments.
 
     Returns
     -------
     int
-        How many were written again; none where the current user may not make segments.
+        Number of rewritten snapshots; 0 if the current user may not make segments.
     """
     if not may(workspace, Verb.MAKE_SEGMENT):
         return 0
@@ -47,10 +47,17 @@ def rewrite_early_snapshots(workspace: Workspace) -> int:
 
 
 def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
-    """Return a segment whose snapshot holds no values of consent columns.
+    """Return a segment whose snapshot holds no consent columns.
 
-    An early snapshot is written again; where another process is doing that, or the current user may not or cannot, the
-    segment is returned as it is.
+    Rewrites an early snapshot. Returns the segment unchanged if another process is rewriting it, or if the current user
+    may not or cannot.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
     """
     if not consent_of(record).in_old_form or not may(workspace, Verb.MAKE_SEGMENT):
         return record
@@ -59,7 +66,7 @@ def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> Segment
         return record
     try:
         return _rewritten(workspace, record)
-    except WorkspaceError:  # no room, or no right to change this segment: it is read as before
+    except WorkspaceError:  # disk full, or no right to change this segment: keep the early form
         return record
     finally:
         workspace.locks.release(mine)
@@ -84,7 +91,7 @@ def _rewritten(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:
 
 
 def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
-    """Write the states in place of the columns unless they are there, and return how many there are of each."""
+    """Replace the consent columns by states, unless that is done already, and return the counts of the states."""
     files, schema = workspace.snapshots, profile_schema(workspace, record)
     forgotten = workspace.forgotten.marks()
     is_written = old_reading(workspace, record) is None
@@ -98,7 +105,7 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
     later = workspace.forgotten.marks() - forgotten
     if not later:
         return states
-    # Somebody was forgotten meanwhile, and may have come back with what was read before.
+    # Race condition: a person who was forgotten in the meantime may be in the rows that were read before.
     states = StateCounter()
     kept = (with_few_words(batch, states) for batch in _without(workspace, record.id, schema.names, later))
     files.write_parts(record.id, schema, kept)
@@ -106,7 +113,7 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
 
 
 def _without(workspace: Workspace, name: str, columns: list[str], marks: set[bytes]) -> Iterator[pa.RecordBatch]:
-    """Return a snapshot without the profiles of some people."""
+    """Yield a snapshot without the profiles of some people."""
     for batch in workspace.snapshots.batches(name, columns):
         listed = workspace.forgotten.among((of_column(batch.column(each).drop_null()) for each in _HASHES), marks)
         gone = as_series(listed).implode()
@@ -116,7 +123,7 @@ def _without(workspace: Workspace, name: str, columns: list[str], marks: set[byt
 
 
 def _shorten_spools(workspace: Workspace, record: SegmentRecord, columns: tuple[str, ...]) -> None:
-    """Take the columns out of what unfinished runs have put aside too: they need keys and hashes only."""
+    """Remove the consent columns from the spools of unfinished runs too, which need only keys and hashes."""
     spool: Any = workspace.spool
     for push in workspace.pushes.where(segment_name=record.name, finished=False):
         name = f"{push.id}-profiles"

@@ -1,4 +1,4 @@
-"""When segments were evaluated last: what a run says it sends them as of."""
+"""When segments were last evaluated. A run reports this for segments that are not up to date."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from ci_magics.workspace.store import Workspace
 
 
 def evaluations(workspace: Workspace) -> dict[str, datetime]:
-    """Return when each segment was evaluated last, by name, whether that changed it or not."""
+    """Return the time of the last evaluation of each segment, by name, whether or not it changed the segment."""
     counted = {each.segment_name: each.counted_at for each in workspace.counts.last_of_each("segment_name")}
     return {each.name: max(each.created_at, counted.get(each.name, each.created_at)) for each in workspace.segments}
 
 
 def stale_since(workspace: Workspace, not_refreshed: Collection[str]) -> dict[str, datetime]:
-    """Return as of when segments are that a refresh left as they were, or that are made of such segments.
+    """Return since when segments are stale: those that a refresh did not update, and those that depend on them.
 
     Parameters
     ----------
     workspace
-        Where the segments are.
+        Workspace with the segments.
     not_refreshed
-        The names of the segments that the refresh did not evaluate.
+        Names of the segments that the refresh did not evaluate.
 
     Returns
     -------
     dict
-        By the name of each such segment, when the oldest of those it is made of was evaluated.
+        For each such segment, by name: the earliest last evaluation among its stale dependencies and itself.
     """
     evaluated = evaluations(workspace)
     known = {each.name: each for each in workspace.segments}

@@ -1,4 +1,4 @@
-"""How a segment grew: counts over time, with a sparkline."""
+"""Growth of a segment: counts over time, with a sparkline."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class SegmentHistory(Displayable):
-    """How many profiles a segment had, each time that it was made or refreshed.
+    """Number of profiles of a segment at each time it was made or refreshed.
 
     Parameters
     ----------
     segment
-        Its name.
+        Segment name.
     counts
-        Moment and number of profiles, earliest first.
+        Time and number of profiles, earliest first.
     """
 
     segment: str
     counts: tuple[tuple[datetime, int], ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each time it was counted."""
+        """Return one row for each count."""
         import pandas as pd
 
         return pd.DataFrame(list(self.counts), columns=["counted_at", "profiles"])
 
     @property
     def sparkline(self) -> str:
-        """The counts as a row of signs, from the least to the most."""
+        """The counts as a row of ASCII characters, scaled from the lowest to the highest."""
         values = [count for _moment, count in self.counts[-_SHOWN:]]
         span = max(max(values) - min(values), 1) if values else 1
         return "".join(_BLOCKS[(value - min(values)) * (len(_BLOCKS) - 1) // span] for value in values)
@@ -69,7 +69,7 @@ class SegmentHistory(Displayable):
     def _picture(self) -> Picture:
         values = [count for _moment, count in self.counts[-_SHOWN:]] or [0]
         times = counted_in_words(len(values), "count")
-        values = values * 2 if len(values) == 1 else values  # a line, not a point that nobody sees
+        values = values * 2 if len(values) == 1 else values  # a line, because a single point is invisible
         low, span = min(values), max(max(values) - min(values), 1)
         step = _WIDTH / (len(values) - 1)
         points = " ".join(
@@ -86,5 +86,13 @@ class SegmentHistory(Displayable):
 
 
 def note_count(workspace: Workspace, record: SegmentRecord) -> None:
-    """Write down how many profiles a segment has now."""
+    """Record how many profiles a segment has now.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     workspace.counts.put(SegmentCount(str(uuid.uuid4()), record.name, record.rows, present()))

@@ -1,4 +1,4 @@
-"""The keys of segments as sets that are quick to compare and small: eight bytes a key."""
+"""Keys of segments as compact sets that are fast to compare: eight bytes for each key."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class KeySet:
-    """The keys of a segment; they meet others by value, whatever the types.
+    """The keys of a segment. Keys match by value, regardless of type.
 
     Parameters
     ----------
     segment
-        Its name.
+        Segment name.
     ids
         Its keys.
     """
@@ -35,25 +35,32 @@ class KeySet:
         return len(self.ids)
 
     def shared(self, other: KeySet) -> int:
-        """Return how many keys are in both."""
+        """Return how many keys are in both sets."""
         return self.ids.shared(other.ids)
 
     def among(self, keys: pa.Array) -> pl.Series:
-        """Tell for each key of a frame whether it is in the set."""
+        """Return which keys of a frame are in the set, as a Boolean mask."""
         return self.among_kept(kept_keys(keys))
 
     def among_kept(self, keys: pa.Array) -> pl.Series:
-        """Tell for each key of a stored segment whether it is in the set."""
+        """Return which keys of a stored segment are in the set, as a Boolean mask."""
         return pl.Series(pl.from_arrow(self.ids.among(keys)), dtype=pl.Boolean)
 
 
 def key_sets(workspace: Workspace, records: Sequence[SegmentRecord]) -> list[KeySet]:
     """Return the keys of segments, which must have the same key column.
 
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    records
+        The segments.
+
     Raises
     ------
     SegmentError
-        One has no key, or another one than the first.
+        A segment has no key column, or not the same as the first one.
     """
     require_threads()
     for record in records:
@@ -62,11 +69,27 @@ def key_sets(workspace: Workspace, records: Sequence[SegmentRecord]) -> list[Key
 
 
 def stored_ids(workspace: Workspace, record: SegmentRecord) -> IdSet:
-    """Return the keys of a stored segment."""
+    """Return the keys of a stored segment.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     return IdSet(batch.column(0) for batch in workspace.snapshots.batches(record.id, ["key"]))
 
 
 def first_keys(workspace: Workspace, record: SegmentRecord) -> pa.Array:
-    """Return the keys of the first profiles of a stored segment."""
+    """Return the keys in the first batch of a stored segment.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     batch = next(iter(workspace.snapshots.batches(record.id, ["key"])), None)
     return pa.nulls(0) if batch is None else batch.column(0)

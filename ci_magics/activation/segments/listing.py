@@ -1,4 +1,4 @@
-"""The segments of the workspace as a table."""
+"""List the segments of the workspace in a table."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _NONE = "No segment yet. Make one: %ci_segment NAME FRAME."
 
 @dataclass(frozen=True)
 class SegmentLine:
-    """What the list says of a segment.
+    """One line in the list of segments.
 
     Parameters
     ----------
     name
-        Its name.
+        Segment name.
     type
-        ``dynamic``, when it can be evaluated again without its notebook, else ``static``.
+        ``dynamic`` if it can be evaluated again without its notebook, otherwise ``static``.
     state
-        ``active``, ``inactive``, or ``suppresses`` where its people are excluded from every export.
+        ``active``, ``inactive``, or ``suppresses`` if its profiles are excluded from every export.
     profiles
-        How many it has.
+        Number of profiles.
     tags
         Its tags.
     last_made
         When it was last made or refreshed.
     fills
-        The audiences that were filled from it.
+        Names of the audiences that were filled from it.
     """
 
     name: str
@@ -54,12 +54,12 @@ class SegmentLine:
 
 @dataclass(frozen=True)
 class SegmentList(Displayable):
-    """Segments by name."""
+    """Segments, sorted by name."""
 
     segments: tuple[SegmentLine, ...]
 
     def names(self) -> list[str]:
-        """Return their names."""
+        """Return the segment names."""
         return [each.name for each in self.segments]
 
     def __iter__(self) -> Iterator[SegmentLine]:
@@ -96,12 +96,19 @@ class SegmentList(Displayable):
 
 
 def list_segments(*names: str, workspace: Workspace | None = None) -> SegmentList:
-    """Return the segments of the workspace, or those of some names.
+    """List the segments of the workspace.
+
+    Parameters
+    ----------
+    names
+        Segments to list. Without names, list all.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no segment of a name.
+        One of the segments does not exist.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)

@@ -1,4 +1,4 @@
-"""How many profiles two segments share, by their key."""
+"""Count the profiles that two segments share, by key."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Overlap(Displayable):
-    """What two segments share.
+    """The overlap of two segments.
 
     Parameters
     ----------
     first, second
-        Their names.
+        Segment names.
     first_size, second_size
-        How many profiles each has.
+        Number of profiles in each segment.
     shared
-        How many are in both.
+        Number of profiles in both.
     """
 
     first: str
@@ -42,26 +42,26 @@ class Overlap(Displayable):
 
     @property
     def only_first(self) -> int:
-        """How many are in the first and not in the second."""
+        """Number of profiles in the first segment only."""
         return self.first_size - self.shared
 
     @property
     def only_second(self) -> int:
-        """How many are in the second and not in the first."""
+        """Number of profiles in the second segment only."""
         return self.second_size - self.shared
 
     @property
     def either(self) -> int:
-        """How many are in one of them or in both."""
+        """Number of profiles in at least one segment."""
         return self.first_size + self.second_size - self.shared
 
     @property
     def jaccard(self) -> float:
-        """The shared part of all that are in either (Jaccard's index): 0 nothing in common, 1 the same."""
+        """Jaccard index: shared profiles divided by profiles in either; 0 means nothing in common, 1 means equal."""
         return self.shared / self.either if self.either else 0.0
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each part: profiles, and the share of all that are in either."""
+        """Return one row for each part: number of profiles, and share of all profiles in either segment."""
         import pandas as pd
 
         rows = [(label, count, count / max(self.either, 1)) for label, count in self._parts()]
@@ -95,14 +95,21 @@ _PARTS = ("Part", "Profiles of either")
 
 
 def overlap(first: Segment | str, second: Segment | str, *, workspace: Workspace | None = None) -> Overlap:
-    """Count how many profiles two segments share, by their key.
+    """Count the profiles that two segments share, by key.
+
+    Parameters
+    ----------
+    first, second
+        Segments or their names. Both must have the same key column.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
         A segment does not exist.
     SegmentError
-        A segment has no key, or they have different ones.
+        A segment has no key column, or the key columns differ.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.PREVIEW)

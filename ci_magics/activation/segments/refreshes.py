@@ -1,4 +1,4 @@
-"""Evaluate segments again, each after those that it is made of."""
+"""Evaluate segments again, each after the segments that it depends on."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class SegmentRefresh:
-    """What came of a segment in a refresh.
+    """Result of refreshing one segment.
 
     Parameters
     ----------
     segment
-        Its name.
+        Segment name.
     status
-        Completed, Skipped or Failed.
+        ``Completed``, ``Skipped``, or ``Failed``.
     reason
-        Why not.
+        Why it was skipped or failed.
     profiles
-        How many it has now.
+        Number of profiles it has now.
     stale
-        Whether it should have been evaluated and was not, so that what is made of it or exports it waits.
+        Whether it should have been evaluated and was not. Segments that depend on it and exports that send it then
+        wait.
     """
 
     segment: str
@@ -40,12 +41,12 @@ class SegmentRefresh:
 
 @dataclass(frozen=True)
 class Allowed:
-    """Names of segments for which a guard is set aside.
+    """Names of segments for which a guard is overridden.
 
     Parameters
     ----------
     empty, shrink
-        Those that may lose everybody, or more than half of their profiles.
+        Segments that may lose all profiles, or more than half of them.
     """
 
     empty: frozenset[str] = frozenset()
@@ -55,16 +56,18 @@ class Allowed:
 def refresh_segments(
     workspace: Workspace, records: Sequence[SegmentRecord], seen: Callable[[], None], allowed: Allowed
 ) -> list[SegmentRefresh]:
-    """Evaluate dynamic segments; static ones and those set aside stay as they are, and the result tells why.
+    """Evaluate dynamic segments. Static and inactive ones stay unchanged, and their results say why.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
     records
-        Segments, each after those that it is made of.
+        Segments, each after the segments that it depends on.
     seen
-        Called after each.
+        Called after each segment.
     allowed
-        For which of them a guard is set aside.
+        Segments for which a guard is overridden.
     """
     done: dict[str, SegmentRefresh] = {}
     for record in records:
@@ -97,10 +100,10 @@ def _refreshed(
         )
     except CiError as error:
         return result(FAILED, str(error), stale=True)
-    except Exception as error:  # noqa: BLE001 - said by its name: the words of another library may quote data
+    except Exception as error:  # noqa: BLE001 - only the name: messages of other libraries can quote customer data
         return result(FAILED, f"It failed unexpectedly ({type(error).__name__}).", stale=True)
     return result(COMPLETED, rows=made.rows)
 
 
 def _nothing(_sentence: str) -> None:
-    """Say nothing: what became of a segment is in the report."""
+    """Ignore the message: the report has the result of each segment."""

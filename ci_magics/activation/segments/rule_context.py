@@ -1,4 +1,4 @@
-"""What a rule is evaluated with: the day, and the keys of the earlier segments that it names."""
+"""The context of a rule: the current day, and the keys of the stored segments that it names."""
 
 from __future__ import annotations
 
@@ -18,21 +18,34 @@ from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
-#: The longest text that an error repeats.
+#: The longest text that an error message quotes, in characters.
 _LONGEST_SHOWN = 60
 
 
 def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> Circumstances:
-    """Return what a rule is evaluated with.
+    """Return the context to evaluate a rule in.
+
+    Parameters
+    ----------
+    workspace
+        Workspace with the segments that the rule names.
+    frame
+        Frame or files that the rule is applied to.
+    where
+        SQL condition of the segment; must be None.
+    rule
+        The rule.
+    key
+        Key column of the frame; None finds it.
 
     Raises
     ------
     ArgumentError
-        There is a condition or a query beside the rule.
+        A condition or a query is combined with the rule.
     NotFoundError
         A segment that the rule names does not exist.
     SegmentError
-        A segment has another key.
+        A segment has another key column.
     """
     require_only_a_rule(frame, where)
     column = joining_key(frame, key) if rule.needs_key else key
@@ -45,17 +58,24 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
 
 
 def today() -> dt.date:
-    """Return the day on which the last days of a rule end: the one on this machine's calendar."""
+    """Return the current day in the time zone of this machine. Conditions such as "in the last 30 days" end on it."""
     return present().astimezone().date()
 
 
 def require_only_a_rule(frame: Any, where: str | None) -> None:
-    """Refuse a condition or a query beside a rule.
+    """Check that a rule is not combined with a condition or a query.
+
+    Parameters
+    ----------
+    frame
+        Source of the segment.
+    where
+        SQL condition of the segment.
 
     Raises
     ------
     ArgumentError
-        There is one.
+        There is a condition, or the frame is a query.
     """
     if where is not None:
         raise ArgumentError(
@@ -68,7 +88,15 @@ def require_only_a_rule(frame: Any, where: str | None) -> None:
 
 
 def beside_a_text(text: str, about_query: str) -> ArgumentError:
-    """Return the error for a condition or rule beside a text that is no file: a query, or something mistyped."""
+    """Return the error for a condition or rule on a text that is not a file: a query, or a misspelled name.
+
+    Parameters
+    ----------
+    text
+        The text.
+    about_query
+        Sentence to use if the text is a query, without the period.
+    """
     if is_query(text):
         return ArgumentError(f"{about_query}.", "Write the condition into the query.", code="where_twice")
     return ArgumentError(
@@ -83,14 +111,23 @@ def _quoted(text: str) -> str:
 
 
 def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:
-    """Return the keys of a stored segment, which must be those of a column where one is named.
+    """Return the keys of a stored segment.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Segment name.
+    column
+        Key column that the segment must have; None accepts any.
 
     Raises
     ------
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     SegmentError
-        It has no key, or another one.
+        The segment has no key column, or another one.
     """
     record = workspace.segments[name]
     require_key(record, column)
@@ -99,12 +136,19 @@ def keys_of_segment(workspace: Workspace, name: str, column: str | None) -> Any:
 
 
 def require_key(record: SegmentRecord, column: str | None) -> None:
-    """Require that a segment has a key, and the one of a column where one is named; see `same_key`.
+    """Check that a segment has a key column.
+
+    Parameters
+    ----------
+    record
+        The segment.
+    column
+        Key column that it must have, compared with `same_key`; None accepts any.
 
     Raises
     ------
     SegmentError
-        It has none, or another one.
+        The segment has no key column, or another one.
     """
     other = record.definition["key"]
     if other == ROW_NUMBER:

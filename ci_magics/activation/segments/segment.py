@@ -1,4 +1,4 @@
-"""Make segments, keep them in the workspace, and find them again by name."""
+"""Make segments, store them in the workspace, and look them up by name."""
 
 from __future__ import annotations
 
@@ -50,18 +50,19 @@ from ci_magics.workspace.store import Workspace, open_workspace
 @discreet_methods
 @dataclass(frozen=True)
 class StoredProfiles:
-    """Matched profiles in the workspace, read batch by batch.
+    """Matched profiles in the workspace, read in batches.
 
     Parameters
     ----------
     files, name
-        Where they are.
+        Store, and id of the segment in it.
     rows
-        How many there are, those left out counted.
+        Number of profiles, including those that ``keep`` filters out.
     keep
-        Says of a batch which of its profiles count; None for all. The column that it needs.
+        Column name, and a function that returns a mask of the profiles to keep for the values of this column. None
+        keeps all.
     reading
-        Reads the state of consent from an early snapshot, which holds the columns themselves.
+        How to read consent states from an early snapshot, which holds the consent columns.
     """
 
     files: Files
@@ -71,7 +72,7 @@ class StoredProfiles:
     reading: ConsentReading | None = None
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns of those that count; one that an older segment does not have is left out."""
+        """Yield some columns of the kept profiles. Columns that an older segment lacks are left out."""
         if self.keep is None:
             yield from self._read(columns)
             return
@@ -91,13 +92,13 @@ class HiddenProfiles:
     Parameters
     ----------
     rows
-        How many there are.
+        Number of profiles.
     """
 
     rows: int
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Refuse to return any of them.
+        """Raise an error instead of returning profiles.
 
         Raises
         ------
@@ -114,14 +115,14 @@ class HiddenProfiles:
 
 @dataclass(frozen=True)
 class StoredSegment:
-    """A segment as the workspace keeps it, with its matched profiles."""
+    """A segment in the workspace, with its matched profiles."""
 
     record: SegmentRecord
     matched: Matched
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the current user may only read counts of it."""
+        """Whether the current user can read only its counts."""
         return isinstance(self.matched.profiles, HiddenProfiles)
 
     @property
@@ -153,61 +154,62 @@ def segment(
     show: Callable[[str], None] = tell,
     progress: Reporter = silent,
 ) -> Segment:
-    """Make a segment: a named set of profiles. What is kept are keys and hashes, never an address.
+    """Make a segment: a named set of profiles. The workspace stores keys and hashes, never an address.
 
     Parameters
     ----------
     name
-        What to call it; its audience gets the same name.
+        Name of the segment; its audience gets the same name.
     frame
         pandas, polars, pyarrow, a DuckDB relation, a Spark DataFrame, a path or pattern of CSV or Parquet files, an
-        Excel file (with the sheet behind a ``#``), or one SELECT in SQL over ``frames``, files, and earlier segments,
-        which have their key as only column. Without a frame, a rule over earlier segments, such as ``big & lapsed``.
-        A Spark DataFrame is matched by its executors; only keys and hashes come here, and it needs a key.
+        Excel file (with the sheet after a ``#``), or one SQL SELECT over ``frames``, files, and stored segments, which
+        have their key as their only column. Omit it for a rule over stored segments, such as ``big & lapsed``. Spark
+        executors match a Spark DataFrame; only keys and hashes leave Spark, and it needs a key column.
         ``ci.insights(NAME).segment(NAME)`` is a segment of Customer Insights, whose members are read in pages.
     email
-        The column with the addresses; found by its name when it is the only one named like one.
+        Column with the addresses. None uses the only column with such a name.
     key
-        The column that identifies a profile; otherwise a unique column with a usual name, else the row number.
+        Column that identifies a profile. None uses a unique column with a common name for keys, otherwise the row
+        number.
     where
-        A condition in SQL over the frame's columns: DuckDB's SQL, for a Spark DataFrame too. What should spare Spark
-        from reading partitions is better written as a filter of the frame itself.
+        SQL condition on the frame's columns, in DuckDB's dialect, also for a Spark DataFrame. To let Spark skip
+        partitions, filter the DataFrame itself instead.
     rule
-        Instead of that a rule, for example ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
+        Rule instead of ``where``, such as ``Country is any of NL, BE and 'Big spenders'``; see `Rule`.
     frames
         Frames by the names that the SQL uses.
     parameters
-        Values for ``$name`` in the SQL, in ``where`` and in ``rule``; bound, never pasted. What is kept of a condition
-        or a rule has the values in it.
+        Values for ``$name`` in the SQL, in ``where``, and in ``rule``. They are bound, never pasted into the text. A
+        stored condition or rule contains the values.
     database
-        Address, SQLAlchemy engine or DuckDB connection of the database that runs the SQL, in its own dialect. The
-        query only reads: one SELECT, run read-only.
+        Address, SQLAlchemy engine, or DuckDB connection of the database that runs the SQL, in its own dialect. The
+        query must be one SELECT; it runs read-only.
     static
-        Keep it as it is now, although it could be evaluated again.
+        Store a snapshot, even if the segment could be evaluated again.
     consent
-        The column, or columns, that say who agreed or who refused; otherwise what was chosen for the same source
-        before, else the columns whose headers say so. Once they are chosen, only those who agreed are sent.
+        Columns that say who agreed or refused. None uses the choice remembered for the same source, otherwise columns
+        with such headers. After a choice, only those who agreed are sent.
     consent_yes
-        Values that mean yes although the rule for values does not know them.
+        Values that mean yes and that ci-magics does not recognize.
     allow_empty, allow_shrink
-        Replace the segment of this name although nobody, or less than half of its profiles, would be left.
+        Replace the segment of the same name even if it becomes empty, or loses more than half of its profiles.
     encoding
-        Of files of text, for example ``cp1252``. Without it UTF-8, UTF-16 and Windows-1252 are told apart by the whole
-        file, and you are told when it is not UTF-8.
+        Encoding of text files, such as ``cp1252``. None detects UTF-8, UTF-16, and Windows-1252 from the whole file,
+        and tells you if it is not UTF-8.
     workspace
-        Where to keep it; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with a sentence when a segment of this name is replaced, or no column identifies its profiles.
+        Called with a message when a segment of the same name is replaced, or when no column identifies the profiles.
     progress
-        Called with how many members of a segment of Customer Insights have come.
+        Called with the number of members read from Customer Insights; silent by default.
 
     Raises
     ------
     SegmentError
-        The frame, a column, the condition or the query cannot be used; or a rule or condition would take more than half
-        of the profiles out of the segment of this name.
+        The frame, a column, the condition, or the query is not usable; or a rule or condition would remove more than
+        half of the profiles from the segment of the same name.
     ArgumentError
-        There is an encoding and no file.
+        An encoding was given for a source that is not a file.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.MAKE_SEGMENT)
@@ -260,7 +262,7 @@ def _keep(
     choice = choice_for(workspace, sources, *asked)
     wanted = replace(wanted, consent=choice)
     if not isinstance(frame, str) or is_path(frame) or wanted.database is not None:
-        frame = encoded(frame, wanted.encoding)  # a query names its files itself
+        frame = encoded(frame, wanted.encoding)  # a query contains the names of its files
     if wanted.database is None:
         require_no_cycle(workspace, name, wanted.rule, frame, wanted.frames)
     definition = define(frame, wanted)
@@ -272,7 +274,7 @@ def _keep(
 
 
 def _hints(frame: Any, wanted: SegmentRequest) -> list[str]:
-    """Return what may be wrong with a condition that loses people: values that do not occur, and near ones."""
+    """Return what may be wrong with a condition that removes many profiles: values that do not occur, similar ones."""
     from ci_magics.segmentation.near_values import hints_on_condition, hints_on_query, hints_on_rule
 
     if frame is None or wanted.database is not None:
@@ -288,7 +290,7 @@ def _hints(frame: Any, wanted: SegmentRequest) -> list[str]:
 def _with_choice(
     workspace: Workspace, kept: Segment, sources: Sequence[str], choice: ConsentChoice, show: Callable[[str], None]
 ) -> Segment:
-    """Remember what was chosen, and ask for the values that nobody explained."""
+    """Remember the choice of consent columns, and ask about unexplained values."""
     known = kept.consent
     if choice.how == "chosen":
         remember(workspace, sources, ConsentChoice(columns=known.columns, yes=known.yes, how="chosen"))
@@ -297,7 +299,7 @@ def _with_choice(
     return kept
 
 
-#: Errors about a file of text whose encoding is another one than the segment's definition says.
+#: Codes of errors about a text file whose encoding differs from the definition of the segment.
 _ENCODING_CODES = ("mixed_encoding", "unknown_encoding", "wrong_encoding")
 
 
@@ -317,22 +319,23 @@ def refresh_segment(
     Parameters
     ----------
     name
-        The segment.
+        Segment to refresh.
     allow_empty, allow_shrink
-        Go on although nobody, or less than half of its profiles, would be left; it stays as it was otherwise.
+        Continue even if the segment becomes empty, or loses more than half of its profiles. Without these, it stays
+        unchanged in that case.
     encoding, consent, consent_yes
-        As in `ci_magics.segment`, in place of what the segment's definition has; later refreshes keep them.
+        As in `ci_magics.segment`. They replace the values in the definition, also for later refreshes.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with a sentence when its profiles changed.
+        Called with a message when its profiles changed.
 
     Raises
     ------
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     SegmentError
-        It is static, set aside, or what it reads is not there any more; or more than half of its profiles would go.
+        The segment is static or inactive, its source no longer exists, or it would lose more than half of its profiles.
     """
     workspace = workspace or open_workspace()
     record = workspace.segments[name]
@@ -376,7 +379,7 @@ def _changed(
     consent: str | Sequence[str] | None,
     consent_yes: str | Sequence[str] | None,
 ) -> Definition:
-    """Return a definition with what somebody gives in place of what it has."""
+    """Return a definition with the given values replaced."""
     given: dict[str, Any] = {"encoding": encoding, "consent": several(consent), "consent_yes": several(consent_yes)}
     return kept.model_copy(update={name: value for name, value in given.items() if value})
 
@@ -408,14 +411,21 @@ def _made_again(
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:
-    """Return a segment by its name, or the one that a value stands for.
+    """Return a stored segment by its name, or for a `Segment`.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    wanted
+        Segment or its name.
 
     Raises
     ------
     ArgumentError
-        It is a frame: only segments can be exported.
+        It is not a segment but, for example, a frame.
     NotFoundError
-        There is none of this name, or it was replaced since.
+        No segment has this name, or the given one has been replaced.
     """
     if isinstance(wanted, str):
         record = workspace.segments[wanted]
@@ -432,7 +442,15 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
 
 
 def stored_record(workspace: Workspace, record: SegmentRecord) -> StoredSegment:
-    """Return a segment with its profiles; without them where the database does not show them to the current user."""
+    """Return a segment with its profiles, or only its counts if the database hides keys from the current user.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    record
+        The segment.
+    """
     if not workspace.shows_keys:
         return StoredSegment(record, Matched(HiddenProfiles(record.rows), record.domains, record.examples))
     record = without_raw_consents(workspace, record)

@@ -1,4 +1,4 @@
-"""What can be done with a segment that exists: rename, duplicate, delete, set aside, tag, look back, write its keys."""
+"""Operations on segments: rename, duplicate, delete, deactivate, suppress, tag, show history, download keys."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class SegmentUse(Displayable):
     Parameters
     ----------
     segment
-        Its name.
+        Segment name.
     audiences
-        Those that were filled from it.
+        Audiences that were filled from it.
     segments
-        Those that are made of it.
+        Segments that depend on it.
     exports
-        Saved exports that send it, or leave its people out.
+        Saved exports that send or exclude it.
     unfinished_runs
-        Runs that still need it.
+        Ids of unfinished runs that need it.
     suppresses
-        Whether its people are excluded from every export.
+        Whether its profiles are excluded from every export.
     """
 
     segment: str
@@ -67,22 +67,31 @@ class SegmentUse(Displayable):
 
 
 def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Give a segment another name; the audience that it fills keeps its own and stays in step.
+    """Rename a segment. The audience that it fills keeps its name and stays linked to it.
 
-    Rules of other segments and saved exports name it by its new name from then on.
+    Also changes the name in the rules of other segments and in saved exports.
+
+    Parameters
+    ----------
+    name
+        Current name.
+    new
+        New name.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     ArgumentError
-        The new name is empty, too long or taken.
+        The new name is empty, too long, or taken.
     SegmentError
-        The query of another segment reads it.
+        The query of another segment reads this one.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
-    workspace.segments[name]  # says so when there is none
+    workspace.segments[name]  # raises NotFoundError
     _require_free(workspace, new)
     dependents = [each.name for each in made_of(workspace, name)]
     (renamed,) = workspace.change(lambda database: _rename(workspace, database, name, new, dependents))
@@ -105,7 +114,7 @@ def _rename(
     for count in counts.rows_in(database, segment_name=name):
         counts.put_in(database, replace(count, segment_name=new))
     for version in workspace.versions.rows_in(database, segment_name=name):
-        if version.reason != DELETED:  # another segment that had the name before
+        if version.reason != DELETED:  # deleted versions belong to another segment that had this name
             workspace.versions.put_in(database, replace(version, segment_name=new))
     for export in workspace.exports.rows_in(database):
         if export.uses(name):
@@ -114,7 +123,24 @@ def _rename(
 
 
 def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Make a second segment of the same profiles under another name; see `rename_segment` for what it raises."""
+    """Copy a segment under another name.
+
+    Parameters
+    ----------
+    name
+        Segment to copy.
+    new
+        Name of the copy.
+    workspace
+        Workspace to use; None opens the default one.
+
+    Raises
+    ------
+    NotFoundError
+        The segment does not exist.
+    ArgumentError
+        The new name is empty, too long, or taken.
+    """
     workspace = workspace or open_workspace()
     require(workspace, Verb.MAKE_SEGMENT)
     record = workspace.segments[name]
@@ -129,21 +155,28 @@ def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None
 
 
 def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
-    """Delete a segment; audiences stay as they are. Until the retention period ends, `undo_segment` brings it back.
+    """Delete a segment; audiences stay unchanged. Until the retention period ends, `undo_segment` restores it.
+
+    Parameters
+    ----------
+    name
+        Segment to delete.
+    workspace
+        Workspace to use; None opens the default one.
 
     Returns
     -------
     Deleted
-        What that did: how many profiles, what used the segment, and until when it can be undone.
+        Number of profiles, what used the segment, and until when you can undo the deletion.
 
     Raises
     ------
     AccessError
-        Its people are excluded from every export, and the current user may not end that.
+        It is the suppression segment, and the current user may not end the suppression.
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     SegmentError
-        A saved export or a run that was not finished still needs it, or a dynamic segment is made of it.
+        A saved export or an unfinished run needs it, or a dynamic segment depends on it.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.DELETE_SEGMENT)
@@ -186,7 +219,17 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
 
 
 def activate_segment(name: str, *, active: bool = True, workspace: Workspace | None = None) -> SegmentRecord:
-    """Set a segment aside, or use it again: one that is not active is neither refreshed nor exported."""
+    """Activate or deactivate a segment. An inactive segment is neither refreshed nor exported.
+
+    Parameters
+    ----------
+    name
+        Segment to change.
+    active
+        False deactivates it.
+    workspace
+        Workspace to use; None opens the default one.
+    """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
     record = _changed(workspace, name, active=active)
@@ -195,17 +238,24 @@ def activate_segment(name: str, *, active: bool = True, workspace: Workspace | N
 
 
 def suppress_segment(name: str | None, *, workspace: Workspace | None = None) -> None:
-    """Exclude a segment's people from every export, in place of the one that was until now; None excludes nobody.
+    """Make a segment the suppression segment: its profiles are excluded from every export. Replaces the current one.
+
+    Parameters
+    ----------
+    name
+        Segment to use; None ends the suppression.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SUPPRESS)
     if name is not None:
-        workspace.segments[name]  # says so when there is none
+        workspace.segments[name]  # raises NotFoundError
 
     def work(database: SqlConnection) -> None:
         for record in workspace.segments.rows_in(database, lock=True):
@@ -217,14 +267,21 @@ def suppress_segment(name: str | None, *, workspace: Workspace | None = None) ->
 
 
 def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
-    """Exclude a segment's people no longer.
+    """Stop excluding the profiles of a segment from every export.
+
+    Parameters
+    ----------
+    name
+        The suppression segment.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such segment.
+        The segment does not exist.
     SegmentError
-        They are not excluded.
+        It is not the suppression segment.
     """
     workspace = workspace or open_workspace()
     if not workspace.segments[name].suppresses:
@@ -237,12 +294,21 @@ def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
 
 
 def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Give a segment its tags, in place of those it had.
+    """Replace the tags of a segment.
+
+    Parameters
+    ----------
+    name
+        Segment to tag.
+    tags
+        New tags, at most 20. Empty removes all.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     ArgumentError
-        There are more than twenty.
+        There are more than 20 tags, or a tag is not valid.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
@@ -257,13 +323,21 @@ def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None =
 
 
 def _changed(workspace: Workspace, name: str, **changes: Any) -> SegmentRecord:
-    """Change a segment as it is now, whatever others do to it meanwhile."""
+    """Change the stored version of a segment, even if others changed it in the meantime."""
     changed = workspace.segments.change(lambda record: replace(record, **changes), name=name)
     return changed[0] if changed else workspace.segments[name]
 
 
 def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
-    """Return where a segment is used."""
+    """Return where a segment is used.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    workspace
+        Workspace to use; None opens the default one.
+    """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
     record = workspace.segments[name]
@@ -275,18 +349,40 @@ def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUs
 
 
 def segment_history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
-    """Return how many profiles a segment had whenever it was made or refreshed."""
+    """Return the number of profiles of a segment at each time it was made or refreshed.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    workspace
+        Workspace to use; None opens the default one.
+    """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
-    workspace.segments[name]  # there must be one
+    workspace.segments[name]  # raises NotFoundError
     counts = workspace.counts.where(segment_name=name)
     return SegmentHistory(name, tuple((each.counted_at, each.rows) for each in counts))
 
 
 def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = None) -> Path:
-    """Write the keys of a segment's profiles to a CSV file that only its owner can read; returns the path.
+    """Write the keys of a segment's profiles to a CSV file that only its owner can read.
 
-    A key that looked like an address is kept as its hash, and written as such.
+    A key that looked like an address is stored as its hash, and written as that hash.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    path
+        File to write; an existing file is overwritten.
+    workspace
+        Workspace to use; None opens the default one.
+
+    Returns
+    -------
+    pathlib.Path
+        The path of the file.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.DOWNLOAD_KEYS)

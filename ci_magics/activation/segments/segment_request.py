@@ -1,4 +1,4 @@
-"""What a person asks of a segment."""
+"""The options for making a segment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ci_magics.segmentation.sources.databases import Source
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """What is asked of a segment beside its name and its frame; see `ci_magics.segment`."""
+    """The options for making a segment, except its name and its source; see `ci_magics.segment`."""
 
     email: str | None = None
     key: str | None = None

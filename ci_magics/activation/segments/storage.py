@@ -1,4 +1,4 @@
-"""Keep a segment in the workspace: its matched profiles, what is known of them, and how it was made."""
+"""Store a segment in the workspace: its matched profiles, counts, and definition."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class Replacing:
-    """When a segment may take the place of the one of its name.
+    """When a segment may replace the one of the same name.
 
     Parameters
     ----------
     refreshing
         Whether the same definition is evaluated again.
     allow_empty, allow_shrink
-        Go on although nobody, or less than half of its profiles, would be left.
+        Continue even if the segment becomes empty, or loses more than half of its profiles.
     hints
-        Returns sentences about what may be wrong with its condition; only asked when people are lost.
+        Returns messages about what may be wrong with its condition. Called only if profiles are lost.
     """
 
     refreshing: bool = False
@@ -56,25 +56,26 @@ def keep_segment(
     show: Callable[[str], None],
     replacing: Replacing | None = None,
 ) -> Segment:
-    """Match profiles, and keep what comes of it instead of the segment of the same name.
+    """Match profiles and store the result. Replaces a segment of the same name.
 
     Parameters
     ----------
     workspace
-        Where to keep it.
+        Workspace to store it in.
     segment, passing
-        The segment and its profiles.
+        The segment and the stream of its profiles.
     definition
-        How it can be made again, or why it cannot.
+        How to evaluate it again, or why that is not possible.
     show
-        Called with a sentence when a segment of this name is replaced; nothing changes when both are the same.
+        Called with a message when a segment of the same name is replaced. If both are equal, nothing changes.
     replacing
-        When it may take the place of the segment of its name; see `Replacing`.
+        When it may replace the segment of the same name; None means the defaults of `Replacing`.
 
     Raises
     ------
     SegmentError
-        A rule, a condition or a refresh would empty the segment of this name, or leave less than half of it.
+        A rule, a condition, or a refresh would empty the segment of the same name, or remove more than half of its
+        profiles.
     """
     replacing = replacing or Replacing()
     seen = (_Seen if passing.ordered else _SeenInAnyOrder)(segment)
@@ -126,8 +127,8 @@ def keep_segment(
 
 
 def _keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
-    """Keep what can be sent of a segment, for viewers who may not read its keys and hashes."""
-    # Planning looks at segments; what it counts of a new one is asked for only here.
+    """Store the counts of what can be sent, for viewers, who cannot read keys and hashes."""
+    # Imported here because the modules for planning import the modules for segments.
     from ci_magics.activation.plans.kept_counts import keep_counts
 
     keep_counts(workspace, record)
@@ -136,7 +137,13 @@ def _keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
 def _put(
     workspace: Workspace, database: SqlConnection, made: SegmentRecord, replacing: Replacing, damaged: set[str]
 ) -> tuple[SegmentRecord | None, SegmentRecord, list[str]]:
-    """Put a segment in the place of the one of its name; returns that one, what is kept, and snapshots to remove."""
+    """Replace the segment of the same name.
+
+    Returns
+    -------
+    tuple
+        The replaced segment or None, the stored segment, and the ids of snapshots to remove.
+    """
     segments = workspace.segments
     earlier = next(iter(segments.rows_in(database, name=made.name)), None)
     if earlier is None:
@@ -150,7 +157,7 @@ def _put(
         segments.put_in(database, kept)
         return earlier, kept, []
     if earlier.suppresses and not replacing.refreshing:
-        require(workspace, Verb.SUPPRESS)  # otherwise anybody who makes segments could end the suppression
+        require(workspace, Verb.SUPPRESS)  # otherwise any contributor could end the suppression
     _require_not_lost(earlier, made, replacing)
     made = replace(made, active=earlier.active, suppresses=earlier.suppresses, tags=earlier.tags)
     made = replace(made, previous=earlier.id if there else earlier.previous)
@@ -160,9 +167,9 @@ def _put(
 
 
 def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Replacing) -> None:
-    """Refuse a segment that would lose more than half of its people by a rule, a condition or a refresh.
+    """Check that a rule, a condition, or a refresh does not remove more than half of the profiles.
 
-    A frame or list without a condition is taken as it is: the export stops when its audience would shrink.
+    A frame without a condition is accepted as it is. A guard stops the export if its audience would shrink.
     """
     chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
     again = f"%ci_segment {magic_word(made.name)} --refresh" if replacing.refreshing else "the same line with"
@@ -188,7 +195,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
 
 
 def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
-    """Return what is kept of how a segment was made."""
+    """Return what is stored about how a segment was made."""
     where, rule = (text and without_people(text) for text in (segment.where, segment.rule))
     made = {"email": segment.email, "key": segment.key, "where": where, "rule": rule}
     if isinstance(definition, str):
@@ -197,7 +204,7 @@ def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:
 
 
 class _Seen:
-    """What passes by on the way into the workspace: how many rows, and a mark that changes with any of them."""
+    """Count the rows that are written to the workspace, and compute a fingerprint that changes with any of them."""
 
     def __init__(self, segment: Segment) -> None:
         self.rows = 0
@@ -207,18 +214,18 @@ class _Seen:
 
     @property
     def fingerprint(self) -> str:
-        return self._digest().hexdigest()[:32]  # short, so that nobody takes it for an address's hash
+        return self._digest().hexdigest()[:32]  # shortened, so that it cannot be mistaken for the hash of an address
 
     def _digest(self) -> hashlib._Hash:
         return self._mark
 
     @property
     def states(self) -> Mapping[str, int]:
-        """How many profiles have each state of consent; all are unknown where the segment has none."""
+        """Number of profiles by consent state; all are unknown if the segment has no states."""
         return self._states.counts or {SILENT: self.rows}
 
     def noted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Take a batch into account, and return it as it is kept."""
+        """Count a batch, and return it in the form to store."""
         batch = with_few_words(batch, self._states)
         self.rows += batch.num_rows
         self._marked(batch)
@@ -229,7 +236,7 @@ class _Seen:
 
 
 class _SeenInAnyOrder(_Seen):
-    """The same for a source that gives its rows in another order each time: a sum over them."""
+    """The same for a source with no stable row order: the fingerprint is a sum over the rows."""
 
     def __init__(self, segment: Segment) -> None:
         super().__init__(segment)

@@ -1,4 +1,4 @@
-"""The notice for segments that a rule joins and that share nobody: what the keys of both look like."""
+"""Notices about segments in a rule that share no profile, with the formats of both keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from ci_magics.workspace.store import Workspace
 
 
 def forms_of_both(one: tuple[str, str], other: tuple[str, str]) -> str:
-    """Return a sentence on what the keys of two segments look like, each given by what it is called and its form."""
+    """Return a sentence that compares the key formats of two sources.
+
+    Parameters
+    ----------
+    one, other
+        Name of the source in the sentence, and the format of its keys. The format is empty if it is not recognized.
+    """
     (name, form), (other_name, other_form) = one, other
     if form == other_form:
         return f"The keys of both are {form}." if form else ""
@@ -23,7 +29,15 @@ def forms_of_both(one: tuple[str, str], other: tuple[str, str]) -> str:
 
 
 def unmet_in_frame(rule: Rule, given: Circumstances) -> Iterator[str]:
-    """Return a sentence for each segment of a rule in which no key of the frame was found, once its rows were read."""
+    """Yield a message for each segment in a rule without a match in the frame. Call it after the rows were read.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    given
+        Context that the rule was evaluated in.
+    """
     root = rule.root
     for name in dict.fromkeys(expected_to_meet(root, narrows=isinstance(root, Member))):
         members = given.members.get(name)
@@ -35,18 +49,18 @@ def unmet_in_frame(rule: Rule, given: Circumstances) -> Iterator[str]:
 def unmet_among_segments(
     workspace: Workspace, rule: Rule, records: Sequence[SegmentRecord], met: Collection[str]
 ) -> Iterator[str]:
-    """Return a sentence for each segment of a rule that shares nobody with the others, once they were joined.
+    """Yield a message for each segment in a rule that shares no profile with the others. Call it after joining them.
 
     Parameters
     ----------
     workspace
-        Where they are.
+        Workspace with the segments.
     rule
-        A rule over segments alone.
+        Rule over segments only.
     records
-        Its segments.
+        The segments in the rule.
     met
-        Names of those that share somebody with another one.
+        Names of the segments that share a profile with another one.
     """
     said: set[frozenset[str]] = set()
     by_name = {each.name: each for each in records if each.rows}

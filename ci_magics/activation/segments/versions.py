@@ -1,7 +1,7 @@
-"""Earlier versions of segments: kept when one is replaced or deleted, listed, brought back, and removed in time.
+"""Earlier versions of segments: stored when a segment is replaced or deleted, listed, restored, and removed in time.
 
-Every segment remembers the version that it replaced, so its versions form a chain. Undoing puts the previous version
-in the segment's place and keeps the undone one, so that an undo can be redone. Nothing but time removes a version.
+Each segment records the version that it replaced, so its versions form a chain. Undo swaps a segment with its previous
+version and stores the undone one, so you can redo it. Versions are removed only when the retention period ends.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ _HEADS = ("Made (UTC)", "Profiles", "State", "Ended (UTC)", "By", "Kept until")
 
 @dataclass(frozen=True)
 class VersionLine:
-    """What the list says of a version.
+    """One line in the list of versions.
 
     Parameters
     ----------
     id
-        The id of the segment record.
+        Id of the segment record.
     made_at
-        When it was made.
+        When the version was made.
     profiles
-        How many it has.
+        Number of profiles.
     state
-        ``current``, ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
+        ``current``, ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
     ended_at, ended_by, kept_until
-        When that was done, who did it, and until when you can bring it back; None for the current one.
+        When that happened, who did it, and until when you can restore the version; None, empty, and None for the
+        current one.
     """
 
     id: str
@@ -64,12 +65,12 @@ class VersionLine:
 
 @dataclass(frozen=True)
 class SegmentVersions(Displayable):
-    """The versions of a segment that are kept, the latest first.
+    """The stored versions of a segment, newest first.
 
     Parameters
     ----------
     segment
-        Its name.
+        Segment name.
     versions
         The versions.
     """
@@ -87,7 +88,7 @@ class SegmentVersions(Displayable):
         return pd.DataFrame([vars(each) for each in self.versions], columns=list(VersionLine.__dataclass_fields__))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the number of profiles and the state of each, the latest first."""
+        """Return the number of profiles and the state of each version, newest first."""
         return {
             "segment": self.segment,
             "versions": [{"profiles": each.profiles, "state": each.state} for each in self.versions],
@@ -115,20 +116,20 @@ class SegmentVersions(Displayable):
 
 @dataclass(frozen=True)
 class Deleted(Displayable):
-    """What deleting a segment did.
+    """Result of deleting a segment.
 
     Parameters
     ----------
     segment, profiles
-        The segment, and how many profiles it had.
+        Segment name, and number of its profiles.
     audiences
-        The audiences that it had filled; they keep their members.
+        Audiences that it filled; they keep their members.
     segments
-        Static segments that were made of it; they stay as they are.
+        Static segments that were made from it; they stay unchanged.
     suppressed
-        Whether its people were excluded from every export; they are not any more.
+        Whether its profiles were excluded from every export. After the deletion they are not.
     undo_until
-        Until when it can be brought back.
+        Until when you can restore it.
     """
 
     segment: str
@@ -156,14 +157,26 @@ class Deleted(Displayable):
 
 
 def end_version(workspace: Workspace, database: SqlConnection, record: SegmentRecord, reason: str) -> list[str]:
-    """Keep a segment as an earlier version, as a part of the transaction that takes it out of its place.
+    """Store a segment as an earlier version, inside the transaction that replaces or deletes it.
 
-    Of versions that only a refresh replaced, the latest is kept: a daily refresh would fill the disk otherwise.
+    If a refresh replaces a version that a refresh made, only the newest of these is kept. Otherwise daily refreshes
+    would fill the disk.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    database
+        Connection with the open transaction.
+    record
+        Segment that is replaced or deleted.
+    reason
+        ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
 
     Returns
     -------
     list of str
-        The snapshots to remove after the transaction.
+        Ids of the snapshots to remove after the transaction.
     """
     dropped = []
     versions = workspace.versions
@@ -179,14 +192,21 @@ def end_version(workspace: Workspace, database: SqlConnection, record: SegmentRe
 
 
 def sweep_versions(workspace: Workspace, *, now: datetime | None = None, dry_run: bool = False) -> int:
-    """Remove the versions that are kept too long, and files of versions that nothing names; return how many.
+    """Remove versions whose retention period has ended.
 
     Parameters
     ----------
+    workspace
+        Workspace to use.
     now
-        The moment to count from; the present one unless given.
+        Current time, in UTC; None reads the clock.
     dry_run
-        Only count them.
+        Count only, remove nothing.
+
+    Returns
+    -------
+    int
+        Number of these versions.
     """
     before = (now or present()) - timedelta(days=retention_days())
     old = [each for each in workspace.versions if each.ended_at <= before]
@@ -198,30 +218,38 @@ def sweep_versions(workspace: Workspace, *, now: datetime | None = None, dry_run
 
 
 def last_deleted(workspace: Workspace, name: str) -> SegmentVersion | None:
-    """Return what was deleted last under a name."""
+    """Return the segment with this name that was deleted last, or None.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Segment name.
+    """
     found = workspace.versions.where(segment_name=name, reason=DELETED)
     return found[-1] if found else None
 
 
 def kept_until(version: SegmentVersion) -> datetime:
-    """Return until when a version can be brought back."""
+    """Return until when a version can be restored."""
     return version.ended_at + timedelta(days=retention_days())
 
 
 def segment_versions(name: str, *, workspace: Workspace | None = None) -> SegmentVersions:
-    """Return the versions of a segment that are kept: the current one, those before it, and those that were undone.
+    """List the stored versions of a segment: the current one, earlier ones, and undone ones.
 
     Parameters
     ----------
     name
-        The segment; one that was deleted still has its versions.
+        Segment name; also of a deleted segment.
     workspace
-        Where; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     NotFoundError
-        There is no such segment, and none of this name was deleted within the retention period.
+        The segment does not exist and was not deleted within the retention period.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_SEGMENTS)
@@ -244,25 +272,25 @@ def segment_versions(name: str, *, workspace: Workspace | None = None) -> Segmen
 
 
 def undo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
-    """Undo the last replacement of a segment, or bring back a deleted one.
+    """Undo the last replacement of a segment, or restore a deleted segment.
 
-    Each call goes one version further back; `redo_segment` goes forward again. Audiences change with the next export.
+    Each call goes back one more version; `redo_segment` goes forward again. Audiences change with the next export.
 
     Parameters
     ----------
     name
         The segment.
     workspace
-        Where; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with what was done.
+        Called with a message about what was done.
 
     Raises
     ------
     NotFoundError
-        There is no such segment, and none of this name was deleted within the retention period.
+        The segment does not exist and was not deleted within the retention period.
     SegmentError
-        No earlier version is kept, or it would be made of itself by now.
+        No earlier version is stored, or the restored version would depend on itself.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
@@ -276,7 +304,24 @@ def undo_segment(name: str, *, workspace: Workspace | None = None, show: Callabl
 
 
 def redo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
-    """Bring back the version of a segment that was undone last; see `undo_segment`."""
+    """Restore the version of a segment that was undone last.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with a message about what was done.
+
+    Raises
+    ------
+    NotFoundError
+        The segment does not exist.
+    SegmentError
+        No undone version is stored, or the restored version would depend on itself.
+    """
     workspace = workspace or open_workspace()
     require(workspace, Verb.CHANGE_SEGMENT)
     current = workspace.segments.get(name)
@@ -289,24 +334,40 @@ def redo_segment(name: str, *, workspace: Workspace | None = None, show: Callabl
 
 
 def can_undo(workspace: Workspace, name: str) -> bool:
-    """Tell whether an earlier version of a segment is kept, or one of this name that was deleted."""
+    """Return whether an earlier version of a segment, or a deleted segment of this name, is stored.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Segment name.
+    """
     current = workspace.segments.get(name)
     return (last_deleted(workspace, name) if current is None else _earlier(workspace, current)) is not None
 
 
 def can_redo(workspace: Workspace, name: str) -> bool:
-    """Tell whether a version of a segment was undone and is kept."""
+    """Return whether an undone version of a segment is stored.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use.
+    name
+        Segment name.
+    """
     current = workspace.segments.get(name)
     return current is not None and _undone(workspace, current) is not None
 
 
 def _earlier(workspace: Workspace, current: SegmentRecord) -> SegmentVersion | None:
-    """Return the version that a segment replaced."""
+    """Return the version that a segment replaced, or None if it is not stored."""
     return next(iter(workspace.versions.where(id=current.previous)), None) if current.previous else None
 
 
 def _undone(workspace: Workspace, current: SegmentRecord) -> SegmentVersion | None:
-    """Return the version in whose place a segment came back, the one that was undone last."""
+    """Return the version that was undone last in favor of this segment, or None."""
     found = workspace.versions.where(previous=current.id, reason=UNDONE)
     return found[-1] if found else None
 
@@ -314,7 +375,7 @@ def _undone(workspace: Workspace, current: SegmentRecord) -> SegmentVersion | No
 def _exchange(
     workspace: Workspace, current: SegmentRecord, version: SegmentVersion, reason: str, show: Callable[[str], None]
 ) -> SegmentRecord:
-    """Put a version in the place of the current segment, whose name and state it takes over."""
+    """Replace the current segment by a version, which takes over its name, tags, and state."""
     if current.suppresses:
         require(workspace, Verb.SUPPRESS)
     restored = replace(
@@ -375,7 +436,7 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
 
 
 def _require_usable(workspace: Workspace, restored: SegmentRecord) -> None:
-    """Require that the profiles of a version are still there, and that its rule does not lead back to itself."""
+    """Check that the profiles of a version are still stored, and that its rule does not lead back to itself."""
     if not workspace.snapshots.exists(restored.id):
         raise SegmentError(
             f"The profiles of that version of '{restored.name}' are not kept any more.",
@@ -391,9 +452,9 @@ def _note(workspace: Workspace, record: SegmentRecord, **facts: str | bool) -> N
 
 
 def _family(kept: dict[str, SegmentVersion], first: str, before: str | None) -> set[str]:
-    """Return the ids of all versions that a chain of replacements joins with a segment."""
+    """Return the ids of all versions that are linked to a segment by a chain of replacements."""
     family = {first} | ({before} if before else set())
-    while True:
+    while True:  # follow the links in both directions until no new version is found
         joined = {each.id for each in kept.values() if each.previous in family}
         joined |= {str(kept[each].previous) for each in family if each in kept and kept[each].previous}
         if joined <= family:
