@@ -1,1 +1,1 @@
-"""Customer Insights as a source: its segments become segments of the workspace, whatever way their members come."""
+"""Customer Insights as a source: read its segments, by any route, into segments of the workspace."""

@@ -1,4 +1,4 @@
-"""Which columns of the unified profile are asked for: the key, the address, and consents."""
+"""Choose the columns to read from the unified profile: key, address, and consents."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ci_magics.segmentation.sources.records import record_schema
 
 @dataclass(frozen=True)
 class InsightsColumns:
-    """The columns of profiles that a segment needs.
+    """The profile columns that a segment needs.
 
     Parameters
     ----------
     email
-        The attribute with the address.
+        Attribute with the address.
     consents
-        What reads who agreed from some attributes; None where there are none.
+        How to read consent from some attributes; None if there are none.
     all
-        Every attribute of the unified profile, in the order of its files.
+        All attributes of the unified profile, in the order of its files.
     schema
-        The key, the address, the consents.
+        Schema of the key, the address, and the consents.
     """
 
     email: str
@@ -40,30 +40,32 @@ class InsightsColumns:
 
     @property
     def names(self) -> list[str]:
-        """How Customer Insights calls them."""
+        """Their names in Customer Insights."""
         return list(self.schema.names)
 
     @property
     def dataverse_names(self) -> list[str]:
-        """How Dataverse calls them."""
+        """Their names in Dataverse."""
         return [f"{PREFIX}{name.lower()}" for name in self.names]
 
 
 def choose_columns(entity: Entity, email: str | None, consent: ConsentChoice = FOUND) -> InsightsColumns:
-    """Choose the columns by what they mean.
+    """Choose the columns of the unified profile by their meaning.
 
     Parameters
     ----------
     entity
         The unified profile.
     email
-        The attribute with the address; otherwise the one that Customer Insights knows as an e-mail address, else the
-        one that is named like one.
+        Attribute with the address. None uses the attribute that Customer Insights marks as an e-mail address, otherwise
+        one with such a name.
+    consent
+        Choice of the attributes that say who agreed. By default they are detected by name.
 
     Raises
     ------
     SegmentError
-        There is no such attribute, or several fit.
+        The attribute does not exist, or several match.
     """
     names = [each.name for each in entity.attributes]
     if CUSTOMER_ID not in names:
@@ -73,9 +75,9 @@ def choose_columns(entity: Entity, email: str | None, consent: ConsentChoice = F
             code="no_key",
         )
     address = require_column(names, email) if email is not None else _by_meaning(entity, names)
-    # A plain `Status` counts elsewhere if all of its values are words of subscriptions. Here the values are not known
-    # before the columns are chosen: reading them takes every page of the members once more, at 100 calls a minute, and
-    # the profile of an attribute names only the ten most frequent values of the first 100,000 rows.
+    # For other sources, a column `Status` is used if all its values are about subscriptions. Here the values are
+    # unknown before the columns are chosen: reading them takes a second pass over all pages, at 100 calls a minute,
+    # and the profile of an attribute names only the ten most frequent values of the first 100,000 rows.
     consents = fitting(consent, names).reading(names, (address, CUSTOMER_ID))
     others = [each for each in consents.needed if each not in (address, CUSTOMER_ID)] if consents else []
     schema = record_schema(dict.fromkeys([CUSTOMER_ID, address, *others], False))

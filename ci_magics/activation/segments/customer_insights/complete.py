@@ -1,4 +1,4 @@
-"""Whether all members of a segment came, and of the segment as it was when reading began."""
+"""Check that all members of a segment were read, from the evaluation that reading began with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from ci_magics.errors import NotFoundError, SegmentError
 def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
     """Return the segment as it is now.
 
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the segment no longer exists.
+    wanted
+        The segment when reading began.
+
     Raises
     ------
     SegmentError
-        It was deleted.
+        The segment was deleted or renamed.
     """
     try:
         return wanted.source.segment(wanted.name)
@@ -31,12 +38,21 @@ def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
 
 
 def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
-    """Require that the segment is still the one whose members were read.
+    """Check that Customer Insights did not refresh the segment while it was read.
+
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the check fails.
+    wanted
+        The segment when reading began.
+    show
+        Called with a message if members have no profile yet.
 
     Raises
     ------
     SegmentError
-        It was deleted or refreshed meanwhile.
+        The segment was deleted, renamed, or refreshed.
     """
     now = require_there(reading, wanted)
     if now.refreshed != wanted.refreshed:
@@ -55,7 +71,18 @@ def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[
 
 
 def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
-    """Compare what came with what the service said.
+    """Compare the number of members that were read with the number that the service reported.
+
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the check fails.
+    repeated
+        Number of rows with a repeated key.
+    wanted
+        The segment when reading began.
+    show
+        Called with a message if members are repeated, or if the count differs from that of the last refresh.
 
     Raises
     ------

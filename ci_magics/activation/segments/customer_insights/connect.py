@@ -29,36 +29,36 @@ def insights(
     workspace: Workspace | None = None,
     show: Callable[[str], None] = tell,
 ) -> Insights:
-    """Open an instance of Customer Insights: sign in to it, and remember it.
+    """Open a Customer Insights instance: sign in, and remember the instance.
 
-    This is the original's *Add yourself as export user*, an account beside the one of Microsoft Advertising.
+    Customer Insights calls this *Add yourself as export user*. The account is separate from that of Microsoft
+    Advertising.
 
     Parameters
     ----------
     name
-        The instance's name; the only one there is unless given.
+        Name of the instance. None uses the only one there is.
     environment
         ``emulator`` (the default) or ``production``.
     organization_url
-        Its Dataverse organization, such as ``https://contoso.crm4.dynamics.com``; the instance says so itself
-        otherwise.
+        URL of its Dataverse organization, such as ``https://contoso.crm4.dynamics.com``. None asks the instance.
     flow
-        How to sign in: ``device``, ``browser`` or ``env``.
+        How to sign in: ``device``, ``browser``, or ``env``.
     client_id, tenant
-        The application in Microsoft Entra; only for ``production``.
+        Application in Microsoft Entra; only for ``production``.
     workspace
-        Where to remember it; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence that the person must see, such as a sign-in code.
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     NotFoundError
-        The signed-in person sees no instance of that name.
+        The signed-in user has no access to an instance of that name.
     ConnectionSetupError
-        It was opened before with something else.
+        The instance was opened before with other settings.
     SignInError
-        Signing in failed, or the subscription key is missing.
+        The sign-in failed, or the subscription key is missing.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.READ_INSIGHTS)
@@ -120,21 +120,21 @@ def _new(
 
 
 def chosen_instance(instances: Sequence[Instance], name: str | None) -> Instance:
-    """Return the instance of a name or an id, or the only one.
+    """Return the instance with a name or id, or the only instance.
 
     Parameters
     ----------
     instances
-        Those that the signed-in user sees.
+        Instances that the signed-in user has access to.
     name
-        The name or id that was asked for, if any.
+        Name or id, if given.
 
     Raises
     ------
     NotFoundError
-        There is none.
+        No instance matches.
     ArgumentError
-        There are several.
+        Several instances match.
     """
     found = [each for each in instances if not name or name in (each.name, each.id)]
     if len(found) == 1:

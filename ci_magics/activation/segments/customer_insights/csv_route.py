@@ -1,7 +1,7 @@
-"""The members of a segment by way of files: partitions of whole tables, several at a time.
+"""Read the members of a segment from files: partitions of whole tables, several in parallel.
 
-The files of a segment have a header row; where that has the address too, they are all that is read. Otherwise they give
-the ids, and the address comes from the files of the unified profile, which have no header row.
+The files of a segment have a header row. If it includes the address, only these files are read. Otherwise they give the
+ids, and the addresses come from the files of the unified profile, which have no header row.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from ci_magics.segmentation.sources.records import csv_batches, csv_columns, rec
 AT_ONCE = 4
 _T = TypeVar("_T")
 _FILE = "a file of Customer Insights"
-#: Addresses of files expire; new ones that have expired too are asked for once more, and then it is no chance.
+#: File URLs expire. A file is tried with three URLs; if all have expired, it is not a coincidence.
 _ATTEMPTS = 3
 
 
 class Files:
-    """The files of a table; new addresses are asked for when the old ones have expired.
+    """The files of a table. Requests new URLs when the old ones have expired.
 
     Parameters
     ----------
     insights
-        The API.
+        API client.
     instance_id, entity
-        Which table.
+        Instance and table.
     """
 
     def __init__(self, insights: CustomerInsights, instance_id: str, entity: str) -> None:
@@ -60,7 +60,20 @@ class Files:
         return len(self._all)
 
     def read(self, number: int, work: Callable[[PartitionStream], _T]) -> _T:
-        """Read one of them; see `read_partition`."""
+        """Read one file; see `read_partition`.
+
+        Parameters
+        ----------
+        number
+            Index of the file.
+        work
+            Reads the stream; must start over on each call.
+
+        Raises
+        ------
+        ServiceError
+            The URLs have expired repeatedly, the files have changed, or the file cannot be fetched.
+        """
         for _attempt in range(_ATTEMPTS):
             known = self._all
             try:
@@ -86,16 +99,16 @@ class Files:
 
 @dataclass
 class CsvRoute:
-    """Files of a segment, and where needed those of the unified profile.
+    """Read the files of a segment and, if needed, those of the unified profile.
 
     Parameters
     ----------
     insights
-        The API.
+        API client.
     instance_id, segment
-        What is read.
+        Instance and segment to read.
     columns
-        What of each profile is asked for.
+        Profile columns to read.
     """
 
     insights: CustomerInsights
@@ -106,12 +119,12 @@ class CsvRoute:
     _ids: IdSet | None = field(default=None, init=False, repr=False)
 
     def open(self, position: dict[str, Any]) -> tuple[Files, list[int]]:
-        """Return the files that are to be read, and the numbers of those that were not yet.
+        """Return the files to read, and the indexes of those that were not read yet.
 
         Raises
         ------
         ServiceError
-            They are not the ones that an earlier reading has begun with.
+            The files differ from those that an earlier reading began with.
         """
         files = Files(self.insights, self.instance_id, self.segment)
         header = files.read(0, csv_columns) if len(files) else []
@@ -124,7 +137,7 @@ class CsvRoute:
         return files, [number for number in range(len(files)) if number not in done]
 
     def lagging(self, keys: Iterable[pa.Array]) -> Iterator[pa.RecordBatch]:
-        """Return the members that have no profile yet, given the keys of those that were read."""
+        """Yield the members that have no profile yet, given the keys of those that were read."""
         if self._ids is None or self._members is None:
             return
         rest = self._ids.left_out(keys)
@@ -134,14 +147,14 @@ class CsvRoute:
             yield pa.RecordBatch.from_arrays([late, *nothing[1:]], schema=self.columns.schema)
 
     def batches(self, stream: PartitionStream) -> Iterator[pa.RecordBatch]:
-        """Return the members in a file."""
+        """Yield the members in a file."""
         names = self.columns.all if self._ids is not None else None
         for batch in csv_batches(stream, self.columns.schema, names):
             yield batch if self._ids is None else batch.filter(self._ids.among(batch.column(CUSTOMER_ID)))
 
 
 def _ids_in(files: Files) -> Iterator[pa.Array]:
-    """Return the ids in the files of a segment, several files at a time."""
+    """Yield the ids in the files of a segment, several files in parallel."""
     schema = record_schema({CUSTOMER_ID: False})
 
     def ids(number: int) -> list[pa.Array]:

@@ -1,4 +1,4 @@
-"""The members of a segment by way of Dataverse: memberships first, then the profiles of those ids."""
+"""Read the members of a segment from Dataverse: memberships first, then the profiles with those ids."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ci_magics.microsoft.insights_values import CUSTOMER, folded
 from ci_magics.microsoft.paging import Page
 from ci_magics.segmentation.sources.records import batch_of_records
 
-#: Far below the 52 concurrent requests that Dataverse takes of one person.
+#: Far below the 52 concurrent requests that Dataverse allows for each user.
 _AT_ONCE = 4
 _Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class DataverseRoute:
-    """Dataverse, in one of two ways: a few profiles are asked for by their ids, many are taken from all that pass by.
+    """Read from Dataverse in one of two ways: request few profiles by id, or scan all profiles and keep the members.
 
     Parameters
     ----------
     dataverse
-        The organization.
+        Client for the organization.
     segment, label
-        What is read.
+        Name and label of the segment to read.
     columns
-        What of each profile is asked for.
+        Profile columns to read.
     by_id
-        Whether profiles are asked for by their ids.
+        Whether to request profiles by id.
     """
 
     dataverse: Dataverse
@@ -44,7 +44,7 @@ class DataverseRoute:
     by_id: bool
 
     def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
-        """Return members in order of their ids."""
+        """Yield members, sorted by id."""
         return self._asked_for(position) if self.by_id else self._passing_by(position)
 
     def _asked_for(self, position: dict[str, Any]) -> Iterator[Chunk]:
@@ -62,7 +62,7 @@ class DataverseRoute:
         return [row for page in pages for row in page.rows]
 
     def _passing_by(self, position: dict[str, Any]) -> Iterator[Chunk]:
-        """Go through memberships and profiles side by side; both come in order of the id, so that few are in memory."""
+        """Merge memberships and profiles. Both are sorted by id, so only few rows are in memory."""
         waiting = _Waiting(self, position)
         before = ""
         for page in self.dataverse.profiles(self.columns.dataverse_names, position.get("profiles")):
@@ -77,7 +77,7 @@ class DataverseRoute:
                 return
 
     def _ids(self, page: Page, last: str) -> list[str]:
-        """Return the ids of a page behind the last one, each once: it comes once for each provider."""
+        """Return the ids of a page after the last one, without duplicates: an id occurs once for each provider."""
         if {folded(each or CUSTOMER) for each in {row.get(TYPE) for row in page.rows}} - {folded(CUSTOMER)}:
             raise not_eligible(self.label)
         ids = list(dict.fromkeys(str(row[ID]) for row in page.rows))
@@ -93,14 +93,14 @@ class DataverseRoute:
 
 
 class _Waiting:
-    """The ids of members whose profiles have not passed by yet.
+    """The ids of members whose profiles have not been read yet.
 
     Parameters
     ----------
     route
-        Whose members.
+        Route of the members.
     position
-        Where an earlier reading had come.
+        Where an earlier reading stopped.
     """
 
     def __init__(self, route: DataverseRoute, position: dict[str, Any]) -> None:
@@ -114,11 +114,11 @@ class _Waiting:
 
     @property
     def at_end(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether all members have been returned."""
         return self._ended and not self._ids
 
     def until(self, last: str | None) -> list[str]:
-        """Return the ids up to one, or all that are left."""
+        """Return the ids up to and including one, or all that are left."""
         taken: list[str] = []
         while True:
             ready = [each for each in self._ids if last is None or each <= last]
@@ -137,13 +137,21 @@ class _Waiting:
                 self._ended = True
                 return
             self.address = page.address
-            self._ids = self._route._ids(page, self._seen)  # noqa: SLF001 - two halves of one thing
+            self._ids = self._route._ids(page, self._seen)  # noqa: SLF001 - both classes are parts of one algorithm
             self._seen = self._ids[-1] if self._ids else self._seen
             self._ended = page.next is None
 
 
 def prefers_ids(members: int | None, profiles: int | None) -> bool:
-    """Tell whether fewer requests are needed when profiles are asked for by their ids."""
+    """Return whether requesting profiles by id needs fewer requests than scanning all profiles.
+
+    Parameters
+    ----------
+    members
+        Number of members, if known.
+    profiles
+        Number of all profiles, if known.
+    """
     if members is None:
         return profiles is None or profiles > PAGE_SIZE
     return profiles is None or members / IDS_PER_CALL < profiles / PAGE_SIZE

@@ -1,4 +1,4 @@
-"""What can be done with an instance of Customer Insights that is known here: sign in again, sign out, remove."""
+"""Operations on known Customer Insights instances: sign in again, sign out, remove."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ Show = Callable[[str], None]
 
 
 def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> InsightsRecord:
-    """Sign in to an instance again, perhaps as somebody else.
+    """Sign in to an instance again, with the same or another account.
+
+    Parameters
+    ----------
+    name
+        Name of the instance.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     NotFoundError
-        No instance of this name is known here.
+        The instance is not known.
     SignInError
-        Nobody can be asked, or Microsoft refused.
+        No user can be prompted, or Microsoft refused the sign-in.
     """
     workspace = workspace or open_workspace()
     record = workspace.insights[name]
@@ -38,14 +47,23 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
 
 
 def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
-    """Forget the tokens of the current user for an instance, and its subscription key, on this machine.
+    """Delete the current user's tokens for an instance, and its subscription key, from this machine.
 
-    The account is signed out of everything else that takes it.
+    This also signs out of everything else that uses the same account.
+
+    Parameters
+    ----------
+    name
+        Name of the instance.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     NotFoundError
-        No instance of this name is known here.
+        The instance is not known.
     """
     workspace = workspace or open_workspace()
     record = workspace.insights[name]
@@ -62,14 +80,23 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell
 
 
 def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
-    """Sign out of an instance, and forget it.
+    """Sign out of an instance and remove it from the workspace.
+
+    Parameters
+    ----------
+    name
+        Name of the instance.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each message for the user, such as a sign-in code.
 
     Raises
     ------
     NotFoundError
-        No instance of this name is known here.
+        The instance is not known.
     SegmentError
-        Segments are read from it by a refresh.
+        Dynamic segments read from it.
     """
     workspace = workspace or open_workspace()
     record = workspace.insights[name]

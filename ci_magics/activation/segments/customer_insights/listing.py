@@ -1,4 +1,4 @@
-"""The segments of Customer Insights as a table."""
+"""List the segments of Customer Insights in a table."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class InsightsSegments(Displayable):
     Parameters
     ----------
     origin
-        Where they are.
+        Name and environment of the instance.
     segments
-        Each as `Insights.segment` returns it.
+        The segments, as `Insights.segment` returns them.
     """
 
     origin: str

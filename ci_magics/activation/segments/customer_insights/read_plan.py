@@ -1,4 +1,4 @@
-"""The way to a segment's members, gone from where an earlier reading ended."""
+"""Read the members of a segment, and resume an interrupted reading."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.segmentation.profile_columns import ProfileColumns
 
-#: Up to so many members, page by page is quick enough: a hundred calls, a minute's worth.
+#: Up to this many members, reading by page is fast enough: 100 calls, which take a minute.
 FEW = 10_000
-#: What a service answers when the address of a page has expired, or what it belongs to is not there any more.
+#: Error codes when the URL of a page has expired, or when its segment no longer exists.
 _GONE = frozenset({"HTTP 400", "HTTP 404", "HTTP 410", "BadRequest", "NotFound", "files_changed"})
 
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """How a segment's members are read.
+    """How to read the members of a segment.
 
     Parameters
     ----------
     wanted
         The segment.
     via
-        The route.
+        Route: ``rest``, ``csv``, or ``dataverse``.
     columns, taken
-        What is asked for, and what of it makes a profile.
+        Columns to read, and how to make a profile from them.
     progress
-        Called with how many members have come.
+        Called with the number of members that were read.
     """
 
     wanted: InsightsSegment
@@ -47,7 +47,7 @@ class ReadPlan:
     progress: Reporter
 
     def go(self, reading: Reading) -> None:
-        """Read what is not read yet."""
+        """Read the remaining members."""
         source, name = self.wanted.source, self.wanted.name
         insights, instance_id = source.services.insights, source.record.instance_id
         if self.via == "csv":
@@ -61,7 +61,7 @@ class ReadPlan:
 
     @property
     def is_slow(self) -> bool:
-        """Whether reading takes minutes, because of how many calls are allowed."""
+        """Whether reading takes minutes because of the rate limit."""
         is_real = self.wanted.source.record.environment != "emulator"
         return is_real and self.via == "rest" and (self.wanted.members or 0) > FEW
 
@@ -70,14 +70,23 @@ class ReadPlan:
 
 
 def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
-    """Read what is not read yet; a position that the service does not know any more is given up once.
+    """Read the remaining members. If the service no longer knows the saved position, start over once.
+
+    Parameters
+    ----------
+    reading
+        Stores the members and the position.
+    way
+        How to read the members.
+    show
+        Called with a message when reading resumes, starts over, or takes long.
 
     Raises
     ------
     SegmentError
-        It was stopped, or the segment was deleted.
+        The user stopped the reading, or the segment was deleted.
     CiError
-        The service refused or cannot be reached. What was read is kept.
+        The service returned an error or is not reachable. Members that were read are kept.
     """
     if reading.state.finished:
         return
@@ -105,7 +114,7 @@ def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -
 
 
 def _say(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
-    """Say that it goes on, or that it will take long."""
+    """Show that the reading resumes, or that it will take long."""
     members = way.wanted.members or 0
     if reading.state.pages:
         show(

@@ -1,4 +1,4 @@
-"""Three ways to the members of a segment: Customer Insights page by page, its files, and Dataverse."""
+"""Three routes to the members of a segment: the Customer Insights API by page, its files, and Dataverse."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ VIAS = ("rest", "csv", "dataverse")
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some members, and where the reading goes on behind them.
+    """Some members, and the position to continue from.
 
     Parameters
     ----------
     rows
-        The columns that were asked for.
+        Columns that were requested.
     position
-        Where it goes on.
+        Where to continue.
     total
-        How many members there are by the service, if it says so.
+        Number of all members according to the service, if reported.
     lagging
-        How many of the rows have no profile yet.
+        Number of rows without a profile yet.
     """
 
     rows: pa.RecordBatch = field(repr=False)
@@ -39,25 +39,25 @@ class Chunk:
 
 
 class Route(Protocol):
-    """A way that is gone step by step, each time from where the last one ended."""
+    """A resumable reader: each call continues from a position."""
 
     def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
-        """Return the members behind a position; an empty one is the beginning."""
+        """Yield the members after a position; an empty position is the beginning."""
         ...
 
 
 @dataclass(frozen=True)
 class RestRoute:
-    """Customer Insights' own API, in order of the key.
+    """Read from the Customer Insights API, sorted by key.
 
     Parameters
     ----------
     insights
-        The API.
+        API client.
     instance_id, segment
-        What is read.
+        Instance and segment to read.
     columns
-        What of each profile is asked for.
+        Profile columns to read.
     """
 
     insights: CustomerInsights
@@ -66,7 +66,7 @@ class RestRoute:
     columns: InsightsColumns
 
     def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
-        """Return one page after the other."""
+        """Yield one chunk for each page."""
         names = self.columns.names
         for page in self.insights.members(self.instance_id, self.segment, names, position.get("next")):
             rows = batch_of_records(page.rows, names, self.columns.schema)
@@ -74,12 +74,12 @@ class RestRoute:
 
 
 def require_via(via: str | None) -> None:
-    """Refuse a route that there is not.
+    """Reject an unknown route.
 
     Raises
     ------
     ArgumentError
-        Naming those that there are.
+        The route is unknown; the error names the known ones.
     """
     if via is None or via in VIAS:
         return

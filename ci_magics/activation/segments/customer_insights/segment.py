@@ -1,4 +1,4 @@
-"""A segment of Customer Insights as one may build on it: how many members, how fresh, and whether it fits."""
+"""A segment of Customer Insights: number of members, time of its last refresh, and whether it can be exported."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
 if TYPE_CHECKING:
     from ci_magics.activation.segments.customer_insights.source import Insights
 
-#: A segment is evaluated every day or week by Customer Insights; older than this is pointed out.
+#: Customer Insights evaluates segments daily or weekly. Messages point out an older refresh.
 _OLD_DAYS = 7
 _FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
 
 
 @dataclass(frozen=True)
 class InsightsSegment(Displayable):
-    """A segment of Customer Insights; hand it to `ci.segment` to read its members.
+    """A segment of Customer Insights; pass it to `ci.segment` to read its members.
 
     Parameters
     ----------
     source
-        Where it is.
+        Instance of the segment.
     segment
-        What Customer Insights tells of it.
+        Data of the segment in Customer Insights.
     via
-        How its members will be read: ``rest``, ``csv``, ``dataverse``, or None for what suits its size.
+        Route to read its members: ``rest``, ``csv``, or ``dataverse``. None chooses by size.
     refreshing
-        Whether a refresh that concerns it is under way.
+        Whether a refresh of the segment is running.
     """
 
     source: Insights = field(repr=False)
@@ -50,32 +50,32 @@ class InsightsSegment(Displayable):
 
     @property
     def members(self) -> int | None:
-        """How many members it had when it was refreshed last."""
+        """Number of members at its last refresh; None if not counted."""
         return self.segment.evaluation.members
 
     @property
     def refreshed(self) -> datetime | None:
-        """When that was, in UTC."""
+        """Time of its last refresh, in UTC; None if never refreshed."""
         return self.segment.evaluation.moment
 
     @property
     def failed(self) -> bool:
-        """Whether its last refresh did."""
+        """Whether its last refresh failed."""
         return self.segment.evaluation.status in _FAILED
 
     def require_eligible(self) -> None:
-        """Refuse a segment that has no customers as members.
+        """Check that the members of the segment are customers.
 
         Raises
         ------
         SegmentError
-            Its members are accounts or contacts.
+            The members are accounts or contacts.
         """
         if folded(self.segment.profile_type) != folded(CUSTOMER):
             raise not_eligible(self.segment.label)
 
     def freshness(self, now: datetime | None = None) -> Iterator[str]:
-        """Return in sentences how fresh the members are, and what is wrong with that."""
+        """Yield messages about the age of the members, and about problems with their refresh."""
         name = self.segment.label
         if self.refreshed is None:
             yield f"'{name}' was never refreshed in Customer Insights."
@@ -101,7 +101,7 @@ class InsightsSegment(Displayable):
 
 
 def not_eligible(label: str) -> SegmentError:
-    """Return the error for a segment of accounts or contacts, in the words of the original."""
+    """Return the error for a segment of accounts or contacts, with the text of Customer Insights."""
     return SegmentError(
         f"The following segment isn't eligible for this export destination: '{label}'. "
         f"Choose only segments of type {CUSTOMER} and try again.",
@@ -111,12 +111,12 @@ def not_eligible(label: str) -> SegmentError:
 
 
 def refuse_conditions(*conditions: object) -> None:
-    """Refuse a condition on a segment of Customer Insights: it is not evaluated here.
+    """Check that no condition is given: conditions cannot be evaluated on a segment of Customer Insights.
 
     Raises
     ------
     ArgumentError
-        There is one.
+        A condition is given.
     """
     if any(each is not None for each in conditions):
         raise ArgumentError(

@@ -1,6 +1,6 @@
-"""From an instance of Customer Insights to its services, signed in as the person who reads from it.
+"""Open the services of a Customer Insights instance, signed in as the current user.
 
-This is the original's *Add yourself as export user*: a second account beside the one of Microsoft Advertising.
+Customer Insights calls this *Add yourself as export user*. The account is separate from that of Microsoft Advertising.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from ci_magics.workspace.store import Workspace
 KEY_VARIABLE = "CI_MAGICS_SUBSCRIPTION_KEY"
 REFRESH_VARIABLE = "CI_MAGICS_INSIGHTS_REFRESH_TOKEN"
 _KEY_HEADER = "Ocp-Apim-Subscription-Key"
-#: How long one request waits while the service is busy: ten windows of Customer Insights (100 calls a minute), three
-#: of Dataverse (6,000 requests in five minutes).
+#: How many seconds one request waits while the service is busy: ten windows of Customer Insights (100 calls a
+#: minute), three of Dataverse (6,000 requests in five minutes).
 _INSIGHTS_PATIENCE = 600.0
 _DATAVERSE_PATIENCE = 900.0
 
 
 @dataclass(frozen=True)
 class InsightsServices:
-    """What a sign-in to Customer Insights gives access to.
+    """The services that a sign-in to Customer Insights opens.
 
     Parameters
     ----------
     insights
-        Customer Insights' own API.
+        Client for the Customer Insights API.
     open_dataverse
-        Signs in to the Dataverse organization of an address, as the same person.
+        Signs in to the Dataverse organization at a URL with the same account.
     """
 
     insights: CustomerInsights
@@ -61,20 +61,20 @@ def open_insights_services(
     Parameters
     ----------
     workspace
-        Where tokens are kept.
+        Workspace that stores the tokens.
     source
-        Which instance, and who signs in.
+        Instance, and how to sign in.
     show
-        Called with each sentence that the person must see: a sign-in code, a wait.
+        Called with each message for the user, such as a sign-in code or a wait.
     clock
-        Where waits are spent.
+        Clock to wait with; None means the system clock.
     ask
-        Whether a person who is there may be asked.
+        Whether the user may be prompted.
 
     Raises
     ------
     SignInError
-        Nobody is signed in and nobody can be asked, or the subscription key is missing.
+        The user is not signed in and cannot be prompted, or the subscription key is missing.
     """
     is_emulated = source.environment == "emulator"
     emulated = emulator_url(workspace) if is_emulated else None
@@ -93,7 +93,7 @@ def open_insights_services(
 
 
 def sign_in_for_insights(source: InsightsRecord) -> SignInFor:
-    """Return what somebody signs in for who reads from an instance."""
+    """Return the sign-in settings of an instance."""
     name = f"Customer Insights {source.name}".strip()
     return SignInFor(source.id, name, source.flow, source.client_id, source.tenant, REFRESH_VARIABLE)
 
@@ -106,13 +106,21 @@ def _signed_in(
     *,
     ask: bool,
 ) -> MsalTokens:
-    # The account of Microsoft Advertising that is signed in already is not taken for this one without asking.
+    # Do not reuse the account that is signed in to Microsoft Advertising without asking.
     again = noted_sign_in(workspace, source.id) is None
     return acquire(workspace, sign_in_for_insights(source), endpoints.sign_in, show, ask=ask, again=again)
 
 
 def forget_subscription_key(source: InsightsRecord, show: Callable[[str], None]) -> None:
-    """Take the subscription key of an instance out of the keyring, if it is there."""
+    """Delete the subscription key of an instance from the keyring, if it is there.
+
+    Parameters
+    ----------
+    source
+        The instance.
+    show
+        Called with a message if the keyring cannot be changed.
+    """
     if reason := forget_secret(_kept_as(source)):
         show(f"{reason}: it may still hold the subscription key of '{source.name}'.")
 
@@ -122,12 +130,12 @@ def _kept_as(source: InsightsRecord) -> str:
 
 
 def _emulators_key(workspace: Workspace) -> str | None:
-    """Return the emulator's key; None for one that somebody else has started and nobody has named the key of."""
+    """Return the emulator's key; None if another process started the emulator and the environment has no key."""
     return os.environ.get(KEY_VARIABLE) or emulator_subscription_key(workspace)
 
 
 def lacks_subscription_key(source: InsightsRecord) -> bool:
-    """Tell whether a person would have to be asked for the subscription key."""
+    """Return whether the user would be prompted for the subscription key."""
     return source.environment != "emulator" and not _known_key(source)
 
 
@@ -136,7 +144,7 @@ def _known_key(source: InsightsRecord) -> str | None:
 
 
 def _subscription_key(source: InsightsRecord, show: Callable[[str], None], *, ask: bool) -> str:
-    """Return the key that API management asks for beside the sign-in."""
+    """Return the key that API Management requires in addition to the sign-in."""
     found = _known_key(source)
     if found:
         return found

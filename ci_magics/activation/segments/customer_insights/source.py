@@ -1,4 +1,4 @@
-"""An instance of Customer Insights that is signed in to: its segments, and their refreshes."""
+"""A signed-in Customer Insights instance: its segments and their refreshes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace
 
-#: Operations of a refresh after which a segment may have other members.
+#: Refresh operations that can change the members of a segment.
 _CONCERNING = frozenset({"segmentation", "segmentmembership", "merge", "match", "all", "none", "profilestore", ""})
 _HISTORY_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Insights(Displayable):
-    """An instance of Customer Insights, signed in to.
+    """A Customer Insights instance, signed in.
 
     Parameters
     ----------
     record
-        Which one.
+        Stored record of the instance.
     services
-        What is asked.
+        Clients for its services.
     workspace
-        Where it is remembered.
+        Workspace that stores it.
     show
-        Called with a sentence before a long wait.
+        Called with a message before a long wait.
     """
 
     record: InsightsRecord
@@ -47,11 +47,11 @@ class Insights(Displayable):
 
     @property
     def name(self) -> str:
-        """The instance's name."""
+        """Name of the instance."""
         return self.record.name
 
     def segments(self) -> InsightsSegments:
-        """Return all segments, with state and number of members."""
+        """List all segments, with state and number of members."""
         listed = self._listed()
         jobs = self._running_jobs()
         return InsightsSegments(
@@ -59,22 +59,22 @@ class Insights(Displayable):
         )
 
     def segment(self, name: str, *, via: str | None = None, wait: bool = False) -> InsightsSegment:
-        """Return one segment, to be handed to `ci.segment`.
+        """Return one segment, to pass to `ci.segment`.
 
         Parameters
         ----------
         name
-            Its output name, or the name that people see.
+            Its output name, or its display name.
         via
-            How to read its members: ``rest`` (page by page), ``csv`` (files, several at a time) or ``dataverse``.
-            What suits its size unless given.
+            Route to read its members: ``rest`` (by page), ``csv`` (files in parallel), or ``dataverse``. None chooses
+            by size.
         wait
-            Whether to wait for a refresh that is under way.
+            Whether to wait for a running refresh.
 
         Raises
         ------
         NotFoundError
-            There is no such segment.
+            The segment does not exist.
         """
         require_via(via)
         found = self._found(name, self._listed())
@@ -88,14 +88,14 @@ class Insights(Displayable):
         return InsightsSegment(self, found, via, bool(jobs))
 
     def refresh(self, name: str, *, wait: bool = True) -> InsightsSegment:
-        """Let Customer Insights evaluate a segment again.
+        """Start an evaluation of a segment in Customer Insights.
 
         Parameters
         ----------
         name
-            Its output name, or the name that people see.
+            Its output name, or its display name.
         wait
-            Whether to wait until that is done.
+            Whether to wait until the evaluation ends.
 
         Raises
         ------
@@ -117,22 +117,22 @@ class Insights(Displayable):
         return after
 
     def history(self, name: str) -> list[tuple[datetime, int]]:
-        """Return how many members a segment had at each of its last refreshes."""
+        """Return time and number of members for each refresh of a segment in the last 30 days."""
         listed = self.services.insights.segments(self.record.instance_id, history_days=_HISTORY_DAYS)
         evaluations = self._found(name, listed).history
         return [(each.moment, each.members) for each in evaluations if each.moment and each.members is not None]
 
     def schedules(self) -> list[Schedule]:
-        """Return when Customer Insights refreshes by itself."""
+        """Return the refresh schedules of Customer Insights."""
         return self.services.insights.schedules(self.record.instance_id)
 
     def dataverse(self) -> Dataverse:
-        """Return the Dataverse organization that the instance writes to, signed in to as the same person.
+        """Sign in to the Dataverse organization of the instance, with the same account.
 
         Raises
         ------
         ConnectionSetupError
-            It is not known.
+            The organization is not known.
         """
         if not self.record.organization_url:
             raise ConnectionSetupError(
@@ -143,7 +143,7 @@ class Insights(Displayable):
         return self.services.open_dataverse(self.record.organization_url)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return which one it is."""
+        """Return the name and the environment of the instance."""
         return {"name": self.name, "environment": self.record.environment}
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""What was read of a segment of Customer Insights so far, so that an interrupted reading goes on from there.
+"""Stores the members that were read from Customer Insights so far, so that an interrupted reading can resume.
 
-On the disk are hashes and keys, matched already, and the address of the next page. No e-mail address is.
+The files hold hashes and keys, which are already matched, and the URL of the next page. They hold no e-mail address.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from ci_magics.workspace.store import Workspace
 
 _PREFIX = "reading-"
 _STATE = ".json"
-#: Addresses of pages do not live long, and a segment is evaluated every day.
+#: Page URLs expire, and segments are evaluated daily.
 KEPT = timedelta(hours=24)
 
 
 class ReadingState(BaseModel):
-    """How far a reading has come.
+    """The progress of a reading.
 
     Parameters
     ----------
     position
-        Where it goes on, in the words of its route; nothing at the beginning.
+        Where to continue, in the format of its route; empty at the beginning.
     parts
-        Names of the files with what was read.
+        Names of the files with the members that were read.
     rows, lagging
-        How many members were read, and how many of them have no profile yet.
+        Number of members that were read, and of those without a profile yet.
     pages
-        How many pages or files they came in.
+        Number of pages or files that were read.
     total
-        How many there are by the service.
+        Number of all members according to the service, if reported.
     finished
-        Whether all were read.
+        Whether all members were read.
     tally
-        What is remembered of the addresses.
+        Serialized statistics of the addresses.
     """
 
     position: dict[str, Any] = {}
@@ -62,16 +62,16 @@ class ReadingState(BaseModel):
 
 
 class Reading:
-    """A reading of one segment, as it was evaluated last, by one route.
+    """A reading of one segment, from its last evaluation, by one route.
 
     Parameters
     ----------
     workspace
-        Where it is kept.
+        Workspace that stores the files.
     identity
-        What is read; another evaluation, route or column makes it another reading.
+        What is read. Another evaluation, route, or column makes it another reading.
     schema
-        The columns of matched profiles.
+        Schema of matched profiles.
     """
 
     def __init__(self, workspace: Workspace, identity: dict[str, Any], schema: pa.Schema) -> None:
@@ -87,12 +87,12 @@ class Reading:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the reading for this process, with what an earlier one has read.
+        """Lock the reading for this process, and load what an earlier process has read.
 
         Raises
         ------
         SegmentError
-            Another kernel is reading the same.
+            Another process is reading the same segment.
         """
         token = str(uuid.uuid4())
         holder = self._locks.take(self._name, token)
@@ -116,18 +116,18 @@ class Reading:
         position: Callable[[dict[str, Any]], dict[str, Any]],
         **changes: Any,
     ) -> None:
-        """Keep matched profiles, and how far the reading is with them.
+        """Store matched profiles together with the progress of the reading.
 
         Parameters
         ----------
         batches
             The profiles.
         tally
-            What is remembered of their addresses; filled when the batches were taken.
+            Statistics of their addresses, complete once the batches are consumed.
         position
-            Returns where the reading goes on now, given where it would have gone on before.
+            Maps the old position to the new one.
         changes
-            Of the rest of the state; numbers of lagging profiles and of pages are added to what they were.
+            Other fields of the state. ``lagging`` and ``pages`` are added to the current values, others replace them.
         """
         name = f"{self._name}-{uuid.uuid4().hex}"
         counter = _Counter(batches)
@@ -152,23 +152,23 @@ class Reading:
             self._files.remove(name)
 
     def finish(self) -> None:
-        """Note that all was read."""
+        """Mark the reading as complete."""
         self.state = self.state.model_copy(update={"finished": True})
         self._write()
 
     def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
-        """Return all that was read, or some columns of it."""
+        """Yield all profiles that were read, or some of their columns."""
         schema = pa.schema([self.schema.field(each) for each in columns or self.schema.names])
         for name in self.state.parts:
             for batch in self._files.batches(name, schema.names):
                 yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
     def remembered(self) -> Tally:
-        """Return what is remembered of the addresses."""
+        """Return the statistics of the addresses."""
         return named_again(self.tally)
 
     def clear(self) -> None:
-        """Delete all that was read."""
+        """Delete everything that was read."""
         self._files.remove_all(self._name)
         self.tally, self.state = Tally(), ReadingState()
 
@@ -181,21 +181,21 @@ class Reading:
             self.tally = read_back(state.tally) if state.tally else Tally()
             self.state = state
         except (WorkspaceError, ValidationError, KeyError, TypeError, ValueError):
-            self.clear()  # nothing, or nothing usable: from the beginning
+            self.clear()  # no files, or unusable ones: start over
 
     def _write(self) -> None:
         with self._files.replacing(self._file_name) as file:
             file.write(self.state.model_dump_json().encode())
 
     def _forget_old(self) -> None:
-        """Delete readings that nobody has gone on with for a day."""
+        """Delete readings that have not been continued for a day."""
         for name in self._files.names(_PREFIX, before=present() - KEPT):
             if name.endswith(_STATE):
                 self._files.remove_all(name.removesuffix(_STATE))
 
 
 class _Counter:
-    """Batches that are counted while they pass by."""
+    """Count the rows of batches while they are consumed; skip empty batches."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self._batches = batches

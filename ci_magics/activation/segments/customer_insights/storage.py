@@ -1,4 +1,4 @@
-"""From a segment of Customer Insights to a segment of the workspace."""
+"""Store a segment of Customer Insights as a segment of the workspace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class InsightsStream:
-    """Profiles that were read and matched."""
+    """Profiles that are read and matched."""
 
     schema: pa.Schema
     ordered: bool
@@ -39,15 +39,15 @@ class InsightsStream:
     tally: Tally
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Return the profiles."""
+        """Yield the profiles."""
         yield from self.read()
 
     def domains(self) -> dict[str, int]:
-        """Return profiles by domain."""
+        """Return the number of profiles by domain."""
         return self.tally.domains()
 
     def examples(self) -> dict[str, list[str]]:
-        """Return masked values by reason."""
+        """Return masked example values by reason."""
         return self.tally.examples()
 
 
@@ -63,35 +63,37 @@ def keep_insights(
     progress: Reporter = silent,
     replacing: Replacing | None = None,
 ) -> Segment:
-    """Read the members of a segment of Customer Insights, and keep them under a name.
+    """Read the members of a segment of Customer Insights, and store them under a name.
 
-    A reading that was interrupted goes on where it ended, as long as the segment was not refreshed meanwhile.
+    Resumes an interrupted reading if the segment has not been refreshed since.
 
     Parameters
     ----------
     workspace
-        Where to keep it.
+        Workspace to store the segment in.
     name
-        What to call it.
+        Name of the new segment.
     wanted
-        The segment there.
+        Segment of Customer Insights.
     email
-        The attribute with the address; found by what it means unless given.
+        Attribute with the address; None chooses it by meaning.
     key
-        ``CustomerId`` or nothing.
+        ``CustomerId`` or None.
     consent
-        Which attributes say who agreed.
+        Choice of the attributes that say who agreed.
     show
-        Called with sentences about how fresh and how complete the members are.
+        Called with messages about how fresh and complete the members are.
     progress
-        Called with how many members have come.
+        Called with the number of members that were read; silent by default.
     replacing
-        When it may take the place of the segment of its name.
+        When it may replace the segment of the same name.
 
     Raises
     ------
     SegmentError
-        It has no customers as members, was deleted or refreshed while it was read, or members are missing.
+        The members are not customers, the segment was deleted or refreshed while it was read, or members are missing.
+    ArgumentError
+        ``key`` is not ``CustomerId``.
     """
     require_name(name, "segment", error=SegmentError)
     wanted.require_eligible()

@@ -1,4 +1,4 @@
-"""Read the members of a segment into the spool, match them on the way, and go on where an earlier reading ended."""
+"""Read the members of a segment into the spool, and match them on the way. A reading can be resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ci_magics.segmentation.key_text import key_marks
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.sources.rows import Rows, repetition
 
-#: So many profiles are matched at once, or as many as came in so many seconds: what a crash can lose.
+#: Profiles are matched and stored when there are this many, or after this many seconds. A crash loses no more.
 _ENOUGH_ROWS = 10_000
 _ENOUGH_SECONDS = 5.0
 
@@ -28,20 +28,20 @@ _ENOUGH_SECONDS = 5.0
 def read_pages(
     reading: Reading, route: Route, columns: ProfileColumns, clock: Clock, report: Callable[[int], None]
 ) -> None:
-    """Read page by page; what came is kept whatever happens.
+    """Read by page. Rows that were read are kept, even after an error.
 
     Parameters
     ----------
     reading
-        Where it is kept, and how far it is.
+        Stores the rows and the position.
     route
-        The way to the members.
+        Route to the members.
     columns
-        What of a row makes a profile.
+        How to make a profile from a row.
     clock
-        Tells how long ago something was kept.
+        Clock to measure the time since the last write.
     report
-        Called with how many members have come.
+        Called with the number of members that were read.
     """
     gathered: list[Chunk] = []
     kept_at = clock.monotonic()
@@ -66,7 +66,19 @@ def read_pages(
 
 
 def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns, report: Callable[[int], None]) -> None:
-    """Read several files at a time; each is kept when it was read to its end. See `read_pages`."""
+    """Read several files in parallel. Each file is stored once it is complete.
+
+    Parameters
+    ----------
+    reading
+        Stores the rows and the position.
+    route
+        Route to the members.
+    columns
+        How to make a profile from a row.
+    report
+        Called with the number of members that were read.
+    """
     files, numbers = route.open(reading.state.position)
 
     def matched(stream: PartitionStream, tally: Tally) -> Iterator[pa.RecordBatch]:
@@ -90,16 +102,26 @@ def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns, repor
 
 
 def each_once(reading: Reading) -> tuple[Callable[[], Iterator[pa.RecordBatch]], int]:
-    """Return profiles without those whose key came before, and how many these were.
+    """Return the profiles without repeated keys, and the number of rows that are left out.
 
-    Keys are told apart by 64 bits of a hash.
+    Keys are compared by 64 bits of a hash.
+
+    Parameters
+    ----------
+    reading
+        The complete reading.
+
+    Returns
+    -------
+    tuple
+        A function that yields the profiles, and the number of repeated rows.
     """
     empty, repeated = repetition(Rows(reading.schema, lambda _columns: reading.batches("key")), "key")
     if not empty + repeated:
         return reading.batches, 0
     marks = [key_marks(batch.column(0)) for batch in reading.batches("key")]
     joined = np.concatenate(marks)
-    first = np.zeros(len(joined), bool)
+    first = np.zeros(len(joined), bool)  # mask of the first row of each key
     first[np.unique(joined, return_index=True)[1]] = True
 
     def filtered() -> Iterator[pa.RecordBatch]:
