@@ -161,6 +161,7 @@ def _parts_without(ledger: Ledger, person: Person, counted: list[int]) -> Iterat
 def _connection_to(workspace: Workspace, record: AudienceRecord) -> Connection:
     """Return a connection to the account of an audience; one with consents takes precedence."""
     found = [each for each in workspace.all_connections if each.environment == record.environment]
+    # The best connection comes last: the right account first of all, then consents.
     found.sort(key=lambda each: (each.account_id == record.account_id, each.agreed, each.terms_accepted))
     if not found or found[-1].account_id != record.account_id:
         raise WorkspaceError(

@@ -201,6 +201,7 @@ def next_run(export: Export, system: SystemSchedule, now: datetime, attempts: At
     due = _due(export, system, now, attempts)
     if due is not None:
         return due.due_at
+    # Ignore retry times that a wrong clock set too far in the future.
     waiting = [each for each in attempts.waiting.get(export.id, ()) if each <= now + RETRY_AFTER[-1]]
     return min([*waiting, timing.schedule.next_after(max(now, timing.since))])
 
@@ -232,6 +233,7 @@ def _due(export: Export, system: SystemSchedule, now: datetime, attempts: Attemp
     due_at = timing.schedule.latest_until(now)
     if due_at <= timing.since:
         return None
+    # A run without an end was interrupted or waits for a retry; it is due unless it must wait longer.
     begun = attempts.begun.get((export.id, due_at))
     if begun is not None and (begun.finished_at is not None or _waits(begun, now)):
         return None

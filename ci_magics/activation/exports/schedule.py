@@ -141,7 +141,7 @@ def _moment(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """Return the moment of a local time. A time that clocks skip moves to the next minute that exists."""
     while True:
         moment = local.replace(tzinfo=zone).astimezone(dt.UTC)
-        if moment.astimezone(zone).replace(tzinfo=None) == local:
+        if moment.astimezone(zone).replace(tzinfo=None) == local:  # a skipped time does not survive the round trip
             return moment
         local += _MINUTE
 

@@ -92,7 +92,7 @@ def profiles_of_segments(
             inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
             met |= {name for name, found in inside.items() if name != record.name and name not in met and found.any()}
             chosen = _fulfilled(rule.root, inside)
-            for earlier in records[:number]:
+            for earlier in records[:number]:  # leave out profiles that came from an earlier segment
                 chosen &= ~inside[earlier.name]
             yield _shaped(_with_state(batch.filter(chosen.to_arrow()), known), schema)
 

@@ -29,12 +29,12 @@ def with_secrets(kept: str, work: Callable[[str], T], show: Callable[[str], None
         may find credentials by itself, in ``PGPASSWORD`` or a password file. If the database rejects these, the user is
         prompted, and ``work`` is called again with the typed address.
     show
-        Called with each message for the user, such as a sign-in code.
+        Called with a message if the keyring cannot store the typed address.
 
     Raises
     ------
     SegmentError
-        The database rejects the credentials, and no user can be prompted.
+        The database rejects the credentials and no user can be prompted, or the typed address is of another database.
     """
     found = _from_environment(kept) or remembered(_keyring_name(kept))
     try:

@@ -93,6 +93,7 @@ def keep_segment(
         created_by=workspace.user,
         created_at=present(),
     )
+    # The snapshot is written before the record, so a crash leaves at most an orphaned file.
     there = workspace.segments.get(record.name)
     damaged = {there.id} if there and not workspace.snapshots.is_whole(there.id) else set()
     try:

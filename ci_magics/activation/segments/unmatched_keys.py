@@ -20,7 +20,7 @@ def forms_of_both(one: tuple[str, str], other: tuple[str, str]) -> str:
     Parameters
     ----------
     one, other
-        Name of the source in the sentence, and the format of its keys. The format is empty if it is not recognized.
+        Name of the source in the sentence, and the format of its keys as `form_of` returns it.
     """
     (name, form), (other_name, other_form) = one, other
     if form == other_form:

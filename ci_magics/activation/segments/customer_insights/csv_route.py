@@ -90,7 +90,7 @@ class Files:
 
     def _renew(self, known: Sequence[Partition]) -> None:
         with self._turn:
-            if self._all is known:
+            if self._all is known:  # otherwise another thread has renewed the URLs already
                 fresh = self._ask()
                 if len(fresh) != len(known):
                     raise _changed()

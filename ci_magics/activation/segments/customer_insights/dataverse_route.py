@@ -66,11 +66,13 @@ class DataverseRoute:
         waiting = _Waiting(self, position)
         before = ""
         for page in self.dataverse.profiles(self.columns.dataverse_names, position.get("profiles")):
+            # The merge is correct only if Dataverse sorts the profiles, so check the order.
             found = {str(row[ID]): row for row in page.rows}
             if list(found) != sorted(found) or (found and min(found) <= before):
                 raise _no_order()
             before = max(found, default=before)
             ids = waiting.until(before if page.next else None)
+            # Resume at the current page of memberships: its ids up to `after` are skipped, the rest still wait.
             at = {"profiles": page.next, "members": waiting.address, "after": waiting.after}
             yield self._stretch(ids, found, at if page.next and not waiting.at_end else {})
             if waiting.at_end:

@@ -96,6 +96,7 @@ def read_files(reading: Reading, route: CsvRoute, columns: ProfileColumns, repor
         for _done in pool.map(keep, numbers):
             report(reading.state.rows)
     tally = Tally()
+    # Members without a profile are known only after all files were read.
     rest = list(route.lagging(batch.column("key") for batch in reading.batches()))
     late = [match_batch(columns.profiles(each), tally) for each in rest]
     reading.keep(late, tally, dict, lagging=sum(each.num_rows for each in late), finished=True)
