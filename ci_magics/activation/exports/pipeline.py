@@ -48,7 +48,7 @@ def send_export(
     order
         Export options.
     progress
-        Called with the progress of the run; silent by default.
+        Called with the progress of the run.
     show
         Called with each message for the user, such as a sign-in code.
     run_id

@@ -304,7 +304,7 @@ def carry_out(
     entry
         History entry of the run.
     progress
-        Called with the progress of the run; silent by default.
+        Called with the progress of the run.
     show
         Called with each message for the user, such as a sign-in code.
     clock
