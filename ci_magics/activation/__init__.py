@@ -1,1 +1,1 @@
-"""Preview, plan, push: what carries a segment to an audience."""
+"""The operations that turn a segment into an audience: preview, plan, and run."""

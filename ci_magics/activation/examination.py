@@ -1,4 +1,4 @@
-"""What may be wrong with an environment, looked for before it goes wrong: one line and one remedy each."""
+"""Check an environment for problems before they occur; each finding has one line and one remedy."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 _MARKS = {GOOD: "ok", LOOK: "!", BAD: "x"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
-_MOST_AHEAD = 300  # seconds; Microsoft refuses tokens of a clock that differs by more
+_MOST_AHEAD = 300  # seconds; Microsoft rejects tokens if the clock differs by more
 
 
 @dataclass(frozen=True)
 class Examination(Displayable):
-    """What all checks found."""
+    """The findings of all checks."""
 
     findings: tuple[Finding, ...]
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is bad."""
+        """Whether no finding is bad."""
         return all(each.state != BAD for each in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,21 +72,21 @@ class Examination(Displayable):
 def doctor(
     *, front_end: Sequence[Finding] = (), workspace: Workspace | None = None, machine: Machine | None = None
 ) -> Examination:
-    """Examine versions, machine, workspace, token cache, scheduler, sign-ins, consents, services and clock.
+    """Check versions, machine, workspace, token cache, scheduler, sign-ins, consents, services and clock.
 
     Parameters
     ----------
     front_end
-        What was found of the notebook that this runs in.
+        Findings about the notebook that this runs in.
     workspace
-        The one to examine; the default one unless given.
+        Workspace to check; None opens the default one.
     machine
-        What tells of disks and memory; this machine unless given.
+        Where to get disk and memory sizes. By default, this machine.
 
     Returns
     -------
     Examination
-        One finding for each check. It raises nothing: what is wrong is what it tells.
+        A finding for each check. Nothing is raised; problems are findings.
     """
     machine = machine or Machine()
     findings = [_versions(), *front_end, *examine_process(), *examine_memory(machine)]
@@ -101,7 +101,7 @@ def doctor(
 
 
 def _place_of_what_cannot_be_opened(machine: Machine) -> Iterator[Finding]:
-    """Look at the disk of a workspace that cannot be opened: a full one may be why."""
+    """Check the disk of a workspace that cannot be opened, because a full disk may be the cause."""
     with contextlib.suppress(CiError):
         folder = folder_of(default_location())
         if folder is not None:
@@ -155,7 +155,7 @@ def _encryption() -> Finding:
 
 
 def _scheduler(workspace: Workspace) -> Iterator[Finding]:
-    """Check that something starts the scheduled exports; return nothing where no export is scheduled."""
+    """Check that something starts the scheduled exports; yield nothing if no export is scheduled."""
     system = system_schedule(workspace=workspace)
     scheduled = [each for each in workspace.exports if is_scheduled(each, system)]
     if not scheduled and not (system.active and system.schedule is not None):

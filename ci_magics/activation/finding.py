@@ -1,4 +1,4 @@
-"""What one check of an environment found."""
+"""The finding of one check of an environment."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ GOOD, LOOK, BAD = "ok", "look", "bad"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Parameters
     ----------
     check
-        What was looked at.
+        What was checked.
     state
         `GOOD`, `LOOK` or `BAD`.
     found
-        What there is, in one line.
+        The finding, in one line.
     remedy
-        What to do about it; empty where nothing is to be done.
+        What to do about it; empty if nothing needs to be done.
     """
 
     check: str

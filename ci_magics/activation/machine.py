@@ -1,4 +1,4 @@
-"""What may be wrong with the machine: home folder, forks, disk, kind of file system, memory of the container."""
+"""Check the machine: home folder, forked processes, disk, file system, and memory of the container."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ci_magics.workspace.location import data_folder
 _MIB, _GIB = 2**20, 2**30
 _FULL, _TIGHT = 100 * _MIB, _GIB  # an export of a million people writes about 100 MiB
 _LITTLE_MEMORY = 2 * _GIB
-#: Kinds of file systems that another machine keeps.
+#: Types of network file systems.
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "9p"}
 )
-#: Kinds that a program of this machine keeps on a disk of this machine; all other ones of FUSE lead elsewhere.
+#: FUSE types that store data on a local disk; all others are treated as network file systems.
 _LOCAL_FUSE = frozenset(
     {"fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.mergerfs", "fuse.lxcfs", "fuse.ntfs-3g"}
 )
@@ -34,29 +34,29 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class Machine:
-    """The one door to what the machine says of itself.
+    """Access to what the operating system reports about the machine; tests replace it.
 
     Parameters
     ----------
     root
-        Where the files of the system are.
+        The root folder of the system's files.
     """
 
     root: Path = Path("/")
 
     def text(self, path: str) -> str:
-        """Return a file of the system; empty where there is none."""
+        """Return the text of a system file; empty if it cannot be read."""
         try:
             return (self.root / path).read_text("utf-8", "replace")
         except OSError:
             return ""
 
     def free_bytes(self, folder: Path) -> int:
-        """Return how much room there is for what is in a folder."""
+        """Return the free space of the disk that a folder is on."""
         return shutil.disk_usage(folder).free
 
     def free_files(self, folder: Path) -> int | None:
-        """Return how many more files there may be; None where the file system does not count them."""
+        """Return how many more files the disk can hold; None if its file system does not count files."""
         if not hasattr(os, "statvfs"):
             return None
         status = os.statvfs(folder)
@@ -64,7 +64,7 @@ class Machine:
 
 
 def examine_process() -> Iterator[Finding]:
-    """Look at what this process may lack, wherever the workspace is."""
+    """Check this process, independent of the workspace."""
     try:
         home = data_folder()
     except CiError as error:
@@ -91,7 +91,15 @@ def _home(place: Path) -> Finding:
 
 
 def examine_folder(folder: Path, machine: Machine) -> Iterator[Finding]:
-    """Look at the disk that the folder of a workspace is on."""
+    """Check the disk of a workspace's folder.
+
+    Parameters
+    ----------
+    folder
+        The folder of the workspace.
+    machine
+        The machine to ask.
+    """
     yield _disk(folder, machine)
     kind = _kind_of(folder, machine)
     if kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE):
@@ -118,7 +126,7 @@ def _disk(folder: Path, machine: Machine) -> Finding:
 
 
 def _kind_of(folder: Path, machine: Machine) -> str:
-    """Return the kind of file system that a folder is on: that of the longest mount point above it."""
+    """Return the type of file system that a folder is on: that of the longest mount point above it."""
     place, kind, longest = PurePosixPath(folder.resolve().as_posix()), "", -1
     for line in machine.text("proc/self/mounts").splitlines():
         fields = line.split(" ")
@@ -131,7 +139,7 @@ def _kind_of(folder: Path, machine: Machine) -> str:
 
 
 def examine_memory(machine: Machine) -> Iterator[Finding]:
-    """Check how much memory the container leaves to this process; return nothing without a limit."""
+    """Check how much memory the container leaves for this process; yield nothing without a limit."""
     limit, killed = memory_limit(machine.root), _KILLED.search(machine.text("sys/fs/cgroup/memory.events"))
     if killed:
         yield Finding(

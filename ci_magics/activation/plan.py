@@ -1,4 +1,4 @@
-"""The plan: exactly what a run would send to each audience, to be looked at before it is carried out."""
+"""The plan: exactly what a run would send to each audience, so that you can review it first."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plan(Displayable):
     Parameters
     ----------
     document
-        Everything about it that can be saved.
+        The part of the plan that can be saved.
     """
 
     document: PlanDocument
@@ -58,14 +58,23 @@ class Plan(Displayable):
 
     @classmethod
     def load(cls, path: str | Path, *, workspace: Workspace | None = None, show: Show = tell) -> Plan:
-        """Read a plan that was saved.
+        """Read a saved plan.
+
+        Parameters
+        ----------
+        path
+            The file that `save` wrote.
+        workspace
+            Workspace to use; None opens the default one.
+        show
+            Called with each sentence that the user must see, such as a sign-in code.
 
         Raises
         ------
         NotFoundError
-            There is no such file.
+            The file does not exist or cannot be read.
         ExportRefusedError
-            The file is no plan.
+            The file is not a plan of this version.
         """
         try:
             text = Path(path).read_text("utf-8")
@@ -90,7 +99,7 @@ class Plan(Displayable):
         return cls(document, workspace or open_workspace(), show)
 
     def save(self, path: str | Path) -> Path:
-        """Write the plan to a file, without any address, hash or secret; returns the path."""
+        """Write the plan to a file, without addresses, hashes or secrets, and return the path."""
         target = Path(path)
         target.write_text(self.document.model_dump_json(indent=2) + "\n", "utf-8")
         return target
@@ -103,32 +112,34 @@ class Plan(Displayable):
         as_of: Mapping[str, datetime] | None = None,
         owner: str = "",
     ) -> Run:
-        """Carry the plan out, exactly as it is.
+        """Carry out the plan exactly as it is.
 
         Parameters
         ----------
         progress
-            Called while it runs.
+            Called with the progress of the run; silent by default.
         run_id
-            The id that the run gets; a new one unless given.
+            The id of the run. By default, a new one.
         as_of
-            Since when segments are as they are that a refresh left alone, by name; the run says so.
+            By segment name, when a segment was last evaluated if the refresh did not evaluate it again. The run shows
+            it.
         owner
-            Who saved the export that a scheduler runs for them: it stops when their right to do so ends.
+            The user who saved a scheduled export; the run stops if they lose the permission to run it.
 
         Raises
         ------
         ExportRefusedError
-            A guard stops it, or segment, audience, connection or program changed since; nothing was sent.
+            A guard stops it, or the segment, audience, connection or version of ci-magics changed since; nothing was
+            sent.
         ConsentError
             A consent is missing; nothing was sent.
         """
         connection = self._connection()
         require(self._workspace, Verb.RUN_EXPORT, connection)
         require_consents(connection)
-        retention_days()  # a run begins by deleting what is kept too long
+        retention_days()  # raises if the setting is invalid; the run deletes expired data first
         services = self._services or open_order(self._workspace, connection, self.order, self._show)
-        if self._services is None or self.verdict.blocked:  # otherwise it was asked when the plan was made
+        if self._services is None or self.verdict.blocked:  # otherwise checked when the plan was made
             require_manager(services, connection)
         works = self._works or self._works_again(connection, services)
         if len(works) != len(self.audiences):
@@ -137,38 +148,38 @@ class Plan(Displayable):
         return start_run(desk, self.document, connection, works, run_id, as_of or {})
 
     def stop(self) -> None:
-        """End the waits of a run that another thread carries out: it stops there and can be resumed."""
+        """End the waits of a run in another thread; it stops there and can be resumed."""
         if self._services is not None:
             self._services.conversation.clock.stop()
 
     @property
     def destination(self) -> str:
-        """Where it goes; the first line of every display."""
+        """The connection's environment and account; the first line of every display."""
         return self.document.destination
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the export would go through, as of the moment at which the plan was made."""
+        """Whether the export would go through, at the time the plan was made."""
         return self.document.verdict
 
     @property
     def order(self) -> ExportOptions:
-        """What was asked for."""
+        """The options of the export."""
         return self.document.order
 
     @property
     def audiences(self) -> tuple[AudiencePlan, ...]:
-        """One for each segment."""
+        """The plan for each audience, in the order of the segments."""
         return self.document.audiences
 
     @property
     def account_id(self) -> str:
-        """The account that it is for."""
+        """The Microsoft Advertising account to send to."""
         return self.document.account_id
 
     @property
     def guards(self) -> tuple[str, ...]:
-        """What a person should know, over all audiences."""
+        """The findings about all audiences, as sentences."""
         return tuple(str(guard) for each in self.audiences for guard in each.guards)
 
     def to_frame(self) -> pd.DataFrame:
@@ -187,7 +198,7 @@ class Plan(Displayable):
         return pd.DataFrame(rows, columns=["verdict", *names, "guards"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the verdict, where it goes and what would be sent to each audience."""
+        """Return the verdict, the destination, and what would be sent to each audience."""
         names = ("segment", "audience", "action", "adds", "removes", "unchanged", "transport")
         return {
             "verdict": self.verdict.model_dump(mode="json"),
@@ -262,7 +273,22 @@ def make_plan(
     order: ExportOptions,
     show: Show,
 ) -> Plan:
-    """Work out what an export would do.
+    """Calculate what an export would do.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segments and ledgers.
+    services
+        The clients, signed in.
+    connection
+        The connection to send through.
+    stored
+        The segments to export.
+    order
+        The options of the export.
+    show
+        Called with each sentence that the user must see.
 
     Raises
     ------
@@ -284,18 +310,28 @@ def plan_of(
     findings: Sequence[Finding] = (),
     not_checked: Sequence[str] = (),
 ) -> Plan:
-    """Return the plan of what was worked out, with the verdict on it.
+    """Return the plan for audiences that were already calculated, with its verdict.
 
     Parameters
     ----------
+    workspace
+        The workspace that stores the segments and ledgers.
     services
-        None where Microsoft may not be asked or could not be reached.
+        The clients, signed in; None if Microsoft may not be asked or could not be reached.
+    connection
+        The connection to send through.
     segments
-        Names of all segments of the export, also of those that could not be planned.
+        Names of all segments of the export, including those that could not be planned.
     works
-        What was worked out.
-    findings, not_checked
-        What was found before, and what could not be looked at.
+        The planned audiences.
+    order
+        The options of the export.
+    show
+        Called with each sentence that the user must see.
+    findings
+        Findings of earlier checks.
+    not_checked
+        What could not be checked.
     """
     now = services.conversation.clock.now() if services else present()
     document = document_of(connection, order, segments, tuple(works), now, Verdict(state=READY))
@@ -306,7 +342,19 @@ def plan_of(
 
 
 def open_order(workspace: Workspace, connection: Connection, order: ExportOptions, show: Show) -> Services:
-    """Sign in to where an order goes."""
+    """Sign in to the account that an export sends to, and return its services.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the sign-ins.
+    connection
+        The connection to send through.
+    order
+        The options of the export; its ids override those of the connection.
+    show
+        Called with each sentence that the user must see, such as a sign-in code.
+    """
     return open_services(workspace, connection, show=show, account_id=order.account_id, customer_id=order.customer_id)
 
 

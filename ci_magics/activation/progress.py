@@ -1,4 +1,4 @@
-"""How far a run is, for the code that shows it."""
+"""The progress of a run, for the code that displays it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """One moment of a run.
+    """The progress of a run at one moment.
 
     Parameters
     ----------
     step
-        What is being done, as a short sentence.
+        The current step, as a short sentence.
     done, total
-        Profiles; total is 0 where a step has no count.
+        Number of profiles; ``total`` is 0 if the step has no count.
     """
 
     step: str
@@ -24,7 +24,7 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """How much of the step is done, from 0 to 1."""
+        """The part of the step that is done, from 0 to 1."""
         return self.done / self.total if self.total else 0.0
 
 

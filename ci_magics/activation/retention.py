@@ -1,7 +1,7 @@
-"""What is kept too long: snapshots that nobody uses, spools of finished runs, keys of refused profiles.
+"""Delete expired data: unused snapshots, spools of finished runs, and keys of rejected profiles.
 
-Hashes and keys are personal data. What a saved export, an audience's ledger, the suppression segment, a dynamic segment
-or an unfinished run is made of stays, however old it is.
+Hashes and keys are personal data. Data that a saved export, an audience's ledger, the suppression segment, a dynamic
+segment or an unfinished run depends on is kept, no matter how old it is.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 REJECTED_DAYS = 30
 
-#: What a crash left behind, and what is being written at this moment, cannot be told apart before. A reading of
-#: Customer Insights goes on from where it was for a day as well.
+#: Younger files may be in use: a file that is being written looks like one that a crash left behind, and an interrupted
+#: reading of Customer Insights can be resumed for a day.
 _STRAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Purged:
-    """What was removed, in files; with ``dry_run`` what would be.
+    """What was deleted, in files; with ``dry_run``, what would be.
 
     Parameters
     ----------
     snapshots
-        Profiles of segments that nobody used for so long.
+        Snapshots of segments that were unused for too long.
     spools
-        What finished runs had put aside.
+        Spool files of finished runs.
     rejected
-        Tables of keys of refused profiles.
+        Tables with the keys of rejected profiles.
     strays
-        What crashes had left behind.
+        Files that crashes left behind.
     days
-        How long unused snapshots and earlier versions stay.
+        How many days unused snapshots and earlier versions are kept.
+    dry_run
+        Whether nothing was deleted.
     versions
-        Earlier versions of segments, which can be brought back no more.
+        Earlier versions of segments; they can no longer be restored.
     """
 
     snapshots: int
@@ -71,23 +73,23 @@ class Purged:
 
 
 def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Workspace | None = None) -> Purged:
-    """Remove what is kept too long.
+    """Delete expired data.
 
-    A segment whose snapshot is removed keeps its definition: a dynamic one is matched again by its next refresh.
+    A segment whose snapshot is deleted keeps its definition; the next refresh of a dynamic segment matches it again.
 
     Parameters
     ----------
     dry_run
-        Only say what would be removed.
+        Only count what would be deleted.
     now
-        The moment to reckon from; this one unless given.
+        The time to calculate ages from. By default, the current time.
     workspace
-        Where; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     ArgumentError
         ``CI_MAGICS_RETENTION_DAYS`` is not a number of days.
     """
@@ -116,9 +118,16 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
 
 
 def forget_old(workspace: Workspace, now: datetime) -> None:
-    """Delete old keys of refused profiles, and what runs have left behind that finished or never began.
+    """Delete expired keys of rejected profiles, and the files of runs that finished or never started.
 
-    Each run begins so.
+    Each run calls this first.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the files.
+    now
+        The current time.
     """
     sweep(workspace)
     forget_finished(workspace)
@@ -127,7 +136,7 @@ def forget_old(workspace: Workspace, now: datetime) -> None:
 
 
 def forget_finished(workspace: Workspace) -> None:
-    """Delete what finished runs have left behind."""
+    """Delete the files that finished runs have left behind."""
     for name in _spooled_by_finished(workspace):
         workspace.spool.delete(name)
     rewrite_early_snapshots(workspace)

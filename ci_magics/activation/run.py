@@ -1,4 +1,4 @@
-"""What came of an export."""
+"""The result of an export."""
 
 from __future__ import annotations
 
@@ -37,38 +37,38 @@ RejectedRow = tuple[str, str | None, int | None, str, str]
 @discreet_methods
 @dataclass(frozen=True)
 class AudienceResult:
-    """What came of one audience. Counts are hashes.
+    """The result for one audience. Counts are hashes.
 
     Parameters
     ----------
     segment, audience, audience_id
-        Which; the id is empty where the audience could not be created.
+        The names of the segment and the audience, and Microsoft's id; empty if the audience could not be created.
     status
         Completed, Completed with errors, Failed, Skipped or Canceled; Running or Queued while it is not done.
     accepted
         Sent and accepted by Microsoft.
     added, removed
-        Went in and out. What a replacement left out was not sent, and counts as removed.
+        Added and removed. What a replacement left out was not sent, and counts as removed.
     unchanged
-        Were there already and not sent.
+        Already there and not sent.
     rejected
-        Refused by Microsoft, with a reason each.
+        Rejected by Microsoft, each with a reason.
     unknown
         Sent, but no usable answer came back.
     unsent
         Not sent, because something stopped it before.
     members
-        What the audience holds after it, as far as is known.
+        Known members of the audience afterward.
     message
         What went wrong, if anything.
     as_of
-        When the segment was evaluated last, as 2026-11-01, if that was not for this run; empty otherwise.
+        The date of the segment's last evaluation, such as 2026-11-01, if this run did not evaluate it; otherwise empty.
     code, error_name
-        The code of what stopped it, and Microsoft's symbolic name for it where Microsoft gave one.
+        The code of the error that stopped it, and Microsoft's symbolic name if there is one.
     consent
-        Who of the segment agreed, and who of them was sent, in words.
+        Who agreed and which of them were sent, in words.
     tracking_ids
-        For Microsoft's support.
+        TrackingIds of the requests, for Microsoft's support.
     """
 
     segment: str
@@ -92,18 +92,18 @@ class AudienceResult:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know about it, as sentences."""
+        """What the user should know about it, as sentences."""
         consent = f"{self.consent}." if self.consent else ""
         return [each for each in (self.message, sent_as_of([self.as_of]), consent) if each]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AudienceResult:
-        """Read a result that was kept in the workspace."""
+        """Convert a stored result."""
         known = {name: value for name, value in document.items() if name in cls.__dataclass_fields__}
         return cls(**{**known, "tracking_ids": tuple(document["tracking_ids"])})
 
     def document(self) -> dict[str, Any]:
-        """Return what is kept in the workspace."""
+        """Return the result as the workspace stores it."""
         return asdict(self) | {"tracking_ids": list(self.tracking_ids)}
 
 
@@ -114,13 +114,13 @@ class Run(Displayable):
     Parameters
     ----------
     id
-        Refers to the run; its first eight characters do as well.
+        The id of the run; its first eight characters identify it too.
     destination
-        Where it went.
+        The connection's environment and account, in words.
     results
-        One for each audience.
+        The result for each audience.
     started_at, finished_at
-        In UTC; the second is None while something is left to do.
+        Times in UTC; ``finished_at`` is None while something is left to do.
     """
 
     id: str
@@ -133,7 +133,7 @@ class Run(Displayable):
 
     @property
     def name(self) -> str:
-        """The short id by which a person refers to the run."""
+        """The short id that identifies the run to users."""
         return self.id[:8]
 
     @property
@@ -143,26 +143,32 @@ class Run(Displayable):
 
     @property
     def accepted(self) -> int:
-        """Hashes that were sent and that Microsoft accepted."""
+        """Number of hashes that Microsoft accepted."""
         return sum(each.accepted for each in self.results)
 
     @property
     def rejected(self) -> int:
-        """Hashes that Microsoft refused."""
+        """Number of hashes that Microsoft rejected."""
         return sum(each.rejected for each in self.results)
 
     @property
     def unknown(self) -> int:
-        """Hashes that were sent without a usable answer."""
+        """Number of hashes that were sent without a usable answer."""
         return sum(each.unknown for each in self.results)
 
     @property
     def tracking_ids(self) -> tuple[str, ...]:
-        """What Microsoft's support asks for."""
+        """The TrackingIds of all requests, for Microsoft's support."""
         return tuple(one for each in self.results for one in each.tracking_ids)
 
     def resume(self, *, progress: Reporter = silent) -> Run:
-        """Finish what was interrupted, and return the run as it is then; a finished run is returned as it is."""
+        """Finish the run if it was interrupted, and return its new state.
+
+        Parameters
+        ----------
+        progress
+            Called with the progress of the run; silent by default.
+        """
         return self if self.finished_at else self._resume(self.id, progress)
 
     def to_frame(self) -> pd.DataFrame:
@@ -173,18 +179,19 @@ class Run(Displayable):
         return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
 
     def rejected_rows(self, *, show: Callable[[str], None] = tell) -> pd.DataFrame:
-        """Return the refused profiles by key: segment, key, code, reason and error name; never the address.
+        """Return the rejected profiles by key: segment, key, code, reason and error name; never the address.
 
-        The key is text, whatever the type of the frame's column; `ci.text_of_keys` writes that column in the same way,
-        so that the two can be joined: ``frame.assign(key=ci.text_of_keys(frame["CustomerId"])).merge(rows, on="key")``.
+        The key is text, whatever the type of the frame's column. `ci.text_of_keys` converts that column in the same
+        way, so that you can join the two: ``frame.assign(key=ci.text_of_keys(frame["CustomerId"])).merge(rows,
+        on="key")``.
 
-        They are kept for thirty days. A profile that left the segment and could not be removed has no key any more. Of
-        a run that has not ended, these are the rows that Microsoft has refused so far.
+        The rows are kept for 30 days. A profile that left the segment and could not be removed no longer has a key. If
+        the run has not ended, these are the rows that Microsoft has rejected so far.
 
         Parameters
         ----------
         show
-            Called with a sentence when the run has not ended, so that more rows may follow.
+            Called with a sentence if the run has not ended, so that more rows may follow.
         """
         frame: pd.DataFrame = self._rejected().to_pandas()
         if self.finished_at is None:
@@ -192,7 +199,7 @@ class Run(Displayable):
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """Return where it went and the result for each audience."""
+        """Return the destination, the status, and the result for each audience."""
         return {
             "destination": self.destination,
             "status": self.status,
@@ -222,7 +229,7 @@ class Run(Displayable):
 
 
 def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:
-    """Return refused profiles as a table: segment, key, code, reason, error name."""
+    """Return rejected profiles as a table with the columns segment, key, code, reason and error name."""
     columns = list(zip(*rows, strict=True)) or [()] * len(_REJECTED_SCHEMA)
     return pa.table([list(column) for column in columns], schema=_REJECTED_SCHEMA)
 

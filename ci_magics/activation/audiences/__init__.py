@@ -1,1 +1,1 @@
-"""The Customer Match lists of an account, and what may be done with them."""
+"""The Customer Match lists of an account: list, rename, empty and delete them."""

@@ -1,4 +1,4 @@
-"""The Customer Match lists of an account: what there is, and which of them were filled from here."""
+"""List the Customer Match lists of an account, and show which of them were filled from this workspace."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class AccountAudience:
     Parameters
     ----------
     name, id, scope
-        As Microsoft has them.
+        As in Microsoft Advertising.
     membership_days
-        How long a member stays; -1 means forever.
+        How many days a member stays; -1 for no end.
     search_size, audience_network_size
         People that Microsoft matched; None until it has counted them.
     segment
-        The segment that it was last filled from; empty where it was not filled from here.
+        The segment that it was last filled from; empty if it was not filled from this workspace.
     members
-        Hashes that were sent from here and accepted; None where it was not filled from here.
+        Hashes that were sent from this workspace and accepted; None if it was not filled from here.
     """
 
     name: str
@@ -63,9 +63,11 @@ class AudienceList(Displayable):
     Parameters
     ----------
     destination
-        Where they are; the first line of every display.
+        The connection's environment and account; the first line of every display.
     connection
-        The connection's name.
+        The name of the connection.
+    audiences
+        The lists, sorted by name.
     """
 
     destination: str
@@ -75,21 +77,47 @@ class AudienceList(Displayable):
     _show: Callable[[str], None] = field(repr=False, compare=False)
 
     def rename(self, audience: str, new: str, *, confirm: str) -> AudienceList:
-        """Give a list another name; see `ci_magics.activation.audiences.audience_operations.rename_audience`."""
+        """Rename a list and return the lists again; see `audience_operations.rename_audience`.
+
+        Parameters
+        ----------
+        audience
+            Name or id of the list.
+        new
+            The new name.
+        confirm
+            The current name, to confirm.
+        """
         audience_operations.rename_audience(
             self.connection, audience, new, confirm=confirm, workspace=self._workspace, show=self._show
         )
         return self._again()
 
     def empty(self, audience: str, *, confirm: str) -> AudienceList:
-        """Take everybody out of a list; see `ci_magics.activation.audiences.audience_operations.empty_audience`."""
+        """Remove all members of a list and return the lists again; see `audience_operations.empty_audience`.
+
+        Parameters
+        ----------
+        audience
+            Name or id of the list.
+        confirm
+            The name of the list, to confirm.
+        """
         audience_operations.empty_audience(
             self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
         )
         return self._again()
 
     def delete(self, audience: str, *, confirm: str) -> AudienceList:
-        """Delete a list; see `ci_magics.activation.audiences.audience_operations.delete_audience`."""
+        """Delete a list and return the remaining ones; see `audience_operations.delete_audience`.
+
+        Parameters
+        ----------
+        audience
+            Name or id of the list.
+        confirm
+            The name of the list, to confirm.
+        """
         audience_operations.delete_audience(
             self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
         )
@@ -126,23 +154,23 @@ class AudienceList(Displayable):
 def audiences(
     to: Connection | str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
 ) -> AudienceList:
-    """Return the Customer Match lists of a connection's account, to see, rename, empty or delete them.
+    """Return the Customer Match lists of a connection's account, to view, rename, empty or delete them.
 
     Parameters
     ----------
     to
-        The connection or its name. Neither consent is needed: no profile is sent.
+        The connection or its name. No consent is needed, because no profile is sent.
     workspace
-        Where the connection is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see, such as a sign-in code.
+        Called with each sentence that the user must see, such as a sign-in code.
 
     Raises
     ------
     AccessError
         The connection is not shared with the current user.
     SignInError
-        Nobody is signed in, and nobody can be asked.
+        Nobody is signed in, and there is no user to ask.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Rename, empty and delete the Customer Match lists of an account; what we know of them follows.
+"""Rename, empty and delete the Customer Match lists of an account, and update the workspace's records.
 
-Each has to be confirmed by the list's name, and is kept apart from runs by the locks that runs take.
+Each operation must be confirmed with the list's name, and takes the same locks as a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Show = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Held:
-    """A list that nothing else works on meanwhile."""
+    """A list that is locked for an operation."""
 
     workspace: Workspace
     services: Services
@@ -62,31 +62,31 @@ def rename_audience(
     workspace: Workspace | None = None,
     show: Show = tell,
 ) -> None:
-    """Give a list another name in Microsoft Advertising; segments and ledgers stay with it.
+    """Rename a list in Microsoft Advertising; segments and ledgers stay linked to it.
 
     Parameters
     ----------
     to
         The connection or its name.
     audience
-        Name or number of the list.
+        Name or id of the list.
     new
-        Its new name.
+        The new name.
     confirm
-        Its present name once more.
+        The current name, to confirm.
     workspace
-        Where the connection is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see.
+        Called with each sentence that the user must see.
 
     Raises
     ------
     AccessError
-        The current user may not do it.
+        The current user may not do this.
     ArgumentError
-        The confirmation is not the list's name, or the new name cannot be one.
+        The confirmation is not the list's name, or the new name is not valid.
     NotFoundError
-        There is no such list.
+        The list does not exist.
     ExportRefusedError
         A run is sending to it.
     ServiceError
@@ -108,10 +108,23 @@ def empty_audience(
     workspace: Workspace | None = None,
     show: Show = tell,
 ) -> None:
-    """Take everybody out of a list, no matter who added them; the list itself stays.
+    """Remove all members of a list, no matter who added them; the list itself stays.
 
-    No profile is sent for it, so no consent is needed. Runs that were not finished are given up. See
-    `rename_audience` for parameters and what it raises.
+    No profile is sent, so no consent is needed. Unfinished runs are canceled for this list. Raises the same errors as
+    `rename_audience`.
+
+    Parameters
+    ----------
+    to
+        The connection or its name.
+    audience
+        Name or id of the list.
+    confirm
+        The name of the list, to confirm.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each sentence that the user must see.
     """
     with _held(workspace, to, audience, confirm, Verb.EMPTY_AUDIENCE, show) as held:
         record = _doubt(held)
@@ -131,7 +144,23 @@ def delete_audience(
     workspace: Workspace | None = None,
     show: Show = tell,
 ) -> None:
-    """Delete a list, and what we know of it; see `empty_audience`."""
+    """Delete a list and the workspace's record of it. Raises the same errors as `rename_audience`.
+
+    Unfinished runs are canceled for this list.
+
+    Parameters
+    ----------
+    to
+        The connection or its name.
+    audience
+        Name or id of the list.
+    confirm
+        The name of the list, to confirm.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each sentence that the user must see.
+    """
     with _held(workspace, to, audience, confirm, Verb.DELETE_AUDIENCE, show) as held:
         held.services.advertising.delete_audience(held.audience.id)
         _give_up(held, "The audience was deleted.", show)
@@ -145,7 +174,21 @@ def delete_audience(
 def record_of(
     workspace: Workspace, services: Services, connection: Connection, audience_id: str
 ) -> AudienceRecord | None:
-    """Return what we know of a list; an emulator that has ended gave the same numbers to others."""
+    """Return the workspace's record of a list; None if there is none.
+
+    An emulator that has ended may have used the same ids, so its records are ignored.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the record.
+    services
+        The clients, signed in.
+    connection
+        The connection to the account.
+    audience_id
+        Microsoft's id of the list.
+    """
     found = workspace.audiences.where(environment=connection.environment, audience_id=audience_id)
     if connection.environment == "emulator":
         found = [each for each in found if each.directory in ("", services.directory)]
@@ -156,7 +199,7 @@ def record_of(
 def _held(
     workspace: Workspace | None, to: Connection | str, audience: str, confirm: str, verb: Verb, show: Show
 ) -> Iterator[_Held]:
-    """Find a list, make sure that it is the one that is meant, and keep runs off it."""
+    """Find a list, check the confirmation, and lock the list against runs."""
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to)
     require(workspace, verb, connection)
@@ -172,12 +215,23 @@ def _held(
 def kept_apart(
     workspace: Workspace, connection: Connection, services: Services, name: str, audience_id: str
 ) -> Iterator[None]:
-    """Keep runs off a list for a while.
+    """Lock a list against runs for the duration of a `with` block.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the locks.
+    connection
+        The connection to the account.
+    services
+        The clients, signed in.
+    name, audience_id
+        The list's name and Microsoft's id.
 
     Raises
     ------
     ExportRefusedError
-        One is sending to it.
+        A run is sending to it, or another user is changing it.
     """
     holding = str(uuid.uuid4())
     try:
@@ -193,7 +247,7 @@ def kept_apart(
 
 
 def _busy(workspace: Workspace, holder: Holder, name: str) -> str:
-    """Say who uses a list now: a run, or somebody who changes the list as is wanted here."""
+    """Describe who uses a list: a run, or another user who is changing it."""
     if any(each.id == holder.run_id for each in workspace.runs):
         return f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'."
     return f"{holder.holder} is changing the audience '{name}' on {holder.host} at this moment."
@@ -209,7 +263,7 @@ def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:
 
 
 def _doubt(held: _Held) -> AudienceRecord | None:
-    """Write down that nobody knows who is in the list, before it is emptied: the answer may be lost."""
+    """Record all members as unknown before the list is emptied, because the answer may be lost."""
     if held.record is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Take everybody out of a Customer Match list: a bulk file that replaces its members with nobody."""
+"""Remove all members of a Customer Match list, with a bulk file that replaces them with nobody."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from ci_magics.workspace.store import Workspace
 
 
 def take_everybody_out(workspace: Workspace, services: Services, audience_id: str) -> None:
-    """Empty a list, and wait until that is done; can be repeated without harm.
+    """Empty a list and wait until it is done. The operation is idempotent.
+
+    Parameters
+    ----------
+    workspace
+        The workspace with a private folder for the file.
+    services
+        The clients, signed in.
+    audience_id
+        Microsoft's id of the list.
 
     Raises
     ------
     ServiceError
         Microsoft refused, or the file did not arrive.
     OutcomeUnknownError
-        It is not known whether it was done.
+        It is unknown whether the list was emptied.
     """
     with workspace.rooms.for_a_while() as folder:
         path = folder / "upload.zip"
-        # There are no items, so nobody's data is sent and no terms have to be accepted.
+        # The file has no items: no personal data is sent, and no terms need to be accepted.
         write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)
         request_id, status = _send(services, path)
     if not status.readable:
@@ -36,7 +45,7 @@ def take_everybody_out(workspace: Workspace, services: Services, audience_id: st
 
 
 def _send(services: Services, path: Path) -> tuple[str, UploadStatus]:
-    """Send the file, and once more to a new address when it did not arrive."""
+    """Send the file; if it did not arrive, send it once more to a new URL."""
     for _attempt in range(2):
         ticket = services.bulk.request_upload()
         services.bulk.upload(ticket, path)

@@ -1,4 +1,4 @@
-"""The emulator of a workspace as a person sees it: where it is, what it holds, and how it begins again."""
+"""The emulator of a workspace for users: show its state, stop it, and reset it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _EMULATOR = "emulator"
 
 @dataclass(frozen=True)
 class EmulatorStatus(Displayable):
-    """Where the emulator of a workspace is.
+    """The state of a workspace's emulator.
 
     Parameters
     ----------
     folder
-        Where its state is kept.
+        The folder that stores its state.
     kept_bytes
-        How much that is; hashes of members among it.
+        Size of the state in bytes; it includes hashes of members.
     base_url, process_id
-        Where it runs; empty and 0 while it does not. The next request starts it.
+        Its URL and process; empty and 0 while it does not run. The next request starts it.
     audiences, members
-        What it holds; None while it does not run.
+        Number of audiences and members; None while it does not run.
     named
-        Whether ``CI_MAGICS_EMULATOR`` names another one, which is used instead.
+        Whether ``CI_MAGICS_EMULATOR`` names another emulator, which is used instead.
     """
 
     folder: Path
@@ -60,11 +60,11 @@ class EmulatorStatus(Displayable):
         return bool(self.base_url)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state; addresses and process numbers differ each time and are left out."""
+        """Return the state without the URL and the process id, which differ each time."""
         return {"running": self.running, "audiences": self.audiences, "members": self.members, "named": self.named}
 
     def document(self) -> dict[str, Any]:
-        """Return all of it as a JSON document."""
+        """Return the whole state as a JSON document."""
         more = {"base_url": self.base_url, "process_id": self.process_id, "kept_bytes": self.kept_bytes}
         return self.to_dict() | more | {"folder": str(self.folder)}
 
@@ -83,16 +83,16 @@ class EmulatorStatus(Displayable):
 
 @dataclass(frozen=True)
 class EmulatorReset(Displayable):
-    """What a reset of the emulator removed.
+    """What a reset of the emulator deleted.
 
     Parameters
     ----------
     audiences, members
-        From the emulator; None where its state could not be read and was deleted as a whole.
+        From the emulator; None if its state could not be read and was deleted as a whole.
     ledgers
-        What the workspace had written down about those audiences.
+        Ledgers of these audiences in the workspace.
     runs
-        Unfinished runs that are given up.
+        Unfinished runs that were canceled.
     """
 
     audiences: int | None
@@ -114,12 +114,12 @@ class EmulatorReset(Displayable):
 
 
 def emulator_status(*, workspace: Workspace | None = None) -> EmulatorStatus:
-    """Return where the workspace's emulator is and what it holds; it is not started for that.
+    """Return the state of the workspace's emulator without starting it.
 
     Parameters
     ----------
     workspace
-        Whose emulator; the default workspace's unless given.
+        Workspace to use; None opens the default one.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SHOW_STATUS)
@@ -142,7 +142,7 @@ def stop_emulator(*, workspace: Workspace | None = None) -> bool:
     Parameters
     ----------
     workspace
-        Whose emulator; the default workspace's unless given.
+        Workspace to use; None opens the default one.
 
     Returns
     -------
@@ -160,15 +160,15 @@ def stop_emulator(*, workspace: Workspace | None = None) -> bool:
 
 
 def reset_emulator(*, workspace: Workspace | None = None) -> EmulatorReset:
-    """Let the workspace's emulator begin again: without audiences, with settings and clock as at the start.
+    """Reset the workspace's emulator: delete its audiences, and restore its settings and clock.
 
-    What the workspace knows about its audiences goes with them, so that the next export creates them instead of finding
-    them deleted. Connections, segments, exports and the history of runs stay. For administrators.
+    The workspace's records of these audiences are deleted too, so that the next export creates the audiences instead of
+    reporting them as deleted. Connections, segments, exports and the history of runs stay. For administrators.
 
     Parameters
     ----------
     workspace
-        Whose emulator; the default workspace's unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def reset_emulator(*, workspace: Workspace | None = None) -> EmulatorReset:
     except ConnectionSetupError as error:
         if error.code != "emulator_damaged":
             raise
-        shutil.rmtree(workspace.emulator_folder)  # the next one gets a new directory, so old records no longer apply
+        shutil.rmtree(workspace.emulator_folder)  # the next one has a new tenant, so old records no longer apply
         return _noted(workspace, EmulatorReset(None, None, 0, 0))
     audiences, members = _held(running)
     directory = _directory_of(running)

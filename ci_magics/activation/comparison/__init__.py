@@ -1,1 +1,1 @@
-"""Which normalization Microsoft matches better: one segment in two audiences, and what they say."""
+"""Test which normalization Microsoft matches better: send one segment to two audiences and compare their sizes."""

@@ -1,4 +1,4 @@
-"""Which normalization does Microsoft match better in this account? Two audiences of one segment tell."""
+"""Compare two normalizations in an account by filling two audiences from one segment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-#: People that are needed: if half of them are matched, each audience reaches the size from which Microsoft uses it.
+#: People needed: if Microsoft matches half of them, each audience reaches the smallest size that it serves.
 FEWEST = 4 * SMALLEST_SERVING
 
 
@@ -47,9 +47,9 @@ def compare_normalizations(
 ) -> Comparison:
     """Find out which normalization Microsoft matches better in an account.
 
-    The profiles whose hash depends on the rule are split by chance: one half goes to an audience filled under
-    ``basic``, the other to one filled under ``enhanced``. Run it again when Microsoft has counted both; then nothing is
-    sent, unless the segment has changed, and the sizes are compared.
+    The profiles whose hash depends on the normalization are split at random: one half goes to an audience with
+    ``basic`` hashes, the other to an audience with ``enhanced`` hashes. Run it again when Microsoft has counted both.
+    Then nothing is sent, unless the segment has changed, and the sizes are compared.
 
     Parameters
     ----------
@@ -58,28 +58,28 @@ def compare_normalizations(
     to
         The connection or its name.
     dry_run
-        Plan and send nothing; what would stop the comparison is then reported in its verdict.
+        Plan only and send nothing; the verdict shows what would stop the comparison.
     consent, consent_yes, ignore_consent, allow_shrink
         As in `ci_magics.export`.
     progress
-        Called while it runs.
+        Called with the progress of the run; silent by default.
     show
-        Called with each sentence the person must see.
+        Called with each sentence that the user must see.
     workspace
-        Where segments and connections are; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     SegmentError
-        Too few people have a hash that depends on the rule.
+        Too few people have a hash that depends on the normalization.
     ExportRefusedError
-        A guard stopped one of the two; nothing was sent to either.
+        A guard stopped one of the two audiences; nothing was sent to either.
     ConsentError
         A consent is missing; nothing was sent.
     """
     workspace = workspace or open_workspace()
     connection = find_connection(workspace, to)
-    require(workspace, Verb.RUN_EXPORT, connection)  # also keeps what it takes, so a dry run is more than looking
+    require(workspace, Verb.RUN_EXPORT, connection)  # for a dry run too, because it saves the two halves
     stored = stored_segment(workspace, segment)
     values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
     order = ExportOptions(consent=consent, consent_yes=values, ignore_consent=ignore_consent)
@@ -148,14 +148,14 @@ def _planned(
 
 
 def _require_free(side: Side) -> None:
-    """Refuse if a guard would, before anything is sent to the other audience."""
+    """Raise the error of a guard before anything is sent to the other audience."""
     for each in side.plan.audiences if side.plan else ():
         if each.stopping is not None:
             raise each.stopping.refusal()
 
 
 def _filled(side: Side, asked: dict[str, Any]) -> Side:
-    """Bring an audience into step; nothing is sent to one that is."""
+    """Bring an audience up to date; send nothing if it is."""
     if not side.changes:
         return side
     run = cast(Run, export(side.audience, normalization=side.rule, **asked))

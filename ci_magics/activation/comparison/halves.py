@@ -1,4 +1,4 @@
-"""Two halves of a segment, chosen by chance from what is kept of it: keys and hashes suffice."""
+"""Split a segment into two random halves, using only its keys and hashes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Half:
     Parameters
     ----------
     rule
-        The normalization that it will be sent under.
+        The normalization that it is sent with.
     segment
-        The segment's name, and the audience's.
+        The name of the segment and its audience.
     number
-        Which of the two.
+        0 or 1.
     people
-        Different addresses in it.
+        Number of different addresses in it.
     """
 
     rule: str
@@ -48,8 +48,8 @@ class Half:
 def halves_of(stored: StoredSegment) -> tuple[Half, Half]:
     """Count the two halves of a segment.
 
-    Profiles of one enhanced hash, which are one person, are in the same half. Which one is chance, but for a segment of
-    one name it is always the same.
+    Profiles with the same enhanced hash are one person and are in the same half. The split is random, but always the
+    same for segments with the same name.
     """
     people = np.concatenate(
         [_enhanced(batch) for batch in stored.profiles.batches(["sha256_basic", "sha256_enhanced"])]
@@ -65,17 +65,36 @@ def halves_of(stored: StoredSegment) -> tuple[Half, Half]:
 
 
 def name_of_half(name: str, rule: str) -> str:
-    """Return what the half of a segment, and its audience, is called."""
+    """Return the name of a half and its audience.
+
+    Parameters
+    ----------
+    name
+        The name of the segment.
+    rule
+        The normalization that the half is sent with.
+    """
     return f"{name} ({rule})"
 
 
 def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Callable[[str], None]) -> Segment:
-    """Keep a half as its own segment.
+    """Save a half as a segment.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the segment.
+    stored
+        The segment to split.
+    half
+        The half to save.
+    show
+        Called with each sentence that the user must see.
 
     Raises
     ------
     SegmentError
-        Its name is too long for an audience.
+        The name is too long for an audience.
     """
     if len(half.segment) > LONGEST_NAME:
         raise SegmentError(
@@ -112,12 +131,14 @@ def _enhanced(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
 
 
 def _differs(batch: pa.RecordBatch) -> pa.Array:
-    """Tell which profiles have two different hashes; who has only one can be matched under one rule only."""
+    """Return which profiles have two different hashes. A profile with one hash can be matched by one rule only."""
     return pc.not_equal(batch.column("sha256_basic"), batch.column("sha256_enhanced"))
 
 
 def _sides(hashes: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.int64]:
-    """Return 0 or 1 for each hash: the first bit of its product with a number made of the name."""
+    """Return 0 or 1 for each hash, at random but reproducible for a name."""
     seed = np.frombuffer(hashlib.sha256(name.encode()).digest()[:8], np.uint64) | np.uint64(1)
+    # Multiplicative hashing: the highest bit of the product depends on all bits of both factors. Taking a bit of the
+    # hash itself would put each person into the same half in every comparison.
     words = np.ascontiguousarray(hashes[:, :8]).view(np.uint64).reshape(-1)
     return (words * seed >> np.uint64(63)).astype(np.int64)

@@ -1,22 +1,24 @@
-"""How sure one may be of a share that was counted, and of the difference between two."""
+"""Confidence intervals for a proportion and for the difference of two."""
 
 from __future__ import annotations
 
 import math
 
-#: Standard deviations on either side that hold the truth in 95 of 100 cases.
+#: Standard deviations on each side of a 95% confidence interval.
 _DEVIATIONS = 1.96
 
 Interval = tuple[float, float]
 
 
 def share_interval(counted: int, of: int) -> Interval:
-    """Return where the true share lies in 95 of 100 cases (Wilson's interval, which holds for 0 and for all too).
+    """Return the 95% confidence interval of a proportion (Wilson's interval, which is valid for 0 and 1 too).
 
     Parameters
     ----------
-    counted, of
-        How many of how many, at least one.
+    counted
+        Number of successes.
+    of
+        Number of trials, at least one.
     """
     share, spread = counted / of, _DEVIATIONS**2 / of
     middle = (share + spread / 2) / (1 + spread)
@@ -25,12 +27,12 @@ def share_interval(counted: int, of: int) -> Interval:
 
 
 def difference_interval(one: tuple[int, int], other: tuple[int, int]) -> Interval:
-    """Return where the true difference of two shares lies in 95 of 100 cases (Newcombe 1998, method 10).
+    """Return the 95% confidence interval of the difference of two proportions (Newcombe 1998, method 10).
 
     Parameters
     ----------
     one, other
-        How many of how many; the difference is the first share less the second.
+        Successes and trials of each; the difference is the first proportion minus the second.
     """
     shares = [counted / of for counted, of in (one, other)]
     (low, high), (other_low, other_high) = share_interval(*one), share_interval(*other)

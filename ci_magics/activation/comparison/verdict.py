@@ -1,4 +1,4 @@
-"""What two audiences of one segment, each filled under its own rule, say about the rules."""
+"""Conclusions from two audiences of one segment, each filled with its own normalization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ci_magics.workspace.statuses import COMPLETED
 if TYPE_CHECKING:
     import pandas as pd
 
-#: By then Microsoft has counted an audience (guide "Customer Match").
+#: How long Microsoft takes to count an audience (guide "Customer Match").
 _COUNTING = timedelta(hours=48)
 
 
@@ -31,15 +31,15 @@ class Side:
     Parameters
     ----------
     rule
-        The normalization that it was filled under.
+        The normalization that it is filled with.
     audience, audience_id
-        Which; the id is empty before it is made.
+        Its name, and Microsoft's id; empty before it is created.
     people
-        Different addresses in it.
+        Number of different addresses in it.
     plan
-        What would be sent to it; None where a dry run came to nothing.
+        What would be sent to it; None if a dry run could not plan it.
     run
-        What came of sending it; None where nothing was sent this time.
+        The run that sent to it; None if nothing was sent this time.
     size
         People that Microsoft matched; None until it has counted them.
     filled_at
@@ -57,16 +57,19 @@ class Side:
 
     @property
     def share(self) -> float | None:
-        """Matched people among those sent."""
+        """Matched people as a share of those sent, from 0 to 1."""
         return None if self.size is None or not self.people else min(self.size / self.people, 1.0)
 
     @property
     def changes(self) -> bool:
-        """Whether the audience was not in step, so that its size is that of something else."""
+        """Whether the audience is not up to date, so that its size belongs to earlier members."""
         return self.plan is not None and any(each.adds or each.removes for each in self.plan.audiences)
 
     def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return the fewest and the most who may be matched, of how many: a size too small to be used may be any."""
+        """Return the fewest and the most matched people, each with the number of people sent.
+
+        Both are the size; but a size too small to serve may be any number below that limit.
+        """
         size = min(self.size or 0, self.people)
         least, most = (0, min(SMALLEST_SERVING - 1, self.people)) if size < SMALLEST_SERVING else (size, size)
         return (least, self.people), (most, self.people)
@@ -74,20 +77,20 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison(Displayable):
-    """Two audiences of one segment, each filled under its own rule, and what their sizes say.
+    """Two audiences of one segment, each filled with its own normalization, and what their sizes show.
 
     Parameters
     ----------
     destination
-        Where they are; the first line of every display.
+        The connection's environment and account; the first line of every display.
     segment
-        What they are halves of.
+        The segment that was split.
     basic, enhanced
-        The two.
+        The two audiences.
     dry_run
         Whether nothing was to be sent.
     obstacle
-        What kept a dry run from planning anything.
+        What stopped a dry run from planning anything.
     """
 
     destination: str
@@ -99,7 +102,7 @@ class Comparison(Displayable):
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the comparison would be sent as it is; what blocks one audience blocks both."""
+        """Whether the comparison would be sent as it is; a finding that blocks one audience blocks both."""
         if self.obstacle is not None:
             return verdict_of([self.obstacle], audiences=0, stopped=0)
         plans = [each.plan for each in self.sides if each.plan is not None]
@@ -114,18 +117,18 @@ class Comparison(Displayable):
 
     @property
     def differing(self) -> int:
-        """People whose hash depends on the normalization: only they tell anything."""
+        """People whose hash depends on the normalization; only they are useful for the comparison."""
         return self.basic.people + self.enhanced.people
 
     @property
     def counted(self) -> bool:
-        """Whether Microsoft has counted what was planned, and enough people in one of the two audiences."""
+        """Whether Microsoft has counted both up-to-date audiences, and at least one is big enough."""
         sizes = [each.size for each in self.sides if each.size is not None and not each.changes]
         return len(sizes) == len(self.sides) and max(sizes) >= SMALLEST_SERVING
 
     @property
     def interval(self) -> Interval | None:
-        """How much bigger the matched share under ``enhanced`` is, in 95 of 100 cases; None until it can be said."""
+        """The 95% confidence interval of how much bigger the matched share with ``enhanced`` is; None if unknown."""
         if not self.counted:
             return None
         (low, high), (other_low, other_high) = self.enhanced.counts(), self.basic.counts()
@@ -133,7 +136,7 @@ class Comparison(Displayable):
 
     @property
     def better(self) -> str | None:
-        """The rule that Microsoft matches better; None where that cannot be told."""
+        """The normalization that Microsoft matches better; None if the sizes don't show it."""
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return None
         return "enhanced" if self.interval[0] > 0 else "basic"
@@ -146,7 +149,7 @@ class Comparison(Displayable):
 
     @property
     def conclusion(self) -> str:
-        """What is known now, and what to do next, in words."""
+        """The result so far and what to do next, in words."""
         if self.obstacle is not None:
             return "Nothing was sent, and nothing would be."
         if self.interval is None:

@@ -1,1 +1,1 @@
-"""Tell the people concerned when the state of an export changes."""
+"""Notify people when the state of an export changes."""

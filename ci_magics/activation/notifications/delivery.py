@@ -1,4 +1,4 @@
-"""Deliver a notice: to a webhook, or as mail by SMTP. Where to is a secret: from the environment or the keyring."""
+"""Deliver notifications to a webhook or by email (SMTP). The addresses are secrets from the environment or keyring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.microsoft.unreachable import Adapter, cause_of
 
-#: Secrets by their name in the keyring, with the environment variable that comes before it.
+#: Secrets by their name in the keyring, with the environment variable that takes precedence.
 SECRETS = {
     "webhook": "CI_MAGICS_WEBHOOK",
     "smtp": "CI_MAGICS_SMTP",
@@ -27,7 +27,7 @@ SECRETS = {
     "mail-to": "CI_MAGICS_MAIL_TO",
 }
 _TIMEOUT = 15.0
-#: What a mail server does not accept, and what to do about it.
+#: Errors of a mail server: what it does not accept, and what to do.
 _REFUSALS: dict[type[Exception], tuple[str, str]] = {
     smtplib.SMTPAuthenticationError: (
         "does not accept the user name or the password",
@@ -44,16 +44,16 @@ _PORTS = {"smtp": 587, "smtps": 465}
 
 
 class NoticeError(CiError):
-    """A notice could not be delivered."""
+    """A notification could not be delivered."""
 
 
 def secret(name: str) -> str | None:
-    """Return a secret, or None where nobody has set it."""
+    """Return a secret, or None if it is not set."""
     return os.environ.get(SECRETS[name]) or remembered(name)
 
 
 def channels() -> dict[str, Callable[[News], None]]:
-    """Return the ways in which notices can be delivered, as they are set up."""
+    """Return the configured channels for notifications, by name."""
     ways: dict[str, Callable[[News], None]] = {}
     if secret("webhook"):
         ways["webhook"] = call_webhook
@@ -63,12 +63,13 @@ def channels() -> dict[str, Callable[[News], None]]:
 
 
 def call_webhook(news: News) -> None:
-    """Send a notice to the webhook, as JSON whose ``text`` chat programs show.
+    """Send a notification to the webhook, as JSON with the ``text`` that chat programs display.
 
     Raises
     ------
     NoticeError
-        It cannot be reached or refuses; the error names its host only, as the rest of its address is a secret.
+        The webhook cannot be reached or refuses; the error names only its host, because the rest of its URL is a
+        secret.
     """
     address = _address(secret("webhook") or "", "CI_MAGICS_WEBHOOK", ("https", "http"))
     if address.scheme == "http" and not _is_here(address.hostname):
@@ -90,7 +91,7 @@ def call_webhook(news: News) -> None:
 
 
 def _refused(host: str, status: int) -> NoticeError:
-    """Build the error for a webhook that did not take a notice; some refusals end only when its address changes."""
+    """Return the error for a webhook that refused a notification; after some status codes only a new URL helps."""
     if status in (401, 403, 404, 410):
         return NoticeError(
             f"The webhook of {host} refused the notice.",
@@ -101,12 +102,12 @@ def _refused(host: str, status: int) -> NoticeError:
 
 
 def send_mail(news: News) -> None:
-    """Send a notice by SMTP, encrypted unless the server is on this machine.
+    """Send a notification by SMTP, encrypted unless the server is on this machine.
 
     Raises
     ------
     NoticeError
-        The server cannot be reached, refuses, or would not encrypt.
+        The server cannot be reached, refuses, or does not support encryption.
     """
     address = _address(secret("smtp") or "", "CI_MAGICS_SMTP", tuple(_PORTS))
     message = _message(news)
@@ -122,7 +123,7 @@ def send_mail(news: News) -> None:
 
 
 def _unsent(host: str, error: Exception) -> NoticeError:
-    """Build the error for a mail that the server did not take, or that did not get there."""
+    """Return the error for an email that the server refused or that did not arrive there."""
     server, code = f"The mail server {host}", type(error).__name__
     for kind, (did, next_step) in _REFUSALS.items():
         if isinstance(error, kind):
@@ -171,7 +172,7 @@ def _address(text: str, variable: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _is_here(host: str | None) -> bool:
-    """Tell whether a host is this machine."""
+    """Return whether a host is this machine."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What is told of an export when its state changes: no address, no hash, no secret."""
+"""The content of notifications about exports and refreshes: no addresses, hashes or secrets."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ WELL, FAILED, REJECTS, SHRANK = "well", "failed", "rejects", "shrank"
 
 
 class Limits(BaseModel):
-    """From when on something is told.
+    """Thresholds for notifications.
 
     Parameters
     ----------
     active
-        Whether anything is told at all.
+        Whether notifications are on.
     rejected_percent
-        More refused hashes than this, of all that were sent.
+        Notify if more than this percentage of the sent hashes is rejected.
     drop_percent
-        Fewer members than before by more than this.
+        Notify if an export's audiences lose more than this percentage of their members.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,12 +38,14 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class News:
-    """Something to be told.
+    """A notification.
 
     Parameters
     ----------
     subject_id
-        Of which export, or ``refresh``.
+        The id of the export, or ``refresh``.
+    state
+        The state that the notification is about, such as `FAILED`.
     title, text
         One line, and one or two sentences.
     facts
@@ -58,14 +60,16 @@ class News:
 
 
 def state_after(entry: ExportRun, before: ExportRun | None, limits: Limits) -> str | None:
-    """Return the state that a run leaves its export in; None when it says nothing about it.
+    """Return the state of an export after a run; None if the run does not change it.
 
     Parameters
     ----------
     entry
         The run.
     before
-        The last run before it that was completed.
+        The last completed run before it; None if there was none.
+    limits
+        The thresholds.
     """
     if entry.status in (QUEUED, RUNNING, CANCELED):
         return None
@@ -80,7 +84,17 @@ def state_after(entry: ExportRun, before: ExportRun | None, limits: Limits) -> s
 
 
 def news_of_export(entry: ExportRun, state: str, before: ExportRun | None) -> News:
-    """Return what is told of an export in a state."""
+    """Return the notification about an export's new state.
+
+    Parameters
+    ----------
+    entry
+        The run that led to the state.
+    state
+        The new state: `WELL`, `FAILED`, `REJECTS` or `SHRANK`.
+    before
+        The last completed run before it; None if there was none.
+    """
     name = _line(entry.export_name)
     titles = {
         FAILED: f"The export '{name}' {'was skipped' if entry.status == SKIPPED else 'failed'}",
@@ -115,7 +129,15 @@ def news_of_export(entry: ExportRun, state: str, before: ExportRun | None) -> Ne
 
 
 def news_of_refresh(record: Refresh, state: str) -> News:
-    """Return what is told of a refresh that broke off, or of the first one after that."""
+    """Return the notification about a refresh that failed, or about the first one that succeeded afterward.
+
+    Parameters
+    ----------
+    record
+        The refresh.
+    state
+        `FAILED` or `WELL`.
+    """
     name = f"The refresh of {record.notebook}" if record.notebook else "The refresh"
     title = f"{name} {'failed' if state == FAILED else 'is well again'}"
     facts = {

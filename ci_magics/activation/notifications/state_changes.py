@@ -1,4 +1,4 @@
-"""Tell somebody when the state of an export changes; that never changes what became of the run."""
+"""Notify people when the state of an export changes. A notification never affects the result of the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Show = Callable[[str], None]
 
 
 def notification_limits(*, workspace: Workspace | None = None) -> Limits:
-    """Return from when on something is told."""
+    """Return the thresholds for notifications."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
     kept = workspace.settings.get(_NAME)
@@ -36,12 +36,19 @@ def notification_limits(*, workspace: Workspace | None = None) -> Limits:
 
 
 def set_notification_limits(limits: Limits, *, workspace: Workspace | None = None) -> Limits:
-    """Choose from when on something is told.
+    """Set the thresholds for notifications.
+
+    Parameters
+    ----------
+    limits
+        The new thresholds.
+    workspace
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     """
     workspace = workspace or open_workspace()
     require(workspace, Verb.SET_NOTIFICATIONS)
@@ -51,7 +58,17 @@ def set_notification_limits(limits: Limits, *, workspace: Workspace | None = Non
 
 
 def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
-    """Tell of a run that ended, if the state of its export changed."""
+    """Notify people of a finished run if the state of its export changed.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the runs and what was notified.
+    entry
+        The run.
+    show
+        Called with a sentence if a notification fails.
+    """
     limits = notification_limits(workspace=workspace)
     before = _completed_before(workspace, entry)
     state = state_after(entry, before, limits)
@@ -60,20 +77,30 @@ def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
 
 
 def tell_of_refresh(workspace: Workspace, record: Refresh, show: Show) -> None:
-    """Tell of a refresh that broke off as a whole, and of the first one after that which did not."""
+    """Notify people of a refresh that failed as a whole, and of the first one that succeeds afterward.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores what was notified.
+    record
+        The refresh.
+    show
+        Called with a sentence if a notification fails.
+    """
     if notification_limits(workspace=workspace).active:
         news = news_of_refresh(record, FAILED if record.reason else WELL)
         _tell(workspace, news, record.finished_at or record.started_at, show)
 
 
 def _tell(workspace: Workspace, news: News, now: datetime, show: Show) -> None:
-    """Deliver a notice through each channel that was told something else last."""
+    """Deliver a notification through each channel whose last one had another state."""
     if news.state == WELL and not workspace.notices.where(export_id=news.subject_id):
-        return  # as it always was: nobody has to be found
+        return  # nothing was ever wrong, so don't look up the channels
     try:
         for name, deliver in channels().items():
             _tell_through(workspace, name, deliver, news, now, show)
-    except Exception as error:  # noqa: BLE001 - a notice never fails a run; it tells what went wrong
+    except Exception as error:  # noqa: BLE001 - a failed notification must not fail the run; show the error
         show(f"Nobody could be told that {_small(news.title)} ({type(error).__name__}).")
 
 
@@ -85,7 +112,9 @@ def _tell_through(
     last = told.state if told else WELL
     if news.state == last:
         return
-    if not (news.state == WELL and last == SHRANK):  # smaller than before it is for one run only
+    # `SHRANK` compares with the previous run only, so the next run ends it even if the audience stays small. Record
+    # that, but don't send an all-clear.
+    if not (news.state == WELL and last == SHRANK):
         try:
             deliver(news)
         except CiError as error:
