@@ -1,1 +1,1 @@
-"""Accounts to send to: their connections, consents, sign-ins, and the services behind them."""
+"""Connections to accounts: their consents, sign-ins, and Microsoft's services."""

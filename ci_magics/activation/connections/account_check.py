@@ -1,4 +1,4 @@
-"""Ask Microsoft whether a connection's ids are those of an account that the signed-in person may manage."""
+"""Ask Microsoft whether a connection's ids are those of an account that the signed-in user may manage."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ci_magics.quoting import magic_word
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
-#: RoleId of a user who may change nothing (page "GetUser").
+#: RoleId of a user with read-only access (page "GetUser").
 _VIEWER = 100
 _MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
 class SignedInUser:
-    """The person who signed in, and the accounts that this person may use.
+    """The signed-in user and the accounts that they may use.
 
     Parameters
     ----------
     user
-        As Microsoft knows the person.
+        The user in Microsoft Advertising.
     accounts
-        By their ids.
+        The accounts by id.
     """
 
     user: User
@@ -35,7 +35,16 @@ class SignedInUser:
 
 
 def signed_in_user(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> SignedInUser:
-    """Sign in, and return who that is; the connection needs no ids for it.
+    """Sign in and return the user; works without valid account ids.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the sign-ins.
+    connection
+        The connection.
+    show
+        Called with each sentence that the user must see, such as a sign-in code.
 
     Raises
     ------
@@ -48,17 +57,36 @@ def signed_in_user(workspace: Workspace, connection: Connection, show: Callable[
 
 
 def verified(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> Connection:
-    """Sign in, and return the connection with the account's name; see `checked`."""
+    """Sign in, and return the connection with the account's name; see `checked`.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the sign-ins.
+    connection
+        The connection, which need not be saved.
+    show
+        Called with each sentence that the user must see, such as a sign-in code.
+    """
     return checked(workspace, connection, signed_in_user(workspace, connection, show))
 
 
 def checked(workspace: Workspace, connection: Connection, signed_in: SignedInUser) -> Connection:
-    """Return the connection with the account's name.
+    """Check the ids of a connection, and return it with the account's name.
+
+    Parameters
+    ----------
+    workspace
+        The workspace; it shows whether the connection is saved, for the error message.
+    connection
+        The connection, which need not be saved.
+    signed_in
+        The signed-in user and their accounts.
 
     Raises
     ------
     ConnectionSetupError
-        The ids are swapped, or not those of an account that the person may manage.
+        The ids are swapped, or not those of an account that the user may manage.
     """
     account = signed_in.accounts.get(connection.account_id)
     if account is None or account.customer_id != connection.customer_id:
@@ -72,14 +100,21 @@ def checked(workspace: Workspace, connection: Connection, signed_in: SignedInUse
 
 
 def require_manager(services: Services, connection: Connection) -> None:
-    """Ask Microsoft whether the signed-in person may manage audiences, before anything is planned or sent.
+    """Ask Microsoft whether the signed-in user may manage audiences, before anything is planned or sent.
 
-    Whether the account exists and is open to that person is answered by the first request about its lists.
+    It does not check that the account exists and is accessible; the first request about its lists does.
+
+    Parameters
+    ----------
+    services
+        The clients, signed in.
+    connection
+        The connection, for the error message.
 
     Raises
     ------
     ConnectionSetupError
-        The person may only look.
+        The user has read-only access.
     """
     _require_manager(services.advertising.get_user(), connection, services.conversation.caller.customer_id)
 
@@ -95,7 +130,7 @@ def _require_manager(user: User, connection: Connection, customer_id: str) -> No
 
 
 def unchecked_notice(connection: Connection) -> str:
-    """Return what to say of a connection whose account nobody has asked Microsoft for, since nobody agreed to it."""
+    """Return a sentence for a connection whose account was not checked, because its data privacy consent is missing."""
     return (
         f"Whether account {connection.account_id} of customer {connection.customer_id} exists has not been checked: it "
         "is with --agree."
@@ -146,7 +181,7 @@ def _listed(accounts: Mapping[str, Account], nearest: str | None) -> str:
 
 
 def _unseen(connection: Connection) -> ConnectionSetupError:
-    """Say it to somebody who sees no more of the connection than its name."""
+    """Return the error for a user who may see only the name of the connection."""
     return ConnectionSetupError(
         f"You have signed in as somebody who may not use the account of the connection '{connection.name}'.",
         f"Sign in as somebody else: %ci_connect {magic_word(connection.name)} --sign-in; or ask its administrator for "

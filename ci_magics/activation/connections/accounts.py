@@ -1,4 +1,4 @@
-"""Both kinds of account that somebody signs in to: Microsoft Advertising, and Customer Insights beside it."""
+"""All accounts that you can sign in to: connections to Microsoft Advertising, and instances of Customer Insights."""
 
 from __future__ import annotations
 
@@ -29,13 +29,18 @@ class AccountLine:
 
     Parameters
     ----------
+    name, type, environment
+        Its name, the service, and its environment.
+    leads_to
+        The ids of the account, or the name of the instance.
     created_at, shared_with
-        When it was made, and who may use it besides administrators; nothing where it is only shared with the person.
+        When it was created, and who may use it besides administrators; empty if it is only shared with the current
+        user.
     signed_in_at
-        When the current user signed in to it; None where that was not needed or not done yet.
+        When the current user signed in to it; None if that was not needed or not done yet.
     missing_consents
-        The options that give what is missing before anything can be sent; None where no consent is needed, or where the
-        connection is only shared with the person.
+        The options that give the missing consents; None if no consent is needed, or the account is only shared with the
+        current user.
     """
 
     name: str
@@ -57,7 +62,7 @@ class AccountList(Displayable):
     accounts
         The accounts.
     if_none
-        The text where there is none.
+        The text to show if there are none.
     """
 
     accounts: tuple[AccountLine, ...]
@@ -70,11 +75,11 @@ class AccountList(Displayable):
         return len(self.accounts)
 
     def names(self) -> list[str]:
-        """Return their names."""
+        """Return the names of the accounts."""
         return [each.name for each in self.accounts]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each account."""
+        """Return one row per account."""
         import pandas as pd
 
         return pd.DataFrame([vars(each) for each in self.accounts], columns=list(AccountLine.__dataclass_fields__))
@@ -102,7 +107,7 @@ class AccountList(Displayable):
 
 
 def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
-    """Return the connections to Microsoft Advertising and the instances of Customer Insights that are known here."""
+    """Return the connections to Microsoft Advertising and the instances of Customer Insights in a workspace."""
     workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_CONNECTIONS)
     advertising = [

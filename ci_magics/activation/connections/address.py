@@ -1,4 +1,4 @@
-"""Customer id and account id, as typed or pasted from the address bar."""
+"""Parse customer ids and account ids, typed or pasted from the browser's address bar."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ci_magics.errors import ConnectionSetupError
 
 @dataclass(frozen=True)
 class Ids:
-    """The ids of a customer and an account; None where nothing was given."""
+    """The ids of a customer and an account; None if not given."""
 
     customer: str | None
     account: str | None
 
 
 def read_ids(url: str | None, customer_id: str | None, account_id: str | None) -> Ids:
-    """Return the ids that were given, from an address, one by one, or both.
+    """Return the ids, from a URL, one by one, or both.
 
     Parameters
     ----------
     url
-        An address of Microsoft Advertising's web page; ``cid`` and ``aid`` in it count in any case.
+        A URL of a Microsoft Advertising page; it has the ids in ``cid`` and ``aid``, in upper or lower case.
     customer_id, account_id
-        Digits, or an address pasted in their place.
+        Digits, or a pasted URL.
 
     Raises
     ------
     ConnectionSetupError
-        An id is not a number, the address holds none, or the two ways contradict each other.
+        An id is not a number, the URL has no ids, or the URL and the ids contradict each other.
     """
     addresses = [each for each in (customer_id, account_id) if each is not None and "://" in str(each)]
     if addresses:  # pasted where an id belongs

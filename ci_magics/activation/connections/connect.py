@@ -1,4 +1,4 @@
-"""Make and open connections."""
+"""Create and open connections."""
 
 from __future__ import annotations
 
@@ -41,46 +41,46 @@ def connect(
     workspace: Workspace | None = None,
     show: Callable[[str], None] = tell,
 ) -> Connection:
-    """Make a connection to a Microsoft Advertising account, or open the one that has this name.
+    """Create a connection to a Microsoft Advertising account, or open the one with this name.
 
     Parameters
     ----------
     name
-        What to call it.
+        The name of the connection.
     environment
-        ``emulator`` (the default: nothing leaves this machine), ``sandbox`` or ``production``.
+        ``emulator`` (the default; nothing leaves this machine), ``sandbox`` or ``production``.
     url
-        The address bar of Microsoft Advertising, instead of the two ids.
+        The URL from the address bar of Microsoft Advertising, instead of the two ids.
     customer_id, account_id
-        The ids, as text; an address pasted in their place is read as well.
+        The ids, as text; a pasted URL works too.
     agree
-        Consent to data privacy and compliance (`workspace.consents.DATA_PRIVACY_TEXT`). Once given it stands
-        until withdrawn.
+        Consent to data privacy and compliance (`workspace.consents.DATA_PRIVACY_TEXT`). It is valid until withdrawn.
     accept_terms
         Acceptance of the Customer Match terms (`workspace.consents.TERMS_TEXT`), the second consent.
     share
         Roles and users that may use it besides administrators; see `share_connection`.
     flow
-        How to sign in: ``device``, ``browser`` or ``env``; by what the kernel can do unless given.
+        How to sign in: ``device``, ``browser`` or ``env``. By default, what the kernel supports.
     client_id, tenant
         The application in Microsoft Entra; only for ``sandbox`` and ``production``.
     developer_token
-        That of Microsoft Advertising, for ``production``: kept in the system's keyring. Never write it into a notebook;
-        unless it is given here or in the environment, a notebook asks for it when it is needed.
+        The developer token of Microsoft Advertising, for ``production``. It is stored in the system's keyring. Never
+        write it into a notebook: if it is neither given here nor in the environment, the notebook asks for it when
+        needed.
     withdraw
-        Take back both consents: nothing is sent through this connection any more.
+        Withdraw both consents; nothing more is sent through this connection.
     workspace
-        Where to keep it; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see, such as a sign-in code, or that nothing can be sent through a new
-        connection before its consents are given.
+        Called with each sentence that the user must see, such as a sign-in code, or that a new connection can't send
+        before its consents are given.
 
     Raises
     ------
     AccessError
-        The current user may not make connections, or this one is not shared with that person.
+        The current user may not create connections, or this one is not shared with them.
     ConnectionSetupError
-        The ids are missing, contradict each other or are not those of an account of the signed-in user.
+        The ids are missing, contradict each other, or are not those of an account of the signed-in user.
     SignInError
         Signing in failed.
     """
@@ -102,7 +102,7 @@ def connect(
         require(workspace, Verb.SHARE_CONNECTION, connection)
     agreed = connection.agreed or any(each.kind == DATA_PRIVACY for each in newly)
     with holding(connection, developer_token):
-        # Nothing is asked of Microsoft before somebody has agreed to it.
+        # Send no request to Microsoft before the data privacy consent is given.
         connection = verified(workspace, connection, show) if agreed else connection
     if connection != existing:
         workspace.connections.put(connection)
@@ -120,12 +120,21 @@ def connect(
 
 
 def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
-    """Refuse a value that is not one of those that are known.
+    """Validate that a value is one of the known ones.
+
+    Parameters
+    ----------
+    word
+        What the value is, for the message, such as ``environment``.
+    value
+        The value; None is valid.
+    known
+        The known values.
 
     Raises
     ------
     ConnectionSetupError
-        Naming the nearest.
+        The value is unknown; the error suggests the nearest one.
     """
     if value is None or value in known:
         return
@@ -137,12 +146,17 @@ def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
 
 
 def require_application(client_id: str | None, tenant: str | None) -> None:
-    """Refuse a client id or a tenant that no application in Microsoft Entra can have.
+    """Validate a client id and a tenant of Microsoft Entra.
+
+    Parameters
+    ----------
+    client_id, tenant
+        The values; None or empty is valid.
 
     Raises
     ------
     ArgumentError
-        It is an e-mail address, or has more than letters, digits, hyphens and dots.
+        A value is an email address, or has other characters than letters, digits, hyphens and dots.
     """
     for word, value in (("client id", client_id), ("tenant", tenant)):
         if not value:
@@ -158,7 +172,7 @@ def require_application(client_id: str | None, tenant: str | None) -> None:
 
 
 def _require_unused(workspace: Workspace, name: str) -> None:
-    """Refuse to make a connection where there is one that the person does not see, or may make none."""
+    """Refuse to create a connection if a hidden one has the name, or the user may not create any."""
     if name in workspace.all_connections:
         raise not_shared(name)
     require(workspace, Verb.CREATE_CONNECTION)
@@ -202,7 +216,7 @@ def _new(
 def _require_same(
     existing: Connection, environment: str | None, ids: Ids, client_id: str | None, tenant: str | None
 ) -> Connection:
-    """Return the existing connection; opening by name changes nothing, so what you give must agree with it."""
+    """Return the existing connection. Opening one changes nothing, so the given options must match it."""
     said = {
         "environment": (environment, existing.environment, "--environment"),
         "customer id": (ids.customer, existing.customer_id, "--customer-id"),

@@ -1,4 +1,4 @@
-"""What can be done with a connection that exists: change it, sign in to it again, sign out, choose among accounts."""
+"""Operations on an existing connection: change it, sign in again, sign out, and choose among accounts."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ Show = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SignedInAccount:
-    """An account with which somebody signed in on this machine.
+    """An account that a user signed in with on this machine.
 
     Parameters
     ----------
     number
-        By which it is chosen.
+        The number to choose it by.
     shown
-        Its name, masked: it may be an address.
+        Its name, masked because it may be an email address.
     used
-        Whether the connection takes it.
+        Whether the connection uses it.
     """
 
     number: int
@@ -70,29 +70,29 @@ def edit_connection(
     workspace: Workspace | None = None,
     show: Show = tell,
 ) -> Connection:
-    """Change a connection; what is not given stays. Saved exports follow.
+    """Change a connection; options that are not given stay. Saved exports follow.
 
-    Both consents were given for one account of one environment: where either changes, they have to be given again.
+    Both consents are valid for one account in one environment. If either changes, they have to be given again.
 
     Parameters
     ----------
     name
-        The connection.
+        The name of the connection.
     rename
-        Another name.
+        The new name.
     environment, url, customer_id, account_id, flow, client_id, tenant
         As in `ci_magics.connect`.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see.
+        Called with each sentence that the user must see.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     ConnectionSetupError
-        A run through it was not finished, the name is taken, or the ids are not those of an account.
+        A run through it is unfinished, the name is taken, or the ids are not those of an account.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -136,25 +136,25 @@ def edit_connection(
 def sign_in_again(
     name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = tell
 ) -> Connection:
-    """Sign in to a connection as the current user, even though a sign-in is known.
+    """Sign in to a connection as the current user, even if the user is already signed in.
 
     Parameters
     ----------
     name
-        The connection.
+        The name of the connection.
     flow
-        How, this once; the connection's own way unless given.
+        How to sign in, this time only. By default, as the connection says.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with each sentence the person must see, such as a code.
+        Called with each sentence that the user must see, such as a sign-in code.
 
     Raises
     ------
     SignInError
-        Nobody can be asked here, or Microsoft refused.
+        There is no user to ask, or Microsoft refused.
     ConnectionSetupError
-        The person who signed in may not manage the account.
+        The signed-in user may not manage the account.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -167,9 +167,18 @@ def sign_in_again(
 
 
 def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
-    """Forget the tokens of the current user for a connection, and the developer token, on this machine.
+    """Delete the current user's tokens for a connection and its developer token from this machine.
 
-    The account is signed out of every connection that takes it.
+    The account is signed out of every connection that uses it.
+
+    Parameters
+    ----------
+    name
+        The name of the connection.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each sentence that the user must see.
 
     Raises
     ------
@@ -191,7 +200,17 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell
 
 
 def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> list[SignedInAccount]:
-    """Return the accounts with which the current user has signed in on this machine, in a lasting order."""
+    """Return the accounts that the current user has signed in with on this machine, in a stable order.
+
+    Parameters
+    ----------
+    name
+        The name of the connection.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each sentence that the user must see.
+    """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
@@ -204,21 +223,25 @@ def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: S
 
 
 def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
-    """Take one of the accounts that are signed in for a connection.
+    """Use one of the signed-in accounts for a connection.
 
     Parameters
     ----------
     name
-        The connection.
+        The name of the connection.
     number
         The account's number in `signed_in_accounts`.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with each sentence that the user must see.
 
     Raises
     ------
     ArgumentError
-        There is no account of that number.
+        No account has that number.
     ConnectionSetupError
-        It may not manage the connection's account in Microsoft Advertising.
+        The account may not manage the connection's account in Microsoft Advertising.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -248,7 +271,7 @@ def _signed_in(workspace: Workspace, connection: Connection, show: Show) -> list
 
 
 def _masked(username: str) -> str:
-    """Return a name with all but its first letter hidden, as addresses are everywhere."""
+    """Return a name masked except for its first letter, like addresses everywhere."""
     local, at, domain = writable(username).partition("@")
     return f"{local[:1]}***{at}{domain}"
 
@@ -262,7 +285,7 @@ def _require_free(workspace: Workspace, name: str) -> None:
 
 
 def _require_finished(workspace: Workspace, connection: Connection) -> None:
-    """Refuse to lead a connection elsewhere while a run through it is on its way: it would end somewhere else."""
+    """Refuse to change the account while a run uses the connection, because it would end in another account."""
     for run in workspace.runs.where(connection_id=connection.id):
         if run.finished_at is None:
             raise ConnectionSetupError(

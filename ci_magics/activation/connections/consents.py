@@ -1,4 +1,4 @@
-"""The two consents of a connection: given, required before anything is sent, and withdrawn."""
+"""The two consents of a connection: give them, require them before anything is sent, and withdraw them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,19 @@ Show = Callable[[str], None]
 
 
 def new_consents(workspace: Workspace, connection: Connection, *, agree: bool, accept_terms: bool) -> list[Consent]:
-    """Return the consents that are given now and did not stand before."""
+    """Return the consents that are given now and were not valid before.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, for the current user.
+    connection
+        The connection.
+    agree
+        Whether the user agrees to data privacy and compliance.
+    accept_terms
+        Whether the user accepts the Customer Match terms.
+    """
     wanted = {
         DATA_PRIVACY: agree and not connection.agreed,
         CUSTOMER_MATCH_TERMS: accept_terms and not connection.terms_accepted,
@@ -39,7 +51,17 @@ def new_consents(workspace: Workspace, connection: Connection, *, agree: bool, a
 
 
 def keep_consents(workspace: Workspace, connection: Connection, consents: list[Consent]) -> None:
-    """Write down who consented to what, when, and to which version of the text."""
+    """Record consents: who gave them, when, and for which version of the text.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the connection.
+    connection
+        The connection.
+    consents
+        The consents to record.
+    """
     for consent in consents:
         workspace.connections.consents.put(consent)
         workspace.audit.note(
@@ -48,7 +70,7 @@ def keep_consents(workspace: Workspace, connection: Connection, consents: list[C
 
 
 def missing_consents(connection: Connection) -> list[ConsentError]:
-    """Return, for each consent that is missing, the error that says which one and how to give it."""
+    """Return an error for each missing consent that says how to give it."""
     missing = []
     if not connection.agreed:
         missing.append(
@@ -73,7 +95,7 @@ def missing_consents(connection: Connection) -> list[ConsentError]:
 
 
 def consent_notice(connection: Connection) -> str:
-    """Return what to say about the consents that a connection lacks; empty where both are given."""
+    """Return a sentence about the missing consents of a connection; empty if both are given."""
     missing = connection.missing_consents
     if not missing:
         return ""
@@ -84,33 +106,33 @@ def consent_notice(connection: Connection) -> str:
 
 
 def require_consents(connection: Connection) -> None:
-    """Refuse to go on unless both consents stand.
+    """Require both consents.
 
     Raises
     ------
     ConsentError
-        Naming the first one that is missing and how to give it.
+        A consent is missing; the error is about the first one and says how to give it.
     """
     for error in missing_consents(connection):
         raise error
 
 
 def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
-    """Take both consents back: nothing is sent through the connection any more, by whatever runs or will run.
+    """Withdraw both consents; no current or future run sends anything through the connection.
 
     Parameters
     ----------
     name
-        The connection.
+        The name of the connection.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
     show
-        Called with what can be done with the audiences that were filled through it.
+        Called with sentences about what you can do with the audiences that were filled through it.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -121,7 +143,15 @@ def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Sh
 
 
 def end_consents(workspace: Workspace, connection: Connection) -> None:
-    """Write down that the consents which stand do so no longer."""
+    """Record that the valid consents of a connection are withdrawn.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the connection.
+    connection
+        The connection.
+    """
     for consent in connection.consents:
         if consent.stands:
             withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=present())
@@ -130,8 +160,8 @@ def end_consents(workspace: Workspace, connection: Connection) -> None:
 
 
 def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
-    """Say what is left in Microsoft's audiences, as far as it is known, and how to take it back."""
-    # Pushing asks for consents; what a push left in an audience is asked for only here.
+    """Show what remains in Microsoft's audiences, as far as known, and how to remove it."""
+    # Imported here to avoid a cycle: the modules of runs import this one.
     from ci_magics.activation.runs.member_counts import known_members
 
     show(f"All exports through '{connection.name}' have stopped.")

@@ -1,4 +1,4 @@
-"""The developer token of Microsoft Advertising: from the environment, from the system's keyring, or asked for once."""
+"""The developer token of Microsoft Advertising: from the environment, the system's keyring, or the user."""
 
 from __future__ import annotations
 
@@ -17,15 +17,24 @@ VARIABLE = "CI_MAGICS_DEVELOPER_TOKEN"
 
 
 def developer_token(connection: Connection, show: Callable[[str], None], *, ask: bool) -> str:
-    """Return the developer token that goes with every call of a connection.
+    """Return the developer token, which each call of a connection needs.
+
+    Parameters
+    ----------
+    connection
+        The connection.
+    show
+        Called with a sentence if the token can't be stored in the keyring.
+    ask
+        Whether the user may be asked for it.
 
     Raises
     ------
     SignInError
-        None is known, and nobody can be asked.
+        The token is unknown, and there is no user to ask.
     """
     if connection.environment != "production":
-        return UNIVERSAL_DEVELOPER_TOKEN  # a real one is never sent anywhere else
+        return UNIVERSAL_DEVELOPER_TOKEN  # send a real token to production only
     found = _known(connection)
     if found:
         return found
@@ -42,7 +51,7 @@ def developer_token(connection: Connection, show: Callable[[str], None], *, ask:
 
 
 def lacks_developer_token(connection: Connection) -> bool:
-    """Tell whether a person would have to be asked for the developer token."""
+    """Return whether the user would have to be asked for the developer token."""
     return connection.environment == "production" and not _known(connection)
 
 
@@ -52,14 +61,19 @@ def _known(connection: Connection) -> str | None:
 
 @contextmanager
 def holding(connection: Connection, token: str | None) -> Iterator[None]:
-    """Keep a developer token in the keyring for what is done with a connection, and the one before it where that fails.
+    """Store a developer token in the keyring, and restore the previous one if the `with` block fails.
 
-    Without a token nothing is changed.
+    Parameters
+    ----------
+    connection
+        The connection.
+    token
+        The new token; None changes nothing.
 
     Raises
     ------
     SignInError
-        The keyring does not keep it.
+        The keyring does not store it.
     """
     if not token:
         yield
@@ -69,7 +83,7 @@ def holding(connection: Connection, token: str | None) -> Iterator[None]:
         raise SignInError(f"{reason}, so the developer token is not kept.", f"Set {VARIABLE}.", code="no_keyring")
     try:
         yield
-    except BaseException:  # also when somebody stops it
+    except BaseException:  # including Ctrl-C
         forget_secret(connection.id)
         if before:
             remember(connection.id, before)
@@ -77,6 +91,14 @@ def holding(connection: Connection, token: str | None) -> Iterator[None]:
 
 
 def forget_developer_token(connection: Connection, show: Callable[[str], None]) -> None:
-    """Take the developer token of a connection out of the keyring, if it is there."""
+    """Delete the developer token of a connection from the keyring, if it is there.
+
+    Parameters
+    ----------
+    connection
+        The connection.
+    show
+        Called with a sentence if the keyring may still have the token.
+    """
     if reason := forget_secret(connection.id):
         show(f"{reason}: it may still hold the developer token of '{connection.name}'.")

@@ -1,8 +1,8 @@
-"""The one place that starts the emulator of a workspace, or finds it running.
+"""Start the emulator of a workspace, or find the running one.
 
-One process serves all kernels of a workspace. Its state is in the workspace, so that it can end at any time: the next
-request starts it again. A kernel holds a lease, a connection that stays open; when the last one has closed, the process
-ends by itself.
+One process serves all kernels of a workspace. It stores its state in the workspace, so it can end at any time and the
+next request starts it again. Each kernel holds a lease, which is an open HTTP connection; the process ends when the
+last one closes.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from ci_magics.workspace.store import Workspace, open_workspace
 ADDRESS_VARIABLE = "CI_MAGICS_EMULATOR"
 _SECONDS = 60.0
 _HANDSHAKE_SECONDS = 5.0
-_AGAIN = 0.05  # seconds between two looks at a process that is just starting
+_AGAIN = 0.05  # seconds between two attempts to reach a process that is just starting
 _PROCESS_FILE = "process.json"
 _LEASE = "/_emulator/lease"
-#: Control calls for viewers, and those for contributors: reads that show hashes, and changes.
+#: Control calls for viewers; below, those for contributors: reads that return hashes, and changes.
 _LOOKS = frozenset({"audiences", "settings", "schema"})
 _READS = frozenset({"requests"})
 _MEMBERS = re.compile("audiences/[0-9]+/members")
@@ -53,16 +53,16 @@ _one_at_a_time = threading.RLock()
 
 @dataclass(frozen=True)
 class RunningEmulator:
-    """The emulator of a workspace, which runs for as long as the lease is held.
+    """The emulator of a workspace; it runs at least as long as the lease is held.
 
     Parameters
     ----------
     base_url
-        Where it is.
+        Its URL.
     process_id
         Its process.
     control_token, subscription_key
-        What its control calls and its Customer Insights ask for.
+        Secrets for its control calls and its Customer Insights.
     """
 
     base_url: str
@@ -74,7 +74,7 @@ class RunningEmulator:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still holds its end of the lease."""
+        """Whether the emulator's end of the lease is still open."""
         if self._lease.sock is None:
             return False
         try:
@@ -85,7 +85,20 @@ class RunningEmulator:
             return False
 
     def control(self, call: str, body: Any = None) -> Any:
-        """Send a control call; see `control_emulator`."""
+        """Send a control call and return its answer, parsed from JSON unless it is plain text.
+
+        Parameters
+        ----------
+        call
+            The control call, such as ``clock``.
+        body
+            The JSON body to send; None sends a GET request, which only reads.
+
+        Raises
+        ------
+        ConnectionSetupError
+            The emulator refused the call.
+        """
         with requests.Session() as session:
             session.trust_env = False
             answer = session.request(
@@ -104,27 +117,27 @@ class RunningEmulator:
         return answer.text if answer.headers["Content-Type"].startswith("text/plain") else answer.json()
 
     def release(self) -> None:
-        """Give the lease back."""
+        """Close the lease."""
         self._answer.close()
         self._lease.close()
 
 
 def emulator_url(workspace: Workspace) -> str:
-    """Return the base address of the emulator to use.
+    """Return the base URL of the emulator to use.
 
-    That is the running one named by ``CI_MAGICS_EMULATOR``, else the one of the workspace, which is started if need be.
+    It is the one in ``CI_MAGICS_EMULATOR``, or else that of the workspace, which is started if necessary.
 
     Raises
     ------
     ConnectionSetupError
-        The named address is not on this machine, or the emulator did not start.
+        The URL is not on this machine, or the emulator did not start.
     """
     named = os.environ.get(ADDRESS_VARIABLE)
     return loopback(named) if named else workspace_emulator(workspace.emulator_folder).base_url
 
 
 def emulator_locator(workspace: Workspace) -> Callable[[], str] | None:
-    """Return what finds the workspace's emulator at any later moment; None for one that the environment names."""
+    """Return a function that finds the workspace's emulator at any time; None if ``CI_MAGICS_EMULATOR`` is set."""
     if os.environ.get(ADDRESS_VARIABLE):
         return None
     folder = workspace.emulator_folder
@@ -132,29 +145,29 @@ def emulator_locator(workspace: Workspace) -> Callable[[], str] | None:
 
 
 def emulator_subscription_key(workspace: Workspace) -> str | None:
-    """Return the key of the emulated Customer Insights; None where ``CI_MAGICS_EMULATOR`` names the emulator."""
+    """Return the key of the emulated Customer Insights; None if ``CI_MAGICS_EMULATOR`` is set."""
     named = os.environ.get(ADDRESS_VARIABLE)
     return None if named else workspace_emulator(workspace.emulator_folder).subscription_key
 
 
 def control_emulator(call: str, body: Any = None, *, workspace: Workspace | None = None) -> Any:
-    """Look behind the curtain of the workspace's emulator: for demonstrations.
+    """Send a control call to the workspace's emulator, to inspect or change it in demonstrations.
 
     Parameters
     ----------
     call
         The control call, such as ``clock`` or ``faults``.
     body
-        What to send; without it the call only asks.
+        The JSON body to send; None only reads.
     workspace
-        Whose emulator; the default workspace's unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     AccessError
-        A viewer may only look; ``reset``, which removes every audience, is for administrators.
+        A viewer may only read; ``reset``, which deletes every audience, is for administrators.
     ConnectionSetupError
-        The emulator does not know the call, or does not take what was sent.
+        The emulator refused the call.
 
     Examples
     --------
@@ -170,7 +183,7 @@ def control_emulator(call: str, body: Any = None, *, workspace: Workspace | None
 
 
 def _verb_of(call: str, body: Any) -> Verb:
-    """Return what a control call counts as; one that is not known here may do as much as a reset."""
+    """Return the permission that a control call needs. An unknown call needs the same as a reset, the strictest one."""
     if body is None and call in _LOOKS:
         return Verb.SHOW_STATUS
     known = call in _CHANGES if body is not None else call in _READS or _MEMBERS.fullmatch(call)
@@ -178,15 +191,15 @@ def _verb_of(call: str, body: Any) -> Verb:
 
 
 def settle_emulator(workspace: Workspace) -> None:
-    """Let the workspace's emulator leave nothing on disk of who was removed from its lists."""
+    """Make the workspace's emulator delete from disk all data about people who were removed from its lists."""
     if not os.environ.get(ADDRESS_VARIABLE) and workspace.emulator_folder.exists():
         workspace_emulator(workspace.emulator_folder).control("settle", {})
 
 
 def workspace_emulator(folder: Path) -> RunningEmulator:
-    """Return the emulator that keeps its state in a folder, and start it if it does not run.
+    """Return the emulator that stores its state in a folder; start it if it does not run.
 
-    The answer holds a lease until this process ends, and costs next to nothing while the emulator is alive.
+    The returned emulator holds a lease until this process ends. Repeated calls are cheap while the emulator is alive.
 
     Parameters
     ----------
@@ -209,10 +222,10 @@ def workspace_emulator(folder: Path) -> RunningEmulator:
 
 
 def find_emulator(folder: Path) -> RunningEmulator | None:
-    """Return the emulator that runs on a folder; None where none does.
+    """Return the emulator that runs on a folder; None if none runs.
 
-    The file in the folder only says where to look. The process there has to prove that it knows the control token
-    before anything is sent to it.
+    The file in the folder may be outdated or forged. So the process must prove that it knows the control token before
+    any other request is sent to it.
     """
     try:
         known = json.loads((folder / _PROCESS_FILE).read_text("utf-8"))
@@ -222,6 +235,8 @@ def find_emulator(folder: Path) -> RunningEmulator | None:
 
 
 def _lease(base_url: str, pid: int, control_token: str, subscription_key: str) -> RunningEmulator | None:
+    # Challenge and response: each side proves that it knows the control token without sending it. The lease is this
+    # response, which the emulator never completes; it ends when one side closes its socket.
     nonce = secrets.token_hex(16)
     connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=_HANDSHAKE_SECONDS)
     try:
@@ -234,17 +249,17 @@ def _lease(base_url: str, pid: int, control_token: str, subscription_key: str) -
     if not hmac.compare_digest(proof, _proof(control_token, "emulator", nonce)) or connection.sock is None:
         connection.close()
         return None
-    connection.sock.setblocking(False)
+    connection.sock.setblocking(False)  # so that `alive` can look for the end of the stream without waiting
     return RunningEmulator(base_url, pid, control_token, subscription_key, connection, answer)
 
 
 def _proof(control_token: str, side: str, nonce: str) -> str:
-    """Return what only a side that knows the control token can answer; the emulator makes it in the same way."""
+    """Return the proof of one side that it knows the control token; the emulator calculates it in the same way."""
     return hmac.new(control_token.encode(), f"{side}\n{nonce}".encode(), "sha256").hexdigest()
 
 
 def _start(folder: Path) -> RunningEmulator:
-    """Start the emulator of a folder; where two kernels do so at once, both get the one that was first."""
+    """Start the emulator of a folder. If two kernels do so at once, both get the first process."""
     clock = SystemClock()
     deadline, status = clock.monotonic() + _SECONDS, _TAKEN
     while clock.monotonic() < deadline:
@@ -260,7 +275,7 @@ def _start(folder: Path) -> RunningEmulator:
             )
         if status != _TAKEN:
             break
-        threading.Event().wait(_AGAIN)  # another kernel's is just starting or ending; the stop button still works
+        threading.Event().wait(_AGAIN)  # another kernel's process is just starting or ending; Ctrl-C still works
     if _elsewhere(folder):
         raise ConnectionSetupError(
             "The emulator of this workspace runs on another machine.",
@@ -281,14 +296,14 @@ def _start(folder: Path) -> RunningEmulator:
 
 
 def _spawned(folder: Path) -> int:
-    """Start a process and wait until it serves or ends; returns 0 or its exit status."""
+    """Start a process and wait until it serves or ends; return 0 or its exit status."""
     _children[:] = [each for each in _children if each.poll() is None]
     child = subprocess.Popen(  # noqa: S603 - our own module, and a folder of the workspace
         [sys.executable, "-m", "ci_magics.emulator", "--state", folder, "--results-after", "0", "--until-unused"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # neither the stop button nor the end of this kernel reaches it
+        start_new_session=True,  # no interrupt or hang-up of this kernel reaches it
     )
     _children.append(child)
     with contextlib.closing(child.stdout) if child.stdout else contextlib.nullcontext() as output:
@@ -305,7 +320,7 @@ def _elsewhere(folder: Path) -> bool:
 
 
 def _begin_again() -> None:
-    """Give a forked process its own lease, and leave its parent's lease alone."""
+    """Give a forked process its own lease, without closing its parent's."""
     global _one_at_a_time
     _one_at_a_time = threading.RLock()
     _children.clear()

@@ -1,6 +1,6 @@
-"""Secrets that the system's keyring keeps, where the machine has one.
+"""Store secrets in the system's keyring, if the machine has one.
 
-A keyring is another program: it may be missing, locked, broken, or never answer. None of that stops the work.
+A keyring is another program: it may be missing, locked, broken, or never answer. None of this may stop the user's work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 _SERVICE = "ci-magics"
 _SECONDS = 30.0  # enough to type the password of a keyring that asks to be unlocked
-_SILENCE = 300.0  # seconds for which one that did not answer is not asked again
+_SILENCE = 300.0  # seconds until a keyring that did not answer is asked again
 _NO_ANSWER = f"The system's keyring did not answer within {_SECONDS:.0f} seconds"
 _NONE = "This machine has no keyring"
 _LOCKED = "The system's keyring is locked"
@@ -25,11 +25,11 @@ _asked_again_at = 0.0
 
 
 class _NotAnsweredError(Exception):
-    """The keyring did not do what it was asked; the text says why."""
+    """The keyring did not do what it was asked; the message says why."""
 
 
 def remembered(name: str) -> str | None:
-    """Return a secret, or None where it is not kept or the keyring does not give it."""
+    """Return a secret; None if it is not stored or the keyring does not return it."""
     try:
         return _answered(_operation("get_password", name))
     except _NotAnsweredError:
@@ -37,12 +37,19 @@ def remembered(name: str) -> str | None:
 
 
 def remember(name: str, secret: str) -> str | None:
-    """Keep a secret.
+    """Store a secret.
+
+    Parameters
+    ----------
+    name
+        The name of the secret.
+    secret
+        Its value.
 
     Returns
     -------
     str or None
-        Why it is not kept, as the beginning of a sentence; None where it is: it was read back.
+        Why it is not stored, as the beginning of a sentence; None if it was stored and read back.
     """
     try:
         _answered(_operation("set_password", name, secret))
@@ -53,12 +60,12 @@ def remember(name: str, secret: str) -> str | None:
 
 
 def forget_secret(name: str) -> str | None:
-    """Take a secret out again, if it is there.
+    """Delete a secret, if it is there.
 
     Returns
     -------
     str or None
-        Why it may still be there, as the beginning of a sentence; None where it is not.
+        Why it may still be there, as the beginning of a sentence; None if it is deleted.
     """
     try:
         if _answered(_operation("get_password", name)) is None:
@@ -71,7 +78,7 @@ def forget_secret(name: str) -> str | None:
 
 def _operation(method: str, *arguments: str) -> Callable[[], str | None]:
     def work() -> str | None:
-        import keyring  # here, as it may fail where the configuration names a backend that is not installed
+        import keyring  # here because it fails if the configuration names a backend that is not installed
 
         found = getattr(keyring, method)(_SERVICE, *arguments)
         return found if isinstance(found, str) else None
@@ -80,24 +87,24 @@ def _operation(method: str, *arguments: str) -> Callable[[], str | None]:
 
 
 def _answered(work: Callable[[], str | None]) -> str | None:
-    """Return what the keyring answers, in time.
+    """Return the keyring's answer, with a timeout.
 
     Raises
     ------
     _NotAnsweredError
-        It did not, or it failed; its own words are not repeated, as it may quote the secret.
+        The keyring did not answer in time, or failed; its own message is hidden, because it may quote the secret.
     """
     global _asked_again_at
     clock = SystemClock()
     if clock.monotonic() < _asked_again_at:
         raise _NotAnsweredError(_NO_ANSWER)
     coming: Future[str | None] = Future()
-    # A thread that is given up must not keep Python from ending, so that it is no pool's.
+    # A daemon thread, not a pool: an abandoned thread must not keep Python from exiting.
     threading.Thread(target=_settle, args=(coming, work), name="ci-magics keyring", daemon=True).start()
     try:
         return coming.result(_SECONDS)
     except TimeoutError as error:
-        if coming.done():  # the backend's own
+        if coming.done():  # the backend itself raised TimeoutError
             raise _NotAnsweredError(_reason(error)) from None
         _asked_again_at = clock.monotonic() + _SILENCE
         raise _NotAnsweredError(_NO_ANSWER) from None
@@ -108,12 +115,12 @@ def _answered(work: Callable[[], str | None]) -> str | None:
 def _settle(coming: Future[str | None], work: Callable[[], str | None]) -> None:
     try:
         coming.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - the one who waits raises it
+    except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
         coming.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
 
 
 def _reason(error: Exception) -> str:
-    kinds = {each.__name__ for each in type(error).__mro__}  # by name: importing the kinds may be what fails
+    kinds = {each.__name__ for each in type(error).__mro__}  # by name, because importing the classes may fail too
     if "NoKeyringError" in kinds:
         return _NONE
     if "KeyringLocked" in kinds:

@@ -1,4 +1,4 @@
-"""Whether hashes may go through a connection at this moment: asked right before each request that carries some."""
+"""Check, right before each request with hashes, whether they may be sent through a connection."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ _WHAT_WAS_SENT = "What was sent before stays in the audience until it is emptied
 
 
 class RightEndedError(AccessError):
-    """Somebody may not send any more what they had begun to send."""
+    """The user lost the permission to send during a run."""
 
 
 def require_permission(workspace: Workspace, connection_id: str, environment: str, owner: str = "") -> None:
-    """Stop a run on its way whose consents or rights have ended; one query tells.
+    """Stop a run whose consents or permissions have ended. This takes one query.
 
     Parameters
     ----------
     workspace
-        Where the connection is.
+        The workspace that stores the connection.
     connection_id, environment
-        Through which connection the run goes, and where it led when the run began.
+        The connection of the run, and its environment when the run began.
     owner
-        Who saved the export that a scheduler runs for them: their rights count as well.
+        The user who saved a scheduled export; their permissions are checked too.
 
     Raises
     ------
     ConsentError
-        A consent was withdrawn, or the connection was removed or leads elsewhere.
+        A consent was withdrawn, or the connection was removed or changed to another environment.
     RightEndedError
-        The current user or the owner has a lower role by now, or the connection is not shared with them any more.
+        The current user or the owner now has a lower role, or the connection is no longer shared with them.
     """
     users = {workspace.user: workspace.user}
     if owner and owner != workspace.user:
         users[owner] = f"{owner}, who saved the export,"
     try:
         standing = workspace.all_connections.standing(connection_id, users)
-    except AccessError:  # the database reads connections for those who have a role, and all of them for administrators
+    except AccessError:  # the database no longer lets the user read connections: the user has lost the role
         raise _right_ended(f"The database does not show the connection to {workspace.user} any more") from None
     if standing is None:
         raise _without(workspace, connection_id)
@@ -63,7 +63,7 @@ def _require_role(role: Role, named: str) -> None:
 
 
 def _without(workspace: Workspace, connection_id: str) -> AccessError | ConsentError:
-    """Return why a connection is not there: it was removed, or the database shows it to others only."""
+    """Return why the connection is missing: it was removed, or the database hides it from the current user."""
     name = workspace.all_connections.name_of(connection_id)
     if name is None:
         return _ended("The connection was removed while the run was on its way")

@@ -1,4 +1,4 @@
-"""From a connection to Microsoft's services, signed in as the person who works."""
+"""Open Microsoft's services for a connection, signed in as the current user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ from ci_magics.workspace.store import Workspace
 
 @dataclass(frozen=True)
 class Services:
-    """What a connection gives access to.
+    """The clients of Microsoft's services for one connection.
 
     Parameters
     ----------
+    conversation
+        The HTTP client, with the clock for its waits.
+    advertising
+        The client for audiences, users and accounts.
+    bulk
+        The client for bulk uploads.
     directory
-        The directory of the signed-in person; each emulator has its own.
+        The Microsoft Entra tenant of the signed-in user; each emulator has its own.
     """
 
     conversation: Conversation
@@ -34,7 +40,7 @@ class Services:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where requests go."""
+        """The URLs of the services."""
         return self.conversation.caller.endpoints
 
 
@@ -53,22 +59,22 @@ def open_services(
     Parameters
     ----------
     workspace
-        Where tokens are kept.
+        The workspace that stores the sign-ins.
     connection
-        Where to go.
+        The connection.
     show
-        Called with each sentence that the person must see: a sign-in code, a wait.
+        Called with each sentence that the user must see, such as a sign-in code or a wait.
     clock
-        Where waits are spent.
+        The clock that waits use; stopping it ends them. By default, the system's clock.
     ask
-        Whether a person who is there may be asked to sign in.
+        Whether the user may be asked to sign in.
     account_id, customer_id
-        Instead of the connection's.
+        Override the ids of the connection.
 
     Raises
     ------
     SignInError
-        Nobody is signed in and nobody can be asked, or Microsoft refused.
+        Nobody is signed in and there is no user to ask, or Microsoft refused.
     """
     endpoints = connection_endpoints(workspace, connection)
     tokens = acquire(workspace, sign_in_for(connection), endpoints, show, ask=ask)
@@ -86,12 +92,20 @@ def open_services(
 
 
 def connection_endpoints(workspace: Workspace, connection: Connection) -> Endpoints:
-    """Return where a connection leads to; the emulator of the workspace is started when it has to be."""
+    """Return the URLs of a connection's environment; start the workspace's emulator if necessary.
+
+    Parameters
+    ----------
+    workspace
+        The workspace of the emulator.
+    connection
+        The connection.
+    """
     if connection.environment != "emulator":
         return endpoints_of(connection.environment)
     return endpoints_of("emulator", emulator_url(workspace), emulator_locator(workspace))
 
 
 def sign_in_for(connection: Connection) -> SignInFor:
-    """Return what somebody signs in for who uses a connection."""
+    """Return the sign-in settings of a connection."""
     return SignInFor(connection.id, connection.name, connection.flow, connection.client_id, connection.tenant)

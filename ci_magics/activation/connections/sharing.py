@@ -1,4 +1,4 @@
-"""Who may use a connection besides administrators: roles, and users by name."""
+"""Share a connection with roles and users besides administrators."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ci_magics.workspace.store import Workspace, open_workspace
 
 
 def share_connection(name: str, share: Sequence[str], *, workspace: Workspace | None = None) -> Connection:
-    """Say who may use a connection besides administrators, in place of those who could until now.
+    """Set who may use a connection besides administrators; this replaces the earlier setting.
 
-    Exports that others have saved stay; they do not run while the connection is not shared with who runs them.
+    Exports that others have saved stay, but don't run while the connection is not shared with the user who runs them.
 
     Parameters
     ----------
     name
-        The connection.
+        The name of the connection.
     share
-        Roles, or names of users who have a role; ``administrator`` alone shares it with nobody else.
+        Roles, or names of users with a role; ``administrator`` alone shares it with nobody else.
     workspace
-        Where it is; the default one unless given.
+        Workspace to use; None opens the default one.
 
     Raises
     ------
     AccessError
-        The current user is no administrator.
+        The current user is not an administrator.
     ConnectionSetupError
-        There is no such role or user.
+        A role or user is unknown.
     """
     workspace = workspace or open_workspace()
     connection = workspace.connections[name]
@@ -45,12 +45,19 @@ def share_connection(name: str, share: Sequence[str], *, workspace: Workspace | 
 
 
 def shared_with(workspace: Workspace, share: Sequence[str]) -> tuple[str, ...]:
-    """Return roles and users as they are kept; administrators when nobody is named.
+    """Validate roles and users, and return them as they are stored; administrators if none is given.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which knows the users.
+    share
+        Roles, or names of users with a role.
 
     Raises
     ------
     ConnectionSetupError
-        There is no such role or user.
+        A role or user is unknown.
     """
     share = [person_name(each) for each in share]
     known = [*Role, *workspace.roles.names()]

@@ -1,7 +1,7 @@
-"""Sign somebody in for a connection or a source: found among those who did earlier, or asked for now.
+"""Sign in for a connection or source: reuse an earlier sign-in, or ask the user.
 
-Sign-in is per person. Which account somebody took for which connection is noted for that person alone, and the tokens
-are kept in a folder of that person, apart from the workspace that others may share.
+Sign-ins are per user. The workspace records which account each user signed in with for which connection. The tokens
+are in the user's private folder, outside a workspace that others may share.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _WAYS = (
 
 @dataclass(frozen=True)
 class SignInFor:
-    """What somebody signs in for. The scope is that of the endpoints which the tokens are for.
+    """What to sign in for. The endpoints determine the scope of the tokens.
 
     Parameters
     ----------
     id, name
-        Of the connection or source.
+        The id and name of the connection or source.
     flow
-        ``device``, ``browser`` or ``env``; chosen by what the kernel can do unless given.
+        ``device``, ``browser`` or ``env``. By default, what the kernel supports.
     client_id, tenant
-        The application in Microsoft Entra; from the environment unless given.
+        The application in Microsoft Entra. By default, from the environment.
     refresh_token
-        Name of the environment variable that signs in unattended.
+        Name of the environment variable with a refresh token, for unattended runs.
     """
 
     id: str
@@ -63,30 +63,30 @@ class SignInFor:
 def acquire(
     workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, show: Show, *, ask: bool = True, again: bool = False
 ) -> signin.MsalTokens:
-    """Return the access tokens of the current user, for the scope of some endpoints.
+    """Return access tokens of the current user for the scope of the endpoints.
 
     Parameters
     ----------
     workspace
-        Where it is noted who signed in for what.
+        The workspace that records the sign-ins.
     wanted
-        What for.
+        What to sign in for.
     endpoints
-        Whose scope the tokens are for.
+        The URLs that the tokens are for.
     show
-        Called with each sentence that the person must see.
+        Called with each sentence that the user must see.
     ask
-        Whether a person who is there may be asked.
+        Whether the user may be asked.
     again
-        Whether somebody is to be asked even though a sign-in is known.
+        Whether to ask even if the user is already signed in.
 
     Raises
     ------
     SignInError
-        Nobody is signed in and nobody can be asked, or Microsoft refused.
+        Nobody is signed in and there is no user to ask, or Microsoft refused.
     """
     if endpoints.is_emulator and wanted.flow not in ("device", "browser"):
-        # The emulator's own user has nobody to ask, and no real token is ever sent there.
+        # The emulator has its own user, which signs in without a person. No real token is ever sent there.
         app = signin.open_application(endpoints, client_id=signin.EMULATOR_CLIENT_ID)
         return signin.sign_in_to_emulator(app, endpoints)
     app = application(workspace, wanted, endpoints, show)
@@ -98,7 +98,18 @@ def acquire(
 
 
 def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, show: Show) -> Any:
-    """Return the MSAL application that signs in, with the tokens that are kept of the current user.
+    """Return the MSAL application for sign-ins, with the current user's stored tokens.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, for the current user and as the fallback folder for tokens.
+    wanted
+        What to sign in for.
+    endpoints
+        The URLs that the tokens are for.
+    show
+        Called with a sentence if the tokens can't be encrypted.
 
     Raises
     ------
@@ -120,9 +131,9 @@ def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, s
 
 
 def _tokens_folder(workspace: Workspace) -> Path:
-    """Return the folder of tokens of the current user: among the settings, else in the workspace's own folder.
+    """Return the current user's folder for tokens: in the settings folder, or as a fallback in the workspace's.
 
-    A container often runs as a user who has no home folder, or one that nobody may write to.
+    A container often runs as a user without a home folder, or with one that is read-only.
     """
     name = f"sign-in-{quote(workspace.user, safe='')}"
     try:
@@ -132,7 +143,17 @@ def _tokens_folder(workspace: Workspace) -> Path:
 
 
 def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) -> None:
-    """Note which account the current user takes for a connection or source."""
+    """Record which account the current user uses for a connection or source.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that records the sign-ins.
+    subject_id
+        The id of the connection or source.
+    home_account_id
+        MSAL's id of the account.
+    """
     forget_sign_in(workspace, subject_id)
     record = SignInRecord(
         id=f"{subject_id}:{workspace.user}",
@@ -145,27 +166,43 @@ def note_sign_in(workspace: Workspace, subject_id: str, home_account_id: str) ->
 
 
 def noted_sign_in(workspace: Workspace, subject_id: str) -> SignInRecord | None:
-    """Return which account the current user took for a connection or source."""
+    """Return the record of the account that the current user uses for a connection or source; None if there is none.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that records the sign-ins.
+    subject_id
+        The id of the connection or source.
+    """
     return next(iter(workspace.sign_ins.where(user=workspace.user, subject_id=subject_id)), None)
 
 
 def forget_sign_in(workspace: Workspace, subject_id: str) -> None:
-    """Forget which account the current user took for a connection or source."""
+    """Delete the record of the account that the current user uses for a connection or source.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that records the sign-ins.
+    subject_id
+        The id of the connection or source.
+    """
     for each in workspace.sign_ins.where(user=workspace.user, subject_id=subject_id):
         workspace.sign_ins.remove(each.id)
 
 
 def needs_a_person(wanted: SignInFor, *, is_emulator: bool, is_signed_in: bool) -> bool:
-    """Tell whether signing in takes somebody who is there, as far as it can be told from here.
+    """Return whether signing in needs a person, as far as is known without asking Microsoft.
 
     Parameters
     ----------
     wanted
-        What for.
+        What to sign in for.
     is_emulator
-        Whether it leads to the emulator, whose own user has nobody to ask.
+        Whether it is for the emulator, whose own user signs in without a person.
     is_signed_in
-        Whether the current user has signed in for it, so that the tokens can be renewed.
+        Whether the current user is already signed in, so that the tokens can be renewed.
     """
     if is_emulator and wanted.flow not in ("device", "browser"):
         return False
@@ -173,18 +210,18 @@ def needs_a_person(wanted: SignInFor, *, is_emulator: bool, is_signed_in: bool) 
 
 
 def can_ask() -> bool:
-    """Tell whether somebody is there to answer: not under nbconvert, nbval or papermill."""
+    """Return whether a user is there to answer: not under nbconvert, nbval or papermill."""
     kernel = getattr(_shell(), "kernel", None)
     if kernel is not None:
         return bool(getattr(kernel, "_allow_stdin", False))
     try:
         return sys.stdin is not None and sys.stdin.isatty()
-    except ValueError:  # it is closed
+    except ValueError:  # stdin is closed
         return False
 
 
 def is_local() -> bool:
-    """Tell whether a browser opened here would open before the person: not on a hub or behind a remote shell."""
+    """Return whether a browser that is opened here is visible to the user: not on a hub or in a remote shell."""
     if any(os.environ.get(name) for name in ("JUPYTERHUB_USER", "SSH_CONNECTION")):
         return False
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -204,7 +241,7 @@ def _shell() -> object | None:
 def _known(
     workspace: Workspace, wanted: SignInFor, app: Any, endpoints: Endpoints, *, ask: bool
 ) -> signin.MsalTokens | None:
-    """Return the tokens of an earlier sign-in; None where there is none, or where it has ended and can be renewed."""
+    """Return the tokens of an earlier sign-in; None if there is none, or it has expired and can be renewed."""
     noted = noted_sign_in(workspace, wanted.id)
     identity = noted.home_account_id if noted else _only_one(wanted, app, ask=ask)
     tokens = signin.tokens_of(app, endpoints.scope, identity) if identity else None
@@ -220,7 +257,7 @@ def _known(
 
 
 def _only_one(wanted: SignInFor, app: Any, *, ask: bool) -> str | None:
-    """Return the only account that is signed in; several are not chosen from by chance."""
+    """Return the only signed-in account; None if there is none or, when the user can be asked, several."""
     if _unattended(wanted):
         return None
     accounts = signin.signed_in(app)
