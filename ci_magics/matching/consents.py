@@ -1,4 +1,4 @@
-"""Who agreed, as far as counting needs to know: which states are sent, and which keep an address out."""
+"""The consent data that counting needs: which states are sent, and which keep an address out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ class Consenting:
     Parameters
     ----------
     sent
-        The states of those who agreed.
+        The states that mean consent.
     refused
-        The states of those who refused. Their address is not sent, whatever another profile with it says; the address
-        of any other profile that did not agree is sent where another profile with it agreed.
+        The states that mean refusal. The address of such a profile is never sent, whatever the state of other profiles
+        with the same address. In contrast, a profile with an unknown state does not keep out an address that another
+        profile with consent shares.
     silent
-        Whether there are any in another state, so that they have to be counted.
+        Whether any profile has another state, so that these must be counted.
     """
 
     sent: frozenset[str]
@@ -29,16 +30,16 @@ class Consenting:
 
 @dataclass(frozen=True)
 class CountedConsent:
-    """What a preview says of a segment's consents.
+    """The consents of a segment, for a preview.
 
     Parameters
     ----------
     known
-        Who agreed.
+        The counts of each state.
     consenting
-        Who would be sent; None for everybody.
+        Which profiles would be sent; None for all.
     question
-        What has to be decided before anything is sent; empty where nothing has.
+        What you must decide before anything is sent; empty if nothing.
     """
 
     known: SegmentConsent

@@ -1,4 +1,4 @@
-"""Count matched profiles under a normalization, and collect their hashes, in one pass of bounded memory."""
+"""Count matched profiles under a normalization and collect their hashes, in one pass with bounded memory."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from ci_magics.matching.normalize import INVALID, rules_of
 from ci_magics.matching.suppression import Suppression
 from ci_magics.segmentation.consent.reading import STATE
 
-#: Ranks of profiles: where several share an address, the lowest one decides. The second hash of somebody who must not
-#: be sent keeps others from being sent with it, and is no person.
+#: Ranks of profiles: if several profiles share an address, the lowest rank applies. OTHER_HASH marks the second hash of
+#: a profile that must not be sent: it keeps out profiles with the same hash, and is not counted as a profile.
 SUPPRESSED, REFUSED, OTHER_HASH, SENT, SILENT = range(5)
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The numbers of a segment under one normalization.
+    """The counts of a segment under one normalization.
 
     Parameters
     ----------
     rows, valid, unique
-        Profiles: all, those with a hash, those with a different address.
+        The number of profiles: all, those with a hash, and those left after deduplication by address.
     suppressed
-        Profiles with a different address that must not be sent.
+        Deduplicated profiles that must not be sent.
     refused, unconsented
-        Those of the rest that refused, and those whose consent is not known.
+        Of the remaining profiles, those that refused, and those whose consent is not known.
     reasons
         Profiles without a hash, by reason.
     prehashed
-        Profiles whose value was a hash already.
+        Profiles whose value was already a hash.
     differs
         Profiles whose hash depends on the normalization.
     hashes
-        What would be sent, each hash once.
+        The hashes to send, without duplicates.
     held_back
-        Hashes of those that must not be sent or that refused, under both rules.
+        The hashes of profiles that must not be sent or that refused, under both rules.
     doubts
         Profiles with a hash whose address is doubtful, by one of `ci_magics.matching.doubts.DOUBTS`.
     """
@@ -68,7 +68,7 @@ class Counted:
 
 
 class _Counts:
-    """Sums over batches."""
+    """Running totals over batches."""
 
     def __init__(self) -> None:
         self.rows = self.prehashed = self.differs = 0
@@ -89,12 +89,12 @@ class _Held:
     consenting: Consenting | None
 
     def columns(self, columns: Sequence[str]) -> list[str]:
-        """Return some columns and those that deciding needs, each once."""
+        """Return the columns together with those needed to decide, without duplicates."""
         needed = [*(self.suppression.columns() if self.suppression else ()), *([STATE] if self.consenting else ())]
         return list(dict.fromkeys([*columns, *needed]))
 
     def ranks(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-        """Return the rank of each profile: the lowest rank of those who share an address decides about it."""
+        """Return the rank of each profile; among profiles that share an address, the lowest rank applies."""
         ranks = np.full(batch.num_rows, SENT, np.uint8)
         if self.consenting is not None:
             states = batch.column(STATE).dictionary_encode(null_encoding="encode")
@@ -106,7 +106,7 @@ class _Held:
 
 
 def _rank(consenting: Consenting, state: str | None) -> int:
-    """Return the rank of a profile from the state of its consent."""
+    """Return the rank of a profile from its consent state."""
     if state in consenting.refused:
         return REFUSED
     return SENT if state in consenting.sent else SILENT
@@ -119,7 +119,7 @@ def count_profiles(
     suppression: Suppression | None = None,
     consenting: Consenting | None = None,
 ) -> Counted:
-    """Count profiles, and collect their hashes.
+    """Count profiles and collect their hashes.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def count_profiles(
     normalization
         The rule whose hashes are collected.
     scratch
-        Where long lists of hashes go for the moment.
+        Temporary storage for long lists of hashes.
     suppression
-        Who must not be sent; such a profile counts as suppressed unless it is a duplicate.
+        The profiles that must not be sent. Such a profile counts as suppressed unless it is a duplicate.
     consenting
-        Who agreed; everybody is sent unless given. A profile that refused or whose consent is not known counts
-        so unless it is a duplicate or suppressed.
+        The states of consent to send; by default all profiles are sent. A profile that refused or whose consent is not
+        known counts as such unless it is a duplicate or suppressed.
     """
     require_threads()
     counts = _Counts()
@@ -161,12 +161,12 @@ def count_profiles(
 
 
 def unique_of(parts: list[Hashes]) -> Hashes:
-    """Return each hash of some parts once."""
+    """Return the hashes of several arrays without duplicates."""
     return unique_hashes(np.concatenate([EMPTY, *parts]))
 
 
 def _people(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _Held) -> Iterator[tuple[int, Hashes]]:
-    """Return one hash for each profile with its rank, and count the profiles on the way."""
+    """Yield one hash per profile, grouped by rank; update the counts."""
     columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules), DOUBT]
     for batch in profiles.batches(held.columns(columns)):
         differs = _differs(batch)
@@ -183,7 +183,7 @@ def _people(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _
 
 
 def _pairs(profiles: Profiles, held: _Held) -> Iterator[Hashes]:
-    """Return the two hashes of each profile that may be sent."""
+    """Yield both hashes of each profile that may be sent."""
     for batch in profiles.batches(held.columns(["sha256_basic", "sha256_enhanced"])):
         yield _interleaved(batch.filter(pa.array(held.ranks(batch) == SENT)))
 
@@ -200,39 +200,39 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts, diffe
 
 
 def _words(column: pa.Array, which: npt.NDArray[np.bool_]) -> dict[str, int]:
-    """Return how often each word stands in some rows of a column."""
+    """Count the values of a column in the selected rows."""
     found = pc.value_counts(column.filter(pa.array(which)))
     return {str(each["values"]): each["counts"].as_py() for each in found if each["values"].is_valid}
 
 
 def _differs(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    """Tell for each profile whether its hash depends on the rule."""
+    """Return for each profile whether its hash depends on the rule."""
     basic, enhanced = (batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced"))
     one, other = _true(basic.is_valid()), _true(enhanced.is_valid())
     differs: npt.NDArray[np.bool_] = one != other
     left, right = (_rows(each).view(np.uint64) for each in (basic, enhanced))
-    for place in range(left.shape[1]):  # word by word: seven times as quick as comparing whole rows
+    for place in range(left.shape[1]):  # word by word: seven times as fast as comparing whole rows
         differs |= one & (left[:, place] != right[:, place])
     return differs
 
 
 def _other_hashes(batch: pa.RecordBatch, rules: tuple[str, ...], which: npt.NDArray[np.bool_]) -> Hashes:
-    """Return the second hash of some profiles: the one by which they are not counted."""
+    """Return the second hash of the selected profiles, the one that does not identify them in the counts."""
     column = batch.column("sha256_basic" if rules == ("enhanced",) else "sha256_enhanced")
     there = _true(column.is_valid())
-    if len(rules) > 1:  # without a basic hash the enhanced one is the first
+    if len(rules) > 1:  # without a basic hash, the enhanced hash is the first
         there &= _true(batch.column("sha256_basic").is_valid())
     return chosen(_rows(column), which & there)
 
 
 def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:
-    """Return one hash for each address: the basic one, the enhanced one where there is no other."""
+    """Return one hash per address: the basic hash, or the enhanced hash if there is no basic one."""
     columns = [batch.column(f"sha256_{rule}") for rule in rules]
     return columns[0] if len(columns) == 1 else pc.coalesce(*columns)
 
 
 def _interleaved(batch: pa.RecordBatch) -> Hashes:
-    """Return the two hashes of each profile next to each other, so that their order is that of the profiles."""
+    """Return both hashes of each profile next to each other, in the order of the profiles."""
     columns = [batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced")]
     present = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1).reshape(-1)
     pairs = np.stack([_rows(column) for column in columns], axis=1).reshape(-1, 32)
@@ -245,5 +245,5 @@ def _true(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
 
 
 def _rows(column: pa.Array) -> Hashes:
-    """Return all values as rows of bytes; what stands where there is none does not matter."""
+    """Return the values as rows of bytes; rows of nulls are arbitrary."""
     return of_column(column) if len(column) else EMPTY

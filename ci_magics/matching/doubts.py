@@ -1,8 +1,8 @@
-"""Addresses that are well formed and yet reach nobody: placeholders, and mistyped names of well-known domains.
+"""Detect well-formed addresses that probably reach nobody: placeholders, and typos in well-known domains.
 
-They are counted and never changed: only somebody who knows the customer can tell. What is noted of a profile is one of
-`DOUBTS`: ``placeholder``, or the well-known domain that may be meant. Both rules are lists and patterns written out
-here, so that every engine arrives at the same result.
+These addresses are counted but never changed, because only somebody who knows the customer can decide. Each doubtful
+profile gets one of `DOUBTS`: ``placeholder``, or the well-known domain that was probably meant. All rules are lists and
+patterns in this file, so that every engine gets the same result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ci_magics.matching.normalize import Hashed
 PLACEHOLDER = "placeholder"
 MISTYPED = "mistyped"
 
-#: Providers of mailboxes whose names are long enough for a near miss to be a mistake and not another name.
+#: Mailbox providers with names long enough that a near miss is a typo and not another name.
 _WELL_KNOWN = (
     *("gmail.com", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "hotmail.de", "hotmail.it"),
     *("hotmail.es", "outlook.com", "outlook.de", "outlook.fr", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.fr"),
@@ -29,15 +29,15 @@ _WELL_KNOWN = (
     *("laposte.net", "libero.it", "virgilio.it", "btinternet.com", "bigpond.com", "rediffmail.com", "telenet.be"),
     *("bluewin.ch", "yandex.ru"),
 )
-#: Others, whose names are too short for that: only their ending may be mistyped.
+#: Providers with shorter names: only typos in the ending are detected.
 _SHORT_ONES = ("aol.com", "live.com", "msn.com", "me.com", "mac.com", "mail.com", "ymail.com", "gmx.com", "gmx.net")
-#: Endings as hurried fingers write them. Nobody has mailboxes under these.
+#: Typos in endings. No mailboxes exist under these.
 _ENDINGS = {
     ".com": (".con", ".cmo", ".ocm", ".comm", ".coom", ".ccom", ".vom", ".xom", ".cpm", ".cim", ".com.com", ".c0m"),
     ".net": (".ner", ".nte", ".nett", ".nrt"),
     ".co.uk": (".couk", ".co.ku", ".co.uk.com", ".co.ul"),
 }
-#: ``.co``, ``.cm`` and ``.om`` are real countries; these names have no mailboxes there.
+#: ``.co``, ``.cm`` and ``.om`` are real top-level domains, but these providers have no mailboxes there.
 _COUNTRIES = {
     **{f"{name}.co": f"{name}.com" for name in ("gmail", "yahoo", "icloud", "outlook")},
     **{
@@ -46,7 +46,7 @@ _COUNTRIES = {
         for end in ("cm", "om")
     },
 }
-#: Frequent mistakes that are more than one slip away.
+#: Frequent typos that differ in more than one edit.
 _FREQUENT = {
     "gmail.comcom": "gmail.com",
     "hitmail.com": "hotmail.com",
@@ -54,7 +54,7 @@ _FREQUENT = {
     "outllok.com": "outlook.com",
     "otulook.com": "outlook.com",
 }
-#: Real domains that are one slip away from a well-known one.
+#: Real domains that differ from a well-known one in a single edit.
 _REAL = {
     *(
         "mail.com",
@@ -70,10 +70,10 @@ _REAL = {
     *("liber.it", "liberos.it", "freenet.de", "telnet.be", "telenets.be", "gmail.de", "yahoos.com", "hotmail.co"),
     *("outlooks.com", "iclouds.com", "hotmails.com", "gmails.com", "yandex.com", "bigponds.com", "verizons.net"),
 }
-#: What is noted of a profile: its place here is its code.
+#: The possible doubts; the index is the stored code.
 DOUBTS = (PLACEHOLDER, *_WELL_KNOWN, *_SHORT_ONES)
 
-#: Say before any @ that there is no address, in English, German, Dutch, French, Spanish and Italian.
+#: Local parts that mean "no address" at any domain, in English, German, Dutch, French, Spanish and Italian.
 _NO_ADDRESS = (
     *("noemail", "noemails", "nomail", "noemailaddress", "noaddress", "noreply", "donotreply", "donotemail", "nospam"),
     *("donotcontact", "dontreply", "notprovided", "notgiven", "notavailable", "nothanks", "noneprovided", "none"),
@@ -81,7 +81,7 @@ _NO_ADDRESS = (
     *("keineemail", "keinemail", "keineadresse", "unbekannt", "geenemail", "geenmail", "onbekend", "pasdemail"),
     *("sansemail", "aucun", "inconnu", "sinemail", "sincorreo", "nessuna", "senzaemail"),
 )
-#: Say so only before a domain that is no better, or at a provider of mailboxes.
+#: Local parts that mean "no address" only at a placeholder domain or at a mailbox provider.
 _TRIVIAL = (
     *("test", "testing", "tester", "testtest", "testuser", "testemail", "demo", "sample", "example", "no", "na", "nil"),
     *("nobody", "noone", "nothing", "nope", "keine", "geen", "aucune", "ninguno", "nessuno", "abc", "abcd", "xyz"),
@@ -90,17 +90,17 @@ _TRIVIAL = (
     *("somebody", "anyone", "anybody", "temp", "guest", "johndoe", "janedoe", "firstnamelastname"),
     *("vornamenachname", "mustermann", "maxmustermann"),
 )
-#: Names of domains, beside the words above, at which a trivial name stands for no person.
+#: Further domain names that, with a trivial local part, make a placeholder.
 _TRIVIAL_DOMAINS = (
     *("domain", "yourdomain", "mydomain", "anydomain", "company", "yourcompany", "website", "nowhere", "somewhere"),
     *("thanks", "noway"),
 )
-#: Where nobody can have a trivial name: the shortest and the best-known ones are not given to anybody.
+#: Providers that do not assign trivial names: the shortest and best-known ones are reserved.
 _PROVIDERS = (*_WELL_KNOWN, *_SHORT_ONES, "email.com", "gmx.de", "web.de")
 
 
 def _written(*words: str) -> str:
-    """Return the pattern of words, with signs between letters and a number behind: noemail, no.e-mail2."""
+    """Return a pattern for words with optional separators and trailing digits: noemail, no.e-mail2."""
     return "|".join("[._-]?".join(word) + "[._-]?[0-9]{0,3}" for word in words)
 
 
@@ -109,27 +109,28 @@ _SAME_LETTER = "|".join(f"{each}+" for each in ascii_lowercase)
 _NO_ADDRESS_LOCAL = f"^(?:{_written(*_NO_ADDRESS)})@"
 _SUSPECT_LOCAL = f"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL)}|{_SAME_LETTER}|[0-9]+)@"
 _TRIVIAL_DOMAIN = rf"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL, *_TRIVIAL_DOMAINS)}|{_SAME_LETTER})(?:\.[a-z]+)+$"
-#: Domains that RFC 2606 and RFC 6761 reserve for examples and tests; there is no top-level name of one letter.
+#: Domains that RFC 2606 and RFC 6761 reserve for examples and tests, and one-letter top-level domains, which do not
+#: exist.
 _RESERVED = r"^example\.(?:com|net|org)$|\.(?:example|invalid|localhost|test|[a-z])$"
 
 
 def doubts(addresses: Hashed) -> pl.Series:
-    """Return what is doubtful of each address, as places in `DOUBTS`; null where nothing is, or it is not valid.
+    """Return the doubt about each address as an index into `DOUBTS`; null if there is none or the address is not valid.
 
     Parameters
     ----------
     addresses
-        Hashed under both rules.
+        The addresses, hashed under both rules.
     """
     noted = Hashed(_noted(addresses.plain), _noted(addresses.others), addresses.is_plain)
     return noted.columns("doubt")["doubt"]
 
 
 def _noted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the column ``doubt`` of some addresses.
+    """Return the column ``doubt`` for some addresses.
 
-    Few are doubtful. A look at the different domains, and patterns that fail at the first letters of most addresses,
-    choose those that are judged one by one.
+    Few addresses are doubtful. Checks of the distinct domains, and patterns that fail early on most addresses, select
+    the candidates that are then checked one by one.
     """
     codes = np.full(frame.height, -1, np.int8)
     different = frame["domain"].drop_nulls().unique()
@@ -145,21 +146,21 @@ def _noted(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _doubt(address: str, domain: str) -> int:
-    """Return the code of an address, -1 where nothing is doubtful after all."""
+    """Return the code of an address; -1 if it is not doubtful."""
     if meant := mistyped().get(domain):
         return DOUBTS.index(meant)
     return DOUBTS.index(PLACEHOLDER) if is_placeholder(address, domain) else -1
 
 
 def is_placeholder(address: str, domain: str) -> bool:
-    """Tell whether an address stands for having none.
+    """Return whether an address is a placeholder for a missing one.
 
     Parameters
     ----------
     address
-        Stripped and in small letters.
+        The address, stripped and in lower case.
     domain
-        What of it stands behind the @.
+        The part after the @.
     """
     if re.search(_RESERVED, domain) or re.search(_NO_ADDRESS_LOCAL, address):
         return True
@@ -167,15 +168,15 @@ def is_placeholder(address: str, domain: str) -> bool:
         return False
     local, label = address.partition("@")[0], domain.partition(".")[0]
     if local.isdecimal():
-        return local == label  # elsewhere a number is a telephone's, or a usual mailbox in China
+        return local == label  # elsewhere, digits are a telephone number, or a usual mailbox name in China
     return domain in _PROVIDERS or re.search(_TRIVIAL_DOMAIN, domain) is not None
 
 
 def is_mistyped(domains: pl.Series) -> pl.Series:
-    """Tell for each domain whether it is probably mistyped.
+    """Return for each domain whether it is probably mistyped.
 
-    A batch has few different domains: looking each of them up is much quicker than giving Polars the long list of
-    mistyped ones again for every batch.
+    A batch has few distinct domains, so dictionary lookups are much faster than passing the long list of mistyped
+    domains to Polars for every batch.
     """
     known = mistyped()
     return pl.Series([each in known for each in domains.to_list()], dtype=pl.Boolean)
@@ -183,10 +184,10 @@ def is_mistyped(domains: pl.Series) -> pl.Series:
 
 @cache
 def mistyped() -> dict[str, str]:
-    """Return the domains that are probably mistyped, each with the well-known one that may be meant.
+    """Return the probably mistyped domains, each with the well-known domain that was meant.
 
-    A name is one slip away: a letter left out, doubled, added or another one, or two letters swapped. Its first letter
-    is never another one (``ymail.com`` is no mistake). Known real domains are left out.
+    The name differs in one edit: a letter omitted, doubled, added or replaced, or two letters swapped. The first letter
+    is never replaced (``ymail.com`` is not a typo). Known real domains are left out.
     """
     found = {**_COUNTRIES, **_FREQUENT}
     for domain in (*_WELL_KNOWN, *_SHORT_ONES):

@@ -1,7 +1,7 @@
-"""Lists of SHA-256 values of any length: in memory while they are short, in a file by prefix when they are long.
+"""Lists of SHA-256 hashes of any length: short ones in memory, long ones in a file, partitioned by prefix.
 
-A long list is cut into parts by the first bits of its hashes, so that two lists can be compared part by part, and no
-more than one part of each has to be in memory.
+The parts follow the first bits of the hashes, so two lists can be compared part by part, with at most one part of each
+in memory.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ci_magics.matching.hashes import EMPTY, WIDTH, Hashes, split
 
 
 class HashList:
-    """Hashes in parts: part ``i`` holds those whose first bits are ``i``.
+    """Hashes in parts: part ``i`` holds the hashes whose first bits are ``i``.
 
     Parameters
     ----------
     parts
-        One array, or one for each prefix of `bits` bits, in order; read on demand.
+        Functions that return the parts in order, read on demand: a single one, or one for each prefix of `bits` bits.
     lengths
-        How long each of them is.
+        The length of each part.
     """
 
     def __init__(self, parts: list[Callable[[], Hashes]], lengths: list[int]) -> None:
@@ -37,7 +37,7 @@ class HashList:
 
     @classmethod
     def of(cls, hashes: Hashes) -> HashList:
-        """Return a list of one part that is in memory."""
+        """Return a list with a single part in memory."""
         return cls([lambda: hashes], [len(hashes)])
 
     def __len__(self) -> int:
@@ -48,21 +48,21 @@ class HashList:
 
     @property
     def bits(self) -> int:
-        """How many bits of a hash decide which part it is in: 0 for a list of one part."""
+        """The number of prefix bits that select a part: 0 for a list of one part."""
         return (len(self._parts) - 1).bit_length()
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Length of each part."""
+        """The length of each part."""
         return tuple(self._lengths)
 
     def parts(self, bits: int | None = None) -> Iterator[Hashes]:
-        """Return the parts one after the other.
+        """Yield the parts in order.
 
         Parameters
         ----------
         bits
-            Cut a list of one part again by so many bits.
+            Split a list of one part by this number of bits.
         """
         if bits and not self.bits:
             yield from split(self._parts[0](), bits)
@@ -71,7 +71,7 @@ class HashList:
             yield part()
 
     def part(self, number: int) -> Hashes:
-        """Return one of the parts."""
+        """Return one part."""
         return self._parts[number]()
 
     def all(self) -> Hashes:
@@ -83,32 +83,32 @@ NOTHING = HashList.of(EMPTY)
 
 
 class Scratch:
-    """Where lists are kept that are too long for memory.
+    """Temporary storage for lists that do not fit in memory.
 
     Parameters
     ----------
     root
-        A private folder; by default the temporary folder of the system.
+        A private folder; by default the system's temporary folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root
 
     def file(self) -> HashFile:
-        """Return a new file in it."""
+        """Return a new file in the folder."""
         return HashFile(TemporaryFile(dir=self._root, prefix="scratch-", buffering=0))
 
 
 class HashFile:
-    """A file of hashes that is written once, in order, and read in pieces.
+    """A file of hashes that is written once, in order, and read in slices.
 
-    It has no name, so that nobody else can open it and nothing is left of it when its last list or the process ends.
-    The file holds the hashes and nothing else, 32 bytes each.
+    The file has no name, so nobody else can open it, and it disappears when its last list or the process ends. It
+    contains only the hashes, 32 bytes each.
 
     Parameters
     ----------
     file
-        The file, open for both.
+        The file, open for reading and writing.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -116,13 +116,13 @@ class HashFile:
         self._turn = threading.Lock()
 
     def append(self, part: Hashes) -> None:
-        """Write hashes behind those that are there."""
+        """Append hashes."""
         left = np.ascontiguousarray(part).reshape(-1).data
         while left:
             left = left[self._file.write(left) :]
 
     def write(self, parts: Iterable[Hashes]) -> list[int]:
-        """Write parts one after the other; returns their lengths."""
+        """Append several parts; returns their lengths."""
         lengths = []
         for part in parts:
             self.append(part)
@@ -130,7 +130,15 @@ class HashFile:
         return lengths
 
     def read(self, start: int, stop: int) -> Hashes:
-        """Return the hashes from one position up to another."""
+        """Return a slice of the hashes.
+
+        Parameters
+        ----------
+        start
+            Index of the first hash.
+        stop
+            Index after the last hash.
+        """
         found = np.empty((stop - start, WIDTH), np.uint8)
         left = found.reshape(-1).data
         with self._turn:
@@ -140,7 +148,7 @@ class HashFile:
         return found
 
     def all(self) -> Hashes:
-        """Return all that was written."""
+        """Return all hashes written so far."""
         return self.read(0, self._file.seek(0, os.SEEK_END) // WIDTH)
 
     def close(self) -> None:

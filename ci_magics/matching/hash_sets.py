@@ -1,4 +1,4 @@
-"""Lists of hashes made, compared and combined: in memory, or through files and part by part when they are long."""
+"""Create, compare and combine lists of hashes: in memory, or part by part through files if they are long."""
 
 from __future__ import annotations
 
@@ -16,30 +16,40 @@ _BITS = 6
 
 
 def distinct(batches: Iterable[Hashes], rows: int, scratch: Scratch) -> HashList:
-    """Return each hash once; for the parameters see `by_rank`."""
+    """Return the hashes without duplicates.
+
+    Parameters
+    ----------
+    batches
+        Hashes in any order.
+    rows
+        An upper bound on their number; decides whether files are needed.
+    scratch
+        Temporary storage for those files.
+    """
     return by_rank(((0, batch) for batch in batches), 0, rows, scratch)[1]
 
 
 def by_rank(
     batches: Iterable[tuple[int, Hashes]], wanted: int, rows: int, scratch: Scratch
 ) -> tuple[Counter[int], HashList]:
-    """Count each hash once, with the lowest rank that it has.
+    """Deduplicate hashes, keeping the lowest rank of each, and count them by rank.
 
     Parameters
     ----------
     batches
-        Hashes with their ranks, in any order and number.
+        Hashes with their ranks, in any order.
     wanted
         The rank whose hashes are returned.
     rows
-        At most how many there are; decides whether files are needed.
+        An upper bound on their number; decides whether files are needed.
     scratch
-        Where they go then.
+        Temporary storage for those files.
 
     Returns
     -------
     Counter, HashList
-        How many hashes each rank has, and those of the wanted one.
+        The number of hashes of each rank, and the hashes of the wanted rank.
     """
     counts: Counter[int] = Counter()
     if not bits_for(rows):
@@ -57,7 +67,7 @@ def by_rank(
 
 
 def _first_of_rank(groups: Mapping[int, Hashes], wanted: int, counts: Counter[int]) -> Hashes:
-    """Return the hashes of a rank that no lower one has, each once; count those of every rank."""
+    """Return the deduplicated hashes of a rank, without those that also have a lower rank; count all ranks."""
     ranks = sorted(groups)
     if not ranks:
         return EMPTY
@@ -74,7 +84,17 @@ def _first_of_rank(groups: Mapping[int, Hashes], wanted: int, counts: Counter[in
 
 
 def combined(one: HashList, other: HashList, combine: Callable[[Hashes, Hashes], Hashes], scratch: Scratch) -> HashList:
-    """Combine two lists part by part."""
+    """Combine two lists part by part.
+
+    Parameters
+    ----------
+    one, other
+        The lists.
+    combine
+        Combines two parts with the same prefix.
+    scratch
+        Temporary storage for a long result.
+    """
     parts = (combine(*pair) for pair in paired(one, other))
     if not max(one.bits, other.bits):
         return HashList.of(next(parts))
@@ -83,23 +103,35 @@ def combined(one: HashList, other: HashList, combine: Callable[[Hashes, Hashes],
 
 
 def paired(one: HashList, other: HashList) -> Iterator[tuple[Hashes, Hashes]]:
-    """Return the parts of two lists that may have hashes in common, pair by pair."""
+    """Yield the parts of two lists that can have hashes in common, pair by pair.
+
+    Parameters
+    ----------
+    one, other
+        The lists.
+    """
     bits = max(one.bits, other.bits)
     yield from zip(one.parts(bits), other.parts(bits), strict=True)
 
 
 def shared(one: HashList, other: HashList) -> int:
-    """Return how many hashes of the first list are in the second."""
+    """Return the number of hashes of the first list that are also in the second.
+
+    Parameters
+    ----------
+    one, other
+        The first and the second list.
+    """
     return sum(len(within(*pair)) for pair in paired(one, other))
 
 
 def bits_for(rows: int) -> int:
-    """Return the number of prefix bits by which a list of this length is split."""
+    """Return the number of prefix bits that split a list of this length."""
     return 0 if rows <= SHORT else _BITS
 
 
 def _emptied(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
-    """Return the hashes of a rank prefix by prefix, and release the piles."""
+    """Yield the hashes of a rank prefix by prefix, and release the files."""
     for place in range(2**_BITS):
         same_prefix = {rank: files[place] for rank, files in piles.items()}
         yield _first_of_rank({rank: pile.all() for rank, pile in same_prefix.items()}, wanted, counts)

@@ -1,7 +1,6 @@
-"""What is remembered of addresses while they pass by: how many of each domain, and a few masked examples.
+"""Collect domain counts and a few masked examples while addresses stream by.
 
-Both are the same in whatever order and number of batches the profiles come, so that a distributed engine arrives at
-the very same result.
+The result does not depend on the order or the number of batches, so a distributed engine gets exactly the same result.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.doubts import MISTYPED, is_mistyped
 from ci_magics.matching.normalize import INVALID, Hashed, split_at
 
-#: Domains of fewer profiles than this are never named.
+#: Domains with fewer profiles than this are never named.
 SMALLEST_DOMAIN = 10
 OTHER = "other"
 SHOWN_DOMAINS = 50
 EXAMPLES = 3
 _REMEMBERED = 500_000
-#: A missing value and a hash have nothing to show. A mistyped domain is one of a list of ours, and names nobody.
+#: A missing value and a hash have nothing to show. A mistyped domain comes from our list, so it reveals nobody.
 _SHOWN_REASONS = (*INVALID[2:], MISTYPED)
 
 
 class Tally:
-    """Count domains and keep examples, batch after batch."""
+    """Count domains and keep examples, batch by batch."""
 
     def __init__(self) -> None:
         self._domains: Counter[str] = Counter()
@@ -35,37 +34,47 @@ class Tally:
         self._examples = pl.DataFrame(schema=dict.fromkeys(("reason", "mark", "first", "domain"), pl.String))
 
     def add(self, addresses: Hashed) -> None:
-        """Take a batch of addresses, hashed under both rules, into account."""
+        """Add a batch of addresses, hashed under both rules."""
         counts = domain_counts(addresses)
         self._domains.update(dict(zip(counts["domain"].to_list(), counts["profiles"].to_list(), strict=True)))
         self._examples = _chosen(pl.concat([self._examples, example_values(addresses)]))
         self._forget_rare()
 
     def merge(self, other: Tally) -> None:
-        """Take into account what somebody else has remembered of other batches."""
+        """Add the result of another tally, for other batches."""
         self._domains.update(other._domains)
         self._forgotten += other._forgotten
         self._examples = _chosen(pl.concat([self._examples, other._examples]))
         self._forget_rare()
 
     def domains(self) -> dict[str, int]:
-        """Return profiles by domain, most first; rare ones are together under ``other``."""
+        """Return the number of profiles by domain, most frequent first; rare domains are grouped under ``other``."""
         return shown_domains(self._domains.items(), self._forgotten + sum(self._domains.values()))
 
     def examples(self) -> dict[str, list[str]]:
-        """Return masked values by reason: the first character and a domain that many share, nothing of a person."""
+        """Return masked values by reason: the first character and a frequent domain, with no personal data."""
         return masked(self._examples.select("reason", "first", "domain").iter_rows(), self.domains())
 
     def contents(self) -> tuple[Counter[str], int, pl.DataFrame]:
-        """Return all that is remembered: profiles by domain, how many are of forgotten ones, and the examples."""
+        """Return the state: profiles by domain, the number of profiles of dropped domains, and the examples."""
         return self._domains, self._forgotten, self._examples
 
     def restore(self, domains: Counter[str], forgotten: int, examples: pl.DataFrame) -> None:
-        """Remember what `contents` has returned instead of what there is."""
+        """Replace the state by one that `contents` returned.
+
+        Parameters
+        ----------
+        domains
+            The number of profiles by domain.
+        forgotten
+            The number of profiles of dropped domains.
+        examples
+            The example values, as `example_values` returns them.
+        """
         self._domains, self._forgotten, self._examples = domains, forgotten, _chosen(examples)
 
     def _forget_rare(self) -> None:
-        """Forget the domains seen once when there are very many: those are never named anyway."""
+        """Drop the domains seen once if there are very many; rare domains are never named anyway."""
         if len(self._domains) <= _REMEMBERED:
             return
         rare = [name for name, count in self._domains.items() if count == 1]
@@ -75,19 +84,19 @@ class Tally:
 
 
 def domain_counts(addresses: Hashed) -> pl.DataFrame:
-    """Return how many profiles of a batch have each ``domain``, as ``profiles``."""
+    """Return the number of profiles of a batch by ``domain``, as ``profiles``."""
     domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls()
     return domains.value_counts(name="profiles").cast({"profiles": pl.Int64})
 
 
 def example_values(addresses: Hashed) -> pl.DataFrame:
-    """Return a few invalid values of each reason, as much of them as may be shown.
+    """Return a few invalid values for each reason, reduced to what may be shown.
 
     Returns
     -------
     polars.DataFrame
-        ``reason``; ``mark``, by which they are put in order, a hash of the value; ``first``, its first character;
-        ``domain``, what stands behind the @ where a valid address could have that, else empty, and null without @.
+        ``reason``; ``mark``, a hash of the value that defines the order; ``first``, its first character; ``domain``,
+        the part after the @ if it could be a valid domain, else empty, and null without @.
     """
     domain = split_at(pl.col("trimmed"))[1]
     invalid = addresses.others.lazy().filter(pl.col("reason_basic").cast(pl.String).is_in(_SHOWN_REASONS))
@@ -101,7 +110,7 @@ def example_values(addresses: Hashed) -> pl.DataFrame:
 
 
 def _mistyped_domains(addresses: Hashed) -> pl.DataFrame:
-    """Return the mistyped domains of a batch as examples, in which nothing is of a person."""
+    """Return the mistyped domains of a batch as examples, which contain no personal data."""
     domains = pl.concat([addresses.plain["domain"], addresses.others["domain"]]).drop_nulls().unique()
     found = domains.filter(is_mistyped(domains)).to_frame()
     return found.select(
@@ -113,14 +122,14 @@ def _mistyped_domains(addresses: Hashed) -> pl.DataFrame:
 
 
 def shown_domains(counts: Iterable[tuple[str, int]], profiles: int) -> dict[str, int]:
-    """Return the domains that may be named, most profiles first, and all others together.
+    """Return the domains that may be named, most frequent first, and the total of all others.
 
     Parameters
     ----------
     counts
-        Profiles by domain.
+        The number of profiles by domain.
     profiles
-        How many have a domain.
+        The number of profiles that have a domain.
     """
     named = [(name, count) for name, count in counts if count >= SMALLEST_DOMAIN]
     shown = dict(sorted(named, key=lambda each: (-each[1], each[0]))[:SHOWN_DOMAINS])
@@ -129,7 +138,15 @@ def shown_domains(counts: Iterable[tuple[str, int]], profiles: int) -> dict[str,
 
 
 def masked(examples: Iterable[tuple[str, str, str | None]], domains: Mapping[str, int]) -> dict[str, list[str]]:
-    """Return examples (reason, first character, domain) by reason, in order of precedence, as they may be shown."""
+    """Return masked examples by reason, in order of precedence.
+
+    Parameters
+    ----------
+    examples
+        Tuples of reason, first character, and domain (None without @).
+    domains
+        The domains that may be named.
+    """
     by_reason: dict[str, list[str]] = {reason: [] for reason in _SHOWN_REASONS}
     for reason, first, domain in examples:
         by_reason[reason].append(str(domain) if reason == MISTYPED else _mask(first, domain, domains))
@@ -137,7 +154,7 @@ def masked(examples: Iterable[tuple[str, str, str | None]], domains: Mapping[str
 
 
 def _chosen(values: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first of each reason by their marks: by chance, but by the same chance everywhere."""
+    """Keep the examples with the lowest marks for each reason: a random choice that is the same everywhere."""
     return values.unique().sort("reason", "mark").group_by("reason", maintain_order=True).head(EXAMPLES)
 
 

@@ -87,9 +87,8 @@ def carry_out(verb: Option, name: str, call: Call) -> Any:
         case "rename":
             return connection_operations.edit_connection(name, rename=given("rename"), show=call.say)
         case "sign_in":
-            return connection_operations.sign_in_again(
-                name, flow=given("flow"), show=print
-            )  # print, because the sign-in code must be visible even with --quiet
+            # With --quiet too: the user must see the sign-in code.
+            return connection_operations.sign_in_again(name, flow=given("flow"), show=print)
         case "sign_out":
             return connection_operations.sign_out(name, show=call.say)
         case "accounts":

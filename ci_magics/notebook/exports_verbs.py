@@ -190,9 +190,7 @@ def _schedule(errand: VerbCall) -> Any:
     if errand.names:
         keep = _one_of(arguments, "keep", "replace")
         follow = arguments.switch("system")
-        said: list[
-            str
-        ] = []  # collected and dropped: the list shows the same for each export, and the shared facts below it
+        said: list[str] = []  # not shown: the list has the same sentences
         ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep, show=said.append)
         return ci.list_exports(*errand.names)
     if not any(times.values()) and active is None:

@@ -1,4 +1,4 @@
-"""Which column holds what: the e-mail address, the key."""
+"""Find the e-mail column and the key column by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ci_magics.errors import SegmentError, nearest_name, without_people
 from ci_magics.quoting import magic_word
 
-#: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, folded by `_fold`.
+#: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, normalized by `_fold`.
 _EMAIL_NAMES = frozenset(
     {
         "email",
@@ -31,19 +31,26 @@ _EMAIL_NAMES = frozenset(
 #: Names of columns that identify a profile, best first.
 _KEY_NAMES = ("customerid", "contactid", "profileid", "userid", "memberid", "clientid", "accountid", "personid", "id")
 _SHOWN = 30
-#: What a condition calls the table that it is about.
+#: The name of the table in a condition.
 PROFILES = "profiles"
-#: A column by its position: ``#1`` is the first one.
+#: A column by position: ``#1`` is the first one.
 _POSITION = re.compile(r"#\s*\d")
 
 
 def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
-    """Return the e-mail column: the one asked for, else the only one that is named like one.
+    """Return the requested e-mail column, or the only column that is named like one.
+
+    Parameters
+    ----------
+    columns
+        All columns.
+    wanted
+        The requested column; None to find it by name.
 
     Raises
     ------
     SegmentError
-        The column asked for does not exist, or none or several are named like one.
+        The requested column does not exist, or there is not exactly one column named like an e-mail column.
     """
     if wanted is not None:
         return require_column(columns, wanted)
@@ -64,17 +71,24 @@ def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
 
 
 def email_candidates(columns: Sequence[str]) -> list[str]:
-    """Return the columns that are named like one of addresses."""
+    """Return the columns that are named like an e-mail column."""
     return [column for column in columns if _fold(column) in _EMAIL_NAMES]
 
 
 def require_column(columns: Sequence[str], name: str) -> str:
-    """Return a column's name when it exists.
+    """Return a column's name if it exists.
+
+    Parameters
+    ----------
+    columns
+        All columns.
+    name
+        The requested column.
 
     Raises
     ------
     SegmentError
-        It does not exist; the error names the nearest one and lists the columns.
+        It does not exist; the message suggests the nearest name and lists the columns.
     """
     if name in columns:
         return name
@@ -82,7 +96,15 @@ def require_column(columns: Sequence[str], name: str) -> str:
 
 
 def no_column(columns: Sequence[str], name: str) -> SegmentError:
-    """Return the error for a column that does not exist."""
+    """Return the error for a column that does not exist.
+
+    Parameters
+    ----------
+    columns
+        All columns.
+    name
+        The requested column.
+    """
     nearest = nearest_name(name, columns)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     return SegmentError(
@@ -97,14 +119,20 @@ def key_candidates(columns: Sequence[str]) -> list[str]:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Tell whether two key columns are the same one: their names differ in case, blanks and punctuation at most."""
+    """Return whether two names mean the same key column: they differ at most in case, blanks and punctuation.
+
+    Parameters
+    ----------
+    one, other
+        The names.
+    """
     return one == other or (bool(_fold(one)) and _fold(one) == _fold(other))
 
 
 def twins(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the first two of some column names that are one name, as SQL and most readers of files see it.
+    """Return the first two names that differ at most in case, which SQL and most file readers treat as one; else None.
 
-    They are if they differ in case at most. Everything that refuses two columns of one name asks here.
+    Every check for duplicate column names calls this function.
     """
     seen: dict[str, str] = {}
     for name in names:
@@ -116,12 +144,20 @@ def twins(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def mentions(text: str | None, column: str) -> bool:
-    """Tell whether a condition uses a column."""
+    """Return whether a condition mentions a column.
+
+    Parameters
+    ----------
+    text
+        The condition, if any.
+    column
+        The column's name.
+    """
     return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def mentioned(text: str, names: Sequence[str]) -> list[str]:
-    """Return the columns that SQL over one table may use: those that it names, or all where it can mean all.
+    """Return the columns that SQL over one table may use: those it mentions, or all if it can refer to all.
 
     Parameters
     ----------
@@ -136,7 +172,7 @@ def mentioned(text: str, names: Sequence[str]) -> list[str]:
 
 
 def list_columns(columns: Sequence[str]) -> str:
-    """Return column names for a sentence, the first thirty of them."""
+    """Return column names for a sentence, at most thirty."""
     names = ", ".join(map(without_people, columns[:_SHOWN])) or "none"
     return names if len(columns) <= _SHOWN else f"{names} and {len(columns) - _SHOWN} more"
 

@@ -1,4 +1,4 @@
-"""A condition that is evaluated where the rows are, batch by batch, in the SQL of every other condition."""
+"""A row condition that is evaluated batch by batch where the rows are, with the same SQL everywhere."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ _POSITION = "position in the batch"
 
 @dataclass(frozen=True)
 class Condition:
-    """What a row must fulfil; small, so that it can travel to where the rows are.
+    """A filter on rows; small, so that it can be sent to where the rows are.
 
     Parameters
     ----------
     text
-        A condition in DuckDB's SQL that looks at one row at a time.
+        A condition in DuckDB's SQL that depends on one row at a time.
     time_zone
-        What moments are compared in.
+        The time zone for comparing timestamps.
     """
 
     text: str
     time_zone: str | None = None
 
     def columns(self, names: Sequence[str]) -> list[str]:
-        """Return the columns that it may use: those whose names it mentions, or all where it can mean all."""
+        """Return the columns that the condition may use: those it mentions, or all if it can refer to all."""
         return mentioned(self.text, names)
 
     def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
-        """Require that it can be evaluated.
+        """Require that the condition can be evaluated.
 
         Parameters
         ----------
         schema
             The columns that it uses.
         names
-            All columns there are, for the error.
+            All existing columns, for the error message.
 
         Raises
         ------
         SegmentError
-            A name, a type or the grammar is wrong.
+            A name, a type or the syntax is wrong.
         """
         with sandbox(time_zone=self.time_zone) as database:
             try:
@@ -56,12 +56,12 @@ class Condition:
                 raise condition_error(error, self.text, names) from None
 
     def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return the rows that fulfil it, in their order.
+        """Yield the rows that match, in their order.
 
         Raises
         ------
         SegmentError
-            A value cannot be compared; the error does not say which.
+            A value cannot be compared; the message does not show the value.
         """
         with sandbox(time_zone=self.time_zone) as database:
             for batch in batches:

@@ -1,29 +1,29 @@
-"""The one text of a key, by which keys of any type meet.
+"""The canonical text of a key, which makes keys of different types comparable.
 
-Two keys are the same person's if their texts are equal. The text depends on the value alone, never on the type that a
-source happens to give the column, so that the id 1001 of a frame meets the id ``"1001"`` of a CSV file and the id
-``1001.0`` of an Excel sheet:
+Two keys identify the same profile if their texts are equal. The text depends only on the value, not on the type that a
+source gives the column. So the id 1001 of a frame matches the id ``"1001"`` of a CSV file and the id ``1001.0`` of an
+Excel sheet:
 
 ========================  ==============================================================================================
 value                     text
 ========================  ==============================================================================================
 whole number, any type    its digits, with ``-`` if negative: int8 to uint64, Int128 and HUGEINT, 1001.0 as a float of
                           any precision, ``Decimal("1001.00")``. A float gives every digit of the number that it holds.
-other number              the shortest decimal number that reads back as the same value, without exponent and without
-                          zeros at its end: ``200000.7``, ``0.0000001``
-text                      as written: ``"0012345"`` is not 12345, and ``" 1001"`` is not 1001
-category, enumeration     the text of the value behind it
+other number              the shortest decimal number that reads back as the same value, without an exponent and without
+                          trailing zeros: ``200000.7``, ``0.0000001``
+text                      unchanged: ``"0012345"`` is not 12345, and ``" 1001"`` is not 1001
+category, enumeration     the text of the underlying value
 true or false             ``true``, ``false``
 date                      ``2026-11-29``
 time without a zone       ``2026-11-29 08:30:00``, with as many digits of a second as needed; midnight is the date alone
 time with a zone          the same in UTC, always with the time of day: ``2026-11-29 07:30:00+00:00``
 time of day               ``08:30:00``
-UUID                      small letters with hyphens
-bytes                     the text that they are in UTF-8; their hexadecimal digits where they are none
+UUID                      lower case with hyphens
+bytes                     their UTF-8 text; hexadecimal digits if they are not valid UTF-8
 null, NaN, NaT            no key
 ========================  ==============================================================================================
 
-Texts that look alike but were written differently stay different: nothing is trimmed, and case counts.
+Texts that look alike but were written differently stay different: nothing is trimmed, and case matters.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from ci_magics.forking import require_threads
 from ci_magics.segmentation.values import is_bytes, is_text, readable
 
 _SEED = 7
-#: Another one for texts: Polars gives the empty text and the number 0 one hash.
+#: A different seed for texts: Polars gives the empty text and the number 0 the same hash.
 _TEXT_SEED = 11
 _GREATEST = 2**63 - 1
-#: A whole number as its text is written, which may fit 64 bits.
+#: The canonical text of a whole number, which may fit in 64 bits.
 _DIGITS = r"^(?:0|-?[1-9][0-9]{0,18})$"
-#: Zeros at the end of a number that has a decimal point, and the point when nothing else is behind it.
+#: Trailing zeros of a number with a decimal point, and the point if nothing remains after it.
 _ZEROS = r"\.?0*$"
 _TEXT = pa.large_string()
 
 
 def can_be_key(kind: pa.DataType) -> bool:
-    """Tell whether the values of an Arrow type can identify profiles: texts, numbers, times, bytes."""
+    """Return whether values of an Arrow type can identify profiles: texts, numbers, times, bytes."""
     kind = _plain_type(kind)
     tests = (
         is_text,
@@ -71,27 +71,27 @@ def can_be_key(kind: pa.DataType) -> bool:
 
 
 def stored_key_type(kind: pa.DataType) -> pa.DataType:
-    """Return what keys of an Arrow type are stored as: whole numbers as they are, which is small, the rest as text."""
+    """Return the storage type for keys of an Arrow type: integers unchanged, which is compact; all others as text."""
     return kind if pa.types.is_integer(kind) else _TEXT
 
 
 def stored_keys(keys: pa.Array) -> pa.Array:
-    """Return a column of keys as `stored_key_type` says."""
+    """Convert a column of keys to its `stored_key_type`."""
     return keys if pa.types.is_integer(keys.type) else key_text(keys)
 
 
 def key_text(keys: Any) -> pa.Array:
-    """Return the text of each key of an Arrow column, as ``large_string``; null where there is no key.
+    """Return the text of each key in an Arrow column, as ``large_string``; null where there is no key.
 
     Parameters
     ----------
     keys
-        An Arrow array or chunked array of a type that `can_be_key`, of truth values, or of nulls.
+        An Arrow array or chunked array of a type that `can_be_key`, of Booleans, or of nulls.
 
     Raises
     ------
     TypeError
-        The type can be no key.
+        The type cannot be a key.
     """
     require_threads()
     if isinstance(keys, pa.ChunkedArray):
@@ -113,13 +113,12 @@ def key_text(keys: Any) -> pa.Array:
 
 
 def text_of_keys(column: Any) -> Any:
-    """Return the text of each key of a frame's column, as rejected rows and downloaded keys give it.
+    """Return the text of each key in a frame's column, in the form used by rejected rows and downloaded keys.
 
     Parameters
     ----------
     column
-        A pandas or Polars Series, an Arrow column or a list. Values of no type of a key are written as Python writes
-        them.
+        A pandas or Polars Series, an Arrow column or a list. Values that cannot be keys are converted with ``str``.
 
     Returns
     -------
@@ -135,23 +134,23 @@ def text_of_keys(column: Any) -> Any:
 
 
 def largest_exact(kind: pa.DataType) -> float | None:
-    """Return the number from which on floats of a type miss whole numbers; None where no whole number is missed."""
+    """Return the limit from which floats of a type skip whole numbers; None if the type has no such limit."""
     bits = {"halffloat": 11, "float": 24, "double": 53}.get(str(kind))
     return None if bits is None else 2.0**bits
 
 
 def text_of_value(value: Any) -> str | None:
-    """Return the text of one Python or NumPy value; None where it is no key.
+    """Return the text of one Python or NumPy value; None if it is not a key.
 
-    The same as `key_text` for a column of such values. What has no type of a key is written as Python writes it.
+    The same as `key_text` for a column of such values. Values that cannot be keys are converted with ``str``.
 
     Raises
     ------
     TypeError
-        It is an object that cannot be written.
+        The object cannot be converted.
     """
     if isinstance(value, str):
-        # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+        # A lone surrogate has no UTF-8 encoding. Escaped with a backslash, it is still not a valid address.
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
@@ -170,19 +169,18 @@ def text_of_value(value: Any) -> str | None:
         return text
     try:
         written = str(value)
-    except Exception:  # noqa: BLE001 - an object of any class may fail in its own way
+    except Exception:  # noqa: BLE001 - a foreign object's __str__ can raise anything
         raise TypeError(f"a {type(value).__name__} has no text") from None
     return written.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def key_marks(keys: Any) -> npt.NDArray[np.uint64]:
-    """Return 64 bits of a hash for each key of an Arrow column: equal where the texts are. Those of nulls say nothing.
+    """Return a 64-bit hash for each key in an Arrow column; equal texts have equal hashes, those of nulls are arbitrary.
 
-    Among fifty million keys, one that is not in a set of a million looks as if it were once in three hundred thousand
-    times.
+    With fifty million keys and a set of a million, the chance of any false match is one in three hundred thousand.
     """
-    # Most keys are whole numbers. Hashing them as numbers, and what text says the same number too, is ten times as
-    # quick as writing all of them as text.
+    # Most keys are whole numbers. Hashing them as numbers, together with texts that spell the same number, is ten times
+    # as fast as converting all of them to text.
     if pa.types.is_integer(keys.type):
         numbers = pl.Series(pl.from_arrow(keys))
         if numbers.dtype != pl.UInt64 or (numbers.max() or 0) <= _GREATEST:  # type: ignore[operator]  # it is a number
@@ -197,9 +195,9 @@ def key_marks(keys: Any) -> npt.NDArray[np.uint64]:
 
 
 def marks_in_column(keys: Any) -> npt.NDArray[np.uint64]:
-    """Return 64 bits of a hash for each key, equal where the texts are, but only for keys of this column's type.
+    """Return a 64-bit hash for each key, comparable only with keys of the same column type.
 
-    Texts are not looked through for whole numbers, which takes longer than hashing them; see `key_marks`.
+    Texts are not searched for whole numbers, which would take longer than hashing; see `key_marks`.
     """
     if is_text(keys.type):
         return text_series(keys).hash(seed=_TEXT_SEED).to_numpy()
@@ -207,20 +205,20 @@ def marks_in_column(keys: Any) -> npt.NDArray[np.uint64]:
 
 
 def arrow_keys(keys: Any) -> Any:
-    """Return a Polars Series, an Arrow column or a list of keys as an Arrow column that `key_text` can write."""
+    """Return a Polars Series, an Arrow column or a list of keys as an Arrow column that `key_text` accepts."""
     if isinstance(keys, pa.Array | pa.ChunkedArray):
         return keys
     if not isinstance(keys, pl.Series):
         return pa.array([text_of_value(each) for each in keys], _TEXT)
     if keys.dtype == pl.Object:
         return pa.array([text_of_value(each) for each in keys.to_list()], _TEXT)
-    if keys.dtype in (pl.Int128, pl.UInt128):  # Arrow has no such type
+    if keys.dtype in (pl.Int128, pl.UInt128):  # Arrow has no such types
         keys = keys.cast(pl.String)
     return keys.to_arrow()
 
 
 def text_series(keys: Any) -> pl.Series:
-    """Return `key_text` as a Polars column; whole numbers are written by Polars, which is quicker at it."""
+    """Return `key_text` as a Polars column; Polars converts whole numbers, because it is faster."""
     require_threads()
     if pa.types.is_integer(keys.type):
         return pl.Series(pl.from_arrow(keys)).cast(pl.String)
@@ -238,7 +236,7 @@ def _of_text(keys: pa.Array) -> pa.Array:
 
 
 def _of_floats(keys: pa.Array) -> pa.Array:
-    values: npt.NDArray[Any] = keys.to_numpy(zero_copy_only=False)  # a null is NaN
+    values: npt.NDArray[Any] = keys.to_numpy(zero_copy_only=False)  # null becomes NaN
     wide = values.astype(np.float32) if values.dtype == np.float16 else values
     whole = np.isfinite(wide) & (np.trunc(wide) == wide) & (np.abs(wide) < 2.0**63)
     digits = np.where(whole, wide, 0).astype(np.int64)
@@ -296,7 +294,7 @@ def _of_timestamps(keys: pa.Array) -> pa.Array:
 
 
 def _without_zeros(times: pa.Array, unit: str) -> pa.Array:
-    """Return times without zeros at the end of a fraction of a second."""
+    """Remove trailing zeros from fractions of a second."""
     return times if unit == "s" else pc.replace_substring_regex(times, _ZEROS, "")
 
 

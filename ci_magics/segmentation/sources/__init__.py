@@ -1,1 +1,1 @@
-"""Where rows come from: frames, files, databases and queries, in memory or streamed."""
+"""Sources of rows: frames, files, databases and queries, in memory or streamed."""

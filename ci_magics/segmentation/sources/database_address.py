@@ -1,4 +1,4 @@
-"""Addresses of databases: which driver reads one, and what to install where there is none."""
+"""Database addresses: parse them, choose an installed driver, or say what to install."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from ci_magics.errors import SegmentError, nearest_name
 
-#: Other names that people use for the databases of SQLAlchemy.
+#: Other common names for SQLAlchemy's databases.
 _ALIASES = {
     "postgres": "postgresql",
     "pg": "postgresql",
@@ -23,7 +23,7 @@ _ALIASES = {
     "sqlserver": "mssql",
     "sqlite3": "sqlite",
 }
-#: The drivers of a database that several can read, best first: module, and name in an address.
+#: Databases with several drivers, best first: module, and name in an address.
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
     "mysql": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql"), ("mysql.connector", "mysqlconnector")),
@@ -39,7 +39,7 @@ _WAITING = {
     "asyncmy": "pymysql",
     "aioodbc": "pyodbc",
 }
-#: What to install for a database.
+#: The package to install for each database.
 _PACKAGES = {
     "postgresql": "ci-magics[postgresql]",
     "mysql": "ci-magics[mysql]",
@@ -66,7 +66,7 @@ _PACKAGES = {
     "crate": "sqlalchemy-cratedb",
     "firebird": "sqlalchemy-firebird",
 }
-#: Packages that are not called like the module that is missing.
+#: Packages whose name differs from the missing module's.
 _OF_MODULES = {
     "MySQLdb": "mysqlclient",
     "psycopg": "psycopg[binary]",
@@ -78,17 +78,17 @@ _FORM = "Write it as dialect://host/name, for example postgresql://db.contoso.co
 
 
 def read_address(address: str) -> URL:
-    """Return an address of a database, with a driver that is installed.
+    """Parse a database address and add an installed driver.
 
     Parameters
     ----------
     address
-        As SQLAlchemy writes them; a driver after ``+`` is kept, unless it is one for asyncio.
+        In SQLAlchemy's syntax. A driver after ``+`` is kept, except an asyncio driver.
 
     Raises
     ------
     SegmentError
-        It is not an address, or no driver for the database is installed.
+        It is not an address.
     """
     try:
         url = make_url(address.strip())
@@ -104,6 +104,13 @@ def read_address(address: str) -> URL:
 
 def open_engine(url: URL, **options: Any) -> Engine:
     """Return an engine for an address.
+
+    Parameters
+    ----------
+    url
+        The address.
+    **options
+        Passed to `sqlalchemy.create_engine`.
 
     Raises
     ------
@@ -140,14 +147,14 @@ def open_engine(url: URL, **options: Any) -> Engine:
 
 
 def require_file(path: str) -> Path:
-    """Require that the file of a database exists: opening it would make an empty one.
+    """Require that a database file exists, because opening a missing one would create it.
 
     Raises
     ------
     SegmentError
-        There is none.
+        It does not exist.
     """
-    file = Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own fails where there is no home folder
+    file = Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser fails without a home folder
     if file.is_file():
         return file
     if file.is_dir():

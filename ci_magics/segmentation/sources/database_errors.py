@@ -1,4 +1,4 @@
-"""Errors of databases, without their own words: they may quote a value of the data, or the password."""
+"""Translate database errors without their original text, which may quote data or the password."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ci_magics.kept_address import kept_url
 from ci_magics.segmentation.place import place_in
 from ci_magics.segmentation.sources.sql_text import Token
 
-#: https://www.postgresql.org/docs/current/errcodes-appendix.html, and the states of ODBC.
+#: SQLSTATE codes. https://www.postgresql.org/docs/current/errcodes-appendix.html, and the states of ODBC.
 _STATES = {
     "42P01": "table",
     "42S02": "table",
@@ -35,7 +35,7 @@ _STATES = {
     "42804": "value",
     "42846": "value",
 }
-#: Whole classes of states, and states that end a connection.
+#: Whole SQLSTATE classes, and states that end a connection.
 _CLASSES = {
     "22": "value",
     "08": "gone",
@@ -85,7 +85,7 @@ _NUMBERS = {
     4060: "database",
     229: "rights",
 }
-#: What the other databases and the drivers write, in the order in which it is looked for.
+#: Messages of other databases and drivers, in the order in which they are matched.
 _WORDS = [
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
@@ -122,7 +122,7 @@ _WORDS = [
         (r"interrupted", "canceled"),
     )
 ]
-#: Words of the databases' sentences, which may be names in a query too.
+#: Words of database messages that can also be names in a query.
 _FILLING = re.compile(
     r"no|such|table|column|does|not|exist|relation|function|unknown|in|from|select|where|near|line", re.IGNORECASE
 )
@@ -133,7 +133,7 @@ _PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Asked:
-    """A query and where it was sent, so that an error can name what is wrong with it.
+    """A query and its database, so that an error can name what is wrong.
 
     Parameters
     ----------
@@ -142,9 +142,9 @@ class Asked:
     sql, parts
         The query and its tokens.
     existing
-        Returns the names that there are: of each ``table`` or ``schema``, or of each ``column`` of the query's tables.
+        Returns the existing names: all of kind ``table`` or ``schema``, or each ``column`` of the query's tables.
     before
-        Characters that stand before the query in what the database was sent.
+        The number of characters that were sent before the query.
     """
 
     url: URL
@@ -160,11 +160,11 @@ class Asked:
 
 
 def code_of(error: Exception) -> str:
-    """Return the database's own code of an error where it has one, such as 42P01 for a missing table."""
+    """Return the database's error code, such as 42P01 for a missing table; without one, the exception's class name."""
     cause = getattr(error, "orig", None) or error
     first = cause.args[0] if cause.args else None
     if isinstance(first, int):
-        return str(first)  # MySQL's numbers tell more than its states
+        return str(first)  # MySQL's numbers are more specific than its states
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     if state:
         return str(state)
@@ -173,7 +173,7 @@ def code_of(error: Exception) -> str:
 
 
 def kind_of(error: Exception) -> str:
-    """Return the kind of the error as one of our words; empty if it is unknown."""
+    """Return our word for the kind of error; empty if unknown."""
     code, said = code_of(error), _said(error)
     if code in _STATES:
         return _STATES[code]
@@ -190,13 +190,13 @@ def database_error(error: Exception, asked: Asked) -> SegmentError:
     Parameters
     ----------
     error
-        What the driver or SQLAlchemy raised.
+        The exception of the driver or of SQLAlchemy.
     asked
-        The query, and where it was sent.
+        The query and its database.
     """
     kind, code = kind_of(error), code_of(error)
     if kind and code.isidentifier() and not code.isupper():
-        code = f"database_{kind}"  # only the driver's name for its error is known
+        code = f"database_{kind}"  # only the driver's class name is known
     if kind in ("table", "column", "schema", "function", "ambiguous", "rights"):
         return _about_a_name(kind, _named(_said(error), asked), asked, code)
     if kind == "syntax":
@@ -217,7 +217,15 @@ def database_error(error: Exception, asked: Asked) -> SegmentError:
 
 
 def connection_error(error: Exception, url: URL) -> SegmentError:
-    """Return the error for a database that cannot be reached, or does not let this user in."""
+    """Return the error for a database that is unreachable or rejects the user.
+
+    Parameters
+    ----------
+    error
+        The exception of the driver or of SQLAlchemy.
+    url
+        The database's address.
+    """
     kind = kind_of(error)
     if kind not in ("user", "database", "busy", "file", "no_sqlite"):
         kind = _reached(url) or ("host" if kind == "host" else "refused")
@@ -227,7 +235,7 @@ def connection_error(error: Exception, url: URL) -> SegmentError:
 
 
 class DatabaseClosedError(SegmentError):
-    """A database cannot be reached, or does not let this user in."""
+    """A database is unreachable or rejects the user."""
 
 
 _SENTENCES = {
@@ -314,7 +322,7 @@ def _missing(name: str, existing: Sequence[str]) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """Return the first line of what a database said; never shown."""
+    """Return the first line of the database's message; never shown."""
     cause = getattr(error, "orig", None) or error
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
     details = dict(getattr(cause, "details", None) or ()) if not isinstance(cause, dict) else {}
@@ -325,12 +333,12 @@ def _said(error: Exception) -> str:
 
 
 def _named(said: str, asked: Asked) -> str:
-    """Return the name that a database complains about: one from the query, so that it is not a value."""
+    """Return the name in the database's message. It must occur in the query, so that it cannot be a data value."""
     names = asked.names
 
     def of_the_query(found: str) -> str:
         path = [part.strip("\"'`[] ") for part in found.split(".")]
-        while path and path[0].lower() not in names:  # a database or schema that the query did not write
+        while path and path[0].lower() not in names:  # a database or schema that is not in the query
             path = path[1:]
         return ".".join(path) if path and all(part.lower() in names for part in path) else ""
 
@@ -340,7 +348,7 @@ def _named(said: str, asked: Asked) -> str:
 
 
 def _place(error: Exception, asked: Asked) -> str:
-    """Return where the syntax error is, with a pointer, if the database reports it."""
+    """Return the position of the syntax error, with a pointer, if the database reports it."""
     position = _position(error, asked)
     if position is None or not 0 <= position <= len(asked.sql):
         return "."
@@ -365,7 +373,7 @@ def _position(error: Exception, asked: Asked) -> int | None:
 
 
 def _reached(url: URL) -> str | None:
-    """Tell whether the host is missing (``no_host``), silent (``host``) or there (None)."""
+    """Return ``no_host`` if the host does not exist, ``host`` if it does not answer, None if it is reachable."""
     port = url.port or _PORTS.get(url.get_backend_name())
     if not url.host or port is None:
         return None

@@ -1,4 +1,4 @@
-"""How every database is read: its errors in words, and its rows in batches."""
+"""Shared code for reading databases: translate errors, and build batches of rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from ci_magics.segmentation.sources.database_values import Seen, array_of
 from ci_magics.segmentation.sources.rows import Rows
 
 _Connection = TypeVar("_Connection")
-#: The names of the columns, and rows: none the first time.
+#: Column names, and rows; the first item has no rows.
 Stream = Iterator[tuple[list[str], Sequence[Any]]]
 
 
 @contextmanager
 def connected(url: URL, connect: Callable[[], AbstractContextManager[_Connection]]) -> Iterator[_Connection]:
-    """Open a connection and close it.
+    """Open a connection, and close it at the end.
+
+    Parameters
+    ----------
+    url
+        The database's address, for error messages.
+    connect
+        Opens the connection.
 
     Raises
     ------
@@ -41,12 +48,12 @@ def connected(url: URL, connect: Callable[[], AbstractContextManager[_Connection
 
 @contextmanager
 def in_words(asked: Callable[[], Asked]) -> Iterator[None]:
-    """Translate errors of a query into ours: the messages of the driver quote data.
+    """Translate errors of a query into ours, because a driver's messages quote data.
 
     Parameters
     ----------
     asked
-        Returns what was asked; called only if the query goes wrong.
+        Returns the query and its database; called only after an error.
     """
     try:
         yield
@@ -64,18 +71,18 @@ def batch_of(
     schema: pa.Schema,
     array: Callable[[list[Any], pa.DataType], pa.Array] = array_of,
 ) -> pa.RecordBatch:
-    """Return some columns of rows.
+    """Return some columns of rows as a batch.
 
     Parameters
     ----------
     rows
-        As a driver returns them.
+        Rows from the driver.
     names
-        The columns.
+        The columns to return.
     schema
         All columns of the rows, in order.
     array
-        Returns values as a column of a type.
+        Converts values to a column of a type.
     """
     places = [schema.names.index(name) for name in names]
     fields = [schema.field(place) for place in places]
@@ -84,12 +91,12 @@ def batch_of(
 
 
 def rows_by_value(stream: Callable[[], Stream]) -> Rows:
-    """Return the rows of a query whose columns have the types of their values: each is looked at once before.
+    """Return the rows of a query, with column types inferred from all values in a first pass.
 
     Parameters
     ----------
     stream
-        Runs the query.
+        Runs the query; called once per pass.
     """
     first = stream()
     names, _none = next(first)

@@ -1,4 +1,4 @@
-"""What the databases that SQLAlchemy reaches have in common: parameters, errors of drivers, names that exist."""
+"""Shared code for databases behind SQLAlchemy: parameters, driver errors, and existing names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DRIVERS = ("adbc", "psycopg", "pymysql", "MySQLdb", "mysql", "mariadb", "sqlite
 
 
 def written(sql: str, parts: Sequence[Token], values: Mapping[str, Any], style: str) -> tuple[str, Any]:
-    """Return a query and its values as a driver wants them.
+    """Return a query and its values in a driver's parameter style.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def written(sql: str, parts: Sequence[Token], values: Mapping[str, Any], style: 
             "numeric_dollar": f"${len(order)}",
         }.get(style, "?")
 
-    # SQLAlchemy always gives these drivers parameters, if only none: each percent sign is doubled for them.
+    # SQLAlchemy always passes parameters to these drivers, even if empty, so each percent sign must be doubled.
     text = rewritten(sql, parts, one, percent="%%" if style in ("pyformat", "format") else "%")
     if style in ("pyformat", "named"):
         return text, {name: values[name] for name in order}
@@ -51,30 +51,30 @@ def written(sql: str, parts: Sequence[Token], values: Mapping[str, Any], style: 
 
 
 def is_drivers(error: Exception) -> bool:
-    """Tell whether an error comes from a database or its driver."""
+    """Return whether an error comes from a database or its driver."""
     return isinstance(error, SQLAlchemyError | pa.ArrowException) or any(
         kind.__module__.startswith(_DRIVERS) or kind.__name__ == "DatabaseError" for kind in type(error).__mro__
     )
 
 
 def existing_names(run: Callable[[str], list[Any]], kind: str, parts: Sequence[Token]) -> list[str]:
-    """Return the tables or schemas of a database, or the columns of the tables that a query names; for hints only.
+    """Return the tables or schemas of a database, or the columns of the query's tables; used only for hints.
 
     Parameters
     ----------
     run
-        Returns the rows of a query.
+        Runs a query and returns its rows.
     kind
         ``table``, ``schema`` or ``column``.
     parts
-        The tokens of the query.
+        The tokens of the user's query.
     """
     try:
         rows = run(_NAMES[kind])
     except Exception as error:
         if not is_drivers(error):
             raise
-        return []  # the hint is left out; the error about the query comes in any case
+        return []  # omit the hint; the caller raises the query's error anyway
     used = {part.text.lower() for part in parts if part.kind in ("word", "name")}
     wanted = [row for row in rows if str(row[0]).lower() not in _SYSTEM]
     return list(dict.fromkeys(str(row[1]) for row in wanted if kind != "column" or str(row[2]).lower() in used))

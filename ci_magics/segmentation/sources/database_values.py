@@ -1,4 +1,4 @@
-"""Values that a driver returns as Python objects, as Arrow columns of one type each: by all values, not by a sample."""
+"""Convert a driver's Python objects to typed Arrow columns; all values decide the type, not a sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _INT64 = range(-(2**63), 2**63)
-#: Whole numbers up to here are exact as a float.
+#: The range of whole numbers that a float represents exactly.
 _EXACT = range(-(2**53), 2**53 + 1)
 _FRACTION = re.compile(r"\.0*$|(\.\d*[1-9])0*$")
 TEXT = pa.large_string()
@@ -23,14 +23,14 @@ MOMENT = pa.timestamp("us", "UTC")
 
 @dataclass
 class Seen:
-    """What is known about the values of a column so far.
+    """The values of a column seen so far.
 
     Parameters
     ----------
     kinds
-        Their types; a moment with and one without a time zone are different kinds.
+        Their types; timestamps with and without a time zone are different kinds.
     low, high
-        The least and the greatest whole number.
+        The smallest and the largest whole number.
     """
 
     kinds: set[Any] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Seen:
 
     @property
     def kind(self) -> pa.DataType:
-        """The type that holds all of them exactly; text if there is none."""
+        """The type that holds all values exactly; text if there is none."""
         within = self.low in _INT64 and self.high in _INT64
         exact = self.low in _EXACT and self.high in _EXACT
         if self.kinds == {int}:
@@ -68,14 +68,22 @@ class Seen:
 
 
 def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
-    """Return values as a column of a type; those that have no place in it are null, or text where it holds texts."""
+    """Convert values to a column of a type. Values that do not fit become null, or text in a text column.
+
+    Parameters
+    ----------
+    values
+        The Python objects.
+    kind
+        The type of the column.
+    """
     listed = list(values)
     if pa.types.is_large_string(kind):
         try:
             if set(map(type, listed)) <= {str, type(None)}:
                 return pa.array(listed, kind)
         except (pa.ArrowException, UnicodeError):
-            pass  # half of a surrogate pair has no UTF-8
+            pass  # a lone surrogate has no UTF-8 encoding
         return pa.array([as_words(each) for each in listed], kind)
     fits = _FITS.get(kind.id)
     try:
@@ -85,7 +93,7 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
 
 
 def as_words(value: Any) -> str | None:
-    """Return a value as text: a whole number of any type as its digits, bytes as UTF-8."""
+    """Convert a value to text: whole numbers of any type to digits, bytes to UTF-8."""
     if value is None:
         return None
     if isinstance(value, bytes | bytearray | memoryview):
@@ -97,12 +105,12 @@ def as_words(value: Any) -> str | None:
         return _FRACTION.sub(r"\1", f"{value:f}")
     if isinstance(value, set | frozenset):
         return ",".join(sorted(map(str, value)))
-    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    # A lone surrogate has no UTF-8 encoding. Escaped with a backslash, it is still not a valid address.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def without_zeros(texts: pa.Array) -> pa.Array:
-    """Return numbers that a database wrote as texts without the zeros that end a fraction: 10.00 and 10 are one."""
+    """Remove trailing zeros of fractions from numbers in text form, so that 10.00 equals 10."""
     return pc.replace_substring_regex(texts, r"\.0*$|(\.\d*[1-9])0*$", r"\1")
 
 

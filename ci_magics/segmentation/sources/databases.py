@@ -1,4 +1,4 @@
-"""Databases as sources: one query that only reads, run where the data is, read as Arrow in batches."""
+"""Databases as sources: run one read-only query in the database, and read its result in Arrow batches."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.segmentation.sources.sql_text import lexis_of, parameters, tokens
 from ci_magics.segmentation.sources.sqlite import open_sqlite, query_sqlite
 
-#: A database: an address as SQLAlchemy writes them, an engine of SQLAlchemy, or a connection of DuckDB.
+#: A database: an address in SQLAlchemy's syntax, a SQLAlchemy engine, or a DuckDB connection.
 Source = str | URL | Engine | duckdb.DuckDBPyConnection
 
 
 def query_database(database: Source, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of a database gives.
+    """Return the result of a query in a database.
 
-    The query only reads: the database itself confirms it and runs it read-only. An engine's or a connection's
-    settings stay as they are, and nothing is committed in it.
+    The query only reads: the database itself confirms this and runs it read-only. The settings of an engine or a
+    connection are preserved, and nothing is committed.
 
     Parameters
     ----------
     database
-        An address as SQLAlchemy writes them, an engine, or a connection of DuckDB. PostgreSQL at an address is read
-        through ADBC where its driver is installed, a DuckDB file by DuckDB itself, everything else through SQLAlchemy.
+        An address in SQLAlchemy's syntax, an engine, or a DuckDB connection. A PostgreSQL address is read through ADBC
+        if its driver is installed, a DuckDB file through DuckDB, everything else through SQLAlchemy.
     sql
         One SELECT in the database's own SQL.
     values
-        Values for ``$name`` in the query; bound, never pasted.
+        Values for ``$name`` in the query; bound, never interpolated.
 
     Raises
     ------
     SegmentError
-        The database cannot be reached, the query does more than reading, or it cannot be run.
+        The database cannot be reached, the query is not read-only, or it cannot be run.
     """
     source = _opened(database)
     if isinstance(source, duckdb.DuckDBPyConnection):
@@ -63,14 +63,14 @@ def query_database(database: Source, sql: str, values: Mapping[str, Any]) -> Row
 
 
 def parameter_names(sql: str, database: Source | None = None) -> list[str]:
-    """Return the names of the ``$name`` in a query, without those in texts, names and comments.
+    """Return the names of ``$name`` parameters in a query, ignoring texts, quoted names and comments.
 
     Parameters
     ----------
     sql
         The query.
     database
-        Where it is run: databases write texts and comments differently.
+        Where it runs, because the syntax of texts and comments differs between databases.
     """
     return parameters(tokens(sql, lexis_of("postgresql" if database is None else dialect_of(database))))
 
@@ -90,7 +90,7 @@ def dialect_of(database: Source) -> str:
 
 
 def is_database(value: Any) -> bool:
-    """Tell whether a value is an engine, a connection of DuckDB, or an address of a database."""
+    """Return whether a value is an engine, a DuckDB connection, or a database address."""
     return isinstance(value, URL | Engine | duckdb.DuckDBPyConnection) or (
         isinstance(value, str) and re.match(r"[a-z][\w+]*://", value) is not None
     )
@@ -109,7 +109,7 @@ def _opened(database: Any) -> URL | Engine | duckdb.DuckDBPyConnection:
         return duckdb_connection(database)
     if isinstance(database, Connection):
         return _opened(database.engine)
-    if isinstance(getattr(database, "sync_engine", None), Engine):  # an engine for asyncio
+    if isinstance(getattr(database, "sync_engine", None), Engine):  # an asyncio engine
         return _opened(database.url)
     raise SegmentError(
         f"A {type(database).__name__} is not a database.",
@@ -119,7 +119,7 @@ def _opened(database: Any) -> URL | Engine | duckdb.DuckDBPyConnection:
 
 
 def _engine(url: URL) -> URL | Engine:
-    """Return what reads an address: the address itself for ADBC, which opens its own connections."""
+    """Return what reads an address: for ADBC the address itself, because ADBC opens its own connections."""
     if url.get_backend_name() == "sqlite":
         return open_sqlite(url)
     if url.get_backend_name() == "postgresql" and _has_adbc():
@@ -128,7 +128,7 @@ def _engine(url: URL) -> URL | Engine:
 
 
 def _has_adbc() -> bool:
-    """Tell whether ADBC's driver works: it may be installed without what it needs."""
+    """Return whether the ADBC driver works: it can be installed without its dependencies."""
     try:
         import adbc_driver_postgresql.dbapi
     except ImportError:

@@ -1,7 +1,8 @@
-"""The text of a file as a stream of UTF-8, whatever its encoding and compression.
+"""Read a text file as a UTF-8 stream, whatever its encoding and compression.
 
-The encoding is decided by the whole file, not by a sample: a byte order mark decides; else UTF-8 if every byte fits;
-else UTF-16 if its zero bytes say so; else Windows-1252. Nothing is written to disk, and only a piece is in memory.
+The whole file decides the encoding, not a sample. A byte order mark takes precedence; otherwise UTF-8 if all bytes are
+valid, then UTF-16 if the zero bytes indicate it, then Windows-1252. Nothing is written to disk, and only one block is
+in memory.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import pyarrow as pa
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, compression, refuse
 
-#: Bytes that are read at a time.
+#: The number of bytes to read at a time.
 PIECE = 1 << 20
-_MARKS = (  # the longer mark first: that of UTF-32 begins like that of UTF-16
+_MARKS = (  # longer marks first, because the UTF-32 mark begins like the UTF-16 mark
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -40,24 +41,24 @@ _SHOWN = {
 }
 _ALIASES = {"ansi": "cp1252", "windows": "cp1252", "macintosh": "mac_roman", "unicode": "utf-16"}
 _ZEROS = 0.4
-_PROPER = re.compile("[^\x00-\x7f\udc80-\udcff]")  # characters beyond ASCII that are written in UTF-8
+_PROPER = re.compile("[^\x00-\x7f\udc80-\udcff]")  # non-ASCII characters that are valid UTF-8
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
-_UNDEFINED = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # which Windows-1252 does not use
-#: A file is mixed if it has more characters in UTF-8 than this share of the bytes that are not.
+_UNDEFINED = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # not used by Windows-1252
+#: A file counts as mixed if its UTF-8 characters exceed this share of its bytes that are not UTF-8.
 _MIXED = 0.1
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A text file and how its bytes are read.
+    """A text file and its encoding.
 
     Parameters
     ----------
     path
         The file.
     encoding
-        A codec of Python.
+        A Python codec.
     given
         Whether the user named the encoding.
     """
@@ -68,27 +69,27 @@ class Decoded:
 
     @property
     def is_utf8(self) -> bool:
-        """Whether the bytes are UTF-8 as they are."""
+        """Whether the file is UTF-8 and needs no conversion."""
         return self.encoding == "utf-8"
 
     @property
     def shown(self) -> str:
-        """The encoding as people call it."""
+        """The display name of the encoding."""
         return _SHOWN.get(self.encoding, self.encoding)
 
     @contextmanager
     def opened(self, skipped: int = 0) -> Iterator[BinaryIO]:
-        """Open the file as a stream of UTF-8.
+        """Open the file as a UTF-8 stream.
 
         Parameters
         ----------
         skipped
-            How many bytes of UTF-8 to leave out at the start.
+            The number of UTF-8 bytes to skip at the start.
 
         Raises
         ------
         SegmentError
-            The compressed data is broken, or a byte does not fit the encoding.
+            The compressed data is damaged, or a byte is not valid in the encoding.
         """
         with _bytes_of(self.path) as source:
             stream: Any = source if self.is_utf8 else io.BufferedReader(_Transcoded(source, self), PIECE)
@@ -97,14 +98,14 @@ class Decoded:
             yield io.BufferedReader(_Careful(stream, self.path), PIECE)
 
     def pieces(self, skipped: int = 0) -> Iterator[bytes]:
-        """Return the text as UTF-8, piece by piece."""
+        """Yield the text as UTF-8, block by block."""
         with self.opened(skipped) as stream:
             while piece := stream.read(PIECE):
                 yield piece
 
 
 def decoded(path: str, encoding: str | None = None) -> Decoded:
-    """Find out the encoding of a text file.
+    """Detect the encoding of a text file.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def decoded(path: str, encoding: str | None = None) -> Decoded:
     Raises
     ------
     SegmentError
-        The encoding does not exist, the file does not have it, or none fits.
+        The encoding does not exist, the file is not in this encoding, or no encoding fits.
     """
     given = None if encoding is None else _codec(encoding)
     with _bytes_of(path) as source:
@@ -134,7 +135,7 @@ def _codec(name: str) -> str:
     wanted = _ALIASES.get(name.strip().lower(), name.strip())
     try:
         info = codecs.lookup(wanted)
-        "".encode(wanted)  # some codecs of Python are not text encodings
+        "".encode(wanted)  # some Python codecs are not text encodings
     except (LookupError, UnicodeError, ValueError):
         nearest = nearest_name(name, USUAL_ENCODINGS)
         hint = f" Did you mean {nearest}?" if nearest else ""
@@ -145,7 +146,7 @@ def _codec(name: str) -> str:
 
 
 def _utf16(start: bytes) -> str | None:
-    """Tell UTF-16 without a mark by its zeros: in every language, delimiters and digits have one."""
+    """Detect UTF-16 without a mark by its zero bytes, which delimiters and digits have in every language."""
     looked_at = start[:4096]
     half = len(looked_at) // 2
     if half < 2:
@@ -157,7 +158,7 @@ def _utf16(start: bytes) -> str | None:
 
 
 def _utf8_or_windows(path: str) -> str:
-    """Return utf-8 if the whole file is, else cp1252 if it can be."""
+    """Return utf-8 if the whole file is valid, else cp1252 if possible."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     characters, wrong, undefined = 0, 0, False
     with _bytes_of(path) as source:
@@ -208,7 +209,7 @@ def _not_encoded(path: str, encoding: str) -> SegmentError:
 
 @contextmanager
 def _bytes_of(path: str) -> Iterator[BinaryIO]:
-    """Open a file, uncompressed."""
+    """Open a file and decompress it."""
     packed = compression(path)
     try:
         if packed == "zip":
@@ -240,7 +241,7 @@ def _read(stream: Any, path: str, size: int) -> bytes:
 
 
 class _Transcoded(io.RawIOBase):
-    """Bytes of any encoding as UTF-8."""
+    """Convert bytes of any encoding to UTF-8."""
 
     def __init__(self, source: Any, file: Decoded) -> None:
         self._source = source

@@ -1,8 +1,8 @@
-"""CSV and its relatives as columns of text, exactly as written.
+"""CSV and related formats as text columns, with values unchanged.
 
-Arrow reads files whose rows all have as many cells as there are names. From the first row that does not on, Python's
-csv module reads, row by row: it is slow, and it knows which row is wrong. Both read a file alike, because a file whose
-quotes are out of order is left to the csv module from its first row on.
+Arrow reads the file while every row has as many cells as the header. From the first row that differs, Python's csv
+module reads row by row: it is slow, but it can name the wrong row. Both parse a file the same way, because a file with
+irregular quotes is left to the csv module from the first row.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from ci_magics.segmentation.sources.files import refuse
 
 _DELIMITERS = ",;\t|"
 _HEAD = 4 * PIECE
-#: Rows that choose between delimiters; whether all rows fit is known when they are read.
+#: The number of rows that choose the delimiter; all rows are validated when they are read.
 _COMPARED = 200
-#: Rows of a batch that the csv module reads.
+#: The batch size of the csv module.
 _ROWS = 16_384
-#: A longer cell is taken for a quote that is never closed.
+#: A longer cell counts as an unclosed quote.
 _LONGEST_CELL = 8 * PIECE
 _SEP = re.compile(r"\ufeff*\"?sep=(.)\"?(?:\r\n|\r|\n)", re.IGNORECASE)
 _MARK = "\ufeff"
 _QUOTE = ord('"')
-#: The share of rows that must have as many cells as the header for a delimiter to be the one.
+#: The share of rows that must have as many cells as the header for a delimiter to be accepted.
 _AGREEING = 0.8
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """A file of rows of cells.
+    """A file of rows and cells.
 
     Parameters
     ----------
     file
-        Its bytes.
+        The file and its encoding.
     delimiter
         The delimiter.
     names
         The columns.
     places
-        The position in a row of each column.
+        The position of each column in a row.
     width
         The number of cells in the header.
     skipped
-        Bytes of UTF-8 up to the end of the header.
+        The number of UTF-8 bytes up to the end of the header.
     header_lines
-        Lines up to the end of the header.
+        The number of lines up to the end of the header.
     """
 
     file: Decoded
@@ -75,7 +75,7 @@ class Delimited:
     header_lines: int
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns as text; an empty cell is null.
+        """Yield some columns as text; an empty cell is null.
 
         Raises
         ------
@@ -86,13 +86,13 @@ class Delimited:
             yield self._named(batch, columns)
 
     def line(self, row: int) -> int:
-        """Return the line of the file in which a row ends, both counted from 1."""
+        """Return the line of the file on which a row ends, both counted from 1."""
         with self.file.opened(self.skipped) as stream:
             lines = (line for _cells, line in self._records(stream))
             return next(islice(lines, row - 1, None), 0) + self.header_lines
 
     def _batches(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        """Return the columns at some places of a row."""
+        """Yield the columns at some positions of a row."""
         done = 0
         if self._survey.is_empty:
             return
@@ -102,14 +102,14 @@ class Delimited:
                     yield batch
                     done += batch.num_rows
             except pa.ArrowInvalid:
-                pass  # a row has another number of cells, or does not fit into a block
+                pass  # a row has a different number of cells, or exceeds the block size
             else:
                 return
         yield from self._by_row(places, done)
 
     def _named(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         arrays = list(batch.columns)
-        if self._survey.has_mark:  # joined files have a mark where the second one begins
+        if self._survey.has_mark:  # concatenated files have a mark where the second one begins
             arrays = [pc.replace_substring_regex(each, rf"\A{_MARK}+", "") for each in arrays]
             arrays = [pc.if_else(pc.equal(each, ""), pa.scalar(None, each.type), each) for each in arrays]
         return pa.RecordBatch.from_arrays(arrays, names=list(columns))
@@ -138,7 +138,7 @@ class Delimited:
             yield pa.RecordBatch.from_arrays(arrays, names=[str(place) for place in places])
 
     def _rows(self) -> Iterator[list[str]]:
-        """Return the rows: short ones are filled up with empty cells, and empty cells beyond the header left out."""
+        """Yield the rows: short rows are padded with empty cells, and empty cells beyond the header are dropped."""
         number, short, whole = 0, 0, False
         with self.file.opened(self.skipped) as stream:
             for cells, line in self._records(stream):
@@ -165,7 +165,7 @@ class Delimited:
             )
 
     def _records(self, stream: BinaryIO) -> Iterator[tuple[list[str], int]]:
-        """Return the rows as they are, each with its last line; empty lines are skipped."""
+        """Yield the raw rows, each with its last line; empty lines are skipped."""
         text = io.TextIOWrapper(stream, "utf-8", newline="")
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
         reader = csv.reader(text, delimiter=self.delimiter, strict=True)
@@ -189,7 +189,7 @@ class Delimited:
         )
 
     def without_names(self, unnamed: Sequence[int]) -> tuple[int, list[int]]:
-        """Return the cells of the longest row, and which columns without a name hold a value."""
+        """Return the number of cells in the longest row, and the unnamed columns that hold a value."""
         if self._survey.is_empty:
             return self.width, []
         filled: set[int] = set()
@@ -213,18 +213,18 @@ class Delimited:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What is known of a file's rows from their bytes.
+    """Facts about a file's rows, from their bytes.
 
     Parameters
     ----------
     in_order
-        Whether each quote opens or closes a cell, or stands twice within one.
+        Whether each quote opens or closes a cell, or is doubled within one.
     has_mark
         Whether there is a byte order mark among the rows.
     ends_with_line
-        Whether the last row ends with its line.
+        Whether the last row ends with a line end.
     is_empty
-        Whether there is no row.
+        Whether there are no rows.
     """
 
     in_order: bool
@@ -234,7 +234,14 @@ class _Survey:
 
 
 def open_delimited(path: str, encoding: str | None = None) -> Delimited:
-    """Read the header of a file, and find out its encoding and its delimiter.
+    """Read the header of a file, and detect its encoding and delimiter.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding
+        The encoding that the user named, if any.
 
     Raises
     ------
@@ -262,7 +269,7 @@ def open_delimited(path: str, encoding: str | None = None) -> Delimited:
 
 
 def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
-    """Give the columns their names: a column without one is left out if it is empty, else it is called by its place."""
+    """Name the columns. An unnamed column is dropped if it is empty, else named by its position."""
     path = whole.file.path
     if any(names_somebody(cell) for cell in cells):
         raise refuse(
@@ -279,7 +286,7 @@ def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
     unnamed = [place for place, cell in enumerate(cells) if not cell]
     if unnamed:
         longest, filled = whole.without_names(unnamed)
-        if longest and longest <= len(named):  # one delimiter too many, in the header only
+        if longest and longest <= len(named):  # the header alone has an extra delimiter
             names = tuple(cells[place] for place in named)
             return replace(whole, names=names, places=tuple(range(len(named))), width=len(named))
         if len(filled) > 1:
@@ -295,7 +302,7 @@ def _with_names(whole: Delimited, cells: Sequence[str]) -> Delimited:
 
 
 def _head(stream: BinaryIO) -> tuple[str, bool]:
-    """Return the beginning of a text, and whether it is all."""
+    """Return the beginning of a text, and whether it is the whole text."""
     pieces, size = [], 0
     while size < _HEAD and (piece := stream.read(PIECE)):
         pieces.append(piece)
@@ -332,7 +339,7 @@ def _first_records(head: str, delimiter: str, *, ended: bool) -> list[list[str]]
 
 
 def _header(head: str, delimiter: str, path: str) -> tuple[list[str], int, int]:
-    """Return the cells of the header, its length in the text with all before it, and its last line."""
+    """Return the cells of the header, the length of the text up to its end, and its last line."""
     lines = io.StringIO(head, newline="")
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:

@@ -1,8 +1,8 @@
-"""DuckDB as a source: a file, opened read-only where nothing else can be read; or a connection of the user.
+"""DuckDB as a source: a file, attached read-only to an isolated database, or a connection of the user.
 
-A file is attached to a database in memory that can read no other. A connection that the user hands in has its own
-settings and may have files attached: there DuckDB's parser tells what the query reads, and it runs in a transaction
-that is read-only.
+A file is attached to an in-memory database that can read no other file. A connection of the user has its own settings
+and may have files attached. There, DuckDB's parser reports what the query reads, and the query runs in a read-only
+transaction.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import query_error
 
-#: Table functions that read nothing but their arguments and the database.
+#: Table functions that read only their arguments and the database.
 _TABLE_FUNCTIONS = re.compile(
     r"range|generate_series|unnest|repeat|repeat_row|json_each|json_tree|summary|histogram\w*|"
     r"duckdb_(?!secrets|logs|external_resources)\w+|pragma_(?:table_info|version|show|collations)|seq_scan|"
     r"icu_calendar_names|pg_timezone_names"
 )
-#: Functions that change a sequence, wait, or write to the log.
+#: Functions that change a sequence, wait, write to the log, or read the environment.
 _FUNCTIONS = re.compile(r"nextval|setval|write_log|sleep_ms|getenv")
 _TAKEN = ("main", "temp", "system", "memory")
 _Opened = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
 def query_duckdb_file(path: str, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of a DuckDB file gives.
+    """Return the result of a query in a DuckDB file.
 
     Parameters
     ----------
     path
-        The file; an empty text or ``:memory:`` is a database without tables.
+        The file; empty or ``:memory:`` for a database without tables.
     sql
         One SELECT.
     values
@@ -54,7 +54,7 @@ def query_duckdb_file(path: str, sql: str, values: Mapping[str, Any]) -> Rows:
     Raises
     ------
     SegmentError
-        There is no such file, it cannot be opened, the query does more than reading, or it cannot be run.
+        The file does not exist or cannot be opened, or the query is not read-only or cannot be run.
     """
     if path.startswith(("md:", "motherduck:")):
         raise SegmentError(
@@ -79,7 +79,7 @@ def query_duckdb_file(path: str, sql: str, values: Mapping[str, Any]) -> Rows:
 
 
 def _opened_here(file: Path | None) -> duckdb.DuckDBPyConnection | None:
-    """Return a connection to a file that this process has open for writing, which DuckDB shares."""
+    """Return a connection to a file that this process has open for writing; DuckDB shares it."""
     try:
         return duckdb.connect(str(file))
     except duckdb.Error:
@@ -87,7 +87,22 @@ def _opened_here(file: Path | None) -> duckdb.DuckDBPyConnection | None:
 
 
 def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query gives in a connection of the user, which is used for SELECT only; see `query_duckdb_file`."""
+    """Return the result of a query in a connection of the user, which is used for SELECT only.
+
+    Parameters
+    ----------
+    connection
+        The connection; temporary tables and registered frames can be read too.
+    sql
+        One SELECT.
+    values
+        Values for ``$name`` in the query.
+
+    Raises
+    ------
+    SegmentError
+        The query is not read-only or cannot be run.
+    """
 
     @contextmanager
     def beside() -> Iterator[duckdb.DuckDBPyConnection]:
@@ -102,7 +117,7 @@ def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, val
     except SegmentError as error:
         if error.code != duckdb.CatalogException.__name__:
             raise
-    # Temporary tables and registered frames are seen by the connection alone that has them.
+    # Temporary tables and registered frames are visible only in the connection that created them.
     return _query(lambda: nullcontext(connection), sql, values, owned=True)
 
 
@@ -112,7 +127,7 @@ def duckdb_connection(engine: Engine) -> duckdb.DuckDBPyConnection:
     Raises
     ------
     SegmentError
-        There is no such file, or it cannot be opened.
+        The file does not exist or cannot be opened.
     """
     path = engine.url.database or ""
     if path not in ("", ":memory:") and not path.startswith("md:"):
@@ -150,7 +165,7 @@ def _query(opened: _Opened, sql: str, values: Mapping[str, Any], *, owned: bool)
 
 @contextmanager
 def _attached(file: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database that reads one DuckDB file and nothing else, and writes nothing."""
+    """Open a database that can read one DuckDB file and nothing else, and cannot write."""
     if file is None:
         with sandbox() as database:
             yield database
@@ -198,7 +213,10 @@ def _only_reading(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _in_transaction(database: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether a transaction is open: without one, each query has its own. To try BEGIN would abort it."""
+    """Return whether a transaction is open. Without one, each query has its own transaction id.
+
+    Trying BEGIN instead would abort an open transaction.
+    """
     first, second = (database.execute("SELECT txid_current()").fetchall() for _ in range(2))
     return first == second
 
@@ -218,7 +236,7 @@ def _checked(database: duckdb.DuckDBPyConnection, sql: str, *, owned: bool) -> f
 
 
 def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]]) -> None:
-    """Require that a query reads tables of the database, and no file or address."""
+    """Require that a query reads only tables of the database, not files or URLs."""
     for node in nodes:
         function = str(node.get("function_name") or "").lower()
         if node.get("type") == "TABLE_FUNCTION":
@@ -234,7 +252,7 @@ def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[st
 
 
 def _is_macro(database: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Tell whether a function of tables is a macro of the user, which is a query too."""
+    """Return whether a table function is a macro of the user, which is itself a query."""
     query = "SELECT 1 FROM duckdb_functions() WHERE lower(function_name) = ? AND function_type = 'table_macro'"
     return bool(database.execute(query, [name]).fetchall())
 
@@ -257,9 +275,9 @@ def _said(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[None]:
 
 
 def _existing(database: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
-    """Return the columns and the tables that there are; for hints only."""
+    """Return the existing columns and tables; used only for hints."""
     try:
         rows = database.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
     except duckdb.Error:
-        return [], []  # a transaction that has failed answers nothing more
+        return [], []  # a failed transaction accepts no more queries
     return list(dict.fromkeys(row[1] for row in rows)), list(dict.fromkeys(row[0] for row in rows))

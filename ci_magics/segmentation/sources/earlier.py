@@ -1,4 +1,4 @@
-"""Earlier segments as tables of a query: their keys, in the type of the columns that they are compared with."""
+"""Earlier segments as tables in a query: convert their keys to the type of the columns that they are compared with."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _TEXTS = "texts of keys"
 
 
 def register_keys(database: duckdb.DuckDBPyConnection, earlier: Mapping[str, pa.Table], others: Iterable[str]) -> None:
-    """Let a query read earlier segments, so that their keys meet those of the other tables by value.
+    """Register earlier segments as tables, with keys that can be compared with the other tables by value.
 
-    SQL compares values of one type. A query has to see the keys of a segment in the type that its other tables give
-    the column of that name: the ids ``"1001"`` of a segment are the numbers 1001 where the frame holds numbers. A key
-    that no value of that type can be, such as ``"0012345"`` among numbers, meets nobody and is left out; SQL itself
-    would take it for 12345.
+    SQL compares values of one type. A query must see the keys of a segment in the type that its other tables give the
+    column of the same name: the ids ``"1001"`` of a segment become the numbers 1001 if the frame holds numbers. A key
+    that cannot be a value of that type, such as ``"0012345"`` among numbers, matches nothing and is left out; SQL
+    itself would convert it to 12345.
 
     Parameters
     ----------
     database
-        Where the query runs; the other tables are there.
+        Where the query runs; it already has the other tables.
     earlier
-        The keys of each segment as a table of one column, by the name of the segment.
+        The keys of each segment as a one-column table, by the segment's name.
     others
-        The names of the other tables that the query reads.
+        The names of the other tables in the query.
     """
     columns = [
         column
@@ -44,7 +44,7 @@ def register_keys(database: duckdb.DuckDBPyConnection, earlier: Mapping[str, pa.
 
 
 def _as(database: duckdb.DuckDBPyConnection, keys: pa.ChunkedArray, kind: str) -> pa.Array | pa.ChunkedArray:
-    """Return the keys that values of a type of DuckDB can be, in that type; text where it is none of a key."""
+    """Return the keys that exist in a DuckDB type, in that type; as text if the type cannot be a key."""
     texts = key_text(keys)
     if kind == "VARCHAR":
         return texts
@@ -52,7 +52,7 @@ def _as(database: duckdb.DuckDBPyConnection, keys: pa.ChunkedArray, kind: str) -
     try:
         cast = database.sql(f'SELECT TRY_CAST("key" AS {kind}) AS "key" FROM {_quoted(_TEXTS)}')  # noqa: S608 - a type
         values = cast.to_arrow_table().column(0)
-    except duckdb.Error:  # a list, say, that no text can be cast to
+    except duckdb.Error:  # for example a list, to which no text can be cast
         return texts
     finally:
         database.unregister(_TEXTS)

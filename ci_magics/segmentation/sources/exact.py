@@ -1,9 +1,9 @@
-"""What a column of text holds: numbers, dates, true or false only if every value is one, and then exactly.
+"""The exact type of a text column: number, date or Boolean only if every value is one.
 
-A value is a number if it is written plainly: digits, perhaps with a minus and a decimal point, or as programs write
-very large and small ones (``1.5e-07``: the exponent has a sign). A leading zero, a plus, ``10E3``, a thousands
-separator, a decimal comma or a currency sign make it a text: identifiers, telephone numbers and local formats are not
-guessed at.
+A value is a number if it is written plainly: digits, optionally with a minus sign and a decimal point, or in the
+notation of programs for very large and small numbers (``1.5e-07``: the exponent has a sign). A leading zero, a plus
+sign, ``10E3``, a thousands separator, a decimal comma or a currency sign make it text: identifiers, telephone numbers
+and local formats are not guessed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: What DuckDB and Arrow can hold exactly.
+#: The most digits that DuckDB and Arrow hold exactly.
 MOST_DIGITS = 38
 _DIGITS_OF_DOUBLE = 17
 _DIGITS_OF_INT64 = 18
@@ -27,7 +27,7 @@ TEXT = pa.large_string()
 
 
 class Need(Enum):
-    """What a condition needs a value to be, as a sentence calls it."""
+    """The type that a condition needs, in words for a sentence."""
 
     NUMBER = "a number"
     MOMENT = "a date"
@@ -51,12 +51,12 @@ _NEEDED: Mapping[Need, tuple[_Kind, ...]] = {
 
 
 class ColumnSurvey:
-    """Looks at all values of a column, batch by batch, and then says what type holds them exactly."""
+    """Examine all values of a column, batch by batch, to find the type that holds them exactly."""
 
     def __init__(self) -> None:
         self._possible = list(_Kind)
         self._seen = False
-        self._whole = 0  # digits before the decimal point, of the value that has most
+        self._whole = 0  # the most digits before the decimal point of any value
         self._decimals = 0
         self._significant = 0
         self._exponents = False
@@ -80,13 +80,13 @@ class ColumnSurvey:
             self._fine = self._fine or _fine(values)
 
     def type(self) -> pa.DataType:
-        """Return the type; null for a column without any value."""
+        """Return the type; null for a column without values."""
         if not self._seen:
             return pa.null()
         return next((found for kind in self._possible if (found := self._type_of(kind)) is not None), TEXT)
 
     def _type_of(self, kind: _Kind) -> pa.DataType | None:
-        """Return the type that holds values of a kind; None if none does."""
+        """Return the type that holds values of a kind; None if there is none."""
         match kind:
             case _Kind.WHOLE:
                 return self._whole_type()
@@ -135,12 +135,20 @@ class ColumnSurvey:
         return pa.float64() if self._significant <= _DIGITS_OF_DOUBLE else None
 
 
-#: All values of the second kind have the first one, too.
+#: All values of the second kind are of the first kind too.
 _IMPLYING = {_Kind.NUMBER: _Kind.WHOLE, _Kind.LOCAL: _Kind.DATE}
 
 
 def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return text as values of a type that holds each of them."""
+    """Convert text to a type that holds all of its values.
+
+    Parameters
+    ----------
+    values
+        The text column.
+    kind
+        The result of `ColumnSurvey.type`.
+    """
     if kind == TEXT:
         return values
     if pa.types.is_null(kind):
@@ -151,7 +159,15 @@ def converted(values: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def first_misfit(values: pa.Array, need: Need) -> int | None:
-    """Return the place of the first value that is not what a condition needs."""
+    """Return the position of the first value without the type that a condition needs; else None.
+
+    Parameters
+    ----------
+    values
+        The text column.
+    need
+        The type that the condition needs.
+    """
     for place, value in enumerate(pc.invert(_fitting(values, need)).to_pylist()):
         if value:
             return place
@@ -164,7 +180,7 @@ def _fitting(values: pa.Array, need: Need) -> pa.Array:
 
 
 def _still_possible(kinds: Sequence[_Kind], values: pa.Array) -> list[_Kind]:
-    """Return the kinds that all values have, of some."""
+    """Return the kinds that all values have."""
     first = values[0].as_py()
     kinds = [kind for kind in kinds if re.search(kind.value.replace(r"\z", r"\Z"), first)]
     found: list[_Kind] = []
@@ -177,11 +193,11 @@ def _still_possible(kinds: Sequence[_Kind], values: pa.Array) -> list[_Kind]:
 
 def _all(values: pa.Array, kind: _Kind) -> bool:
     try:
-        if kind is _Kind.WHOLE:  # much faster than the pattern, and the same
+        if kind is _Kind.WHOLE:  # same result as the pattern, but much faster
             return bool(pc.all(pc.equal(values.cast(pa.int64()).cast(TEXT), values)).as_py()) or _matching(values, kind)
         if kind is _Kind.DATE:
             values.cast(pa.date32())
-        elif kind in (_Kind.LOCAL, _Kind.ZONED):  # the 30th of February is no day
+        elif kind in (_Kind.LOCAL, _Kind.ZONED):  # the pattern accepts February 30, the cast does not
             values.cast(pa.timestamp("ns" if _fine(values) else "us", "UTC" if kind is _Kind.ZONED else None))
     except pa.ArrowInvalid:
         return kind is _Kind.WHOLE and _matching(values, kind)
@@ -193,5 +209,5 @@ def _matching(values: pa.Array, kind: _Kind) -> bool:
 
 
 def _fine(values: pa.Array) -> bool:
-    """Tell whether a time has more than microseconds."""
+    """Return whether any time is more precise than microseconds."""
     return bool(pc.any(pc.match_substring_regex(values, r"\.[0-9]{7,9}")).as_py())

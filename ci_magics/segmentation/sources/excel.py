@@ -1,8 +1,8 @@
-"""A sheet of a workbook as columns of text: each cell as exact as the file says.
+"""A sheet of a workbook as text columns, with each cell exactly as in the file.
 
-No type is inferred from a column's first cells: every cell becomes text, as it would be written in CSV. calamine reads
-sheets quickly; where a sheet holds something that it does not tell (an error such as #N/A, more digits than a
-floating-point number has, a format that shows leading zeros), openpyxl reads it.
+No type is inferred from the first cells of a column: every cell becomes text, as in CSV. calamine reads sheets fast. If
+a sheet holds something that calamine does not report (an error such as #N/A, more digits than a float has, a format
+that shows leading zeros), openpyxl reads it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError, names_somebody, nearest_name, quoted_list
 from ci_magics.segmentation.sources.files import refuse
 
-#: What calamine does not tell: errors, and whole numbers beyond those of floating point.
+#: What calamine does not report: errors, and whole numbers beyond float precision.
 _ERROR = b' t="e"'
 _LONG_NUMBER = re.compile(rb"<v>-?[1-9][0-9]{15,}</v>")
 _FORMULA = re.compile(rb"<c\b([^>]*)>\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 _REFERENCE = re.compile(rb'\br="([A-Z]+[0-9]+)"')
-#: A format that shows an identifier: at least two zeros, so that the width is fixed, with literal characters before and
-#: between the digits. Units behind the digits, and currencies, belong to numbers, which stay numbers.
+#: A number format for an identifier: at least two zeros, so that the width is fixed, with literal characters before and
+#: between the digits. Formats with a unit after the digits or a currency belong to numbers, which stay numbers.
 _SIGN = r'(?:"[^"0#;$€£¥]*"|\\[^0#]|[-() ])'
 _IDENTIFIER = re.compile(rf"{_SIGN}*#*0(?:0|{_SIGN})*0")
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|([^"\\])')
 _FORMAT_CODE = re.compile(rb'formatCode="([^"]*)"')
-#: Digits, a separator and digits again, as telephone numbers have them.
+#: Digits, a separator and digits again, as in telephone numbers.
 _PARTED = re.compile(r'[0#]{2,}(?:"[- ]"|\\?[- ])[0#]{2,}')
 _PIECE = 1 << 20
 _OVERLAP = 1 << 14
@@ -50,11 +50,11 @@ class Sheet:
     title
         Its name.
     table
-        Its columns, all text; rows without anything are left out.
+        Its columns, all text, without empty rows.
     numbers
-        The row of the sheet that each row of the table is, counted from 1 as Excel does.
+        The sheet row of each table row, counted from 1 as in Excel.
     doubts
-        Sentences about numbers that Excel shows as identifiers in a way that is not applied here.
+        Sentences about numbers that Excel shows as identifiers in a format that is not applied here.
     """
 
     title: str
@@ -68,17 +68,24 @@ class Sheet:
         return tuple(self.table.schema.names)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns as text; an empty cell is null."""
+        """Yield some columns as text; an empty cell is null."""
         yield from self.table.select(list(columns)).to_batches()
 
 
 def open_sheet(path: str, sheet: str | None = None) -> Sheet:
-    """Read a sheet: the one of a name, else the first that is not hidden.
+    """Read a sheet.
+
+    Parameters
+    ----------
+    path
+        The workbook.
+    sheet
+        The sheet's name; by default the first visible sheet.
 
     Raises
     ------
     SegmentError
-        There is no such sheet, the workbook cannot be read, or it has no row of column names.
+        The sheet does not exist, the workbook cannot be read, or it has no row of column names.
     """
     calamine = _calamine()
     try:
@@ -113,7 +120,7 @@ def _calamine() -> Any:
 
 
 def _title(path: str, wanted: str | None, sheets: Mapping[str, Any], visible: Any) -> str:
-    """Return the name of the sheet to read: the one of a name, else the first that is not hidden."""
+    """Return the name of the sheet to read: the given one, else the first visible one."""
     if wanted is None:
         return next((name for name, each in sheets.items() if each.visible == visible), next(iter(sheets), ""))
     if wanted in sheets:
@@ -128,7 +135,7 @@ def _title(path: str, wanted: str | None, sheets: Mapping[str, Any], visible: An
 
 
 def _by_openpyxl(path: str, title: str, unapplied: dict[int, tuple[str, str]]) -> list[list[str | None]]:
-    """Return the cells of a sheet as text; notes in ``unapplied`` by column the first number shown in another way."""
+    """Return the cells of a sheet as text; add each column's first number with an unapplied format to ``unapplied``."""
     try:
         import openpyxl
     except ImportError:
@@ -155,14 +162,14 @@ def _by_openpyxl(path: str, title: str, unapplied: dict[int, tuple[str, str]]) -
 
 
 def _text(value: Any, shown_as: str = "") -> str | None:
-    """Return a cell's value as it would be written in CSV.
+    """Convert a cell's value to text as in CSV.
 
     Parameters
     ----------
     value
-        A number, a text, a date, a time, or true or false.
+        A number, a text, a date, a time, or a Boolean.
     shown_as
-        The format in which Excel shows a number.
+        Excel's format for a number.
     """
     if isinstance(value, str) or value is None:
         return value or None
@@ -178,10 +185,10 @@ def _text(value: Any, shown_as: str = "") -> str | None:
 
 
 def _shown(value: int, style: str) -> str | None:
-    """Return a number as Excel shows it in a format of an identifier; None in any other format.
+    """Return a number as Excel shows it in an identifier format; None for any other format.
 
-    Digits for which there is no place stand before the first place. A ``#`` is a place for a digit that need not be
-    there; it stands before the zeros only, because elsewhere Excel leaves out the digit and keeps what is around it.
+    Digits without a placeholder precede the first placeholder. A ``#`` is a placeholder for an optional digit. It is
+    supported before the zeros only, because elsewhere Excel omits the digit and keeps the characters around it.
     """
     if not _IDENTIFIER.fullmatch(style):
         return None
@@ -199,7 +206,7 @@ def _shown(value: int, style: str) -> str | None:
 
 
 def _is_unapplied(value: Any, style: str) -> bool:
-    """Tell whether Excel shows a number as an identifier, in a way that is not applied: parts of several digits."""
+    """Return whether Excel shows a number as an identifier in an unsupported format: several groups of digits."""
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()) or value < 0:
         return False
     return _shown(int(value), style) is None and _PARTED.search(style) is not None
@@ -215,7 +222,7 @@ def _with_names(
     merged: Sequence[tuple[_Place, _Place]],
     unapplied: Mapping[int, tuple[str, str]],
 ) -> Sheet:
-    """Take the first row that is not empty for the names, and leave out empty rows and columns."""
+    """Use the first row that is not empty as column names, and drop empty rows and columns."""
     numbered = [(number, row) for number, row in enumerate(rows, start=1) if any(row)]
     if not numbered:
         raise refuse(path, f"has an empty sheet '{title}'", "Name another sheet: FILE#SHEET.", "empty_file")
@@ -260,7 +267,7 @@ def _with_names(
 
 
 def _members(path: str) -> dict[str, str]:
-    """Return the file of each sheet in an .xlsx or .xlsm workbook; nothing for workbooks of other formats."""
+    """Return the archive member of each sheet in an .xlsx or .xlsm workbook; empty for other formats."""
     try:
         with zipfile.ZipFile(path) as archive:
             if "xl/workbook.xml" not in archive.namelist():
@@ -283,12 +290,12 @@ def _members(path: str) -> dict[str, str]:
 
 
 def _needs_care(path: str, title: str, member: str) -> bool:
-    """Tell whether a sheet must be read cell by cell.
+    """Return whether a sheet must be read cell by cell.
 
     Raises
     ------
     SegmentError
-        It holds a formula that was never calculated, so that nobody knows its value.
+        It holds a formula that was never calculated, so its value is unknown.
     """
     with zipfile.ZipFile(path) as archive:
         styles = archive.read("xl/styles.xml") if "xl/styles.xml" in archive.namelist() else b""

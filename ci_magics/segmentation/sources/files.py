@@ -1,6 +1,6 @@
-"""Which files a name means, and what kind of file each is: the one door to files.
+"""Resolve names of files and detect file formats; every file is opened through this module.
 
-A kind is decided by a file's first bytes where they are telling (Parquet, Excel, compressed data), else by its ending.
+The first bytes decide the format if they identify it (Parquet, Excel, compressed data), else the extension does.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from typing import Any
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, SegmentError
 
-_ENDINGS = (
-    r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # what is read, in lower or upper case
-)
+_ENDINGS = r"parquet|pq|csv|tsv|tab|txt|jsonl|ndjson|json|xlsx|xlsm|xls|xlsb|ods"  # supported extensions
 _NAME = re.compile(rf"\.(?:(?P<ending>{_ENDINGS})(?:\.(?:gz|zst|bz2|zip))?|zip)\Z", re.IGNORECASE)
 _QUERY = re.compile(r"\s*(?:select|from|with)\s", re.IGNORECASE)
 _BEGUN_QUERY = re.compile(
@@ -57,19 +55,19 @@ class FileKind(Enum):
     """How a file is read."""
 
     PARQUET = auto()
-    DELIMITED = auto()  #: CSV and its relatives
-    LINES = auto()  #: one JSON object a line
+    DELIMITED = auto()  #: CSV and related formats
+    LINES = auto()  #: one JSON object per line
     SHEET = auto()  #: a sheet of an Excel or OpenDocument workbook
 
     @property
     def has_encoding(self) -> bool:
-        """Whether such a file is text, which can be in one encoding or another."""
+        """Whether files of this kind are text, whose encoding can vary."""
         return self in (FileKind.DELIMITED, FileKind.LINES)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A name of files whose encoding the user gave.
+    """A file name together with the encoding that the user named.
 
     Parameters
     ----------
@@ -93,11 +91,11 @@ class FileSet:
     Parameters
     ----------
     name
-        What the user wrote, without its folder.
+        What the user wrote, without the folder.
     kind
-        What they all are.
+        The format of all files.
     paths
-        The files, in the order in which they are read.
+        The files, in reading order.
     sheet
         The sheet of a workbook; None for the first one.
     """
@@ -109,7 +107,7 @@ class FileSet:
 
 
 def is_path(value: Any) -> bool:
-    """Tell whether a value names files that a segment can be built from."""
+    """Return whether a value names files that a segment can be built from."""
     if isinstance(value, Path | Encoded):
         return True
     if not isinstance(value, str) or "\n" in value.strip() or len(value) > _LONGEST_PATH:
@@ -121,19 +119,26 @@ def is_path(value: Any) -> bool:
 
 
 def is_query(text: str) -> bool:
-    """Tell whether a text begins as a query does, perhaps after a comment; it may be a wrong one."""
+    """Return whether a text begins like a query, possibly after a comment; the query may be invalid."""
     return _BEGUN_QUERY.match(text) is not None
 
 
 def encoded(source: Any, encoding: str | None) -> Any:
-    """Return what a user named as a source, with the encoding of its files where one was named too.
+    """Combine a source with the encoding that the user named, if any.
+
+    Parameters
+    ----------
+    source
+        The source.
+    encoding
+        The encoding; None to return the source unchanged.
 
     Raises
     ------
     ArgumentError
-        There is an encoding, and the source is not a file of text.
+        An encoding is given, and the source is not a text file.
     SegmentError
-        There is no such file.
+        The file does not exist.
     """
     if encoding is None:
         return source
@@ -145,12 +150,20 @@ def encoded(source: Any, encoding: str | None) -> Any:
 
 
 def encoded_text(path: str, encoding: str | None) -> str | Encoded:
-    """Return one of several files that a query reads, with the encoding where the file is text."""
+    """Combine a file of a query with the encoding if the file is text.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding
+        The encoding that the user named, if any.
+    """
     return path if encoding is None or not locate(path).kind.has_encoding else Encoded(str(path), encoding)
 
 
 def no_text() -> ArgumentError:
-    """Return the error that says that an encoding was named and there is no file of text."""
+    """Return the error for an encoding without a text file."""
     return ArgumentError(
         "Only files of text have an encoding.",
         "Leave out the encoding, or name a CSV or JSON Lines file.",
@@ -161,19 +174,19 @@ def no_text() -> ArgumentError:
 def locate(value: Any) -> FileSet:
     """Return the files that a path or pattern names.
 
-    A file of exactly this name comes first, so that ``[``, ``*``, ``?`` and ``#`` may be part of a name. Then a sheet
-    of a workbook may stand behind a ``#``, and ``*``, ``?``, ``[...]`` and ``**`` make a pattern.
+    A file with exactly this name takes precedence, so ``[``, ``*``, ``?`` and ``#`` can be part of a name. Otherwise, a
+    sheet of a workbook can follow a ``#``, and ``*``, ``?``, ``[...]`` and ``**`` form a pattern.
 
     Raises
     ------
     SegmentError
-        There is no such file, it is a folder, or its format is not read.
+        The file does not exist, it is a folder, or its format is not supported.
     """
     name = str(value)
     exact = _exact(name)
     if exact is not None:
         return _file_set((exact,))
-    name = os.path.expanduser(name.strip())  # noqa: PTH111 - a pattern is no path
+    name = os.path.expanduser(name.strip())  # noqa: PTH111 - a pattern is not a path
     split = _split_sheet(name)
     if split is not None and Path(split[0]).is_file():
         return _file_set((split[0],), split[1])
@@ -187,13 +200,13 @@ def locate(value: Any) -> FileSet:
 
 
 def absolute(value: Any) -> str:
-    """Return a name of files as it is found from any folder."""
+    """Return a name of files as an absolute path or pattern."""
     name = str(value)
-    return str(Path(_exact(name) or os.path.expanduser(name.strip())).absolute())  # noqa: PTH111 - a pattern is no path
+    return str(Path(_exact(name) or os.path.expanduser(name.strip())).absolute())  # noqa: PTH111 - a pattern is not a path
 
 
 def compression(path: str) -> str | None:
-    """Return how a file is compressed, by its first bytes: gzip, zstd, bz2, zip or not at all."""
+    """Return how a file is compressed, based on its first bytes: gzip, zstd, bz2, zip or None."""
     start = _start(path)
     return next((name for mark, name in _COMPRESSED.items() if start.startswith(mark)), None)
 
@@ -206,7 +219,7 @@ def refuse(path: str, what: str, next_step: str, code: str = "unreadable_file") 
     path
         The file; only its name is shown.
     what
-        What is wrong, to follow the file's name in a sentence.
+        What is wrong; follows the file's name in the sentence.
     next_step
         What the user can do.
     code
@@ -216,13 +229,13 @@ def refuse(path: str, what: str, next_step: str, code: str = "unreadable_file") 
 
 
 def _exact(name: str) -> str | None:
-    """Return a file of exactly this name, if there is one."""
+    """Return a file with exactly this name, if there is one."""
     if "\0" in name or len(name) > _LONGEST_PATH:
         return None
     candidates = (name, name.strip(), os.path.expanduser(name.strip()))  # noqa: PTH111 - as text
     try:
         return next((each for each in candidates if each and Path(each).is_file()), None)
-    except OSError:  # a name that is too long for the file system
+    except OSError:  # the name is too long for the file system
         return None
 
 
@@ -328,12 +341,12 @@ def _folder(name: str) -> SegmentError:
 
 
 def require_files(paths: Sequence[str]) -> None:
-    """Require that files are still there.
+    """Require that files still exist.
 
     Raises
     ------
     SegmentError
-        One is not.
+        A file no longer exists.
     """
     for path in paths:
         if not Path(path).is_file():
@@ -341,5 +354,5 @@ def require_files(paths: Sequence[str]) -> None:
 
 
 def vanished(what: str) -> SegmentError:
-    """Return the error for a file that is gone."""
+    """Return the error for a file that no longer exists."""
     return SegmentError(f"{what} is no longer there.", "Put it back, or name another one.", code="file_vanished")

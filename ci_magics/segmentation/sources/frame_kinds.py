@@ -1,4 +1,4 @@
-"""What a frame is. Told by its type alone: asking the value itself may start a job, or be answered with a column."""
+"""Recognize frames by type alone, because calling a value can start a job or return a column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ARROW = frozenset({"Table", "RecordBatch"})
 
 
 def is_frame(value: Any) -> bool:
-    """Tell whether a value is a frame that a segment can be built from."""
+    """Return whether a value is a frame that a segment can be built from."""
     kind = type(value)
     return (
         _is_arrow(kind)
@@ -19,22 +19,22 @@ def is_frame(value: Any) -> bool:
 
 
 def is_spark(value: Any) -> bool:
-    """Tell whether a value is a Spark DataFrame, of a session in this process or behind Spark Connect."""
-    kind = type(value)  # asking the value itself does not help: Spark Connect has a column of every name
+    """Return whether a value is a Spark DataFrame, of a session in this process or of Spark Connect."""
+    kind = type(value)  # the type, because a Spark Connect frame has a column of every name
     return kind.__module__.startswith("pyspark.sql.") and kind.__name__ == "DataFrame"
 
 
 def is_lazy(value: Any) -> bool:
-    """Tell whether a frame must ask somebody for the names of its columns: a cluster, or files far away."""
+    """Return whether a frame needs a cluster or remote files to list its columns."""
     return is_spark(value) or hasattr(type(value), "collect")
 
 
 def known_columns(frame: Any) -> list[str]:
-    """Return the names of the columns of a frame that has them at hand; none of one that would have to ask."""
+    """Return a frame's column names if that is cheap; else an empty list."""
     if not is_frame(frame) or is_lazy(frame):
         return []
     names = frame.schema.names if _is_arrow(type(frame)) else frame.columns
-    levels = getattr(getattr(frame, "index", None), "names", ())  # those of pandas
+    levels = getattr(getattr(frame, "index", None), "names", ())  # pandas index levels
     return list(dict.fromkeys(name for name in (*levels, *names) if isinstance(name, str) and name))
 
 

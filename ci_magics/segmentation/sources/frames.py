@@ -1,4 +1,4 @@
-"""Any frame as Arrow: which columns it has, and those that are asked for."""
+"""Convert any frame to Arrow: its column names, and the requested columns."""
 
 from __future__ import annotations
 
@@ -32,12 +32,19 @@ def column_names(frame: Any) -> list[str]:
     names = _names(frame)
     require_different(names, "frame")
     if isinstance(frame, duckdb.DuckDBPyRelation):
-        require_different_in_sql(names)  # a relation gives the first column for the second too
+        require_different_in_sql(names)  # a relation returns the first column for the second name too
     return names
 
 
 def require_different(names: Sequence[str], what: str) -> None:
-    """Refuse columns of one name: nobody could say which is meant.
+    """Require that column names are unique.
+
+    Parameters
+    ----------
+    names
+        The column names.
+    what
+        What has the columns, for the message.
 
     Raises
     ------
@@ -52,12 +59,12 @@ def require_different(names: Sequence[str], what: str) -> None:
 
 
 def require_different_in_sql(names: Sequence[str]) -> None:
-    """Refuse columns whose names differ in case only: SQL would take one for the other; see `twins`.
+    """Require that column names differ in more than case, because SQL names are case-insensitive; see `twins`.
 
     Raises
     ------
     SegmentError
-        There are two of them.
+        Two names differ only in case.
     """
     if found := twins(names):
         raise SegmentError(
@@ -68,12 +75,19 @@ def require_different_in_sql(names: Sequence[str]) -> None:
 
 
 def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return some columns of a frame, or all, as Arrow.
+    """Convert columns of a frame to Arrow.
+
+    Parameters
+    ----------
+    frame
+        The frame; not Spark.
+    columns
+        The columns; by default all.
 
     Raises
     ------
     SegmentError
-        A column cannot be brought into one type.
+        A column's values have no common type.
     """
     wanted = column_names(frame) if columns is None else list(columns)
     _refuse_spark(frame)
@@ -83,7 +97,7 @@ def as_table(frame: Any, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def table_for_sql(frame: Any, names: Sequence[str], is_named: Callable[[str], bool]) -> pa.Table:
-    """Return those of some columns of a frame that DuckDB can read, as Arrow.
+    """Convert the columns of a frame that DuckDB can read to Arrow.
 
     Parameters
     ----------
@@ -92,12 +106,12 @@ def table_for_sql(frame: Any, names: Sequence[str], is_named: Callable[[str], bo
     names
         The columns.
     is_named
-        Tells whether a column is asked for by its name. One that is not, and that cannot be read, is left out.
+        Returns whether a column is requested by name. Other columns are left out if they cannot be read.
 
     Raises
     ------
     SegmentError
-        A column that is asked for cannot be read; the error names it.
+        A requested column cannot be read; the message names it.
     """
     _refuse_spark(frame)
     converted = _converter(frame, names)
@@ -124,7 +138,7 @@ _Converter = Callable[[str], pa.Array | pa.ChunkedArray]
 
 
 def _converter(frame: Any, wanted: Sequence[str]) -> _Converter:
-    """Return what converts each of some columns of a frame to Arrow by itself, so that an odd one spoils no other."""
+    """Return a function that converts columns one at a time, so that one bad column does not affect the others."""
     if isinstance(frame, pa.Table | pa.RecordBatch):
         return lambda name: frame.column(name)
     if is_pandas(frame):
@@ -145,7 +159,7 @@ def _of_relation(relation: duckdb.DuckDBPyRelation, wanted: Sequence[str]) -> _C
         table = selected(relation, wanted).to_arrow_table()
     except duckdb.IOException as error:
         raise unreadable("the relation", error) from None
-    except duckdb.Error:  # some column has no type in Arrow: one query for each
+    except duckdb.Error:  # a column has no Arrow type: one query per column
         return lambda name: selected(relation, [name]).to_arrow_table().column(0)
     return lambda name: table.column(name)
 
@@ -163,7 +177,7 @@ def _converted(convert: _Converter, name: str) -> pa.Array | pa.ChunkedArray:
 
 
 def polars_column(series: pl.Series) -> pa.Array:
-    """Return a Polars column as Arrow, which has no whole numbers of 128 bits and no objects of Python."""
+    """Convert a Polars column to Arrow, which has neither 128-bit integers nor Python objects."""
     if series.dtype == pl.Object:
         return pa.array([text_of_value(each) for each in series.to_list()], pa.large_string())
     if series.dtype in (pl.Int128, pl.UInt128):
@@ -173,13 +187,13 @@ def polars_column(series: pl.Series) -> pa.Array:
 
 
 def _for_sql(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
-    """Return a column as DuckDB can read it."""
+    """Convert a column to a form that DuckDB can read."""
     if pa.types.is_float16(column.type):
         return column.cast(pa.float32())
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_nested(kind) or pa.types.is_decimal256(kind) or _is_extension(kind)):
         return column
-    if pa.types.is_dictionary(column.type):  # of lists, say; DuckDB reads past the end of such a dictionary
+    if pa.types.is_dictionary(column.type):  # for example of lists: DuckDB reads past the end of such a dictionary
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         column = pa.chunked_array([each.dictionary.take(each.indices) for each in chunks], kind)
     try:
@@ -202,7 +216,15 @@ def _is_extension(kind: pa.DataType) -> bool:
 
 
 def selected(relation: duckdb.DuckDBPyRelation, columns: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """Return some columns of a relation; whole numbers that Arrow cannot hold as text."""
+    """Select columns of a relation; whole numbers too large for Arrow become text.
+
+    Parameters
+    ----------
+    relation
+        The relation.
+    columns
+        The columns.
+    """
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     chosen = [
         duckdb.ColumnExpression(name).cast("VARCHAR").alias(name)
@@ -214,7 +236,7 @@ def selected(relation: duckdb.DuckDBPyRelation, columns: Sequence[str]) -> duckd
 
 
 def fetched(relation: duckdb.DuckDBPyRelation) -> pa.Table:
-    """Return what a relation holds."""
+    """Return the rows of a relation as a table."""
     result = relation.arrow()
     return plain_text(result.read_all() if isinstance(result, pa.RecordBatchReader) else result)
 
@@ -246,7 +268,7 @@ _Arrow = TypeVar("_Arrow", pa.Table, pa.RecordBatch)
 
 
 def plain_text(table: _Arrow) -> _Arrow:
-    """Give text in views, and values in runs, a plain layout: few of Arrow's functions know others."""
+    """Convert string views and run-end encoded values to plain layouts, which all Arrow functions support."""
     kinds = [_plain_kind(column.type) for column in table.schema]
     if kinds == [column.type for column in table.schema]:
         return table

@@ -1,4 +1,4 @@
-"""NDJSON: one JSON object a line, as columns of text. Numbers keep the digits that they are written with."""
+"""NDJSON, one JSON object per line, as text columns. Numbers keep their original digits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ci_magics.errors import SegmentError, names_somebody
 from ci_magics.segmentation.sources.decoding import Decoded, decoded
 from ci_magics.segmentation.sources.files import refuse
 
-#: Rows of a batch.
+#: The batch size.
 _ROWS = 16_384
 
 
 class _Number(str):
-    """A number with the digits that it is written with."""
+    """A number with its original digits."""
 
     __slots__ = ()
 
@@ -34,16 +34,16 @@ class JsonLines:
     Parameters
     ----------
     file
-        Its bytes.
+        The file and its encoding.
     names
-        The columns: every name that an object of the file has, in the order in which they come.
+        The columns: all names in the file's objects, in order of first appearance.
     """
 
     file: Decoded
     names: tuple[str, ...]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns as text; what an object lacks is null, and objects and lists are JSON.
+        """Yield some columns as text; a missing value is null, and objects and lists are JSON.
 
         Raises
         ------
@@ -56,17 +56,24 @@ class JsonLines:
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
     def line(self, row: int) -> int:
-        """Return the line of the file that holds a row, both counted from 1."""
+        """Return the line of the file with a row, both counted from 1."""
         return next(islice((line for _row, line in _objects(self.file)), row - 1, None), 0)
 
 
 def open_json_lines(path: str, encoding: str | None = None) -> JsonLines:
-    """Read through a file for the names of its columns: the last object may have one that no other has.
+    """Read the whole file for its column names, because any object can add one.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding
+        The encoding that the user named, if any.
 
     Raises
     ------
     SegmentError
-        A line is not an object, or there is none.
+        A line is not an object, or the file has no objects.
     """
     file = decoded(path, encoding)
     names: dict[str, None] = {}
@@ -85,7 +92,7 @@ def open_json_lines(path: str, encoding: str | None = None) -> JsonLines:
 
 
 def _objects(file: Decoded) -> Iterator[tuple[dict[str, Any], int]]:
-    """Return the objects of a file, each with its line."""
+    """Yield the objects of a file, each with its line."""
     with file.opened() as stream:
         for line, text in enumerate(io.TextIOWrapper(stream, "utf-8", newline="\n"), start=1):
             written = text.strip("\ufeff \t\r\n")
@@ -130,7 +137,7 @@ def _wrong(file: Decoded, line: int, what: str) -> SegmentError:
 
 
 def _nested(value: Any) -> str:
-    """Return an object or a list as JSON, with its numbers as they were written."""
+    """Convert an object or a list to JSON, with the original digits of its numbers."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{json.dumps(name, ensure_ascii=False)}: {_nested(value[name])}' for name in value)}}}"
     if isinstance(value, list):
@@ -143,5 +150,5 @@ def _text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, dict | list):
         value = _nested(value)
-    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    # A lone surrogate has no UTF-8 encoding. Escaped with a backslash, it is still not a valid address.
     return value.encode("utf-8", "backslashreplace").decode("utf-8") or None if isinstance(value, str) else None

@@ -19,7 +19,7 @@ from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Lexis, Token, lexis_of, rewritten, tokens
 
 _REPEATED_NAME = "1060"
-#: Types by their number in the protocol. https://mariadb.com/kb/en/result-set-packets/
+#: Type numbers of the protocol. https://mariadb.com/kb/en/result-set-packets/
 _BIG, _BIT = 8, 16
 _ARROW = {
     1: pa.int64(),
@@ -44,9 +44,9 @@ class _Query:
     Parameters
     ----------
     body, lexis
-        The query, and how the server's settings let it be read.
+        The query, and the syntax that the server's settings imply.
     nests
-        It can be a subquery.
+        Whether it can be a subquery.
     """
 
     body: str
@@ -59,12 +59,12 @@ class _Query:
 
 
 def query_mysql(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of MySQL or MariaDB gives.
+    """Return the result of a query in MySQL or MariaDB.
 
     Parameters
     ----------
     engine
-        Its own connections are used; what is set in one ends with the transaction.
+        Supplies the connections; settings made in one end with the transaction.
     sql
         One SELECT.
     values
@@ -73,11 +73,11 @@ def query_mysql(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
     Raises
     ------
     SegmentError
-        It does more than reading, or cannot be run.
+        The query is not read-only or cannot be run.
     """
     style = engine.dialect.paramstyle
     with _reading(engine, sql) as (connection, query):
-        # Only described where it can be a subquery; the server would have to be waited for otherwise.
+        # As a subquery with LIMIT 0, the query is only described; else the server runs it.
         alone = f"{_AS_SUBQUERY.format(query.body)} LIMIT 0" if query.nests else query.body
         text, bound = written(alone, tokens(alone, query.lexis), values, style)
         schema = _described(connection.exec_driver_sql(text, bound).cursor)
@@ -94,7 +94,7 @@ def query_mysql(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
 
 @contextmanager
 def _reading(engine: Engine, sql: str) -> Iterator[tuple[Connection, _Query]]:
-    """Open a transaction that is read-only, in which the query is confirmed to be one SELECT."""
+    """Open a read-only transaction, and confirm that the query is one SELECT."""
     parts = tokens(sql, lexis_of("mysql"))
     require_select(sql, parts, "mysql")
 
@@ -117,10 +117,10 @@ def _reading(engine: Engine, sql: str) -> Iterator[tuple[Connection, _Query]]:
 
 
 def _nests(connection: Connection, body: str, lexis: Lexis) -> bool:
-    """Let the server parse the query alone and as a subquery, where only what returns rows can stand.
+    """Let the server parse the query alone and as a subquery, which must return rows.
 
-    A read-only transaction does not stop ``INTO OUTFILE``. What cannot be a subquery, such as a query with
-    ``SQL_NO_CACHE`` or two columns of one name, must be understood by sqlglot instead.
+    A read-only transaction does not prevent ``INTO OUTFILE``. sqlglot must understand a query that cannot be a
+    subquery, for example with ``SQL_NO_CACHE``. Duplicate column names are accepted.
     """
     parts = tokens(body, lexis)
     marked = rewritten(body, parts, lambda _: "?")
@@ -137,7 +137,7 @@ def _nests(connection: Connection, body: str, lexis: Lexis) -> bool:
 
 
 def _prepare(connection: Connection, sql: str) -> None:
-    """Let the server parse a statement, and not run it."""
+    """Let the server parse a statement without running it."""
     setting = "SET @ci_magics_query = $query"
     text, bound = written(setting, tokens(setting, Lexis()), {"query": sql}, connection.dialect.paramstyle)
     connection.exec_driver_sql(text, bound)

@@ -1,7 +1,8 @@
-"""A segment's query only reads: one SELECT, without functions that act on the server.
+"""Require that a segment's query only reads: one SELECT, without functions that act on the server.
 
-Words alone do not prove that a query writes nothing. Each database confirms it with its own parser and runs the query
-read-only; where it can do neither, `require_parsed` asks for a query that sqlglot understands completely.
+Keywords alone do not prove that a query writes nothing. Each database confirms it with its own parser and runs the
+query read-only. For a database that can do neither, `require_parsed` accepts only queries that sqlglot fully
+understands.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ import duckdb
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.sql_text import Lexis, Token, lexis_of, tokens
 
-#: Characters between UPDATE and its SET: the names of a table, with their quotes.
+#: The most characters between UPDATE and its SET: the table names with their quotes.
 _UPDATED = 300
-#: How alike a word must be to SELECT to be one that is mistyped: DELETE is two thirds alike.
+#: The similarity from which a word counts as a mistyped SELECT: DELETE has a similarity of two thirds.
 _ALIKE = 0.75
-#: Queries within a query of DuckDB that only read; COPY, INSERT, UPDATE and DELETE are others.
+#: DuckDB nodes that only read; COPY, INSERT, UPDATE and DELETE have others.
 _READS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _BEGINS = ("select", "with", "values", "table", "from")
-#: Functions that write, stop sessions, wait, take locks, or read files of the server, although a SELECT calls them.
+#: Functions that a SELECT can call but that write, end sessions, wait, take locks, or read files of the server.
 #: https://www.postgresql.org/docs/current/functions-admin.html
 _POSTGRESQL = re.compile(
     r"dblink\w*|lo_(?:import|export|creat|create|unlink|put|from_bytea|truncate\w*|open)|lowrite|"
@@ -37,18 +38,18 @@ _POSTGRESQL = re.compile(
     r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_prewarm|pg_(?:restore|clear)_\w*stat\w*|"
     r"nextval|setval|set_config|pg_export_snapshot|txid_current|pg_current_xact_id|"
     r"pg_log_standby_snapshot|pg_sync_replication_slots|brin_\w*summarize\w*|gin_clean_pending_list|"
-    # Of extensions: https://www.postgresql.org/docs/current/contrib.html, pg_background, http, Citus, aws_s3
+    # Extensions: https://www.postgresql.org/docs/current/contrib.html, pg_background, http, Citus, aws_s3
     r"heap_force_\w+|pg_truncate_visibility_map|pg_buffercache_evict\w*|autoprewarm_\w+|pg_background_\w+|"
     r"http|http_\w+|run_command_on_\w+|query_export_to_s3|table_import_from_s3"
 )
-#: Functions that run a query that is given to them as a text.
+#: Functions that run a query given as text.
 _RUN_A_TEXT = re.compile(r"query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table")
 _MYSQL = re.compile(
     r"load_file|sleep|benchmark|get_lock|release_lock|release_all_locks|master_(?:pos|gtid)_wait|source_pos_wait|"
     r"wait_(?:for|until)_\w+|sys_(?:exec|eval|set|bineval)|nextval|setval"
 )
 _SQLITE = re.compile(r"load_extension|writefile|readfile|edit|fsdir|lsdir|fts3_tokenizer|zipfile|sqlite3?_\w*exec\w*")
-#: Other databases, all together: what stops, waits, reads files, or sends queries and requests elsewhere.
+#: All other databases: functions that stop, wait, read files, or send queries and requests elsewhere.
 _OTHERS = re.compile(
     r"xp_\w+|sp_\w+|openrowset|openquery|opendatasource|"
     r"dbms_(?!random|lob)\w+|utl_(?:http|file|smtp|tcp|mail|inaddr)\w*|httpuritype|dburitype|xdburitype|"
@@ -63,7 +64,7 @@ _FORBIDDEN = {
     "mariadb": _MYSQL,
     "sqlite": _SQLITE,
 }
-#: What sqlglot calls the databases that SQLAlchemy calls otherwise; the others have one name.
+#: sqlglot's names for databases that SQLAlchemy names differently.
 _SQLGLOT = {
     "mssql": "tsql",
     "cockroachdb": "postgres",
@@ -95,7 +96,7 @@ def require_select(sql: str, parts: Sequence[Token], dialect: str) -> str:
     Raises
     ------
     SegmentError
-        It is something else, more than one statement, or calls a function that acts on the server.
+        It is another statement, several statements, or calls a function that acts on the server.
     """
     body, end = list(parts), len(sql)
     while body and body[-1].text == ";" and body[-1].kind == "sign":
@@ -115,7 +116,7 @@ def require_select(sql: str, parts: Sequence[Token], dialect: str) -> str:
 
 
 def _is_mistyped(first: Token) -> bool:
-    """Tell whether a query begins with a SELECT that is written wrongly, of which the database says where."""
+    """Return whether a query begins with a mistyped SELECT or WITH; the database then reports the position."""
     return bool(difflib.get_close_matches(first.text.lower(), ("select", "with"), 1, _ALIKE))
 
 
@@ -130,14 +131,14 @@ def not_select(why: str) -> SegmentError:
 
 @dataclass(frozen=True)
 class OneSelect:
-    """A query that DuckDB reads as one SELECT.
+    """A query that DuckDB parses as one SELECT.
 
     Parameters
     ----------
     parameters
         The names of its parameters.
     nodes
-        The parts of it as DuckDB parses them; None for a PIVOT whose columns come from the data.
+        The nodes of its parse tree; None for a PIVOT whose columns depend on the data.
     """
 
     parameters: frozenset[str]
@@ -145,14 +146,21 @@ class OneSelect:
 
 
 def require_one_select(database: duckdb.DuckDBPyConnection, sql: str) -> OneSelect:
-    """Require that DuckDB reads a query as one SELECT no part of which writes.
+    """Require that DuckDB parses a query as one SELECT that writes nothing.
 
-    A PIVOT whose columns come from the data is one, although DuckDB makes several statements of it.
+    A PIVOT whose columns depend on the data is accepted, although DuckDB splits it into several statements.
+
+    Parameters
+    ----------
+    database
+        Parses the query; nothing is run.
+    sql
+        The query.
 
     Raises
     ------
     SegmentError
-        It is something else, or several statements.
+        It is another statement, or several statements.
     duckdb.ParserException
         It is not SQL.
     """
@@ -180,7 +188,7 @@ def _nodes_of(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, 
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Return the parts of a query as DuckDB parses it."""
+    """Yield all nodes of a DuckDB parse tree."""
     if isinstance(tree, dict):
         yield tree
     for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
@@ -188,7 +196,7 @@ def nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def without_end(sql: str) -> str:
-    """Return a query that DuckDB took for one without the semicolons, and comments, that end it."""
+    """Return a query without trailing semicolons and the comments after them."""
     parts, end = tokens(sql, lexis_of("duckdb")), len(sql)
     while parts and parts[-1].kind == "sign" and parts[-1].text == ";":
         end = parts.pop().start
@@ -196,21 +204,21 @@ def without_end(sql: str) -> str:
 
 
 def require_parsed(sql: str, dialect: str, *, otherwise: str) -> None:
-    """Require that sqlglot understands a query as one SELECT that only reads.
+    """Require that sqlglot parses a query as one SELECT that only reads.
 
     Parameters
     ----------
     sql
-        The query, with its parameters as a value, such as NULL.
+        The query, with a value such as NULL for each parameter.
     dialect
         SQLAlchemy's name for the database.
     otherwise
-        Why that is required, for the error.
+        Why this is required, for the error.
 
     Raises
     ------
     SegmentError
-        It cannot be parsed, or does something else than reading.
+        It cannot be parsed, or does more than read.
     """
     import sqlglot
     from sqlglot import expressions as exp
@@ -236,7 +244,7 @@ def require_parsed(sql: str, dialect: str, *, otherwise: str) -> None:
 
 
 def _require_balance(parts: Sequence[Token]) -> None:
-    """Require that each parenthesis is closed: a query is put between parentheses to be checked."""
+    """Require balanced parentheses, because the query is put in parentheses to be checked."""
     depth = 0
     for part in parts:
         if part.kind == "sign" and part.text in "()":
@@ -246,10 +254,10 @@ def _require_balance(parts: Sequence[Token]) -> None:
 
 
 def _require_reading(parts: Sequence[Token]) -> None:
-    """Refuse what turns a SELECT into something else: the databases would too, in words that nobody understands."""
+    """Reject clauses that make a SELECT write or lock. The databases would too, but with less clear messages."""
     for before, part, behind in zip([None, *parts], parts, [*parts[1:], None], strict=False):
         if before is not None and (before.says("as") or before.text == "."):
-            continue  # a column's name
+            continue  # a column name
         if part.says("into") and behind is not None and behind.text != ",":
             raise not_select("INTO writes what it selects")
         opened = before is not None and before.text in ("(", ")")
@@ -282,7 +290,7 @@ def _require_harmless(parts: Sequence[Token], dialect: str) -> None:
     for number, (part, behind) in enumerate(pairwise(parts)):
         packaged = behind.text == "." and part.text.lower().startswith(("dbms_", "utl_"))
         if packaged and forbidden.fullmatch(part.text.lower()):
-            raise _forbidden(part.text)  # a package of Oracle
+            raise _forbidden(part.text)  # an Oracle package
         if behind.text != "(" or behind.kind != "sign" or part.kind not in ("word", "name"):
             continue
         name = part.text.lower()
@@ -293,7 +301,7 @@ def _require_harmless(parts: Sequence[Token], dialect: str) -> None:
 
 
 def _require_harmless_text(function: str, behind: Sequence[Token], dialect: str) -> None:
-    """Require that a function that runs a text is given one SELECT, written out."""
+    """Require that the text passed to a function that runs it is one literal SELECT."""
     if len(behind) < 2 or behind[0].kind != "text" or behind[1].text not in ",)":
         raise _forbidden(function)
     inner = behind[0].text

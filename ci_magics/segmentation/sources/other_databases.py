@@ -1,4 +1,4 @@
-"""Databases that are not known in detail: sqlglot must understand the query, and its transaction is rolled back."""
+"""All other databases: sqlglot must understand the query, and the transaction is rolled back."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ci_magics.segmentation.sources.sql_text import Token, lexis_of, rewritten, 
 
 
 def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of any database gives.
+    """Return the result of a query in any database.
 
-    A column has the type of its values: each of them is looked at once, before the query is read.
+    A first pass over all values determines the column types.
 
     Parameters
     ----------
     engine
-        Its own connections are used; nothing is committed.
+        Supplies the connections; nothing is committed.
     sql
         One SELECT.
     values
@@ -33,7 +33,7 @@ def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
     Raises
     ------
     SegmentError
-        It cannot be checked, does more than reading, or cannot be run.
+        It cannot be checked, is not read-only, or cannot be run.
     """
     dialect = engine.dialect.name
     lexis = lexis_of(dialect)
@@ -69,7 +69,7 @@ def _reading(engine: Engine, sql: str, parts: Sequence[Token]) -> Iterator[Conne
 
 
 def _existing(engine: Engine, kind: str, parts: Sequence[Token]) -> list[str]:
-    """Return the tables or schemas, or the columns of the tables that a query names; for hints only."""
+    """Return the tables or schemas, or the columns of the query's tables; used only for hints."""
     try:
         found = inspect(engine)
         if kind == "schema":
@@ -82,4 +82,4 @@ def _existing(engine: Engine, kind: str, parts: Sequence[Token]) -> list[str]:
     except Exception as error:
         if not (is_drivers(error) or isinstance(error, NotImplementedError)):
             raise
-        return []  # the hint is left out; the error about the query comes in any case
+        return []  # omit the hint; the caller raises the query's error anyway

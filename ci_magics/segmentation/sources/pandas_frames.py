@@ -1,4 +1,4 @@
-"""Frames of pandas, of subclasses too: their columns and named index levels, each converted by itself."""
+"""pandas frames and subclasses: their columns and named index levels, converted one at a time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ci_magics.segmentation.key_text import text_of_value
 
 
 def is_pandas(frame: Any) -> bool:
-    """Tell whether a value is a DataFrame of pandas or of a class that is made of it, such as a GeoDataFrame."""
+    """Return whether a value is a pandas DataFrame or of a subclass, such as a GeoDataFrame."""
     return _pandas_class(type(frame)) is not None
 
 
 def pandas_names(frame: Any) -> list[Any]:
-    """Return the names of a frame's columns: those of its named index levels first, as ``reset_index`` puts them.
+    """Return a frame's column names, after those of its named index levels, like ``reset_index``.
 
-    An index level that repeats a column of the same name, as ``set_index("Id", drop=False)`` leaves it, is that
-    column. One that holds other values is listed too, so that two columns share a name.
+    An index level that repeats a column of the same name, as after ``set_index("Id", drop=False)``, counts as that
+    column. One with other values is listed too, so that two columns share a name.
     """
     frame = plain_pandas(frame)
     columns = list(frame.columns)
@@ -28,9 +28,16 @@ def pandas_names(frame: Any) -> list[Any]:
 
 
 def pandas_column(frame: Any, name: str) -> pa.Array | pa.ChunkedArray:
-    """Return one column, or one level of the index, as Arrow.
+    """Convert one column or index level to Arrow.
 
-    What Arrow has no type for becomes text: mixed objects, periods, intervals, complex numbers.
+    Values without an Arrow type become text: mixed objects, periods, intervals, complex numbers.
+
+    Parameters
+    ----------
+    frame
+        The pandas frame.
+    name
+        The column or index level.
     """
     frame = plain_pandas(frame)
     series = frame[name] if name in frame.columns else _level(frame, name)
@@ -46,7 +53,7 @@ def pandas_column(frame: Any, name: str) -> pa.Array | pa.ChunkedArray:
 
 
 def plain_pandas(frame: Any) -> Any:
-    """Return a frame as pandas' own class; a subclass may do anything when a column is taken from it."""
+    """Convert a frame to a plain pandas DataFrame, because a subclass may override column access."""
     base = _pandas_class(type(frame))
     return frame if base is None or type(frame) is base else base(frame)
 
@@ -70,13 +77,13 @@ def _repeats(frame: Any, name: str) -> bool:
 
 
 def _is_of_pandas(kind: pa.DataType) -> bool:
-    """Tell whether only pandas knows what the values of a type mean: those of periods are numbers to Arrow."""
+    """Return whether only pandas can interpret the values of a type: to Arrow, periods are numbers."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return isinstance(kind, pa.BaseExtensionType) and kind.extension_name.startswith("pandas.")
 
 
 def _cuts_times(series: Any, kind: pa.DataType) -> bool:
-    """Tell whether Arrow took the dates of times because the first object was a date."""
+    """Return whether Arrow truncated timestamps to dates because the first object was a date."""
     if not pa.types.is_date(kind) or series.dtype != object:
         return False
     return any(issubclass(each, dt.datetime) for each in set(map(type, series.to_numpy())))

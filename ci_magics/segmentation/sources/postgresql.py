@@ -1,8 +1,8 @@
-"""PostgreSQL as a source, read through ADBC or a driver of SQLAlchemy, with the same values from each.
+"""PostgreSQL as a source, read through ADBC or a SQLAlchemy driver, with the same values from each.
 
 The query becomes a subquery. So PostgreSQL's own parser confirms that it is one query that returns rows, only the
-columns in use are read, and whatever Arrow and the drivers see differently (numbers of any precision, citext, uuid,
-ranges, types of extensions) is turned into text by the server. It runs in a transaction that is read-only.
+needed columns are read, and the server converts to text whatever Arrow and the drivers represent differently (numbers
+of any precision, citext, uuid, ranges, extension types). The query runs in a read-only transaction.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import lexis_of, parameters, rewritten, tokens
 
 _READ_ONLY = "SET TRANSACTION READ ONLY"
-#: Texts are read as `lexis_of` reads them, whatever the server's default is; to the end of the transaction.
+#: Parse texts as `lexis_of` does, whatever the server's default; until the end of the transaction.
 _PLAIN_TEXTS = "SET LOCAL standard_conforming_strings = on"
 _AS_SUBQUERY = "SELECT {} FROM (\n{}\n) AS q ({})"
 _ASK = "SELECT current_setting('transaction_read_only')"
 _BEFORE = "SELECT * FROM (\n"
-#: Types that come as they are, by PostgreSQL's number and by its name. https://www.postgresql.org/docs/current/datatype.html
+#: Types read without conversion, by OID and by name. https://www.postgresql.org/docs/current/datatype.html
 _KINDS: dict[Any, str] = {
     16: "bool",
     20: "int8",
@@ -55,7 +55,7 @@ _ARROW = {
     "timestamp": pa.timestamp("us"),
     "timestamptz": MOMENT,
 }
-#: How a column is selected: Python and Arrow have no infinite dates, and none before the year 1.
+#: SQL that selects a column: Python and Arrow have no infinite dates, and none before the year 1.
 _SELECTED = {
     **dict.fromkeys(("bool", "int2", "int4", "int8", "float8", "text", "varchar"), "{0}"),
     **dict.fromkeys(
@@ -78,12 +78,12 @@ class _Column:
 
 
 def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of PostgreSQL gives.
+    """Return the result of a query in PostgreSQL.
 
     Parameters
     ----------
     source
-        An address, read through ADBC; or an engine, whose own connections are used, with their settings.
+        An address, read through ADBC; or an engine, which supplies the connections with their settings.
     sql
         One SELECT.
     values
@@ -92,7 +92,7 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
     Raises
     ------
     SegmentError
-        It does more than reading, or cannot be run.
+        The query is not read-only or cannot be run.
     """
     parts = tokens(sql, lexis_of("postgresql"))
     body = require_select(sql, parts, "postgresql")
@@ -125,7 +125,7 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
 
 
 class _Through:
-    """An engine of SQLAlchemy."""
+    """Read through a SQLAlchemy engine."""
 
     def __init__(self, engine: Engine, values: Mapping[str, Any]) -> None:
         self.engine, self.values, self.url = engine, values, engine.url
@@ -155,7 +155,7 @@ class _Through:
     def _open(self) -> Iterator[Connection]:
         with connected(self.url, self.engine.connect) as connection:
             if not _reads_only(connection):
-                # An engine that commits each statement by itself has no transaction that could be read-only.
+                # An engine in autocommit mode has no transaction to make read-only.
                 connection.rollback()
                 connection.execution_options(isolation_level="READ COMMITTED")
                 if not _reads_only(connection):
@@ -173,7 +173,7 @@ def _reads_only(connection: Connection) -> bool:
 
 
 class _Adbc:
-    """An address, through the driver of ADBC, which returns Arrow."""
+    """Read an address through the ADBC driver, which returns Arrow."""
 
     def __init__(self, url: URL, values: Mapping[str, Any]) -> None:
         self.values, self.url = values, url
@@ -220,7 +220,7 @@ class _Adbc:
 
 
 def _kind_in_arrow(field: pa.Field) -> str:
-    """Return a column's type by PostgreSQL's name; older drivers tell it by the type of Arrow alone."""
+    """Return a column's PostgreSQL type name; older drivers report only the Arrow type."""
     told = (field.metadata or {}).get(b"POSTGRESQL:type")
     if told is not None:
         return str(told.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Conditions and queries over frames, in a DuckDB that reads nothing else."""
+"""Run conditions and queries over frames, in an isolated DuckDB."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from ci_magics.segmentation.sources.typed_sql import (
 def read_columns(
     frame: Any, columns: Sequence[str], where: str | None, *, exact: Sequence[str] = (), written: Sequence[str] = ()
 ) -> Rows:
-    """Return some columns of the rows that fulfil a condition, in the frame's order.
+    """Return some columns of the rows that match a condition, in the frame's order.
 
     Parameters
     ----------
@@ -67,7 +67,8 @@ def read_columns(
     where
         A condition in DuckDB's SQL over any column of the frame; None for all rows.
     exact, written
-        Of files of text, which columns to return as numbers, dates or truths, and which as written; see `open_stream`.
+        For text files: the columns to return as numbers, dates or Booleans, and those to keep unchanged; see
+        `open_stream`.
 
     Raises
     ------
@@ -91,12 +92,12 @@ def read_columns(
 
 
 def refuse_parameters(where: str | None) -> None:
-    """Refuse ``$name`` in a condition: nothing is bound there.
+    """Reject ``$name`` in a condition, where no parameters are bound.
 
     Raises
     ------
     SegmentError
-        There is one.
+        The condition has a parameter.
     """
     for name in parameter_names(f"SELECT {where}") if where else ():
         raise SegmentError(
@@ -107,7 +108,7 @@ def refuse_parameters(where: str | None) -> None:
 
 
 def columns_of(frame: Any) -> list[str]:
-    """Return the names of a source's columns.
+    """Return the column names of a source.
 
     Raises
     ------
@@ -134,22 +135,22 @@ def query(
     written: Sequence[str] = (),
     encoding: str | None = None,
 ) -> Rows:
-    """Run one SELECT over named frames and over files that it names itself, as in ``FROM 'part-*.parquet'``.
+    """Run one SELECT over named frames and over files that the query itself names, as in ``FROM 'part-*.parquet'``.
 
     Parameters
     ----------
     sql
         One SELECT in DuckDB's SQL.
     frames
-        Frames by the name that the query uses.
+        Frames by the names in the query.
     parameters
-        Values for ``$name`` in the query; bound, never pasted.
+        Values for ``$name`` in the query; bound, never interpolated.
     earlier
         Earlier segments by name, each as a table of its keys; see `register_keys`.
     written
-        Columns of the result that are keys or addresses: files of text hand them on as written.
+        Result columns that are keys or addresses: values from text files stay unchanged.
     encoding
-        Of the files of text, if the user named it.
+        The encoding of the text files, if the user named it.
 
     Raises
     ------
@@ -176,14 +177,14 @@ def query(
 
 @dataclass(frozen=True)
 class _Tables:
-    """What a query reads, by the names that it uses.
+    """The tables of a query, by the names in the query.
 
     Parameters
     ----------
     frames
-        Frames of the notebook.
+        The notebook's frames.
     files
-        Files of text, or the paths of Parquet files.
+        Text files, or the paths of Parquet files.
     earlier
         The keys of earlier segments.
     """
@@ -194,7 +195,7 @@ class _Tables:
 
     @property
     def texts(self) -> dict[str, TextSource]:
-        """The files of text."""
+        """The text files."""
         return {name: each for name, each in self.files.items() if isinstance(each, TextSource)}
 
     @property
@@ -215,20 +216,27 @@ class _Tables:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that a query can name, for the error about one that it cannot."""
+        """The columns that a query can name, for errors about an unknown one."""
         frames = [name for each in (*self.frames.values(), *self.earlier.values()) for name in column_names(each)]
         return [*frames, *(name for each in self.texts.values() for name in each.names)]
 
 
 def files_in(sql: str, encoding: str | None = None) -> dict[str, TextSource | tuple[str, ...]]:
-    """Return the files that a query reads by the names that it uses for them.
+    """Return the files that a query reads, by their names in the query.
+
+    Parameters
+    ----------
+    sql
+        The query.
+    encoding
+        The encoding of the text files, if the user named it.
 
     Raises
     ------
     SegmentError
-        There are no such files, or they cannot be read.
+        The files do not exist or cannot be read.
     ArgumentError
-        There is an encoding, and none of them is text.
+        An encoding is given, and no file is text.
     """
     found: dict[str, TextSource | tuple[str, ...]] = {}
     names = sorted(filter(is_path, referenced_tables(sql)))
@@ -243,7 +251,7 @@ def files_in(sql: str, encoding: str | None = None) -> dict[str, TextSource | tu
 
 
 def _types(sql: str, tables: _Tables, parameters: Mapping[str, Any], written: Sequence[str]) -> Types:
-    """Return the types of the columns of files of text."""
+    """Return the column types of text files."""
     texts = tables.texts
     if not texts:
         return {}
@@ -261,7 +269,7 @@ def _types(sql: str, tables: _Tables, parameters: Mapping[str, Any], written: Se
 
 
 def _handed_on(sql: str, columns: Sequence[str], written: Sequence[str]) -> set[str]:
-    """Return the columns of files that a query hands on as keys or addresses, perhaps under another name."""
+    """Return the file columns that a query returns as keys or addresses, possibly under another name."""
     found = {*written, *key_candidates(columns), *email_candidates(columns)}
     for node in nodes(parsed(sql)):
         alias = node.get("alias")
@@ -279,7 +287,7 @@ def _result(
     *,
     empty: bool = False,
 ) -> Iterator[duckdb.DuckDBPyRelation]:
-    """Run a query in a database that holds its tables and may open its files, and nothing else."""
+    """Run a query in a database that has its tables and can open its files, and nothing else."""
     try:
         with _database(sql, tables, parameters, types or {}, empty=empty) as (database, values):
             relation = database.sql(without_end(sql), params=values or None)
@@ -297,7 +305,7 @@ def _result(
 def _database(
     sql: str, tables: _Tables, parameters: Mapping[str, Any], types: Types, *, empty: bool
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Any]]]:
-    """Open a database with the tables of a query, and return it with the values of the query's parameters."""
+    """Open a database with the tables of a query; yields it and the values of the query's parameters."""
     with sandbox([path for paths in tables.parquet.values() for path in paths]) as database:
         wanted = require_one_select(database, sql).parameters
         values = {name: _bindable(name, parameters) for name in wanted}
@@ -314,40 +322,40 @@ def _database(
 
 
 def referenced_tables(sql: str) -> set[str]:
-    """Return the names of the tables that a query reads; empty when it cannot be parsed."""
+    """Return the names of the tables that a query reads; empty if it cannot be parsed."""
     tree = parsed(sql)
     own = {each["key"] for node in nodes(tree) for each in node.get("cte_map", {}).get("map", [])}
     return {str(node["table_name"]) for node in nodes(tree) if node.get("type") == "BASE_TABLE"} - own
 
 
 def parameter_names(sql: str) -> list[str]:
-    """Return the names of the ``$name`` in a query, in order; empty when it cannot be parsed."""
+    """Return the names of ``$name`` parameters in a query, sorted; empty if it cannot be parsed."""
     return list(_parameter_names(sql)) if "$" in sql or "?" in sql else []
 
 
-@lru_cache(maxsize=32)  # as in `parsed`
+@lru_cache(maxsize=32)  # see `parsed`
 def _parameter_names(sql: str) -> tuple[str, ...]:
     with sandbox() as database:
         try:
             names = {name for each in database.extract_statements(sql) for name in each.named_parameters}
         except duckdb.Error:
-            return ()  # running it will say what is wrong
+            return ()  # running the query reports the error
     return tuple(sorted(names))
 
 
 def _register(
     database: duckdb.DuckDBPyConnection, name: str, frame: Any, text: str, needed: Sequence[str] | None = None
 ) -> None:
-    """Let the database read a frame. A relation is fetched first: its own database has no such limits.
+    """Register a frame. A relation is fetched first, because its own database is not isolated.
 
     Parameters
     ----------
     name
-        What the query or condition calls it.
+        The frame's name in the query or condition.
     text
         The query or condition. A column that it does not mention is left out if DuckDB cannot read its values.
     needed
-        Of a condition, the columns to read besides those that it may use. A query reads all columns.
+        For a condition, the columns to read in addition to those that it may use. A query reads all columns.
     """
     names = column_names(frame)
 

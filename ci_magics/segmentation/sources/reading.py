@@ -1,4 +1,4 @@
-"""What goes wrong while a source is read, said without the words of other libraries: they quote lines of the data."""
+"""Translate errors during reading without other libraries' messages, which quote lines of the data."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.files import require_files, vanished
 from ci_magics.segmentation.sources.sql_errors import condition_error, lacks_memory, out_of_memory
 
-#: What DuckDB, Arrow and Polars raise when a source is not what it was, or breaks off.
+#: Exceptions of DuckDB, Arrow and Polars if a source has changed or ends early.
 FAILURES = (duckdb.Error, pa.ArrowException, pl.exceptions.PolarsError, OSError)
 
 
 @contextmanager
 def reading(what: str, paths: Sequence[str] = (), where: str | None = None) -> Iterator[None]:
-    """Say what is wrong with a source that is being read.
+    """Translate errors while a source is read.
 
     Parameters
     ----------
     what
-        What is read, in words.
+        The source, in words.
     paths
         Its files.
     where
-        The condition that its rows must fulfil.
+        The condition on its rows, if any.
 
     Raises
     ------
     SegmentError
-        A file is not there any more, or the source cannot be read to its end.
+        A file no longer exists, or the source cannot be read to the end.
     """
     try:
         yield
@@ -49,7 +49,15 @@ def reading(what: str, paths: Sequence[str] = (), where: str | None = None) -> I
 
 
 def unreadable(what: str, error: Exception) -> SegmentError:
-    """Return the error for a source that breaks off."""
+    """Return the error for a source that cannot be read to the end.
+
+    Parameters
+    ----------
+    what
+        The source, in words.
+    error
+        The original exception; only its type is shown.
+    """
     whole = f"{what[0].upper()}{what[1:]}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException | pa.ArrowMemoryError):
         return SegmentError(
@@ -67,6 +75,6 @@ def unreadable(what: str, error: Exception) -> SegmentError:
 
 
 def _is_of_condition(error: Exception) -> bool:
-    """Tell whether a value could not be compared, which is the condition's fault; Arrow passes DuckDB's words on."""
+    """Return whether the condition failed to compare a value; Arrow passes on DuckDB's message."""
     words = str(error)
     return "Conversion Error" in words and "CSV Error" not in words

@@ -1,4 +1,4 @@
-"""Rows that come as objects of JSON, or as lines of CSV, turned into Arrow: all text, but for what is true or false."""
+"""Convert JSON objects or CSV lines to Arrow: all columns are text, except Booleans."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _TRUE = ("true", "True", "TRUE", "1")
 
 
 def record_schema(columns: Mapping[str, bool]) -> pa.Schema:
-    """Return the schema of columns, each with whether it holds what is true or false."""
+    """Return the schema of columns, each given with whether it is Boolean."""
     return pa.schema([(name, pa.bool_() if is_boolean else pa.large_string()) for name, is_boolean in columns.items()])
 
 
 def batch_of_records(rows: Sequence[Mapping[str, Any]], names: Sequence[str], schema: pa.Schema) -> pa.RecordBatch:
-    """Return rows as a batch.
+    """Convert rows to a batch.
 
     Parameters
     ----------
     rows
-        Objects; what one lacks is null.
+        JSON objects; a missing value is null.
     names
-        How they call the columns of the schema, in its order.
+        The rows' names for the columns of the schema, in its order.
     schema
-        What comes out.
+        The schema of the result.
     """
     arrays = [_column([row.get(name) for row in rows], field.type) for name, field in zip(names, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -37,23 +37,23 @@ def batch_of_records(rows: Sequence[Mapping[str, Any]], names: Sequence[str], sc
 def csv_batches(
     stream: Any, schema: pa.Schema, names: Sequence[str] | None = None, wanted: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Return the lines of a CSV file as they come in.
+    """Yield the lines of a CSV file as batches, as they arrive.
 
     Parameters
     ----------
     stream
         The file.
     schema
-        What comes out; a column that the file lacks is null.
+        The schema of the result; a column that the file lacks is null.
     names
-        The columns of a file without a header row; None when it has one.
+        The columns of a file without a header row; None if it has one.
     wanted
-        How the file calls the columns of the schema, when it does so differently.
+        The file's names for the columns of the schema, if they differ.
     """
     asked = list(wanted or schema.names)
     reader = pa_csv.open_csv(
         stream,
-        # With its own threads, Arrow would read far ahead; several files are read at a time as it is.
+        # With its own threads, Arrow would read far ahead; the caller already reads several files in parallel.
         read_options=pa_csv.ReadOptions(
             use_threads=False, block_size=_BLOCK, column_names=list(names) if names else None
         ),
@@ -81,7 +81,7 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, kind)
     except (pa.ArrowException, UnicodeError):
-        return pa.array([_value(each, kind) for each in values], kind)  # a number where a text belongs, say
+        return pa.array([_value(each, kind) for each in values], kind)  # for example a number in a text column
 
 
 def _value(value: Any, kind: pa.DataType) -> Any:
@@ -89,7 +89,7 @@ def _value(value: Any, kind: pa.DataType) -> Any:
         return None
     if kind == pa.bool_():
         return value if isinstance(value, bool) else str(value) in _TRUE
-    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    # A lone surrogate has no UTF-8 encoding. Escaped with a backslash, it is still not a valid address.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 

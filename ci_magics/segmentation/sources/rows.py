@@ -1,4 +1,4 @@
-"""Rows of a source: in memory, or streaming by in batches, with no more of them in memory than one batch."""
+"""Rows of a source: in memory, or streamed with at most one batch in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ci_magics.segmentation.key_text import marks_in_column
 
-#: Rows of one batch: enough to keep the kernel busy, and little memory.
+#: Rows per batch: enough to keep the CPU busy with little memory.
 BATCH = 131_072
 
 Reader = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
@@ -18,14 +18,14 @@ Reader = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns that can be read, as often as needed and always in the same order.
+    """Columns that can be read repeatedly, always in the same order.
 
     Parameters
     ----------
     schema
         The columns.
     read
-        Returns some of them, batch by batch.
+        Yields some of the columns, batch by batch.
     """
 
     schema: pa.Schema
@@ -41,15 +41,21 @@ class Rows:
         return cls(table.schema, read)
 
     def table(self) -> pa.Table:
-        """Return all rows at once; for sources that fit into memory."""
+        """Return all rows at once; for sources that fit in memory."""
         return pa.Table.from_batches(self.read(self.schema.names), self.schema)
 
 
 def repetition(rows: Rows, column: str) -> tuple[int, int]:
-    """Return how many keys of a column are empty, and how many repeat an earlier one; see `key_text`.
+    """Return the number of keys in a column that are empty, and that repeat an earlier one; see `key_text`.
 
-    Keys are told apart by 64 bits of a hash: among fifty million, two different ones look the same once in ten
-    thousand times.
+    Keys are compared by 64-bit hashes. With fifty million keys, the chance of any collision is one in ten thousand.
+
+    Parameters
+    ----------
+    rows
+        The source.
+    column
+        The key column.
     """
     empty, marks = 0, [np.empty(0, np.uint64)]
     for batch in rows.read([column]):

@@ -1,6 +1,6 @@
-"""A DuckDB that reads nothing but what it is given, and writes nothing.
+"""An isolated DuckDB that reads only what it is given, and writes nothing.
 
-What does not fit into memory is not put on disk either: it may hold addresses. A query that needs more fails.
+It never spills to disk, because intermediate data may hold addresses. A query that needs more memory fails.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def sandbox(
     paths: Sequence[str] = (), time_zone: str | None = None, attached: tuple[str, str] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database that reads what is registered in it, and the files of some paths.
+    """Open a database that reads registered tables and the given files.
 
     Parameters
     ----------
     paths
-        Files that may be read; no other, and nothing may be written.
+        The only files that can be read; nothing can be written.
     time_zone
-        What moments are read and written in; the machine's own unless given.
+        The time zone for reading and writing timestamps; by default the machine's.
     attached
-        Path and name of a DuckDB file whose tables can be read, and not written.
+        Path and name of a DuckDB file to attach read-only.
     """
     database = duckdb.connect(":memory:", config={**_CONFIG, "memory_limit": memory_for_queries()})
     try:

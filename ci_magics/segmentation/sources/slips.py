@@ -1,6 +1,6 @@
-"""Conditions that are nearly SQL: what was written, and the condition as SQL writes it.
+"""Near-SQL in conditions: detect it and suggest the correct SQL.
 
-Asked only when DuckDB has refused a condition: all of this may stand in a text, and some of it is SQL elsewhere.
+Used only after DuckDB has rejected a condition, because all of these patterns can occur in valid text or SQL.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 _SIGNS = {"\u2265": ">=", "\u2264": "<=", "\u2260": "<>"}
 _VALUE = r"(?=\s*(?:'|[-+]?\d))"
 
-#: Said of a word that may be a text, or the name of a column that is nearly right.
+#: The hint for a word that may be a text or a misspelled column name.
 UNQUOTED = "A text stands in single quotes in SQL"
 
 Fix = str | Callable[[re.Match[str]], str]
-#: What people write, what SQL writes instead, and the sentence about it.
+#: What people write, the SQL for it, and the sentence about it.
 _RULES: tuple[tuple[str, Fix, str], ...] = (
     (r"^\s*where\s+", "", "The word WHERE is not part of the condition"),
     (r"^\s*if\s+", "", "The word IF is not part of the condition"),
@@ -50,14 +50,14 @@ _RULES: tuple[tuple[str, Fix, str], ...] = (
 
 @dataclass(frozen=True)
 class Slip:
-    """What is not SQL in a condition.
+    """A part of a condition that is not SQL.
 
     Parameters
     ----------
     said
-        What SQL writes instead, in words.
+        The correct SQL, in words.
     condition
-        The condition, corrected.
+        The corrected condition.
     """
 
     said: str
@@ -65,14 +65,14 @@ class Slip:
 
 
 def find_slip(condition: str, columns: Sequence[str]) -> Slip | None:
-    """Return what is not SQL in a condition that was refused; None where nothing is known.
+    """Return what is not SQL in a rejected condition; None if nothing is found.
 
     Parameters
     ----------
     condition
-        As it was written.
+        The original condition.
     columns
-        The columns that there are.
+        All columns.
     """
     said: list[str] = []
     fixed = _straight(condition, said)
@@ -90,7 +90,7 @@ def find_slip(condition: str, columns: Sequence[str]) -> Slip | None:
 
 
 def _straight(condition: str, said: list[str]) -> str:
-    """Return a condition without the quotes, dashes and signs of word processors."""
+    """Replace the quotes, dashes and signs of word processors."""
     fixed = condition
     if (straight := fixed.translate(_TYPOGRAPHIC)) != fixed and "'" not in fixed:
         said.append("Typographic quotes are no quotes in SQL")
@@ -108,7 +108,7 @@ def _straight(condition: str, said: list[str]) -> str:
 
 
 def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str:
-    """Put a word behind a comparison into quotes when it is no column."""
+    """Quote a word after a comparison if it is not a column."""
     known = {each.casefold() for each in columns} | {
         "null",
         "true",
@@ -131,7 +131,7 @@ def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str
 
 
 def _outside_quotes(text: str, pattern: str, instead: Fix) -> str:
-    """Replace a pattern where it does not begin within quotes."""
+    """Replace a pattern where it begins outside quotes."""
 
     def fix(found: re.Match[str]) -> str:
         if _quotes(text[: found.start()]) % 2:

@@ -1,4 +1,4 @@
-"""What DuckDB refuses, said without its own words: they may quote a value of the data."""
+"""Translate DuckDB's errors without its messages, which may quote data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ci_magics.segmentation.sources.slips import UNQUOTED, find_slip
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
 _CONVERSION = re.compile(r" to (?P<type>[A-Z][A-Z0-9_]*)(?: when casting from source column (?P<column>\w+))?$")
 _POINTER = re.compile(r"\n(?P<head>LINE \d+: )(?P<line>.*)\n(?P<before> *)\^")
-#: Letters from the place on that are enough to find it again.
+#: The number of characters after the position that are enough to find it in the query.
 _COMPARED = 20
 _MISSING_NAME = re.compile(r"(Table|Function) with name (\w{1,60})", re.IGNORECASE)
 
@@ -25,12 +25,12 @@ _NO_MEMORY = "Out of Memory Error"
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Tell whether memory was short, in DuckDB's words or in those that Arrow passes on."""
+    """Return whether memory ran out, according to DuckDB or to a message that Arrow passes on."""
     return isinstance(error, duckdb.OutOfMemoryException) or _NO_MEMORY in str(error)
 
 
 def out_of_memory() -> SegmentError:
-    """Return the error for what does not fit into memory."""
+    """Return the error for data that does not fit in memory."""
     return SegmentError(
         "There is not enough memory for this: rows with addresses are never put on disk, so all that is sorted, joined "
         "or grouped at once must fit into memory.",
@@ -40,7 +40,17 @@ def out_of_memory() -> SegmentError:
 
 
 def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str]) -> SegmentError:
-    """Return the error for a condition that cannot be evaluated."""
+    """Return the error for a condition that cannot be evaluated.
+
+    Parameters
+    ----------
+    error
+        DuckDB's exception.
+    condition
+        The condition.
+    columns
+        All columns, for suggestions.
+    """
     if lacks_memory(error):
         return out_of_memory()
     if not condition.strip():
@@ -61,7 +71,19 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
 
 
 def query_error(error: duckdb.Error, sql: str, columns: Sequence[str], frames: Sequence[str]) -> SegmentError:
-    """Return the error for a query that cannot be run."""
+    """Return the error for a query that cannot be run.
+
+    Parameters
+    ----------
+    error
+        DuckDB's exception.
+    sql
+        The query.
+    columns
+        All columns, for suggestions.
+    frames
+        The names of all tables, for suggestions.
+    """
     if lacks_memory(error):
         return out_of_memory()
     return _missing_column(error, sql, columns) or SegmentError(
@@ -72,7 +94,7 @@ def query_error(error: duckdb.Error, sql: str, columns: Sequence[str], frames: S
 
 
 def _told(error: duckdb.Error, sql: str, hint: str = "") -> str:
-    """Return where and why, with a pointer to the place if DuckDB knows it."""
+    """Return position and reason, with a pointer if DuckDB reports the position."""
     why = f"{_why(error, sql)}.{hint}"
     position = _position(error, sql)
     if position is None:
@@ -82,9 +104,9 @@ def _told(error: duckdb.Error, sql: str, hint: str = "") -> str:
 
 
 def _position(error: duckdb.Error, sql: str) -> int | None:
-    """Return the place in a query that DuckDB points to.
+    """Return the position in a query that DuckDB points to.
 
-    DuckDB shows the line with what it has put around a condition, and cuts long lines at both ends.
+    DuckDB shows the line including the text that it adds around a condition, and truncates long lines at both ends.
     """
     found = _POINTER.search(str(error))
     if found is None:
@@ -120,7 +142,7 @@ def _table_hint(error: duckdb.Error, frames: Sequence[str]) -> str:
 
 
 def _why(error: duckdb.Error, sql: str) -> str:
-    """Return what is wrong: in DuckDB's words where they cannot hold a value of the data, or an address."""
+    """Return the reason, in DuckDB's words if they cannot contain data or an address."""
     said = str(error).partition(": ")[2].partition("\n")[0].rstrip("!.")
     if isinstance(error, duckdb.CatalogException) and (found := _MISSING_NAME.search(said)):
         return f"there is no {found.group(1).lower()} '{found.group(2)}'"
@@ -135,13 +157,13 @@ def _why(error: duckdb.Error, sql: str) -> str:
 
 
 def _quotes_address(said: str, sql: str) -> bool:
-    """Tell whether DuckDB repeats a part of an address that stands in a query."""
+    """Return whether DuckDB's message repeats part of an address in the query."""
     addresses = re.findall(r"\S+@\S*", sql)
     return "@" in said or any(word in said for each in addresses for word in re.findall(r"\w{3,}", each))
 
 
 def _not_converted(said: str) -> str:
-    """Return which type a value does not fit, and not the value."""
+    """Return the type that a value does not fit, without the value."""
     found = _CONVERSION.search(said)
     if found is None:
         return "a value does not fit its type"

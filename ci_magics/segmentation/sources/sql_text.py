@@ -1,4 +1,4 @@
-"""The text of a query as each database reads it: its words, names, texts, comments and ``$name`` parameters."""
+"""Tokenize a query as each database does: words, names, texts, comments and ``$name`` parameters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Kind = Literal["word", "name", "text", "number", "parameter", "sign"]
 
 @dataclass(frozen=True)
 class Lexis:
-    """How a database divides a query into tokens, where databases differ.
+    """The lexical rules that differ between databases.
 
     Parameters
     ----------
     backslash
-        A backslash in a text takes the meaning from the next character.
+        A backslash in a text escapes the next character.
     dollar
         ``$tag$ ... $tag$`` is a text.
     nested
-        A comment may hold comments.
+        Comments can be nested.
     hash_comment
         ``#`` begins a comment.
     blank_after_dashes
@@ -31,9 +31,9 @@ class Lexis:
     brackets
         ``[name]`` is a name.
     backticks
-        A name may be written between backticks.
+        A name can be written between backticks.
     double_is_text
-        ``"..."`` is a text and not a name.
+        ``"..."`` is a text, not a name.
     """
 
     backslash: bool = False
@@ -80,11 +80,11 @@ class Token:
     Parameters
     ----------
     kind
-        ``name`` is a name in quotes, ``word`` any other name or word of the language.
+        ``name`` is a quoted name, ``word`` any other name or a keyword.
     text
-        What it says: a name without its quotes, a parameter without ``$``, a text without its quotes.
+        The content: a name without quotes, a parameter without ``$``, a text without quotes.
     start, end
-        Where it stands in the query.
+        Its position in the query.
     """
 
     kind: Kind
@@ -93,19 +93,19 @@ class Token:
     end: int
 
     def says(self, *words: str) -> bool:
-        """Tell whether it is one of some words of the language, given in lower case."""
+        """Return whether it is one of some keywords, given in lower case."""
         return self.kind == "word" and self.text.lower() in words
 
 
 def lexis_of(dialect: str, sql_mode: str = "") -> Lexis:
-    """Return how a database reads a query.
+    """Return the lexical rules of a database.
 
     Parameters
     ----------
     dialect
         SQLAlchemy's name for the database.
     sql_mode
-        MySQL's setting of that name: it decides what a backslash and double quotes mean.
+        MySQL's setting of that name, which defines the meaning of backslashes and double quotes.
     """
     found = _LEXIS.get(dialect, Lexis())
     if "NO_BACKSLASH_ESCAPES" in sql_mode:
@@ -116,26 +116,34 @@ def lexis_of(dialect: str, sql_mode: str = "") -> Lexis:
 
 
 def tokens(sql: str, lexis: Lexis) -> list[Token]:
-    """Return the parts of a query, without blanks and comments."""
+    """Return the tokens of a query, without blanks and comments.
+
+    Parameters
+    ----------
+    sql
+        The query.
+    lexis
+        The lexical rules of its database.
+    """
     return list(_Reader(sql, lexis))
 
 
 def parameters(parts: Sequence[Token]) -> list[str]:
-    """Return the names of the ``$name`` in a query, each once, in order."""
+    """Return the names of ``$name`` parameters in a query, in order and without duplicates."""
     return list(dict.fromkeys(part.text for part in parts if part.kind == "parameter"))
 
 
 def rewritten(sql: str, parts: Sequence[Token], parameter: Callable[[str], str], *, percent: str = "%") -> str:
-    """Return a query with its parameters as a driver writes them.
+    """Return a query with its parameters in a driver's syntax.
 
     Parameters
     ----------
     sql, parts
         The query and its tokens.
     parameter
-        Returns what stands for ``$name``.
+        Returns the replacement for ``$name``.
     percent
-        What stands for a percent sign: drivers that write parameters with ``%`` want it doubled.
+        The replacement for a percent sign; drivers with ``%`` parameters need it doubled.
     """
     pieces, position = [], 0
     for part in parts:
@@ -155,11 +163,11 @@ _VERSION = re.compile(r"M?!\d*")
 
 
 class _Reader:
-    """Divides a query into tokens, from its beginning to its end."""
+    """Split a query into tokens."""
 
     def __init__(self, sql: str, lexis: Lexis) -> None:
         self.sql, self.lexis, self.at = sql, lexis, 0
-        self.executed = 0  # executed comments that are open: their end is no token
+        self.executed = 0  # open executed comments, whose end is not a token
 
     def __iter__(self) -> Iterator[Token]:
         while self.at < len(self.sql):
@@ -168,7 +176,7 @@ class _Reader:
                 yield token
 
     def _skipped(self) -> bool:
-        """Go past blanks or a comment, if one begins here."""
+        """Skip blanks or a comment, if one begins here; returns whether it did."""
         sql, at, lexis = self.sql, self.at, self.lexis
         if found := _BLANKS.match(sql, at):
             self.at = found.end()
@@ -244,7 +252,7 @@ class _Reader:
         return Token("sign", self.sql[start], start, self.at)
 
     def _unicode_name(self) -> Token:
-        r"""Return a name such as ``U&"d\0061t"``, in which characters may stand as numbers."""
+        r"""Return a name such as ``U&"d\0061t"``, which can contain character codes."""
         quoted = self._quoted("name", '"', backslash=False)
         shown = re.sub(
             r"\\(?:\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4}))",
@@ -254,7 +262,7 @@ class _Reader:
         return replace(quoted, text=shown)
 
     def _quoted(self, kind: Kind, closing: str, *, backslash: bool) -> Token:
-        """Read what stands between quotes: a doubled one is one of its characters."""
+        """Read the content of quotes; a doubled quote is a literal one."""
         start, self.at = self.at, self.at + 1
         pieces: list[str] = []
         while self.at < len(self.sql):

@@ -1,4 +1,4 @@
-"""SQLite as a source: opened read-only, and asked before each step whether a query may take it."""
+"""SQLite as a source: opened read-only, with an authorizer that checks each operation of a query."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from ci_magics.segmentation.sources.one_select import require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Token, lexis_of, tokens
 
-#: Steps that a SELECT takes. https://www.sqlite.org/c3ref/c_alter_table.html
+#: Operations of a SELECT. https://www.sqlite.org/c3ref/c_alter_table.html
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
-#: Steps that SQLite only prepares when a virtual table such as ``json_each`` or an R-tree is opened: on its catalog
-#: and the tables behind an R-tree. ``query_only`` stops them if they are taken.
+#: Operations that SQLite only prepares when it opens a virtual table such as ``json_each`` or an R-tree: on its catalog
+#: and the tables behind an R-tree. ``query_only`` prevents their execution.
 _PREPARED = frozenset({sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE})
 _BEHIND = re.compile(r"sqlite_(?:temp_)?(?:master|schema)|.+_(?:node|parent|rowid)")
-#: Functions that run code, or read and write files, where an extension brought them.
+#: Functions of extensions that run code, or read and write files.
 _FORBIDDEN = frozenset(
     {"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer", "fsdir", "lsdir", "eval", "zipfile"}
 )
-#: PRAGMAs that a SELECT may read as a table, as in ``FROM pragma_table_info('people')``.
+#: PRAGMAs that a SELECT can read as a table, as in ``FROM pragma_table_info('people')``.
 _PRAGMAS = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list", "data_version"}
 )
 
 
 def open_sqlite(url: URL) -> Engine:
-    """Return an engine for the file of an address, which opens it read-only.
+    """Return an engine that opens the file of an address read-only.
 
     Raises
     ------
     SegmentError
-        There is no such file.
+        The file does not exist.
     """
     path = _path_of(url)
     if path is None or url.get_driver_name() not in ("pysqlite", "aiosqlite"):
@@ -57,14 +57,14 @@ def open_sqlite(url: URL) -> Engine:
 
 
 def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
-    """Return what a query of SQLite gives.
+    """Return the result of a query in SQLite.
 
-    A column has the type of its values: each of them is looked at once, before the query is read.
+    A first pass over all values determines the column types.
 
     Parameters
     ----------
     engine
-        Its own connections are used, and left as they were.
+        Supplies the connections, whose settings are restored.
     sql
         One SELECT.
     values
@@ -73,7 +73,7 @@ def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
     Raises
     ------
     SegmentError
-        It does more than reading, there is no such file, or the query cannot be run.
+        The file does not exist, or the query is not read-only or cannot be run.
     """
     parts = tokens(sql, lexis_of("sqlite"))
     body = require_select(sql, parts, "sqlite")
@@ -92,7 +92,7 @@ def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
             cursor.close()
 
     try:
-        return rows_by_value(lambda: stream(str))  # sqlite3 takes the type itself for UTF-8, and is fast
+        return rows_by_value(lambda: stream(str))  # fast: with ``str``, sqlite3 decodes UTF-8 itself
     except UnicodeError:
         return rows_by_value(lambda: stream(_written_out))
 
@@ -101,7 +101,7 @@ def query_sqlite(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
 def _reading(
     engine: Engine, sql: str, parts: Sequence[Token], decode: Callable[[bytes], Any]
 ) -> Iterator[sqlite3.Connection]:
-    """Let a connection only read until it is given back."""
+    """Make a connection read-only until it is released."""
     with _driver_connection(engine) as connection:
 
         def asked() -> Asked:
@@ -119,9 +119,9 @@ def _reading(
 
 @contextmanager
 def _driver_connection(engine: Engine) -> Iterator[Any]:
-    """Return the driver's connection; its transaction, if the engine has only one connection, stays open."""
+    """Yield the driver's connection; the transaction of an engine with a single connection stays open."""
     if isinstance(engine.pool, StaticPool):
-        # To give it back to the pool would roll back what is not committed yet.
+        # Returning it to the pool would roll back uncommitted changes.
         pool: StaticPool = engine.pool
         with connected(engine.url, lambda: nullcontext(pool.connection)) as only:
             yield only.driver_connection
@@ -149,7 +149,7 @@ def _only_reading(connection: Any, decode: Callable[[bytes], Any]) -> Iterator[N
 
 
 def _may(step: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Allow a step of a query, or not: see https://www.sqlite.org/c3ref/set_authorizer.html."""
+    """Authorize an operation of a query; see https://www.sqlite.org/c3ref/set_authorizer.html."""
     allowed = (
         step in _ALLOWED
         or (step == sqlite3.SQLITE_FUNCTION and (second or "").lower() not in _FORBIDDEN)
@@ -160,7 +160,7 @@ def _may(step: int, first: str | None, second: str | None, *_: str | None) -> in
 
 
 def _existing(connection: Any, kind: str, parts: Sequence[Token]) -> list[str]:
-    """Return the tables, or the columns of the tables that a query names; for hints only."""
+    """Return the tables, or the columns of the query's tables; used only for hints."""
     try:
         tables = [
             row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
@@ -174,11 +174,11 @@ def _existing(connection: Any, kind: str, parts: Sequence[Token]) -> list[str]:
                 found += [row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
         return list(dict.fromkeys(found))
     except sqlite3.Error:
-        return []  # the hint is left out; the error about the query comes in any case
+        return []  # omit the hint; the caller raises the query's error anyway
 
 
 def _path_of(url: URL) -> str | None:
-    """Return the path of an address; None for a database in memory."""
+    """Return the path of an address; None for an in-memory database."""
     database = url.database or ""
     if database.startswith("file:"):
         database = database.removeprefix("file:").partition("?")[0]

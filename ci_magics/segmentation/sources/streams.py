@@ -1,4 +1,4 @@
-"""Sources that need not fit into memory: files, datasets, and frames that are evaluated when they are read."""
+"""Sources that need not fit in memory: files, datasets, and lazily evaluated frames."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from ci_magics.segmentation.sources.typed_sql import rows_where
 
 
 def is_stream(value: Any) -> bool:
-    """Tell whether a value is read in batches rather than held in memory."""
+    """Return whether a value is read in batches rather than held in memory."""
     return is_path(value) or isinstance(value, pl.LazyFrame | ds.Dataset | duckdb.DuckDBPyRelation)
 
 
 def text_of(source: Any) -> TextSource | None:
-    """Return files of text that a path or pattern names; None for any other source.
+    """Return the text files that a path or pattern names; None for any other source.
 
     Raises
     ------
     SegmentError
-        There are no such files, or they cannot be read.
+        The files do not exist or cannot be read.
     """
     if not is_path(source):
         return None
@@ -54,7 +54,7 @@ def text_of(source: Any) -> TextSource | None:
 
 
 def open_stream(source: Any, where: str | None, exact: Sequence[str] = (), written: Sequence[str] = ()) -> Rows:
-    """Return the rows of a source that fulfil a condition.
+    """Return the rows of a source that match a condition.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def open_stream(source: Any, where: str | None, exact: Sequence[str] = (), writt
     where
         A condition in DuckDB's SQL, for files and datasets.
     exact
-        Columns of files of text to return as numbers, dates or truths if all their values are; others are text.
+        Columns of text files to return as numbers, dates or Booleans if all values are; other columns are text.
     written
-        Columns to return as written, even if they are among those: numbers are, unless they are whole.
+        Columns to return unchanged even if they are in ``exact``, unless they hold whole numbers, dates or Booleans.
 
     Raises
     ------
     SegmentError
-        There are no such files, they cannot be read, or the condition cannot be evaluated.
+        The files do not exist or cannot be read, or the condition cannot be evaluated.
     """
     text = text_of(source)
     if text is not None:
@@ -113,12 +113,12 @@ def _parquet(files: FileSet, where: str | None) -> Rows:
 
 
 def require_parquet(paths: Sequence[str]) -> None:
-    """Require that Parquet files are whole, and that SQL can tell their columns apart.
+    """Require that Parquet files are complete, and that their column names differ in more than case.
 
     Raises
     ------
     SegmentError
-        One is cut off or damaged, or two columns have one name.
+        A file is truncated or damaged, or two columns have the same name.
     """
     for path in paths:
         try:
@@ -149,7 +149,7 @@ def _dataset(dataset: ds.Dataset, where: str | None) -> Rows:
 
 
 def _queried(open_in: Any, where: str | None, paths: list[str], name: str) -> Rows:
-    """Return rows that DuckDB reads; it opens the declared paths and nothing else."""
+    """Return rows that DuckDB reads; it can open only the given paths."""
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with reading(name, paths, where), sandbox(paths) as database:
@@ -166,7 +166,7 @@ def _queried(open_in: Any, where: str | None, paths: list[str], name: str) -> Ro
 
 
 def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> duckdb.DuckDBPyRelation:
-    """Return a source, or say that it cannot be read; DuckDB's own words may quote its content."""
+    """Open a source; translate errors, because DuckDB's messages may quote its content."""
     try:
         relation: duckdb.DuckDBPyRelation = open_in(database)
     except duckdb.Error as error:

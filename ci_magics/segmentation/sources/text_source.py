@@ -1,4 +1,4 @@
-"""Files of text as one source: columns as written, and what each of them holds, decided by all its values."""
+"""Text files as one source: columns as text, and their types, which all values decide."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ci_magics.segmentation.sources.frames import require_different, require_dif
 from ci_magics.segmentation.sources.json_lines import JsonLines, open_json_lines
 from ci_magics.segmentation.sources.rows import BATCH
 
-#: Files of fewer bytes are parsed once, and kept in memory while they are used.
+#: Files below this size in bytes are parsed once and kept in memory while they are in use.
 SMALL = 32 << 20
-#: Sources that are remembered, so that the steps of one command need not open them again.
+#: The number of cached sources, so that the steps of one command need not open them again.
 _REMEMBERED = 4
-#: Up to so many rows the line of a row is looked for: a person reads the answer.
+#: The line of a row is searched for up to this row number, because a user waits for the answer.
 _ROWS_WITH_LINES = 2_000_000
 
 
@@ -38,18 +38,18 @@ class _Part(Protocol):
 
 @dataclass(frozen=True)
 class Misfit:
-    """The first value of a column that is not what a condition needs.
+    """The first value of a column without the type that a condition needs.
 
     Parameters
     ----------
     row
-        Where it is, in words.
+        The position, in words.
     column
         The column.
     need
-        What it should be.
+        The needed type.
     value
-        The value, to choose advice by; never shown.
+        The value, which selects the advice; never shown.
     """
 
     row: str
@@ -65,7 +65,7 @@ class Misfit:
 
 
 class TextSource:
-    """Files of text that are read together, one after the other.
+    """Text files that are read together, in order.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class TextSource:
     Raises
     ------
     SegmentError
-        One cannot be read, two columns have one name, or the files have different columns.
+        A file cannot be read, two columns have the same name, or the files have different columns.
     """
 
     def __init__(self, files: FileSet, encoding: str | None = None) -> None:
@@ -86,7 +86,7 @@ class TextSource:
         self.names = tuple(dict.fromkeys(name for _path, part in self._parts for name in part.names))
         for path, part in self._parts:
             require_different(part.names, "file")
-            if files.kind is not FileKind.LINES:  # an object leaves out what it has not
+            if files.kind is not FileKind.LINES:  # an object omits missing values
                 _require_same(self._parts[0], (path, part))
         require_different_in_sql(self.names)
         self._types: dict[str, pa.DataType] = {}
@@ -94,7 +94,7 @@ class TextSource:
 
     @property
     def notices(self) -> list[str]:
-        """What a person should know: encodings other than UTF-8 that nobody named, numbers shown in another way."""
+        """Notices for the user: detected encodings other than UTF-8, and numbers shown in another format."""
         found = []
         for path, part in self._parts:
             if isinstance(part, Delimited | JsonLines) and not part.file.is_utf8 and not part.file.given:
@@ -107,7 +107,7 @@ class TextSource:
         return found
 
     def read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns as written, batch by batch; an empty cell is null."""
+        """Yield some columns as text, batch by batch; an empty cell is null."""
         if self._kept is not None:
             yield from self._kept.select(list(columns)).to_batches(max_chunksize=BATCH)
             return
@@ -115,9 +115,9 @@ class TextSource:
             yield from _larger(self._of_part(part, columns))
 
     def types(self, columns: Iterable[str]) -> Mapping[str, pa.DataType]:
-        """Return the type that holds every value of a column exactly; text unless it is a number, date or truth.
+        """Return the type that holds every value of each column exactly; text unless it is a number, date or Boolean.
 
-        The columns are read to their end, once.
+        Reads the columns to the end, once.
         """
         missing = [name for name in dict.fromkeys(columns) if name not in self._types]
         surveys = {name: ColumnSurvey() for name in missing}
@@ -132,12 +132,12 @@ class TextSource:
         return {name: self._types[name] for name in dict.fromkeys(columns)}
 
     def typed(self, columns: Sequence[tuple[str, str, pa.DataType]]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Return columns under other names and in given types.
+        """Return columns under other names and with given types.
 
         Parameters
         ----------
         columns
-            For each its name here, its name in the result, and its type.
+            For each column its name here, its name in the result, and its type.
         """
         schema = pa.schema([(shown, kind) for _name, shown, kind in columns])
         read = list(dict.fromkeys(name for name, _shown, _kind in columns))
@@ -150,7 +150,15 @@ class TextSource:
         return schema, batches()
 
     def misfit(self, column: str, need: Need) -> Misfit | None:
-        """Return the first value of a column that is not what a condition needs."""
+        """Return the first value of a column without the type that a condition needs; else None.
+
+        Parameters
+        ----------
+        column
+            The column.
+        need
+            The needed type.
+        """
         for path, part in self._parts:
             before = 0
             for batch in self._of_part(part, [column]):
@@ -161,7 +169,7 @@ class TextSource:
         return None
 
     def _of_part(self, part: _Part, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns of a file; an object of JSON lacks the columns that its file does."""
+        """Yield some columns of a file; JSON columns that the file lacks are null."""
         known = [name for name in columns if name in part.names]
         if len(known) == len(columns):
             yield from part.batches(columns)
@@ -172,7 +180,7 @@ class TextSource:
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
     def _small(self) -> pa.Table | None:
-        """Return all rows if they are few."""
+        """Return all rows if the files are small."""
         if self.files.kind is FileKind.SHEET:
             table = self._parts[0][1]
             return table.table if isinstance(table, Sheet) else None
@@ -182,7 +190,7 @@ class TextSource:
         for _path, part in self._parts:
             for batch in self._of_part(part, self.names):
                 size += batch.nbytes
-                if size > 4 * SMALL:  # compressed
+                if size > 4 * SMALL:  # the files are compressed
                     return None
                 batches.append(batch)
         return pa.Table.from_batches(batches, pa.schema([(name, TEXT) for name in self.names])).combine_chunks()
@@ -192,7 +200,15 @@ _remembered: dict[object, TextSource] = {}
 
 
 def text_source(files: FileSet, encoding: str | None = None) -> TextSource:
-    """Open files of text; those that were opened just now, and are the same still, need no second look."""
+    """Open text files; recently opened files that have not changed come from a cache.
+
+    Parameters
+    ----------
+    files
+        The files.
+    encoding
+        Their encoding, if the user named it.
+    """
     key = (files, encoding, tuple(map(_identity, files.paths)))
     found = _remembered.pop(key, None) or TextSource(files, encoding)
     _remembered[key] = found
@@ -225,7 +241,7 @@ def _require_same(first: tuple[str, _Part], other: tuple[str, _Part]) -> None:
 
 
 def _larger(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Return batches put together: what follows costs less for few large ones."""
+    """Merge small batches, because later steps are cheaper for few large ones."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -246,7 +262,7 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _row(path: str, part: _Part, place: int) -> str:
-    """Return where a row is, as a person finds it."""
+    """Return the position of a row in words for the user."""
     name = Path(path).name
     if isinstance(part, Sheet):
         return f"Row {part.numbers[place].as_py():,} of the sheet {part.title} in {name}"

@@ -1,8 +1,8 @@
-"""SQL over files of text: each column as the type that a condition can use, chosen so that no value changes.
+"""SQL over text files: choose a type for each column so that no value changes.
 
-A column that is a number, a date or true or false from its first row to its last is one. Others are text. DuckDB
-itself says which types a query binds with; a text that it would have to turn into a number is refused with the row
-that is not one, before DuckDB rounds or guesses.
+A column is a number, a date or a Boolean only if all of its values are. Other columns are text. DuckDB itself reports
+which types a query binds with. If it would have to convert a text to a number, the query is rejected with the first row
+that is not a number, before DuckDB rounds or guesses.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
 from ci_magics.segmentation.sources.text_source import TextSource
 
-#: The name of a column as written, by its number, beside the same column in its type.
+#: The name of a column's original text, by number, beside the typed column.
 _WRITTEN = "written {}"
 _PROBES = {Need.NUMBER: pa.float64(), Need.MOMENT: pa.timestamp("us"), Need.TRUTH: pa.bool_()}
 _NEEDS = (
@@ -51,7 +51,7 @@ _EQUALITY = {
     "COMPARE_DISTINCT_FROM",
     "COMPARE_NOT_DISTINCT_FROM",
 }
-#: Ways to type the columns of one query that are tried before it is refused.
+#: The most combinations of column types that are tried before a query is rejected.
 _MOST_WAYS = 200
 
 #: A table and one of its columns.
@@ -61,7 +61,7 @@ Types = Mapping[Column, pa.DataType]
 
 @dataclass(frozen=True)
 class TypedTable:
-    """Columns of a source as DuckDB reads them, as often as it scans them.
+    """Columns of a source for DuckDB, which can scan them repeatedly.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class TypedTable:
     columns
         For each column its name there, its name here, and its type.
     empty
-        Whether to leave out all rows, for finding out whether a query can be run.
+        Whether to return no rows, to check that a query can be run.
     """
 
     source: TextSource
@@ -85,7 +85,7 @@ class TypedTable:
 
 
 def rows_where(source: TextSource, where: str) -> Rows:
-    """Return the rows of files that fulfil a condition, each column as written.
+    """Return the rows of files that match a condition, with unchanged values.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def rows_where(source: TextSource, where: str) -> Rows:
     Raises
     ------
     SegmentError
-        The condition cannot be evaluated, or needs a number or a date and a row has none.
+        The condition cannot be evaluated, or it needs a number or a date and a row has none.
     """
     used = mentioned(where, source.names)
 
@@ -139,7 +139,7 @@ def rows_where(source: TextSource, where: str) -> Rows:
 
 @contextmanager
 def naming_rows(sources: Sequence[TextSource]) -> Iterator[None]:
-    """Name the row whose value a query could not convert, where it says itself to what a column is converted.
+    """Name the row with the value that an explicit conversion in a query could not convert.
 
     Raises
     ------
@@ -166,27 +166,27 @@ def chosen_types(
     sql: str,
     written: Collection[str] = (),
 ) -> Types:
-    """Return the types with which a query can be run.
+    """Return column types with which a query can be run.
 
     Parameters
     ----------
     sources
-        The files by the names of the tables.
+        The files by table name.
     used
         The columns of each table that the query may use.
     attempt
-        Returns the plan of the query when its columns have some types; a column that is not named is text.
+        Returns the plan of the query for given column types; a column without a given type is text.
     sql
-        The query as text.
+        The query.
     written
-        Columns, by name, that the query hands on as written, because they are keys or addresses.
+        The names of columns that the query returns unchanged, because they are keys or addresses.
 
     Raises
     ------
     SegmentError
-        The query needs a number, a date or a truth where a row has none.
+        The query needs a number, a date or a Boolean, and a row has none.
     duckdb.Error
-        The query cannot be run, whatever the types.
+        The query cannot be run with any types.
     """
     types = _of_values(sources, used, written)
     tree = parsed(sql)
@@ -220,7 +220,7 @@ def chosen_types(
 def _of_values(
     sources: Mapping[str, TextSource], used: Mapping[str, Sequence[str]], written: Collection[str]
 ) -> dict[Column, pa.DataType]:
-    """Return the type of each column by its values; columns of one name in several files are compared as texts."""
+    """Return each column's type by its values; columns of one name but different kinds are compared as text."""
     found = {
         (table, name): kind for table, source in sources.items() for name, kind in source.types(used[table]).items()
     }
@@ -240,7 +240,7 @@ _Way = tuple[pa.DataType, int, Need | None]
 
 
 def _ways(column: Column, kind: pa.DataType, tree: Any) -> list[_Way]:
-    """Return the types that a column may have, each with how far it is from what comes first."""
+    """Return the possible types of a column, each with its cost: 0 for the preferred one."""
     if pa.types.is_null(kind):
         return [(kind, 0, None)]
     if kind == TEXT:
@@ -263,18 +263,28 @@ def _misfit(sources: Mapping[str, TextSource], column: Column, need: Need) -> Se
 
 
 def plan_of(database: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None) -> str:
-    """Return how DuckDB would run a query, with the conversions that it adds, before it is optimized."""
+    """Return DuckDB's unoptimized plan of a query, which shows the conversions that DuckDB adds.
+
+    Parameters
+    ----------
+    database
+        The database with the query's tables.
+    sql
+        The query.
+    parameters
+        Values for the query's parameters.
+    """
     row = database.execute(f"EXPLAIN (FORMAT json) {sql}", parameters or None).fetchone()
     return str(row[1]) if row else ""
 
 
 def _need_of(kind: str) -> Need | None:
-    """Return what a type of DuckDB needs a text to be."""
+    """Return what a DuckDB type needs a text to be."""
     return next((need for pattern, need in _NEEDS if pattern.search(kind)), None)
 
 
 def _guessed(plan: str, types: Types, cast: Collection[str]) -> tuple[Column, Need] | None:
-    """Return a text that DuckDB would turn into something else without being told."""
+    """Return the first text column that DuckDB would convert implicitly; else None."""
     for (table, name), kind in types.items():
         if kind != TEXT or name.casefold() in cast:
             continue
@@ -288,17 +298,17 @@ def _guessed(plan: str, types: Types, cast: Collection[str]) -> tuple[Column, Ne
 
 
 def parsed(sql: str) -> Any:
-    """Return a query as DuckDB parses it; nothing when it cannot be parsed."""
+    """Return DuckDB's parse tree of a query; empty if it cannot be parsed."""
     return json.loads(_serialized(sql))
 
 
-@lru_cache(maxsize=32)  # a query is looked at several times, and opening a database takes longer than parsing
+@lru_cache(maxsize=32)  # a query is parsed several times, and opening a database takes longer than parsing
 def _serialized(sql: str) -> str:
     with sandbox() as database:
         try:
             row = database.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
         except duckdb.Error:
-            return "{}"  # running it will say what is wrong
+            return "{}"  # running the query reports the error
     return str(row[0]) if row else "{}"
 
 
@@ -312,7 +322,7 @@ def _is_column(node: Mapping[str, Any]) -> bool:
 
 
 def _equals_text(tree: Any, name: str) -> bool:
-    """Tell whether a query asks whether a column equals a text in quotes, and never whether it is less or more."""
+    """Return whether a query compares a column with quoted texts by equality only."""
     equal = False
     for node in nodes(tree):
         parts = [
@@ -332,7 +342,7 @@ def _equals_text(tree: Any, name: str) -> bool:
 
 
 def _is_text(node: Mapping[str, Any]) -> bool:
-    """Tell whether a part of a query is a text in quotes."""
+    """Return whether a node is a quoted text."""
     if node.get("class") != "CONSTANT":
         return False
     literal, value = node.get("literal") or {}, node.get("value") or {}
