@@ -244,7 +244,7 @@ class Plan(Displayable):
         Raises
         ------
         ExportRefusedError
-            It was removed.
+            The connection was removed.
         """
         found = self._workspace.all_connections.where(id=self.document.connection_id)
         if not found:

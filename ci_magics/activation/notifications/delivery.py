@@ -76,6 +76,7 @@ def call_webhook(news: News) -> None:
         raise NoticeError("The webhook's address is not https.", "Set CI_MAGICS_WEBHOOK.", code="webhook_not_https")
     session = requests.Session()
     session.mount("https://", Adapter())
+    # A proxy from the environment can't reach a webhook on this machine.
     session.trust_env = not _is_here(address.hostname)
     body = kept({"text": f"{news.title}. {news.text}", **news.facts})
     try:

@@ -1,1 +1,1 @@
-"""What an export would change: segment, ledger and audience looked at, guarded, and worked out."""
+"""Plan an export: compare the segment with the ledger and the audience, check the guards, and calculate the changes."""

@@ -104,6 +104,8 @@ def find_target(
         return _known_target(workspace, connection, named_audience(lists, order.audience))
     if last is not None:
         remote = next((each for each in lists if each.id == last.audience_id), None)
+        # If the list is gone, keep the record, so that a guard reports that it was deleted. But an emulator that has
+        # ended is no deletion: look for the list by name.
         if remote is not None or not _is_another_emulator(services, connection, last):
             return _target(workspace, remote.name if remote else last.name, remote, last)
     remote = next((each for each in lists if audience_key(each.name) == audience_key(segment_name)), None)

@@ -63,6 +63,7 @@ def ensure_record(workspace: Workspace, journal: Journal, now: datetime) -> Audi
         full_send_at=now if was_created else None,
         updated_at=now,
     )
+    # The file before the row, so that a record always has a ledger.
     write_ledger(workspace, record, [(EMPTY, EMPTY)])
     workspace.audiences.put(record)
     return record

@@ -212,6 +212,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
         if push.finished:
             continue
         if push.environment == "emulator" and push.directory not in ("", desk.services.directory):
+            # Its audiences ended with it; a new emulator knows none of the ids.
             record = _given_up(workspace, record, push, "The emulator that it was sent to has ended.", now())
             continue
         try:

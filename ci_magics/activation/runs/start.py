@@ -70,6 +70,7 @@ def start_run(
     forget_old(workspace, now)
     run_id = run_id or str(uuid.uuid4())
     try:
+        # Take the locks before the checks: what is checked below can't change until the run ends.
         stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
         if len(stopped) == len(works):
             # With the locks held, check whether another run changed an audience since it was looked up: a guard that is
@@ -117,6 +118,7 @@ def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work])
         holder = _living_holder(workspace, work)
         stops = [each for each in work.guards if each.stops]
         if holder is not None:
+            # A run in progress is reported as the holder of the lock, not as unfinished.
             busy.add(holder.run_id)
             stops.insert(0, concurrent(work.target.name, holder))
         elif taken & set(work.locks):
