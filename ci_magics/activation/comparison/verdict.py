@@ -131,6 +131,8 @@ class Comparison(Displayable):
         """The 95% confidence interval of how much bigger the matched share with ``enhanced`` is; None if unknown."""
         if not self.counted:
             return None
+        # A size may be known only as a range, so take the extremes: the lower bound compares the fewest of one audience
+        # with the most of the other, and the upper bound the reverse.
         (low, high), (other_low, other_high) = self.enhanced.counts(), self.basic.counts()
         return difference_interval(low, other_high)[0], difference_interval(high, other_low)[1]
 

@@ -250,6 +250,7 @@ def _known(
     try:
         tokens.token()
     except SignInError as error:
+        # Signing in again helps if the sign-in has expired, but not if the service is unreachable.
         if isinstance(error, SignInUnreachableError) or not (_unattended(wanted) or (ask and can_ask())):
             raise
         return None

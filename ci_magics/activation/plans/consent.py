@@ -193,6 +193,8 @@ def _explained(known: SegmentConsent, yes: Sequence[str]) -> tuple[SegmentConsen
     sent |= {f"{ASKED}{word}" for word in agreed}
     blank = known.blank if NOTHING in folded else 0
     sent |= {SILENT} if blank else set()
+    # Move the profiles with values that needed an explanation: those that mean yes to consented, the rest to refused.
+    # Profiles without a value count as consented only if an empty value was explained as yes.
     more = sum(known.asked[word] for word in agreed)
     rest = sum(known.asked.values()) - more
     told = known.model_copy(

@@ -86,6 +86,7 @@ def _counted(workspace: Workspace, record: AudienceRecord, push: PushRecord | No
     ledger = read_ledger(workspace, record)
     if push is None:
         return len(ledger.members), len(ledger.maybe)
+    # Count the ledger that the push would leave if it ended now.
     journal = Journal(workspace, push)
     parts = [(len(members), len(maybe)) for members, maybe in ledger_after(journal, ledger, read_outcome(journal), [])]
     return sum(members for members, _ in parts), sum(maybe for _, maybe in parts)

@@ -97,6 +97,8 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
             error = error or caught
         except CiError as caught:
             error = caught
+    # If the database denies the user all further writes, it records the stop itself and there is nothing to finish
+    # here.
     if isinstance(error, RightEndedError) and journal.stop(str(error)):
         raise error
     try:
