@@ -1,4 +1,4 @@
-"""Who may do what: three roles, every verb of the product, and who shares a connection."""
+"""Roles, the permission that each operation requires, and shared connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ci_magics.workspace.models import Connection
     from ci_magics.workspace.store import Workspace
 
-#: As the original says it to a user who shares no connection.
+#: Customer Insights' wording for a user without a shared connection.
 NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
 
 
@@ -27,20 +27,20 @@ _LONGEST_USER = 200
 
 
 class Role(StrEnum):
-    """What somebody is in a workspace; each may do what those before it may."""
+    """The role of a user in a workspace; each includes the rights of those before it."""
 
     VIEWER = "viewer"
     CONTRIBUTOR = "contributor"
     ADMINISTRATOR = "administrator"
 
     def includes(self, other: Role) -> bool:
-        """Tell whether this role may do all that another one may."""
+        """Return whether this role has all rights of another one."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 class Verb(Enum):
-    """All that can be done in a workspace, the least role that may do it, and how a sentence calls it."""
+    """All operations in a workspace, with the minimum role and the words for a sentence."""
 
     LIST_CONNECTIONS = (Role.VIEWER, "see the connections")
     LIST_SEGMENTS = (Role.VIEWER, "see the segments")
@@ -90,9 +90,9 @@ class Verb(Enum):
 
 
 def who_am_i() -> str:
-    """Return who works here: the JupyterHub user, else the operating system's, by number where it has no name.
+    """Return the current user: the JupyterHub user, else the operating system's, as a number if it has no name.
 
-    An address is kept as a mark; see `person_name`.
+    An e-mail address is replaced by a pseudonym; see `person_name`.
     """
     if named := os.environ.get("JUPYTERHUB_USER"):
         return person_name(named)
@@ -108,47 +108,77 @@ def role_of(workspace: Workspace, user: str | None = None) -> Role:
     Parameters
     ----------
     workspace
-        Where.
+        The workspace.
     user
-        Whose role; who works here unless given.
+        The user; the current user by default.
     """
     known = workspace.roles.get(user or workspace.user)
     return Role(known.role) if known else Role.VIEWER
 
 
 def is_shared_with(connection: Connection, user: str, role: Role) -> bool:
-    """Tell whether somebody may use a connection: administrators, the roles and the persons it is shared with."""
+    """Return whether a user may use a connection.
+
+    Parameters
+    ----------
+    connection
+        The connection.
+    user
+        The name of the user.
+    role
+        The user's role.
+    """
     return shares(connection.shared_with, user, role)
 
 
 def shares(shared_with: Collection[str], user: str, role: Role) -> bool:
-    """Tell whether somebody is among those with whom something is shared: persons and roles; administrators always."""
+    """Return whether something is shared with a user: by name, by role, or because the user is an administrator.
+
+    Parameters
+    ----------
+    shared_with
+        Names of users and roles.
+    user
+        The name of the user.
+    role
+        The user's role.
+    """
     if role is Role.ADMINISTRATOR or user in shared_with:
         return True
     return any(each in list(Role) and role.includes(Role(each)) for each in shared_with)
 
 
 def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> bool:
-    """Tell whether the current user may do something; see `require`."""
-    return _refusal(workspace, verb, connection) is None
-
-
-def require(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> None:
-    """Refuse what the current user may not do.
+    """Return whether the current user may do something.
 
     Parameters
     ----------
     workspace
-        Where.
+        The workspace.
     verb
-        What is about to be done.
+        The operation.
     connection
-        Through which connection, where there is one: it must be shared with the person as well.
+        The connection it uses, if any; it must be shared with the current user as well.
+    """
+    return _refusal(workspace, verb, connection) is None
+
+
+def require(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> None:
+    """Check that the current user may do something.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    verb
+        The operation.
+    connection
+        The connection it uses, if any; it must be shared with the current user as well.
 
     Raises
     ------
     AccessError
-        The role is not enough, or the connection is not shared with the person.
+        The role is not sufficient, or the connection is not shared with the user.
     """
     refusal = _refusal(workspace, verb, connection)
     if refusal is not None:
@@ -156,23 +186,23 @@ def require(workspace: Workspace, verb: Verb, connection: Connection | None = No
 
 
 def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
-    """Tell a workspace what somebody is.
+    """Give a user a role in a workspace.
 
     Parameters
     ----------
     workspace
-        Where.
+        The workspace.
     user
-        The JupyterHub user, else the operating system's.
+        The name of the JupyterHub user, or of the operating system's user.
     role
-        ``administrator``, ``contributor`` or ``viewer``.
+        ``administrator``, ``contributor``, or ``viewer``.
 
     Raises
     ------
     AccessError
-        The current user is no administrator, or the last one would be gone.
+        The current user is not an administrator, or no administrator would remain.
     ArgumentError
-        There is no such role, or the user has no name.
+        The role does not exist, or the name is not valid.
     """
     require(workspace, Verb.GIVE_ROLE)
     if role not in list(Role):
@@ -189,7 +219,22 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
 
 
 def take_role(workspace: Workspace, user: str) -> None:
-    """Make somebody a viewer again, as everybody is who has not been told; see `give_role`."""
+    """Make a user a viewer, the role of every user without another one.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    user
+        The name of the user.
+
+    Raises
+    ------
+    AccessError
+        The current user is not an administrator, or no administrator would remain.
+    NotFoundError
+        The user has no role.
+    """
     require(workspace, Verb.GIVE_ROLE)
     user = person_name(user)
     known = workspace.roles[user]
@@ -209,12 +254,12 @@ def _require_another_administrator(workspace: Workspace, user: str, role: Role) 
 
 
 def nothing_shared() -> AccessError:
-    """Return the error for a user who shares no connection."""
+    """Build the error for a user with whom no connection is shared."""
     return AccessError(NOTHING_SHARED, code="nothing_shared")
 
 
 def not_shared(name: str) -> AccessError:
-    """Return the error for a user who does not share a connection."""
+    """Build the error for a connection that is not shared with the user."""
     return AccessError(
         f"The connection '{name}' is not shared with you.", "Ask an administrator to share it.", code="not_shared"
     )

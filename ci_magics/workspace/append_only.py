@@ -1,4 +1,4 @@
-"""Tables that are only ever added to: the database itself refuses to change or delete a row."""
+"""Append-only tables: the database itself rejects changes and deletions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POSTGRESQL_TRIGGER = (
 
 
 def refuse_changes(table: Table) -> None:
-    """Let the database refuse to change or delete rows, from when the table is made."""
+    """Make the database reject updates and deletions of rows, as soon as the table is created."""
     for dialect, statement, kinds in (
         ("sqlite", _SQLITE, ("UPDATE", "DELETE")),
         ("postgresql", _POSTGRESQL_FUNCTION, ("UPDATE", "DELETE", "TRUNCATE")),
@@ -31,5 +31,5 @@ def refuse_changes(table: Table) -> None:
 
 
 def refuse_truncation(table: str) -> list[str]:
-    """Return how a table that PostgreSQL made before refuses to be emptied."""
+    """Return the statements that make an existing PostgreSQL table reject truncation."""
     return [each.format(table=table, what="TRUNCATE") for each in (_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER)]

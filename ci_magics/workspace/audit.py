@@ -1,4 +1,4 @@
-"""Who did what when: names, ids and counts, never personal data, and only ever added to."""
+"""The append-only audit log: who did what when, with names, ids, and counts, and no personal data."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Fact = str | int | float | bool | None | Sequence[str]
 
 @dataclass(frozen=True)
 class AuditEntry(Displayable):
-    """One thing that somebody did.
+    """One entry of the audit log.
 
     Parameters
     ----------
     at
         When, in UTC.
     user
-        Who.
+        Who did it.
     verb
-        What, as in `ci_magics.workspace.access.Verb`, in lower case.
+        The operation, as in `ci_magics.workspace.access.Verb`, in lower case.
     subject
-        To what, by name.
+        The name of the affected object.
     facts
-        Names, ids and counts.
+        Names, ids, and counts.
     """
 
     number: int
@@ -57,16 +57,16 @@ class AuditEntry(Displayable):
 
 @discreet_methods
 class AuditLog:
-    """What was done in a workspace, in the order in which it was done.
+    """The operations in a workspace, in chronological order.
 
     Parameters
     ----------
     engine
-        The workspace's database, which refuses to change or delete an entry.
+        The workspace's database, which rejects changes and deletions of entries.
     user
-        Who works here.
+        The current user.
     require_reader
-        Raises where the current user may not read it.
+        Raises an error if the current user may not read the log.
     """
 
     def __init__(self, engine: Engine, user: str, require_reader: Callable[[], None]) -> None:
@@ -75,17 +75,16 @@ class AuditLog:
         self._require_reader = require_reader
 
     def note(self, verb: Verb, subject: str, **facts: Fact) -> None:
-        """Write down what was done just now.
+        """Record an operation that was just done.
 
         Parameters
         ----------
         verb
-            What.
+            The operation.
         subject
-            To what: the name of a connection, segment, export, run or audience.
-        facts
-            Names, ids and counts. What looks like an address or a hash is replaced: a person may have given one as a
-            name.
+            The name of the connection, segment, export, run, or audience.
+        **facts
+            Names, ids, and counts. Addresses and hashes are replaced: a user may have used one as a name.
         """
         row = {
             "id": str(uuid.uuid4()),
@@ -98,12 +97,12 @@ class AuditLog:
         change(self._engine, lambda database: database.execute(insert(audit_entries).values(row)))
 
     def since(self, moment: datetime | None = None) -> list[AuditEntry]:
-        """Return what was done since a moment, or ever.
+        """Return the entries since a time, or all.
 
         Raises
         ------
         AccessError
-            The current user may not read it.
+            The current user may not read the log.
         """
         self._require_reader()
         columns = [audit_entries.c[name] for name in AuditEntry.__dataclass_fields__]
@@ -114,7 +113,7 @@ class AuditLog:
             return [AuditEntry(**row) for row in database.execute(query).mappings()]
 
     def to_frame(self, since: datetime | None = None) -> pd.DataFrame:
-        """Return one row for each entry; see `since`."""
+        """Return a DataFrame with one row for each entry; raises the errors of `since`."""
         import pandas as pd
 
         columns = list(AuditEntry.__dataclass_fields__)

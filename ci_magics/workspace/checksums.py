@@ -1,8 +1,8 @@
-"""Checksums of private files, so that a damaged or truncated one is noticed before anything is sent from it.
+"""Checksums of private files, to detect damaged or truncated ones before anything is sent from them.
 
-A file has a checksum for each of its chunks, which is written down before the file gets its name. Each chunk is checked
-whenever it is read. CRC-32 finds every flipped byte and every damage of up to 32 bits in a row, and costs next to
-nothing; it is no protection against somebody who may write to the workspace, who could change the checksum too.
+A file has a checksum for each chunk, stored before the file gets its name. Each chunk is checked whenever it is read.
+CRC-32 detects every flipped bit and any burst of damage up to 32 bits, at almost no cost. It does not protect against
+attackers with write access to the workspace, who could change the checksum too.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file must look like.
+    """The expected content of a file.
 
     Parameters
     ----------
     version
-        Which writing of the file it belongs to.
+        Identifies one writing of the file.
     size
         In bytes.
     chunks
-        CRC-32 of each chunk, four bytes each.
+        CRC-32 of each chunk, four little-endian bytes each.
     owner
-        The process that wrote it; see `rooms`.
+        The process that wrote it; see `scratch_folders`.
     """
 
     version: str
@@ -48,26 +48,33 @@ class Checksum:
     owner: str
 
     def fits(self, number: int, chunk: memoryview) -> bool:
-        """Tell whether a chunk is as it was written."""
+        """Return whether a chunk is unchanged.
+
+        Parameters
+        ----------
+        number
+            The position of the chunk, from 0.
+        chunk
+            Its bytes.
+        """
         return isal_zlib.crc32(chunk) == int.from_bytes(self.chunks[4 * number : 4 * number + 4], "little")
 
 
 class DamagedError(Exception):
-    """A file is not as it was written."""
+    """A file does not match its checksum."""
 
 
 class ChecksumWriter(Writer):
-    """Write to a file, and compute the checksum of each chunk on the way.
+    """Write to a file and compute the checksum of each chunk.
 
-    What is written goes to the file as it comes, without being copied into chunks first: only the checksums are cut at
-    the ends of chunks.
+    Data goes straight to the file, without being copied into chunks; only the checksums are split at chunk boundaries.
 
     Parameters
     ----------
     file
-        Where it goes.
+        The file to write to.
     owner
-        Who writes it.
+        The process that writes.
     """
 
     def __init__(self, file: BinaryIO, owner: str) -> None:
@@ -77,7 +84,7 @@ class ChecksumWriter(Writer):
         self._sums: list[int] = []
 
     def write(self, data: ReadableBuffer) -> int:
-        """Write some bytes."""
+        """Write data."""
         view = memoryview(data).cast("B")
         self._file.write(view)
         size = len(view)
@@ -93,22 +100,22 @@ class ChecksumWriter(Writer):
         return size
 
     def checksum(self) -> Checksum:
-        """Return the checksum of the whole file; nothing more may be written."""
+        """Return the checksum of the whole file; nothing may be written after that."""
         return Checksum(uuid.uuid4().hex, self.written, np.array(self._sums, "<u4").tobytes(), self._owner)
 
 
 class Checksums:
     """The checksums of one folder's files.
 
-    While a file is replaced it has two, the later one pending: the file fits one of them at
-    every moment, even if a process is killed or another one replaces the file at the same time.
+    While a file is being replaced it has two, the new one pending. So the file always matches one of them, even if a
+    process is killed or another one replaces the file at the same time.
 
     Parameters
     ----------
     engine
         The workspace's database.
     folder
-        What the folder is called there.
+        The name of the folder in the database.
     """
 
     def __init__(self, engine: Engine, folder: str) -> None:
@@ -116,20 +123,32 @@ class Checksums:
         self._folder = folder
 
     def expect(self, file_name: str, checksum: Checksum) -> None:
-        """Write down what a file will look like in a moment."""
+        """Store the checksum of a file that is about to be put in place.
+
+        Parameters
+        ----------
+        file_name
+            The name of the file.
+        checksum
+            The checksum of the new content.
+        """
         change(self._engine, lambda database: self._insert(database, file_name, checksum, settled=False))
 
     def settle(
         self, file_name: str, checksum: Checksum, put: Callable[[], object], lives: Callable[[str], bool]
     ) -> None:
-        """Put a file in its place while nobody else does, and forget what the earlier one looked like.
+        """Put a file in place, in a transaction that excludes other writers, and delete earlier checksums.
 
         Parameters
         ----------
+        file_name
+            The name of the file.
+        checksum
+            The checksum of the new content.
         put
-            Puts it there; may be called twice.
+            Puts the file in place; may be called twice.
         lives
-            Tells whether a process still runs; what another living one is about to put there stays expected.
+            Returns whether a process is still running. Pending checksums of other live processes are kept.
         """
 
         def work(database: Connection) -> None:
@@ -145,17 +164,29 @@ class Checksums:
         change(self._engine, work)
 
     def of(self, file_name: str) -> list[Checksum]:
-        """Return what a file may look like: nothing is known of one that an earlier version wrote."""
+        """Return the checksums that a file may match; none if an earlier version wrote it."""
         with at_one_moment(self._engine) as database:
             rows = database.execute(select(table).where(self._at(file_name))).all()
         return [_checksum(each) for each in rows]
 
     def forget(self, file_name: str) -> None:
-        """Forget a file that was deleted."""
+        """Delete the checksums of a deleted file."""
         change(self._engine, lambda database: database.execute(delete(table).where(self._at(file_name))))
 
     def copy(self, file_name: str, origin: Checksums, origin_name: str, owner: str) -> None:
-        """Let a file look like one of another folder."""
+        """Copy the checksums of a file in another folder.
+
+        Parameters
+        ----------
+        file_name
+            The name of the file in this folder.
+        origin
+            The checksums of the other folder.
+        origin_name
+            The name of the file there.
+        owner
+            The process that owns the new file.
+        """
 
         def work(database: Connection) -> None:
             database.execute(delete(table).where(self._at(file_name)))
@@ -169,7 +200,7 @@ class Checksums:
         change(self._engine, work)
 
     def owners(self) -> dict[str, set[str]]:
-        """Return for each file the processes that wrote it."""
+        """Return the processes that wrote each file, by file name."""
         query = select(table.c.name, table.c.owner).where(table.c.folder == self._folder)
         found: dict[str, set[str]] = {}
         with at_one_moment(self._engine) as database:
@@ -199,7 +230,7 @@ def _checksum(row: Row[Any]) -> Checksum:
 
 
 def checksum_of(file: BinaryIO) -> Checksum:
-    """Return the checksum of a file as it is now; nobody has written it down before."""
+    """Return the checksum of a file's current content, for a file that has none yet."""
     sums = []
     size = 0
     while chunk := file.read(CHUNK):
@@ -209,7 +240,15 @@ def checksum_of(file: BinaryIO) -> Checksum:
 
 
 def fitting(file: BinaryIO, known: list[Checksum]) -> Checksum | None:
-    """Return the checksum that a file was written with, judged by its size, its first chunk and its last."""
+    """Return the checksum that matches a file by size, first chunk, and last chunk, or None.
+
+    Parameters
+    ----------
+    file
+        The open file.
+    known
+        The checksums that the file may match.
+    """
     size = os.fstat(file.fileno()).st_size
     for checksum in known:
         last = max(len(checksum.chunks) // 4 - 1, 0)
@@ -221,7 +260,15 @@ def fitting(file: BinaryIO, known: list[Checksum]) -> Checksum | None:
 
 
 def reader(file: BinaryIO, checksum: Checksum) -> BinaryIO:
-    """Return a file, each chunk of which is checked when it is read; `DamagedError` says that one is damaged."""
+    """Return a reader that checks each chunk; it raises `DamagedError` for a damaged one.
+
+    Parameters
+    ----------
+    file
+        The open file.
+    checksum
+        The checksum that it must match.
+    """
     last: tuple[int, memoryview] = (-1, memoryview(b""))
 
     def chunk(number: int) -> memoryview:
@@ -233,11 +280,19 @@ def reader(file: BinaryIO, checksum: Checksum) -> BinaryIO:
             last = (number, found)
         return last[1]
 
-    return ChunkReader(checksum.size, chunk)  # type: ignore[return-value]  # raw is what all who read need
+    return ChunkReader(checksum.size, chunk)  # type: ignore[return-value]  # all readers accept a raw file
 
 
 def is_whole(file: BinaryIO, checksum: Checksum) -> bool:
-    """Tell whether every chunk of a file is as it was written."""
+    """Return whether every chunk of a file is unchanged.
+
+    Parameters
+    ----------
+    file
+        The open file.
+    checksum
+        The checksum that it must match.
+    """
     return all(checksum.fits(number, _chunk(file, number)) for number in range(len(checksum.chunks) // 4))
 
 

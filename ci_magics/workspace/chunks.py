@@ -1,4 +1,4 @@
-"""Read anywhere in what is kept in chunks, each of which is checked when it is read."""
+"""Random access to content stored in chunks, each checked when read."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from ci_magics.workspace.seekable import SeekableReader
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-#: Bytes of a chunk: a Parquet file's index and one of its smaller parts fit into one.
+#: Bytes per chunk: a Parquet file's index, or a smaller part of it, fits into one.
 CHUNK = 2**18
 
 
 class Writer(io.RawIOBase):
-    """A file that is written from its beginning to its end."""
+    """A file that is written sequentially."""
 
     def __init__(self) -> None:
         self.written = 0
 
     def writable(self) -> bool:
-        """Tell that it can be written."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return how many bytes were written."""
+        """Return the number of bytes written."""
         return self.written
 
 
 class Chunked(Writer):
-    """Hand what is written on in chunks of equal size; the last one may be shorter.
+    """Split written data into chunks of equal size; the last one may be shorter.
 
     Parameters
     ----------
     keep
-        Called with each chunk, in order; what it is given may change afterwards.
+        Called with each chunk, in order; must copy it, because the buffer may be reused.
     """
 
     def __init__(self, keep: Callable[[memoryview], None]) -> None:
@@ -45,7 +45,7 @@ class Chunked(Writer):
         self._pending = bytearray()
 
     def write(self, data: ReadableBuffer) -> int:
-        """Take some bytes."""
+        """Add data."""
         view = memoryview(data).cast("B")
         size = len(view)
         self.written += size
@@ -62,7 +62,7 @@ class Chunked(Writer):
         return size
 
     def finish(self) -> None:
-        """Hand on what is left."""
+        """Pass on the remaining data."""
         if self._pending:
             self._hand_on()
 
@@ -72,14 +72,14 @@ class Chunked(Writer):
 
 
 class ChunkReader(SeekableReader):
-    """Read anywhere in a content, chunk by chunk.
+    """Random access to content, chunk by chunk.
 
     Parameters
     ----------
     size
-        Of the content in bytes.
+        Size of the content in bytes.
     chunk
-        Returns a chunk by its number; it raises an error when the chunk is damaged.
+        Returns a chunk by its number; raises an error if the chunk is damaged.
     """
 
     def __init__(self, size: int, chunk: Callable[[int], bytes | memoryview]) -> None:
@@ -91,7 +91,7 @@ class ChunkReader(SeekableReader):
         return self._size
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read on."""
+        """Read the next bytes."""
         view = memoryview(buffer).cast("B")
         wanted = max(min(len(view), self._size - self._at), 0)
         done = 0

@@ -1,4 +1,4 @@
-"""The two consents, word for word; the version is recorded with each."""
+"""The exact text of the two consents; its version is stored with each consent."""
 
 from __future__ import annotations
 

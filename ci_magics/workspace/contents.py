@@ -1,4 +1,4 @@
-"""Where the bytes of a team's files are: in chunks in the database, or in a folder that all kernels share."""
+"""Store the bytes of a team's files: in chunks in the database, or in a folder that all kernels share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ci_magics.workspace.transactions import at_one_moment, said
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: How many chunks are kept in memory, for files that are opened again and again for one part each.
+#: How many chunks to cache, for files that are opened repeatedly to read one part each.
 _REMEMBERED = 64
 _DRAFT = ".part"
 
@@ -35,30 +35,67 @@ class Contents(ABC):
 
     @abstractmethod
     def writing(self, content_id: str, owner: str = "") -> AbstractContextManager[BinaryIO]:
-        """Open a new content to be written, and note its size, its checksum and who wrote it when all of it is kept."""
+        """Open a new content for writing; afterwards record its size, checksum, and owner.
+
+        Parameters
+        ----------
+        content_id
+            The id of the new content.
+        owner
+            The process that writes it; see `locks.Locks.own_files`. Empty if unknown.
+        """
 
     @abstractmethod
     def reading(self, database: Connection, content: Row[Any]) -> AbstractContextManager[BinaryIO]:
-        """Open a content, a row of `tables.file_contents`, to be read anywhere in it.
+        """Open a content for random access.
+
+        Parameters
+        ----------
+        database
+            The connection to read from, with an open transaction.
+        content
+            The row of `tables.file_contents`.
 
         Raises
         ------
         WorkspaceError
-            It is missing, or its checksum is another.
+            It is missing, or its checksum does not match.
         """
 
     @abstractmethod
     def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
-        """Delete the bytes of a content, within the transaction that deletes its row; returns what is done after it."""
+        """Delete the bytes of a content, within the transaction that deletes its row.
+
+        Parameters
+        ----------
+        database
+            The connection with the open transaction.
+        content_id
+            The id of the content.
+
+        Returns
+        -------
+        Callable
+            What to call after the transaction.
+        """
 
     @abstractmethod
     def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
-        """Delete bytes that have no row: those of writers who live no more, others if they are from before a moment.
+        """Delete bytes that have no row.
+
+        Parameters
+        ----------
+        before
+            Bytes without a known owner are deleted only if written before this time.
+        living
+            Owners that are alive; their bytes are kept.
+        dry_run
+            Whether only to count.
 
         Returns
         -------
         int
-            Of how many contents.
+            The number of contents.
         """
 
 
@@ -78,7 +115,7 @@ class DatabaseContents(Contents):
 
     @contextmanager
     def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
-        """Open a new content; see `Contents.writing`. It is there as a whole or not at all."""
+        """Open a new content, which is stored completely or not at all; see `Contents.writing`."""
         with said(), self._engine.begin() as database:
             file = _ChunkWriter(database, content_id)
             yield file  # type: ignore[misc]  # a raw file is what all who write need
@@ -87,7 +124,7 @@ class DatabaseContents(Contents):
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
-        """Open a content; see `Contents.reading`. Each chunk is checked when it is read."""
+        """Open a content and check each chunk as it is read; see `Contents.reading`."""
         if content.id not in self._whole:
             query = select(file_chunks.c.checksum).where(file_chunks.c.content_id == content.id)
             checksums = database.execute(query.order_by(file_chunks.c.number)).scalars()
@@ -102,7 +139,7 @@ class DatabaseContents(Contents):
         return _nothing
 
     def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
-        """Do nothing: chunks come and go with their row; see `Contents.drop_strays`."""
+        """Do nothing: chunks are written and deleted together with their row; see `Contents.drop_strays`."""
         del before, living, dry_run
         return 0
 
@@ -123,27 +160,28 @@ class DatabaseContents(Contents):
 
 
 class FolderContents(Contents):
-    """Contents as files of a folder that all kernels share.
+    """Contents as files in a folder that all kernels share.
 
-    The folder may be away for a while: then it is waited for, and only a file that the folder does not have is missing.
+    The folder may be temporarily unavailable: then it is waited for. A file is missing only if the available folder
+    does not contain it.
 
     Parameters
     ----------
     engine
-        The database that knows their sizes and checksums.
+        The database with their sizes and checksums.
     root
-        The folder; made when it is missing (mode 0700).
+        The folder; created if missing (mode 0700).
     """
 
     def __init__(self, engine: Engine, root: Path) -> None:
         self._engine = engine
         self._root = private_folder(root)
         self._shared = SharedFolder(root, self._some_known)
-        self._whole: dict[str, tuple[int, int]] = {}  # the size and the moment of change of those that were checked
+        self._whole: dict[str, tuple[int, int]] = {}  # size and modification time of the contents that were checked
 
     @contextmanager
     def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
-        """Open a new content; see `Contents.writing`. At every moment its name or its row tells who writes it."""
+        """Open a new content; see `Contents.writing`. Its file name or its row identifies the writer at any time."""
         draft = self._root / f"{content_id}.{owner}{_DRAFT}"
         self._shared.wait_for()
         try:
@@ -162,7 +200,7 @@ class FolderContents(Contents):
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
-        """Open a content; see `Contents.reading`. It is checked when it is opened, unless it is as it was then."""
+        """Open a content, and check it if it has changed since the last check; see `Contents.reading`."""
         del database
         with self._shared.reading(content.id) as file:
             status = file.status()
@@ -174,13 +212,13 @@ class FolderContents(Contents):
             yield file  # type: ignore[misc]  # a raw file is what all who read need
 
     def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
-        """Delete the file when the transaction is through; see `Contents.drop`. One that stays is a stray."""
+        """Delete the file after the transaction; see `Contents.drop`. A file that remains is a stray."""
         del database
         return lambda: _unlink(self._root / content_id)
 
     def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
-        """Delete files that no row knows; see `Contents.drop_strays`."""
-        # The files first: the row of one that is made meanwhile is seen then.
+        """Delete files without a row; see `Contents.drop_strays`."""
+        # List the files before the rows: a file created in between then has a visible row.
         names = {each.name for each in os.scandir(self._root)} - {MARK}
         with at_one_moment(self._engine) as database:
             names -= set(database.execute(select(file_contents.c.id)).scalars())
@@ -196,10 +234,10 @@ class FolderContents(Contents):
         try:
             return (self._root / name).stat().st_mtime < before.timestamp()
         except FileNotFoundError:
-            return False  # it has just got its name
+            return False  # it was just renamed
 
     def _some_known(self) -> list[str]:
-        """Return a few contents that the folder has to have; one that none has, where this user may not read them."""
+        """Return some contents that must be in the folder; an impossible name if this user may not read them."""
         in_chunks = exists().where(file_chunks.c.content_id == file_contents.c.id)
         query = select(file_contents.c.id).where(file_contents.c.bytes > 0, ~in_chunks).limit(10)
         try:
@@ -224,7 +262,7 @@ def _note(database: Connection, content_id: str, size: int, checksum: str, owner
 
 
 class _HashingWriter(Writer):
-    """Writes on, and knows the checksum."""
+    """Write data through, and compute its checksum."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -244,7 +282,7 @@ class _HashingWriter(Writer):
 
 
 class _ChunkWriter(Chunked):
-    """Keeps chunks in the database; its checksum is that of the checksums of the chunks."""
+    """Store chunks in the database; the checksum is the hash of the chunks' checksums."""
 
     def __init__(self, database: Connection, content_id: str) -> None:
         super().__init__(self._kept)

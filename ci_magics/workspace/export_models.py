@@ -1,4 +1,4 @@
-"""Saved exports and what came of their runs, as values."""
+"""Data classes for saved exports and the results of their runs."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ class Export(Displayable):
     Parameters
     ----------
     connection_id, connection_name
-        Where it goes; None and empty once it is detached: then it does not run.
+        Where it sends to; None and empty once it is detached, and then it does not run.
     document
-        The configuration; `ci_magics.activation.exports.document.ExportDocument` reads it.
+        The configuration; `ci_magics.activation.exports.document.ExportDocument` parses it.
     schedule
-        Its own schedule, which `ci_magics.activation.exports.schedule.Schedule` reads; None follows the system refresh.
+        Its own schedule, which `ci_magics.activation.exports.schedule.Schedule` parses; None follows the system
+        refresh.
     active
         Whether its schedule is on.
     scheduled_at
-        Since when the schedule is as it is; what was due before does not count.
+        When the schedule was last changed; earlier due times do not count.
     """
 
     id: str
@@ -50,29 +51,37 @@ class Export(Displayable):
 
     @property
     def excluded(self) -> tuple[str, ...]:
-        """The names of the segments whose people it leaves out."""
+        """The names of the segments whose people are excluded."""
         return tuple(self.document["order"]["exclude"])
 
     @property
     def connection(self) -> str:
-        """The connection's name, or that there is none."""
+        """The connection's name, or a text that says there is none."""
         return self.connection_name if self.connection_id else NO_CONNECTION
 
     def uses(self, segment: str) -> bool:
-        """Tell whether it sends a segment, or leaves its people out."""
+        """Return whether it sends or excludes a segment."""
         return segment in (*self.segments, *self.excluded)
 
     def with_renamed_segment(self, old: str, new: str) -> Export:
-        """Return the same export after a segment of it got another name."""
+        """Return a copy in which a segment has another name.
+
+        Parameters
+        ----------
+        old
+            The current name of the segment.
+        new
+            Its new name.
+        """
         order = {**self.document["order"], "exclude": _renamed(self.excluded, old, new)}
         return replace(self, document={**self.document, "segments": _renamed(self.segments, old, new), "order": order})
 
     def detached(self) -> Export:
-        """Return the same export without its connection."""
+        """Return a copy without a connection."""
         return replace(self, connection_id=None, connection_name="")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what it sends, and where."""
+        """Return the segments that it sends and the destination."""
         return {
             "name": self.name,
             "connection": self.connection,
@@ -87,24 +96,24 @@ class Export(Displayable):
 
 @dataclass(frozen=True)
 class ExportRun:
-    """One run of a saved export. The run itself, if it came to one, has the same id.
+    """One run of a saved export. If the run itself started, it has the same id.
 
     Parameters
     ----------
     trigger
-        ``manual``, ``schedule`` (its own) or ``system`` (the system refresh).
+        ``manual``, ``schedule`` (its own), or ``system`` (the system refresh).
     due_at
-        The moment for which it was scheduled; no export runs twice for one.
+        The time for which it was scheduled; no export runs twice for the same time.
     status
-        Queued, Running, Completed, Completed with errors, Skipped, Failed or Canceled.
+        Queued, Running, Completed, Completed with errors, Skipped, Failed, or Canceled.
     reason
         Why it was skipped or failed.
     attempts, retry_at
-        How often it was tried, and when it is tried again; the second is None when it is over.
+        The number of attempts, and the time of the next one; ``retry_at`` is None when no retry is planned.
     accepted, rejected, members
-        Hashes that Microsoft took and refused, and what the audiences hold after it.
+        Hashes that Microsoft accepted and rejected, and the members of the audiences afterwards.
     unknown
-        Hashes that were sent without a usable answer.
+        Hashes that were sent without a usable response.
     """
 
     id: str
@@ -127,24 +136,24 @@ class ExportRun:
 
     @property
     def name(self) -> str:
-        """The short id by which a person refers to the run."""
+        """The short id by which users refer to the run."""
         return self.id[:8]
 
 
 @dataclass(frozen=True)
 class Refresh:
-    """One pass: which segments were evaluated, which exports ran, and what came of it.
+    """One refresh: the segments evaluated, the exports run, and the results.
 
     Parameters
     ----------
     trigger
         ``command`` or ``schedule``.
     due_at
-        The moment of the system schedule that it was for.
+        The time in the system schedule for which it ran.
     notebook
-        The notebook that was executed first, by its file's name.
+        The file name of the notebook that ran first.
     segments, exports
-        What came of each: name, status and reason.
+        The result of each: name, status, and reason.
     """
 
     id: str
@@ -161,13 +170,13 @@ class Refresh:
 
     @property
     def name(self) -> str:
-        """The short id by which a person refers to it."""
+        """The short id by which users refer to it."""
         return self.id[:8]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One choice that holds for the whole workspace; the id is its name."""
+    """A setting of the whole workspace; its name is the id."""
 
     id: str
     value: dict[str, Any]
@@ -182,7 +191,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Notice:
-    """What was last told of an export through one channel.
+    """The last notification about an export through one channel.
 
     Parameters
     ----------
@@ -198,22 +207,22 @@ class Notice:
 
     @property
     def name(self) -> str:
-        """The word by which it is listed."""
+        """The name in lists."""
         return self.id
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """When a scheduler or ``ci-magics refresh`` was seen last, and the time before that.
+    """When a scheduler or ``ci-magics refresh`` was last seen, and the time before that.
 
     Parameters
     ----------
     kind
         ``scheduler`` or ``refresh``.
     process
-        Its number and start, as `ci_magics.workspace.processes.process_name` gives it.
+        The process id and start, from `ci_magics.workspace.processes.process_name`.
     place
-        Where that number means anything; see `ci_magics.workspace.processes.process_place`.
+        Where the process id is valid; see `ci_magics.workspace.processes.process_place`.
     """
 
     id: str
@@ -227,7 +236,7 @@ class Heartbeat:
 
     @property
     def name(self) -> str:
-        """The word by which it is listed."""
+        """The name in lists."""
         return self.id
 
 

@@ -1,4 +1,4 @@
-"""Where saved exports, refreshes and settings are kept."""
+"""Repositories of saved exports, refreshes, settings, notifications, and heartbeats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = ("name", "connection", "segments", "active", "created_by", "created_a
 
 
 class ExportRepository(Repository[Export]):
-    """The saved exports."""
+    """Saved exports."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(
@@ -32,14 +32,14 @@ class ExportRepository(Repository[Export]):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each export."""
+        """Return a DataFrame with one row for each export."""
         import pandas as pd
 
         return pd.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in self], columns=list(_COLUMNS))
 
 
 def refreshes(engine: Engine) -> Repository[Refresh]:
-    """Return the refreshes, the earliest first."""
+    """Return the refreshes, earliest first."""
     return Repository(
         engine,
         tables.refreshes,
@@ -51,19 +51,19 @@ def refreshes(engine: Engine) -> Repository[Refresh]:
 
 
 def settings(engine: Engine) -> Repository[Setting]:
-    """Return the choices that hold for the whole workspace."""
+    """Return the settings of the whole workspace."""
     return Repository(engine, tables.settings, Setting, word="setting", advice="See ci-magics --help.", order="id")
 
 
 def notices(engine: Engine) -> Repository[Notice]:
-    """Return what was told of exports, and through which channel."""
+    """Return the notifications sent about exports, with their channels."""
     return Repository(
         engine, tables.notices, Notice, word="notice", advice="See ci-magics notifications.", order="told_at"
     )
 
 
 def heartbeats(engine: Engine) -> Repository[Heartbeat]:
-    """Return when schedulers and refreshes were seen last, the earliest first."""
+    """Return the heartbeats of schedulers and refreshes, earliest first."""
     return Repository(
         engine,
         tables.heartbeats,

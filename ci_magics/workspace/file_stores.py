@@ -1,4 +1,4 @@
-"""Where a workspace's files are: beside a SQLite file, in a server's database, or in a folder that a team shares."""
+"""Choose where a workspace's files are: beside a SQLite file, in a server's database, or in a shared folder."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.scratch_folders import ScratchFolders
 from ci_magics.workspace.team_files import TeamFiles
 
-#: The folder that all kernels of a team share; without it the files are in the database.
+#: The folder that a team's kernels share; if not set, the files are in the database.
 STORE = "CI_MAGICS_STORE"
 
 
 def open_files(
     engine: Engine, folder: Path, names: tuple[str, ...], rooms: ScratchFolders, locks: Locks
 ) -> Iterator[Files]:
-    """Return the files of a workspace, one for each name.
+    """Yield the files of a workspace, one object for each folder.
 
     Parameters
     ----------
     engine
         The workspace's database.
     folder
-        Where private files of a workspace on SQLite are.
+        Where a workspace on SQLite keeps its private files.
     names
-        What the folders are called.
+        The names of the folders.
     rooms
-        Where drafts of private files are.
+        Where to write drafts of private files.
     locks
-        Tell which processes live that write files of a team.
+        Detects which writers of a team's files are alive.
     """
     if engine.dialect.name == "sqlite":
         yield from (PrivateFiles(folder / name, Checksums(engine, name), rooms) for name in names)
@@ -48,17 +48,17 @@ def open_files(
 
 
 def folder_beside(engine: Engine) -> Path:
-    """Return the folder for what is not in a database: beside a SQLite file, else that of this user."""
+    """Return the folder for data outside of the database: beside a SQLite file, else the user's data folder."""
     if _is_beside(engine):
         return Path(engine.url.database or "").absolute().with_suffix(".files")
     return data_folder()
 
 
 def emulator_folder(engine: Engine, folder: Path) -> Path:
-    """Return where the emulator of a workspace keeps its state; nothing is made.
+    """Return where the emulator of a workspace keeps its state, without creating it.
 
-    The state is in the workspace's own folder. A server's database has none: there every user has an emulator of their
-    own on each machine, since it serves this machine only.
+    The state is in the workspace's own folder. A server's database has no folder: there, every user has their own
+    emulator on each machine, because it serves only this machine.
 
     Parameters
     ----------
@@ -74,6 +74,6 @@ def emulator_folder(engine: Engine, folder: Path) -> Path:
 
 
 def _is_beside(engine: Engine) -> bool:
-    """Tell whether the database is a file, which the private files are kept beside."""
+    """Return whether the database is a file next to which the private files are."""
     database = engine.url.database or ""
     return engine.dialect.name == "sqlite" and database != "" and not database.startswith((":memory:", "file:"))

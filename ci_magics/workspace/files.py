@@ -1,4 +1,4 @@
-"""Files of the workspace: private to their owner, replaced as a whole or not at all."""
+"""Files of the workspace: private to their owner, and replaced atomically."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from ci_magics.workspace.storage_errors import told_of_file
 if TYPE_CHECKING:
     from ci_magics.workspace.scratch_folders import ScratchFolders
 
-#: The code of the error for a file that is missing or damaged, of which nothing else is known.
+#: The error code for a missing or damaged file about which nothing else is known.
 MISSING = "file_missing"
-#: How often a file is opened that is replaced at the same moment.
+#: Maximum attempts to open a file that is being replaced.
 _TRIES = 5
 
 Bytes = npt.NDArray[np.uint8]
 
 
 class Files(ABC):
-    """Arrow tables, and lists of bytes, by name, wherever they are kept.
+    """Arrow tables and byte sequences, by name, independent of where they are stored.
 
     Attributes
     ----------
     lost
-        Returns the error for a file that is missing or damaged: what it held, and the way back.
+        Returns the error for a missing or damaged file: what it contained, and how to restore it.
     """
 
     lost: Callable[[str], WorkspaceError]
 
     @abstractmethod
     def replacing(self, file_name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file to be written; it takes the place of the earlier one when all went well.
+        """Open a file for writing; it replaces the existing one if the block succeeds.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Files(ABC):
 
     @abstractmethod
     def reading(self, file_name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file to be read anywhere in it; what replaces it meanwhile is not seen.
+        """Open a file for random access; a concurrent replacement is not visible.
 
         Raises
         ------
@@ -73,21 +73,38 @@ class Files(ABC):
 
     @abstractmethod
     def is_whole(self, name: str) -> bool:
-        """Tell whether a table is there, and all of it is as it was written."""
+        """Return whether a table exists and is completely unchanged."""
 
     @abstractmethod
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
-        """Return the names of the files that begin so, of those only that were written before a moment."""
+        """Return the names of files.
+
+        Parameters
+        ----------
+        prefix
+            How the names begin; all by default.
+        before
+            Only files written before this time.
+        """
 
     @abstractmethod
     def delete(self, file_name: str) -> None:
-        """Delete a file; nothing happens when it is not there."""
+        """Delete a file if it exists."""
 
     @abstractmethod
     def link(self, name: str, origin: Files, origin_name: str) -> None:
-        """Keep another folder's table under a name here, whatever becomes of it there.
+        """Store another folder's table under a name here, independent of later changes there.
 
-        Tables are only ever replaced, never changed in place, so that a link is as good as a copy.
+        Tables are only replaced, never changed in place, so a link is as good as a copy.
+
+        Parameters
+        ----------
+        name
+            The name here.
+        origin
+            The files of the other folder.
+        origin_name
+            The name of the table there.
 
         Raises
         ------
@@ -96,40 +113,47 @@ class Files(ABC):
         """
 
     def sweep(self, before: datetime, *, dry_run: bool, at_all: bool = False) -> int:
-        """Remove what processes that have ended left behind and that has no name.
+        """Delete unnamed content that ended processes left behind.
 
         Parameters
         ----------
         before
-            Of what nobody knows who wrote it, only what was written before this moment.
+            Content without a known writer is deleted only if written before this time.
         dry_run
-            Only count it.
+            Whether only to count.
         at_all
-            Also what nobody knows who wrote it, however young it is; and watch whether writers live that may not.
+            Also delete content without a known writer regardless of age, and watch whether doubtful writers are alive.
 
         Returns
         -------
         int
-            How many files, of all folders kept together.
+            The number of contents, over all folders together.
         """
         del before, dry_run, at_all
         return 0
 
     def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
-        """Return those files that were written by processes which have ended.
+        """Return the files written by processes that have ended.
 
         Parameters
         ----------
         names
             The files to choose from.
         at_all
-            See `sweep`; where files have always had owners it changes nothing.
+            See `sweep`; no effect if files have always had owners.
         """
         del names, at_all
         return []
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Replace a table; a crash leaves the old one or the new one, never a part.
+        """Replace a table atomically: a crash leaves the old or the new one.
+
+        Parameters
+        ----------
+        name
+            The name of the table.
+        table
+            The new content.
 
         Raises
         ------
@@ -139,8 +163,18 @@ class Files(ABC):
         self.write_parts(name, table.schema, [table])
 
     def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table | pa.RecordBatch]) -> None:
-        """Replace a table by one that comes part by part, each its own row group; see `write`."""
-        # Hashes do not compress and hardly ever repeat; words do.
+        """Replace a table by one that arrives in parts; raises the errors of `write`.
+
+        Parameters
+        ----------
+        name
+            The name of the table.
+        schema
+            The columns of all parts.
+        parts
+            The parts; each becomes a row group.
+        """
+        # Hashes are incompressible and rarely repeat; only dictionary columns gain from encoding.
         words = [each.name for each in schema if pa.types.is_dictionary(each.type)]
         with (
             self.replacing(_table_file(name)) as file,
@@ -151,13 +185,31 @@ class Files(ABC):
                 writer.write_table(table, row_group_size=max(table.num_rows, 1))
 
     def write_bytes(self, file_name: str, parts: Iterable[memoryview]) -> None:
-        """Replace a file by bytes that come part by part; see `write`."""
+        """Replace a file by bytes that arrive in parts; raises the errors of `write`.
+
+        Parameters
+        ----------
+        file_name
+            The name of the file.
+        parts
+            The parts in order.
+        """
         with self.replacing(file_name) as file:
             for part in filter(len, parts):
                 file.write(part)
 
     def read_bytes(self, file_name: str, start: int, count: int) -> Bytes:
-        """Return so many bytes from a position; fewer where the file ends."""
+        """Return bytes of a file; fewer than requested at its end.
+
+        Parameters
+        ----------
+        file_name
+            The name of the file.
+        start
+            The position of the first byte.
+        count
+            How many bytes to read.
+        """
         found = np.empty(count, np.uint8)
         with self.reading(file_name) as file:
             file.seek(start)
@@ -175,28 +227,36 @@ class Files(ABC):
             return file.read()
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table has; see `read`."""
+        """Return the number of rows of a table; raises the errors of `read`."""
         with self.opened(name) as file:
             return int(file.metadata.num_rows)
 
     def schema(self, name: str) -> pa.Schema:
-        """Return a table's columns; see `read`."""
+        """Return the schema of a table; raises the errors of `read`."""
         with self.opened(name) as file:
             return file.schema_arrow
 
     def columns(self, name: str) -> list[str]:
-        """Return the names of a table's columns; see `read`."""
+        """Return the column names of a table; raises the errors of `read`."""
         return list(self.schema(name).names)
 
     def batches(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some columns of a table, batch by batch; see `read`."""
+        """Yield a table in batches; raises the errors of `read`.
+
+        Parameters
+        ----------
+        name
+            The name of the table.
+        columns
+            The columns to read.
+        """
         with self.opened(name) as file:
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group, list(columns)).to_batches()
 
     @contextmanager
     def opened(self, name: str) -> Iterator[pq.ParquetFile]:
-        """Open a table to read its row groups one by one; see `read`."""
+        """Open a table to read its row groups one by one; raises the errors of `read`."""
         try:
             with self.reading(_table_file(name)) as source, pq.ParquetFile(source) as file:
                 yield file
@@ -204,16 +264,16 @@ class Files(ABC):
             raise self.lost(_table_file(name)) from None
 
     def remove_all(self, prefix: str) -> None:
-        """Delete all files whose names begin so."""
+        """Delete all files whose names start with a prefix."""
         for name in self.names(prefix):
             self.delete(name)
 
     def exists(self, name: str) -> bool:
-        """Tell whether a table is there."""
+        """Return whether a table exists."""
         return _table_file(name) in self.names(_table_file(name))
 
     def remove(self, name: str) -> None:
-        """Delete a table; nothing happens when it is not there."""
+        """Delete a table if it exists."""
         self.delete(_table_file(name))
 
 
@@ -223,11 +283,11 @@ class PrivateFiles(Files):
     Parameters
     ----------
     root
-        The folder; made when it is missing (mode 0700).
+        The folder; created if missing (mode 0700).
     checksums
-        Those of the folder's files; they are not checked unless given.
+        The checksums of the folder's files; None disables checking.
     rooms
-        Where drafts are until they are whole; beside the files unless given.
+        Where to write drafts; next to the files if None.
     """
 
     def __init__(self, root: Path, checksums: Checksums | None = None, rooms: ScratchFolders | None = None) -> None:
@@ -239,7 +299,7 @@ class PrivateFiles(Files):
 
     @contextmanager
     def replacing(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file to be written elsewhere before it takes the place of the earlier one; see `Files.replacing`."""
+        """Write a draft elsewhere, then move it over the existing file; see `Files.replacing`."""
         draft = (self._rooms.folder() if self._rooms else self.root) / f".{file_name}-{uuid.uuid4().hex}.part"
         try:
             if self.checksums is None:
@@ -249,24 +309,24 @@ class PrivateFiles(Files):
             else:
                 with writing_privately(draft) as file:
                     summing = self._summing(file)
-                    yield summing  # type: ignore[misc]  # a raw file is what all who write need
+                    yield summing  # type: ignore[misc]  # all writers accept a raw file
                     checksum = summing.checksum()
                 self.checksums.expect(file_name, checksum)
 
                 def put() -> None:
-                    if draft.exists():  # else the database had to be asked twice
+                    if draft.exists():  # the transaction may be retried after the move
                         draft.replace(self.root / file_name)
 
                 self.checksums.settle(file_name, checksum, put, self._rooms.lives if self._rooms else bool)
         except OSError as error:
             raise cannot_be_written(error) from None
         finally:
-            with suppress(OSError):  # a disk that takes nothing may not let it go either
+            with suppress(OSError):  # a full or read-only disk may refuse deletions too
                 draft.unlink(missing_ok=True)
 
     @contextmanager
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file to be read, each part of which is checked when it is read; see `Files.reading`."""
+        """Open a file and check each chunk as it is read; see `Files.reading`."""
         try:
             file, checksum = self._open(file_name)
             with file:
@@ -275,7 +335,7 @@ class PrivateFiles(Files):
             raise self.lost(file_name) from None
 
     def is_whole(self, name: str) -> bool:
-        """Tell whether a table is as it was written; see `Files.is_whole`."""
+        """Return whether a table is completely unchanged; see `Files.is_whole`."""
         try:
             file, checksum = self._open(_table_file(name))
             with file:
@@ -284,7 +344,7 @@ class PrivateFiles(Files):
             return False
 
     def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
-        """Return those files that were written by processes which have ended; see `Files.abandoned`."""
+        """Return the files written by processes that have ended; see `Files.abandoned`."""
         del at_all
         wanted = list(names)
         if self.checksums is None or self._rooms is None or not wanted:
@@ -294,7 +354,7 @@ class PrivateFiles(Files):
         return [name for name in wanted if (known := owners.get(name)) and not any(lives.get(each) for each in known)]
 
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
-        """Return the names of the files that begin so; see `Files.names`."""
+        """Return the names of files; see `Files.names`."""
         found = [entry for entry in os.scandir(self.root) if entry.name.startswith(prefix) and entry.is_file()]
         return sorted(
             entry.name for entry in found if before is None or _written(entry.stat(follow_symlinks=False)) < before
@@ -310,11 +370,11 @@ class PrivateFiles(Files):
             self.checksums.forget(file_name)
 
     def exists(self, name: str) -> bool:
-        """Tell whether a table is there."""
+        """Return whether a table exists."""
         return (self.root / _table_file(name)).exists()
 
     def link(self, name: str, origin: Files, origin_name: str) -> None:
-        """Keep another folder's table under a name here; see `Files.link`."""
+        """Store another folder's table under a name here, as a hard link if possible; see `Files.link`."""
         if not isinstance(origin, PrivateFiles):
             raise TypeError("a folder is linked with a folder only")
         target = self.root / _table_file(name)
@@ -327,18 +387,18 @@ class PrivateFiles(Files):
         except FileNotFoundError:
             raise origin.lost(_table_file(origin_name)) from None
         except OSError:
-            self.write(name, origin.read(origin_name))  # a file system without links
+            self.write(name, origin.read(origin_name))  # the file system has no hard links
 
     def _summing(self, file: BinaryIO) -> ChecksumWriter:
         return ChecksumWriter(file, self._rooms.owner if self._rooms else "")
 
     def _open(self, file_name: str) -> tuple[BinaryIO, Checksum | None]:
-        """Open a file, and find the checksum that it was written with; one of an earlier version gets one now.
+        """Open a file and find its checksum; a file of an earlier version gets one now.
 
         Raises
         ------
         DamagedError
-            It has none of those that are known.
+            It matches none of the known checksums.
         """
         for _ in range(_TRIES):
             known = self.checksums.of(file_name) if self.checksums else []
@@ -353,7 +413,7 @@ class PrivateFiles(Files):
                 return file, found
             file.close()
             if {each.version for each in self.checksums.of(file_name)} == {each.version for each in known}:
-                break  # else it was replaced between the look at its checksum and its opening
+                break  # otherwise it was replaced between reading the checksums and opening it
         raise DamagedError
 
     def _opened(self, file_name: str) -> BinaryIO:
@@ -365,7 +425,7 @@ class PrivateFiles(Files):
 
 @contextmanager
 def writing_privately(path: Path) -> Iterator[BinaryIO]:
-    """Write a new file that only its owner can read, and see that it is on the disk."""
+    """Create a file that only its owner can read, and flush it to disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         yield file
@@ -374,23 +434,23 @@ def writing_privately(path: Path) -> Iterator[BinaryIO]:
 
 
 def missing() -> WorkspaceError:
-    """Return the error for a file that cannot be read."""
+    """Build the error for a file that cannot be read."""
     return WorkspaceError("A file of the workspace is missing or damaged.", "Make the segment again.", code=MISSING)
 
 
 def cannot_be_written(error: OSError) -> WorkspaceError:
-    """Return the error for a file that cannot be written."""
+    """Build the error for a file that cannot be written."""
     why, step = told_of_file(error)
     return WorkspaceError(f"A file of the workspace cannot be written: {why}.", step, code=error.strerror)
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter, and return it.
+    """Create a folder that only its owner can access, and return it.
 
     Raises
     ------
     WorkspaceError
-        It cannot be made.
+        It cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,7 +1,7 @@
-"""The suppression list of people who asked to be forgotten: marks by which their hashes are met, and nothing else.
+"""The suppression list of people who asked to be forgotten: marks that match their hashes, and nothing else.
 
-A mark is the first three bytes of a hash and most of the hash of that hash. It tells whether a hash that comes along is
-on the list; nobody can tell from it who is meant, and a search for the hash does not find it.
+A mark consists of the first three bytes of a hash and most of the hash of that hash. It shows whether a given hash is
+on the list, but does not reveal the hash, and a search for the hash does not find it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PREFIX = 3
 
 @discreet_methods
 class ForgottenHashes:
-    """SHA-256 values that are never sent, but to be removed.
+    """SHA-256 values that are only sent to be removed.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ForgottenHashes:
         self._engine = engine
 
     def add(self, hashes: Sequence[bytes]) -> None:
-        """Put hashes on the list; those that are on it stay as they are."""
+        """Add hashes to the list; those already on it stay unchanged."""
         marks = {_mark(each) for each in hashes}
 
         def work(database: Connection) -> None:
@@ -55,13 +55,22 @@ class ForgottenHashes:
             return self._listed(database)
 
     def among(self, parts: Iterable[Hashes], marks: set[bytes] | None = None) -> Hashes:
-        """Return those of many hashes that are on the list, or that have some marks of it.
+        """Return the hashes that are on the list.
 
-        Nothing is read where the list is empty.
+        If the list is empty, the parts are not read.
+
+        Parameters
+        ----------
+        parts
+            The hashes to check, in arrays of shape (n, 32).
+        marks
+            The marks to match; those on the list if None.
         """
         marks = self.marks() if marks is None else marks
         found: list[bytes] = []
         if marks:
+            # A lookup table of prefixes skips nearly all hashes before the slow check of the whole mark.
+            # A lookup table of prefixes skips nearly all hashes before the slow check of the whole mark.
             wanted = np.zeros(2 ** (8 * _PREFIX), np.bool_)
             wanted[[int.from_bytes(each[:_PREFIX], "big") for each in marks]] = True
             for part in parts:
@@ -81,5 +90,5 @@ class ForgottenHashes:
 
 
 def _mark(sha256: bytes) -> bytes:
-    """Return what is kept of a hash; the revision of the schema that began it makes the same."""
+    """Return the mark of a hash; must match the schema migration that introduced marks."""
     return sha256[:_PREFIX] + hashlib.sha256(b"ci-magics suppression list\0" + sha256).digest()[_PREFIX:]

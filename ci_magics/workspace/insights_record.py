@@ -1,4 +1,4 @@
-"""A source in Customer Insights, as the workspace remembers it."""
+"""The stored record of a Customer Insights source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ci_magics.display.numbers import counted_in_words
 
 @dataclass(frozen=True)
 class InsightsRecord:
-    """An instance of Customer Insights that somebody has opened: where it is and who signs in; no secret.
+    """A Customer Insights instance that a user has opened: its location and sign-in settings; no secrets.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class InsightsRecord:
     environment
         ``emulator`` or ``production``.
     organization_url
-        Its Dataverse organization, where it has one.
+        Its Dataverse organization; empty if there is none.
     known_segments
-        Output names of its segments when they were listed last, for completion.
+        Output names of its segments when last listed, for completion.
     """
 
     id: str
@@ -38,7 +38,7 @@ class InsightsRecord:
 
     @property
     def origin(self) -> str:
-        """The words that everything read from here begins with."""
+        """The text with which everything read from here begins."""
         return f"{self.environment.upper()}: Customer Insights '{self.name}'"
 
     def __repr__(self) -> str:

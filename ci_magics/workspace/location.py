@@ -1,4 +1,4 @@
-"""Where a workspace is, told without opening it and without a library of databases."""
+"""Find the workspace without opening it and without importing a database library."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ _NAME = "workspace.sqlite"
 
 
 def default_location() -> str:
-    """Return ``CI_MAGICS_WORKSPACE``, else the folder for application data of this user."""
+    """Return ``CI_MAGICS_WORKSPACE``, else the user's folder for application data."""
     return os.environ.get("CI_MAGICS_WORKSPACE") or str(data_folder())
 
 
 def data_folder() -> Path:
-    """Return the folder for application data of this user.
+    """Return the user's folder for application data.
 
     Raises
     ------
     WorkspaceError
-        The machine does not say where it is; see `in_home`.
+        The machine does not define it; see `in_home`.
     """
     with _needing_a_home():
         return platformdirs.user_data_path("ci-magics").expanduser()
 
 
 def settings_folder() -> Path:
-    """Return the folder for settings of this user; see `data_folder`."""
+    """Return the user's folder for settings; raises the errors of `data_folder`."""
     with _needing_a_home():
         return platformdirs.user_config_path("ci-magics").expanduser()
 
 
 def in_home(path: Path) -> Path:
-    """Return a path with ``~`` replaced by the home folder.
+    """Replace ``~`` in a path by the home folder.
 
     Raises
     ------
     WorkspaceError
-        The machine knows none: ``HOME`` is not set, and the user id has no account, as in many containers.
+        There is none: ``HOME`` is not set, and the user id has no account, as in many containers.
     """
     with _needing_a_home():
         return path.expanduser()
@@ -65,24 +65,24 @@ def _needing_a_home() -> Iterator[None]:
 
 
 def folder_of(location: str) -> Path | None:
-    """Return the folder that a location names; None where it is a database URL."""
+    """Return the folder that a location names, or None for a database URL."""
     if "://" in location:
         return None
-    return in_home(Path(location)).absolute()  # a notebook may change its folder, and the workspace stays
+    return in_home(Path(location)).absolute()  # a notebook may change its working directory
 
 
 def database_in(folder: Path) -> Path:
-    """Return the database's file of a workspace that is in a folder."""
+    """Return the database file of a workspace in a folder."""
     return folder / _NAME
 
 
 def is_in_memory(location: str) -> bool:
-    """Tell whether a database URL names a SQLite database without a file."""
+    """Return whether a database URL names a SQLite database without a file."""
     return _IN_MEMORY.match(location) is not None
 
 
 def file_of(location: str) -> Path | None:
-    """Return the file that a workspace's database is in; None where a server keeps it, or memory."""
+    """Return the database file of a workspace, or None if it is on a server or in memory."""
     folder = folder_of(location)
     if folder is not None:
         return database_in(folder)

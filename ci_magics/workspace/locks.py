@@ -1,13 +1,13 @@
-"""Locks between kernels, processes and machines that share a workspace.
+"""Locks between kernels, processes, and machines that share a workspace.
 
-A lock belongs to a process by a random identity that no other process has, not even a fork of it. While a process holds
-locks, a thread of it counts their heartbeat up, also while the process waits for Microsoft. Three things tell whether a
-holder lives, the surest first:
+A process is identified by a random id that no other process has, not even its fork. While a process holds locks, one of
+its threads increments their heartbeat, also while the process waits for Microsoft. Whether a holder is alive is decided
+by the first of these that applies:
 
-1. In the same boot and PID namespace its process is looked for.
-2. A heartbeat within the last `SILENCE` seconds of the database's clock is one of a living holder.
-3. A clock can be set. So a holder that seems silent is watched for some seconds by a clock that only grows, and its
-   lock is taken over only when its heartbeat does not move.
+1. In the same boot and PID namespace, its process is looked up.
+2. A heartbeat within the last `SILENCE` seconds of the database's clock means that the holder is alive.
+3. Clocks can be changed. So a holder that seems silent is watched for some seconds with a monotonic clock, and its lock
+   is taken over only if its heartbeat does not change.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ci_magics.workspace.processes import is_running, process_name, process_plac
 from ci_magics.workspace.tables import UtcDateTime, locks
 from ci_magics.workspace.transactions import at_one_moment, change
 
-#: Seconds between two heartbeats.
+#: Seconds between heartbeats.
 BEAT = 10.0
-#: Seconds after its last heartbeat, by the database's clock, in which a holder counts as living.
+#: Seconds without a heartbeat, by the database's clock, during which a holder still counts as alive.
 SILENCE = 40.0
-#: Seconds for which a holder that seems silent is watched before its lock is taken over.
+#: Seconds to watch a holder that seems silent before its lock is taken over.
 WATCH = 25.0
-#: Seconds after its last heartbeat after which files of a process that nothing stands for are taken for left behind.
+#: Seconds without a heartbeat after which the unused files of a process count as left behind.
 ABSENCE = 120.0
 _LOOKS_EVERY = 0.5
 _FILES = "files:"
@@ -46,19 +46,21 @@ _SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'"
 
 
 class LockLostError(ExportRefusedError):
-    """Another process holds a lock that this one held."""
+    """Another process has taken over a lock that this one held."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, and since when.
+    """The holder of a lock.
 
     Parameters
     ----------
-    identity, beat
-        Of the process, and how often it was heard of since.
+    identity
+        The random id of the process.
+    beat
+        Its heartbeat counter.
     place
-        Where its process number means anything; see `processes.process_place`.
+        Where its process id is valid; see `processes.process_place`.
     now
         The database's time when this was read.
     """
@@ -76,13 +78,18 @@ class Holder:
 
     @property
     def lives(self) -> bool:
-        """Whether the process that took the lock still runs, as far as can be told from here at once."""
+        """Whether the process that took the lock is still running, as far as can be decided without waiting."""
         return self.was_heard_of_for(SILENCE)
 
     def was_heard_of_for(self, seconds: float) -> bool:
-        """Tell whether the process still runs; where it cannot be looked for, it does for so long after a heartbeat.
+        """Return whether the process is running or, if it cannot be looked up, has a recent heartbeat.
 
-        A moment far ahead was noted under a wrong clock.
+        A heartbeat far in the future came from a wrong clock.
+
+        Parameters
+        ----------
+        seconds
+            Maximum age of the heartbeat.
         """
         if self.is_near:
             return is_running(self.process)
@@ -90,23 +97,23 @@ class Holder:
 
     @property
     def is_near(self) -> bool:
-        """Whether its process can be looked for from here."""
+        """Whether its process can be looked up from here."""
         return bool(self.place) and self.host == platform.node() and self.place == process_place()
 
     def is_same(self, other: Holder) -> bool:
-        """Tell whether nothing was heard of the holder between two readings."""
+        """Return whether the heartbeat did not change between two readings."""
         return (self.identity, self.beat, self.seen_at) == (other.identity, other.beat, other.seen_at)
 
 
 class Locks:
-    """Locks by name, each held by one run of one living process.
+    """Locks by name, each held by one run of one live process.
 
     Parameters
     ----------
     engine
         The workspace's database.
     user
-        Who works here, to be named to those who have to wait.
+        The current user, shown to those who have to wait.
     """
 
     def __init__(self, engine: Engine, user: str) -> None:
@@ -116,7 +123,7 @@ class Locks:
         _all.add(self)
 
     def _begin(self) -> None:
-        """Hold nothing, under a new identity."""
+        """Start with a new identity and without locks."""
         self._identity = uuid.uuid4().hex
         self._held: set[str] = set()
         self._left: set[str] = set()
@@ -126,9 +133,21 @@ class Locks:
         self._first_seen: dict[str, tuple[Holder, float]] = {}
 
     def take(self, name: str, run_id: str) -> Holder | None:
-        """Take a lock; returns the living holder instead when there is one.
+        """Take a lock.
 
-        A lock whose holder has died is taken over; where only its silence tells so, after some seconds.
+        The lock of a dead holder is taken over; if only its silence indicates that, after watching it for some seconds.
+
+        Parameters
+        ----------
+        name
+            The name of the lock.
+        run_id
+            The run that will hold it.
+
+        Returns
+        -------
+        Holder or None
+            None if the lock was taken, else the live holder.
         """
         holder = change(self._engine, lambda database: self._take(database, name, run_id, None))
         if holder is not None and not holder.lives and self._stays_silent(name, holder):
@@ -139,12 +158,12 @@ class Locks:
         return holder
 
     def seen(self, run_id: str) -> None:
-        """Tell the others that the holder still lives, besides what the thread tells them.
+        """Update the heartbeat now, in addition to the thread.
 
         Raises
         ------
         LockLostError
-            Another process took the locks over, because nothing was heard of this one for minutes.
+            Another process took over the locks, because this one was silent for minutes.
         """
         if run_id in self._held and not change(self._engine, lambda database: self._beat(database, run_id)):
             self._lets_go(run_id)
@@ -155,7 +174,7 @@ class Locks:
             )
 
     def release(self, run_id: str) -> None:
-        """Give back all locks of a run that this process holds; later, where the database does not answer."""
+        """Release all locks of a run that this process holds; later if the database does not respond."""
         self._lets_go(run_id)
         try:
             change(self._engine, lambda database: self._delete(database, run_id))
@@ -165,7 +184,7 @@ class Locks:
                 self._start()
 
     def own_files(self) -> str:
-        """Return the name of this process as the owner of files it is about to write; it is heard of until it ends."""
+        """Return the name under which this process owns files, and send heartbeats until the process ends."""
         identity = self._identity
 
         def work(database: Connection) -> None:
@@ -179,14 +198,14 @@ class Locks:
         return identity
 
     def living_owners(self, watched: Collection[str] = ()) -> frozenset[str]:
-        """Return which processes that own files still live, and forget the others.
+        """Return which processes that own files are still alive, and delete the records of the others.
 
-        A process on another machine counts as living until nothing was heard of it for `ABSENCE` seconds.
+        A process on another machine counts as alive until it has been silent for `ABSENCE` seconds.
 
         Parameters
         ----------
         watched
-            Owners whose heartbeats are watched besides for some seconds, so that one that has just died is found.
+            Owners to watch for some seconds as well, so that a recently ended one is detected.
         """
         owners = {each.identity: each for each in self._owners()}
         living = {name for name, each in owners.items() if each.was_heard_of_for(ABSENCE)} | {self._identity}
@@ -201,7 +220,7 @@ class Locks:
             return self._holders(database, locks.c.name.startswith(_FILES, autoescape=True))
 
     def _unmoved(self, owners: dict[str, Holder]) -> set[str]:
-        """Return those of whom nothing is heard while they are watched, by a clock that nobody can set."""
+        """Return the owners whose heartbeat does not change while they are watched, timed by a monotonic clock."""
         pause, since = threading.Event(), SystemClock().monotonic()
         left = dict(owners)
         while left and SystemClock().monotonic() - since < WATCH:
@@ -214,23 +233,23 @@ class Locks:
         database.execute(delete(locks).where(locks.c.name == f"{_FILES}{identity}"))
 
     def _end(self) -> None:
-        """Own nothing more: the process ends. Where the database does not answer, the others find out by themselves."""
+        """Give up file ownership at exit. If the database does not respond, others notice the missing heartbeat."""
         if self._identity in self._held:
             with suppress(CiError):
                 change(self._engine, lambda database: self._delete_of(database, self._identity))
 
     def holder(self, name: str) -> Holder | None:
-        """Return who holds a lock, dead or alive."""
+        """Return the holder of a lock, dead or alive."""
         with at_one_moment(self._engine) as database:
             return self._holder(database, locks.c.name == name)
 
     def of_run(self, run_id: str) -> Holder | None:
-        """Return who carries a run out, dead or alive; None when nobody does."""
+        """Return the holder of a run's lock, dead or alive, or None."""
         with at_one_moment(self._engine) as database:
             return self._holder(database, locks.c.run_id == run_id)
 
     def _take(self, database: Connection, name: str, run_id: str, silent: Holder | None) -> Holder | None:
-        """Take a lock that is free, or that its holder left without a word."""
+        """Take a lock that is free, or whose holder has died."""
         holder = self._holder(database, locks.c.name == name)
         row = self._row(name, run_id)
         if holder is None:
@@ -239,11 +258,13 @@ class Locks:
         died = not holder.lives and holder.is_near
         if not (died or (silent is not None and holder.is_same(silent))):
             return holder
+        # A policy of the database may not let this user take over the lock: then no row changes.
+        # A policy of the database may not let this user take over the lock: then no row changes.
         taken = database.execute(update(locks).where(locks.c.name == name).values(row))
         return None if taken.rowcount else holder
 
     def _stays_silent(self, name: str, holder: Holder) -> bool:
-        """Watch a holder; tell whether nothing was heard of it for long enough."""
+        """Watch a holder, and return whether it stayed silent for long enough."""
         if holder.is_near:
             return True
         known, since = self._first_seen.get(name, (holder, 0.0))
@@ -271,7 +292,7 @@ class Locks:
                 self._thread = None
 
     def _start(self) -> None:
-        """Let a thread tell that this process lives, for as long as it holds something."""
+        """Start the heartbeat thread, which runs while this process holds something."""
         if self._thread is None and not _is_in_memory(self._engine):
             self._ended = threading.Event()
             self._thread = threading.Thread(target=self._keep_alive, args=(self._ended,), daemon=True)
@@ -287,10 +308,10 @@ class Locks:
                 if self._held:
                     change(self._engine, self._beat)
             except CiError:
-                continue  # the database does not answer now; the others cannot ask it either
+                continue  # the database does not respond; other processes cannot read it either
 
     def _beat(self, database: Connection, run_id: str | None = None) -> int:
-        """Count the heartbeat up; returns of how many locks."""
+        """Increment the heartbeat, and return the number of locks."""
         mine = locks.c.identity == self._identity
         mark = update(locks).where(mine if run_id is None else mine & (locks.c.run_id == run_id))
         return database.execute(mark.values(beat=locks.c.beat + 1, seen_at=self._now())).rowcount
@@ -313,7 +334,7 @@ class Locks:
         }
 
     def _now(self) -> ColumnElement[datetime]:
-        """Return the time of the database's clock."""
+        """Return the database's current time."""
         if self._engine.dialect.name == "sqlite":
             return literal_column(_SQLITE_NOW, UtcDateTime())
         return func.clock_timestamp(type_=UtcDateTime()) if self._engine.dialect.name == "postgresql" else func.now()
@@ -337,13 +358,13 @@ def _end_all() -> None:
 
 
 def _is_in_memory(engine: Engine) -> bool:
-    """Tell whether a database is one of this process only."""
+    """Return whether a database exists only in this process."""
     place = engine.url.database or ""
     return engine.dialect.name == "sqlite" and (not place or place.startswith((":memory:", "file:")))
 
 
 def _hold_nothing() -> None:
-    """Let the child of a fork hold nothing: its parent does, and there is no thread here."""
+    """Give the child of a fork no locks: its parent holds them, and the heartbeat thread was not copied."""
     for each in list(_all):
         each._begin()  # noqa: SLF001 - of this module
         each._engine.dispose(close=False)  # noqa: SLF001 - the parent's connections stay the parent's

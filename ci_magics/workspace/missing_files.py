@@ -1,4 +1,4 @@
-"""Errors for files that are missing or damaged: what they held, and the way back."""
+"""Errors for missing or damaged files: what they contained, and how to restore them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROFILES_LOST, LEDGER_LOST, SPOOL_LOST = "segment_damaged", "ledger_lost", "spoo
 
 
 def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
-    """Return what makes the error for the stored profiles of a segment, given the file's name."""
+    """Return a function that builds the error for a segment's stored profiles from the file name."""
 
     def lost(file_name: str) -> WorkspaceError:
         segment_id = _stem(file_name)
@@ -41,7 +41,7 @@ def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
 
 
 def lost_ledger(workspace: Workspace) -> Callable[[str], WorkspaceError]:
-    """Return what makes the error for the ledger of an audience, given the file's name."""
+    """Return a function that builds the error for an audience's ledger from the file name."""
 
     def lost(file_name: str) -> WorkspaceError:
         record = next(iter(workspace.audiences.where(id=_stem(file_name))), None)
@@ -51,7 +51,7 @@ def lost_ledger(workspace: Workspace) -> Callable[[str], WorkspaceError]:
 
 
 def ledger_lost(audience: str) -> WorkspaceError:
-    """Return the error for the ledger of an audience."""
+    """Build the error for the ledger of an audience."""
     what = f"the audience '{audience}'" if audience else "an audience"
     return WorkspaceError(
         f"What {what} holds is not known any more: its ledger is missing, damaged or old.",
@@ -61,7 +61,7 @@ def ledger_lost(audience: str) -> WorkspaceError:
 
 
 def lost_spool(file_name: str) -> WorkspaceError:
-    """Return the error for what a run had put aside, given the file's name."""
+    """Build the error for the spool of a run from the file name."""
     if file_name.startswith("rejected-"):
         return WorkspaceError(
             f"The keys that the run {file_name.removeprefix('rejected-')[:8]} was refused are missing or damaged.",

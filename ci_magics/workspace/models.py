@@ -1,4 +1,4 @@
-"""What is kept in the workspace, as values."""
+"""Data classes for what the workspace stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUSTOMER_MATCH_TERMS = "customer_match_terms"
 
 @dataclass(frozen=True)
 class Consent(Displayable):
-    """Somebody's permission: what for, who gave it, when, and to which version of the text."""
+    """A consent: what for, who gave it, when, and for which version of the text."""
 
     id: str
     connection_id: str
@@ -29,7 +29,7 @@ class Consent(Displayable):
 
     @property
     def stands(self) -> bool:
-        """Whether it has not been withdrawn."""
+        """Whether it is in effect, that is, not withdrawn."""
         return self.withdrawn_at is None
 
     def __repr__(self) -> str:
@@ -40,14 +40,14 @@ class Consent(Displayable):
 
 @dataclass(frozen=True)
 class Connection(Displayable):
-    """Where to push to, as which user, and with which consents. Ids are strings everywhere.
+    """An account to send to, with its consents and sign-in. Ids are always strings.
 
     Parameters
     ----------
     shared_with
         Roles and users that may use it; administrators always may.
     details_hidden
-        Whether the reader only shares it.
+        Whether the connection is only shared with the current user.
     """
 
     id: str
@@ -67,34 +67,34 @@ class Connection(Displayable):
 
     @property
     def destination(self) -> str:
-        """The sentence that every plan, receipt and status begins with: where data goes."""
+        """The sentence with which every plan, receipt, and status begins: where data goes."""
         if self.environment == "emulator":
             return "EMULATOR: nothing left this machine"
         return f"{self.environment.upper()}: {self.account_name or self.name} ({self.account_id})"
 
     def consent(self, kind: str) -> Consent | None:
-        """Return the consent of a kind that stands, or None."""
+        """Return the consent of a kind that is in effect, or None."""
         return next((each for each in self.consents if each.kind == kind and each.stands), None)
 
     @property
     def agreed(self) -> bool:
-        """Whether somebody agreed to data privacy and compliance."""
+        """Whether a user agreed to data privacy and compliance."""
         return self.consent(DATA_PRIVACY) is not None
 
     @property
     def terms_accepted(self) -> bool:
-        """Whether somebody accepted the Customer Match terms."""
+        """Whether a user accepted the Customer Match terms."""
         return self.consent(CUSTOMER_MATCH_TERMS) is not None
 
     @property
     def missing_consents(self) -> tuple[str, ...]:
-        """The options of `ci_magics.connect` that give the consents which are missing; nothing is sent before."""
+        """The options of `ci_magics.connect` that give the missing consents; nothing is sent without them."""
         missing = {"agree": not self.agreed, "accept_terms": not self.terms_accepted}
         return tuple(name for name, is_missing in missing.items() if is_missing)
 
     @property
     def type(self) -> str:
-        """What it leads to; with the name, all that is seen of a connection that is only shared."""
+        """The type of destination; apart from the name, all that is visible of a connection that is only shared."""
         return f"Microsoft Advertising ({self.environment})"
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class Connection(Displayable):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its name and type, and unless it is only shared, where it leads and what was agreed."""
+        """Return name and type, and account and consents unless the details are hidden."""
         shown: dict[str, Any] = {"name": self.name, "type": self.type}
         if self.details_hidden:
             return shown
@@ -120,17 +120,17 @@ class Connection(Displayable):
         return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
 
     def without_details(self) -> Connection:
-        """Return the same connection as users see it who only share it: its name and type."""
+        """Return a copy as users see it with whom it is only shared: name and type."""
         return replace(self, details_hidden=True)
 
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
-        """Return the same connection with other consents."""
+        """Return a copy with other consents."""
         return replace(self, consents=consents)
 
 
 @dataclass(frozen=True)
 class SignInRecord:
-    """Which of the accounts of a person is taken for a connection or source; it names nobody."""
+    """The account that a user chose for a connection or source; it contains no name of the account."""
 
     id: str
     user: str
@@ -140,13 +140,13 @@ class SignInRecord:
 
     @property
     def name(self) -> str:
-        """The word by which it is listed."""
+        """The name in lists."""
         return self.id
 
 
 @dataclass(frozen=True)
 class UserRole(Displayable):
-    """What somebody is in the workspace; the id is the user's name."""
+    """The role of a user in the workspace; the id is the user's name."""
 
     id: str
     role: str
@@ -164,21 +164,21 @@ class UserRole(Displayable):
 
 @dataclass(frozen=True)
 class SegmentRecord(Displayable):
-    """A segment as it was when it was made: its definition and counts; keys and hashes are in a file.
+    """A segment when it was created: its definition and counts; keys and hashes are in a file.
 
     Parameters
     ----------
     consent
-        What is known of who agreed: a document of `segmentation.consent`.
+        Which profiles agreed: a document of `segmentation.consent`.
     active
         Whether it is refreshed and exported.
     suppresses
         Whether its people are excluded from every export.
     previous
-        The id of the version that it replaced; None where there was none.
+        The id of the version that it replaced; None if there was none.
     kept_counts
         What can be sent of it, for viewers who may not read keys and hashes: a document of
-        `activation.plans.kept_counts`. Empty where nobody is kept from reading them.
+        `activation.plans.kept_counts`. Empty if all users may read them.
     """
 
     id: str
@@ -199,26 +199,26 @@ class SegmentRecord(Displayable):
 
     @property
     def is_dynamic(self) -> bool:
-        """Whether its definition can be evaluated again without the notebook that it was made in."""
+        """Whether its definition can be evaluated again without the notebook that created it."""
         return bool(self.definition.get("source"))
 
     def __repr__(self) -> str:
         return f"Segment '{self.name}': {counted_in_words(self.rows, 'profile')}{'' if self.active else ', inactive'}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its name, its size, and what it is good for."""
+        """Return name, size, and properties."""
         names = ("name", "rows", "is_dynamic", "active", "suppresses", "tags")
         return {name: plain(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True)
 class ConsentChoiceRecord(Displayable):
-    """Which columns of a source say who agreed, and which values mean yes, as somebody chose.
+    """A user's choice of the columns that contain consent, and of the values that mean yes.
 
     Parameters
     ----------
     source
-        The file, the table, or a mark of the names of a frame's columns.
+        The file, the table, or a hash of the names of a DataFrame's columns.
     document
         The choice: a document of `segmentation.consent`.
     """
@@ -240,24 +240,24 @@ class ConsentChoiceRecord(Displayable):
 
 @dataclass(frozen=True)
 class SegmentVersion(Displayable):
-    """An earlier version of a segment. Its profiles are still in the file of its id.
+    """An earlier version of a segment. Its profiles are still in the file with its id.
 
     Parameters
     ----------
     id
-        The id of the segment record that it was.
+        The id of the former segment record.
     segment_name
-        The segment's name at the moment the version ended.
+        The segment's name when the version ended.
     previous
         The version that this one had replaced.
     rows
-        How many profiles it has.
+        The number of profiles.
     record
         The segment record as a document; see `of` and `as_record`.
     made_at, ended_at, ended_by
-        When it was made, and who replaced, deleted or undid it, and when.
+        When it was created, and when and by whom it was replaced, deleted, or undone.
     reason
-        ``replaced``, ``refreshed``, ``undone`` or ``deleted``.
+        ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
     """
 
     id: str
@@ -277,19 +277,31 @@ class SegmentVersion(Displayable):
 
     @classmethod
     def of(cls, record: SegmentRecord, *, reason: str, by: str, at: datetime) -> SegmentVersion:
-        """Return a segment as a version that ends at a moment."""
+        """Build the version that a segment becomes.
+
+        Parameters
+        ----------
+        record
+            The segment.
+        reason
+            ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
+        by
+            The user who ends it.
+        at
+            When it ends.
+        """
         values = {each.name: getattr(record, each.name) for each in fields(SegmentRecord)}
         document = {name: _as_json(value) for name, value in values.items()}
         return cls(record.id, record.name, record.previous, record.rows, document, record.created_at, at, by, reason)
 
     def as_record(self) -> SegmentRecord:
-        """Return the segment record that it was."""
+        """Return the former segment record."""
         kinds = {each.name: str(each.type) for each in fields(SegmentRecord)}
         values = {name: _from_json(value, kinds[name]) for name, value in self.record.items() if name in kinds}
         return replace(SegmentRecord(**values), previous=self.previous, rows=self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its segment, its size, and why it ended."""
+        """Return the segment, its size, and why it ended."""
         return {name: plain(getattr(self, name)) for name in ("name", "rows", "reason")}
 
     def __repr__(self) -> str:
@@ -300,7 +312,7 @@ class SegmentVersion(Displayable):
 
 @dataclass(frozen=True)
 class SegmentCount(Displayable):
-    """How many profiles a segment had when it was made or refreshed."""
+    """The number of profiles of a segment when it was created or refreshed."""
 
     id: str
     segment_name: str
@@ -318,20 +330,20 @@ class SegmentCount(Displayable):
 
 @dataclass(frozen=True)
 class AudienceRecord(Displayable):
-    """A list that we have sent to. Its ledger, the hashes sent, is in a file of the same id.
+    """A list that we have sent to. Its ledger, the hashes sent, is in a file with the same id.
 
     Parameters
     ----------
     directory
-        The directory of the user who made it; another one in the emulator means another emulator.
+        The directory of the user who created it; in the emulator, another directory means another emulator.
     owned
-        Whether all that it holds came from here, so that it can be mirrored.
+        Whether all its members came from here, so that it can be mirrored.
     chosen
-        Whether somebody named the list; otherwise it is the one of the segment's name.
+        Whether a user named the list; otherwise it has the segment's name.
     generation
-        Grows by one with each finished push; the ledger's file says the same.
+        Incremented by each finished push; the ledger's file contains the same number.
     full_send_at
-        When everybody in it was last sent; before the first full send, when the list was made.
+        When all members were last sent; before the first full send, when the list was created.
     """
 
     id: str
@@ -357,21 +369,21 @@ class AudienceRecord(Displayable):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its name, where it came from, and how it was filled."""
+        """Return the name, the origin, and how it was filled."""
         names = ("name", "segment_name", "environment", "account_id", "members", "normalization", "membership_days")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class RunRecord(Displayable):
-    """One execution: what it was to do and how it stands; while it is not finished, as `RunRepository` derives it.
+    """One execution: what it should do, and its state; `RunRepository` derives the state while it is unfinished.
 
     Parameters
     ----------
     results
-        One document for each audience; `ci_magics.activation.run.AudienceResult` reads it.
+        One document for each audience; `ci_magics.activation.run.AudienceResult` parses it.
     finished_at
-        None while something is left to do.
+        None while work remains.
     """
 
     id: str
@@ -386,38 +398,38 @@ class RunRecord(Displayable):
 
     @property
     def name(self) -> str:
-        """The short id by which a person refers to the run."""
+        """The short id by which users refer to the run."""
         return self.id[:8]
 
     def total(self, count: str) -> int:
-        """Return one of the counts of its audiences, such as ``accepted``, added up."""
+        """Return the sum of a count, such as ``accepted``, over all audiences."""
         return sum(each.get(count, 0) for each in self.results)
 
     def __repr__(self) -> str:
         return f"{self.destination}\nRun {self.name}: {self.status}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return where it went and what came of it."""
+        """Return destination, connection, and status."""
         names = ("destination", "connection_name", "status")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class PushRecord:
-    """What a run does to one audience, written down before the first byte is sent.
+    """What a run does to one audience, recorded before the first byte is sent.
 
     Parameters
     ----------
     audience_key
-        The audience's name as Microsoft compares names: case does not count.
+        The audience's name as Microsoft compares names: case-insensitive.
     chosen
-        Whether somebody named the list.
+        Whether a user named the list.
     marker
-        Random text in a new audience's description, by which it is found when the answer was lost.
+        Random text in a new audience's description, used to find it after a lost response.
     add_parts, remove_parts
-        How many hashes of each prefix go in and go out, in the order in which they are spooled.
+        How many hashes of each prefix are added and removed, in the order in which they are spooled.
     full
-        Whether everything wanted is sent, not only what changed.
+        Whether all wanted hashes are sent, not only the changes.
     base_generation
         Generation of the ledger that the push starts from.
     finished
@@ -453,30 +465,30 @@ class PushRecord:
 
     @property
     def name(self) -> str:
-        """The word by which it is listed."""
+        """The name in lists."""
         return self.id
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One request of a push, written down before it is sent and after it is answered.
+    """One request of a push, recorded before it is sent and after its response.
 
     Parameters
     ----------
     kind
-        ``create``, ``apply`` (one call) or ``upload`` (one file).
+        ``create``, ``apply`` (one call), or ``upload`` (one file).
     start, stop
-        Which of the push's hashes it carries.
+        The range of the push's hashes that it sends.
     state
-        ``planned``, ``sent`` (no usable answer yet), ``answered`` or ``refused``.
+        ``planned``, ``sent`` (no usable response yet), ``answered``, or ``refused``.
     maybe
         Whether an earlier attempt was lost, so that a refusal leaves the outcome unknown.
     request_id
         The bulk service's id of the upload.
     rejected
-        How many of its hashes were refused; which ones is in the spool.
+        How many of its hashes were rejected; the spool contains which ones.
     code, error_name
-        Why it was refused as a whole.
+        Why the whole request was refused.
     """
 
     id: str
@@ -496,7 +508,7 @@ class StepRecord:
 
     @property
     def name(self) -> str:
-        """The word by which it is listed."""
+        """The name in lists."""
         return self.id
 
 
@@ -507,7 +519,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _from_json(value: Any, kind: str) -> Any:
-    """Return a value of a document as a field of a kind, which is written as in the source, holds it."""
+    """Convert a value of a document to the type of a field, given as in the source code."""
     if value is not None and kind.startswith("datetime"):
         return datetime.fromisoformat(value)
     return tuple(value) if isinstance(value, list) and kind.startswith("tuple") else value

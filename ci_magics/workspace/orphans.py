@@ -1,4 +1,4 @@
-"""Files that nothing in the database stands for: drafts, and what was written for something that never began."""
+"""Files that no row in the database refers to: drafts, and data of work that never started."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _A_DAY = timedelta(days=1)
 
 
 def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool = False) -> int:
-    """Delete what processes left behind that have ended: scratch folders, drafts, files that nothing stands for.
+    """Delete what ended processes left behind: scratch folders, drafts, and files without a row.
 
     Parameters
     ----------
     workspace
-        Where.
+        The workspace.
     before
-        See `rooms.ScratchFolders.left_behind`.
+        See `scratch_folders.ScratchFolders.left_behind`.
     at_all
-        Also what says nothing of its owner, because an earlier version wrote it, however young it is.
+        Also delete entries without a known owner, written by an earlier version, regardless of age.
 
     Returns
     -------
     int
-        How many there were.
+        How many entries were deleted.
     """
     count = workspace.rooms.sweep(present() + _A_DAY if at_all else before)
     for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
-        # The files first: what is made meanwhile is not among them.
+        # List the files before the rows: files created in between are then not in the list.
         names = [each for each in files.names() if not each.startswith((REJECTED, READING))]
-        names = _unknown(workspace, files, names) if at_all else names  # so that few writers have to be watched
+        names = _unknown(workspace, files, names) if at_all else names  # to watch only the writers that matter
         left = {*files.abandoned(names, at_all=at_all), *(each for each in names if at_all and each.startswith(_DRAFT))}
         found = _unknown(workspace, files, sorted(left))
         for name in found:
@@ -48,7 +48,15 @@ def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool 
 
 
 def unknown_files(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:
-    """Return files that nothing in the database stands for, of those that were written before a moment."""
+    """Yield files that no row in the database refers to.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    before
+        Only files written before this time.
+    """
     for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
         names = [each for each in files.names(before=before) if not each.startswith(REJECTED)]
         yield from ((files, name) for name in _unknown(workspace, files, names))

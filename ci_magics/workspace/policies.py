@@ -1,7 +1,7 @@
-"""Which rows of each table each role may read and write, as conditions of PostgreSQL.
+"""Rows of each table that each role may read and write, as PostgreSQL conditions.
 
-A row that belongs to an account can be read and written by the people that share a connection to that account.
-Files of keys and hashes are for contributors; a viewer reads their names only. `rights` makes policies of this.
+A row that belongs to an account can be read and written by the users who share a connection to that account. Files of
+keys and hashes are for contributors; a viewer reads only their names. `rights` turns this into policies.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ci_magics.workspace.access import Role
 
-#: A holder of a lock that the database has not heard of for so long may be replaced by another person. The processes
-#: decide earlier and with more knowledge; this keeps SQL from taking the lock of somebody who lives.
+#: Lock holders that have been silent for this long may be replaced by another user. The processes decide earlier and
+#: know more; this only keeps plain SQL from taking the lock of a live holder.
 _SILENT = "abs(extract(epoch FROM clock_timestamp() - seen_at)) > 40"
 
 _OF_ACCOUNT = "(environment, account_id) IN (SELECT s.environment, s.account_id FROM public.shared_connections s)"
@@ -38,24 +38,24 @@ _READABLE_CHUNK = (
 
 @dataclass(frozen=True)
 class RowRights:
-    """What the roles may do with the rows of a table; an administrator may do it with all rows.
+    """The rights of the roles on a table's rows; administrators have them for all rows.
 
     Parameters
     ----------
     read
-        Which rows are read.
+        Condition for rows that may be read.
     read_by
-        The least role that reads them.
+        The minimum role for reading.
     columns
-        What those below administrators read of them; all columns unless given.
+        Columns that roles below administrator may read; all if empty.
     insert, update, delete
-        Which rows may be added, changed and deleted below administrators; none where it is empty.
+        Conditions for rows that roles below administrator may add, change, and delete; none if empty.
     after
-        What a changed row has to be; as an inserted one unless given.
+        Condition that a changed row must meet; that of ``insert`` if empty.
     write_by
-        The least role that writes them.
+        The minimum role for writing.
     delete_by
-        The least role that deletes them; as `write_by` unless given.
+        The minimum role for deleting; `write_by` if None.
     administered
         What administrators may do besides reading.
     """
@@ -73,7 +73,7 @@ class RowRights:
 
 
 def _written(condition: str = "true", *, read: str = "true") -> RowRights:
-    """Return the rights on a table whose rows contributors add, change and delete under one condition."""
+    """Return the rights on a table that contributors write under a single condition."""
     return RowRights(read, insert=condition, update=condition, delete=condition)
 
 
@@ -84,7 +84,7 @@ TABLES: dict[str, RowRights] = {
     "audiences": _written(_OF_ACCOUNT, read=_OF_ACCOUNT),
     "audit_entries": RowRights(
         read_by=Role.CONTRIBUTOR, columns=("number",), insert="true", administered=("INSERT",)
-    ),  # the person who adds an entry gets its number
+    ),  # RETURNING needs this to give the number of a new entry
     "connections": RowRights(columns=("id", "name", "environment")),
     "consent_choices": _written(),
     "consents": RowRights(_OF_CONNECTION),
@@ -103,7 +103,7 @@ TABLES: dict[str, RowRights] = {
         update=f"connection_id IS NULL OR {_OF_CONNECTION}",
         delete=f"connection_id IS NULL OR {_OF_CONNECTION}",
     ),
-    "file_checksums": _FOR_ADMINISTRATORS,  # only files beside a SQLite database are in it
+    "file_checksums": _FOR_ADMINISTRATORS,  # used only for files beside a SQLite database
     "file_chunks": RowRights(
         _READABLE_CHUNK,
         Role.CONTRIBUTOR,
@@ -124,7 +124,7 @@ TABLES: dict[str, RowRights] = {
     ),
     "forgotten_hashes": RowRights(read_by=Role.CONTRIBUTOR),
     "heartbeats": _written('"user" = session_user'),
-    "insights": _written(read=_BY_CONTRIBUTORS),  # a viewer's lists are without them
+    "insights": _written(read=_BY_CONTRIBUTORS),  # viewers do not see them in lists
     "locks": RowRights(
         f"holder = session_user OR {_OWN_LOCK}",
         insert=f"holder = session_user AND {_OWN_LOCK}",

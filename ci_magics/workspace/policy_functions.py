@@ -1,15 +1,15 @@
-"""Functions and triggers of PostgreSQL that the policies of `policies` need.
+"""PostgreSQL functions and triggers that the policies of `policies` need.
 
-Functions that look at rows that their caller may not see are those of the owner of the database, find nothing by a
-search path that a person could change, and answer yes or no.
+Functions that read rows hidden from their caller run as the owner of the database, use a fixed search path that users
+cannot change, and return only yes or no.
 """
 
 from __future__ import annotations
 
-#: Lets who carries a run out write down why it has stopped, whatever their rights are by now.
+#: Lets the user who executes a run record why it stopped, even after losing other rights.
 STOP_RUN = "public.ci_magics_stop_run(text,text,text[])"
 
-#: By signature; `{administrator}` stands for the role of administrators.
+#: By signature; `{administrator}` is a placeholder for the role of administrators.
 _FUNCTIONS = {
     "ci_magics_may_use_file(text, text)": """
         CREATE OR REPLACE FUNCTION public.ci_magics_may_use_file(folder text, file text) RETURNS boolean
@@ -118,7 +118,7 @@ _FUNCTIONS = {
         END $$""",
 }
 
-#: Columns that say who did something: each change is in one's own name, or the first one is and stays.
+#: Columns with the user who did something: set on each change, or on the first one only.
 _AUTHORS = {
     "exports": ("saved_by", "each"),
     "export_runs": ("started_by", "first"),
@@ -128,7 +128,7 @@ _AUTHORS = {
 
 
 def functions(administrator: str) -> dict[str, str]:
-    """Return how the functions are made, by their signatures.
+    """Return the statements that create the functions, by signature.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def functions(administrator: str) -> dict[str, str]:
 
 
 def triggers() -> dict[tuple[str, str], str]:
-    """Return how the triggers are made, by table and name."""
+    """Return the statements that create the triggers, by table and name."""
     made = {
         ("audit_entries", "ci_magics_now"): "BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION {1}entry_is_now()",
         ("segments", "ci_magics_suppression"): (

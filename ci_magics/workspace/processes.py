@@ -1,7 +1,7 @@
-"""Whether a process still runs, and where its number means anything.
+"""Check whether a process is still running, and where its id is valid.
 
-Process ids are given again in every container and after every boot. So a process is only looked for by processes of the
-same boot and the same PID namespace; everybody else has to go by what the process writes into the database.
+Process ids are reused in every container and after every boot. So only processes in the same boot and PID namespace
+look up a process; all others rely on what it writes into the database.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 
 import psutil
 
-#: Seconds between two readings of the start of one process, where it is told by the clock.
+#: Maximum difference in seconds between two readings of one start time, if it depends on the clock.
 _SAME_START = 5.0
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def process_place() -> str:
-    """Return the boot and the PID namespace of this process; empty where they cannot be told."""
+    """Return the boot and the PID namespace of this process; empty if unknown."""
     if not sys.platform.startswith("linux"):
         return f"{platform.node()}:{uuid.getnode():x}"
     try:
@@ -33,7 +33,7 @@ def process_place() -> str:
 
 
 def process_name(process_id: int) -> str:
-    """Return a process's number and start, which together are never given twice; only the number if it is gone."""
+    """Return a process's id and start time, which together are unique; only the id if it is gone."""
     try:
         process = psutil.Process(process_id)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -44,7 +44,7 @@ def process_name(process_id: int) -> str:
 
 
 def is_running(process: str) -> bool:
-    """Tell whether a process of this place still runs, or may run: one that hides from us does."""
+    """Return whether a process of this place is running; one that is hidden from us counts as running."""
     number, _, start = process.partition(":")
     found = process_name(int(number)).partition(":")[2]
     if not found:
@@ -57,7 +57,7 @@ def is_running(process: str) -> bool:
 
 
 def _start(process: psutil.Process) -> str:
-    """Return when a process started: on Linux since the boot, which no change of the clock moves."""
+    """Return when a process started: on Linux relative to the boot, which clock changes do not affect."""
     if not sys.platform.startswith("linux"):
         return f"{process.create_time():.2f}"
     line = Path(f"/proc/{process.pid}/stat").read_text("utf-8", "replace")
@@ -65,7 +65,7 @@ def _start(process: psutil.Process) -> str:
 
 
 def _is_hidden(process_id: int) -> bool:
-    """Tell whether there is a process of another user that /proc does not show."""
+    """Return whether a process of another user exists that /proc does not show."""
     if not sys.platform.startswith("linux") or Path(f"/proc/{process_id}").exists():
         return False
     try:

@@ -1,4 +1,4 @@
-"""One kind of thing in the workspace, found by name."""
+"""Access to one kind of record in the workspace, by name."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ T = TypeVar("T")
 
 
 class Repository(Displayable, Generic[T]):
-    """The rows of a table as values: iterable, by name, as a frame.
+    """The rows of a table as values: iterable, by name, or as a DataFrame.
 
     Parameters
     ----------
     engine
         The database.
     table
-        Where the rows are.
+        The table with the rows.
     kind
-        The value that a row becomes; its fields are the table's columns.
+        The dataclass of the values; its fields are the table's columns.
     word
-        What a person calls one of them.
+        What users call one of them.
     advice
-        How to make or list them, for the error about a name that does not exist.
+        How to create or list them, for the error about an unknown name.
     order
-        The column they are listed by.
+        The column to sort by.
     shows
-        What a notebook shows of each beside its name.
+        The fields that a notebook shows besides the name.
     read_from
-        A view of the table that this user reads instead.
+        A view that this user reads instead of the table.
     """
 
     def __init__(
@@ -85,27 +85,43 @@ class Repository(Displayable, Generic[T]):
         return found
 
     def get(self, name: str) -> T | None:
-        """Return the one of a name, or None."""
+        """Return the value with a name, or None."""
         return next((each for each in self if each.name == name), None)  # type: ignore[attr-defined]  # all have names
 
     def where(self, **values: Any) -> list[T]:
-        """Return those whose columns hold the given values."""
+        """Return the values whose columns equal the given values."""
         return self._select(**values)
 
     def among(self, column: str, values: Collection[Any]) -> list[T]:
-        """Return those whose column holds one of the given values."""
+        """Return the values whose column holds one of several values.
+
+        Parameters
+        ----------
+        column
+            The name of the column.
+        values
+            The values to look for.
+        """
         return self._found(self._query({}).where(self._source.c[column].in_(values)))
 
     def having(self, column: str) -> list[T]:
-        """Return those whose column holds anything."""
+        """Return the values whose column is not null."""
         return self._found(self._query({}).where(self._source.c[column].is_not(None)))
 
     def latest(self, count: int) -> list[T]:
-        """Return the last ones in the shelf's order, the very last first."""
+        """Return the last values in sort order, the very last first."""
         return self._found(select(self._source).order_by(self._source.c[self._order].desc()).limit(count))
 
     def last_of_each(self, column: str, *, until: Any = None) -> list[T]:
-        """Return, for each value of a column, the last one in the shelf's order, none after ``until`` if given."""
+        """Return the last value in sort order for each value of a column.
+
+        Parameters
+        ----------
+        column
+            The column to group by.
+        until
+            Rows that sort after this are ignored; none by default.
+        """
         backwards = self._source.c[self._order].desc()
         place = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
         query = select(self._source, place)
@@ -114,17 +130,17 @@ class Repository(Displayable, Generic[T]):
         return self._found(select(*columns).where(placed.c.place == 1))
 
     def names(self) -> list[str]:
-        """Return all names, in order."""
+        """Return all names, in sort order."""
         return [each.name for each in self]  # type: ignore[attr-defined]  # every kind has a name
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a table of all, one row each."""
+        """Return a DataFrame with one row for each value."""
         import pandas as pd
 
         return pd.DataFrame([self._row(each) for each in self], columns=self._field_names())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of each."""
+        """Return the displayed fields of each value."""
         return {f"{self._word}s": [self._shown(each) for each in self]}
 
     def _repr_html_(self) -> str:
@@ -145,16 +161,18 @@ class Repository(Displayable, Generic[T]):
         return f"{counted_in_words(len(names), self._word)}{': ' if names else ''}{listed}"
 
     def put(self, value: T) -> None:
-        """Keep a value, replacing the one with its id; use `change` for what others may change too."""
+        """Store a value, and replace the one with its id; use `change` for rows that others may change too."""
         change(self._engine, lambda database: self.put_in(database, value))
 
     def change(self, changed: Callable[[T], T], **values: Any) -> list[T]:
-        """Change those whose columns hold the given values, as they are at that moment, and return them.
+        """Change values in one transaction, and return them.
 
         Parameters
         ----------
         changed
-            Returns what a value becomes; called again when somebody else's change came in between.
+            Returns the new value; called again if another process changed the row in between.
+        **values
+            Columns and the values that they must equal.
         """
 
         def work(database: SqlConnection) -> list[T]:
@@ -166,12 +184,19 @@ class Repository(Displayable, Generic[T]):
         return change(self._engine, work)
 
     def put_as(self, name: str, made: Callable[[T | None], T]) -> tuple[T | None, T]:
-        """Keep a value in the place of the one of a name, whatever its id; returns that one, if any, and the new one.
+        """Store a value in place of the one with the same name, even if the ids differ.
 
         Parameters
         ----------
+        name
+            The name to replace.
         made
-            Returns the value, given the one of that name; called again when somebody else's change came in between.
+            Returns the new value, given the existing one; called again if another process changed the row in between.
+
+        Returns
+        -------
+        tuple
+            The replaced value, or None, and the new one.
         """
 
         def work(database: SqlConnection) -> tuple[T | None, T]:
@@ -186,12 +211,16 @@ class Repository(Displayable, Generic[T]):
         return change(self._engine, work)
 
     def rows_in(self, database: SqlConnection, *, lock: bool = False, **values: Any) -> list[T]:
-        """Return those whose columns hold the given values, as a part of somebody's transaction.
+        """Return values within a transaction of the caller.
 
         Parameters
         ----------
+        database
+            The connection with the open transaction.
         lock
-            Let nobody else change them until the transaction ends.
+            Whether to lock the rows until the transaction ends.
+        **values
+            Columns and the values that they must equal.
         """
         query = self._query(values)
         return [
@@ -199,22 +228,48 @@ class Repository(Displayable, Generic[T]):
         ]
 
     def put_in(self, database: SqlConnection, value: T) -> None:
-        """Keep a value as a part of somebody's transaction."""
+        """Store a value within a transaction of the caller.
+
+        Parameters
+        ----------
+        database
+            The connection with the open transaction.
+        value
+            The value; it replaces the one with its id.
+        """
         row = self._row(value)
         changed = database.execute(update(self._table).where(self._table.c.id == row["id"]).values(row))
         if changed.rowcount == 0:
             database.execute(insert(self._table).values(row))
 
     def replace_in(self, database: SqlConnection, identity: str, value: T) -> None:
-        """Let a value take the place of the one with an id, in one step, so that the database sees both at once."""
+        """Replace the row with an id in one statement, so that the database sees the old and the new row together.
+
+        Parameters
+        ----------
+        database
+            The connection with the open transaction.
+        identity
+            The id of the row to replace.
+        value
+            The new value; its id may differ.
+        """
         database.execute(update(self._table).where(self._table.c.id == identity).values(self._row(value)))
 
     def remove(self, identity: str) -> None:
-        """Delete the one with an id."""
+        """Delete the row with an id."""
         change(self._engine, lambda database: self.remove_in(database, identity))
 
     def remove_in(self, database: SqlConnection, identity: str) -> None:
-        """Delete the one with an id as a part of somebody's transaction."""
+        """Delete a row within a transaction of the caller.
+
+        Parameters
+        ----------
+        database
+            The connection with the open transaction.
+        identity
+            The id of the row.
+        """
         database.execute(delete(self._table).where(self._table.c.id == identity))
 
     def _select(self, **values: Any) -> list[T]:

@@ -1,4 +1,4 @@
-"""How long what nobody uses any more is kept."""
+"""The retention period for unused data."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 
 from ci_magics.errors import ArgumentError
 
-#: How many days unused snapshots and earlier versions stay; the keys of refused profiles stay so long as well, and 30
-#: at most.
+#: Days to keep unused snapshots and earlier versions; the keys of rejected profiles too, but at most 30 days.
 VARIABLE = "CI_MAGICS_RETENTION_DAYS"
 DAYS = 90
 
 
 def retention_days() -> int:
-    """Return how many days unused snapshots and earlier versions of segments stay.
+    """Return how many days unused snapshots and earlier versions of segments are kept.
 
     Raises
     ------

@@ -1,15 +1,14 @@
-"""The roles of a workspace as rights of PostgreSQL: nobody can do more with plain SQL than with ci-magics.
+"""Workspace roles as PostgreSQL privileges: plain SQL allows no more than ci-magics does.
 
-``ci-magics roles --enforce`` makes three roles of the database, named after it: with a database ``team`` these are
-``team_viewer``, ``team_contributor`` and ``team_administrator``, each with the rights of those before it. Each person
-needs a database user with the name that JupyterHub or the operating system gives; it becomes a member of the role
-that ``ci-magics roles`` says, and of no other. The person who runs the command must own the tables and be able to make
-roles.
+``ci-magics roles --enforce`` creates three database roles, named after the database: for a database ``team`` these are
+``team_viewer``, ``team_contributor``, and ``team_administrator``, each with the rights of those before it. Each person
+needs a database user with the name from JupyterHub or the operating system. That user becomes a member of the role that
+``ci-magics roles`` shows, and of no other. To run the command, you must own the tables and be able to create roles.
 
-Which rows each role reads and writes is in `policies`. Two views show what depends on who asks: `SHARED` the
-connections that are shared with the current user, with all their numbers, and `EXPORTS` the saved exports, without the
-account that one names if its connection is not shared. Nobody but the owner of the database changes the audit log: an
-entry gets its user and its time from the database.
+`policies` defines which rows each role reads and writes. Two views depend on the current user: `SHARED` contains the
+connections shared with that user, with all their ids; `EXPORTS` contains the saved exports, but hides the account of an
+export whose connection is not shared. Only the owner of the database can change the audit log: the database itself sets
+the user and time of an entry.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ from ci_magics.workspace.policies import TABLES, RowRights
 from ci_magics.workspace.policy_functions import functions, triggers
 from ci_magics.workspace.transactions import at_one_moment, change
 
-#: The view of the connections that are shared with the current user; it has the columns of the table.
+#: The view of connections shared with the current user; same columns as the table.
 SHARED = tables.connections.to_metadata(MetaData(), name="shared_connections")
-#: The view of the saved exports; it has the columns of the table.
+#: The view of saved exports; same columns as the table.
 EXPORTS = tables.exports.to_metadata(MetaData(), name="visible_exports")
 
 
 @dataclass(frozen=True)
 class Enforced:
-    """Who has which rights now.
+    """The result of enforcing the roles.
 
     Parameters
     ----------
     members
         The role of each database user.
     without_user
-        Who has a role in the workspace but no database user of that name.
+        Users with a role in the workspace but no database user of that name.
     """
 
     members: dict[str, str]
@@ -49,12 +48,12 @@ class Enforced:
 
 
 def connections_of(engine: Engine) -> Table:
-    """Return where the current user finds connections: the table, or the view of those shared with them."""
+    """Return where the current user reads connections: the table, or the view of shared ones."""
     return _readable(engine, tables.connections, SHARED)
 
 
 def exports_of(engine: Engine) -> Table:
-    """Return where the current user finds saved exports: the table, or the view of it."""
+    """Return where the current user reads saved exports: the table or the view."""
     return _readable(engine, tables.exports, EXPORTS)
 
 
@@ -67,7 +66,7 @@ def _readable(engine: Engine, table: Table, view: Table) -> Table:
 
 
 def roles_are_enforced(engine: Engine) -> bool:
-    """Tell whether roles are rights of the database."""
+    """Return whether roles are privileges of the database."""
     if engine.dialect.name != "postgresql":
         return False
     with at_one_moment(engine) as database:
@@ -75,7 +74,7 @@ def roles_are_enforced(engine: Engine) -> bool:
 
 
 def may_read_files(engine: Engine) -> bool:
-    """Tell whether the database lets the current user read files of keys and hashes."""
+    """Return whether the database lets the current user read files of keys and hashes."""
     if engine.dialect.name != "postgresql":
         return True
     with at_one_moment(engine) as database:
@@ -83,12 +82,12 @@ def may_read_files(engine: Engine) -> bool:
 
 
 def enforce_roles(engine: Engine) -> Enforced:
-    """Make the roles of the workspace rights of its database; again after a role was given or taken.
+    """Make the workspace's roles database privileges; repeat this after a role was given or taken.
 
     Raises
     ------
     AccessError
-        The database user may not do that.
+        The database user lacks the privileges for this.
     WorkspaceError
         The workspace is not on PostgreSQL.
     """
@@ -102,7 +101,7 @@ def enforce_roles(engine: Engine) -> Enforced:
 
 
 def renew_rights(database: Connection) -> None:
-    """Give the rights again where they were given: tables have changed."""
+    """Grant the privileges again after tables have changed, if they were granted before."""
     if database.dialect.name == "postgresql" and _role(database, Role.VIEWER) in _all_roles(database):
         _grant(database)
 
@@ -131,12 +130,12 @@ def _grant(database: Connection) -> None:
 
 
 def _cleared(database: Connection, roles: dict[Role, str]) -> Iterator[str]:
-    """Yield how earlier rights end, so that none stays that is not given again."""
+    """Yield statements that revoke earlier privileges, so that only those granted again remain."""
     everybody = ", ".join(roles.values())
     ours = ", ".join(f"public.{table}" for table in (*TABLES, "alembic_version"))
     yield f"REVOKE ALL ON {ours} FROM {everybody}, PUBLIC"
     yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {everybody}"
-    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"  # else a definer function could be led astray
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"  # protects security definer functions from users' objects
     policies = text(
         "SELECT policyname, tablename FROM pg_policies WHERE schemaname = 'public' AND tablename = ANY(:ours)"
     )
@@ -149,7 +148,7 @@ def _cleared(database: Connection, roles: dict[Role, str]) -> Iterator[str]:
 
 
 def _definitions(database: Connection) -> Iterator[str]:
-    """Yield how views, functions and triggers are made; the owner of the database reads for them."""
+    """Yield statements that create views, functions, and triggers; they use the rights of the database's owner."""
     viewer = _quoted(database, _role(database, Role.VIEWER))
     yield _shared(database)
     yield _exports()
@@ -164,7 +163,7 @@ def _definitions(database: Connection) -> Iterator[str]:
 
 
 def _rights(roles: dict[Role, str]) -> Iterator[str]:
-    """Yield the rights on each table: which columns a role may touch, and by a policy which rows."""
+    """Yield statements for the rights on each table: privileges for columns, policies for rows."""
     administrator = roles[Role.ADMINISTRATOR]
     for table, rights in TABLES.items():
         yield f"ALTER TABLE public.{table} ENABLE ROW LEVEL SECURITY"
@@ -200,7 +199,7 @@ def _writing(table: str, rights: RowRights, roles: dict[Role, str]) -> Iterator[
 
 
 def _written_columns(table: str) -> str:
-    """Return the columns that are given with a new row; nobody chooses the number of an entry of the audit log."""
+    """Return the columns to set in a new row; no one may choose the number of an entry of the audit log."""
     columns = tables.metadata.tables[table].columns
     if not any(column.identity for column in columns):
         return ""
@@ -208,7 +207,7 @@ def _written_columns(table: str) -> str:
 
 
 def _shared(database: Connection) -> str:
-    """Return how the view of shared connections is made."""
+    """Return the statement that creates the view of shared connections."""
     names = {role: _role(database, role) for role in Role}
     cases = " ".join(
         f"WHEN '{role}' THEN pg_has_role(session_user, {_literal(names[role])}, 'MEMBER')" for role in Role
@@ -223,7 +222,7 @@ def _shared(database: Connection) -> str:
 
 
 def _exports() -> str:
-    """Return how the view of saved exports is made: an account that an export names is hidden with its connection."""
+    """Return the statement that creates the view of saved exports; it hides accounts of unshared connections."""
     nowhere = """(document -> 'order')::jsonb || '{"account_id": null, "customer_id": null}'"""
     hidden = f"(document::jsonb || jsonb_build_object('order', {nowhere}))::json"
     shown = f"CASE WHEN connection_id IN (SELECT s.id FROM public.{SHARED.name} s) THEN document ELSE {hidden} END"  # noqa: S608 - names of ours
@@ -236,7 +235,7 @@ def _role(database: Connection, role: Role) -> str:
 
 
 def _members(database: Connection) -> set[str]:
-    """Return who was given one of the roles before."""
+    """Return the users who are already members of one of the roles."""
     ours = [_role(database, role) for role in Role]
     query = text(
         "SELECT m.rolname FROM pg_auth_members JOIN pg_roles r ON r.oid = roleid JOIN pg_roles m ON m.oid = member "

@@ -1,9 +1,9 @@
-"""Runs and the history of saved exports, each read as it stands at that moment.
+"""Runs and the history of saved exports, with their state derived when they are read.
 
-There is one record of what a run did: the journal, its pushes and steps, until an audience is done, and that audience's
-result afterwards. The status and the counts of a run, of its line in the history of a saved export, in ``%ci_status``,
-in the side panel and in a notice are all derived from it here, when they are read. What the rows of ``runs`` and
-``export_runs`` hold besides is why a run stopped and when it is tried again.
+There is one record of what a run did: the journal with its pushes and steps until an audience is finished, and that
+audience's result afterwards. The status and counts of a run are derived from it here, also for the history of a saved
+export, ``%ci_status``, the side panel, and notifications. The rows of ``runs`` and ``export_runs`` additionally store
+why a run stopped and when it is retried.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ci_magics.workspace.statuses import ANSWERED, FAILED, QUEUED, REFUSED, RUNN
 from ci_magics.workspace.transactions import at_one_moment, change
 
 INTERRUPTED = "The process that ran it has ended; the next run finishes it."
-#: Rows that one query looks up by their ids; SQLite takes no more than 32,766 values.
+#: Maximum number of ids in one query; SQLite accepts up to 32,766 values.
 _AT_ONCE = 1_000
 
 
 def counts_so_far(push: PushRecord, steps: Iterable[StepRecord]) -> dict[str, int]:
-    """Return what the journal says of the hashes of a push, by the names of an audience's result.
+    """Return the counts of a push according to the journal, with the names of an audience's result.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def counts_so_far(push: PushRecord, steps: Iterable[StepRecord]) -> dict[str, in
             counts["rejected" if step.state == REFUSED else "unsent"] += size
     accepted = counts["added"] + counts["removed"]
     if push.mode == "replace" and accepted:
-        counts["removed"] = push.removes  # a replacement leaves them out; they are not sent
+        counts["removed"] = push.removes  # a replacement removes members by omitting them
     return {**counts, "accepted": accepted, "unchanged": push.unchanged}
 
 
 class RunRepository(Repository[RunRecord]):
-    """The runs, each as it stands: status, results and counts derived from the journal while it is not finished.
+    """Runs; for an unfinished one, status, results, and counts come from the journal.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class RunRepository(Repository[RunRecord]):
     pushes, steps
         The journal.
     locks
-        Say whether somebody carries a run out.
+        Detects whether a process executes a run.
     """
 
     def __init__(
@@ -85,33 +85,33 @@ class RunRepository(Repository[RunRecord]):
         self._lines = _kept_lines(engine)
 
     def is_carried_out(self, run_id: str) -> bool:
-        """Tell whether a living process carries a run out."""
+        """Return whether a live process executes a run."""
         holder = self._locks.of_run(run_id)
         return holder is not None and holder.lives
 
     def connection_of(self, run_id: str) -> str | None:
-        """Return the id of a run's connection without looking at how the run stands."""
+        """Return the id of a run's connection without deriving the run's state."""
         with at_one_moment(self._engine) as database:
             return database.execute(select(tables.runs.c.connection_id).where(tables.runs.c.id == run_id)).scalar()
 
     def stop(self, run_id: str, why: str, kept_back: Sequence[str]) -> bool:
-        """Write down why a run has stopped, and give back its locks, where the database enforces roles.
+        """Record why a run stopped and release its locks, if the database enforces roles.
 
-        Who carries a run out may do that even if the run is not theirs to see any more.
+        The user who executes a run may do this even if the run is no longer visible to them.
 
         Parameters
         ----------
         run_id
-            The run.
+            The id of the run.
         why
-            As a sentence.
+            The reason, as a sentence.
         kept_back
-            The ids of its requests that were not sent, although it was written down that they are about to be.
+            The ids of requests that the journal marks as about to be sent, but that were not sent.
 
         Returns
         -------
         bool
-            Whether it was done; False where the database enforces no roles, or another process has the run.
+            Whether it was recorded; False if the database does not enforce roles, or another process has the run.
         """
         if self._engine.dialect.name != "postgresql":
             return False
@@ -151,27 +151,27 @@ class RunRepository(Repository[RunRecord]):
 
 
 def _standing(result: Mapping[str, Any], line: ExportRun | None, *, goes_on: bool) -> tuple[str, str]:
-    """Return the status of an audience that is not done, and why it is not."""
+    """Return the status of an unfinished audience, and the reason."""
     if goes_on:
         return RUNNING, ""
     if line is not None and line.retry_at is not None:
         return QUEUED, result["message"]
-    if result["status"] == RUNNING:  # nobody could write down why it stopped
+    if result["status"] == RUNNING:  # the process ended before it could record a reason
         return FAILED, INTERRUPTED
     return result["status"], result["message"]
 
 
 class ExportRunRepository(Repository[ExportRun]):
-    """The history of saved exports: each line says what its run says, once there is one.
+    """The history of saved exports; an entry takes its state from its run once there is one.
 
     Parameters
     ----------
     engine
         The database.
     runs
-        The runs, as they stand.
+        The runs with their derived state.
     locks
-        Say whether somebody runs an export.
+        Detects whether a process runs an export.
     """
 
     def __init__(self, engine: Engine, runs: RunRepository, locks: Locks) -> None:
@@ -205,9 +205,9 @@ class ExportRunRepository(Repository[ExportRun]):
 
 
 def _as_its_run(line: ExportRun, run: RunRecord) -> ExportRun:
-    """Return a line of the history with the status and the counts of its run."""
+    """Return an entry of the history with the status and counts of its run."""
     reason = " ".join(dict.fromkeys(each["message"] for each in run.results if each["message"]))
-    # Of a run that is to go on, the line knows more: when it is tried again, or why it was not carried on.
+    # For an unfinished run, the entry knows more: when it is retried, or why it was not resumed.
     old = sent_as_of(each.get("as_of", "") for each in run.results)
     waits = run.finished_at is None and line.status != RUNNING and run.status != RUNNING
     return replace(
@@ -227,7 +227,7 @@ def _by_id(runs: RunRepository, ids: Sequence[str]) -> dict[str, RunRecord]:
 
 
 def _is_running(locks: Locks, line: ExportRun) -> bool:
-    """Tell whether a living process runs an export, from its planning on."""
+    """Return whether a live process runs an export, including its planning."""
     if line.status != RUNNING:
         return False
     holder = locks.holder(f"export:{line.export_id}")
@@ -235,5 +235,5 @@ def _is_running(locks: Locks, line: ExportRun) -> bool:
 
 
 def _kept_lines(engine: Engine) -> Repository[ExportRun]:
-    """Return the lines of the history as they are kept, without what their runs say."""
+    """Return the history as stored, without the state of its runs."""
     return Repository(engine, tables.export_runs, ExportRun, word="run of an export", advice="", order="started_at")

@@ -1,12 +1,13 @@
-"""Bring a workspace's database to the schema of this version.
+"""Migrate a workspace's database to the schema of this version.
 
-How to change a table: change it in ``tables.py``, and add a file to ``migrations/versions`` that does the same to the
-tables of those who have a workspace already. Its name is its number and a few words, ``0012_runs_have_a_cost.py``; it
-holds ``revision = "0012"``, ``down_revision = "0011"`` and ``upgrade()`` with Alembic's operations, for SQLite
+To change a table, change it in ``tables.py``, and add a migration to ``migrations/versions`` that makes the same change
+to the tables of existing workspaces. Its file name is a number and a few words, ``0012_runs_have_a_cost.py``. It
+contains ``revision = "0012"``, ``down_revision = "0011"``, and ``upgrade()`` with Alembic's operations, for SQLite
 (``op.batch_alter_table`` for anything but a new column) and PostgreSQL alike. A new column that may not be null needs a
-``server_default`` for the rows that exist. There is no way back: a workspace is never brought to an older version.
-A new table is named in ``rights.py`` too, by who writes to it. Nothing else names the number;
-``tests/workspace/test_schema.py`` says when tables and revisions differ, and how.
+``server_default`` for existing rows. Downgrades are not supported.
+
+Add a new table to ``rights.py`` too, with the role that writes to it. The number occurs nowhere else;
+``tests/workspace/test_schema.py`` shows whether and how tables and migrations differ.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from ci_magics.workspace import tables
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
-#: Alembic's own table: which revision the database is at.
+#: Alembic's own table with the current revision of the database.
 _at = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
-#: Before Alembic there were versions 1 to 4, in another table; 5 tells their programs to keep off.
+#: Before Alembic, versions 1 to 4 were in another table; version 5 there makes older programs refuse to open it.
 _ALEMBIC = 5
 
 
@@ -36,16 +37,16 @@ def revisions() -> list[str]:
 
 
 def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None:
-    """Make the tables, or change those of an earlier version, so that they are as `tables` says.
+    """Create the tables, or migrate those of an earlier version, to match `tables`.
 
-    Alembic is only imported when something has to be changed.
+    Alembic is imported only if something has to change.
 
     Parameters
     ----------
     engine
         The database.
     then
-        What else is done in the transaction that made or changed the tables.
+        Called in the transaction that created or changed the tables.
 
     Raises
     ------
@@ -73,20 +74,20 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
 
 
 def is_up_to_date(engine: Engine) -> bool:
-    """Tell whether a database holds a workspace as this version makes it."""
+    """Return whether a database contains a workspace with this version's schema."""
     with engine.connect() as database:
         return _revision(database) == revisions()[-1]
 
 
 def upgrade(database: Connection, found: str | None = None, *, to: str = "head") -> None:
-    """Run the revisions that a database has not seen yet, in the transaction that is open.
+    """Run pending revisions in the open transaction.
 
     Parameters
     ----------
     database
-        The database, in a transaction.
+        The connection with the open transaction.
     found
-        The revision it is at; None for one without tables.
+        The current revision; None for a database without tables.
     to
         The revision to stop at.
     """
@@ -101,16 +102,16 @@ def upgrade(database: Connection, found: str | None = None, *, to: str = "head")
 
 
 def _overwrite_what_was_there(engine: Engine) -> None:
-    """Let no page of a SQLite file hold what a revision took out; a server's database does so by itself in time."""
+    """Erase data that a revision removed from the pages of a SQLite file; a server does this itself over time."""
     if engine.dialect.name != "sqlite":
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database, suppress(OperationalError):
-        database.exec_driver_sql("VACUUM")  # fails while another kernel is reading: then the pages stay until they fill
+        database.exec_driver_sql("VACUUM")  # fails while another kernel is reading; then the pages stay until reused
         database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _one_at_a_time(database: Connection) -> None:
-    """Let other kernels wait until the tables are there."""
+    """Make other kernels wait until the tables exist."""
     if database.dialect.name == "sqlite":
         database.exec_driver_sql("BEGIN IMMEDIATE")
     elif database.dialect.name == "postgresql":
@@ -118,7 +119,7 @@ def _one_at_a_time(database: Connection) -> None:
 
 
 def _revision(database: Connection) -> str | None:
-    """Return the revision that a database is at; None when it holds no workspace."""
+    """Return the revision of a database, or None if it contains no workspace."""
     there = inspect(database)
     if there.has_table(_at.name):
         return database.execute(select(_at.c.version_num)).scalar()
@@ -129,7 +130,7 @@ def _revision(database: Connection) -> str | None:
 
 
 def _make(database: Connection) -> None:
-    """Make all tables at once, as the revisions would."""
+    """Create all tables at once, with the same result as the revisions."""
     tables.metadata.create_all(database)
     database.execute(insert(tables.schema_versions).values(version=_ALEMBIC))
     _note(database, revisions()[-1])

@@ -1,7 +1,7 @@
-"""Private folders for what a process needs only for a while, which go with the process, however it ends.
+"""Private temporary folders that are deleted after the process has ended, even if it was killed.
 
-Each process has a folder of its own, and holds a lock on a file beside it for as long as it lives. The operating system
-lets go of the lock when the process ends, so a folder whose lock can be taken has no owner any more and is deleted.
+Each process has its own folder, and holds a lock on a file next to it while it runs. The operating system releases the
+lock when the process ends, so a folder whose lock can be acquired has no owner and is deleted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ci_magics.workspace.files import cannot_be_written, private_folder
 
 _LOCK = ".lock"
 _A_DAY = timedelta(days=1)
-#: The disk is full or read-only, or nothing may be written there.
+#: The disk is full or read-only, or writing is not permitted.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
 
 
@@ -39,19 +39,19 @@ class _ScratchFolder:
     descriptor: int
 
 
-#: By root: all who work on one workspace in this process share a folder.
+#: By root: users of the same workspace in this process share a folder.
 _rooms: dict[Path, _ScratchFolder] = {}
 _TURN = threading.Lock()
 
 
 @discreet_methods
 class ScratchFolders:
-    """The scratch folder of a workspace.
+    """The scratch folders of a workspace.
 
     Parameters
     ----------
     root
-        The folder; made when it is missing (mode 0700).
+        The folder that contains them; created if missing (mode 0700).
     """
 
     def __init__(self, root: Path) -> None:
@@ -59,7 +59,7 @@ class ScratchFolders:
 
     @property
     def owner(self) -> str:
-        """The name of this process here; a forked one gets another."""
+        """The name of this process's folder; a forked process gets its own."""
         with _TURN:
             room = _rooms.get(self.root)
             if room is None or room.process_id != os.getpid() or not (self.root / room.owner).is_dir():
@@ -67,12 +67,12 @@ class ScratchFolders:
             return room.owner
 
     def folder(self) -> Path:
-        """Return this process's own folder."""
+        """Return this process's folder."""
         return self.root / self.owner
 
     @contextmanager
     def for_a_while(self) -> Iterator[Path]:
-        """Return a new folder within it, which is deleted afterwards."""
+        """Create a folder in this process's folder, and delete it afterwards."""
         try:
             with TemporaryDirectory(dir=self.folder(), ignore_cleanup_errors=True) as folder:
                 yield Path(folder)
@@ -82,7 +82,7 @@ class ScratchFolders:
             raise cannot_be_written(error) from None
 
     def lives(self, owner: str) -> bool:
-        """Tell whether a process still runs that has a folder here."""
+        """Return whether the process that owns a folder is still running."""
         room = _rooms.get(self.root)
         if room is not None and (room.process_id, room.owner) == (os.getpid(), owner):
             return True
@@ -97,20 +97,26 @@ class ScratchFolders:
             os.close(descriptor)
 
     def left_behind(self, before: datetime | None = None) -> list[str]:
-        """Return the folders and files here whose process has ended.
+        """Return the folders and files whose process has ended.
 
         Parameters
         ----------
         before
-            Of those that have no owner, as earlier versions made them, only what was last written before this moment; a
-            day ago unless given.
+            Entries without an owner, which earlier versions created, count only if last written before this time; by
+            default, a day ago.
         """
         limit = before or present() - _A_DAY
         names = {path.name.removesuffix(_LOCK) for path in self.root.iterdir()}
         return sorted(each for each in names if self._is_left_behind(each, limit))
 
     def sweep(self, before: datetime | None = None) -> int:
-        """Delete what processes left behind that have ended; returns how many there were. See `left_behind`."""
+        """Delete what ended processes left behind, and return the number of entries.
+
+        Parameters
+        ----------
+        before
+            See `left_behind`.
+        """
         found = self.left_behind(before)
         for name in found:
             path = self.root / name
@@ -126,10 +132,10 @@ class ScratchFolders:
         try:
             return (self.root / name).stat().st_mtime < before.timestamp()
         except FileNotFoundError:
-            return False  # its owner has just left
+            return False  # its owner has just deleted it
 
     def _moved_in(self) -> _ScratchFolder:
-        """Take a lock, then make the folder: no other process ever sees the folder without a lock that is held."""
+        """Acquire a lock, then create the folder: no other process ever sees the folder without a held lock."""
         private_folder(self.root)
         owner = f"process-{uuid.uuid4().hex}"
         path = self.root / f"{owner}{_LOCK}"
@@ -139,7 +145,7 @@ class ScratchFolders:
             (self.root / owner).mkdir(mode=0o700)
         except OSError as error:
             raise cannot_be_written(error) from None
-        if not path.exists():  # somebody swept it between its making and its locking
+        if not path.exists():  # another process swept the lock file before it was locked
             os.close(descriptor)
             (self.root / owner).rmdir()
             return self._moved_in()
@@ -154,7 +160,7 @@ class ScratchFolders:
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock a file unless another process has; where files cannot be locked, somebody is taken to have it."""
+    """Lock a file unless another process has. If files cannot be locked, assume that one has."""
     try:
         _lock(descriptor)
     except OSError:

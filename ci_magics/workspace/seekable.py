@@ -1,4 +1,4 @@
-"""What readers of a content that can be read from anywhere have in common: where they read next."""
+"""Base class of readers with random access."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 
 class SeekableReader(io.RawIOBase):
-    """A reader with a position; a subclass reads from ``_at`` and moves it on."""
+    """A reader with a position; subclasses read from ``_at`` and advance it."""
 
     def __init__(self) -> None:
         self._at = 0
@@ -17,11 +17,11 @@ class SeekableReader(io.RawIOBase):
         """Return the size of the content in bytes."""
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that it can be read from anywhere."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -29,14 +29,14 @@ class SeekableReader(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position; before the beginning there is nothing, so that it stays there.
+        """Move the position, but not before the beginning.
 
         Parameters
         ----------
         offset
             In bytes.
         whence
-            From where: the beginning, the position, or the end.
+            Relative to the beginning, the position, or the end.
         """
         start = 0 if whence == io.SEEK_SET else self._at if whence == io.SEEK_CUR else self._end()
         self._at = max(start + offset, 0)

@@ -1,4 +1,4 @@
-"""A folder on a file system that may be away for a while: it is waited for before anything counts as missing."""
+"""A folder on a network file system: wait for it to come back before a file counts as missing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ci_magics.workspace.seekable import SeekableReader
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-#: A file that tells the folder from the empty one that is seen in its place while it is not mounted.
+#: A file that distinguishes the folder from the empty mount point.
 MARK = ".ci-magics-store"
-#: Seconds between looks for a folder that is away; together they are how long it is waited for.
+#: Seconds between checks for an unavailable folder; their sum is the total wait.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 
 
 def store_away() -> WorkspaceError:
-    """Return the error for a shared folder that did not come back."""
+    """Build the error for a shared folder that did not come back."""
     return WorkspaceError(
         "The shared folder with the workspace's files (CI_MAGICS_STORE) cannot be reached.",
         "Check that it is mounted and run it again; a run that was begun can be finished with --resume.",
@@ -33,14 +33,14 @@ def store_away() -> WorkspaceError:
 
 
 class SharedFolder:
-    """A folder, and whether it is there.
+    """A folder that may be temporarily unavailable.
 
     Parameters
     ----------
     root
         The folder.
     known
-        Returns some files that have to be in it, none where it is new.
+        Returns the names of some files that must be in it; none for a new folder.
     """
 
     def __init__(self, root: Path, known: Callable[[], Sequence[str]]) -> None:
@@ -51,11 +51,11 @@ class SharedFolder:
                 (root / MARK).touch(mode=0o600)
 
     def is_there(self) -> bool:
-        """Tell whether the folder is there, and not an empty one in its place."""
+        """Return whether the folder is available, rather than the empty mount point."""
         return self._is_marked() or self._is_there_without_mark()
 
     def wait_for(self) -> None:
-        """Return when the folder is there.
+        """Wait until the folder is available.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class SharedFolder:
             raise store_away()
 
     def reading(self, name: str) -> PatientReader:
-        """Open a file whose reader waits while the folder is away.
+        """Open a file with a reader that waits while the folder is unavailable.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class SharedFolder:
         return PatientReader(self, self._root / name)
 
     def opened(self, path: Path) -> BinaryIO:
-        """Open a file, when the folder is there."""
+        """Open a file, and wait for the folder if necessary."""
         for _again in WAITS:
             try:
                 return path.open("rb")
@@ -98,7 +98,7 @@ class SharedFolder:
         return True
 
     def _is_there_without_mark(self) -> bool:
-        """Tell the same of a folder that has no mark: one of its files is in it, or it has to have none."""
+        """Check a folder without the mark file: it contains a known file, or none are known."""
         known = self._known()
         try:
             there = {path.name for path in self._root.iterdir()}
@@ -108,7 +108,7 @@ class SharedFolder:
 
 
 class PatientReader(SeekableReader):
-    """Reads a file, and goes on where it was when its folder comes back."""
+    """Reads a file, and continues at the same position when its folder comes back."""
 
     def __init__(self, folder: SharedFolder, path: Path) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class PatientReader(SeekableReader):
         return self._patiently(lambda: self._file.seek(0, io.SEEK_END))
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read bytes; again when the folder is back."""
+        """Read bytes; retry when the folder is back."""
 
         def read() -> int:
             self._file.seek(self._at)
@@ -131,12 +131,12 @@ class PatientReader(SeekableReader):
         return count
 
     def status(self) -> tuple[int, int]:
-        """Return its size and the moment of its last change, by which it is known to be the same."""
+        """Return the size and modification time, which identify the content."""
         size = self._patiently(lambda: os.fstat(self._file.fileno()).st_size)
         return size, self._patiently(lambda: os.fstat(self._file.fileno()).st_mtime_ns)
 
     def close(self) -> None:
-        """Close it, also where its folder is gone."""
+        """Close the file, even if its folder is gone."""
         with suppress(OSError):
             self._file.close()
         super().close()

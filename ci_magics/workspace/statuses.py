@@ -1,4 +1,4 @@
-"""The words for how a run stands, and for how far a request of it is."""
+"""Status names of runs and of their requests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SENT_AS_OF = re.compile(r"Sent as of [-\d]+(?: and [-\d]+)*: not evaluated sinc
 
 
 def overall(statuses: Sequence[str]) -> str:
-    """Return the status of several audiences together.
+    """Return the combined status of several audiences.
 
-    What goes on comes first: a run is running, queued or canceled as soon as one of its audiences is. Otherwise it
+    Unfinished work comes first: a run is running, queued, or canceled as soon as one of its audiences is. Otherwise it
     failed unless at least one audience was completed.
     """
     if len(set(statuses)) == 1:
@@ -34,7 +34,7 @@ def overall(statuses: Sequence[str]) -> str:
 
 
 def sent_as_of(dates: Iterable[str]) -> str:
-    """Return the sentence that says how old the segments of a run were; empty where they were evaluated for it.
+    """Return the sentence that says how old the segments of a run were; empty if they were evaluated for it.
 
     Parameters
     ----------
@@ -46,5 +46,5 @@ def sent_as_of(dates: Iterable[str]) -> str:
 
 
 def undated(reason: str) -> str:
-    """Return a reason as a summary has it, which says the same on any day: without the dates of `sent_as_of`."""
+    """Replace the dates of `sent_as_of` in a reason, so that a summary is the same on any day."""
     return _SENT_AS_OF.sub("Sent as of an earlier day: not evaluated since.", reason)

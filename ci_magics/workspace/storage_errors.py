@@ -1,4 +1,4 @@
-"""Why a workspace cannot be opened or written: what the disk or the database said, in words that say what to do."""
+"""Explain why a workspace cannot be opened or written, from the error of the disk or database, with a next step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Told = tuple[str, str]
 _ROOM = "Make room there: ci-magics purge removes what is kept too long."
 _RIGHT = "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or ask for the right."
 _AWAY = "Check that the disk or network drive is there, then run it again."
-#: What the system says of a file.
+#: By error number of the operating system.
 _FILES: dict[int, Told] = {
     errno.ENOSPC: ("the disk is full", _ROOM),
     errno.EDQUOT: ("you have used all the room that you may use", _ROOM),
@@ -29,7 +29,7 @@ _FILES: dict[int, Told] = {
         ("the disk does not answer", _AWAY),
     ),
 }
-#: What the libraries of SQLite and PostgreSQL say of a database.
+#: By error message of the SQLite and PostgreSQL libraries.
 _DATABASES: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
     (re.compile(words, re.IGNORECASE), told)
     for words, told in (
@@ -92,7 +92,7 @@ _DATABASES: tuple[tuple[re.Pattern[str], Told], ...] = tuple(
 
 
 def told_of_file(error: OSError) -> Told:
-    """Return why a file cannot be used, as the end of a sentence, and what to do."""
+    """Return why a file cannot be used, as the end of a sentence, and the next step."""
     return _FILES.get(error.errno or 0, (f"{type(error).__name__}", f"{_RIGHT} {_AWAY}"))
 
 
@@ -103,7 +103,7 @@ def cannot_be_opened(error: Exception) -> WorkspaceError:
 
 
 def told_of_database(error: Exception) -> Told | None:
-    """Return what a database or its driver says, in words of ours; None where nothing tells it."""
+    """Translate an error of a database or its driver; None if the cause is unknown."""
     words = str(getattr(error, "orig", None) or error)
     return next((told for pattern, told in _DATABASES if pattern.search(words)), None)
 

@@ -78,14 +78,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FOLDERS = ("segments", "ledgers", "spool")
-#: Threads that open a workspace at once share what the first of them has opened.
+#: Threads that open a workspace at the same time share the one that the first has opened.
 _ONE_AT_A_TIME = threading.Lock()
-#: The databases of this process, as long as they are open.
+#: The open databases of this process.
 _engines: WeakSet[Engine] = WeakSet()
 
 
 class Workspace(Displayable):
-    """Where connections, segments, runs and ledgers are kept.
+    """Stores connections, segments, runs, and ledgers.
 
     Parameters
     ----------
@@ -94,18 +94,18 @@ class Workspace(Displayable):
     folder
         Where the private files are.
     user
-        Who is working: the JupyterHub user, else the operating system's.
+        The current user: the JupyterHub user, else the operating system's.
 
     Attributes
     ----------
     connections
-        Those that the current user may see, as that person may see them.
+        The connections that the current user may see, with the details that this user may see.
     all_connections
-        All of them, to look one up for something that was made with it; never to be shown.
+        All connections, to look up the one that something was created with; never to be shown.
     emulator_folder
         Where the emulator of this workspace keeps its state.
     rooms
-        Private folders for what a process needs only for a while.
+        Private temporary folders of processes.
     """
 
     def __init__(self, engine: Engine, folder: Path, user: str) -> None:
@@ -188,7 +188,7 @@ class Workspace(Displayable):
         self.heartbeats = heartbeats(engine)
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
-        """Keep several values, all of them or none."""
+        """Store several values atomically."""
         shelves: dict[type, Repository[Any]] = {
             AudienceRecord: self.audiences,
             PushRecord: self.pushes,
@@ -203,17 +203,17 @@ class Workspace(Displayable):
         self.change(work)
 
     def change(self, work: Callable[[SqlConnection], T]) -> T:
-        """Change several shelves at once, all of it or nothing; see `transactions.change`."""
+        """Change several repositories atomically; see `transactions.change`."""
         return change(self._engine, work)
 
     def compact(self) -> None:
-        """Overwrite what was deleted from a database that is a file; a server sees to its own files."""
+        """Erase deleted data from a database file; a server manages its own files."""
         if self._engine.dialect.name == "sqlite":
             overwrite_deleted(self._engine)
 
     @property
     def has_viewers(self) -> bool:
-        """Whether the database keeps some from reading keys and hashes, so that counts are kept for them."""
+        """Whether the database hides keys and hashes from some users, so that counts are stored for them."""
         return roles_are_enforced(self._engine)
 
     @property
@@ -222,21 +222,21 @@ class Workspace(Displayable):
         return may_read_files(self._engine)
 
     def enforce_roles(self) -> Enforced:
-        """Make the roles of this workspace rights of its database; see `rights.enforce_roles`."""
+        """Make the roles of this workspace database privileges; see `rights.enforce_roles`."""
         require(self, Verb.GIVE_ROLE)
         enforced = enforce_roles(self._engine)
         self.audit.note(Verb.GIVE_ROLE, "database", members=len(enforced.members))
         return enforced
 
     def _sees(self, connection: Connection) -> Connection | None:
-        """Return a connection as the current user may see it; None where it is not shared with that person."""
+        """Return a connection as the current user may see it, or None if it is not shared with that user."""
         role = role_of(self)
         if role is Role.ADMINISTRATOR:
             return connection
         return connection.without_details() if is_shared_with(connection, self.user, role) else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the names of what is kept."""
+        """Return the names of what the workspace contains."""
         return {"connections": self.connections.names(), "segments": self.segments.names(), "runs": len(self.runs)}
 
     def __repr__(self) -> str:
@@ -245,16 +245,16 @@ class Workspace(Displayable):
 
 @dataclass(frozen=True)
 class Standing:
-    """What decides whether hashes may go through a connection.
+    """What determines whether hashes may be sent through a connection.
 
     Parameters
     ----------
     name, environment, shared_with
-        Of the connection.
+        Properties of the connection.
     consents
-        The kinds of those that stand.
+        The kinds of the consents in effect.
     roles
-        The role of each user that was asked for; a viewer has none.
+        The roles of the requested users; a viewer has none.
     """
 
     name: str
@@ -272,14 +272,14 @@ def _all(connection: Connection) -> Connection:
 
 
 class ConnectionRepository(Repository[Connection]):
-    """The connections with their consents.
+    """Connections with their consents.
 
     Parameters
     ----------
     engine
         The database.
     seen
-        Returns a connection as the person may see it, or None; everything is seen unless given.
+        Returns a connection as the current user may see it, or None; by default, all are visible.
     """
 
     def __init__(self, engine: Engine, seen: Callable[[Connection], Connection | None] = _all) -> None:
@@ -304,19 +304,19 @@ class ConnectionRepository(Repository[Connection]):
         raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
 
     def standing(self, identity: str, users: Collection[str]) -> Standing | None:
-        """Return what decides whether hashes may go through a connection at this moment, read by one query.
+        """Read, in one query, what currently determines whether hashes may be sent through a connection.
 
         Parameters
         ----------
         identity
             The connection's id.
         users
-            Those whose roles are asked for.
+            The users whose roles to return.
 
         Returns
         -------
         Standing or None
-            None where there is no such connection, or the database does not show it to the current user.
+            None if the connection does not exist, or the database hides it from the current user.
         """
         connection, consent, role = self._source, tables.consents, tables.user_roles
         query = (
@@ -341,13 +341,13 @@ class ConnectionRepository(Repository[Connection]):
         return Standing(rows[0].name, rows[0].environment, tuple(rows[0].shared_with), consents, roles)
 
     def name_of(self, identity: str) -> str | None:
-        """Return the name of a connection, which everybody may read; None where it does not exist."""
+        """Return the name of a connection, which every user may read, or None if it does not exist."""
         named = select(tables.connections.c.name).where(tables.connections.c.id == identity)
         with at_one_moment(self._engine) as database:
             return database.execute(named).scalar()
 
     def hidden(self) -> frozenset[str]:
-        """Return the ids of the connections that the database does not show to the current user."""
+        """Return the ids of the connections that the database hides from the current user."""
         with at_one_moment(self._engine) as database:
             there = set(database.execute(select(tables.connections.c.id)).scalars())
             return frozenset(there - set(database.execute(select(self._source.c.id)).scalars()))
@@ -366,7 +366,7 @@ class ConnectionRepository(Repository[Connection]):
         return value.to_dict()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a table of all, one row each; of those that are only shared, name and type."""
+        """Return a DataFrame with one row for each connection; only name and type if some details are hidden."""
         import pandas as pd
 
         found = list(self)
@@ -376,14 +376,14 @@ class ConnectionRepository(Repository[Connection]):
 
 
 def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
-    """Open a workspace; the same place gives the same workspace.
+    """Open a workspace; the same location gives the same object.
 
     Parameters
     ----------
     location
-        A folder, or a database URL as SQLAlchemy writes them: files are beside a SQLite database, and in a server's
-        or, for a server, in the folder ``CI_MAGICS_STORE``. Without a location ``CI_MAGICS_WORKSPACE``, else the
-        folder for application data of this user.
+        A folder, or a SQLAlchemy database URL. Files are beside a SQLite database; with a server, they are in its
+        database, or in the folder ``CI_MAGICS_STORE``. By default ``CI_MAGICS_WORKSPACE``, else the user's folder for
+        application data.
 
     Raises
     ------
@@ -395,9 +395,9 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
 
 
 def existing_workspace(location: str | os.PathLike[str] | None = None) -> Workspace | None:
-    """Open a workspace that is there; see `open_workspace`.
+    """Open a workspace only if it already exists with this version's schema, else return None.
 
-    Nothing is made and nothing is brought up to date: None where there is no workspace, or one of another version.
+    Nothing is created or migrated; otherwise like `open_workspace`.
     """
     url, _folder = _place_of(location)
     file = file_of(str(location or default_location()))
@@ -413,7 +413,7 @@ def existing_workspace(location: str | os.PathLike[str] | None = None) -> Worksp
 
 
 def _place_of(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path | None]:
-    """Return the database's URL, and the folder where one is named."""
+    """Return the database's URL, and the folder if the location is one."""
     place = str(location or default_location())
     folder = folder_of(place)
     if folder is None and is_in_memory(place):
@@ -439,7 +439,7 @@ def _open(url: str | URL, folder: Path | None, user: str) -> Workspace:
 
 @contextmanager
 def _said_when_opening() -> Iterator[None]:
-    """Say what a database or its driver says in words of ours."""
+    """Translate errors of a database or its driver into ours."""
     try:
         yield
     except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
@@ -457,9 +457,9 @@ def _engine(url: URL) -> Engine:
 
 
 def _begin_again() -> None:
-    """Give a forked process its own database connections: its parent keeps using the earlier ones."""
+    """Give a forked process its own database connections: its parent keeps using the existing ones."""
     global _ONE_AT_A_TIME
-    _ONE_AT_A_TIME = threading.Lock()  # another thread of the parent may have held it
+    _ONE_AT_A_TIME = threading.Lock()  # another thread of the parent may hold the old one
     for each in list(_engines):
         each.dispose(close=False)
 
@@ -469,12 +469,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def _share_sqlite(connection: Any, _record: object) -> None:
-    """Let several kernels work on one file."""
+    """Configure a SQLite connection for use by several kernels."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
+    cursor.execute("PRAGMA secure_delete=ON")  # overwrite deleted data
     cursor.close()
 
 
@@ -484,7 +484,7 @@ def _keep_private(database: str) -> None:
 
 
 def _begin(database: SqlConnection, *, user: str) -> None:
-    """Make the user who creates a workspace its administrator, and let the rights fit its tables."""
+    """Make the user who creates a workspace its administrator, and grant the privileges on its tables."""
     if database.execute(select(tables.user_roles.c.id)).first() is None:
         first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": present()}
         database.execute(insert(tables.user_roles).values(first))

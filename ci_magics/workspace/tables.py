@@ -1,4 +1,4 @@
-"""The tables of the workspace's database; `schema` tells how to change one."""
+"""The tables of the workspace's database; `schema` explains how to change one."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from ci_magics.workspace.uncompressed import keep_uncompressed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, also where the database knows no time zones."""
+    """A time in UTC, also in databases without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store a moment as UTC."""
+        """Convert a time to UTC for storage."""
         del dialect
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return a moment with its time zone."""
+        """Return a stored time with its time zone."""
         del dialect
         if value is None:
             return None
@@ -50,30 +50,30 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _id() -> Column[Any]:
-    """Return the column that tells rows apart: an id made by `uuid`."""
+    """Return the primary key column: an id made by `uuid`."""
     return Column("id", String(36), primary_key=True)
 
 
 def _required(
     name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]], *more: ForeignKey, **options: Any
 ) -> Column[Any]:
-    """Return a column that every row fills."""
+    """Return a column that may not be null."""
     return Column(name, kind, *more, nullable=False, **options)
 
 
 def _by_and_at(done: str) -> tuple[Column[Any], Column[Any]]:
-    """Return who did something, and when."""
+    """Return the columns for who did something, and when."""
     return _required(f"{done}_by", String(200)), _required(f"{done}_at", UtcDateTime)
 
 
 def _sign_in() -> tuple[Column[Any], ...]:
-    """Return how somebody signs in."""
+    """Return the columns for how a user signs in."""
     return Column("flow", String(20)), Column("client_id", String(100)), _required("tenant", String(100))
 
 
 metadata = MetaData()
 
-#: Where programs from before Alembic look.
+#: The table that versions before Alembic read.
 schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True))
 
 connections = Table(
@@ -265,7 +265,7 @@ locks = Table(
     _required("place", String(200)),
 )
 
-#: When schedulers and refreshes were seen last, one row for each kind, machine and user.
+#: When schedulers and refreshes were last seen, one row for each kind, machine, and user.
 heartbeats = Table(
     "heartbeats",
     metadata,
@@ -317,7 +317,7 @@ audit_entries = Table(
 )
 refuse_changes(audit_entries)
 
-#: Files of a team's workspace: which content a name stands for. Several names may stand for one content. Owners are
+#: Files of a team's workspace: the content of each name. Several names may share a content. Owners are
 #: processes that write files; see `locks.Locks.own_files`.
 files = Table(
     "files",
@@ -330,7 +330,7 @@ files = Table(
     _required("owner", String(36), server_default=""),
 )
 
-#: What private files look like; two rows while one is replaced. `checksums` says what is in it.
+#: Checksums of private files, see `checksums`; two rows while a file is being replaced.
 file_checksums = Table(
     "file_checksums",
     metadata,

@@ -1,6 +1,6 @@
-"""Files of a workspace in a server's database: rows say which content a name stands for.
+"""Files of a workspace in a server's database: rows map names to contents.
 
-The content comes first, then the row: a crash leaves the earlier file, and at worst a content that no name stands for.
+The content is written first, then the row: a crash leaves the earlier file, and at worst a content without a name.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class TeamFiles(Files):
     engine
         The workspace's database.
     folder
-        What the folder is called there.
+        The name of the folder in the database.
     contents
-        Where the bytes are.
+        Stores the bytes.
     locks
-        Tell which processes live that write files; nobody knows who wrote one unless given.
+        Detects which writers are alive; if None, writers are not recorded.
     """
 
     def __init__(self, engine: Engine, folder: str, contents: Contents, locks: Locks | None = None) -> None:
@@ -50,7 +50,7 @@ class TeamFiles(Files):
 
     @contextmanager
     def replacing(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file to be written beside the earlier one; see `Files.replacing`."""
+        """Write a new content, then give it the name; see `Files.replacing`."""
         content_id, owner = str(uuid.uuid4()), self._owner()
         with self._contents.writing(content_id, owner) as file:
             yield file
@@ -58,7 +58,7 @@ class TeamFiles(Files):
 
     @contextmanager
     def reading(self, file_name: str) -> Iterator[BinaryIO]:
-        """Open a file as it is at this moment; see `Files.reading`."""
+        """Open a file's current content; see `Files.reading`."""
         query = select(file_contents).join(files).where(self.at(file_name))
         try:
             with at_one_moment(self._engine) as database:
@@ -71,7 +71,7 @@ class TeamFiles(Files):
             raise self.lost(file_name) if error.code == MISSING else error from None
 
     def is_whole(self, name: str) -> bool:
-        """Tell whether a table is as it was written; see `Files.is_whole`."""
+        """Return whether a table is completely unchanged; see `Files.is_whole`."""
         try:
             with self.reading(f"{name}.parquet") as file:
                 while file.read(CHUNK):
@@ -81,7 +81,7 @@ class TeamFiles(Files):
         return True
 
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
-        """Return the names of the files that begin so; see `Files.names`."""
+        """Return the names of files; see `Files.names`."""
         query = select(files.c.name).where(files.c.folder == self._folder).order_by(files.c.name)
         query = query.where(files.c.name.startswith(prefix, autoescape=True))
         if before is not None:
@@ -94,14 +94,14 @@ class TeamFiles(Files):
         change(self._engine, lambda database: self._delete(database, file_name))()
 
     def link(self, name: str, origin: Files, origin_name: str) -> None:
-        """Keep another folder's table under a name here; see `Files.link`."""
+        """Store another folder's table under a name here; see `Files.link`."""
         if not isinstance(origin, TeamFiles):
             raise TypeError("files of a team are linked with files of the team only")
         there, owner = origin.at(f"{origin_name}.parquet"), self._owner()
         change(self._engine, lambda database: self._link(database, f"{name}.parquet", there, owner))()
 
     def sweep(self, before: datetime, *, dry_run: bool, at_all: bool = False) -> int:
-        """Remove contents that no name stands for; see `Files.sweep`."""
+        """Delete contents without a name; see `Files.sweep`."""
         if not self._may_sweep():
             return 0
         unnamed = ~exists().where(files.c.content_id == file_contents.c.id)
@@ -117,7 +117,7 @@ class TeamFiles(Files):
         return len(found) + self._contents.drop_strays(before, living, dry_run=dry_run)
 
     def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
-        """Return those files that were written by processes which have ended; see `Files.abandoned`."""
+        """Return the files written by processes that have ended; see `Files.abandoned`."""
         wanted = set(names)
         if not wanted or not self._may_sweep():
             return []
@@ -128,14 +128,14 @@ class TeamFiles(Files):
         return sorted(name for name, owner in owners.items() if (owner not in living if owner else at_all))
 
     def _owner(self) -> str:
-        """Return by which name this process owns what it writes."""
+        """Return the name under which this process owns what it writes."""
         return self._locks.own_files() if self._locks else ""
 
     def _living(self, watched: Collection[str]) -> frozenset[str]:
         return self._locks.living_owners(watched) if self._locks else frozenset()
 
     def _may_sweep(self) -> bool:
-        """Tell whether the database lets the current user delete files; it does not let viewers."""
+        """Return whether the database lets the current user delete files; viewers may not."""
         if self._engine.dialect.name != "postgresql":
             return True
         with at_one_moment(self._engine) as database:
@@ -146,7 +146,7 @@ class TeamFiles(Files):
         return (files.c.folder == self._folder) & (files.c.name == file_name)
 
     def _name(self, database: Connection, file_name: str, content_id: str, owner: str) -> Callable[[], None]:
-        """Let a name stand for a content, and forget what it stood for."""
+        """Assign a content to a name, and delete the earlier content."""
         row = {"content_id": content_id, "written_at": present(), "owner": owner}
         earlier = database.execute(select(files.c.content_id, files.c.generation).where(self.at(file_name))).first()
         if earlier is None:
@@ -167,11 +167,11 @@ class TeamFiles(Files):
         if content_id is None:
             return _nothing
         if not database.execute(delete(files).where(self.at(file_name))).rowcount:
-            return _nothing  # the database does not let the current user
+            return _nothing  # the database does not let the current user delete it delete it
         return self._forget(database, content_id)
 
     def _forget(self, database: Connection, content_id: str) -> Callable[[], None]:
-        """Delete a content that no name stands for any more."""
+        """Delete a content that no name refers to."""
         unused = ~exists().where(files.c.content_id == content_id)
         if database.execute(delete(file_contents).where(file_contents.c.id == content_id, unused)).rowcount:
             return self._contents.drop(database, content_id)

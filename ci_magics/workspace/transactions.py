@@ -1,8 +1,8 @@
-"""The one door to the workspace's database, which many kernels share.
+"""The only access to the workspace's database, which many kernels share.
 
-A change reads what it depends on and writes within one transaction. On SQLite it takes the writer's lock at once, so
-that it cannot be refused halfway; on PostgreSQL it sees one moment of the database, and is done again when somebody
-else changed a row that it changes. Nothing of what a database says about an error goes further: it quotes values.
+A change reads what it depends on and writes within one transaction. On SQLite it takes the write lock at once, so that
+it cannot fail halfway. On PostgreSQL it works on one snapshot of the database, and is retried if another transaction
+changed the same rows. Error messages of the database are not passed on: they quote values.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ci_magics.workspace.storage_errors import told_of_database
 
 T = TypeVar("T")
 
-#: How often a change is tried when others come in between, and when a row of the same name or id is there already.
+#: Maximum attempts after conflicts, and after finding a row with the same name or id.
 _TRIES, _TRIES_IF_THERE = 50, 20
-#: Seconds for which a change is tried when another one holds what it needs: a process that was suspended in the middle
-#: of its change, or lost its network there, holds it without end.
+#: Seconds for which a change is retried while another one holds a lock that it needs. A process that was suspended in
+#: the middle of a change, or lost its network, holds the lock indefinitely.
 PATIENCE = 180.0
-#: How long PostgreSQL waits for a lock at each try; SQLite's wait is set with its connections.
+#: How long PostgreSQL waits for a lock in each attempt; for SQLite, this is set when connecting.
 LOCK_TIMEOUT = "30s"
 
-#: SQLSTATE of PostgreSQL: serialization failure, deadlock; a lock that was not given in time; insufficient privilege.
+#: SQLSTATE of PostgreSQL: serialization failure, deadlock; lock timeout; insufficient privilege.
 _CONFLICTS = ("40001", "40P01")
 _HELD = "55P03"
 _FORBIDDEN = "42501"
@@ -37,21 +37,21 @@ _BUSY = (5, 6)
 
 
 def change(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Do some work in its own transaction, and return what it returns.
+    """Run work in its own transaction, and return its result.
 
     Parameters
     ----------
     engine
         The workspace's database.
     work
-        What to do; called again when another kernel's change came in between.
+        What to do; called again if another kernel's change conflicts.
 
     Raises
     ------
     AccessError
         The database does not allow this user to do it.
     WorkspaceError
-        The database does not answer, or refuses the change.
+        The database does not respond, or rejects the change.
     """
     retrying = Retrying(
         retry=retry_if_exception(_came_between),
@@ -66,13 +66,13 @@ def change(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 @contextmanager
 def at_one_moment(engine: Engine) -> Iterator[Connection]:
-    """Read the database as it is at one moment, whatever others do meanwhile; see `change`."""
+    """Read a consistent snapshot of the database; raises the errors of `change`."""
     with said(), _connected(engine) as database:
         yield database
 
 
 def overwrite_deleted(engine: Engine) -> None:
-    """Leave nothing in the files of a SQLite database that was deleted from it, by whatever version.
+    """Erase deleted data from the files of a SQLite database, including data that earlier versions deleted.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _came_between(error: BaseException) -> bool:
 
 
 def _is_held(error: BaseException | None) -> bool:
-    """Tell whether another change holds what this one needs."""
+    """Return whether another change holds a lock that this one needs."""
     return isinstance(error, DBAPIError) and (
         _state(error) == _HELD or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
     )
@@ -126,7 +126,7 @@ def _state(error: DBAPIError) -> str:
 
 @contextmanager
 def said() -> Iterator[None]:
-    """Say errors of the database in words of ours; see `change`."""
+    """Translate database errors into ours; see `change`."""
     try:
         yield
     except SQLAlchemyError as error:

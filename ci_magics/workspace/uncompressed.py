@@ -1,4 +1,4 @@
-"""Columns whose values the database need not try to compress: hashes never get shorter."""
+"""Columns that the database should not compress: hashes are incompressible."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from sqlalchemy import DDL, Column, event
 
 
 def keep_uncompressed(column: Column[Any]) -> None:
-    """Let PostgreSQL keep a column's values as they are, from when the table is made.
+    """Make PostgreSQL store a column's values uncompressed, as soon as the table is created.
 
-    It would otherwise try to compress each before it moves it out of the row (``ALTER TABLE ... SET STORAGE``).
+    Otherwise it tries to compress each value before it moves it out of the row (``ALTER TABLE ... SET STORAGE``).
     """
     statement = f"ALTER TABLE {column.table.name} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
     event.listen(column.table, "after_create", DDL(statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]  # SQLAlchemy's

@@ -1,4 +1,4 @@
-"""How Alembic runs the revisions: on the database that `schema` hands over, in its transaction."""
+"""Run Alembic's revisions on the database that `schema` passes, in its transaction."""
 
 from alembic import context
 
