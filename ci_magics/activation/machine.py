@@ -34,7 +34,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class Machine:
-    """Access to what the operating system reports about the machine; tests replace it.
+    """The only access to what the operating system reports about the machine.
 
     Parameters
     ----------

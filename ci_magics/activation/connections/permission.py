@@ -11,7 +11,7 @@ _WHAT_WAS_SENT = "What was sent before stays in the audience until it is emptied
 
 
 class RightEndedError(AccessError):
-    """The user lost the permission to send during a run."""
+    """The current user or the owner of the export lost the permission to send during a run."""
 
 
 def require_permission(workspace: Workspace, connection_id: str, environment: str, owner: str = "") -> None:

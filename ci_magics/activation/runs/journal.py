@@ -150,7 +150,7 @@ class Journal:
         Returns
         -------
         bool
-            False if the current user may still change the rows; nothing is recorded then.
+            True if the database recorded it; False if it does not enforce roles, or another process has the run.
         """
         return self.workspace.runs.stop(self.push.run_id, why, self._kept_back)
 
