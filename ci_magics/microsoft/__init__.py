@@ -1,1 +1,1 @@
-"""The wire to Microsoft: sign-in, Microsoft Advertising, bulk uploads."""
+"""HTTP clients for Microsoft's services: sign-in, Microsoft Advertising, bulk uploads, Customer Insights, Dataverse."""

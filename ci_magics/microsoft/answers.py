@@ -59,8 +59,12 @@ def receive(response: requests.Response, now: datetime) -> Received:
     response
         The response, with an unread body.
     now
-        The current time in UTC, to interpret a ``Retry-After`` date. X requests.RequestException: The connection broke
-        while reading.
+        The current time in UTC, to interpret a ``Retry-After`` date.
+
+    Raises
+    ------
+    requests.RequestException
+        The connection broke while reading.
     """
     with response:
         text = read_up_to(response, MAX_JSON_BYTES if response.ok else MAX_ERROR_BYTES)

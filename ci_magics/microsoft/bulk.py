@@ -212,6 +212,7 @@ class Bulk:
             The result file cannot be fetched or read.
         """
         with tempfile.TemporaryFile(dir=self._folder()) as result:
+            # If the URL of the status has expired, ask for a new one.
             for url in (status.result_url, None):
                 address = url or self.status(request_id).result_url
                 if address and self._download(address, result):

@@ -267,6 +267,7 @@ class _Skipped:
 
         A page shorter than requested is not the end: a service may return fewer rows at a time.
         """
+        # A page reached by a link has another form of URL, and is not counted.
         base, _mark, skip = page.address.rpartition("&$skip=")
         if not page.rows or base != self._first or not skip.isdecimal():
             return page

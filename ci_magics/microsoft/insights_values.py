@@ -210,7 +210,7 @@ def _attribute(item: Mapping[str, Any]) -> Attribute:
 
 
 def _profile_type(item: Mapping[str, Any]) -> str:
-    """Return the profile type of a segment: the entity that its rules read first, or the one that it names.
+    """Return the profile type that a segment names, else that of the first profile attribute in its rules.
 
     A rule reads attributes as ``Customer.Age``; in an environment for business accounts ``ContactProfile.Age``.
     """

@@ -140,6 +140,7 @@ class _Trail:
 
 
 def _mark(text: str) -> bytes:
+    # With 64 bits, a collision is improbable below billions of pages.
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).digest()[:8]
 
 

@@ -20,7 +20,7 @@ Hashes = npt.NDArray[np.uint8]
 
 #: Limit of a zipped file in bytes (guide "Bulk download and upload"); it applies before the limit of 4,000,000 rows.
 MAX_FILE_BYTES = 100_000_000
-#: This many rows always fit: a deflated item takes about 40 bytes, and always less than 50.
+#: This many rows always fit: a deflated item takes 40 bytes, and always less than 50.
 FILE_ROWS = 2_000_000
 #: Limit of Microsoft's sandbox (guide "Sandbox").
 SANDBOX_FILE_ROWS = 20_000
@@ -99,6 +99,7 @@ def _items(hashes: Hashes, first: int, audience_id: str) -> memoryview:
     before = f"Customer List Item,,{audience_id},".encode()
     between = b",,,,Email,"
     width = len(before) + _CLIENT_ID_DIGITS + len(between) + 64 + 2
+    # Fill one column of all rows at a time with NumPy, instead of formatting each row in Python.
     rows = np.empty((len(hashes), width), dtype=np.uint8)
     place = 0
     for part in (
@@ -118,10 +119,12 @@ def _constant(text: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _hex(hashes: Hashes) -> npt.NDArray[np.uint8]:
+    # The table maps each byte to its two hexadecimal digits.
     return _HEX[hashes].reshape(len(hashes), 64)
 
 
 def _numbers(first: int, count: int) -> npt.NDArray[np.uint8]:
+    # One column of decimal digits for each power of ten, with leading zeros.
     digits = 10 ** np.arange(_CLIENT_ID_DIGITS - 1, -1, -1, dtype=np.int64)
     positions = np.arange(first, first + count, dtype=np.int64)[:, None]
     return (positions // digits % 10 + ord("0")).astype(np.uint8)

@@ -69,6 +69,7 @@ class SingleMemberZip:
         central = self._central_header()
         self._file.write(central)
         self._file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(central), directory, 0))
+        # Only now are the checksum and sizes known: rewrite the header at the beginning.
         self._file.seek(0)
         self._file.write(self._local_header())
 

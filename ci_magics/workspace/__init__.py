@@ -1,1 +1,1 @@
-"""Where connections, segments, runs and ledgers are kept."""
+"""Storage of connections, segments, runs, and ledgers."""

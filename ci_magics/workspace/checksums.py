@@ -91,6 +91,7 @@ class ChecksumWriter(Writer):
         while len(view):
             inside = self.written % CHUNK
             part = view[: CHUNK - inside]
+            # Extend the checksum of the current chunk, or start the next one.
             if inside:
                 self._sums[-1] = isal_zlib.crc32(part, self._sums[-1])
             else:
@@ -152,6 +153,7 @@ class Checksums:
         """
 
         def work(database: Connection) -> None:
+            # A crash between the move and the commit is harmless: the checksum is already stored as pending.
             mine = self._at(file_name) & (table.c.version == checksum.version)
             if not database.execute(update(table).where(mine).values(settled=True)).rowcount:
                 self._insert(database, file_name, checksum, settled=True)

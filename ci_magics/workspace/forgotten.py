@@ -70,7 +70,6 @@ class ForgottenHashes:
         found: list[bytes] = []
         if marks:
             # A lookup table of prefixes skips nearly all hashes before the slow check of the whole mark.
-            # A lookup table of prefixes skips nearly all hashes before the slow check of the whole mark.
             wanted = np.zeros(2 ** (8 * _PREFIX), np.bool_)
             wanted[[int.from_bytes(each[:_PREFIX], "big") for each in marks]] = True
             for part in parts:

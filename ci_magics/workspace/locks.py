@@ -209,6 +209,7 @@ class Locks:
         """
         owners = {each.identity: each for each in self._owners()}
         living = {name for name, each in owners.items() if each.was_heard_of_for(ABSENCE)} | {self._identity}
+        # A process on another machine may have ended less than `ABSENCE` seconds ago: watch those that matter.
         doubtful = {name: owners[name] for name in living & owners.keys() & set(watched) if not owners[name].is_near}
         living -= self._unmoved(doubtful)
         for name in owners.keys() - living:
@@ -258,7 +259,6 @@ class Locks:
         died = not holder.lives and holder.is_near
         if not (died or (silent is not None and holder.is_same(silent))):
             return holder
-        # A policy of the database may not let this user take over the lock: then no row changes.
         # A policy of the database may not let this user take over the lock: then no row changes.
         taken = database.execute(update(locks).where(locks.c.name == name).values(row))
         return None if taken.rowcount else holder

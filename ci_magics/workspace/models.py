@@ -120,7 +120,7 @@ class Connection(Displayable):
         return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
 
     def without_details(self) -> Connection:
-        """Return a copy as users see it with whom it is only shared: name and type."""
+        """Return a copy that shows only name and type, for users with whom it is shared."""
         return replace(self, details_hidden=True)
 
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
@@ -130,7 +130,7 @@ class Connection(Displayable):
 
 @dataclass(frozen=True)
 class SignInRecord:
-    """The account that a user chose for a connection or source; it contains no name of the account."""
+    """The Microsoft account that a user chose for a connection or source, by id."""
 
     id: str
     user: str

@@ -214,7 +214,7 @@ def _shared(database: Connection) -> str:
     )
     columns = ", ".join(column.name for column in SHARED.columns)
     return (
-        f"CREATE VIEW public.{SHARED.name} WITH (security_barrier) AS SELECT {columns} FROM public.connections "  # noqa: S608 - names of ours
+        f"CREATE VIEW public.{SHARED.name} WITH (security_barrier) AS SELECT {columns} FROM public.connections "  # noqa: S608 - our own names
         f"WHERE pg_has_role(session_user, {_literal(names[Role.ADMINISTRATOR])}, 'MEMBER') OR EXISTS ("
         "SELECT 1 FROM json_array_elements_text(shared_with) AS shared(who) "
         f"WHERE who = session_user OR CASE who {cases} ELSE false END)"
@@ -225,9 +225,9 @@ def _exports() -> str:
     """Return the statement that creates the view of saved exports; it hides accounts of unshared connections."""
     nowhere = """(document -> 'order')::jsonb || '{"account_id": null, "customer_id": null}'"""
     hidden = f"(document::jsonb || jsonb_build_object('order', {nowhere}))::json"
-    shown = f"CASE WHEN connection_id IN (SELECT s.id FROM public.{SHARED.name} s) THEN document ELSE {hidden} END"  # noqa: S608 - names of ours
+    shown = f"CASE WHEN connection_id IN (SELECT s.id FROM public.{SHARED.name} s) THEN document ELSE {hidden} END"  # noqa: S608 - our own names
     columns = ", ".join(f"{shown} AS document" if each.name == "document" else each.name for each in EXPORTS.columns)
-    return f"CREATE VIEW public.{EXPORTS.name} WITH (security_barrier) AS SELECT {columns} FROM public.exports"  # noqa: S608 - names of ours
+    return f"CREATE VIEW public.{EXPORTS.name} WITH (security_barrier) AS SELECT {columns} FROM public.exports"  # noqa: S608 - our own names
 
 
 def _role(database: Connection, role: Role) -> str:

@@ -136,6 +136,7 @@ class RunRepository(Repository[RunRecord]):
         line = next(iter(self._lines.where(id=record.id)), None)
         goes_on = self.is_carried_out(record.id) or (line is not None and _is_running(self._locks, line))
         results = [*record.results]
+        # The result of a finished push is final; the others are derived from the journal.
         for push in self._pushes.where(run_id=record.id, finished=False):
             steps = self._steps.where(push_id=push.id)
             status, message = _standing(results[push.number], line, goes_on=goes_on)

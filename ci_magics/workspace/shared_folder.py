@@ -108,7 +108,15 @@ class SharedFolder:
 
 
 class PatientReader(SeekableReader):
-    """Reads a file, and continues at the same position when its folder comes back."""
+    """Read a file, and continue at the same position when its folder comes back.
+
+    Parameters
+    ----------
+    folder
+        The folder that may be unavailable.
+    path
+        The file in it.
+    """
 
     def __init__(self, folder: SharedFolder, path: Path) -> None:
         super().__init__()

@@ -85,7 +85,7 @@ _engines: WeakSet[Engine] = WeakSet()
 
 
 class Workspace(Displayable):
-    """Stores connections, segments, runs, and ledgers.
+    """The database and the private files with connections, segments, runs, and ledgers.
 
     Parameters
     ----------

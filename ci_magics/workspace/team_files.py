@@ -167,7 +167,7 @@ class TeamFiles(Files):
         if content_id is None:
             return _nothing
         if not database.execute(delete(files).where(self.at(file_name))).rowcount:
-            return _nothing  # the database does not let the current user delete it delete it
+            return _nothing  # the database does not let the current user delete it
         return self._forget(database, content_id)
 
     def _forget(self, database: Connection, content_id: str) -> Callable[[], None]:

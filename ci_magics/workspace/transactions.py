@@ -101,6 +101,7 @@ def _connected(engine: Engine) -> Connection:
 
 
 def _came_between(error: BaseException) -> bool:
+    # Another transaction may have inserted the same name or id; a retry sees its row.
     if isinstance(error, IntegrityError):
         return True
     return isinstance(error, DBAPIError) and (_state(error) in _CONFLICTS or _is_held(error))
