@@ -1,1 +1,1 @@
-"""Microsoft's endpoints on one loopback port, for tests, demonstrations and newcomers."""
+"""Emulates Microsoft's endpoints on one loopback port, for tests, demonstrations and first steps."""

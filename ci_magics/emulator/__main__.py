@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from ci_magics.emulator.storage import Storage
 
-#: Imported while the first clients find their way here.
+#: Imported in the background after the start.
 _SLOW = ("advertising.ingest", "insights.data_pages", "insights.entity_metadata", "dataverse.tables")
 _TICK = 0.25
-_QUIET = 0.5  # seconds without a request, after which lists are tidied up on disk
+_QUIET = 0.5  # seconds without a request before lists are compacted on disk
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop; the first line of output is a JSON object with address and credentials."""
+    """Serve until stopped; the first line of output is a JSON object with address and credentials."""
     parser = argparse.ArgumentParser(prog="python -m ci_magics.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one (default)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep the state there; without it, in memory only")
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"The emulator cannot listen on port {options.port}: {error.strerror}.\n")
         return 1
     finally:
-        if storage is not None:  # files that were on their way are carried out by now
+        if storage is not None:  # uploaded files in progress are complete by now
             _settle(world, storage)
             storage.close()
     return 0
@@ -85,7 +85,7 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
     server, base_url = _listen(world, leases, storage, options.port)
 
     def end() -> None:
-        leases.end_all()  # first, so that no client sends anything here that would not be answered
+        leases.end_all()  # first, so that no client sends a request that would not be answered
         server.stop()
         stop.set()
 
@@ -118,7 +118,7 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
 def _listen(
     world: World, leases: Leases, storage: Storage | None, port: int
 ) -> tuple[tornado.httpserver.HTTPServer, str]:
-    """Listen on a port: unless one is named, on that of the process before, which saved addresses lead to."""
+    """Listen on a port. By default, prefer the port of the previous process, which saved addresses use."""
     last = _last_port(storage) if storage is not None and not port else 0
     if last:
         with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ def _listen(
 
 
 def _has_folder(storage: Storage | None) -> bool:
-    """Tell whether the state folder is still there: with its workspace the emulator goes too."""
+    """Return whether the state folder still exists: deleting the workspace also ends its emulator."""
     return storage is not None and storage.folder.exists()
 
 
@@ -140,7 +140,7 @@ def _last_port(storage: Storage) -> int:
 
 
 def _write_process_file(world: World, storage: Storage, base_url: str) -> None:
-    """Say where this process is; the reader must make sure that it still is."""
+    """Record the address of this process; readers must verify that it still runs."""
     from ci_magics.emulator.storage import write_private
 
     known = {
@@ -162,7 +162,7 @@ def _settle(world: World, storage: Storage) -> None:
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # Not from sys.stdin: Python aborts when it ends while a thread is waiting for a line there.
+    # Not from sys.stdin: at exit, Python aborts if a thread is still waiting for a line there.
     while os.read(sys.stdin.fileno(), 4096):
         continue
     with contextlib.suppress(RuntimeError):  # the loop has ended for another reason

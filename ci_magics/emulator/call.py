@@ -1,4 +1,4 @@
-"""A request as the services see it, and the readers that check its JSON."""
+"""A request as the services see it, and validated readers of its JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONG = re.compile("-?[0-9]{1,19}")
 
 @dataclass
 class UploadedFile:
-    """One part of a multipart body that is a file."""
+    """A file in a multipart body."""
 
     name: str
     content: bytes
@@ -29,15 +29,15 @@ class Call:
     method, path, query, headers, body
         As received; header names in any case.
     host
-        The Host header: URLs that are handed out begin with it.
+        The Host header, with which returned URLs begin.
     arguments
         Named parts of the path.
     refused
-        Items that an injected fault refuses, by their index.
+        The indexes of items that an injected fault rejects.
     raw_query
-        The query as it stands in the address.
+        The query string, not decoded.
     fault, fault_details
-        What an injected fault makes of the answer, where the operation itself must know.
+        The injected fault, for operations that handle it themselves.
     """
 
     method: str
@@ -59,7 +59,7 @@ class Call:
 
     @property
     def origin(self) -> str:
-        """The address by which the client reached us."""
+        """The address by which the client reached the emulator."""
         return f"http://{self.host}"
 
     def json(self) -> dict[str, Any]:
@@ -78,10 +78,17 @@ class Call:
 
 
 def long_id(value: Any, name: str) -> str:
-    """Return a 64-bit id.
+    """Validate a 64-bit id.
 
-    They are JSON strings in Microsoft's documents; whether the real service takes bare numbers is not known, so the
+    Ids are JSON strings in Microsoft's documentation. Whether the real service accepts bare numbers is unknown, so the
     emulator does not.
+
+    Parameters
+    ----------
+    value
+        The JSON value.
+    name
+        The field's name, for the error.
     """
     if not isinstance(value, str) or not _LONG.fullmatch(value) or not -(2**63) <= int(value) < 2**63:
         raise api_fault_detail(201, f"{name} must be a string of digits.")
@@ -89,7 +96,15 @@ def long_id(value: Any, name: str) -> str:
 
 
 def optional_list(body: dict[str, Any], name: str) -> list[Any] | None:
-    """Return a list, or None where it is null or absent."""
+    """Return a list, or None if it is null or absent.
+
+    Parameters
+    ----------
+    body
+        The JSON object.
+    name
+        The field's name.
+    """
     value = body.get(name)
     if value is not None and not isinstance(value, list):
         raise api_fault_detail(201, f"{name} must be an array.")
@@ -97,7 +112,15 @@ def optional_list(body: dict[str, Any], name: str) -> list[Any] | None:
 
 
 def required_object(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return an object that must be there."""
+    """Return a required object.
+
+    Parameters
+    ----------
+    body
+        The JSON object.
+    name
+        The field's name.
+    """
     value = body.get(name)
     if not isinstance(value, dict):
         raise api_fault_detail(203, f"{name} is required.")

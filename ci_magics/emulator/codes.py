@@ -1,4 +1,4 @@
-"""Microsoft Advertising's error codes that the emulator can answer with (guide "Operation error codes")."""
+"""The Microsoft Advertising error codes that the emulator can return (guide "Operation error codes")."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ NAMES: dict[int, tuple[str, str]] = {
 
 
 def error_code(code: int | str | None) -> str:
-    """Return Microsoft's symbolic name of a code, written as a number or as text."""
+    """Return Microsoft's symbolic name of a code, given as a number or as text."""
     return _known(code)[0]
 
 

@@ -1,4 +1,4 @@
-"""A look behind the curtain, for tests and demonstrations: ``/_emulator``, with its own token."""
+"""The control API for tests and demonstrations: ``/_emulator``, with its own token."""
 
 from __future__ import annotations
 
@@ -53,14 +53,30 @@ def _are_emails(value: Any) -> bool:
 
 
 def check_control(world: World, call: Call) -> None:
-    """Require the control token; the server listens on this machine only."""
+    """Require the control token.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     given = call.headers.get("X-Control-Token") or ""
     if not hmac.compare_digest(given, world.control_token):
         raise Refusal(Reply({"error": "X-Control-Token is missing or wrong"}, 403))
 
 
 def audiences(world: World, _call: Call) -> Reply:
-    """List all audiences, the deleted ones too."""
+    """List all audiences, including deleted ones.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    _call
+        Unused.
+    """
     return Reply(
         [
             {
@@ -77,17 +93,33 @@ def audiences(world: World, _call: Call) -> Reply:
 
 
 def members(world: World, call: Call) -> Reply:
-    """Return the hashes of a list, sorted, one a line."""
+    """Return the hashes of a list, sorted, one per line.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     audience = world.audiences.get(call.arguments["id"])
     if audience is None:
         raise Refusal(Reply({"error": "there is no such audience"}, 404))
-    from ci_magics.emulator import hashes  # slow to import, and not needed to start
+    from ci_magics.emulator import hashes  # slow to import, and not needed at startup
 
     return Reply(hashes.lines(audience.members.sorted()), content_type="text/plain; charset=utf-8")
 
 
 def requests(world: World, call: Call) -> Reply:
-    """Return the requests received after a number; headers and bodies only where they were recorded."""
+    """Return the requests after a number; headers and bodies only if they were recorded.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     since = call.query.get("since", "0")
     if not (since.isascii() and since.isdecimal() and len(since) < 19):
         raise _bad("since must be a whole number")
@@ -96,7 +128,15 @@ def requests(world: World, call: Call) -> Reply:
 
 
 def clock(world: World, call: Call) -> Reply:
-    """Move the virtual clock."""
+    """Advance the virtual clock.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     body = _object(call)
     hours: Any = body.get("advance_hours")
     if set(body) != {"advance_hours"} or not is_number(hours) or not 0 <= hours <= MAX_HOURS:
@@ -106,7 +146,15 @@ def clock(world: World, call: Call) -> Reply:
 
 
 def faults(world: World, call: Call) -> Reply:
-    """Replace what goes wrong; calls are counted from now."""
+    """Replace the planned faults; calls are counted from now on.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     planned = read_faults(_json(call))
     if isinstance(planned, str):
         raise _bad(planned)
@@ -115,7 +163,15 @@ def faults(world: World, call: Call) -> Reply:
 
 
 def people(world: World, call: Call) -> Reply:
-    """Set which people Microsoft knows here, so that sizes follow the matching rule; an empty array takes it back."""
+    """Set the people that Microsoft knows, so that sizes depend on the matching rule; an empty array removes them.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     addresses = _json(call)
     if not isinstance(addresses, list) or not all(isinstance(each, str) and "@" in each for each in addresses):
         raise _bad("people must be an array of e-mail addresses")
@@ -124,7 +180,15 @@ def people(world: World, call: Call) -> Reply:
 
 
 def settings(world: World, call: Call) -> Reply:
-    """Change settings; nothing changes when one of them is wrong."""
+    """Change settings; nothing changes if one is invalid.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     body = _object(call)
     for name, value in body.items():
         if name not in _RULES:
@@ -137,29 +201,69 @@ def settings(world: World, call: Call) -> Reply:
 
 
 def show_settings(world: World, _call: Call) -> Reply:
-    """Return the settings."""
+    """Return the settings.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    _call
+        Unused.
+    """
     return Reply(asdict(world.settings))
 
 
 def reset(world: World, _call: Call) -> Reply:
-    """Return to the start."""
+    """Reset the state.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    _call
+        Unused.
+    """
     world.reset()
     return Reply(asdict(world.settings))
 
 
 def credentials(world: World, call: Call) -> Reply:
-    """Issue new credentials, as in the first line of output: for a token that has expired."""
+    """Issue new credentials, as in the first line of output; use it after a token has expired.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     return Reply(ready_credentials(world, call.origin))
 
 
 def stop(world: World, _call: Call) -> Reply:
-    """End the process; what has a state folder goes on from there the next time."""
+    """End the process; with a state folder, the next process continues from the same state.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    _call
+        Unused.
+    """
     world.stop()
     return Reply({})
 
 
 def settle(world: World, _call: Call) -> Reply:
-    """Leave nothing on disk of who was removed from a list; it happens by itself half a second after the last call."""
+    """Remove traces of removed members from disk now; otherwise this happens half a second after the last call.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    _call
+        Unused.
+    """
     if world.storage is not None:
         for audience in world.storage.unsettled(world):
             world.storage.settle(audience)
@@ -168,7 +272,15 @@ def settle(world: World, _call: Call) -> Reply:
 
 
 def approve_device_code(world: World, call: Call) -> Reply:
-    """Answer a sign-in by device code for the person."""
+    """Answer a device code sign-in on behalf of the user.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     body = _object(call)
     code, accept = body.get("user_code"), body.get("accept", True)
     if set(body) - {"user_code", "accept"} or not isinstance(code, str) or not isinstance(accept, bool):
@@ -179,7 +291,15 @@ def approve_device_code(world: World, call: Call) -> Reply:
 
 
 def schema(_world: World, _call: Call) -> Reply:
-    """Return the JSON schema of these calls."""
+    """Return the JSON schema of these calls.
+
+    Parameters
+    ----------
+    _world
+        Unused.
+    _call
+        Unused.
+    """
     return Reply(json.loads(files("ci_magics.emulator").joinpath("control.schema.json").read_text("utf-8")))
 
 

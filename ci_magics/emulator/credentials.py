@@ -1,10 +1,10 @@
-"""Ready credentials of the seeded user: the first line of output, and a control call that issues new ones."""
+"""Credentials of the seeded user, for the first line of output and a control call."""
 
 from __future__ import annotations
 
 from ci_magics.emulator.state import ADVERTISING, DATAVERSE, HOUR, INSIGHTS, UNIVERSAL_DEVELOPER_TOKEN, World
 
-#: Access tokens of the first line live for a year, so that a script can be tried without signing in.
+#: The access tokens of the first line are valid for a year, so that scripts need no sign-in.
 READY_SECONDS = 365 * 24 * HOUR
 
 
@@ -14,7 +14,7 @@ def ready_credentials(world: World, base_url: str) -> dict[str, str]:
     Parameters
     ----------
     world
-        The world that the tokens open.
+        The emulator's state.
     base_url
         The address by which the client reaches the emulator.
     """

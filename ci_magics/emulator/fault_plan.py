@@ -1,4 +1,4 @@
-"""What a test or a demonstration may ask to go wrong, and how it says so."""
+"""The faults that tests and demonstrations can request, and their validation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CAMPAIGN = (
     "ApplyCustomerListItems",
 )
 _BULK = ("GetBulkUploadUrl", "UploadFile", "GetBulkUploadStatus", "GetResultFile")
-#: Where chance strikes when the setting ``fault_rate`` says so.
+#: Operations in which random faults occur if the setting ``fault_rate`` is set.
 BY_CHANCE = (*_CAMPAIGN, *_BULK, *INSIGHTS_OPERATIONS, *DATAVERSE_OPERATIONS)
 OPERATIONS = (
     *_CAMPAIGN,
@@ -56,9 +56,9 @@ HTTP_STATUSES = {"http_401": 401, "http_403": 403, "http_429": 429, "http_500": 
 SHAPES = ("list", "object", "string", "number", "null", "missing")
 
 _ANYWHERE = frozenset(OPERATIONS)
-#: Each fault by name, and the operations that it can befall.
+#: Each fault by name, and the operations in which it can occur.
 FAULTS: dict[str, frozenset[str]] = {
-    # Carried out, but the answer never arrives; or lost on the way here; or cut in the middle of the body.
+    # Processed but the answer is lost; the request is lost; the connection is reset in the middle of the body.
     **dict.fromkeys(("lost_reply", "lost_request", "reset_mid_upload"), _ANYWHERE),
     **dict.fromkeys(HTTP_STATUSES, _ANYWHERE),
     **dict.fromkeys(("http_502_html", "huge_body", "empty_body", "slow", "redirect", "token_expired"), _ANYWHERE),
@@ -90,7 +90,7 @@ DETAILS: dict[str, Callable[[Any], bool]] = {
 
 
 def read_faults(value: Any) -> list[PlannedFault] | str:
-    """Return the faults that a control call asks for, or the sentence that says what is wrong with it."""
+    """Return the faults that a control call requests, or a sentence that explains an invalid one."""
     if not isinstance(value, list):
         return "faults must be an array"
     faults: list[PlannedFault] = []
@@ -104,7 +104,7 @@ def read_faults(value: Any) -> list[PlannedFault] | str:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a finite number."""
+    """Return whether a JSON value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

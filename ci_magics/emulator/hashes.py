@@ -1,4 +1,4 @@
-"""Sets of SHA-256 values as arrays of 32 bytes each, sorted and without duplicates."""
+"""Sets of SHA-256 hashes as sorted arrays of 32 bytes each, without duplicates."""
 
 from __future__ import annotations
 
@@ -10,28 +10,44 @@ Hashes = npt.NDArray[np.uint8]
 
 
 def of_bytes(packed: bytes) -> Hashes:
-    """Return the values that lie one after the other in ``packed``, in that order."""
+    """Return concatenated hashes as an array, in the same order."""
     return np.frombuffer(packed, dtype=np.uint8).reshape(-1, 32)
 
 
 def distinct(values: Hashes) -> Hashes:
-    """Return the values sorted, each once."""
+    """Return the hashes sorted, without duplicates."""
     ordered, repeated = _ordered(values)
     return ordered if not repeated.any() else ordered[~repeated]
 
 
 def union(one: Hashes, other: Hashes) -> Hashes:
-    """Return what is in either set."""
+    """Return the hashes in either set.
+
+    Parameters
+    ----------
+    one
+        The first set.
+    other
+        The second set.
+    """
     if not len(one) or not len(other):
         return one if len(one) else other
     return distinct(np.concatenate([one, other]))
 
 
 def difference(one: Hashes, other: Hashes) -> Hashes:
-    """Return what is in the first set and not in the second."""
+    """Return the hashes of the first set that are not in the second.
+
+    Parameters
+    ----------
+    one
+        The first set.
+    other
+        The second set.
+    """
     if not len(one) or not len(other):
         return one
-    # The second set stands twice, so that whatever is in it has an equal neighbor.
+    # The second set is included twice, so that each of its hashes has an equal neighbor.
     ordered, repeated = _ordered(np.concatenate([one, other, other]))
     alone = ~repeated
     alone[:-1] &= ~repeated[1:]
@@ -39,28 +55,44 @@ def difference(one: Hashes, other: Hashes) -> Hashes:
 
 
 def count_common(one: Hashes, other: Hashes) -> int:
-    """Return how many values are in both sets."""
+    """Return the number of hashes in both sets.
+
+    Parameters
+    ----------
+    one
+        The first set.
+    other
+        The second set.
+    """
     return int(_ordered(np.concatenate([one, other]))[1].sum())
 
 
 def count_below(values: Hashes, share: float) -> int:
-    """Return how many values lie in the lowest share of all possible ones: the same values give the same answer."""
+    """Return the number of hashes in the lowest part of the hash space; deterministic.
+
+    Parameters
+    ----------
+    values
+        The hashes.
+    share
+        The part of the hash space, from 0 to 1.
+    """
     if not len(values):
         return 0
     return int((_words(values)[:, 0] < np.uint64(int(share * (2**64 - 1)))).sum()) if share < 1 else len(values)
 
 
 def lines(values: Hashes) -> bytes:
-    """Return the values as lower-case hexadecimal text, one a line."""
+    """Return the hashes in lower-case hexadecimal, one per line."""
     if not len(values):
         return b""
     return values.tobytes().hex("\n", 32).encode() + b"\n"
 
 
 def _ordered(values: Hashes) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Return the values sorted, and which of them equal the one before.
+    """Return the hashes sorted, and which of them equal their predecessor.
 
-    The first eight bytes nearly always decide, so only they are sorted by; where they do not, all bytes are.
+    The first eight bytes nearly always differ, so only they are used for sorting; if they do not, all bytes are.
     """
     words = _words(values)
     order = np.argsort(words[:, 0])

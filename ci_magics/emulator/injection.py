@@ -1,4 +1,4 @@
-"""What goes wrong on demand or by chance, with each call."""
+"""Inject planned and random faults into calls."""
 
 from __future__ import annotations
 
@@ -25,30 +25,54 @@ _HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class Injected:
-    """The fault of one call: its name and what belongs to it."""
+    """The fault of one call, with its details."""
 
     fault: str = ""
     details: dict[str, Any] | None = None
 
     def detail(self, name: str, default: Any) -> Any:
-        """Return a detail, or what holds without it."""
+        """Return a detail of the fault.
+
+        Parameters
+        ----------
+        name
+            The detail's name.
+        default
+            The value if it is not given.
+        """
         return (self.details or {}).get(name, default)
 
     @property
     def status(self) -> str:
-        """The bulk status that the fault brings about, if it is of that kind."""
+        """The bulk status that the fault causes, if any."""
         return self.fault.removeprefix("status_") if self.fault.startswith("status_") else ""
 
 
 def next_fault(world: World, operation: str) -> Injected:
-    """Count a call and return what goes wrong with it; nothing, mostly."""
+    """Count a call and return its fault; most calls have none.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    operation
+        The operation's name.
+    """
     world.calls[operation] = world.calls.get(operation, 0) + 1
     world.calls["*"] = world.calls.get("*", 0) + 1
     return _fault_of(world, operation, world.calls)
 
 
 def cuts_upload(world: World, operation: str) -> bool:
-    """Tell, before its body has come, whether the next call of an operation is to be cut in the middle."""
+    """Return whether the next call of an operation must be cut in the middle; called before its body arrives.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    operation
+        The operation's name.
+    """
     calls = {name: world.calls.get(name, 0) + 1 for name in (operation, "*")}
     return _fault_of(world, operation, calls).fault == "reset_mid_upload"
 
@@ -62,7 +86,7 @@ def _fault_of(world: World, operation: str, calls: dict[str, int]) -> Injected:
 
 
 def _by_chance(world: World, operation: str, number: int) -> Injected:
-    """Let a passing fault strike at random: the same seed strikes the same calls."""
+    """Return a random transient fault; the same seed affects the same calls."""
     rate = world.settings.fault_rate
     if not rate or operation not in BY_CHANCE:
         return Injected()
@@ -72,14 +96,36 @@ def _by_chance(world: World, operation: str, number: int) -> Injected:
 
 
 def prepare(operation: str, injected: Injected, call: Call) -> None:
-    """Tell a call what goes wrong with it: items that are refused are not carried out either."""
+    """Pass the fault to a call, so that rejected items are not processed.
+
+    Parameters
+    ----------
+    operation
+        The operation's name.
+    injected
+        The injected fault.
+    call
+        The request.
+    """
     call.fault, call.fault_details = injected.fault, injected.details or {}
     if injected.fault == "partial" and operation != "UploadFile" and injected.detail("shape", "list") == "list":
         call.refused = frozenset(index for index in injected.detail("indexes", [0]) if index >= 0)
 
 
 def instead(world: World, operation: str, injected: Injected, call: Call) -> Reply | None:
-    """Return the answer that takes the place of the real one, before anything is done."""
+    """Return the answer that replaces the real one, before anything is done.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    operation
+        The operation's name.
+    injected
+        The injected fault.
+    call
+        The request.
+    """
     make = _INSTEAD.get("http" if injected.fault in HTTP_STATUSES else injected.fault)
     if injected.fault.isdecimal():
         make = _code
@@ -95,7 +141,17 @@ def instead(world: World, operation: str, injected: Injected, call: Call) -> Rep
 
 
 def after(operation: str, injected: Injected, reply: Reply) -> Reply:
-    """Change the answer to something that was carried out."""
+    """Change the answer of a call that was processed.
+
+    Parameters
+    ----------
+    operation
+        The operation's name.
+    injected
+        The injected fault.
+    reply
+        The answer.
+    """
     if injected.fault == "empty_body":
         return Reply(b"", injected.detail("status", reply.status), reply.headers, "text/plain")
     if injected.fault == "damaged_result" and isinstance(reply.body, bytes):
@@ -128,7 +184,7 @@ def _code(_world: World, operation: str, injected: Injected, _call: Call) -> Rep
 
 
 def _reword(injected: Injected, element: dict[str, Any]) -> dict[str, Any]:
-    """Write an element's code as text, or put other words into it, where the fault says so."""
+    """Write an element's code as text, or replace its messages, if the fault says so."""
     if injected.detail("as_string", False) and "Code" in element:
         element["Code"] = str(element["Code"])
     if injected.detail("message", None) is not None:
@@ -151,7 +207,7 @@ def _huge(_world: World, _operation: str, injected: Injected, _call: Call) -> Re
 
 
 def _redirect(_world: World, _operation: str, _injected: Injected, call: Call) -> Reply:
-    # A client that follows it shows up among the requests.
+    # A client that follows the redirect appears among the requests.
     return Reply({}, 307, {"Location": f"{call.origin}/elsewhere"})
 
 

@@ -1,4 +1,4 @@
-"""What the emulated Customer Insights remembers: instances, segments, jobs and schedules."""
+"""The state of the emulated Customer Insights: instances, segments, jobs and schedules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DAY = 24 * 3600.0
-LAST_REFRESH = 6 * 3600.0  # before the start: last night
+LAST_REFRESH = 6 * 3600.0  # before the start, as if it ran last night
 CREATED = 90 * DAY
 
 
@@ -23,7 +23,7 @@ class Instance:
 
 @dataclass
 class Evaluation:
-    """What came of evaluating a segment once."""
+    """The result of one evaluation of a segment."""
 
     at: float
     status: str
@@ -33,7 +33,7 @@ class Evaluation:
 
 @dataclass
 class Segment:
-    """A segment: its definition, and the definition that was evaluated last."""
+    """A segment: its definition, and the definition that was last evaluated."""
 
     name: str
     friendly_name: str
@@ -54,7 +54,7 @@ class Segment:
 
 @dataclass
 class Job:
-    """A job of a workflow, with the moments at which it goes on."""
+    """A job of a workflow, with the times at which its status changes."""
 
     id: str
     operation_type: str
@@ -69,7 +69,7 @@ class Job:
 
 
 class Insights:
-    """All that one start or reset of the emulator begins with."""
+    """The initial state after a start or a reset of the emulator."""
 
     def __init__(self, instance_id: str, now: float) -> None:
         trial = str(uuid.uuid5(uuid.UUID(instance_id), "trial"))
@@ -83,7 +83,7 @@ class Insights:
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
         self.activities: dict[str, dict[str, Any]] = {}
-        # Row numbers by what was asked; arrays, which only the modules that know numpy look into.
+        # Cached row numbers by query. The arrays are used only by modules that import NumPy.
         self.selections: dict[Any, Any] = {}
         for segment in _segments(now):
             self.segments[segment.name] = segment
@@ -101,17 +101,29 @@ class Insights:
         }
 
     def changed(self) -> None:
-        """Forget what was selected under other definitions."""
+        """Clear the cached selections after a definition has changed."""
         self.selections.clear()
 
 
 def condition(attribute: str, operator: str, value: str | None = None, **more: Any) -> dict[str, Any]:
-    """Build one condition of a segment."""
+    """Build one condition of a segment.
+
+    Parameters
+    ----------
+    attribute
+        The attribute, such as ``Customer.Age``.
+    operator
+        The comparison operator.
+    value
+        The value to compare with, as text.
+    **more
+        Further properties of the condition.
+    """
     return {"kind": "default", "attribute": attribute, "comparisonOperator": operator, "value": value, **more}
 
 
 def structured(*rowsets: tuple[str, dict[str, Any] | None]) -> dict[str, Any]:
-    """Build a segment's definition out of operations and criteria."""
+    """Build a segment's definition from operations and criteria."""
     return {
         "type": "structured",
         "rowsets": [{"rowsetOperation": operation, "criteria": criteria} for operation, criteria in rowsets],
@@ -128,7 +140,7 @@ def _segments(now: float) -> list[Segment]:
         ],
     }
     spenders = condition("Customer.TotalSpend", "greaterThan", "2500")
-    nobody = condition("Customer.City", "equals", "berlin")  # values are case-sensitive: a well-known trap
+    nobody = condition("Customer.City", "equals", "berlin")  # values are case-sensitive, a well-known trap
     lost = condition("Customer.Shoe_size", "greaterThan", "40")
     big = condition("Account.Revenue", "greaterThan", "1000000")
     definitions: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [

@@ -10,25 +10,26 @@ if TYPE_CHECKING:
 
 _UNSETTLED = 200_000
 
-#: One change of the members: sorted hashes, or the set that a small call brought; none for ``clear``.
+#: One change of the members: sorted hashes, or the set of a small call; None for ``clear``.
 Change = tuple[Literal["add", "remove", "clear"], "Hashes | set[bytes] | None"]
 
 
 class Members:
-    """A set of SHA-256 values.
+    """A set of SHA-256 hashes.
 
-    Most lie in a sorted array of 32 bytes each, a seventh of what Python's own set takes. Changes by small calls wait
-    beside it in sets until somebody looks, so that a thousand calls do not copy millions of members a thousand times.
+    Most are in a sorted array of 32 bytes each, a seventh of the memory of a Python set. Changes by small calls are
+    buffered in sets until the members are read, so that a thousand calls do not copy millions of members a thousand
+    times.
 
     Parameters
     ----------
     stored
-        Reads the members that are on disk, when they are needed for the first time.
+        Reads the members from disk when they are first needed.
 
     Attributes
     ----------
     changes
-        What has changed since the members were last written to disk.
+        The changes since the members were last written to disk.
     """
 
     def __init__(self, stored: Callable[[], Hashes] | None = None) -> None:
@@ -39,14 +40,14 @@ class Members:
         self.changes: list[Change] = []
 
     def add(self, members: set[bytes]) -> None:
-        """Add members of a small call; those that are there already stay."""
+        """Add the members of a small call."""
         self._added |= members
         self._removed -= members
         self.changes.append(("add", members))
         self._settle_when_many()
 
     def remove(self, members: set[bytes]) -> None:
-        """Remove members of a small call; those that are not there do not matter."""
+        """Remove the members of a small call."""
         self._added -= members
         self._removed |= members
         self.changes.append(("remove", members))
@@ -67,7 +68,7 @@ class Members:
         self.changes.append(("remove", members))
 
     def clear(self) -> None:
-        """Remove everybody."""
+        """Remove all members."""
         self._stored, self._sorted, self._added, self._removed = None, None, set(), set()
         self.changes = [("clear", None)]
 
@@ -87,7 +88,7 @@ class Members:
 
     def __len__(self) -> int:
         if self._sorted is None and self._stored is None:
-            return len(self._added)  # nothing was there that could be removed
+            return len(self._added)  # the list was empty, so removals have no effect
         return len(self.sorted())
 
     def _settle_when_many(self) -> None:

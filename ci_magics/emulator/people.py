@@ -1,8 +1,8 @@
-"""The people of the emulated world, so that a matching rule can mean something.
+"""The people of the emulated world, which make the matching rule testable.
 
-A list holds hashes only, and a hash does not tell by which rule it was made. Whose it is can be told where the world's
-people are known: a control call names their addresses, of which both hashes are kept and nothing else. Without it a
-fixed share of the members counts as matched, whatever the rule.
+A list holds only hashes, and a hash does not reveal its normalization rule. A control call can set the known people by
+their addresses; only both hashes of each address are kept. Without it, a fixed share of the members counts as matched,
+whatever the rule.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class People:
     by_rule
         The sorted hashes of their addresses, under each matching rule.
     mark
-        Names this set of people: two sets never share one.
+        A unique id of this set of people.
     """
 
     def __init__(self, by_rule: dict[str, Hashes], mark: str) -> None:
@@ -34,7 +34,7 @@ class People:
 
     @classmethod
     def of(cls, addresses: Iterable[str]) -> People:
-        """Return the people who have these e-mail addresses."""
+        """Return the people with these e-mail addresses."""
         from ci_magics.emulator import hashes
 
         known = list(addresses)
@@ -47,19 +47,27 @@ class People:
         return cls(by_rule, str(uuid.uuid4()))
 
     def matched(self, members: Hashes, rule: str) -> int:
-        """Return how many people are found among the members when their addresses are hashed by a rule."""
+        """Return the number of members that are known people.
+
+        Parameters
+        ----------
+        members
+            The members' hashes.
+        rule
+            The matching rule.
+        """
         from ci_magics.emulator import hashes
 
         return hashes.count_common(self.by_rule[rule], members)
 
 
 def basic(address: str) -> str:
-    """Return an address without blanks around it, in lower case."""
+    """Return an address without surrounding blanks, in lower case."""
     return address.strip().lower()
 
 
 def enhanced(address: str) -> str:
-    """Return an address by the rule that Microsoft publishes for enhanced conversions (help page of that name)."""
+    """Normalize an address by the rule that Microsoft publishes for enhanced conversions (help page of that name)."""
     user, at, domain = "".join(basic(address).split()).rpartition("@")
     plain = "".join(each for each in unicodedata.normalize("NFKD", user) if not unicodedata.combining(each))
     return plain.lower().partition("+")[0].replace(".", "") + at + domain

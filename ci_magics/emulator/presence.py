@@ -1,8 +1,8 @@
-"""Who uses the emulator of a workspace: how clients find its process, and when it may end.
+"""Manage the lifetime of a workspace's emulator: how clients find its process, and when it ends.
 
-A client holds a lease: a connection that stays open. The operating system closes it when the client ends, however it
-ends, and leaves it open while the client is suspended. Before either side trusts the other, both prove that they know
-the control token, which only the owner of the state folder can read: a port may have gone to another program.
+A client holds a lease: an open connection. The operating system closes it when the client ends for any reason, and
+keeps it open while the client is suspended. Client and emulator first prove to each other that they know the control
+token, which only the owner of the state folder can read, because another program may have taken over the port.
 """
 
 from __future__ import annotations
@@ -11,22 +11,32 @@ import hmac
 import time
 from collections.abc import Callable
 
-#: In the state folder: where the emulator was reached last. It proves nothing about whether it still runs.
+#: In the state folder: the emulator's last address. It does not prove that the emulator still runs.
 PROCESS_FILE = "process.json"
 LEASE_PATH = "/_emulator/lease"
-#: Exit statuses of a process that could not begin: another one has the folder, or what is in it cannot be read.
+#: Exit statuses of a failed start: another process uses the folder, or its content cannot be read.
 TAKEN, DAMAGED = 3, 4
-#: Seconds that an emulator waits for the next client after the last one is gone; at the start, for the first one.
+#: Seconds that an emulator waits for another client after the last one is gone; at the start, for the first one.
 GRACE, FIRST_GRACE = 3.0, 30.0
 
 
 def proof(control_token: str, side: str, nonce: str) -> str:
-    """Return what a side ("client" or "emulator") answers to a nonce, which it can only with the control token."""
+    """Return the answer of a side to a nonce; computing it requires the control token.
+
+    Parameters
+    ----------
+    control_token
+        The shared secret.
+    side
+        ``client`` or ``emulator``.
+    nonce
+        The challenge.
+    """
     return hmac.new(control_token.encode(), f"{side}\n{nonce}".encode(), "sha256").hexdigest()
 
 
 class Leases:
-    """The leases that clients hold."""
+    """The leases of all clients."""
 
     def __init__(self) -> None:
         self._held: list[Callable[[], None]] = []
@@ -34,28 +44,28 @@ class Leases:
         self._quiet_since = time.monotonic()
 
     def take(self, hang_up: Callable[[], None]) -> None:
-        """Note a client; ``hang_up`` closes its connection."""
+        """Add a client; ``hang_up`` closes its connection."""
         self._held.append(hang_up)
         self._grace = GRACE
 
     def release(self, hang_up: Callable[[], None]) -> None:
-        """Note that a client is gone."""
+        """Remove a client."""
         self._held.remove(hang_up)
         self.note_request()
 
     def end_all(self) -> None:
-        """Let all clients know that they have to look for the next process."""
+        """Close all leases, so that clients look for the next process."""
         for hang_up in self._held:
             hang_up()
 
     def note_request(self) -> None:
-        """Note that somebody asked for something just now."""
+        """Record the time of a request."""
         self._quiet_since = time.monotonic()
 
     def quiet_seconds(self) -> float:
-        """Return for how long nobody has asked for anything."""
+        """Return the seconds since the last request."""
         return time.monotonic() - self._quiet_since
 
     def unused(self) -> bool:
-        """Tell whether nobody holds a lease any more, nor has asked for anything in a while."""
+        """Return whether there are no leases and no recent requests."""
         return not self._held and self.quiet_seconds() > self._grace

@@ -1,4 +1,4 @@
-"""Answers: what the services say, in the shapes Microsoft documents."""
+"""Answers of the services, in the formats that Microsoft documents."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _FORBIDDEN = frozenset({106, 108, 120, 122, 123, 124, 125, 126, 1001})
 
 @dataclass
 class Reply:
-    """An answer: a JSON value, text, bytes, or pieces of bytes that are made while it is sent."""
+    """An answer: a JSON value, text, bytes, or an iterator of bytes for streaming."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/json; charset=utf-8"
-    breaks_off: bool = False  # the connection breaks where the body ends, as if more had been to come
+    breaks_off: bool = False  # break the connection after the body, as if more data followed
 
     def encoded(self) -> bytes | Iterator[bytes]:
-        """Return the body as it is sent."""
+        """Return the body as bytes or an iterator of bytes."""
         if isinstance(self.body, Iterator | bytes):
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the program
-    """An answer that ends the handling of a request."""
+class Refusal(Exception):  # noqa: N818 - an answer, not an error of the program
+    """An answer that ends the processing of a request."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -39,7 +39,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
 
 
 def status_of(code: int) -> int:
-    """Return the HTTP status of a fault. Only 109 -> 401 was ever observed; the rest is our guess."""
+    """Return the HTTP status of a fault. Only 109 -> 401 was observed; the others are a guess."""
     if code in _UNAUTHENTICATED:
         return 401
     if code in _FORBIDDEN:
@@ -50,26 +50,50 @@ def status_of(code: int) -> int:
 
 
 def ad_api_fault(code: int) -> Refusal:
-    """Build an AdApiFaultDetail: sign-in, rate and system errors. Its elements say ``Detail``, in the singular."""
+    """Build an AdApiFaultDetail: sign-in, rate and system errors. Its elements have ``Detail``, in the singular."""
     element = {"Code": code, "Detail": None, "ErrorCode": error_code(code), "Message": message(code)}
     return Refusal(Reply({"TrackingId": None, "Type": "AdApiFaultDetail", "Errors": [element]}, status_of(code)))
 
 
 def api_fault_detail(code: int, details: str | None = None) -> Refusal:
-    """Build an ApiFaultDetail: the whole request is wrong. Its elements say ``Details``, in the plural."""
+    """Build an ApiFaultDetail: the whole request is invalid. Its elements have ``Details``, in the plural.
+
+    Parameters
+    ----------
+    code
+        The error code.
+    details
+        The text of Details, if any.
+    """
     element = {"Code": code, "Details": details, "ErrorCode": error_code(code), "Message": message(code)}
     body = {"TrackingId": None, "Type": "ApiFaultDetail", "OperationErrors": [element], "BatchErrors": []}
     return Refusal(Reply(body, status_of(code)))
 
 
 def api_fault(code: int, details: str | None = None) -> Refusal:
-    """Build an ApiFault, Customer Management's shape: it has no ErrorCode."""
+    """Build an ApiFault, the format of Customer Management, which has no ErrorCode.
+
+    Parameters
+    ----------
+    code
+        The error code.
+    details
+        The text of Details, if any.
+    """
     element = {"Code": code, "Details": details, "Message": message(code)}
     return Refusal(Reply({"TrackingId": None, "Type": "ApiFault", "OperationErrors": [element]}, status_of(code)))
 
 
 def upload_fault(code: int, request_id: str | None) -> Refusal:
-    """Build the flat answer of the upload address."""
+    """Build the flat error of the upload address.
+
+    Parameters
+    ----------
+    code
+        The error code.
+    request_id
+        The upload's id, if known.
+    """
     body = {
         "TrackingId": None,
         "RequestId": request_id,
@@ -82,7 +106,15 @@ def upload_fault(code: int, request_id: str | None) -> Refusal:
 
 
 def fault_for(operation: str, code: int) -> Refusal:
-    """Build the fault of a code in the shape that the operation would use."""
+    """Build the fault for a code in the operation's format.
+
+    Parameters
+    ----------
+    operation
+        The operation's name.
+    code
+        The error code.
+    """
     if operation == "UploadFile":
         return upload_fault(code, None)
     if code < 200 or code in (1010, 1011):
@@ -93,7 +125,17 @@ def fault_for(operation: str, code: int) -> Refusal:
 
 
 def batch_error(code: int | str | None, index: int, field_path: str | None = None) -> dict[str, Any]:
-    """Build one element of PartialErrors (page "BatchError"); no code leaves it out, which only a fault asks for."""
+    """Build one element of PartialErrors (page "BatchError").
+
+    Parameters
+    ----------
+    code
+        The error code; None leaves the property out, which only a fault requests.
+    index
+        The index of the item in the request.
+    field_path
+        The invalid field, if known.
+    """
     element = {
         "Type": "BatchError",
         "Code": code,

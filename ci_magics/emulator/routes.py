@@ -1,4 +1,4 @@
-"""Which operation answers which request."""
+"""The routes of all services and of the control API."""
 
 from __future__ import annotations
 
@@ -56,7 +56,20 @@ CONTROL = (
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | int:
-    """Return the route of a request and the named parts of its path, or the status that says there is none."""
+    """Return the route of a request and the named parts of its path.
+
+    Parameters
+    ----------
+    method
+        The HTTP method.
+    path
+        The path.
+
+    Returns
+    -------
+    tuple or int
+        405 if only the method is wrong, 404 for an unknown path.
+    """
     known_path = False
     for route in CONTROL if path.startswith("/_emulator/") else SERVICES:
         match = route.path.match(path)

@@ -1,4 +1,4 @@
-"""The HTTP server: one loopback port, every request counted, answered and remembered."""
+"""The HTTP server: one loopback port; counts, answers and records every request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ci_magics.emulator.severing import Severing
 from ci_magics.emulator.state import RequestLine, World
 
 HOST = "127.0.0.1"
-MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that the refusal is Microsoft's
+MAX_BODY = 512 * 1024 * 1024  # above Microsoft's limit, so that larger files get Microsoft's error
 _SECRET_HEADERS = {
     "authorization",
     "authenticationtoken",
@@ -49,23 +49,31 @@ class _OvertakenError(Exception):
 
 
 class Front(tornado.web.RequestHandler):
-    """Every request comes in here."""
+    """The handler of all requests."""
 
     world: World
     leases: Leases
 
     def initialize(self, world: World, leases: Leases) -> None:
-        """Take what all requests share."""
+        """Store the objects that all requests share.
+
+        Parameters
+        ----------
+        world
+            The emulator's state.
+        leases
+            The leases of all clients.
+        """
         self.world = world
         self.leases = leases
         self._gone = asyncio.Event()
 
     def on_connection_close(self) -> None:
-        """Note that the client has closed the connection."""
+        """Record that the client has closed the connection."""
         self._gone.set()
 
     def check_xsrf_cookie(self) -> None:
-        """Allow posts: there are no cookies."""
+        """Allow POST requests: there are no cookies."""
 
     async def handle(self, *_parts: str) -> None:
         """Answer one request."""
@@ -102,7 +110,7 @@ class Front(tornado.web.RequestHandler):
     get = post = put = delete = patch = handle
 
     async def _lease(self) -> None:
-        """Keep a connection open for as long as the client does, once each side has proved who it is."""
+        """Keep a lease open until the client ends, after each side has proved its identity."""
         nonce, token = self.get_query_argument("nonce", ""), self.world.control_token
         given = self.get_query_argument("proof", "")
         if not nonce or not hmac.compare_digest(given, proof(token, "client", nonce)):
@@ -145,7 +153,7 @@ class Front(tornado.web.RequestHandler):
         return injection.after(route.operation, injected, reply)
 
     async def _wait(self, seconds: float) -> None:
-        """Let a call wait; one that was under way when the world was reset is no part of the new one."""
+        """Delay a call; discard it if the world was reset meanwhile."""
         resets = self.world.resets
         await asyncio.sleep(seconds)
         if self.world.resets != resets:
@@ -183,10 +191,10 @@ class Front(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     async def _write(self, reply: Reply) -> None:
-        """Send a body; one that is made piece by piece as the client takes it."""
+        """Send a body; an iterator is sent piece by piece as the client reads."""
         body = reply.encoded()
         if not isinstance(body, bytes):
-            with contextlib.suppress(tornado.iostream.StreamClosedError):  # the client has had enough
+            with contextlib.suppress(tornado.iostream.StreamClosedError):  # the client has closed the connection
                 for piece in body:
                     self.write(piece)
                     await self.flush()
@@ -200,7 +208,7 @@ class Front(tornado.web.RequestHandler):
             self.finish(body)
 
     def _hang_up(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection without an answer."""
         stream = self.request.connection.stream if self.request.connection else None  # type: ignore[attr-defined]  # HTTP/1 connections have one
         self._finished = True
         if isinstance(stream, tornado.iostream.IOStream):
@@ -227,7 +235,15 @@ class Front(tornado.web.RequestHandler):
         )
 
     def write_error(self, status_code: int, **_details: Any) -> None:
-        """Answer a failure of the emulator itself as Microsoft would its own."""
+        """Answer an internal error of the emulator in Microsoft's format.
+
+        Parameters
+        ----------
+        status_code
+            The HTTP status.
+        **_details
+            Unused.
+        """
         reply = (failure_at(self.request.path, status_code) or ad_api_fault(0)).reply
         reply.status = status_code
         tracking_id = str(uuid.uuid4())
@@ -236,7 +252,7 @@ class Front(tornado.web.RequestHandler):
         self.finish(json.dumps(reply.body))
 
     def log_exception(self, *error: Any) -> None:
-        """Leave data out of the log: the type says enough to find the place."""
+        """Log only the type of an error, because messages may quote data."""
         kind, value = error[0], error[1]
         if kind is not None and not isinstance(value, tornado.web.HTTPError):
             app_log.error("%s in %s", kind.__name__, self.request.path)
@@ -247,10 +263,12 @@ def start(world: World, leases: Leases, port: int) -> tuple[tornado.httpserver.H
 
     Parameters
     ----------
-    world, leases
-        What all requests share.
+    world
+        The emulator's state.
+    leases
+        The leases of all clients.
     port
-        Where to listen; 0 takes a free port.
+        The port; 0 for any free port.
 
     Returns
     -------
@@ -260,7 +278,7 @@ def start(world: World, leases: Leases, port: int) -> tuple[tornado.httpserver.H
     Raises
     ------
     OSError
-        The port is taken.
+        The port is in use.
     """
     shared = {"world": world, "leases": leases}
     application = tornado.web.Application([(r"/.*", Front, shared)], log_function=lambda _handler: None)

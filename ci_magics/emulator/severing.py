@@ -1,4 +1,4 @@
-"""Connections that break while the client is still sending."""
+"""Reset connections while the client is still sending."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Severing(httputil.HTTPServerConnectionDelegate):
-    """Hand requests on to the application, but for those that a fault cuts in the middle."""
+    """Pass requests to the application, except those that a fault cuts."""
 
     def __init__(self, application: httputil.HTTPServerConnectionDelegate, world: World) -> None:
         self._application = application
         self._world = world
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
-        """Begin a request."""
+        """Begin a request.
+
+        Parameters
+        ----------
+        server_conn
+            The connection.
+        request_conn
+            The connection of this request.
+        """
         inner = self._application.start_request(server_conn, request_conn)
         return _Message(inner, self._world, request_conn)
 
     def on_close(self, server_conn: object) -> None:
-        """Note that a connection has closed."""
+        """Pass on that a connection has closed."""
         self._application.on_close(server_conn)
 
 
 class _Message(httputil.HTTPMessageDelegate):
-    """One request; its connection is reset when half of the body has come."""
+    """One request; its connection is reset after half of the body."""
 
     def __init__(self, inner: httputil.HTTPMessageDelegate, world: World, connection: Any) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""What the emulated services remember."""
+"""The state of the emulated services."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ KEPT_REQUESTS = 200_000
 
 
 class VirtualClock:
-    """Seconds since the epoch, plus those that a test added: ``ahead``."""
+    """The machine's time, in seconds since the epoch, plus the seconds that a test has added (``ahead``)."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
 
     def now(self) -> float:
-        """Return the present moment of the emulated world."""
+        """Return the current time of the emulated world."""
         return time.time() + self.ahead
 
     def advance(self, hours: float) -> None:
-        """Move the clock forward."""
+        """Advance the clock."""
         self.ahead += hours * HOUR
 
     def reset(self) -> None:
-        """Return to the time of the machine."""
+        """Return to the machine's time."""
         self.ahead = 0.0
 
 
 @dataclass
 class Settings:
-    """What a test may change about the world."""
+    """The settings that a test can change."""
 
     delay_ms: float = 0.0
     match_rule: str = "basic"
@@ -93,7 +93,7 @@ class Account:
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who can sign in."""
+    """A user who can sign in."""
 
     id: str
     name: str
@@ -105,7 +105,7 @@ class User:
 
 @dataclass
 class Audience:
-    """A Customer Match list and its members, as raw SHA-256 values."""
+    """A Customer Match list and its members, as raw SHA-256 hashes."""
 
     id: str
     name: str
@@ -118,10 +118,18 @@ class Audience:
     members: Members = field(default_factory=Members)
     first_filled: float | None = None
     deleted: bool = False
-    measured: tuple[Any, int] | None = None  # by which settings it was counted last, and the size
+    measured: tuple[Any, int] | None = None  # the settings of the last count, and the size
 
     def serves(self, account_id: str, customer_id: str) -> bool:
-        """Tell whether an account can use the list."""
+        """Return whether an account can use the list.
+
+        Parameters
+        ----------
+        account_id
+            The account.
+        customer_id
+            The account's customer.
+        """
         if self.deleted:
             return False
         return self.account_id == account_id if self.scope == "Account" else self.customer_id == customer_id
@@ -129,9 +137,9 @@ class Audience:
 
 @dataclass
 class Upload:
-    """One bulk upload, from the address handed out to the result file.
+    """One bulk upload, from its upload address to its result file.
 
-    ``file_name`` and ``injected`` are kept so that a file can still be carried out by the next process.
+    ``file_name`` and ``injected`` are stored so that the next process can still process the file.
     """
 
     request_id: str
@@ -153,7 +161,7 @@ class Upload:
 
 @dataclass
 class Token:
-    """A token: whose, what for, until when, and for how many seconds it was issued."""
+    """A token: its user, scope, expiry, and original lifetime in seconds."""
 
     user_id: str
     scope: str
@@ -163,7 +171,7 @@ class Token:
 
 @dataclass
 class RequestLine:
-    """A request that was received; never its tokens."""
+    """A received request, without its tokens."""
 
     number: int
     method: str
@@ -180,7 +188,7 @@ class RequestLine:
 
 @dataclass
 class PlannedFault:
-    """Something that goes wrong at the nth call of an operation."""
+    """A fault at the nth call of an operation."""
 
     operation: str
     call: int
@@ -189,21 +197,21 @@ class PlannedFault:
 
 
 class World:
-    """Everything that the emulator remembers; one per process.
+    """The whole state of the emulator; one per process.
 
     Parameters
     ----------
     settings
-        The settings at the start and after each reset; Microsoft's behavior unless given.
+        The settings at the start and after each reset; by default Microsoft's behavior.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.lock = RLock()  # a file is carried out in its own thread, and all at once
+        self.lock = RLock()  # a file is processed in its own thread, atomically
         self.first_settings = settings or Settings()
-        #: Writes down what has changed, before anybody is answered. Without a state folder there is nothing to write.
+        #: Saves changes before any answer is sent. Without a state folder, there is nothing to save.
         self.keep: Callable[[World], None] = _drop_changes
         self.storage: Storage | None = None
-        self.stop: Callable[[], None] = _nothing  # ends the process, where one serves this world
+        self.stop: Callable[[], None] = _nothing  # ends the process that serves this world
         self.instance_id = str(uuid.uuid4())
         self.control_token = secrets.token_urlsafe(24)
         self.subscription_key = secrets.token_hex(16)
@@ -224,13 +232,13 @@ class World:
         self.resets = 0
         self.access_tokens: dict[str, Token] = {}
         self.refresh_tokens: dict[str, Token] = {}
-        # Ids of another process must never fit, since clients remember them; and no id fits into a floating number.
+        # Ids must not match those of another process, because clients remember them. They are too large for a float.
         self.next_id = 2**60 + secrets.randbelow(2**60)
         self.reset()
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the world while a call is carried out; its effect is kept before the caller can be answered."""
+        """Hold the lock during a call; changes are saved before the caller gets an answer."""
         with self.lock:
             try:
                 yield
@@ -238,10 +246,10 @@ class World:
                 self.keep(self)
 
     def reset(self) -> None:
-        """Return to the start; ids are never given twice.
+        """Reset the state; ids are never reused.
 
-        Tokens that are valid stay valid, for no longer than they were issued for. Those that have expired, by the clock
-        as it stood or on demand, stay expired although the clock goes back.
+        Valid tokens stay valid, but no longer than they were issued for. Expired tokens stay expired, even though the
+        clock goes back.
         """
         before = self.clock.now()
         self.clock.reset()
@@ -258,28 +266,36 @@ class World:
         self.device_codes: dict[str, dict[str, Any]] = {}
         self.requests: deque[RequestLine] = deque(maxlen=KEPT_REQUESTS)
         self.received = 0
-        self.recent: dict[str, deque[tuple[float, float]]] = {}  # by service: when a call was taken, and its seconds
+        self.recent: dict[str, deque[tuple[float, float]]] = {}  # by service: the time and the duration of each call
         self.faults: list[PlannedFault] = []
         self.calls: dict[str, int] = {}
 
     def new_id(self) -> str:
-        """Return an id that was never given before."""
+        """Return a new unique id."""
         self.next_id += 1
         return str(self.next_id)
 
     def issue_access_token(self, scope: str, seconds: float = TOKEN_SECONDS) -> str:
-        """Return a new access token of the seeded user."""
+        """Return a new access token of the seeded user.
+
+        Parameters
+        ----------
+        scope
+            The token's scope.
+        seconds
+            Its lifetime.
+        """
         token = secrets.token_urlsafe(32)
         self.access_tokens[token] = Token(self.user.id, scope, self.clock.now() + seconds, seconds)
         return token
 
     def expire_access_token(self, token: str) -> None:
-        """End the life of an access token; an unknown one is left alone."""
+        """Expire an access token; an unknown one is ignored."""
         if token in self.access_tokens:
             self.access_tokens[token].expires = 0.0
 
     def issue_refresh_token(self, scope: str) -> str:
-        """Return a new refresh token; earlier ones stay usable, as Microsoft documents."""
+        """Return a new refresh token; earlier ones stay valid, as Microsoft documents."""
         token = secrets.token_urlsafe(32)
         expires = self.clock.now() + REFRESH_SECONDS
         self.refresh_tokens[token] = Token(self.user.id, scope, expires, REFRESH_SECONDS)
@@ -295,6 +311,6 @@ def _nothing() -> None:
 
 
 def _drop_changes(world: World) -> None:
-    """Keep nothing: the world lives as long as its process."""
+    """Discard changes: the world exists only as long as its process."""
     for audience in world.audiences.values():
         audience.members.changes.clear()

@@ -1,10 +1,10 @@
-"""The state folder: what the emulator remembers, on disk.
+"""The state folder: the emulator's state on disk.
 
-Names, settings, tokens and uploads are rows of a SQLite database; members are files of hashes, which rows refer to. A
-row is committed after the file that it names was written, so a process that is killed leaves the state before a call
-or the state after it, and perhaps a file that no row names, which the next process deletes.
+Names, settings, tokens and uploads are rows of a SQLite database; members are files of hashes that rows refer to. A row
+is committed after its file is written. So a process that is killed leaves the state before or after a call, and at most
+orphaned files, which the next process deletes.
 
-The database is locked for as long as the process lives: a second emulator on the same folder does not start.
+The database is locked while the process runs, so a second emulator on the same folder does not start.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ci_magics.emulator.state import Audience, Settings, Token, Upload, User, Wo
 if TYPE_CHECKING:
     from ci_magics.emulator.hashes import Hashes
 
-#: Goes up when the shape of what is written changes: an emulator never reads what it does not understand.
+#: Incremented when the format changes: an emulator never reads a format that it does not know.
 FORMAT = 1
 _DATABASE = "state.sqlite"
 _FOLDERS = ("members", "uploads")
 _DAY = 24 * 3600.0
-_KEPT_TOKENS = 7 * _DAY  # an expired token is still told from an unknown one for so long
+_KEPT_TOKENS = 7 * _DAY  # for this long, an expired token is distinguished from an unknown one
 _KEPT_UPLOADS = 30 * _DAY
-_MOST_FILES = 8  # of one list, before they are written as one
+_MOST_FILES = 8  # of one list, before they are merged
 _WAITING = ("FileUploaded", "InProgress")
-_PEOPLE = "people:"  # begins the name under which the hashes of known people are kept; no list has such an id
+_PEOPLE = "people:"  # prefix of the names of known people's hashes; no list has such an id
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS rows (kind TEXT, id TEXT, body TEXT, data BLOB, PRIMARY KEY (kind, id));
@@ -49,7 +49,7 @@ class StateTakenError(Exception):
 
 
 class StateDamagedError(Exception):
-    """The folder holds something that this version cannot read."""
+    """The folder contains something that this version cannot read."""
 
 
 class Storage:
@@ -58,7 +58,7 @@ class Storage:
     Parameters
     ----------
     folder
-        Where it is, or is to be made; only its owner can look into it.
+        The folder; created if it does not exist, readable only by its owner.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class Storage:
         os.close(os.open(folder / _DATABASE, os.O_CREAT | os.O_RDWR, 0o600))
         self._database = sqlite3.connect(folder / _DATABASE, timeout=0, isolation_level=None, check_same_thread=False)
         self._written: dict[tuple[str, str], str] = {}
-        self._files: dict[str, list[tuple[int, str]]] = {}  # by list: number of the file, and what it changes
+        self._files: dict[str, list[tuple[int, str]]] = {}  # by list: number and kind of change of each file
         self._next = 1
         try:
             self._open()
@@ -88,11 +88,11 @@ class Storage:
 
     def _open(self) -> None:
         run = self._database.execute
-        run("PRAGMA locking_mode=EXCLUSIVE")  # before WAL: then no shared memory is needed, nor a local disk
+        run("PRAGMA locking_mode=EXCLUSIVE")  # before WAL, so that it needs neither shared memory nor a local disk
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=NORMAL")
         run("PRAGMA secure_delete=ON")
-        run("BEGIN EXCLUSIVE")  # takes the lock now, not at the first write
+        run("BEGIN EXCLUSIVE")  # take the lock now, not at the first write
         version = int(run("PRAGMA user_version").fetchone()[0])
         if version not in (0, FORMAT):
             raise sqlite3.DatabaseError
@@ -102,11 +102,11 @@ class Storage:
         run("COMMIT")
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._database.close()
 
     def read(self, world: World) -> None:
-        """Bring a new world to the state that was kept; without one, keep the state that it begins with.
+        """Restore the saved state into a new world; if there is none, save the world's initial state.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Storage:
         self.write(world)
 
     def write(self, world: World) -> None:
-        """Keep everything that has changed since the last time: all of it, or none."""
+        """Save all changes since the last call, atomically."""
         rows = dict(_rows_of(world))
         changed = {key: body for key, body in rows.items() if self._written.get(key) != body}
         gone = self._written.keys() - rows.keys()
@@ -165,11 +165,11 @@ class Storage:
             self.drop_upload(upload)
 
     def unsettled(self, world: World) -> list[Audience]:
-        """Return the lists whose files hold removed members, or are many."""
+        """Return the lists whose files contain removed members, or are too many."""
         return [each for each in world.audiences.values() if self._is_unsettled(self._files.get(each.id, []))]
 
     def settle(self, audience: Audience) -> None:
-        """Write the members of a list as one file, so that nothing is left of those who were removed."""
+        """Rewrite the members of a list as one file, so that no trace of removed members remains."""
         old = self._files.get(audience.id, [])
         if audience.members.changes or not self._is_unsettled(old):
             return
@@ -181,20 +181,28 @@ class Storage:
         self._unlink(stale)
 
     def overwrite_deleted(self) -> None:
-        """Leave nothing in the database's files that was deleted from it."""
+        """Remove all traces of deleted rows from the database's files."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def keep_upload(self, request_id: str, content: bytes) -> None:
-        """Keep an uploaded file until it has been carried out."""
+        """Save an uploaded file until it is processed.
+
+        Parameters
+        ----------
+        request_id
+            The upload's id.
+        content
+            The file's bytes.
+        """
         write_private(self.folder / "uploads" / request_id, content)
 
     def waiting_uploads(self, world: World) -> list[tuple[Upload, bytes]]:
-        """Return the uploads that were taken and not carried out, with their files."""
+        """Return the accepted uploads that are not processed yet, with their files."""
         waiting = [each for each in world.uploads.values() if each.status in _WAITING]
         return [(each, (self.folder / "uploads" / each.request_id).read_bytes()) for each in waiting]
 
     def drop_upload(self, request_id: str) -> None:
-        """Delete an uploaded file; nothing happens when it is not there."""
+        """Delete an uploaded file, if it exists."""
         (self.folder / "uploads" / request_id).unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -211,7 +219,7 @@ class Storage:
             raise
 
     def _append(self, name: str, members: Members) -> list[int]:
-        """Write the changes of a list as files; returns the numbers of those that are not needed any more."""
+        """Write the changes of a list as files; returns the numbers of obsolete files."""
         stale: list[int] = []
         for change, hashes in members.changes:
             if change == "clear":
@@ -258,7 +266,7 @@ class Storage:
         return kept
 
     def _delete_strays(self, waiting: set[str]) -> None:
-        """Delete files that no row names: a process was killed before it had written the row, or after."""
+        """Delete files without a row, which remain if a process is killed."""
         known = {f"{number}.bin" for files in self._files.values() for number, _change in files}
         for folder, names in (("members", known), ("uploads", waiting)):
             for path in (self.folder / folder).iterdir():
@@ -266,12 +274,12 @@ class Storage:
                     path.unlink(missing_ok=True)
 
     def members_of(self, name: str) -> Members:
-        """Return the members of a list; its files are read when somebody looks."""
+        """Return the members of a list; its files are read on demand."""
         files = tuple(self._files.get(name, ()))
         return Members(partial(self._merged, files) if files else None)
 
     def people_of(self, mark: str) -> People:
-        """Return the people of a mark."""
+        """Return the people with a mark."""
         known = {name.rpartition(":")[2]: name for name in self._files if name.startswith(f"{_PEOPLE}{mark}:")}
         return People({rule: self._merged(tuple(self._files[name])) for rule, name in known.items()}, mark)
 
@@ -286,12 +294,12 @@ class Storage:
 
 
 def _names_of(people: People) -> dict[str, Hashes]:
-    """Return the hashes of known people by the names under which they are kept."""
+    """Return the hashes of known people by the names under which they are stored."""
     return {f"{_PEOPLE}{people.mark}:{rule}": known for rule, known in people.by_rule.items()}
 
 
 def _rows_of(world: World) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield everything that is kept of a world but members and results: kind, id and JSON."""
+    """Yield the saved state of a world, except members and results: kind, id and JSON."""
     identity = {name: getattr(world, name) for name in ("instance_id", "control_token", "subscription_key", "next_id")}
     more = {
         "user": asdict(world.user),
@@ -317,7 +325,7 @@ def _rows_of(world: World) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _documents(world: World) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what is a JSON object already, by kind."""
+    """Return the state that consists of JSON objects, by kind."""
     return {
         "code": world.codes,
         "device_code": world.device_codes,
@@ -331,7 +339,7 @@ def _restore(world: World, kept: dict[str, dict[str, tuple[dict[str, Any], bytes
     for name in ("instance_id", "control_token", "subscription_key", "next_id"):
         setattr(world, name, whole[name])
     world.user = User(**whole["user"])
-    world.reset()  # what depends on the identity begins with it
+    world.reset()  # state that depends on the identity starts with it
     world.clock.ahead = whole["ahead"]
     names = {each.name for each in fields(Settings)}
     known = {name: value for name, value in whole["settings"].items() if name in names}
@@ -370,7 +378,15 @@ def _json(value: Any) -> str:
 
 
 def write_private(path: Path, content: bytes | memoryview) -> None:
-    """Write a file that only its owner can read."""
+    """Write a file that only its owner can read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        Its bytes.
+    """
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
         left = memoryview(content)
         while left:

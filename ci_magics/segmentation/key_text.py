@@ -175,7 +175,7 @@ def text_of_value(value: Any) -> str | None:
 
 
 def key_marks(keys: Any) -> npt.NDArray[np.uint64]:
-    """Return a 64-bit hash for each key in an Arrow column; equal texts have equal hashes, those of nulls are arbitrary.
+    """Return a 64-bit hash for each key in an Arrow column: equal for equal texts, arbitrary for nulls.
 
     With fifty million keys and a set of a million, the chance of any false match is one in three hundred thousand.
     """

@@ -1,4 +1,4 @@
-"""Campaign Management: Customer Match lists, created, read, changed and deleted."""
+"""Campaign Management: create, read, update and delete Customer Match lists."""
 
 from __future__ import annotations
 
@@ -18,14 +18,30 @@ _TYPES = {"CustomerList", "RemarketingList", "CustomAudience", "InMarketAudience
 
 
 def add_audiences(world: World, call: Call) -> Reply:
-    """Answer AddAudiences: ids index-aligned, null where one failed."""
+    """Answer AddAudiences: ids by index, null for a failed item.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     made, errors = _each(world, call, _audiences_of(call), lists.create)
     return Reply({"AudienceIds": [None if each is None else each.id for each in made], "PartialErrors": errors})
 
 
 def get_audiences(world: World, call: Call) -> Reply:
-    """Answer GetAudiencesByIds: null where an id does not exist; all of the account when no ids are given."""
+    """Answer GetAudiencesByIds: null for an unknown id; without ids, all lists of the account.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     body = call.json()
     ids = optional_list(body, "AudienceIds")
@@ -38,14 +54,22 @@ def get_audiences(world: World, call: Call) -> Reply:
             {"Audiences": [show(world, each) for each in found if "CustomerList" in types], "PartialErrors": []}
         )
     if not ids:
-        raise api_fault_detail(4851)  # the page says an empty array lists all; connectors report that it is refused
+        raise api_fault_detail(4851)  # documented as listing all, but connectors report a rejection
     if len(ids) > LIMIT:
         raise api_fault_detail(4852)
     return _by_ids(world, call, _distinct(ids, "AudienceIds"), types)
 
 
 def update_audiences(world: World, call: Call) -> Reply:
-    """Answer UpdateAudiences: only what is given changes."""
+    """Answer UpdateAudiences: only the given fields change.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     items = _audiences_of(call)
     _distinct([item["Id"] for item in items if isinstance(item, dict) and item.get("Id") is not None], "Id")
@@ -54,7 +78,15 @@ def update_audiences(world: World, call: Call) -> Reply:
 
 
 def delete_audiences(world: World, call: Call) -> Reply:
-    """Answer DeleteAudiences, a DELETE with a body."""
+    """Answer DeleteAudiences, a DELETE request with a body.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     ids = optional_list(call.json(), "AudienceIds")
     if not ids:
@@ -66,7 +98,15 @@ def delete_audiences(world: World, call: Call) -> Reply:
 
 
 def show(world: World, audience: Audience) -> dict[str, Any]:
-    """Return a list as JSON; sizes are null while Microsoft would still be counting."""
+    """Return a list as JSON; sizes are null while Microsoft would still be counting.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    audience
+        The list.
+    """
     size = _size(world, audience)
     return {
         "Type": "CustomerList",
@@ -87,7 +127,7 @@ def show(world: World, audience: Audience) -> dict[str, Any]:
 def _each(
     world: World, call: Call, items: list[Any], work: Callable[[World, Call, Any], Audience]
 ) -> tuple[list[Audience | None], list[dict[str, Any]]]:
-    """Do the same with each item, leaving out those that an injected fault refuses."""
+    """Process each item, except those that an injected fault rejects."""
     done: list[Audience | None] = []
     errors: list[dict[str, Any]] = []
     for index, item in enumerate(items):
@@ -118,7 +158,7 @@ def _size(world: World, audience: Audience) -> int | None:
 
 
 def _count(world: World, audience: Audience) -> int:
-    from ci_magics.emulator import hashes  # slow to import, and not needed to start
+    from ci_magics.emulator import hashes  # slow to import, and not needed at startup
 
     members = audience.members.sorted()
     if world.people is not None:

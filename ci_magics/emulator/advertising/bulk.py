@@ -1,4 +1,4 @@
-"""The Bulk service: an address to upload to, a status to ask for, a result to fetch."""
+"""The Bulk service: get an upload address, upload, poll the status, and download the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ _RUNNING = ("FileUploaded", "InProgress")
 
 
 def get_upload_url(world: World, call: Call) -> Reply:
-    """Answer GetBulkUploadUrl: an address that can be used once, within 15 minutes."""
+    """Answer GetBulkUploadUrl: an address that is valid once, for 15 minutes.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     body = call.json()
     if long_id(body.get("AccountId"), "AccountId") != call.account_id:
@@ -47,7 +55,22 @@ def get_upload_url(world: World, call: Call) -> Reply:
 
 
 def accept_file(world: World, call: Call, injected: Injected) -> tuple[Reply, Callable[[], None]]:
-    """Take an uploaded file; the second value carries it out, away from the event loop."""
+    """Accept an uploaded file.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    injected
+        The injected fault.
+
+    Returns
+    -------
+    tuple
+        The reply, and a function that processes the file, to be called outside the event loop.
+    """
     upload = _checked_upload(world, call)
     if not call.files:
         raise upload_fault(3221, upload.request_id)
@@ -66,7 +89,17 @@ def accept_file(world: World, call: Call, injected: Injected) -> tuple[Reply, Ca
 
 
 def carry_out(world: World, upload: Upload, content: bytes) -> None:
-    """Carry out a file that was taken: its changes and its result come true at one moment."""
+    """Process an accepted file; its changes and its result take effect atomically.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    upload
+        The upload.
+    content
+        The file's bytes.
+    """
     injected = Injected(**upload.injected)
     upload.status, upload.percent = "InProgress", 10
     try:
@@ -76,7 +109,7 @@ def carry_out(world: World, upload: Upload, content: bytes) -> None:
                 _finish(upload, apply(world, _caller(upload)), injected)
     except FileError as error:
         _fail(world, upload, error)
-    except Exception as error:  # noqa: BLE001 - a client that waits must learn of it, whatever happened
+    except Exception as error:  # noqa: BLE001 - a waiting client must learn of any failure
         app_log.error("%s while reading an uploaded file", type(error).__name__)
         _fail(world, upload, FileError(0))
     if world.storage:
@@ -84,8 +117,8 @@ def carry_out(world: World, upload: Upload, content: bytes) -> None:
 
 
 def _read(upload: Upload, content: bytes, injected: Injected) -> Callable[[World, Call], Answer]:
-    """Read a file; returns what applies it to the account of a call."""
-    from ci_magics.emulator.advertising.ingest import read_file  # slow to import, and not needed to start
+    """Parse a file; returns a function that applies it to the account of a call."""
+    from ci_magics.emulator.advertising.ingest import read_file  # slow to import, and not needed at startup
 
     if injected.status:
         raise FileError(injected.detail("code", None), injected.status)
@@ -93,7 +126,7 @@ def _read(upload: Upload, content: bytes, injected: Injected) -> Callable[[World
 
 
 def _caller(upload: Upload) -> Call:
-    """Return the call that asked for the upload, as far as lists need it."""
+    """Return a call with the identity of the upload's caller, as far as lists need it."""
     call = Call("POST", "", {}, {}, b"", "")
     call.account_id, call.customer_id, call.user_id = upload.account_id, upload.customer_id, upload.user_id
     return call
@@ -113,7 +146,15 @@ def _fail(world: World, upload: Upload, error: FileError) -> None:
 
 
 def get_upload_status(world: World, call: Call) -> Reply:
-    """Answer GetBulkUploadStatus, with a fresh result address each time."""
+    """Answer GetBulkUploadStatus, with a new result address each time.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     upload = world.uploads.get(str(call.json().get("RequestId")))
     if upload is None or upload.account_id != call.account_id or upload.user_id != call.user_id:
@@ -137,7 +178,15 @@ def get_upload_status(world: World, call: Call) -> Reply:
 
 
 def get_result_file(world: World, call: Call) -> Reply:
-    """Answer a result address; it needs no sign-in, only the address."""
+    """Answer a result address, which needs no sign-in.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     upload = world.uploads.get(call.arguments["request_id"])
     known = upload is not None and upload.result_token and upload.result_token == call.arguments["token"]
     if upload is None or not known:
@@ -160,7 +209,7 @@ def _checked_upload(world: World, call: Call) -> Upload:
 
 
 def _check_upload_headers(world: World, call: Call, upload: Upload) -> None:
-    """Require a sign-in in either of the two forms that Microsoft's documents and its SDK use."""
+    """Require a sign-in in either of the two forms that Microsoft's documentation and SDK use."""
     authorization = call.headers.get("Authorization") or ""
     bearer = authorization.removeprefix("Bearer ") if authorization.startswith("Bearer ") else ""
     value = bearer or call.headers.get("AuthenticationToken") or ""

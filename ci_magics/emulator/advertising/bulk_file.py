@@ -1,4 +1,4 @@
-"""The bulk file format: what an upload file says.
+"""Parse an upload file in the bulk file format.
 
 Pages "Bulk file schema", "Format Version Record", "Customer List Record" and "Customer List Item Record".
 """
@@ -23,7 +23,7 @@ MAX_ROWS = 4_000_000
 
 Mask = npt.NDArray[np.bool_]
 
-#: What is read of a file; other columns may be there and are not used ("unknown columns may be omitted").
+#: The columns that are read; a file can have others, which are ignored ("unknown columns may be omitted").
 _USED = (
     "Type",
     "Status",
@@ -44,7 +44,7 @@ _USED = (
 
 @dataclass
 class Records:
-    """The records of a file as Arrow columns; columns that the file does not have are empty text."""
+    """The records of a file as Arrow columns; missing columns read as empty text."""
 
     table: pa.Table
 
@@ -55,12 +55,20 @@ class Records:
         return pa.chunked_array([pa.repeat("", self.table.num_rows)])
 
     def equal(self, name: str, text: str) -> Mask:
-        """Tell in which rows a column holds a text."""
+        """Return for each row whether a column equals a text.
+
+        Parameters
+        ----------
+        name
+            The column.
+        text
+            The text.
+        """
         equal: Mask = pc.equal(self.column(name), text).to_numpy().astype(np.bool_)
         return equal
 
     def part(self, positions: npt.NDArray[np.intp]) -> Records:
-        """Return some of the rows; what lies together is not copied."""
+        """Return some of the rows; contiguous rows are not copied."""
         first, count = (int(positions[0]), len(positions)) if len(positions) else (0, 0)
         if not count or int(positions[-1]) - first + 1 == count:
             return Records(self.table.slice(first, count))
@@ -71,12 +79,25 @@ class Records:
         return self.part(positions).table.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
 
     def columns(self, *names: str) -> pa.Table:
-        """Return the file's columns of these names."""
+        """Return the columns with these names that the file has."""
         return self.table.select([name for name in names if name in self.table.column_names])
 
 
 def parse(text: bytes, separator: str) -> Records:
-    """Read the records, in the file's order."""
+    """Parse the records, in the file's order.
+
+    Parameters
+    ----------
+    text
+        The file, with a byte order mark.
+    separator
+        The column separator.
+
+    Raises
+    ------
+    FileError
+        The format is not supported, or the file has too many rows.
+    """
     if not text.startswith(BOM):
         raise FileError(3217, "UploadFileFormatNotSupported")  # "UTF-8 files must include the byte order mark"
     try:
@@ -98,7 +119,7 @@ def parse(text: bytes, separator: str) -> Records:
 
 
 def check_version(records: Records) -> None:
-    """Require the Format Version record first, with the version in its Name column."""
+    """Require a Format Version record first, with the version in its Name column."""
     kinds, names = records.column("Type"), records.column("Name")
     if records.table.num_rows == 0 or kinds[0].as_py() != "Format Version":
         raise FileError(3219)
@@ -107,18 +128,18 @@ def check_version(records: Records) -> None:
 
 
 def is_hash(values: pa.ChunkedArray) -> Mask:
-    """Tell which values are lower-case hexadecimal SHA-256."""
+    """Return for each value whether it is a SHA-256 in lower-case hexadecimal."""
     matches: Mask = pc.match_substring_regex(values, r"\A[0-9a-f]{64}\z").to_numpy().astype(np.bool_)
     return matches
 
 
 def unhexed(values: pa.ChunkedArray) -> Hashes:
-    """Return hexadecimal values, each 64 digits long, as raw bytes."""
+    """Decode hexadecimal values of 64 digits each to bytes."""
     return hashes.of_bytes(b"".join(_unhexed(chunk) for chunk in values.chunks))
 
 
 def _unhexed(texts: pa.StringArray) -> bytes:
-    """Decode all texts at once: in Arrow they lie one after the other."""
+    """Decode all texts at once: Arrow stores them contiguously."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
         return b""
@@ -127,7 +148,7 @@ def _unhexed(texts: pa.StringArray) -> bytes:
 
 
 def _heading(text: bytes, separator: str) -> list[str]:
-    """Return the names of the columns: Type first, none twice."""
+    """Return the column names: Type first, no duplicates."""
     line = text[len(BOM) : text.index(b"\n") if b"\n" in text else None].decode("utf-8")
     heading = next(csv.reader([line.rstrip("\r")], delimiter=separator))
     if heading[:1] != ["Type"] or len(set(heading)) != len(heading):

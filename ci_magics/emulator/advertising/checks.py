@@ -1,4 +1,4 @@
-"""Who is calling, and may they: the headers of every call (guide "Request header elements")."""
+"""Authenticate and authorize calls by their headers (guide "Request header elements")."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ _SCOPES = (ADVERTISING, SANDBOX_ADVERTISING)
 
 
 def check_user(world: World, call: Call) -> None:
-    """Require a sign-in and a developer token."""
+    """Require a sign-in and a developer token.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     authorization = call.headers.get("Authorization")
     developer_token = call.headers.get("DeveloperToken")
     if not authorization or not developer_token:
@@ -24,7 +32,15 @@ def check_user(world: World, call: Call) -> None:
 
 
 def check_token(world: World, value: str) -> Token:
-    """Require a living token for Microsoft Advertising."""
+    """Require a valid token for Microsoft Advertising.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    value
+        The access token.
+    """
     token = world.access_tokens.get(value)
     if token is None or token.scope not in _SCOPES:
         raise ad_api_fault(105)
@@ -34,7 +50,15 @@ def check_token(world: World, value: str) -> Token:
 
 
 def check_account(world: World, call: Call) -> None:
-    """Require a customer and one of its accounts, both open to the user."""
+    """Require a customer and one of its accounts that the user can access.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_user(world, call)
     call.customer_id = call.headers.get("CustomerId") or ""
     call.account_id = call.headers.get("CustomerAccountId") or ""
@@ -46,7 +70,17 @@ def check_account(world: World, call: Call) -> None:
 
 
 def check_access(world: World, customer_id: str, account_id: str) -> None:
-    """Require that the seeded user may work on the account."""
+    """Require that the seeded user can access the account.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    customer_id
+        The customer's id.
+    account_id
+        The account's id.
+    """
     account = world.accounts.get(account_id)
     if customer_id != world.user.customer_id or account is None or account.customer_id != customer_id:
         raise ad_api_fault(106)

@@ -1,4 +1,4 @@
-"""Customer Management: who is signed in, and which accounts there are."""
+"""Customer Management: the signed-in user and the accounts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from ci_magics.emulator.state import Account, World
 
 
 def get_user(world: World, call: Call) -> Reply:
-    """Answer GetUser."""
+    """Answer GetUser.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_user(world, call)
     asked = call.json().get("UserId")
     if asked not in (None, world.user.id):
@@ -40,7 +48,15 @@ def get_user(world: World, call: Call) -> Reply:
 
 
 def search_accounts(world: World, call: Call) -> Reply:
-    """Answer SearchAccounts: one predicate, and at most one more on the life cycle status."""
+    """Answer SearchAccounts: one predicate, and optionally one more for the life cycle status.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_user(world, call)
     body = call.json()
     wanted, statuses = _predicates(body.get("Predicates"))

@@ -1,4 +1,4 @@
-"""Carry out an uploaded file: read it, then change lists and members all at once."""
+"""Process an uploaded file: parse it, then change lists and members atomically."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ci_magics.emulator.state import Audience, World
 
 LIST = "Customer List"
 ITEM = "Customer List Item"
-#: What the result file repeats of a row; never the member itself.
+#: The columns that the result file repeats; never the member itself.
 _ECHOED = ("Id", "Parent Id", "Audience", "Client Id")
 
 
 @dataclass
 class _Group:
-    """A list's record and what its items hold."""
+    """A list's record and its items."""
 
     row: dict[str, str]
     items: int
@@ -38,18 +38,27 @@ class _Group:
 
 
 def read_file(name: str, content: bytes, injected: Injected) -> Callable[[World, Call], Answer]:
-    """Read a file; nothing is changed yet.
+    """Parse a file without changing anything.
+
+    Parameters
+    ----------
+    name
+        The file's name; the extension selects zip, CSV or TSV.
+    content
+        The file's bytes.
+    injected
+        The injected fault.
 
     Returns
     -------
     callable
-        Applies the file to the account of a call, and returns what the result file says. To be called once, while the
-        world is held.
+        Applies the file to the account of a call, and returns the content of the result file. Call it once, while
+        holding the world's lock.
 
     Raises
     ------
     FileError
-        The file as a whole is refused.
+        The whole file is rejected.
     """
     records = bulk_file.parse(*extract(name, content))
     bulk_file.check_version(records)
@@ -65,7 +74,7 @@ def read_file(name: str, content: bytes, injected: Injected) -> Callable[[World,
 
 
 def _groups(records: Records, answer: Answer, injected: Injected) -> list[_Group]:
-    """Find each list's items; report the rows that belong nowhere."""
+    """Assign the items to their lists; report rows that belong to none."""
     is_list, is_item = records.equal("Type", LIST), records.equal("Type", ITEM)
     _report_unknown_types(records, answer, ~(is_list | is_item | records.equal("Type", "Format Version")))
     refused = _refused(is_item, injected)
@@ -89,7 +98,7 @@ def _groups(records: Records, answer: Answer, injected: Injected) -> list[_Group
 
 
 def _belongs(records: Records, row: dict[str, str]) -> Mask:
-    """Tell which items point to a list: by Parent Id, or by Audience where they have no Parent Id."""
+    """Return which items belong to a list: by Parent Id, or by Audience if they have no Parent Id."""
     mine = records.equal("Parent Id", row["Id"]) if row.get("Id") else np.zeros(records.table.num_rows, dtype=np.bool_)
     if row.get("Audience"):
         mine = mine | (records.equal("Parent Id", "") & records.equal("Audience", row["Audience"]))
@@ -145,7 +154,7 @@ def _report_unknown_types(records: Records, answer: Answer, unknown: Mask) -> No
 
 
 def _refused(is_item: Mask, injected: Injected) -> Mask | None:
-    """Return the rows whose items an injected fault refuses, counted among the file's items."""
+    """Return the rows that an injected fault rejects, counted among the file's items."""
     if injected.fault != "partial":
         return None
     refused = np.zeros(len(is_item), dtype=np.bool_)
@@ -155,5 +164,5 @@ def _refused(is_item: Mask, injected: Injected) -> Mask | None:
 
 
 def echo(row: dict[str, str]) -> dict[str, str]:
-    """Return what the result file repeats of a row."""
+    """Return the columns of a row that the result file repeats."""
     return {name: row.get(name, "") for name in _ECHOED}

@@ -1,4 +1,4 @@
-"""The Customer List record of a bulk file: a list made, changed or deleted (page "Customer List Record")."""
+"""The Customer List record of a bulk file, which creates, changes or deletes a list (page "Customer List Record")."""
 
 from __future__ import annotations
 
@@ -16,20 +16,34 @@ _ACCEPTED = {"true": True, "false": False, "": None}
 
 
 def is_new(row: dict[str, str]) -> bool:
-    """Tell whether a record makes a list; a negative id is only a reference key."""
+    """Return whether a record creates a list; a negative id is only a reference key."""
     identity = row.get("Id", "")
     return not identity or identity.startswith("-")
 
 
 def action_of(row: dict[str, str]) -> str:
-    """Return what happens to the members: the action is ignored for new lists."""
+    """Return the action on the members; it is ignored for new lists."""
     return "Add" if is_new(row) else row.get("Action Type", "")
 
 
 def check_items(world: World, row: dict[str, str], *, has_items: bool) -> None:
-    """Require what members need: an action where the list exists, and the terms where there are items.
+    """Validate the fields that items need: an action for an existing list, and accepted terms.
 
     A Replace without items empties the list and adds no customer data, so it needs no terms.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    row
+        The record.
+    has_items
+        Whether the file has items for the list.
+
+    Raises
+    ------
+    ItemError
+        A field is wrong.
     """
     action, flag = action_of(row), row.get("Accept Customer Match Term", "").lower()
     if has_items and row.get("Status") == "Deleted":
@@ -43,7 +57,16 @@ def check_items(world: World, row: dict[str, str], *, has_items: bool) -> None:
 
 
 def apply(world: World, call: Call, row: dict[str, str]) -> Audience:
-    """Make, change or delete the list of a record; an empty field leaves what is there.
+    """Create, change or delete the list of a record; an empty field keeps the current value.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    row
+        The record.
 
     Raises
     ------
@@ -74,7 +97,7 @@ def apply(world: World, call: Call, row: dict[str, str]) -> Audience:
 
 
 def _text(row: dict[str, str], column: str) -> str | None:
-    """Return a field, None where it is empty; ``delete_value`` clears it."""
+    """Return a field, None if empty; ``delete_value`` clears it."""
     value = row.get(column, "")
     return "" if value == _CLEAR else value or None
 

@@ -1,6 +1,6 @@
-"""Customer Match lists: what their fields may hold, and how they come into being and change (page "CustomerList").
+"""Customer Match lists: validation, creation and changes (page "CustomerList").
 
-Campaign Management and the bulk service both create and change lists, by the same rules.
+Campaign Management and the Bulk service share these rules.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 from ci_magics.emulator.call import Call, long_id
 from ci_magics.emulator.state import Audience, World
 
-MAX_AUDIENCES = 1000  # Microsoft publishes it for remarketing lists only; the code exists for all lists
+MAX_AUDIENCES = 1000  # Microsoft documents it for remarketing lists only; the error code exists for all lists
 
 
 class ItemError(Exception):
-    """One audience of a request is wrong."""
+    """One audience of a request is invalid."""
 
     def __init__(self, code: int | str, field_path: str | None = None) -> None:
         super().__init__(code)
@@ -23,18 +23,37 @@ class ItemError(Exception):
 
 
 def find(world: World, call: Call, identity: str) -> Audience | None:
-    """Return a list that the calling account can use, or None."""
+    """Return a list that the calling account can use, or None.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    identity
+        The list's id.
+    """
     audience = world.audiences.get(identity)
     return audience if audience and audience.serves(call.account_id, call.customer_id) else None
 
 
 def create(world: World, call: Call, item: Any) -> Audience:
-    """Make a list.
+    """Create a list.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    item
+        The list's fields.
 
     Raises
     ------
     ItemError
-        A field is wrong; nothing was made.
+        A field is wrong; nothing was created.
     """
     _check_shape(item)
     if item.get("Id") is not None:
@@ -59,7 +78,16 @@ def create(world: World, call: Call, item: Any) -> Audience:
 
 
 def update(world: World, call: Call, item: Any) -> Audience:
-    """Change what an item names of a list.
+    """Change the given fields of a list.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    item
+        The list's id and the fields to change.
 
     Raises
     ------

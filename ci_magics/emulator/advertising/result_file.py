@@ -1,4 +1,4 @@
-"""What the Bulk service answers about an uploaded file."""
+"""The result file of the Bulk service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = 20_000
 
 
 class FileError(Exception):
-    """The whole file is refused: with a code, and the status that the upload ends in."""
+    """The whole file is rejected, with an error code and the final status of the upload."""
 
     def __init__(self, code: int | None, status: str = "Failed") -> None:
         super().__init__(code)
@@ -29,27 +29,55 @@ class FileError(Exception):
 
 @dataclass
 class Answer:
-    """The rows of a result file; many rows of the same error stay an Arrow table until they are written."""
+    """The rows of a result file; many rows with the same error stay an Arrow table until they are written."""
 
     rows: list[dict[str, str]] = field(default_factory=list)
     tables: list[tuple[str, int | str, Any]] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
-        """Whether any row was refused."""
+        """Whether any row was rejected."""
         return bool(self.tables) or any(row["Type"].endswith(" Error") for row in self.rows)
 
     def error(self, record: str, code: int | str, **columns: str) -> None:
-        """Add an error row: its Type is the record's with " Error"."""
+        """Add an error row: its Type is the record's plus " Error".
+
+        Parameters
+        ----------
+        record
+            The record's Type.
+        code
+            The error code.
+        **columns
+            The row's other columns.
+        """
         self.rows.append(_error(record, code) | columns)
 
     def errors(self, record: str, code: int | str, table: Any) -> None:
-        """Add the same error for many rows, of which a table holds what is repeated."""
+        """Add the same error for many rows.
+
+        Parameters
+        ----------
+        record
+            The records' Type.
+        code
+            The error code.
+        table
+            The columns to repeat for each row.
+        """
         if table.num_rows:
             self.tables.append((record, code, table))
 
     def success(self, record: str, **columns: str) -> None:
-        """Add the row of something that worked."""
+        """Add the row of a success.
+
+        Parameters
+        ----------
+        record
+            The record's Type.
+        **columns
+            The row's other columns.
+        """
         self.rows.append({"Type": record, **columns})
 
     def every_row(self) -> Iterator[dict[str, str]]:
@@ -62,7 +90,17 @@ class Answer:
 
 
 def write_result(answer: Answer, *, errors_only: bool, reordered: bool = False) -> bytes:
-    """Return the zipped result file."""
+    """Return the zipped result file.
+
+    Parameters
+    ----------
+    answer
+        The rows.
+    errors_only
+        Whether to leave out successes.
+    reordered
+        Whether to reverse the columns.
+    """
     columns = [*_COLUMNS]
     if reordered:
         columns.reverse()

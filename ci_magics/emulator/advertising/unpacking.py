@@ -1,4 +1,4 @@
-"""The text of an uploaded file, out of its zip archive where it has one; nobody's archive may fill the memory."""
+"""Extract the text of an uploaded file from its zip archive, if any, with protection against zip bombs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from isal import igzip_lib, isal_zlib
 from ci_magics.emulator.advertising.result_file import MAX_FILE_BYTES, FileError
 
 MAX_EXPANDED_BYTES = 2_000_000_000
-_UTMOST_RATIO = 1_100  # deflate cannot do better than 1,032
+_UTMOST_RATIO = 1_100  # deflate compresses at most 1,032 to 1
 _ENCRYPTED = 1
 
 
 def extract(name: str, content: bytes) -> tuple[bytes, str]:
-    """Return the text of an uploaded file and what separates its columns.
+    """Return the text of an uploaded file and its column separator.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+    content
+        The file's bytes.
 
     Raises
     ------
     FileError
-        The file is too large, or no archive of exactly one member.
+        The file is too large, or is not an archive of exactly one member.
     """
     if len(content) > MAX_FILE_BYTES:
         raise FileError(3225, "UploadFileRowCountExceeded")
@@ -53,14 +60,14 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def _expand(archive: zipfile.ZipFile, member: zipfile.ZipInfo, content: bytes) -> bytes:
-    """Return a member's text; ISA-L takes a quarter of zlib's time for it."""
+    """Return a member's text. ISA-L takes a quarter of zlib's time."""
     if member.compress_type == zipfile.ZIP_STORED:
         return archive.read(member)
     name_length, extra_length = struct.unpack_from("<2H", content, member.header_offset + 26)
     start = member.header_offset + 30 + name_length + extra_length
     deflated = memoryview(content)[start : start + member.compress_size]
     inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
-    text: bytes = inflater.decompress(deflated, max_length=member.file_size + 1)  # what it declares may be a lie
+    text: bytes = inflater.decompress(deflated, max_length=member.file_size + 1)  # the declared size may be wrong
     if len(text) != member.file_size or zlib.crc32(text) != member.CRC:
         raise zipfile.BadZipFile
     return text

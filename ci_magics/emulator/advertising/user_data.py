@@ -1,4 +1,4 @@
-"""Campaign Management: members applied to a list, up to a thousand at a time."""
+"""Campaign Management: apply members to a list, up to a thousand per call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def apply_user_data(world: World, call: Call) -> Reply:
-    """Answer ApplyCustomerListUserData: good items are applied, bad ones named by their index."""
+    """Answer ApplyCustomerListUserData: valid items are applied, invalid ones reported by index.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     data = required_object(call.json(), "CustomerListUserData")
     audience = find(world, call, long_id(data.get("AudienceId"), "AudienceId"))
@@ -38,7 +46,15 @@ def apply_user_data(world: World, call: Call) -> Reply:
 
 
 def apply_items(world: World, call: Call) -> Reply:
-    """Answer ApplyCustomerListItems, which Microsoft has deprecated and whose model has no items."""
+    """Answer ApplyCustomerListItems, which Microsoft has deprecated and whose model has no items.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_account(world, call)
     audience = required_object(call.json(), "CustomerListAudience")
     if find(world, call, long_id(audience.get("Id"), "Id")) is None:
@@ -47,12 +63,28 @@ def apply_items(world: World, call: Call) -> Reply:
 
 
 def accepts_terms(world: World, flag: Any) -> bool:
-    """Tell whether data may be added: accepted in the call, or earlier in the web page when the call is silent."""
+    """Return whether the terms are accepted: in the call, or earlier in the web UI if the call omits them.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    flag
+        AcceptCustomerMatchTerm of the call; None if omitted.
+    """
     return flag is True or (flag is None and world.settings.terms_accepted)
 
 
 def check_terms(world: World, flag: Any) -> None:
-    """Require the Customer Match terms."""
+    """Require the Customer Match terms.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    flag
+        AcceptCustomerMatchTerm of the call; None if omitted.
+    """
     if flag is not None and not isinstance(flag, bool):
         raise api_fault_detail(201, "AcceptCustomerMatchTerm must be a boolean.")
     if not accepts_terms(world, flag):
@@ -60,14 +92,22 @@ def check_terms(world: World, flag: Any) -> None:
 
 
 def note_change(world: World, audience: Audience) -> None:
-    """Forget the size that was counted; counting begins when a list is filled for the first time."""
+    """Invalidate the counted size; counting starts when a list is first filled.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    audience
+        The list.
+    """
     audience.measured = None
     if audience.first_filled is None and len(audience.members):
         audience.first_filled = world.clock.now()
 
 
 def _change(audience: Audience, action: str, members: set[bytes]) -> None:
-    """Add, remove or replace; adding one that is there and removing one that is not does nothing."""
+    """Add, remove or replace members; adding a member twice or removing an absent one has no effect."""
     if action == "Remove":
         audience.members.remove(members)
         return
@@ -81,5 +121,5 @@ def _items(data: dict[str, Any]) -> list[Any]:
     if not items:
         raise api_fault_detail(206)
     if len(items) > LIMIT:
-        raise api_fault_detail(6999)  # which code the real service uses is not documented: our guess
+        raise api_fault_detail(6999)  # a guess: the real service's code is not documented
     return items

@@ -1,1 +1,1 @@
-"""Dataverse, as far as Customer Insights fills it."""
+"""The part of Dataverse that Customer Insights fills."""

@@ -1,4 +1,4 @@
-"""Which operation of Dataverse answers which request."""
+"""The routes of Dataverse."""
 
 from __future__ import annotations
 

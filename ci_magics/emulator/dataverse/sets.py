@@ -1,7 +1,7 @@
-"""The tables that Customer Insights fills in Dataverse, and what stands in their rows.
+"""The tables that Customer Insights fills in Dataverse, and the content of their rows.
 
-Columns are ``msdynci_`` and the attribute in lower case; every row has its own key, a GUID. There is one
-membership a customer, provider and type, with the names of all segments in one text.
+Column names are ``msdynci_`` plus the attribute in lower case. Every row has its own key, a GUID. There is one
+membership for each customer, provider and type, with the names of all segments in one text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EntitySet:
     key
         The column with the row's own GUID.
     rows
-        The rows for which a condition holds, in order.
+        Returns the rows that match a condition, in order.
     """
 
     name: str
@@ -42,12 +42,22 @@ class EntitySet:
     rows: Callable[[World, Condition | None, tuple[str, bool] | None], Rows]
 
     def names(self, world: World) -> list[str]:
-        """Return the columns that a row has; which of them is the e-mail address is a setting."""
+        """Return the columns of a row; a setting determines the name of the e-mail column."""
         hidden = _EMAILS - {logical(each) for each in world.settings.email_attributes}
         return [name for name in self.columns if self.key != _PROFILE_KEY or name not in hidden]
 
     def frame(self, world: World, rows: Rows, names: Iterable[str]) -> pl.DataFrame:
-        """Return some columns of some rows, after the mark of their version."""
+        """Return some columns of some rows, after the row version (ETag).
+
+        Parameters
+        ----------
+        world
+            The emulator's state.
+        rows
+            The row numbers.
+        names
+            The columns.
+        """
         etags = 'W/"' + pl.Series((drawn(rows, 40) % np.uint64(90_000_000)).astype(np.int64)).cast(pl.String) + '"'
         wanted = list(dict.fromkeys([*names, self.key]))
         return pl.DataFrame({"@odata.etag": etags, **{name: self.columns[name](world, rows) for name in wanted}})
@@ -86,7 +96,7 @@ def _profiles(world: World, condition: Condition | None, order: tuple[str, bool]
 
 
 def _renamed(condition: Condition | None) -> Condition | None:
-    """Say a condition on columns as one on attributes."""
+    """Convert a condition on columns to one on attributes."""
     match condition:
         case Comparison():
             return Comparison(condition.operator, _ATTRIBUTES[condition.name], condition.value)
@@ -140,13 +150,13 @@ def _members(world: World, condition: Condition | None) -> Rows:
 
 
 def _named(world: World, text: str) -> Rows:
-    """Return the members of the segments whose quoted names hold a text, as the list of names would."""
+    """Return the members of the segments whose quoted names contain a text, like the text of segment names."""
     found = selection.populated(world)
     return selection.united(world, tuple(name for name in found if text in f'"{name}"'))
 
 
 def _segment_names(world: World, rows: Rows) -> pl.Series:
-    """Return for each row the names of its segments, as a JSON array in a text."""
+    """Return the segment names of each row, as the text of a JSON array."""
     parts = [
         pl.when(pl.Series(selection.belongs(rows, selection.members(world, name)))).then(pl.lit(f'"{name}"'))
         for name in selection.populated(world)

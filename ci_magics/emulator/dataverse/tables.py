@@ -1,4 +1,4 @@
-"""The Dataverse Web API, as far as Customer Insights fills it: reading tables page by page."""
+"""The Dataverse Web API for the tables that Customer Insights fills: read them page by page."""
 
 from __future__ import annotations
 
@@ -28,14 +28,30 @@ _JSON = "application/json; odata.metadata=minimal"
 
 
 def get_service(world: World, call: Call) -> Reply:
-    """List the tables."""
+    """List the tables.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     headers = _begin(world, call)
     found = [{"name": name, "kind": "EntitySet", "url": name} for name in SETS]
     return Reply({"@odata.context": f"{_root(call)}$metadata", "value": found}, 200, headers, _JSON)
 
 
 def who_am_i(world: World, call: Call) -> Reply:
-    """Tell who is signed in."""
+    """Return the signed-in user.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     headers = _begin(world, call)
     body = {
         "@odata.context": f"{_root(call)}$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse",
@@ -47,7 +63,15 @@ def who_am_i(world: World, call: Call) -> Reply:
 
 
 def get_rows(world: World, call: Call) -> Reply:
-    """Answer a page of a table."""
+    """Return a page of a table.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     started = time.perf_counter()
     headers = _begin(world, call)
     found = SETS.get(call.arguments["set"])
@@ -109,7 +133,7 @@ def _page(world: World, call: Call, found: EntitySet, options: Options, rows: An
 
 
 def _start(world: World, call: Call, options: Options) -> tuple[int, int]:
-    """Return where the page begins, and its number."""
+    """Return the offset of the page, and its number."""
     if options.skip_token is None:
         return 0, 1
     cookie = _COOKIE.fullmatch(options.skip_token)
@@ -123,8 +147,8 @@ def _start(world: World, call: Call, options: Options) -> tuple[int, int]:
 def _next_link(world: World, call: Call, offset: int, number: int) -> str:
     """Return the address of the next page.
 
-    The token is encoded twice, as Dataverse's is, and taken only as it was written: a client that takes the address
-    apart and puts it together again does not get the same one.
+    Like Dataverse, the emulator encodes the token twice, and accepts it only in exactly this form: a client that
+    decodes and rebuilds the address gets a different one.
     """
     token = quote(token_for(world.subscription_key, _scope(call), offset), safe="")
     return address(call, "$skiptoken", f'<cookie pagenumber="{number}" pagingcookie="{token}" istracking="False" />')
@@ -140,7 +164,7 @@ def _selected(call: Call) -> str:
 
 
 def _delete_asked(world: World, condition: Condition | None) -> None:
-    """Delete the segments that a filter names; the rows that were to come are gone then, without an error."""
+    """Delete the segments that a filter names; their remaining rows disappear without an error."""
     match condition:
         case Comparison(operator="contains", value=str() as text):
             for name in [each for each in world.insights.segments if f'"{each}"' in text.replace("\\", "")]:

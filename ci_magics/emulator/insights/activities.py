@@ -1,4 +1,4 @@
-"""Activities sent to Customer Insights as they happen (a preview there): kept, changed, shown with their customer."""
+"""Activities that are sent to Customer Insights in real time (a preview feature): store, change and show them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ _OPTIONS = ("validUntil", "caller")
 
 
 def create_row(world: World, call: Call) -> Reply:
-    """Take in an activity of a customer that exists."""
+    """Add an activity of an existing customer.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     row = _row(world, call)
     if population.row_of(str(row.get("CustomerId")), world.settings.customers) is None:
         raise odata_error(400, "There is no such customer.", "CustomerId")
@@ -33,7 +41,15 @@ def create_row(world: World, call: Call) -> Reply:
 
 
 def update_row(world: World, call: Call) -> Reply:
-    """Change an activity that was taken in."""
+    """Change an added activity.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     row = _row(world, call)
     known = world.insights.activities.get(call.arguments["row"])
     if known is None:
@@ -46,7 +62,15 @@ def update_row(world: World, call: Call) -> Reply:
 
 
 def taken_in(world: World, customer_id: str) -> list[dict[str, Any]]:
-    """Return the activities of a customer that were sent."""
+    """Return the activities that were sent for a customer.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    customer_id
+        The customer's id.
+    """
     return [each for each in world.insights.activities.values() if each["CustomerId"] == customer_id]
 
 
@@ -59,7 +83,7 @@ def _row(world: World, call: Call) -> dict[str, Any]:
         raise odata_error(400, f"Only {_ENTITY} takes rows.", call.arguments["entity"])
     try:
         row = json.loads(call.body)
-        # The public client writes a text that is JSON already as JSON once more.
+        # The public client encodes a JSON text as JSON a second time.
         row = json.loads(row) if isinstance(row, str) else row
     except ValueError:
         raise odata_error(400, "The body is not JSON.") from None

@@ -1,4 +1,4 @@
-"""What an instance of Customer Insights also has: measures, relationships, roles, searching, sources. Read only."""
+"""Read-only parts of an instance: measures, relationships, roles, search, data sources."""
 
 from __future__ import annotations
 
@@ -21,37 +21,85 @@ _SOURCE = "eCommerce"
 
 
 def get_measures(world: World, call: Call) -> Reply:
-    """List the measures."""
+    """List the measures.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "templateSummaryIncluded")
     return Reply(shown(world, [_measure(world)] if at_home(world, call) else []))
 
 
 def get_measure(world: World, call: Call) -> Reply:
-    """Describe one measure."""
+    """Describe one measure.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "includeHistoricStats", "historicStatsDays")
     return Reply(shown(world, _one(_measure(world), call.arguments["measure"], "measure")))
 
 
 def get_relationships(world: World, call: Call) -> Reply:
-    """List the relationships that were made by hand."""
+    """List the relationships that a user created.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply(shown(world, [_relationship(world)] if at_home(world, call) else []))
 
 
 def get_relationship(world: World, call: Call) -> Reply:
-    """Describe one relationship."""
+    """Describe one relationship.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply(shown(world, _one(_relationship(world), call.arguments["relationship"], "relationship")))
 
 
 def get_nothing(world: World, call: Call) -> Reply:
-    """Answer an empty list: hierarchies and relationships that the system made."""
+    """Return an empty list: hierarchies and relationships that the system created.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply([])
 
 
 def get_search(world: World, call: Call) -> Reply:
-    """Tell which attributes are searched."""
+    """Return the searchable attributes.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     names = ("FullName", "EMail", "Telephone", "City", "PostCode")
     attributes = [{"name": name, "properties": {"isSearchable": True, "isFilterable": True}} for name in names]
@@ -60,13 +108,29 @@ def get_search(world: World, call: Call) -> Reply:
 
 
 def get_data_sources(world: World, call: Call) -> Reply:
-    """List the data sources."""
+    """List the data sources.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply(shown(world, [_data_source(world)] if at_home(world, call) else []))
 
 
 def get_data_source(world: World, call: Call) -> Reply:
-    """Describe one data source."""
+    """Describe one data source.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "includeModel")
     source = _data_source(world)
     if call.arguments["source"] != source["dataSourceMetadata"]["dataSourceId"]:
@@ -75,25 +139,57 @@ def get_data_source(world: World, call: Call) -> Reply:
 
 
 def get_roles(world: World, call: Call) -> Reply:
-    """List the roles."""
+    """List the roles.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply([{"roleName": name, "description": text} for name, text in _ROLES.items()])
 
 
 def get_my_role(world: World, call: Call) -> Reply:
-    """Tell the role of the signed-in user."""
+    """Return the role of the signed-in user.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply(shown(world, _assignment(world)))
 
 
 def get_assignments(world: World, call: Call) -> Reply:
-    """List who has which role."""
+    """List the role assignments.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply(shown(world, [_assignment(world)]))
 
 
 def get_profile_store(world: World, call: Call) -> Reply:
-    """Tell when the profiles were taken in."""
+    """Return when the profiles were ingested.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     return Reply({"ingestionTime": moment(world.insights.began), "instanceId": world.insights.home})
 

@@ -1,4 +1,4 @@
-"""Who is calling Customer Insights or Dataverse, and may they."""
+"""Authenticate calls of Customer Insights and Dataverse."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ _REALM = 'realm="https://api.ci.ai.dynamics.com/v1"'
 
 
 def check_insights(world: World, call: Call) -> None:
-    """Require the gateway's key, a sign-in for Customer Insights, and an instance that exists.
+    """Require the gateway's key, a sign-in for Customer Insights, and an existing instance.
 
-    The gateway is under ``/v1``; the older address, ``/api``, has none and asks for no key.
+    The gateway is under ``/v1``. The older address, ``/api``, has no gateway and needs no key.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
     """
     if call.path.startswith("/v1/"):
         _check_key(world, call)
@@ -29,7 +36,15 @@ def check_insights(world: World, call: Call) -> None:
 
 
 def check_dataverse(world: World, call: Call) -> None:
-    """Require a sign-in for the organization."""
+    """Require a sign-in for the organization.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     if not _is_signed_in(world, call, DATAVERSE):
         raise not_signed_in_to_dataverse()
 

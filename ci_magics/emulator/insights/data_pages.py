@@ -1,4 +1,4 @@
-"""Customer Insights' data, page by page: ``/data/{relativePath}``."""
+"""The data of Customer Insights, page by page: ``/data/{relativePath}``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ _TAKEN = {"application/json", "application/*", "*/*"}
 
 
 def get_data(world: World, call: Call) -> Reply:
-    """Answer a question about an entity: a page, one row, or the addresses of its partitions."""
+    """Answer a data request: a page of an entity, one row, or the addresses of its partitions.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     check_insights(world, call)
     jobs.settle(world)
     if not _TAKEN & {each.partition(";")[0].strip() for each in (call.headers.get("Accept") or "*/*").split(",")}:
@@ -149,7 +157,7 @@ def _of_one(world: World, call: Call, entity: Entity, key: str, related: str | N
 
 
 def _with(reply: Reply, sent: list[dict[str, Any]]) -> Reply:
-    """Add the activities that were sent to the last page of those that were there."""
+    """Add the activities that were sent to the last page."""
     body = json.loads(reply.body)
     if "@odata.nextLink" not in body:
         body["value"] += sent

@@ -1,4 +1,4 @@
-"""Figures about entities and attributes, and the keys under which a customer is known."""
+"""Statistics about entities and attributes, and the keys of a customer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ _FIRST_CONTACT = 1_001
 
 
 def get_entity_profile(world: World, call: Call) -> Reply:
-    """Tell how many rows an entity has, and the figures of its attributes where they are asked for."""
+    """Return the row count of an entity and, on request, statistics of its attributes.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "includeAttributeData")
     entity = _entity(world, call)
     names = entity.names() if flag(call, "includeAttributeData") else []
@@ -38,7 +46,15 @@ def get_entity_profile(world: World, call: Call) -> Reply:
 
 
 def get_attribute_profile(world: World, call: Call) -> Reply:
-    """Tell the figures of an attribute, out of no more than the first 100,000 rows."""
+    """Return statistics of an attribute, based on the first 100,000 rows.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     entity = _entity(world, call)
     if call.arguments["attribute"] not in entity.names():
@@ -47,7 +63,15 @@ def get_attribute_profile(world: World, call: Call) -> Reply:
 
 
 def get_key_ring(world: World, call: Call) -> Reply:
-    """Tell under which keys a contact of the source is known."""
+    """Return the keys of a contact of the data source.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "dataSourceName", "entityName", "key")
     asked = (call.query.get("dataSourceName"), call.query.get("entityName"))
     number = call.query.get("key", "").removeprefix(_CONTACT)
@@ -58,7 +82,15 @@ def get_key_ring(world: World, call: Call) -> Reply:
 
 
 def get_activity_types(world: World, call: Call) -> Reply:
-    """Tell which activities a customer has, and how many of each."""
+    """Return the types of a customer's activities, with counts.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "customerId")
     row = population.row_of(call.query.get("customerId", ""), world.settings.customers)
     activity = entities.find_entity(world, "UnifiedActivity")

@@ -1,4 +1,4 @@
-"""Which entities there are, what their attributes mean, and how large they are."""
+"""The entities, the meaning of their attributes, and their sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _BYTES_A_FIELD = 14
 
 
 def get_all_entities(world: World, call: Call) -> Reply:
-    """List the entities."""
+    """List the entities.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "attributesAnnotations", "includeQuarantined", "includeSelfConflatedEntity")
     for name in ("attributesAnnotations", "includeQuarantined", "includeSelfConflatedEntity"):
         flag(call, name)
@@ -34,13 +42,29 @@ def get_all_entities(world: World, call: Call) -> Reply:
 
 
 def get_entity(world: World, call: Call) -> Reply:
-    """Describe one entity."""
+    """Describe one entity.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "attributesAnnotations")
     return Reply(shown(world, _entity(world, _named(world, call))))
 
 
 def get_entity_size(world: World, call: Call) -> Reply:
-    """Tell how large an entity is, its size estimated."""
+    """Return the row count and the estimated size of an entity.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     entity = _named(world, call)
     count = entity.count(world)
@@ -69,7 +93,7 @@ def _entity(world: World, entity: Entity) -> dict[str, Any]:
         "dataSourceName": entity.source or "CustomerInsights",
         "dataflowType": None,
         "datasourceId": None,
-        # Seen live in PascalCase, while the Swagger says camelCase.
+        # Observed live in PascalCase, although the Swagger file says camelCase.
         "entityType": entity.kind if world.settings.enum_case == "camel" else spelled(entity.kind, "pascal"),
         "attributes": attributes,
         "keys": [attributes[:1]],

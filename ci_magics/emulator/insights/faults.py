@@ -1,4 +1,4 @@
-"""What can go wrong with Customer Insights and Dataverse on demand, in their own words."""
+"""Faults of Customer Insights and Dataverse, in the format of each service."""
 
 from __future__ import annotations
 
@@ -67,36 +67,44 @@ DATAVERSE_OPERATIONS = (
 )
 _DATA = ("GetData", "CreateRow", "UpdateRow")
 _PAGES = frozenset({"GetData", "GetSegmentMemberships", "GetCustomerProfiles", "GetDataverseRows", "*"})
-#: Each fault by name, and the operations that it can befall.
+#: Each fault by name, and the operations in which it can occur.
 INSIGHTS_FAULTS: dict[str, frozenset[str]] = {
-    # The link leads to the page itself; to another host; a page without rows, but with a link.
+    # A link to the page itself; a link to another host; a page without rows but with a link.
     **dict.fromkeys(("repeated_page", "foreign_next_link", "empty_page"), _PAGES),
-    # Rows without the e-mail attribute; the segment that is asked for is deleted, and gone from then on.
+    # Rows without the e-mail attribute; the requested segment is deleted permanently.
     **dict.fromkeys(("no_email", "segment_deleted"), _PAGES),
-    # Half of the body as if it were all of it; half of the body, and then the connection breaks.
+    # Half of the body with a matching length; half of the body, then a broken connection.
     **dict.fromkeys(("truncated_body", "broken_off"), frozenset({*INSIGHTS_OPERATIONS, *_PAGES})),
     "partition_expired": frozenset({"GetPartition", "*"}),
     "job_failed": frozenset({"SubmitJob", "*"}),
 }
 _WORDS = {403: "Not allowed.", 429: "Too many calls.", 500: "Failed.", 503: "Busy."}
-#: Dataverse has a code for each of its budgets; this one is of the number of requests.
+#: Dataverse has a code for each limit; this one is for the number of requests.
 _TOO_MANY = "0x80072322"
 
 
 def is_insights(operation: str) -> bool:
-    """Tell whether an operation is of Customer Insights or Dataverse."""
+    """Return whether an operation belongs to Customer Insights or Dataverse."""
     return operation in INSIGHTS_OPERATIONS or operation in DATAVERSE_OPERATIONS
 
 
 def service_fault(operation: str, status: int) -> Refusal:
-    """Build a refusal in the shape of the service."""
+    """Build a rejection in the format of the operation's service.
+
+    Parameters
+    ----------
+    operation
+        The operation's name.
+    status
+        The HTTP status.
+    """
     if status == 401:
         return not_signed_in_to_dataverse() if operation in DATAVERSE_OPERATIONS else not_signed_in()
     words = _WORDS[status]
     if operation in DATAVERSE_OPERATIONS:
         refusal = dataverse_error(status, _TOO_MANY if status == 429 else "0x80040216", words)
         if status == 429:
-            refusal.reply.headers["Retry-After"] = "1"  # documented to come always
+            refusal.reply.headers["Retry-After"] = "1"  # documented as always present
         return refusal
     if status == 429:
         return gateway_error(status, words)
@@ -104,12 +112,20 @@ def service_fault(operation: str, status: int) -> Refusal:
 
 
 def cut(reply: Reply, *, hang_up: bool) -> Reply:
-    """Leave the second half of a body away; say that it was longer where the connection is to break."""
+    """Drop the second half of a body.
+
+    Parameters
+    ----------
+    reply
+        The answer.
+    hang_up
+        Whether to announce the full length and break the connection.
+    """
     whole = reply.encoded()
     if isinstance(whole, bytes):
         half = whole[: len(whole) // 2]
     else:
-        some = b"".join(islice(whole, 2))  # the header is its own piece
+        some = b"".join(islice(whole, 2))  # the header is a separate piece
         half = some[: len(some) // 2]
     reply.body = half
     reply.breaks_off = hang_up

@@ -1,4 +1,4 @@
-"""Customer Insights' instances and segments."""
+"""The instances and segments of Customer Insights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _TRIAL = 30 * 24 * 3600.0
 
 
 def get_all_instances(world: World, call: Call) -> Reply:
-    """List the instances; the older address says more of each."""
+    """List the instances; the older address returns more details.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     old = call.path.startswith("/api/")
     found = [_instance(world, call, each, old=old) for each in world.insights.instances.values()]
@@ -25,7 +33,15 @@ def get_all_instances(world: World, call: Call) -> Reply:
 
 
 def get_instance(world: World, call: Call) -> Reply:
-    """Answer the metadata of an instance."""
+    """Return the metadata of an instance.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     instance = world.insights.instances[call.arguments["instance"]]
     body = {
@@ -48,7 +64,15 @@ def get_instance(world: World, call: Call) -> Reply:
 
 
 def get_all_segments(world: World, call: Call) -> Reply:
-    """List the segments of an instance: a bare array."""
+    """List the segments of an instance, as a bare array.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call, "includeHistoricStats", "historicStatsDays", "numberOfSegments")
     if not at_home(world, call):
         return Reply([])
@@ -84,7 +108,17 @@ def _refresh_schedule(world: World) -> dict[str, Any]:
 
 
 def segment_body(world: World, segment: Segment, days: int = 0) -> dict[str, Any]:
-    """Return a segment as Customer Insights shows it, with the history of some days."""
+    """Return a segment as Customer Insights shows it.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    segment
+        The segment.
+    days
+        The number of history entries to include.
+    """
     count = _count(world, segment)
     history = segment.history[-days:] if days else []
     return {
@@ -126,7 +160,7 @@ def segment_body(world: World, segment: Segment, days: int = 0) -> dict[str, Any
 def _count(world: World, segment: Segment) -> int | None:
     if segment.evaluated is None:
         return None
-    from ci_magics.emulator.invented import selection  # slow to import, and not needed to start
+    from ci_magics.emulator.invented import selection  # slow to import, and not needed at startup
 
     return len(selection.members(world, segment.name))
 

@@ -1,4 +1,4 @@
-"""Jobs go on with the virtual clock: queued, running, ended; a segment has new members when its job has ended well."""
+"""Jobs that progress with the virtual clock. A segment gets new members when its job succeeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,21 @@ _KEPT_HISTORY = 100
 
 
 def submit(world: World, operation_type: str, identifiers: list[str], *, forced: bool, outcome: str) -> Job:
-    """Begin a job."""
+    """Start a job.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    operation_type
+        What the job does, such as ``segmentation``.
+    identifiers
+        The segments to evaluate; empty for all.
+    forced
+        Whether the caller requested a forced run.
+    outcome
+        The status after the job has ended.
+    """
     now, takes = world.clock.now(), world.settings.refresh_seconds
     job = Job(
         id=str(uuid.uuid4()),
@@ -30,7 +44,15 @@ def submit(world: World, operation_type: str, identifiers: list[str], *, forced:
 
 
 def status(world: World, job: Job) -> str:
-    """Return how far a job is."""
+    """Return the current status of a job.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    job
+        The job.
+    """
     now = world.clock.now()
     if now >= job.ends:
         return job.outcome
@@ -38,13 +60,21 @@ def status(world: World, job: Job) -> str:
 
 
 def cancel(world: World, job: Job) -> None:
-    """Stop a job that has not ended."""
+    """Cancel a job that has not ended.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    job
+        The job.
+    """
     if world.clock.now() < job.ends:
         job.ends, job.outcome = world.clock.now(), "aborted"
 
 
 def settle(world: World) -> None:
-    """Let what has ended by now have come true."""
+    """Apply the results of all jobs that have ended by now."""
     for job in sorted(world.insights.jobs.values(), key=lambda each: each.ends):
         if not job.settled and world.clock.now() >= job.ends:
             job.settled = True
@@ -53,7 +83,15 @@ def settle(world: World) -> None:
 
 
 def concerned(world: World, job: Job) -> list[Segment]:
-    """Return the active segments that a job evaluates: those it names, or all."""
+    """Return the active segments that a job evaluates: those it names, or all.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    job
+        The job.
+    """
     if job.operation_type not in _SEGMENTS:
         return []
     found = world.insights.segments.values()
@@ -61,7 +99,15 @@ def concerned(world: World, job: Job) -> list[Segment]:
 
 
 def status_of(world: World, segment: Segment) -> str:
-    """Return the status of a segment's latest evaluation, which may be under way."""
+    """Return the status of a segment's latest evaluation, which may still be running.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    segment
+        The segment.
+    """
     for job in world.insights.jobs.values():
         if world.clock.now() < job.ends and segment in concerned(world, job):
             return status(world, job).capitalize()
@@ -69,7 +115,7 @@ def status_of(world: World, segment: Segment) -> str:
 
 
 def _evaluate(world: World, segment: Segment, job: Job) -> None:
-    from ci_magics.emulator.invented import selection  # slow to import, and not needed to start
+    from ci_magics.emulator.invented import selection  # slow to import, and not needed at startup
 
     problem = selection.problem(segment.query, world.clock.now()) if job.outcome == "successful" else None
     if job.outcome != "successful":

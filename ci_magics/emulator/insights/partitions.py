@@ -1,8 +1,8 @@
-"""Whole entities as CSV partitions behind signed addresses: what ``proxy=true`` answers with.
+"""Whole entities as CSV partitions at signed addresses: the answer to ``proxy=true``.
 
-Partitions of a segment begin with a header row, those of other entities do not: so a live client of the service reads
-them. The addresses are like Azure Storage's: the signature is in the query, and a request that brings a sign-in beside
-it is refused.
+Partitions of a segment begin with a header row, those of other entities do not. A live client of the service reads them
+this way. Like Azure Storage, the addresses have the signature in the query, and a request that also has an
+Authorization header is rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,19 @@ _VERSION = "2020-10-02"
 
 
 def listed(world: World, call: Call, entity: Entity, select: list[str]) -> Reply:
-    """Return the addresses of an entity's partitions, and the headers that each must be asked with."""
+    """Return the addresses of an entity's partitions, and the headers that requests for them need.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    entity
+        The entity.
+    select
+        The attributes to include.
+    """
     expires = str(int(world.clock.now() + _LIFETIME))
     requests: list[dict[str, Any]] = []
     for number in range(world.settings.partitions):
@@ -39,7 +51,15 @@ def listed(world: World, call: Call, entity: Entity, select: list[str]) -> Reply
 
 
 def get_partition(world: World, call: Call) -> Reply:
-    """Return one partition, written while it is sent."""
+    """Stream one partition.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     if call.headers.get("Authorization"):
         raise storage_error(400, "InvalidAuthenticationInfo")
     if call.headers.get("x-ms-version") != _VERSION:

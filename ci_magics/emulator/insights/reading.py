@@ -1,4 +1,4 @@
-"""What the management operations of Customer Insights read from a request, and how they spell an answer."""
+"""Shared helpers of the management operations: read parameters and bodies, and spell enumerations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,17 @@ _ENUMS = frozenset(
 
 
 def begin(world: World, call: Call, *known: str) -> None:
-    """Check who is calling, and that only known parameters came."""
+    """Authenticate a call, and reject unknown parameters.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    *known
+        The parameters that the operation accepts.
+    """
     check_insights(world, call)
     unknown = sorted(set(call.query) - set(known))
     if unknown:
@@ -40,12 +50,30 @@ def begin(world: World, call: Call, *known: str) -> None:
 
 
 def at_home(world: World, call: Call) -> bool:
-    """Tell whether the instance is the one that has data; the other was never filled."""
+    """Return whether the instance is the one with data; the other is empty.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     return call.arguments["instance"] == world.insights.home
 
 
 def whole(call: Call, name: str, default: int) -> int:
-    """Return a whole number of the query."""
+    """Return a whole number from the query.
+
+    Parameters
+    ----------
+    call
+        The request.
+    name
+        The parameter's name.
+    default
+        The value if the parameter is missing.
+    """
     text = call.query.get(name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise api_error(400, f"{name} must be a whole number from 0.")
@@ -53,7 +81,15 @@ def whole(call: Call, name: str, default: int) -> int:
 
 
 def flag(call: Call, name: str) -> bool:
-    """Return a truth value of the query, false where it is not there."""
+    """Return a Boolean from the query; False if it is missing.
+
+    Parameters
+    ----------
+    call
+        The request.
+    name
+        The parameter's name.
+    """
     text = call.query.get(name, "false").lower()
     if text not in ("true", "false"):
         raise api_error(400, f"{name} must be true or false.")
@@ -79,6 +115,14 @@ def object_of(call: Call) -> dict[str, Any]:
 
 
 def shown(world: World, body: Any) -> Any:
-    """Spell an answer's enumerations as the setting ``enum_case`` says."""
+    """Spell the enumerations of an answer according to the setting ``enum_case``.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    body
+        The answer's JSON value.
+    """
     spelling = world.settings.enum_case
     return body if spelling == "mixed" else recased(body, _ENUMS, spelling)

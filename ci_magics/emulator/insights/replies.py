@@ -1,4 +1,4 @@
-"""Answers of Customer Insights: its errors, its moments, and the spelling of its words."""
+"""Answers of Customer Insights: errors, timestamps, and the spelling of enumerations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ _NAMES = {
 
 
 def api_error(status: int, message: str) -> Refusal:
-    """Build an ApiErrorResult, the shape of all but the data operations."""
+    """Build an ApiErrorResult, the format of all but the data operations.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    message
+        The error message.
+    """
     body: dict[str, Any] = {
         "exception": None,
         "httpStatusCode": str(status),
@@ -34,7 +42,17 @@ def api_error(status: int, message: str) -> Refusal:
 
 
 def odata_error(status: int, message: str, target: str | None = None) -> Refusal:
-    """Build an ODataError, the shape of the data operations."""
+    """Build an ODataError, the format of the data operations.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    message
+        The error message.
+    target
+        What the error is about, if known.
+    """
     body: dict[str, Any] = {
         "errorCode": _NAMES.get(status, "InternalServerError"),
         "message": message,
@@ -48,12 +66,32 @@ def odata_error(status: int, message: str, target: str | None = None) -> Refusal
 
 
 def gateway_error(status: int, message: str, headers: dict[str, str] | None = None) -> Refusal:
-    """Build an error of the gateway before the service: keys and rates."""
+    """Build an error of the API gateway, which handles keys and rate limits.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    message
+        The error message.
+    headers
+        Additional headers.
+    """
     return Refusal(Reply({"statusCode": status, "message": message}, status, headers or {}))
 
 
 def dataverse_error(status: int, code: str, message: str) -> Refusal:
-    """Build an error of the Dataverse Web API."""
+    """Build an error of the Dataverse Web API.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    code
+        The error code.
+    message
+        The error message.
+    """
     return Refusal(Reply({"error": {"code": code, "message": message}}, status, {"OData-Version": "4.0"}))
 
 
@@ -65,15 +103,25 @@ def not_signed_in() -> Refusal:
 
 
 def not_signed_in_to_dataverse() -> Refusal:
-    """Build the answer of Dataverse to such a token: it has no body."""
+    """Build the answer of Dataverse to such a token; it has no body."""
     challenge = "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize"
     return Refusal(Reply(b"", 401, {"WWW-Authenticate": challenge}, "text/html"))
 
 
 def failure_at(path: str, status: int) -> Refusal | None:
-    """Build the answer to a request that no operation takes, or at which the emulator itself failed.
+    """Build the answer to an unknown request, or to an internal error of the emulator.
 
-    Returns None where the path belongs to another service.
+    Parameters
+    ----------
+    path
+        The request's path.
+    status
+        The HTTP status.
+
+    Returns
+    -------
+    Refusal or None
+        None if the path belongs to another service.
     """
     words = {404: "There is no such resource.", 405: "The method is not allowed."}.get(status, "An error has occurred.")
     if path.startswith("/api/data/"):
@@ -84,26 +132,52 @@ def failure_at(path: str, status: int) -> Refusal | None:
 
 
 def storage_error(status: int, code: str) -> Refusal:
-    """Build an error of Azure Storage, where partitions are."""
+    """Build an error of Azure Storage, which serves partitions.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    code
+        The error code.
+    """
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
     return Refusal(Reply(body, status, {"x-ms-error-code": code}, "application/xml"))
 
 
 def moment(seconds: float | None) -> str | None:
-    """Write a moment."""
+    """Format a timestamp."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def spelled(word: str, spelling: str) -> str:
-    """Write a word of an enumeration: the Swagger says ``camelCase``, live answers were seen in ``PascalCase``."""
+    """Spell an enumeration value: the Swagger file says ``camelCase``, live answers were observed in ``PascalCase``.
+
+    Parameters
+    ----------
+    word
+        The value.
+    spelling
+        ``camel`` or ``pascal``.
+    """
     first = word[:1].lower() if spelling == "camel" else word[:1].upper()
     return first + word[1:]
 
 
 def recased(value: Any, keys: frozenset[str], spelling: str) -> Any:
-    """Write the values of some keys in one spelling, wherever they stand."""
+    """Spell the values of some keys, at any depth.
+
+    Parameters
+    ----------
+    value
+        The JSON value.
+    keys
+        The keys of enumerations.
+    spelling
+        ``camel`` or ``pascal``.
+    """
     if isinstance(value, list):
         return [recased(each, keys, spelling) for each in value]
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Which operation of Customer Insights answers which request.
+"""The routes of Customer Insights.
 
-Customer Insights is under ``/v1``, by way of its gateway, and under ``/api``, its older address. The documents write
-``manage/workflows``, the public client ``workflows``: both are taken.
+Customer Insights is under ``/v1``, its API gateway, and under ``/api``, its older address. The documentation says
+``manage/workflows``, the public client ``workflows``: both are accepted.
 """
 
 from __future__ import annotations

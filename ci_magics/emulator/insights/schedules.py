@@ -1,4 +1,4 @@
-"""Schedules of the workflow. They are kept and listed; nothing runs by them."""
+"""Schedules of the workflow. They are stored and listed, but never run."""
 
 from __future__ import annotations
 
@@ -25,21 +25,45 @@ _CRON = re.compile(r"\S+( \S+){5}")  # seconds first
 
 
 def get_schedules(world: World, call: Call) -> Reply:
-    """List the schedules."""
+    """List the schedules.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     check_workflow(world, call)
     return Reply(shown(world, list(world.insights.schedules.values())))
 
 
 def create_schedule(world: World, call: Call) -> Reply:
-    """Make or replace a schedule."""
+    """Create or replace a schedule.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     check_workflow(world, call)
     return Reply(shown(world, _kept(world, body_of(call))))
 
 
 def create_schedules(world: World, call: Call) -> Reply:
-    """Make or replace several schedules."""
+    """Create or replace several schedules.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     check_workflow(world, call)
     body = body_of(call)
@@ -49,7 +73,15 @@ def create_schedules(world: World, call: Call) -> Reply:
 
 
 def get_timezones(world: World, call: Call) -> Reply:
-    """List the time zones, by the names that Windows gives them."""
+    """List the time zones by their Windows names.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     check_workflow(world, call)
     return Reply([{"id": identity, "name": name} for identity, name in _ZONES.items()])

@@ -14,7 +14,15 @@ _AT_ONCE = 100_000
 
 
 def found(rows: Rows, text: str) -> Rows:
-    """Return those of some customers in whose names and addresses every word occurs, whatever its case."""
+    """Return the customers whose name or address contains every word, ignoring case.
+
+    Parameters
+    ----------
+    rows
+        The row numbers.
+    text
+        The words of ``$search``.
+    """
     words = text.strip('"').lower().split()
     if not words:
         raise odata_error(400, "$search is empty.")
@@ -28,7 +36,17 @@ def found(rows: Rows, text: str) -> Rows:
 
 
 def expanded(frame: pl.DataFrame, rows: Rows, text: str) -> pl.DataFrame:
-    """Return customers with their activities and measures beside them."""
+    """Return customers with their activities and measures as additional columns.
+
+    Parameters
+    ----------
+    frame
+        The customers.
+    rows
+        The row numbers.
+    text
+        The entity names of ``$expand``.
+    """
     for name in [each.strip() for each in text.split(",")]:
         related = entities.FIXED.get(name)
         if name not in ("UnifiedActivity", "Customer_Measure") or related is None:

@@ -1,4 +1,4 @@
-"""Segments made, changed and deleted."""
+"""Create, change and delete segments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ _TYPES = ("structured", "manual")
 
 
 def create_segment(world: World, call: Call) -> Reply:
-    """Make a segment. It is saved only: its members come with the job that activating it starts."""
+    """Create a segment. It is only saved: activating it starts the job that finds its members.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     if not at_home(world, call):
         raise api_error(400, "The instance has no customers.")
@@ -38,7 +46,15 @@ def create_segment(world: World, call: Call) -> Reply:
 
 
 def update_segment(world: World, call: Call) -> Reply:
-    """Change a segment; its members stay until it is evaluated again."""
+    """Change a segment; its members stay until the next evaluation.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     segment, body = _named(world, call), object_of(call)
     if body.get("name", segment.name) != segment.name:
@@ -53,7 +69,15 @@ def update_segment(world: World, call: Call) -> Reply:
 
 
 def delete_segment(world: World, call: Call) -> Reply:
-    """Delete a segment."""
+    """Delete a segment.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     del world.insights.segments[_named(world, call).name]
     world.insights.changed()
@@ -61,7 +85,15 @@ def delete_segment(world: World, call: Call) -> Reply:
 
 
 def activate_segment(world: World, call: Call) -> Reply:
-    """Let a segment be evaluated, now and with every refresh."""
+    """Activate a segment: evaluate it now and in every refresh.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     segment = _named(world, call)
     if segment.state == "inactive":
@@ -72,7 +104,15 @@ def activate_segment(world: World, call: Call) -> Reply:
 
 
 def deactivate_segment(world: World, call: Call) -> Reply:
-    """Set a segment aside: its definition stays, its members go."""
+    """Deactivate a segment: its definition stays, its members are removed.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     begin(world, call)
     segment = _named(world, call)
     segment.state, segment.status, segment.evaluated = "inactive", "NotQualified", None

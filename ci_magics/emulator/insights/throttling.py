@@ -1,4 +1,4 @@
-"""How many calls a service takes: budgets of Dataverse (page "Service protection API limits"), and of a gateway."""
+"""Rate limits: those of Dataverse (page "Service protection API limits"), and one of an API gateway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BRIEFLY = 1
 
 
 def admit_insights(world: World) -> None:
-    """Count a call of Customer Insights, or refuse it where the setting ``calls_per_minute`` is used up."""
+    """Count a call of Customer Insights, or reject it if the setting ``calls_per_minute`` is used up."""
     limit = world.settings.calls_per_minute
     if not limit:
         return
@@ -28,7 +28,7 @@ def admit_insights(world: World) -> None:
 
 
 def admit_dataverse(world: World) -> dict[str, str]:
-    """Refuse a call of Dataverse for which no budget is left; return the headers that say what is left after it."""
+    """Reject a call of Dataverse if a limit is used up; return the headers with the remaining limits."""
     settings = world.settings
     recent = _recent(world, "dataverse", _DATAVERSE_WINDOW)
     spent = sum(seconds for _, seconds in recent)
@@ -52,7 +52,15 @@ def admit_dataverse(world: World) -> dict[str, str]:
 
 
 def charge_dataverse(world: World, seconds: float) -> None:
-    """Note what a call of Dataverse took."""
+    """Record the duration of a Dataverse call.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    seconds
+        The duration.
+    """
     _recent(world, "dataverse", _DATAVERSE_WINDOW).append((world.clock.now(), seconds))
 
 

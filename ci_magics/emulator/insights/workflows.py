@@ -1,4 +1,4 @@
-"""Workflows of Customer Insights: jobs that refresh segments or run exports, and what came of them."""
+"""Workflows of Customer Insights: jobs that refresh segments or run exports, and their results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,15 @@ _UNDER_WAY = ("queued", "running")
 
 
 def submit_job(world: World, call: Call) -> Reply:
-    """Start a job; what it is about stands in the query or in the body."""
+    """Start a job; its parameters are in the query or in the body.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call, "operationType", "identifiers", "forceRunRequested")
     body = object_of(call) if call.body.strip() else {}
     identifiers = [each for each in call.query.get("identifiers", "").split(",") if each] or body.get("identifiers")
@@ -70,7 +78,15 @@ def submit_job(world: World, call: Call) -> Reply:
 
 
 def get_jobs(world: World, call: Call) -> Reply:
-    """List the latest jobs, the newest first."""
+    """List the latest jobs, newest first.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call, "top", "includeTasks")
     with_tasks = flag(call, "includeTasks")
     newest = list(world.insights.jobs.values())[::-1][: whole(call, "top", _LISTED)]
@@ -78,13 +94,29 @@ def get_jobs(world: World, call: Call) -> Reply:
 
 
 def get_job(world: World, call: Call) -> Reply:
-    """Tell how far a job is."""
+    """Return the status of a job.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call, "includeTasks")
     return Reply(shown(world, _job(world, _named(world, call), with_tasks=flag(call, "includeTasks"))))
 
 
 def cancel_job(world: World, call: Call) -> Reply:
-    """Stop a job; one that has ended stays as it is."""
+    """Cancel a job; has no effect on a job that has ended.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call)
     job = _named(world, call)
     jobs.cancel(world, job)
@@ -92,7 +124,15 @@ def cancel_job(world: World, call: Call) -> Reply:
 
 
 def get_history(world: World, call: Call) -> Reply:
-    """List what the latest jobs did, task by task."""
+    """List the tasks of the latest jobs.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call, "top")
     newest = list(world.insights.jobs.values())[::-1]
     tasks = [task for job in newest for task in _tasks(world, job)]
@@ -100,7 +140,15 @@ def get_history(world: World, call: Call) -> Reply:
 
 
 def get_status(world: World, call: Call) -> Reply:
-    """Tell for each active segment when it was refreshed last, and what is under way."""
+    """Return the last refresh and the running jobs of each active segment.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     _begin(world, call)
     active = [each for each in world.insights.segments.values() if each.state != "inactive"]
     nodes = []
@@ -129,7 +177,7 @@ def get_status(world: World, call: Call) -> Reply:
 
 
 def operation_type_of(value: Any) -> str:
-    """Return an operation type in the Swagger's spelling, whatever its case."""
+    """Return an operation type in the Swagger file's spelling, ignoring case."""
     known = {each.lower(): each for each in OPERATION_TYPES}
     if value is None:
         return "all"
@@ -139,7 +187,15 @@ def operation_type_of(value: Any) -> str:
 
 
 def check_workflow(world: World, call: Call) -> None:
-    """Require the one workflow that there is."""
+    """Require the only workflow, ``main``.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     if call.arguments["workflow"] != "main" or not at_home(world, call):
         raise api_error(404, f"There is no workflow {call.arguments['workflow']}.")
 

@@ -1,1 +1,1 @@
-"""The customers of the emulated instance, none of them held: each row is drawn when it is asked for."""
+"""The generated customers of the emulated instance: each row is computed on demand, none is stored."""

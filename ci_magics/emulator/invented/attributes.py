@@ -1,7 +1,7 @@
-"""The unified customer profile: its attributes, and how each is invented for a row.
+"""The unified customer profile: its attributes, and a generator for each.
 
-Names and semantic types follow the sample data and documents of Customer Insights: the e-mail attribute is spelled
-``EMail`` there, and one source's key stands beside ``CustomerId``.
+Names and semantic types follow the sample data and documentation of Customer Insights: the e-mail attribute is spelled
+``EMail`` there, and one source's key is beside ``CustomerId``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GIVEN = (in_addresses(MALE), in_addresses(FEMALE))
 _FAMILY = in_addresses(LAST)
 _BORN_FROM = np.datetime64("1941-01-01")
 _BORN_DAYS = 24_500
-_TODAY = np.datetime64("2026-11-01")  # ages are as of this day, whatever the clock says: the sample stays the same
+_TODAY = np.datetime64("2026-11-01")  # ages refer to this day, so that the sample stays the same
 _DAYS_A_YEAR = 365.25
 
 
@@ -37,12 +37,12 @@ class Attribute:
 
 
 def customer_ids(rows: Rows) -> pl.Series:
-    """Return the 32 hexadecimal digits of each row; the first sixteen are the row, mixed."""
+    """Return 32 hexadecimal digits for each row; the first sixteen are the scrambled row number."""
     return hexadecimal(mixed(rows), drawn(rows, 1))
 
 
 def first_names(rows: Rows) -> pl.Series:
-    """Return given names that go with the gender."""
+    """Return given names that match the gender."""
     return _given(rows, MALE, FEMALE)
 
 
@@ -106,7 +106,7 @@ def _created(rows: Rows) -> pl.Series:
 
 
 def _reward_points(rows: Rows) -> pl.Series:
-    # The least of two draws: many have few points, few have many.
+    # The minimum of two draws: many customers have few points, few have many.
     points = np.minimum(drawn(rows, 13) % np.uint64(2_000), drawn(rows, 14) % np.uint64(2_000))
     return pl.Series(points.astype(np.int64))
 
@@ -121,7 +121,7 @@ def _subscribers(rows: Rows) -> pl.Series:
 
 
 def _previous_ids(rows: Rows) -> pl.Series:
-    """Return the ids of those that became one customer: two, joined by a semicolon, for one customer of a hundred."""
+    """Return the ids of merged customers: for one customer in a hundred, two ids joined by a semicolon."""
     former = [hexadecimal(drawn(rows, first), drawn(rows, first + 1)) for first in (21, 23)]
     return (former[0] + ";" + former[1]).set(pl.Series(drawn(rows, 25) % np.uint64(100) != np.uint64(0)), None)
 
@@ -154,7 +154,7 @@ ATTRIBUTES: dict[str, Attribute] = {
     )
 }
 EMAIL = "EMail"
-#: Names that the e-mail attribute has in one instance or another: the setting ``email_attributes`` chooses.
+#: Possible names of the e-mail attribute; the setting ``email_attributes`` selects among them.
 ALL_ATTRIBUTES = ATTRIBUTES | {name: replace(ATTRIBUTES[EMAIL], name=name) for name in EMAIL_NAMES}
 
 

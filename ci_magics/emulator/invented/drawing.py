@@ -1,4 +1,4 @@
-"""Numbers drawn for the rows of an invented population: the same for the same row, whatever is asked for beside it."""
+"""Pseudorandom numbers for the rows of a generated population: always the same for the same row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BITS = 2**64 - 1
 
 
 def mixed(values: Rows) -> Rows:
-    """Mix numbers so that no order is left in them (the finalizer of SplitMix64); no two become one."""
+    """Scramble numbers with the finalizer of SplitMix64, which is bijective."""
     mixing = (values + np.uint64(_GOLDEN)).astype(np.uint64)
     mixing = (mixing ^ (mixing >> np.uint64(30))) * np.uint64(_FIRST)
     mixing = (mixing ^ (mixing >> np.uint64(27))) * np.uint64(_SECOND)
@@ -25,7 +25,7 @@ def mixed(values: Rows) -> Rows:
 
 
 def unmixed(value: int) -> int:
-    """Return the number that was mixed into ``value``."""
+    """Return the number that `mixed` scrambled into ``value``."""
     value = _unshifted(value, 31) * pow(_SECOND, -1, 2**64) & _BITS
     value = _unshifted(value, 27) * pow(_FIRST, -1, 2**64) & _BITS
     return (_unshifted(value, 30) - _GOLDEN) & _BITS
@@ -39,17 +39,43 @@ def _unshifted(value: int, bits: int) -> int:
 
 
 def drawn(rows: Rows, what: int) -> Rows:
-    """Return a number for each row; ``what`` tells apart what it is drawn for."""
+    """Return a pseudorandom number for each row.
+
+    Parameters
+    ----------
+    rows
+        The row numbers.
+    what
+        The purpose; numbers for different purposes are independent. From 0 to 63.
+    """
     return mixed(rows * np.uint64(64) + np.uint64(what))
 
 
 def chosen(rows: Rows, what: int, values: Sequence[str | None]) -> pl.Series:
-    """Choose one of a few texts for each row."""
+    """Choose one of a few texts for each row.
+
+    Parameters
+    ----------
+    rows
+        The row numbers.
+    what
+        The purpose, as for `drawn`.
+    values
+        The texts.
+    """
     return pl.Series(values, dtype=pl.String).gather((drawn(rows, what) % np.uint64(len(values))).astype(np.int64))
 
 
 def hexadecimal(first: Rows, second: Rows) -> pl.Series:
-    """Return two numbers a row as 32 lower-case hexadecimal digits."""
+    """Return two numbers per row as 32 lower-case hexadecimal digits.
+
+    Parameters
+    ----------
+    first
+        The numbers for the first sixteen digits.
+    second
+        The numbers for the last sixteen digits.
+    """
     pairs = np.column_stack([first, second]).astype(">u8")
     array = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(first), [None, pa.py_buffer(pairs.tobytes())])
     return pl.Series("", array).bin.encode("hex")

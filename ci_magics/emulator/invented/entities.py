@@ -1,4 +1,4 @@
-"""The entities of the emulated instance: which attributes they have, and what stands in their rows."""
+"""The entities of the emulated instance: their attributes and rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Entity:
     Parameters
     ----------
     source
-        Name of the data source, where the table is an ingested one: those cannot be filtered.
+        The data source of an ingested table, which cannot be filtered; else None.
     has_header
         Whether its CSV partitions begin with a header row.
     """
@@ -47,7 +47,15 @@ class Entity:
         return [each.name for each in self.attributes]
 
     def frame(self, rows: Rows, names: Iterable[str]) -> pl.DataFrame:
-        """Return some attributes of some rows."""
+        """Return some attributes of some rows.
+
+        Parameters
+        ----------
+        rows
+            The row numbers.
+        names
+            The attributes.
+        """
         known = {each.name: each for each in self.attributes}
         return pl.DataFrame({name: known[name].invent(rows) for name in names})
 
@@ -62,7 +70,15 @@ def all_entities(world: World) -> list[Entity]:
 
 
 def find_entity(world: World, name: str) -> Entity | None:
-    """Return an entity by its name."""
+    """Return the entity with this name, or None.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    name
+        The entity's name.
+    """
     if name == PROFILE:
         return _profile_entity(world)
     if name in FIXED:
@@ -105,7 +121,7 @@ def _all_customers(world: World) -> Rows:
 
 
 def _owner(make: Callable[[Rows], pl.Series]) -> Callable[[Rows], pl.Series]:
-    """Let an activity have what its customer has."""
+    """Give an activity the value of its customer."""
     return lambda rows: make(rows // ACTIVITIES_EACH)
 
 

@@ -1,4 +1,4 @@
-"""E-mail addresses as they stand in real profiles: mostly clean, and dirty in every way that was ever seen."""
+"""Generate realistic e-mail addresses: mostly clean, with a share of every kind of dirty data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from ci_magics.emulator.invented.drawing import Rows, chosen, drawn
 from ci_magics.emulator.invented.names import DOMAINS
 
-#: In thousandths of all rows, one after the other; what is left is clean.
+#: Shares in thousandths of all rows; the remaining rows are clean.
 _SHARES = {
     "missing": 30,
     "no_at": 10,
@@ -31,12 +31,14 @@ Named = Callable[[Rows], pl.Series]
 
 
 def addresses(rows: Rows, first: Named, last: Named) -> pl.Series:
-    """Return an address for each row, or what stands in its place.
+    """Return an address, or a missing or invalid value, for each row.
 
     Parameters
     ----------
+    rows
+        The row numbers.
     first, last
-        Names as they stand in addresses.
+        Return the names of rows in the form that addresses use.
     """
     kinds = _kinds(rows)
     owner = rows - (kinds == _KINDS.index("duplicate")).astype(np.uint64) * (rows > 0)
@@ -45,7 +47,7 @@ def addresses(rows: Rows, first: Named, last: Named) -> pl.Series:
     )
     local = pl.concat_str("first", pl.lit("."), "last", "number")
     clean = parts.select(pl.concat_str(local, pl.lit("@"), "domain")).to_series()
-    # Only the dirty ones are written twice: they are few.
+    # Dirty rows are generated twice, which is cheap because they are few.
     dirty = np.flatnonzero(kinds < len(_KINDS))
     soiled = parts[dirty].with_columns(local=local, missing=chosen(rows[dirty], 20, _MISSING), kind=kinds[dirty])
     places = np.arange(len(rows))
@@ -54,7 +56,7 @@ def addresses(rows: Rows, first: Named, last: Named) -> pl.Series:
 
 
 def _kinds(rows: Rows) -> npt.NDArray[np.int64]:
-    """Return for each row the place of its kind among the shares; one behind the last is clean."""
+    """Return the index of each row's kind among the shares; the index after the last is clean."""
     ends = np.cumsum(list(_SHARES.values()))
     return np.searchsorted(ends, (drawn(rows, 19) % np.uint64(1_000)).astype(np.int64), side="right")
 

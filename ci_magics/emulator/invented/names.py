@@ -1,4 +1,4 @@
-"""Names out of which customers are invented."""
+"""Names from which customers are generated."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ _SPELLED = str.maketrans(
 
 
 def in_addresses(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names as they stand in e-mail addresses."""
+    """Return names in the form that e-mail addresses use."""
     return tuple(name.lower().translate(_SPELLED) for name in names)

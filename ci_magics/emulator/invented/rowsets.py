@@ -1,4 +1,4 @@
-"""Definitions of segments, as Customer Insights writes them, turned into conditions on the profile."""
+"""Compile segment definitions of Customer Insights to conditions on the profile."""
 
 from __future__ import annotations
 
@@ -18,9 +18,21 @@ class RuleError(Exception):
 
 
 def expression(query: dict[str, Any], now: float) -> tuple[pl.Expr, set[str]]:
-    """Return whether a profile is a member, and the attributes that this hangs on.
+    """Return a membership expression, and the attributes that it needs.
 
-    The first rowset is the base; each other one is joined to what came before by its ``rowsetOperation``.
+    The first rowset is the base; each other one is combined with the result so far by its ``rowsetOperation``.
+
+    Parameters
+    ----------
+    query
+        The segment's definition.
+    now
+        The current time, in seconds since the epoch.
+
+    Raises
+    ------
+    RuleError
+        The definition cannot be evaluated.
     """
     names: set[str] = set()
     joined: pl.Expr | None = None
@@ -96,7 +108,7 @@ def _beside_one_value(operator: str, column: pl.Expr, value: Any) -> pl.Expr:
 
 
 def _typed(value: Any, kind: str, *, fold: bool) -> Any:
-    """Read a value, which is always written as text, as the attribute's type."""
+    """Convert a value, which is always text, to the attribute's type."""
     text = str(value)
     try:
         if kind == "Edm.Int64":

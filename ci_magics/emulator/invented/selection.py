@@ -1,4 +1,4 @@
-"""Which rows a question is about: members of segments, filters, and their order."""
+"""Select rows: members of segments, filters, and sort order."""
 
 from __future__ import annotations
 
@@ -41,33 +41,53 @@ _COMPARED: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 
 
 def members(world: World, name: str) -> Rows:
-    """Return the rows of a segment as it was evaluated last, in order; an unknown or inactive one has none."""
+    """Return the rows of a segment from its last evaluation, in order; empty if it is unknown or inactive.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    name
+        The segment's name.
+    """
     return kept(world, ("members", name), lambda: _members(world, name))
 
 
 def matching(world: World, condition: Condition | None, order: tuple[str, bool] | None = None) -> Rows:
-    """Return the customers that fulfill a condition, in the order of the rows or of an attribute.
+    """Return the customers that match a condition, in row order or sorted by an attribute.
 
     Parameters
     ----------
+    world
+        The emulator's state.
+    condition
+        The condition; None for all customers.
     order
-        An attribute, and whether its values descend.
+        An attribute, and whether to sort descending.
     """
     if condition is None and order is None:
         size = world.settings.customers
         return kept(world, ("all",), lambda: population.span(0, size))
-    # By its writing, since 1, 1.0 and True are equal but do not mean the same here.
+    # Keyed by repr, because 1, 1.0 and True are equal but have different meanings here.
     return kept(world, (repr(condition), order), lambda: _ordered(_matching(world, condition), order))
 
 
 def populated(world: World) -> tuple[str, ...]:
-    """Return the names of the segments that have been evaluated and are not set aside."""
+    """Return the names of the segments that are evaluated and active."""
     found = world.insights.segments.values()
     return tuple(each.name for each in found if each.state != "inactive" and each.evaluated is not None)
 
 
 def united(world: World, names: tuple[str, ...]) -> Rows:
-    """Return the rows that are in any of some segments, each once."""
+    """Return the rows in any of some segments, without duplicates.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    names
+        The segments.
+    """
     if len(names) == 1:
         return members(world, names[0])
     nobody = population.span(0, 0)
@@ -77,7 +97,15 @@ def united(world: World, names: tuple[str, ...]) -> Rows:
 
 
 def belongs(rows: Rows, of: Rows) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether it is among others, which are in order."""
+    """Return for each row whether it is among others.
+
+    Parameters
+    ----------
+    rows
+        The row numbers.
+    of
+        The others, sorted.
+    """
     if not len(of):
         return np.zeros(len(rows), dtype=np.bool_)
     places = np.searchsorted(of, rows).clip(max=len(of) - 1)
@@ -86,7 +114,17 @@ def belongs(rows: Rows, of: Rows) -> npt.NDArray[np.bool_]:
 
 
 def kept(world: World, key: Any, make: Callable[[], Rows]) -> Rows:
-    """Return what was selected before under a key, else what is made now; the latest few are kept."""
+    """Return a cached selection, or compute and cache it; old entries are evicted.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    key
+        The cache key.
+    make
+        Computes the selection.
+    """
     known = world.insights.selections
     key = (world.settings.customers, key)
     if key not in known:
@@ -173,7 +211,15 @@ def _ordered(rows: Rows, order: tuple[str, bool] | None) -> Rows:
 
 
 def problem(query: dict[str, Any], now: float) -> str | None:
-    """Return what keeps a segment's definition from being evaluated."""
+    """Return why a segment's definition cannot be evaluated; None if it can.
+
+    Parameters
+    ----------
+    query
+        The segment's definition.
+    now
+        The current time, in seconds since the epoch.
+    """
     try:
         rowsets.expression(query, now)
     except rowsets.RuleError as error:

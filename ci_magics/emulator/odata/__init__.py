@@ -1,1 +1,1 @@
-"""OData, as far as both services understand it: options, filters and pages."""
+"""The OData subset of both services: options, filters and pages."""

@@ -1,7 +1,7 @@
-"""``$filter``: the part of OData's expressions that both services are documented to understand.
+"""``$filter``: the part of OData's expressions that both services are documented to support.
 
 Comparisons, ``in``, ``and``, ``or``, ``not``, ``contains``, ``startswith``, ``endswith`` and Customer Insights' own
-``IsMemberOfSegment('name')``. The documents of Customer Insights join two conditions by ``&``, which is taken as
+``IsMemberOfSegment('name')``. The documentation of Customer Insights joins two conditions by ``&``, which is treated as
 ``and``.
 """
 
@@ -23,12 +23,12 @@ Value = str | float | int | bool | None
 
 
 class FilterError(Exception):
-    """The text is no filter."""
+    """The text is not a valid filter."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An attribute beside a value."""
+    """A comparison of an attribute with a value."""
 
     operator: str  # one of COMPARISONS, or the name of a text function
     name: str
@@ -37,7 +37,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class OneOf:
-    """An attribute that has one of several values."""
+    """A test whether an attribute has one of several values."""
 
     name: str
     values: tuple[Value, ...]
@@ -45,14 +45,14 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Membership:
-    """Membership of a segment."""
+    """A test for membership in a segment."""
 
     segment: str
 
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite of a condition."""
+    """The negation of a condition."""
 
     condition: Condition
 
@@ -70,12 +70,12 @@ Condition = Comparison | OneOf | Membership | Not | Both
 
 
 def parse(text: str) -> Condition:
-    """Return the condition that a filter states.
+    """Parse a filter.
 
     Raises
     ------
     FilterError
-        The text is not understood.
+        The text is not a valid filter.
     """
     reader = _Reader(_tokens(text))
     condition = reader.either()
@@ -85,7 +85,7 @@ def parse(text: str) -> Condition:
 
 
 def names(condition: Condition) -> set[str]:
-    """Return the attributes that a condition looks at."""
+    """Return the attributes in a condition."""
     match condition:
         case Comparison() | OneOf():
             return {condition.name}
@@ -98,7 +98,7 @@ def names(condition: Condition) -> set[str]:
 
 
 def segments(condition: Condition | None) -> set[str]:
-    """Return the segments that a condition asks about."""
+    """Return the segments in a condition."""
     match condition:
         case Membership():
             return {condition.segment}
@@ -123,7 +123,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """Reads tokens from left to right; ``not`` binds closest, then ``and``, then ``or``."""
+    """A recursive descent parser; ``not`` binds closest, then ``and``, then ``or``."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self.rest = tokens

@@ -1,4 +1,4 @@
-"""Pages: where the next one is, and what a page looks like as bytes."""
+"""Pagination: tokens, next links, and the encoding of a page."""
 
 from __future__ import annotations
 
@@ -20,13 +20,33 @@ _SIGNED = 12
 
 
 def token_for(secret: str, scope: str, offset: int) -> str:
-    """Return an opaque token for the page that begins at ``offset`` of what ``scope`` names."""
+    """Return an opaque token for a page.
+
+    Parameters
+    ----------
+    secret
+        The signing key.
+    scope
+        The query that the page belongs to.
+    offset
+        The first row of the page.
+    """
     text = f"{offset}:{_signature(secret, scope, offset)}"
     return base64.b64encode(text.encode()).decode()
 
 
 def offset_of(secret: str, scope: str, token: str) -> int | None:
-    """Return where the page of a token begins, or None where the token is not one of ours for this question."""
+    """Return the offset of a token, or None if it was not issued for this query.
+
+    Parameters
+    ----------
+    secret
+        The signing key.
+    scope
+        The query that the page belongs to.
+    token
+        The token.
+    """
     try:
         number, _, signature = base64.b64decode(token, validate=True).decode("ascii").partition(":")
         offset = int(number)
@@ -36,7 +56,17 @@ def offset_of(secret: str, scope: str, token: str) -> int | None:
 
 
 def address(call: Call, name: str, value: str) -> str:
-    """Return the address of this request with one option replaced; the others stay as they were written."""
+    """Return the address of this request with the paging option replaced; the others stay exactly as written.
+
+    Parameters
+    ----------
+    call
+        The request.
+    name
+        The paging option.
+    value
+        Its value.
+    """
     dropped = ("$skip=", "$skiptoken=", "%24skip=", "%24skiptoken=")
     kept = [part for part in call.raw_query.split("&") if part and not part.startswith(dropped)]
     query = "&".join([*kept, f"{name}={quote(value, safe='')}"])
@@ -44,7 +74,19 @@ def address(call: Call, name: str, value: str) -> str:
 
 
 def encoded(frame: pl.DataFrame, before: dict[str, Any], next_link: str | None, *, omit_nulls: bool) -> bytes:
-    """Return a page: rows as JSON objects between what comes before and after them."""
+    """Return a page as JSON bytes.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    before
+        The properties before the rows.
+    next_link
+        The address of the next page, if any.
+    omit_nulls
+        Whether to leave out null values.
+    """
     written = io.BytesIO()
     frame.write_json(written)
     rows = written.getvalue()
@@ -56,7 +98,15 @@ def encoded(frame: pl.DataFrame, before: dict[str, Any], next_link: str | None, 
 
 
 def altered(call: Call, link: str | None) -> str | None:
-    """Return the address of the next page as a fault changes it: the page itself, or another host."""
+    """Return the next link as changed by a fault: to the page itself, or to another host.
+
+    Parameters
+    ----------
+    call
+        The request.
+    link
+        The next link, if any.
+    """
     if link is None:
         return None
     if call.fault == "repeated_page":
@@ -65,7 +115,17 @@ def altered(call: Call, link: str | None) -> str | None:
 
 
 def without(names: Collection[str], body: bytes, call: Call) -> bytes:
-    """Leave an attribute out of some rows, where a fault says so: as if the profile had none."""
+    """Remove an attribute from some rows if a fault says so, as if the profile did not have it.
+
+    Parameters
+    ----------
+    names
+        The names of the attribute.
+    body
+        The page.
+    call
+        The request.
+    """
     if call.fault != "no_email":
         return body
     for name in names:

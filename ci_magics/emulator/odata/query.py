@@ -1,4 +1,4 @@
-"""The options of an OData address, read and checked."""
+"""Parse and validate the query options of an OData request."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _MEMBER = "IsMemberOfSegment("
 
 
 class OptionError(Exception):
-    """An option is not understood; the message says which."""
+    """An option is not valid; the message says which."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for.
+    """The parsed query options.
 
     Parameters
     ----------
     select
-        Names of attributes, in the order asked for.
+        The requested attributes, in order.
     order
-        An attribute, and whether its values descend.
+        An attribute, and whether to sort descending.
     """
 
     select: list[str]
@@ -35,18 +35,27 @@ class Options:
 
 
 def read_options(query: Mapping[str, str], attributes: list[str], allowed: Collection[str]) -> Options:
-    """Read the options of an address.
+    """Parse the options of a request.
+
+    Parameters
+    ----------
+    query
+        The query parameters.
+    attributes
+        The attributes of the entity.
+    allowed
+        The options that the service supports.
 
     Raises
     ------
     OptionError
-        An option is unknown or its value makes no sense.
+        An option is unknown or its value is not valid.
     """
     loose = [name for name in query if name.startswith(_MEMBER)]
     unknown = [name for name in query if name not in allowed and name not in loose]
     if unknown:
         raise OptionError(f"The query option {unknown[0]} is not supported.")
-    # The documents write `CustomerId eq '1'&IsMemberOfSegment('A')`: the address is cut in two at the ampersand.
+    # The documentation says `CustomerId eq '1'&IsMemberOfSegment('A')`, which splits the query string at the ampersand.
     text = " and ".join(filter(None, [query.get("$filter"), *loose]))
     return Options(
         select=_select(query.get("$select"), attributes),

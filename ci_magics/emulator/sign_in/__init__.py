@@ -1,1 +1,1 @@
-"""Microsoft Entra: who signs in, and which service a token is for."""
+"""Microsoft Entra: sign-in, tokens and their audiences."""

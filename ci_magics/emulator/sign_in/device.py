@@ -1,4 +1,4 @@
-"""Sign-in by device code: a link and a code here, a person at another screen."""
+"""Sign-in by device code: the client shows a link and a code, and the user enters it on another device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ DEVICE_SECONDS = 900.0
 
 
 def start(world: World, call: Call) -> Reply:
-    """Answer the start of a sign-in by device code."""
+    """Answer the start of a device code sign-in.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     if not call.form.get("client_id"):
         raise refuse(world, "invalid_request", 900144, "client_id is missing.")
     scope = scope_of(world, call.form.get("scope", ""))
@@ -39,7 +47,15 @@ def start(world: World, call: Call) -> Reply:
 
 
 def show_page(_world: World, _call: Call) -> Reply:
-    """Answer the page on which a person enters the code."""
+    """Return the page on which the user enters the code.
+
+    Parameters
+    ----------
+    _world
+        Unused.
+    _call
+        Unused.
+    """
     return html_page(
         "<h1>Enter the code</h1><form method='post' action='/devicelogin'>"
         "<label>Code <input name='user_code' autofocus></label> "
@@ -49,7 +65,15 @@ def show_page(_world: World, _call: Call) -> Reply:
 
 
 def take_answer(world: World, call: Call) -> Reply:
-    """Take the code that a person entered."""
+    """Accept the code that the user entered.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     accepted = call.form.get("answer") != "decline"
     if not approve(world, call.form.get("user_code", ""), accepted):
         return page("This code is not known.", 400)
@@ -57,7 +81,17 @@ def take_answer(world: World, call: Call) -> Reply:
 
 
 def approve(world: World, user_code: str, accepted: bool) -> bool:
-    """Note what a person answered; tell whether the code is known."""
+    """Record the user's answer; returns whether the code is known.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    user_code
+        The code that the user entered.
+    accepted
+        Whether the user accepted.
+    """
     found = [each for each in world.device_codes.values() if each["user_code"] == user_code.strip().upper()]
     for each in found:
         each["approved"] = accepted
@@ -65,7 +99,20 @@ def approve(world: World, user_code: str, accepted: bool) -> bool:
 
 
 def redeem(world: World, form: dict[str, str]) -> str:
-    """Return the scope of a device code that a person has approved, or refuse it."""
+    """Return the scope of an approved device code, or reject the request.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    form
+        The fields of the token request.
+
+    Raises
+    ------
+    Refusal
+        The code is unknown, expired, pending or declined.
+    """
     issued = world.device_codes.get(form.get("device_code", ""))
     if issued is None or issued["client_id"] != form["client_id"]:
         raise refuse(world, "bad_verification_code", 70018, "The device code is not known.")

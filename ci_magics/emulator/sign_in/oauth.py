@@ -1,4 +1,4 @@
-"""Microsoft Entra's sign-in: discovery, authorization code with PKCE, device code, refresh."""
+"""Sign-in of Microsoft Entra: discovery, authorization code with PKCE, device code, refresh."""
 
 from __future__ import annotations
 
@@ -22,9 +22,16 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def discovery(world: World, call: Call) -> Reply:
-    """Answer the OpenID configuration.
+    """Return the OpenID configuration.
 
-    Names of endpoints stay Microsoft's, which clients insist on; only the page for a browser is ours.
+    Endpoint names stay Microsoft's, because clients insist on them; only the browser page is ours.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
     """
     tenant = call.arguments["tenant"]
     base = f"{LOGIN}/{tenant}/oauth2/v2.0"
@@ -46,7 +53,15 @@ def discovery(world: World, call: Call) -> Reply:
 
 
 def instance_discovery(_world: World, call: Call) -> Reply:
-    """Answer which names of the sign-in host mean the same; clients ask before they look for earlier sign-ins."""
+    """Return the aliases of the sign-in host; clients request them before they search their token cache.
+
+    Parameters
+    ----------
+    _world
+        Unused.
+    call
+        The request.
+    """
     names = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
     return Reply(
         {
@@ -58,7 +73,15 @@ def instance_discovery(_world: World, call: Call) -> Reply:
 
 
 def authorize(world: World, call: Call) -> Reply:
-    """Answer the page at which a person signs in; the emulator's only user has signed in already."""
+    """Return the result of the sign-in page: the emulator's only user is always signed in.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     query = call.query
     if not query.get("client_id"):
         return page("AADSTS900144: The request must contain client_id.", 400)
@@ -75,7 +98,15 @@ def authorize(world: World, call: Call) -> Reply:
 
 
 def token(world: World, call: Call) -> Reply:
-    """Answer the token endpoint for each of its grants."""
+    """Answer the token endpoint for each grant type.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    call
+        The request.
+    """
     form = call.form
     if not form.get("client_id"):
         raise refuse(world, "invalid_request", 900144, "client_id is missing.")
@@ -113,7 +144,7 @@ def _by_refresh_token(world: World, form: dict[str, str]) -> Reply:
 
 
 def _by_secret(world: World, form: dict[str, str]) -> Reply:
-    """Sign in an application by itself: only its own rights, so ``.default``, and not at Microsoft Advertising."""
+    """Sign in an application by itself: only with ``.default``, its own rights, and not for Microsoft Advertising."""
     if not form.get("client_secret"):
         raise refuse(world, "invalid_client", 7000216, "client_secret is missing.")
     scope = scope_of(world, form.get("scope", ""))
@@ -124,7 +155,19 @@ def _by_secret(world: World, form: dict[str, str]) -> Reply:
 
 
 def tokens(world: World, scope: str, client_id: str, nonce: str | None) -> Reply:
-    """Answer with new tokens of the seeded user."""
+    """Return new tokens of the seeded user.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    scope
+        The scope of the tokens.
+    client_id
+        The application.
+    nonce
+        The nonce of the sign-in request, if any.
+    """
     return Reply(
         {
             "token_type": "Bearer",
@@ -172,7 +215,7 @@ def _challenge(verifier: str) -> str:
 
 
 def _client_info(world: World) -> str:
-    """Return who signed in, without which MSAL knows no account."""
+    """Return the user's ids, which MSAL needs to recognize the account."""
     return _encoded(json.dumps({"uid": world.user.object_id, "utid": world.user.tenant_id}).encode())
 
 

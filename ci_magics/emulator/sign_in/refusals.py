@@ -1,4 +1,4 @@
-"""The refusals of Microsoft Entra that a test or a demonstration may ask for, by code.
+"""The Microsoft Entra errors that tests and demonstrations can request, by code.
 
 Names are those of the page "Microsoft Entra authentication and authorization error codes".
 """
@@ -97,6 +97,14 @@ CODES = tuple(_BY_CODE)
 
 
 def refusal(world: World, code: str) -> Reply:
-    """Answer a request for tokens as Microsoft Entra does that refuses it under a code."""
+    """Return the answer of Microsoft Entra that rejects a token request with a code.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    code
+        The code, such as ``AADSTS50076``.
+    """
     error, number, name = _BY_CODE[code]
     return refuse(world, error, number, f"{name}.").reply

@@ -1,4 +1,4 @@
-"""Microsoft Entra's answers: errors, scopes and pages."""
+"""Answers of Microsoft Entra: errors, scopes and pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ _ALWAYS = {"openid", "profile", "offline_access", "email"}
 
 
 def invalid_grant(world: World) -> Refusal:
-    """Build the answer to a grant that is not valid any more: only a new consent helps."""
+    """Build the answer to an expired or revoked grant, which requires a new sign-in."""
     return refuse(world, "invalid_grant", 70000, "The grant is expired or revoked. Sign in again.")
 
 
 def refuse(world: World, error: str, number: int, description: str) -> Refusal:
-    """Build an error as Microsoft Entra words it."""
+    """Build an error in Microsoft Entra's format.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    error
+        The OAuth error.
+    number
+        The AADSTS code.
+    description
+        The text after the code.
+    """
     trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
     moment = datetime.fromtimestamp(world.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     body = {
@@ -34,13 +46,26 @@ def refuse(world: World, error: str, number: int, description: str) -> Refusal:
 
 
 def wanted_scope(scope: str) -> str | None:
-    """Return the service's scope out of a list; the old ``ads.manage`` and ``bingads.manage`` are refused."""
+    """Return the only service scope in a list; the old ``ads.manage`` and ``bingads.manage`` are rejected."""
     services = [each for each in scope.split() if each not in _ALWAYS]
     return services[0] if len(services) == 1 and service_of(services[0]) else None
 
 
 def scope_of(world: World, scope: str) -> str:
-    """Return the service's scope out of a list, or refuse the request."""
+    """Return the only service scope in a list, or reject the request.
+
+    Parameters
+    ----------
+    world
+        The emulator's state.
+    scope
+        The scopes, separated by blanks.
+
+    Raises
+    ------
+    Refusal
+        The list does not have exactly one known service scope.
+    """
     wanted = wanted_scope(scope)
     if wanted is None:
         raise refuse(world, "invalid_scope", 70011, "The scope is not valid.")
@@ -48,7 +73,15 @@ def scope_of(world: World, scope: str) -> str:
 
 
 def form_post(redirect_uri: str, answer: dict[str, str]) -> Reply:
-    """Return a page that sends itself on, as Microsoft Entra does for ``form_post``."""
+    """Return a page that submits itself, as Microsoft Entra does for ``form_post``.
+
+    Parameters
+    ----------
+    redirect_uri
+        The address to submit to.
+    answer
+        The form fields.
+    """
     fields = "".join(
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in answer.items()
@@ -60,11 +93,27 @@ def form_post(redirect_uri: str, answer: dict[str, str]) -> Reply:
 
 
 def page(text: str, status: int) -> Reply:
-    """Return a page of one sentence."""
+    """Return a page with one sentence.
+
+    Parameters
+    ----------
+    text
+        The sentence.
+    status
+        The HTTP status.
+    """
     return html_page(f"<p>{html.escape(text)}</p>", status)
 
 
 def html_page(body: str, status: int = 200) -> Reply:
-    """Return a page."""
+    """Return a page.
+
+    Parameters
+    ----------
+    body
+        The HTML of the body.
+    status
+        The HTTP status.
+    """
     whole = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Sign in (emulator)</title><body>{body}</body>"
     return Reply(whole, status, content_type="text/html; charset=utf-8")
