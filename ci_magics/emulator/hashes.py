@@ -105,6 +105,10 @@ def _ordered(values: Hashes) -> tuple[Hashes, npt.NDArray[np.bool_]]:
 
 
 def _neighbors(ordered: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.bool_], bool]:
+    """Return which rows equal their predecessor.
+
+    Also return whether any rows share the first eight bytes without being equal; they may be out of order.
+    """
     repeated = np.zeros(len(ordered), dtype=np.bool_)
     touching = np.flatnonzero(ordered[1:, 0] == ordered[:-1, 0]) + 1
     equal = (ordered[touching] == ordered[touching - 1]).all(axis=1)

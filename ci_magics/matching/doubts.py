@@ -200,6 +200,7 @@ def mistyped() -> dict[str, str]:
 
 
 def _slips(name: str) -> Iterator[str]:
+    """Yield all typos of a name that are a single edit away; see `mistyped`."""
     for place in range(len(name)):
         before, letter, after = name[:place], name[place], name[place + 1 :]
         yield before + after

@@ -118,6 +118,7 @@ def _open_place(line: str) -> int:
 
 
 def _refuse_typography(command: Command, line: str, words: Sequence[Word]) -> None:
+    """Reject typographic quotes around a word or value, and typographic dashes at the start of a word."""
     for word in words:
         written = line[word.start : word.end]
         value = written.partition("=")[2] if written.startswith("--") else ""

@@ -236,6 +236,7 @@ def _of_text(keys: pa.Array) -> pa.Array:
 
 
 def _of_floats(keys: pa.Array) -> pa.Array:
+    """Convert whole numbers within 64 bits in bulk, and the few others one by one."""
     values: npt.NDArray[Any] = keys.to_numpy(zero_copy_only=False)  # null becomes NaN
     wide = values.astype(np.float32) if values.dtype == np.float16 else values
     whole = np.isfinite(wide) & (np.trunc(wide) == wide) & (np.abs(wide) < 2.0**63)
@@ -261,6 +262,7 @@ def _float_text(value: float | np.floating[Any]) -> str | None:
 
 
 def _of_decimals(keys: pa.Array) -> pa.Array:
+    """Convert decimals, without trailing zeros and exponents."""
     texts = keys.cast(_TEXT)
     if keys.type.scale == 0:
         return texts
@@ -299,6 +301,7 @@ def _without_zeros(times: pa.Array, unit: str) -> pa.Array:
 
 
 def _of_bytes(keys: pa.Array) -> pa.Array:
+    """Convert a column at once if all values are UTF-8, else value by value."""
     plain = keys.cast(pa.binary()).cast(pa.large_binary()) if pa.types.is_binary_view(keys.type) else keys
     texts = plain.cast(pa.large_binary()).cast(_TEXT, safe=False)
     try:

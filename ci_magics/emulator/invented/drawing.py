@@ -32,6 +32,7 @@ def unmixed(value: int) -> int:
 
 
 def _unshifted(value: int, bits: int) -> int:
+    """Invert ``x ^ (x >> bits)``: each step recovers another ``bits`` bits from the top."""
     found = value
     for _ in range(64 // bits + 1):
         found = value ^ (found >> bits)

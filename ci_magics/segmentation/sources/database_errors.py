@@ -357,6 +357,11 @@ def _place(error: Exception, asked: Asked) -> str:
 
 
 def _position(error: Exception, asked: Asked) -> int | None:
+    """Return the position of a syntax error in the query, or None.
+
+    PostgreSQL reports a position, which is unreliable after a parameter, because drivers rewrite parameters. MySQL and
+    SQLite quote the text near the error, which helps only if it occurs once.
+    """
     cause = getattr(error, "orig", None) or error
     told = getattr(getattr(cause, "diag", None), "statement_position", None)
     if told is None:

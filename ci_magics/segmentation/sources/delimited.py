@@ -357,6 +357,12 @@ def _header(head: str, delimiter: str, path: str) -> tuple[list[str], int, int]:
 
 
 def _surveyed(file: Decoded, skipped: int, delimiter: str) -> _Survey:
+    """Check all quotes in one pass over the bytes, without parsing the rows.
+
+    Quotes alternate between opening and closing. In a regular file, each opening quote follows, and each closing quote
+    precedes, a delimiter, a line end or another quote (a doubled quote closes and reopens). ``inside`` is 1 if a block
+    begins within quotes.
+    """
     inside, before, in_order, has_mark, is_empty = 0, b"\n", True, False, True
     mark, around = _MARK.encode("utf-8"), np.zeros(256, bool)
     around[[ord(each) for each in f'{delimiter}\r\n"']] = True

@@ -168,6 +168,10 @@ def chosen_types(
 ) -> Types:
     """Return column types with which a query can be run.
 
+    Tries combinations of possible types in order of cost. A combination is rejected if DuckDB cannot bind the query, or
+    if DuckDB would convert a text implicitly. If the first one that fits needs a number, a date or a Boolean where the
+    values are text, the error names the first such row.
+
     Parameters
     ----------
     sources
