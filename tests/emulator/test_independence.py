@@ -7,7 +7,7 @@ import ci_magics
 
 PACKAGE = Path(ci_magics.__file__).parent
 #: What every layer may use: how things are shown, and the modules beside `errors`.
-ROOT = {"showing", *(path.stem for path in PACKAGE.glob("*.py"))} - {"__init__", "sample"}
+ROOT = {"display", *(path.stem for path in PACKAGE.glob("*.py"))} - {"__init__", "sample"}
 
 
 def imported(path: Path) -> set[str]:
@@ -47,7 +47,7 @@ def test_lower_layers_import_no_higher_ones() -> None:
 
 
 def test_what_every_layer_may_use_imports_no_layer() -> None:
-    paths = [PACKAGE / f"{name}.py" for name in ROOT - {"showing"}] + list((PACKAGE / "showing").rglob("*.py"))
+    paths = [PACKAGE / f"{name}.py" for name in ROOT - {"display"}] + list((PACKAGE / "display").rglob("*.py"))
     assert not [
         f"{path.name} imports {name}" for path in paths for name in imported(path) if name.split(".")[1] not in ROOT
     ]
