@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import ci_magics as ci
+from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.notebook.arguments import Arguments
 from ci_magics.notebook.call import text_of
@@ -229,7 +230,7 @@ def _require_name(errand: VerbCall, *, only_one: bool = False) -> None:
         )
     if only_one and len(errand.names) > 1:
         raise ArgumentError(
-            f"{errand.verb} takes one export, and the line has {len(errand.names)} names.",
+            f"{errand.verb} takes one export, and the line has {counted_in_words(len(errand.names), 'name')}.",
             "Name one export in each line; quote a name with blanks.",
             code="too_many_words",
         )

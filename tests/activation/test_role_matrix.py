@@ -65,7 +65,7 @@ def test_a_role_may_do_what_it_may_and_nothing_else(
 
 def _carried_out(row: Row, stage: Stage) -> None:
     """Do it; the emulator's own user is no account that could be chosen."""
-    if row.function != "connections.verbs.choose_account":
+    if row.function != "connections.connection_operations.choose_account":
         row.act(stage)
         return
     with pytest.raises(CiError, match="No account is signed in"):

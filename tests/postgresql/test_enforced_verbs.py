@@ -40,7 +40,7 @@ ELSEWHERE = {
     "connections.verbs.sign_in_again",
     "connections.verbs.sign_out",
     "connections.verbs.signed_in_accounts",
-    "connections.verbs.choose_account",
+    "connections.connection_operations.choose_account",
     "audiences.emulated.stop_emulator",
     "audiences.emulated.reset_emulator",
     "connections.emulation.control_emulator",
@@ -106,7 +106,7 @@ def test_the_database_allows_what_the_role_may(
     row.prepared(stage)
     enforced(role)
     if is_allowed(row, role):
-        if row.function == "connections.verbs.choose_account":
+        if row.function == "connections.connection_operations.choose_account":
             with pytest.raises(CiError, match="No account is signed in"):
                 row.act(stage)
         else:

@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -74,7 +75,8 @@ def every_class() -> set[type]:
             waiting += [kind for kind in each.__subclasses__() if issubclass(kind, Displayable)]
             waiting += [kind for name, member in methods(each) for kind in led_to_by(function_of(member)) if name]
             waiting += [kind for name, hint in hints(each).items() if name[0] != "_" for kind in classes_in(hint)]
-    return {each for each in found if not each.__module__.startswith(PRIVATE) and Protocol not in each.__bases__}
+    kept = {each for each in found if not each.__module__.startswith(PRIVATE) and Protocol not in each.__bases__}
+    return {each for each in kept if not issubclass(each, Enum)}  # its members are ours, and hold nobody's text
 
 
 def led_to_by(value: Any) -> Iterator[type]:

@@ -103,7 +103,7 @@ def test_30_a_replacement_in_several_files_replaces_once_and_then_adds(
 ) -> None:
     connect()
     export(segment(400))
-    for module in ("pushing.journal", "planning.plan_document"):
+    for module in ("runs.journal", "plans.plan_document"):
         monkeypatch.setattr(f"ci_magics.activation.{module}.rows_per_file", lambda _environment: 5_000)
     plan = planned(segment(12_000, start=100), mode="replace")
     assert plan.audiences[0].sends == "3 files, the list is short until the last is done"
@@ -361,7 +361,7 @@ def test_42_files_for_the_sandbox_stay_below_its_limit(tmp_path: Path) -> None:
 def test_42_the_plan_counts_the_files_of_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     rows = rows_per_file("sandbox")
-    for module in ("pushing.journal", "planning.plan_document"):
+    for module in ("runs.journal", "plans.plan_document"):
         monkeypatch.setattr(f"ci_magics.activation.{module}.rows_per_file", lambda _environment: rows)
     plan = planned(segment(45_000))
     assert plan.audiences[0].sends == "3 files"

@@ -375,7 +375,7 @@ def test_the_doctor_says_where_it_runs(workspace: Workspace) -> None:
     assert f"emulator: At {running(workspace).base_url}" in repr(ci.doctor())
 
 
-@pytest.mark.parametrize("url", ["sqlite:///{folder}/team.sqlite", "sqlite://", "{folder}/one"])
+@pytest.mark.parametrize("url", ["sqlite:///{folder}/team.sqlite", "{folder}/one"])
 def test_two_workspaces_have_two_state_folders(tmp_path: Path, url: str) -> None:
     one = open_workspace(url.format(folder=tmp_path))
     assert one.emulator_folder != open_workspace(tmp_path / "other").emulator_folder

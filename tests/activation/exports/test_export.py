@@ -372,7 +372,7 @@ def test_no_address_is_on_disk(workspace: Workspace) -> None:
     stored = [path for path in workspace.folder.rglob("*") if path.is_file()]
     assert len(stored) > 2
     for path in stored:
-        content = path.read_bytes().replace(rb"\u2022@", b"").replace("•@".encode(), b"")  # masked examples
+        content = path.read_bytes().replace(b"*@", b"")  # masked examples
         assert b"@contoso.com" not in content
         assert b"@mail.example.com" not in content
         assert path.stat().st_mode & 0o077 == 0

@@ -76,7 +76,7 @@ def test_a_named_list_takes_one_segment() -> None:
 
 def test_segments_of_the_same_audience_are_refused() -> None:
     connect()
-    with pytest.raises(ArgumentError, match="same audience"):
+    with pytest.raises(ArgumentError, match="one audience"):
         export(segment(3, name="one"), segment(3, name="ONE"))
 
 

@@ -204,7 +204,7 @@ def test_the_email_column_of_a_query_is_found_like_a_frames() -> None:
     ("sql", "words", "pointed"),
     [
         ("SELECT *\nFROM people\nWHERE Spend = = 3", "line 3, position 15", "= 3"),
-        ("SELECT * FROM people WHERE Spend = = 3 AND EMail = 'jan@contoso.com'", "position 36", "= 3 AND EMail = ••"),
+        ("SELECT * FROM people WHERE Spend = = 3 AND EMail = 'jan@contoso.com'", "position 36", "= 3 AND EMail = **"),
         (f"SELECT {', '.join(f'Spend + {n}' for n in range(90))} FRM people WHERE", "position 1081", "people WHERE"),
         ("SELECT 'é', '日本', EMail::INT FROM people", "position 24", "::INT FROM people"),
     ],
