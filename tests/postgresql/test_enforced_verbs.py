@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("waits")
 PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
 #: Viewers read no keys and hashes, and these compare the keys of two segments.
-COMPARISONS = {"segments.overlap.overlap", "segments.differentiating.differentiators"}
+COMPARISONS = {"segments.overlap.overlap", "segments.differentiator_search.differentiators"}
 #: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
 #: rows what a run does too; a purge of an empty workspace changes nothing.
 ELSEWHERE = {
-    "audiences.verbs.empty_audience",
-    "audiences.verbs.delete_audience",
+    "audiences.audience_operations.empty_audience",
+    "audiences.audience_operations.delete_audience",
     "retention.purge",
-    "connections.connections.connect",
-    "connections.verbs.sign_in_again",
-    "connections.verbs.sign_out",
-    "connections.verbs.signed_in_accounts",
+    "connections.connect.connect",
+    "connections.connection_operations.sign_in_again",
+    "connections.connection_operations.sign_out",
+    "connections.connection_operations.signed_in_accounts",
     "connections.connection_operations.choose_account",
-    "audiences.emulated.stop_emulator",
-    "audiences.emulated.reset_emulator",
-    "connections.emulation.control_emulator",
+    "audiences.emulator_view.stop_emulator",
+    "audiences.emulator_view.reset_emulator",
+    "connections.emulator_process.control_emulator",
 }
 
 
