@@ -98,7 +98,8 @@ def running_kernels(count: int, folder: Path) -> Iterator[Kernels]:
     managers = []
     clients = []
     for number in range(count):
-        manager = KernelManager(connection_file=str(folder / f"kernel-{number}.json"))
+        # Sockets in the folder: of ports that are free now, another test's kernel may take one before this one does.
+        manager = KernelManager(connection_file=str(folder / f"kernel-{number}.json"), transport="ipc")
         manager._kernel_spec = spec  # noqa: SLF001 - no kernel needs to be installed
         manager.start_kernel(env={**os.environ, "PYTHONPATH": tests}, stdout=-3, stderr=-3)
         managers.append(manager)
