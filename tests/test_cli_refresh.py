@@ -73,5 +73,5 @@ def test_a_refresh_on_its_way_is_no_failure_of_a_timer(
     ci.schedule_export("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     workspace.locks.take("refresh", "another")
     assert main(["refresh", "--due"]) == 0
-    assert "Another refresh is on its way" in capsys.readouterr().out
+    assert "Another refresh is running" in capsys.readouterr().out
     assert main(["refresh"]) == 1

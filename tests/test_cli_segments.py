@@ -23,7 +23,7 @@ NAME = "Big $penders"
 
 @pytest.fixture(autouse=True)
 def people(workspace: Workspace, tmp_path: Path) -> Path:
-    """A file of forty people, of whom a segment takes all."""
+    """A file of forty people, and a segment of all of them."""
     assert workspace
     path = tmp_path / "people.csv"
     written(path, 40)

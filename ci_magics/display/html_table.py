@@ -51,7 +51,7 @@ def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
     Parameters
     ----------
     fields
-        Names and values; a field that is None or empty is left out.
+        Names and values. Empty fields and None are left out.
     title
         The title above the table.
     """

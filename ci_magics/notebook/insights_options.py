@@ -48,12 +48,9 @@ def open_insights(call: Call) -> Any:
     others = [f"--{name.replace('_', '-')}" for name in _ALONE if name in arguments.options]
     if others or arguments.words:
         raise ArgumentError(
-            "--insights opens Customer Insights, "
-            + (
-                f"and {others[0]} is about a connection to Microsoft Advertising."
-                if others
-                else f"whose name stands behind it, and the line also has '{text_of(arguments.words[0])}'."
-            ),
+            f"--insights opens Customer Insights, and {others[0]} is for a connection to Microsoft Advertising."
+            if others
+            else f"--insights takes the name of one instance, and the line also has '{text_of(arguments.words[0])}'.",
             "Write one line for each account; quote a name with blanks.",
             code="two_accounts",
         )

@@ -72,7 +72,7 @@ OPTIONS = {
     for each in (
         NotebookOption("short_errors", True, "show errors as one sentence instead of a traceback"),
         NotebookOption("progress", True, "show how far a run is"),
-        NotebookOption("normalization", "basic", "rule that is hashed, unless told", ("basic", "enhanced", "both")),
+        NotebookOption("normalization", "basic", "default normalization rule", ("basic", "enhanced", "both")),
     )
 }
 

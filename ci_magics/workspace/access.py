@@ -254,7 +254,7 @@ def _require_another_administrator(workspace: Workspace, user: str, role: Role) 
 
 
 def nothing_shared() -> AccessError:
-    """Build the error for a user with whom no connection is shared."""
+    """Build the error for a user who may use no connection."""
     return AccessError(NOTHING_SHARED, code="nothing_shared")
 
 

@@ -120,7 +120,7 @@ class Connection(Displayable):
         return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
 
     def without_details(self) -> Connection:
-        """Return a copy that shows only name and type, for users with whom it is shared."""
+        """Return a copy that shows only name and type, for users who share the connection."""
         return replace(self, details_hidden=True)
 
     def with_consents(self, consents: tuple[Consent, ...]) -> Connection:
@@ -255,7 +255,7 @@ class SegmentVersion(Displayable):
     record
         The segment record as a document; see `of` and `as_record`.
     made_at, ended_at, ended_by
-        When it was created, and when and by whom it was replaced, deleted, or undone.
+        When it was created, when it was replaced, deleted, or undone, and who did it.
     reason
         ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
     """

@@ -60,7 +60,7 @@ def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_
     )
     opened.run('%ci_segment "Male under 40" --delete')
     assert len(opened.run("%ci_connect --insights Contoso --remove")) == 0
-    assert "--rename is about a connection" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
+    assert "--rename is for a connection" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
 
 
 def test_both_accounts_are_listed(opened: Notebook) -> None:
@@ -93,7 +93,7 @@ def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str
 
 
 def test_an_advertising_account_is_not_opened_in_the_same_line(opened: Notebook) -> None:
-    assert "--agree is about a connection" in str(opened.fail("%ci_connect --insights Contoso --agree"))
+    assert "--agree is for a connection" in str(opened.fail("%ci_connect --insights Contoso --agree"))
     assert "the line also has 'Contoso EU'" in str(opened.fail('%ci_connect "Contoso EU" --insights Contoso'))
 
 

@@ -25,7 +25,7 @@ def quiet(_sentence: str) -> None:
 
 
 def mixed(count: int = 400) -> pd.DataFrame:
-    """Return people of whom some cannot be sent, for every kind of reason."""
+    """Return people, some of them with an address that cannot be sent: one for every reason."""
     frame = contoso.people(count)
     frame.loc[:9, "EMail"] = None
     frame.loc[10:19, "EMail"] = "nobody"
@@ -94,7 +94,7 @@ def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
     with pytest.raises(AccessError, match="not kept for another choice of consents"):
         ci.preview("Mixed", ignore_consent=True)
     seen = ci.preview("All", "Other")
-    assert "whom it shares with the others is known when a contributor previews it" in seen.segments[0].remark
+    assert "a contributor can see how many people it shares with the others" in seen.segments[0].remark
     assert dict(seen.overlap) == {}
     with pytest.raises(AccessError, match="not its keys and hashes"):
         seen.profiles("missing")

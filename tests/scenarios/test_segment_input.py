@@ -72,9 +72,9 @@ CIRCLES: dict[str, dict[str, Any]] = {
     "rule": {"rule": "'A' and n > 1"},
     "rule without frame": {"frame": None, "rule": "'A' or 'B'"},
     "query": {"frame": "SELECT people.* FROM people SEMI JOIN A USING (Id)", "frames": {"people": PEOPLE}},
-    "by way of a rule": {"rule": "'B' and n > 1"},
-    "by way of a query": {"frame": None, "rule": "'C'"},
-    "by way of two": {"frame": None, "rule": "'D'"},
+    "through a rule": {"rule": "'B' and n > 1"},
+    "through a query": {"frame": None, "rule": "'C'"},
+    "through two": {"frame": None, "rule": "'D'"},
 }
 
 
@@ -86,7 +86,7 @@ def test_a_segment_is_never_made_of_itself(circle: str) -> None:
     ci.segment("D", rule="'B' and 'C'")
     with pytest.raises(SegmentError, match="The segment 'A' would be made of itself") as refused:
         ci.segment("A", **{"frame": PEOPLE} | CIRCLES[circle])
-    assert ("by way of" in circle) == ("by way of" in refused.value.sentence)
+    assert ("through" in circle) == ("through" in refused.value.sentence)
     assert ci.open_workspace().segments["A"].id == before.id
 
 

@@ -1,4 +1,4 @@
-"""What the side panel is told, and by whom it may be seen."""
+"""What the side panel shows, and who may see it."""
 
 from __future__ import annotations
 

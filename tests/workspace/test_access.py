@@ -15,7 +15,7 @@ from ci_magics.workspace.store import Workspace
 Becoming = Callable[..., Workspace]
 
 
-def shared(*with_whom: str) -> Connection:
+def shared(*users: str) -> Connection:
     return Connection(
         id="1",
         name="C",
@@ -23,7 +23,7 @@ def shared(*with_whom: str) -> Connection:
         customer_id="222",
         account_id="111",
         account_name="",
-        shared_with=with_whom,
+        shared_with=users,
         flow=None,
         client_id=None,
         tenant="",
@@ -58,7 +58,7 @@ def test_a_refusal_says_who_may_and_what_to_do(workspace: Workspace, as_user: Be
 
 @pytest.mark.usefixtures("emulator")
 class TestConnections:
-    """What is seen of a connection, and by whom."""
+    """Who sees what of a connection."""
 
     def test_who_has_none_is_told_so(self, as_user: Becoming) -> None:
         contoso.connect()

@@ -35,7 +35,7 @@ class Forgotten(Displayable):
     erased: bool
 
     def __repr__(self) -> str:
-        lines = ["On the suppression list: nobody sends this person any more."]
+        lines = ["On the suppression list: no export sends this person again."]
         lines += [f"  {each}" for each in self.audiences]
         if self.erased:
             lines += [f"Deleted from what is stored here: {quoted_list(self.segments) or 'no segment held it'}."]

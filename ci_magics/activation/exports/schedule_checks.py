@@ -136,7 +136,7 @@ def _of_segments(export: Export, around: Surroundings) -> Iterator[str]:
 def _of_segment(record: SegmentRecord, around: Surroundings) -> Iterator[str]:
     name = record.name
     if not record.active:
-        yield f"The segment '{name}' is set aside, so it is skipped: %ci_segment {magic_word(name)} --activate."
+        yield f"The segment '{name}' is inactive, so it is skipped: %ci_segment {magic_word(name)} --activate."
     elif why := why_static(record):
         yield (
             f"The segment '{name}' is not refreshed: {why}. Every run sends it as of "
@@ -206,7 +206,7 @@ def _of_sign_in(around: Surroundings, wanted: SignInFor, environment: str) -> It
     is_signed_in = wanted.id in around.signed_in
     if needs_a_person(wanted, is_emulator=environment == "emulator", is_signed_in=is_signed_in):
         yield (
-            f"Nobody is there to sign in to '{wanted.name}' when a scheduler runs. Set CI_MAGICS_CLIENT_ID and "
+            f"A scheduler cannot ask anyone to sign in to '{wanted.name}'. Set CI_MAGICS_CLIENT_ID and "
             f"{wanted.refresh_token} where the scheduler runs, or sign in once as its user."
         )
 

@@ -115,7 +115,7 @@ def _about_state(stored: StoredSegment) -> Iterator[Guard]:
     if not stored.record.active:
         yield Guard(
             "segment_inactive",
-            f"The segment '{name}' is set aside, so nothing was sent.",
+            f"The segment '{name}' is inactive, so nothing was sent.",
             f"Use it again: %ci_segment {magic_word(name)} --activate.",
         )
     if stored.record.suppresses:

@@ -171,7 +171,7 @@ def require_current(
     document
         The plan.
     connection
-        The connection as it is now.
+        The current state of the connection.
     works
         The planned audiences, calculated again now.
 

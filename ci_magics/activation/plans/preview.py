@@ -110,7 +110,7 @@ def _from_counts(
         if account is not None:
             numbers = against_account(numbers, account, normalization)
         if len(stored) > 1:
-            remark = f"{numbers.remark} {name}: whom it shares with the others is known when a contributor previews it."
+            remark = f"{numbers.remark} {name}: a contributor can see how many people it shares with the others."
             numbers = replace(numbers, remark=remark)
         found.append(numbers)
     matched = {name: each.matched for name, each in stored.items()}

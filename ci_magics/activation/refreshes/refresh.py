@@ -283,7 +283,7 @@ def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
     holder = workspace.locks.take(REFRESH_LOCK, mine)
     if holder is not None:
         raise ExportRefusedError(
-            f"Another refresh is on its way, started by {holder.holder} on {holder.host}.",
+            f"Another refresh is running, started by {holder.holder} on {holder.host}.",
             "Wait until it is done.",
             code="refresh_running",
         )

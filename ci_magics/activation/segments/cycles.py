@@ -60,7 +60,7 @@ def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
 def _refuse(name: str, way: list[str] | None) -> None:
     if way is None:
         return
-    through = "" if len(way) == 2 else f", by way of {' and '.join(repr(each) for each in way[1:-1])}"
+    through = "" if len(way) == 2 else f", through {' and '.join(repr(each) for each in way[1:-1])}"
     raise SegmentError(
         f"The segment '{name}' would be made of itself{through}.",
         "Give the new segment another name, or name those that it was made of.",

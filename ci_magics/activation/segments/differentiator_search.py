@@ -165,7 +165,7 @@ def _counts(
     for each, total in zip(sets, totals, strict=True):
         if not total:
             raise SegmentError(
-                f"Nobody of the segment '{each.segment}' is in the frame.",
+                f"No profile of the segment '{each.segment}' is in the frame.",
                 f"Give the frame that it was made of; the key is {key}.",
                 code="nobody_in_frame",
             )

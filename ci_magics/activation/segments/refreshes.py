@@ -83,7 +83,7 @@ def _refreshed(
         return SegmentRefresh(record.name, status, reason, rows, stale)
 
     if not record.active:
-        return result(SKIPPED, "It is set aside.")
+        return result(SKIPPED, "It is inactive.")
     if not record.is_dynamic:
         why = record.definition.get("static_because") or "it has no definition"
         return result(SKIPPED, f"It is static: {why}.")

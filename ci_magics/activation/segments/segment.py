@@ -342,7 +342,7 @@ def refresh_segment(
     require(workspace, Verb.REFRESH_SEGMENT)
     if not record.active:
         raise SegmentError(
-            f"The segment '{name}' is set aside, so it is not refreshed.",
+            f"The segment '{name}' is inactive, so it is not refreshed.",
             f"Use it again with %ci_segment {magic_word(name)} --activate.",
             code="segment_inactive",
         )

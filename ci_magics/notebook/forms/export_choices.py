@@ -215,7 +215,7 @@ class ExportChoices:
 
 
 def _segment_label(record: SegmentRecord) -> str:
-    aside = "" if record.active else ", set aside"
+    aside = "" if record.active else ", inactive"
     return f"{record.name} ({counted_in_words(record.rows, 'profile')}{aside})"
 
 

@@ -38,7 +38,7 @@ def compare(**options: Any) -> Any:
 
 
 def known(emulator: RunningEmulator, rule: str, numbers: range) -> None:
-    """Let Microsoft know some people, whom it finds by the hash of one rule."""
+    """Let Microsoft know some people by the hash of one rule."""
     emulator.control("POST", "/people", [email_of(number) for number in numbers])
     emulator.control("POST", "/settings", {"match_rule": rule})
 

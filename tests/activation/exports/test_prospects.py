@@ -134,14 +134,14 @@ def _made_of_a_frame(_folder: Path) -> None:
 BEFORE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a notebook's frame": (_of_a_frame, "The segment 'All' is not refreshed: it reads a frame of a notebook."),
     "a file that is gone": (_gone_file, "there is no file 'people.csv'."),
-    "a segment that is set aside": (_set_aside, "The segment 'All' is set aside"),
+    "a segment that is set aside": (_set_aside, "The segment 'All' is inactive"),
 }
 AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
     "no connection": (lambda _: ci.detach_export("Weekly"), "The export has no connection"),
     "no consent": (lambda _: withdraw_consents(NAME, show=lambda _said: None), "so its runs are skipped"),
     "a person has to sign in": (
         lambda workspace: workspace.all_connections.change(lambda found: replace(found, flow="device")),
-        "Nobody is there to sign in to 'Contoso EU'",
+        "A scheduler cannot ask anyone to sign in to 'Contoso EU'",
     ),
     "no developer token": (
         lambda workspace: workspace.all_connections.change(lambda found: replace(found, environment="production")),

@@ -22,7 +22,7 @@ DAYS_LATER = {"advance_hours": 48}
 
 
 def sized(emulator: RunningEmulator, *counts: int) -> None:
-    """Fill audiences, and let Microsoft count whom it knows."""
+    """Fill audiences, and let Microsoft count the people it knows."""
     connect()
     for number, count in enumerate(counts):
         export(segment(count, name=f"Earlier {number}"))

@@ -94,7 +94,7 @@ def test_a_segment_that_is_set_aside_is_not_exported(emulator: RunningEmulator) 
     connect()
     segment(400)
     activate_segment("All", active=False)
-    with pytest.raises(ExportRefusedError, match="set aside"):
+    with pytest.raises(ExportRefusedError, match="is inactive"):
         export("All")
     assert emulator.audiences() == {}
 

@@ -248,7 +248,7 @@ def test_what_runs_elsewhere_is_left_to_it(clock: HeldClock, workspace: Workspac
 
 def test_two_refreshes_do_not_meet(clock: HeldClock, workspace: Workspace) -> None:
     workspace.locks.take("refresh", "another")
-    with pytest.raises(ExportRefusedError, match="Another refresh is on its way"):
+    with pytest.raises(ExportRefusedError, match="Another refresh is running"):
         ci.refresh(clock=clock)
 
 

@@ -149,7 +149,7 @@ def test_a_frame_in_which_nobody_counts_twice_is_needed() -> None:
     with pytest.raises(SegmentError, match="Id has 10 repeated values in the frame") as refused:
         differ("One", "Two", pl.concat([frame, frame]))
     assert "drop_duplicates()" in refused.value.next_step
-    with pytest.raises(SegmentError, match="Nobody of the segment 'One' is in the frame"):
+    with pytest.raises(SegmentError, match="No profile of the segment 'One' is in the frame"):
         differ("One", "Two", people(range(6, 10)))
     with pytest.raises(SegmentError, match="There is no column 'Id'"):
         differ("One", "Two", frame.drop("Id"))
@@ -157,5 +157,5 @@ def test_a_frame_in_which_nobody_counts_twice_is_needed() -> None:
     assert differ("One", "Two", nobody).first_found == 5
     text = pd.DataFrame({"Id": pd.Categorical([f"k{number}" for number in range(9)]), "n": range(9)})
     assert differ("One", "Two", text).second_found == 6
-    with pytest.raises(SegmentError, match="Nobody of the segment 'One' is in the frame"):
+    with pytest.raises(SegmentError, match="No profile of the segment 'One' is in the frame"):
         differ("One", "Two", frame.with_columns(Id=pl.col("TotalSpend")))

@@ -89,7 +89,7 @@ def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, wor
 def test_a_segment_that_is_set_aside_is_not_refreshed(tmp_path: Path) -> None:
     ci.segment("All", str(write(tmp_path / "all.parquet", 3)))
     activate_segment("All", active=False)
-    with pytest.raises(SegmentError, match="set aside"):
+    with pytest.raises(SegmentError, match="is inactive"):
         refresh_segment("All")
     activate_segment("All", active=True)
     assert refresh_segment("All").rows == 3

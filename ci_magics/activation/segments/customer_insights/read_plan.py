@@ -108,7 +108,7 @@ def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -
         require_there(reading, way.wanted)
         if not earlier or reading.state.pages != earlier:
             raise
-        show("Where the earlier reading ended is not known there any more; starting over.")
+        show("The saved position has expired; starting over.")
         reading.clear()
         way.go(reading)
 

@@ -86,7 +86,7 @@ class InsightsSegment(Displayable):
         if self.failed:
             yield "Its last refresh failed; the members are those of the one before."
         if self.refreshing or self.segment.evaluation.is_running:
-            yield f"A refresh is running. To wait for it and read what comes of it, add --wait (refresh: {self.name})."
+            yield f"A refresh is running. To wait for it and read the result, add --wait (refresh: {self.name})."
         if self.segment.state and self.segment.state != "active":
             yield f"It is {self.segment.state} there, so it is not refreshed any more."
 
