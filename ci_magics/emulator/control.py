@@ -53,15 +53,7 @@ def _are_emails(value: Any) -> bool:
 
 
 def check_control(world: World, call: Call) -> None:
-    """Require the control token.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Require the control token."""
     given = call.headers.get("X-Control-Token") or ""
     if not hmac.compare_digest(given, world.control_token):
         raise Refusal(Reply({"error": "X-Control-Token is missing or wrong"}, 403))
@@ -93,15 +85,7 @@ def audiences(world: World, _call: Call) -> Reply:
 
 
 def members(world: World, call: Call) -> Reply:
-    """Return the hashes of a list, sorted, one per line.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the hashes of a list, sorted, one per line."""
     audience = world.audiences.get(call.arguments["id"])
     if audience is None:
         raise Refusal(Reply({"error": "there is no such audience"}, 404))
@@ -111,15 +95,7 @@ def members(world: World, call: Call) -> Reply:
 
 
 def requests(world: World, call: Call) -> Reply:
-    """Return the requests after a number; headers and bodies only if they were recorded.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the requests after a number; headers and bodies only if they were recorded."""
     since = call.query.get("since", "0")
     if not (since.isascii() and since.isdecimal() and len(since) < 19):
         raise _bad("since must be a whole number")
@@ -128,15 +104,7 @@ def requests(world: World, call: Call) -> Reply:
 
 
 def clock(world: World, call: Call) -> Reply:
-    """Advance the virtual clock.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Advance the virtual clock."""
     body = _object(call)
     hours: Any = body.get("advance_hours")
     if set(body) != {"advance_hours"} or not is_number(hours) or not 0 <= hours <= MAX_HOURS:
@@ -146,15 +114,7 @@ def clock(world: World, call: Call) -> Reply:
 
 
 def faults(world: World, call: Call) -> Reply:
-    """Replace the planned faults; calls are counted from now on.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Replace the planned faults; calls are counted from now on."""
     planned = read_faults(_json(call))
     if isinstance(planned, str):
         raise _bad(planned)
@@ -163,15 +123,7 @@ def faults(world: World, call: Call) -> Reply:
 
 
 def people(world: World, call: Call) -> Reply:
-    """Set the people that Microsoft knows, so that sizes depend on the matching rule; an empty array removes them.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Set the people that Microsoft knows, so that sizes depend on the matching rule; an empty array removes them."""
     addresses = _json(call)
     if not isinstance(addresses, list) or not all(isinstance(each, str) and "@" in each for each in addresses):
         raise _bad("people must be an array of e-mail addresses")
@@ -180,15 +132,7 @@ def people(world: World, call: Call) -> Reply:
 
 
 def settings(world: World, call: Call) -> Reply:
-    """Change settings; nothing changes if one is invalid.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Change settings; nothing changes if one is invalid."""
     body = _object(call)
     for name, value in body.items():
         if name not in _RULES:
@@ -228,15 +172,7 @@ def reset(world: World, _call: Call) -> Reply:
 
 
 def credentials(world: World, call: Call) -> Reply:
-    """Issue new credentials, as in the first line of output; use it after a token has expired.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Issue new credentials, as in the first line of output; use it after a token has expired."""
     return Reply(ready_credentials(world, call.origin))
 
 
@@ -272,15 +208,7 @@ def settle(world: World, _call: Call) -> Reply:
 
 
 def approve_device_code(world: World, call: Call) -> Reply:
-    """Answer a device code sign-in on behalf of the user.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer a device code sign-in on behalf of the user."""
     body = _object(call)
     code, accept = body.get("user_code"), body.get("accept", True)
     if set(body) - {"user_code", "accept"} or not isinstance(code, str) or not isinstance(accept, bool):

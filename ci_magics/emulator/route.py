@@ -11,6 +11,7 @@ from ci_magics.emulator.call import Call
 from ci_magics.emulator.replies import Reply
 from ci_magics.emulator.state import World
 
+#: Answers a request. It takes the emulator's state and the request; every handler has these two parameters.
 Handler = Callable[[World, Call], Reply]
 
 

@@ -18,30 +18,14 @@ _TYPES = {"CustomerList", "RemarketingList", "CustomAudience", "InMarketAudience
 
 
 def add_audiences(world: World, call: Call) -> Reply:
-    """Answer AddAudiences: ids by index, null for a failed item.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer AddAudiences: ids by index, null for a failed item."""
     check_account(world, call)
     made, errors = _each(world, call, _audiences_of(call), lists.create)
     return Reply({"AudienceIds": [None if each is None else each.id for each in made], "PartialErrors": errors})
 
 
 def get_audiences(world: World, call: Call) -> Reply:
-    """Answer GetAudiencesByIds: null for an unknown id; without ids, all lists of the account.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer GetAudiencesByIds: null for an unknown id; without ids, all lists of the account."""
     check_account(world, call)
     body = call.json()
     ids = optional_list(body, "AudienceIds")
@@ -61,15 +45,7 @@ def get_audiences(world: World, call: Call) -> Reply:
 
 
 def update_audiences(world: World, call: Call) -> Reply:
-    """Answer UpdateAudiences: only the given fields change.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer UpdateAudiences: only the given fields change."""
     check_account(world, call)
     items = _audiences_of(call)
     _distinct([item["Id"] for item in items if isinstance(item, dict) and item.get("Id") is not None], "Id")
@@ -78,15 +54,7 @@ def update_audiences(world: World, call: Call) -> Reply:
 
 
 def delete_audiences(world: World, call: Call) -> Reply:
-    """Answer DeleteAudiences, a DELETE request with a body.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer DeleteAudiences, a DELETE request with a body."""
     check_account(world, call)
     ids = optional_list(call.json(), "AudienceIds")
     if not ids:

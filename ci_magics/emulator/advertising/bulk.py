@@ -23,15 +23,7 @@ _RUNNING = ("FileUploaded", "InProgress")
 
 
 def get_upload_url(world: World, call: Call) -> Reply:
-    """Answer GetBulkUploadUrl: an address that is valid once, for 15 minutes.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer GetBulkUploadUrl: an address that is valid once, for 15 minutes."""
     check_account(world, call)
     body = call.json()
     if long_id(body.get("AccountId"), "AccountId") != call.account_id:
@@ -146,15 +138,7 @@ def _fail(world: World, upload: Upload, error: FileError) -> None:
 
 
 def get_upload_status(world: World, call: Call) -> Reply:
-    """Answer GetBulkUploadStatus, with a new result address each time.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer GetBulkUploadStatus, with a new result address each time."""
     check_account(world, call)
     upload = world.uploads.get(str(call.json().get("RequestId")))
     if upload is None or upload.account_id != call.account_id or upload.user_id != call.user_id:
@@ -178,15 +162,7 @@ def get_upload_status(world: World, call: Call) -> Reply:
 
 
 def get_result_file(world: World, call: Call) -> Reply:
-    """Answer a result address, which needs no sign-in.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer a result address, which needs no sign-in."""
     upload = world.uploads.get(call.arguments["request_id"])
     known = upload is not None and upload.result_token and upload.result_token == call.arguments["token"]
     if upload is None or not known:

@@ -10,15 +10,7 @@ _SCOPES = (ADVERTISING, SANDBOX_ADVERTISING)
 
 
 def check_user(world: World, call: Call) -> None:
-    """Require a sign-in and a developer token.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Require a sign-in and a developer token."""
     authorization = call.headers.get("Authorization")
     developer_token = call.headers.get("DeveloperToken")
     if not authorization or not developer_token:
@@ -50,15 +42,7 @@ def check_token(world: World, value: str) -> Token:
 
 
 def check_account(world: World, call: Call) -> None:
-    """Require a customer and one of its accounts that the user can access.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Require a customer and one of its accounts that the user can access."""
     check_user(world, call)
     call.customer_id = call.headers.get("CustomerId") or ""
     call.account_id = call.headers.get("CustomerAccountId") or ""

@@ -11,15 +11,7 @@ from ci_magics.emulator.state import Account, World
 
 
 def get_user(world: World, call: Call) -> Reply:
-    """Answer GetUser.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer GetUser."""
     check_user(world, call)
     asked = call.json().get("UserId")
     if asked not in (None, world.user.id):
@@ -48,15 +40,7 @@ def get_user(world: World, call: Call) -> Reply:
 
 
 def search_accounts(world: World, call: Call) -> Reply:
-    """Answer SearchAccounts: one predicate, and optionally one more for the life cycle status.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer SearchAccounts: one predicate, and optionally one more for the life cycle status."""
     check_user(world, call)
     body = call.json()
     wanted, statuses = _predicates(body.get("Predicates"))

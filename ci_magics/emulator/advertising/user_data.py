@@ -17,15 +17,7 @@ HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def apply_user_data(world: World, call: Call) -> Reply:
-    """Answer ApplyCustomerListUserData: valid items are applied, invalid ones reported by index.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer ApplyCustomerListUserData: valid items are applied, invalid ones reported by index."""
     check_account(world, call)
     data = required_object(call.json(), "CustomerListUserData")
     audience = find(world, call, long_id(data.get("AudienceId"), "AudienceId"))
@@ -46,15 +38,7 @@ def apply_user_data(world: World, call: Call) -> Reply:
 
 
 def apply_items(world: World, call: Call) -> Reply:
-    """Answer ApplyCustomerListItems, which Microsoft has deprecated and whose model has no items.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer ApplyCustomerListItems, which Microsoft has deprecated and whose model has no items."""
     check_account(world, call)
     audience = required_object(call.json(), "CustomerListAudience")
     if find(world, call, long_id(audience.get("Id"), "Id")) is None:

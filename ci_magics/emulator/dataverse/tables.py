@@ -28,30 +28,14 @@ _JSON = "application/json; odata.metadata=minimal"
 
 
 def get_service(world: World, call: Call) -> Reply:
-    """List the tables.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the tables."""
     headers = _begin(world, call)
     found = [{"name": name, "kind": "EntitySet", "url": name} for name in SETS]
     return Reply({"@odata.context": f"{_root(call)}$metadata", "value": found}, 200, headers, _JSON)
 
 
 def who_am_i(world: World, call: Call) -> Reply:
-    """Return the signed-in user.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the signed-in user."""
     headers = _begin(world, call)
     body = {
         "@odata.context": f"{_root(call)}$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse",
@@ -63,15 +47,7 @@ def who_am_i(world: World, call: Call) -> Reply:
 
 
 def get_rows(world: World, call: Call) -> Reply:
-    """Return a page of a table.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return a page of a table."""
     started = time.perf_counter()
     headers = _begin(world, call)
     found = SETS.get(call.arguments["set"])

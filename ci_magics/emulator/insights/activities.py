@@ -19,15 +19,7 @@ _OPTIONS = ("validUntil", "caller")
 
 
 def create_row(world: World, call: Call) -> Reply:
-    """Add an activity of an existing customer.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Add an activity of an existing customer."""
     row = _row(world, call)
     if population.row_of(str(row.get("CustomerId")), world.settings.customers) is None:
         raise odata_error(400, "There is no such customer.", "CustomerId")
@@ -41,15 +33,7 @@ def create_row(world: World, call: Call) -> Reply:
 
 
 def update_row(world: World, call: Call) -> Reply:
-    """Change an added activity.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Change an added activity."""
     row = _row(world, call)
     known = world.insights.activities.get(call.arguments["row"])
     if known is None:

@@ -21,85 +21,37 @@ _SOURCE = "eCommerce"
 
 
 def get_measures(world: World, call: Call) -> Reply:
-    """List the measures.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the measures."""
     begin(world, call, "templateSummaryIncluded")
     return Reply(shown(world, [_measure(world)] if at_home(world, call) else []))
 
 
 def get_measure(world: World, call: Call) -> Reply:
-    """Describe one measure.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Describe one measure."""
     begin(world, call, "includeHistoricStats", "historicStatsDays")
     return Reply(shown(world, _one(_measure(world), call.arguments["measure"], "measure")))
 
 
 def get_relationships(world: World, call: Call) -> Reply:
-    """List the relationships that a user created.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the relationships that a user created."""
     begin(world, call)
     return Reply(shown(world, [_relationship(world)] if at_home(world, call) else []))
 
 
 def get_relationship(world: World, call: Call) -> Reply:
-    """Describe one relationship.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Describe one relationship."""
     begin(world, call)
     return Reply(shown(world, _one(_relationship(world), call.arguments["relationship"], "relationship")))
 
 
 def get_nothing(world: World, call: Call) -> Reply:
-    """Return an empty list: hierarchies and relationships that the system created.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return an empty list: hierarchies and relationships that the system created."""
     begin(world, call)
     return Reply([])
 
 
 def get_search(world: World, call: Call) -> Reply:
-    """Return the searchable attributes.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the searchable attributes."""
     begin(world, call)
     names = ("FullName", "EMail", "Telephone", "City", "PostCode")
     attributes = [{"name": name, "properties": {"isSearchable": True, "isFilterable": True}} for name in names]
@@ -108,29 +60,13 @@ def get_search(world: World, call: Call) -> Reply:
 
 
 def get_data_sources(world: World, call: Call) -> Reply:
-    """List the data sources.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the data sources."""
     begin(world, call)
     return Reply(shown(world, [_data_source(world)] if at_home(world, call) else []))
 
 
 def get_data_source(world: World, call: Call) -> Reply:
-    """Describe one data source.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Describe one data source."""
     begin(world, call, "includeModel")
     source = _data_source(world)
     if call.arguments["source"] != source["dataSourceMetadata"]["dataSourceId"]:
@@ -139,57 +75,25 @@ def get_data_source(world: World, call: Call) -> Reply:
 
 
 def get_roles(world: World, call: Call) -> Reply:
-    """List the roles.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the roles."""
     begin(world, call)
     return Reply([{"roleName": name, "description": text} for name, text in _ROLES.items()])
 
 
 def get_my_role(world: World, call: Call) -> Reply:
-    """Return the role of the signed-in user.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the role of the signed-in user."""
     begin(world, call)
     return Reply(shown(world, _assignment(world)))
 
 
 def get_assignments(world: World, call: Call) -> Reply:
-    """List the role assignments.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the role assignments."""
     begin(world, call)
     return Reply(shown(world, [_assignment(world)]))
 
 
 def get_profile_store(world: World, call: Call) -> Reply:
-    """Return when the profiles were ingested.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return when the profiles were ingested."""
     begin(world, call)
     return Reply({"ingestionTime": moment(world.insights.began), "instanceId": world.insights.home})
 

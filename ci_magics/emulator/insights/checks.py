@@ -18,13 +18,6 @@ def check_insights(world: World, call: Call) -> None:
     """Require the gateway's key, a sign-in for Customer Insights, and an existing instance.
 
     The gateway is under ``/v1``. The older address, ``/api``, has no gateway and needs no key.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
     """
     if call.path.startswith("/v1/"):
         _check_key(world, call)
@@ -36,15 +29,7 @@ def check_insights(world: World, call: Call) -> None:
 
 
 def check_dataverse(world: World, call: Call) -> None:
-    """Require a sign-in for the organization.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Require a sign-in for the organization."""
     if not _is_signed_in(world, call, DATAVERSE):
         raise not_signed_in_to_dataverse()
 

@@ -29,15 +29,7 @@ _TAKEN = {"application/json", "application/*", "*/*"}
 
 
 def get_data(world: World, call: Call) -> Reply:
-    """Answer a data request: a page of an entity, one row, or the addresses of its partitions.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer a data request: a page of an entity, one row, or the addresses of its partitions."""
     check_insights(world, call)
     jobs.settle(world)
     if not _TAKEN & {each.partition(";")[0].strip() for each in (call.headers.get("Accept") or "*/*").split(",")}:

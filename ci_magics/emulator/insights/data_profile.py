@@ -21,15 +21,7 @@ _FIRST_CONTACT = 1_001
 
 
 def get_entity_profile(world: World, call: Call) -> Reply:
-    """Return the row count of an entity and, on request, statistics of its attributes.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the row count of an entity and, on request, statistics of its attributes."""
     begin(world, call, "includeAttributeData")
     entity = _entity(world, call)
     names = entity.names() if flag(call, "includeAttributeData") else []
@@ -46,15 +38,7 @@ def get_entity_profile(world: World, call: Call) -> Reply:
 
 
 def get_attribute_profile(world: World, call: Call) -> Reply:
-    """Return statistics of an attribute, based on the first 100,000 rows.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return statistics of an attribute, based on the first 100,000 rows."""
     begin(world, call)
     entity = _entity(world, call)
     if call.arguments["attribute"] not in entity.names():
@@ -63,15 +47,7 @@ def get_attribute_profile(world: World, call: Call) -> Reply:
 
 
 def get_key_ring(world: World, call: Call) -> Reply:
-    """Return the keys of a contact of the data source.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the keys of a contact of the data source."""
     begin(world, call, "dataSourceName", "entityName", "key")
     asked = (call.query.get("dataSourceName"), call.query.get("entityName"))
     number = call.query.get("key", "").removeprefix(_CONTACT)
@@ -82,15 +58,7 @@ def get_key_ring(world: World, call: Call) -> Reply:
 
 
 def get_activity_types(world: World, call: Call) -> Reply:
-    """Return the types of a customer's activities, with counts.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the types of a customer's activities, with counts."""
     begin(world, call, "customerId")
     row = population.row_of(call.query.get("customerId", ""), world.settings.customers)
     activity = entities.find_entity(world, "UnifiedActivity")

@@ -17,15 +17,7 @@ _BYTES_A_FIELD = 14
 
 
 def get_all_entities(world: World, call: Call) -> Reply:
-    """List the entities.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the entities."""
     begin(world, call, "attributesAnnotations", "includeQuarantined", "includeSelfConflatedEntity")
     for name in ("attributesAnnotations", "includeQuarantined", "includeSelfConflatedEntity"):
         flag(call, name)
@@ -42,29 +34,13 @@ def get_all_entities(world: World, call: Call) -> Reply:
 
 
 def get_entity(world: World, call: Call) -> Reply:
-    """Describe one entity.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Describe one entity."""
     begin(world, call, "attributesAnnotations")
     return Reply(shown(world, _entity(world, _named(world, call))))
 
 
 def get_entity_size(world: World, call: Call) -> Reply:
-    """Return the row count and the estimated size of an entity.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the row count and the estimated size of an entity."""
     begin(world, call)
     entity = _named(world, call)
     count = entity.count(world)

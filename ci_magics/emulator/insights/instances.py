@@ -17,15 +17,7 @@ _TRIAL = 30 * 24 * 3600.0
 
 
 def get_all_instances(world: World, call: Call) -> Reply:
-    """List the instances; the older address returns more details.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the instances; the older address returns more details."""
     begin(world, call)
     old = call.path.startswith("/api/")
     found = [_instance(world, call, each, old=old) for each in world.insights.instances.values()]
@@ -33,15 +25,7 @@ def get_all_instances(world: World, call: Call) -> Reply:
 
 
 def get_instance(world: World, call: Call) -> Reply:
-    """Return the metadata of an instance.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the metadata of an instance."""
     begin(world, call)
     instance = world.insights.instances[call.arguments["instance"]]
     body = {
@@ -64,15 +48,7 @@ def get_instance(world: World, call: Call) -> Reply:
 
 
 def get_all_segments(world: World, call: Call) -> Reply:
-    """List the segments of an instance, as a bare array.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the segments of an instance, as a bare array."""
     begin(world, call, "includeHistoricStats", "historicStatsDays", "numberOfSegments")
     if not at_home(world, call):
         return Reply([])

@@ -51,15 +51,7 @@ def listed(world: World, call: Call, entity: Entity, select: list[str]) -> Reply
 
 
 def get_partition(world: World, call: Call) -> Reply:
-    """Stream one partition.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Stream one partition."""
     if call.headers.get("Authorization"):
         raise storage_error(400, "InvalidAuthenticationInfo")
     if call.headers.get("x-ms-version") != _VERSION:

@@ -50,15 +50,7 @@ def begin(world: World, call: Call, *known: str) -> None:
 
 
 def at_home(world: World, call: Call) -> bool:
-    """Return whether the instance is the one with data; the other is empty.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return whether the instance is the one with data; the other is empty."""
     return call.arguments["instance"] == world.insights.home
 
 

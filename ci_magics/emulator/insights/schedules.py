@@ -25,45 +25,21 @@ _CRON = re.compile(r"\S+( \S+){5}")  # seconds first
 
 
 def get_schedules(world: World, call: Call) -> Reply:
-    """List the schedules.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the schedules."""
     begin(world, call)
     check_workflow(world, call)
     return Reply(shown(world, list(world.insights.schedules.values())))
 
 
 def create_schedule(world: World, call: Call) -> Reply:
-    """Create or replace a schedule.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Create or replace a schedule."""
     begin(world, call)
     check_workflow(world, call)
     return Reply(shown(world, _kept(world, body_of(call))))
 
 
 def create_schedules(world: World, call: Call) -> Reply:
-    """Create or replace several schedules.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Create or replace several schedules."""
     begin(world, call)
     check_workflow(world, call)
     body = body_of(call)
@@ -73,15 +49,7 @@ def create_schedules(world: World, call: Call) -> Reply:
 
 
 def get_timezones(world: World, call: Call) -> Reply:
-    """List the time zones by their Windows names.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the time zones by their Windows names."""
     begin(world, call)
     check_workflow(world, call)
     return Reply([{"id": identity, "name": name} for identity, name in _ZONES.items()])

@@ -20,15 +20,7 @@ _TYPES = ("structured", "manual")
 
 
 def create_segment(world: World, call: Call) -> Reply:
-    """Create a segment. It is only saved: activating it starts the job that finds its members.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Create a segment. It is only saved: activating it starts the job that finds its members."""
     begin(world, call)
     if not at_home(world, call):
         raise api_error(400, "The instance has no customers.")
@@ -46,15 +38,7 @@ def create_segment(world: World, call: Call) -> Reply:
 
 
 def update_segment(world: World, call: Call) -> Reply:
-    """Change a segment; its members stay until the next evaluation.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Change a segment; its members stay until the next evaluation."""
     begin(world, call)
     segment, body = _named(world, call), object_of(call)
     if body.get("name", segment.name) != segment.name:
@@ -69,15 +53,7 @@ def update_segment(world: World, call: Call) -> Reply:
 
 
 def delete_segment(world: World, call: Call) -> Reply:
-    """Delete a segment.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Delete a segment."""
     begin(world, call)
     del world.insights.segments[_named(world, call).name]
     world.insights.changed()
@@ -85,15 +61,7 @@ def delete_segment(world: World, call: Call) -> Reply:
 
 
 def activate_segment(world: World, call: Call) -> Reply:
-    """Activate a segment: evaluate it now and in every refresh.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Activate a segment: evaluate it now and in every refresh."""
     begin(world, call)
     segment = _named(world, call)
     if segment.state == "inactive":
@@ -104,15 +72,7 @@ def activate_segment(world: World, call: Call) -> Reply:
 
 
 def deactivate_segment(world: World, call: Call) -> Reply:
-    """Deactivate a segment: its definition stays, its members are removed.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Deactivate a segment: its definition stays, its members are removed."""
     begin(world, call)
     segment = _named(world, call)
     segment.state, segment.status, segment.evaluated = "inactive", "NotQualified", None

@@ -51,15 +51,7 @@ _UNDER_WAY = ("queued", "running")
 
 
 def submit_job(world: World, call: Call) -> Reply:
-    """Start a job; its parameters are in the query or in the body.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Start a job; its parameters are in the query or in the body."""
     _begin(world, call, "operationType", "identifiers", "forceRunRequested")
     body = object_of(call) if call.body.strip() else {}
     identifiers = [each for each in call.query.get("identifiers", "").split(",") if each] or body.get("identifiers")
@@ -78,15 +70,7 @@ def submit_job(world: World, call: Call) -> Reply:
 
 
 def get_jobs(world: World, call: Call) -> Reply:
-    """List the latest jobs, newest first.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the latest jobs, newest first."""
     _begin(world, call, "top", "includeTasks")
     with_tasks = flag(call, "includeTasks")
     newest = list(world.insights.jobs.values())[::-1][: whole(call, "top", _LISTED)]
@@ -94,29 +78,13 @@ def get_jobs(world: World, call: Call) -> Reply:
 
 
 def get_job(world: World, call: Call) -> Reply:
-    """Return the status of a job.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the status of a job."""
     _begin(world, call, "includeTasks")
     return Reply(shown(world, _job(world, _named(world, call), with_tasks=flag(call, "includeTasks"))))
 
 
 def cancel_job(world: World, call: Call) -> Reply:
-    """Cancel a job; has no effect on a job that has ended.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Cancel a job; has no effect on a job that has ended."""
     _begin(world, call)
     job = _named(world, call)
     jobs.cancel(world, job)
@@ -124,15 +92,7 @@ def cancel_job(world: World, call: Call) -> Reply:
 
 
 def get_history(world: World, call: Call) -> Reply:
-    """List the tasks of the latest jobs.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """List the tasks of the latest jobs."""
     _begin(world, call, "top")
     newest = list(world.insights.jobs.values())[::-1]
     tasks = [task for job in newest for task in _tasks(world, job)]
@@ -140,15 +100,7 @@ def get_history(world: World, call: Call) -> Reply:
 
 
 def get_status(world: World, call: Call) -> Reply:
-    """Return the last refresh and the running jobs of each active segment.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the last refresh and the running jobs of each active segment."""
     _begin(world, call)
     active = [each for each in world.insights.segments.values() if each.state != "inactive"]
     nodes = []
@@ -187,15 +139,7 @@ def operation_type_of(value: Any) -> str:
 
 
 def check_workflow(world: World, call: Call) -> None:
-    """Require the only workflow, ``main``.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Require the only workflow, ``main``."""
     if call.arguments["workflow"] != "main" or not at_home(world, call):
         raise api_error(404, f"There is no workflow {call.arguments['workflow']}.")
 

@@ -13,15 +13,7 @@ DEVICE_SECONDS = 900.0
 
 
 def start(world: World, call: Call) -> Reply:
-    """Answer the start of a device code sign-in.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer the start of a device code sign-in."""
     if not call.form.get("client_id"):
         raise refuse(world, "invalid_request", 900144, "client_id is missing.")
     scope = scope_of(world, call.form.get("scope", ""))
@@ -65,15 +57,7 @@ def show_page(_world: World, _call: Call) -> Reply:
 
 
 def take_answer(world: World, call: Call) -> Reply:
-    """Accept the code that the user entered.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Accept the code that the user entered."""
     accepted = call.form.get("answer") != "decline"
     if not approve(world, call.form.get("user_code", ""), accepted):
         return page("This code is not known.", 400)

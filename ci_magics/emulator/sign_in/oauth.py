@@ -25,13 +25,6 @@ def discovery(world: World, call: Call) -> Reply:
     """Return the OpenID configuration.
 
     Endpoint names stay Microsoft's, because clients insist on them; only the browser page is ours.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
     """
     tenant = call.arguments["tenant"]
     base = f"{LOGIN}/{tenant}/oauth2/v2.0"
@@ -73,15 +66,7 @@ def instance_discovery(_world: World, call: Call) -> Reply:
 
 
 def authorize(world: World, call: Call) -> Reply:
-    """Return the result of the sign-in page: the emulator's only user is always signed in.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Return the result of the sign-in page: the emulator's only user is always signed in."""
     query = call.query
     if not query.get("client_id"):
         return page("AADSTS900144: The request must contain client_id.", 400)
@@ -98,15 +83,7 @@ def authorize(world: World, call: Call) -> Reply:
 
 
 def token(world: World, call: Call) -> Reply:
-    """Answer the token endpoint for each grant type.
-
-    Parameters
-    ----------
-    world
-        The emulator's state.
-    call
-        The request.
-    """
+    """Answer the token endpoint for each grant type."""
     form = call.form
     if not form.get("client_id"):
         raise refuse(world, "invalid_request", 900144, "client_id is missing.")
