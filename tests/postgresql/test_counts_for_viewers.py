@@ -75,7 +75,7 @@ def test_where_nothing_was_kept_the_way_is_named(team: Become, workspace: Worksp
     with workspace._engine.begin() as database:  # noqa: SLF001 - as a version before left it
         database.execute(text("UPDATE segments SET kept_counts = '{}'"))
     team("vera")
-    with pytest.raises(AccessError, match="those of the segment 'All' are not kept yet") as refused:
+    with pytest.raises(AccessError, match="those of the segment 'All' are not stored yet") as refused:
         ci.preview("All")
     assert "%ci_segment All --refresh" in refused.value.next_step
     team("carl")
@@ -105,7 +105,7 @@ def test_a_change_of_who_is_suppressed_is_said(team: Become) -> None:
     contoso.segment(30, name="Suppressed")
     ci.suppress_segment("Suppressed")
     team("vera")
-    assert "Who is suppressed has changed since" in ci.preview("All").segments[0].remark
+    assert "The suppression list has changed since then" in ci.preview("All").segments[0].remark
     team("carl")
     contoso.segment(401)
     team("vera")
@@ -153,7 +153,7 @@ def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audien
     new, known = ci.preview("New", "All", to=contoso.NAME).segments
     assert (new.new, new.gone, new.unchanged) == (250, 0, 0)
     assert known.new is None
-    assert "What is new in its audience is known when a contributor previews it" in known.remark
+    assert "A contributor can preview it to see how many people are new in its audience" in known.remark
 
 
 def test_forgetting_counts_again(team: Become) -> None:

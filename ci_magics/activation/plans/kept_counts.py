@@ -32,7 +32,7 @@ from ci_magics.workspace.store import Workspace
 _NORMALIZATIONS = ("basic", "enhanced", "both")
 _NUMBERS = ("rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs", "placeholders")
 _BY_WORD = ("reasons", "mistyped")
-_EXACTLY = "Exactly how many are added and removed is known when somebody who may export plans it."
+_EXACTLY = "A contributor can plan this export to see the exact additions and removals."
 
 
 def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
@@ -99,22 +99,22 @@ def kept_coverage(
     name, kept = stored.record.name, stored.record.kept_counts
     if not kept:
         raise AccessError(
-            f"Viewers read counts only, and those of the segment '{name}' are not kept yet.",
-            "They are when a contributor makes it again or refreshes it "
-            f"(%ci_segment {magic_word(name)} --refresh), or with ci-magics roles --enforce.",
+            f"Viewers can see only counts, and those of the segment '{name}' are not stored yet.",
+            f"Ask a contributor to refresh it (%ci_segment {magic_word(name)} --refresh), or an administrator to run "
+            "ci-magics roles --enforce.",
             code="not_counted",
         )
     if exclude or kept["consenting"] != _terms(decision):
         what = "other exclusions" if exclude else "another choice of consents"
         raise AccessError(
-            f"Viewers read counts only, and those of the segment '{name}' are not kept for {what}.",
-            "Ask a contributor for them.",
+            f"Viewers can see only counts, and those of the segment '{name}' are not stored for {what}.",
+            "Ask a contributor to preview it.",
             code="not_counted",
         )
     at = datetime.fromisoformat(kept["at"])
     remark = f"{name}: counted on {at:%Y-%m-%d %H:%M} UTC."
     if kept["excluded"] != _excluded(workspace, stored.record):
-        remark = f"{remark} Who is suppressed has changed since; the next refresh counts it again."
+        remark = f"{remark} The suppression list has changed since then; the next refresh counts again."
     counted_consent = decision.counted
     return SegmentCoverage(
         name=name,
@@ -145,7 +145,7 @@ def against_account(numbers: SegmentCoverage, account: AccountView, normalizatio
     expected = expect(numbers.hashes, account.reached(normalization))
     if account.of_segment(numbers.name) is None:
         return replace(numbers, new=numbers.hashes, gone=0, unchanged=0, expected=expected)
-    remark = f"{numbers.remark} What is new in its audience is known when a contributor previews it."
+    remark = f"{numbers.remark} A contributor can preview it to see how many people are new in its audience."
     return replace(numbers, expected=expected, remark=remark)
 
 
