@@ -8,10 +8,11 @@ import multiprocessing as mp
 import os
 import random
 import signal
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -79,8 +80,12 @@ class WorkspaceEmulator:
         return str(self.control("POST", "/credentials")["subscription_key"])
 
     def end(self) -> None:
+        """End the process, and wait until it has released its state folder: it writes there to its last moment."""
+        folder = open_workspace().emulator_folder
         self.control("POST", "/stop")
-        emulator_process.held.pop(open_workspace().emulator_folder).release()
+        emulator_process.held.pop(folder).release()
+        with closing(sqlite3.connect(folder / "state.sqlite", timeout=60, isolation_level=None)) as database:
+            database.execute("BEGIN EXCLUSIVE")
 
 
 Emulator: TypeAlias = "RunningEmulator | WorkspaceEmulator"
