@@ -19,13 +19,14 @@ import ci_magics
 PACKAGE = Path(ci_magics.__file__).parent
 ROOT = PACKAGE.parent
 PARTS = {
-    "activation", "cli", "emulator", "matching", "microsoft", "notebook", "sample", "segmentation", "server_extension",
-    "display", "workspace",
+    "activation", "cli", "emulator", "grammar", "matching", "microsoft", "notebook", "sample", "segmentation",
+    "server_extension", "display", "workspace",
 }  # fmt: skip
 LOWEST = ("segmentation", "workspace", "microsoft")
 FORBIDDEN = {
     **{part: PARTS - {part, "display"} for part in LOWEST},
     "display": PARTS - {"display"},
+    "grammar": PARTS - {"grammar", "display"},
     "matching": PARTS - {"matching", "segmentation", "display"},
     "activation": {"notebook", "cli", "emulator", "server_extension"},
     "notebook": {"cli", "emulator", "server_extension"},

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 import ci_magics
-from ci_magics.notebook.arguments import parse_words
+from ci_magics.grammar.arguments import parse_words
+from ci_magics.grammar.words import split
 from ci_magics.notebook.exports_command import COMMAND
 from ci_magics.notebook.forms.code_text import code_html, copyable, magic_line, python_call
-from ci_magics.notebook.words import split
 from ci_magics.quoting import magic_quoted, magic_word, python_literal, shell_word
 
 PACKAGE = Path(ci_magics.__file__).parent

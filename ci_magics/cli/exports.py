@@ -7,7 +7,7 @@ from typing import Any
 
 from ci_magics.cli.command import DONE, FAILED, PARTLY, Commands, answer, say
 from ci_magics.cli.magic_words import add_words, as_command, rows_of
-from ci_magics.notebook.arguments import Arguments
+from ci_magics.grammar.command import Arguments
 from ci_magics.notebook.exports_command import COMMAND
 
 _COMMAND = as_command(COMMAND, "ci-magics exports")

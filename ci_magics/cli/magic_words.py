@@ -10,8 +10,9 @@ from typing import Any
 from ci_magics.cli.command import DONE, USAGE, Commands, answer, say
 from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Command, Option, parse_words
-from ci_magics.notebook.words import Word
+from ci_magics.grammar.arguments import parse_words
+from ci_magics.grammar.command import Arguments, Command, Flag
+from ci_magics.grammar.words import Word
 
 Work = Callable[[argparse.Namespace, Arguments], int]
 
@@ -30,7 +31,7 @@ def as_command(magic: Command, name: str) -> Command:
         magic,
         name=name,
         example=magic.example.replace(magic.name, name),
-        options=(*magic.options, Option("--json", "answer with one JSON document")),
+        options=(*magic.options, Flag("--json", "answer with one JSON document")),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ci_magics.cli.command import DONE, Commands, answer, say
 from ci_magics.cli.magic_words import add_words, as_command, rows_of
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Command, Option, Positional
+from ci_magics.grammar.command import Arguments, Command, Flag, Positional
 from ci_magics.notebook.segment_verbs import ALLOWANCES, OVERRIDES, VERBS, carry_out, verb_of
 from ci_magics.notebook.shared_options import QUIET
 
@@ -20,7 +20,7 @@ _COMMAND = as_command(
         'ci-magics segments\nci-magics segments "Big spenders" --refresh --allow-shrink\n'
         'ci-magics segments "Big spenders" --undo',
         (Positional("NAME", "the segment", kind="segment"),),
-        (*VERBS, *ALLOWANCES, *OVERRIDES, Option("--list", "list the segments, as without any words"), QUIET),
+        (*VERBS, *ALLOWANCES, *OVERRIDES, Flag("--list", "list the segments, as without any words"), QUIET),
     ),
     "ci-magics segments",
 )

@@ -6,11 +6,11 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
+from ci_magics.grammar.words import Word
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import connection_named
 from ci_magics.notebook.shared_options import QUIET
-from ci_magics.notebook.words import Word
 from ci_magics.workspace.access import nothing_shared
 
 _VERBS = ("rename", "empty", "delete")
@@ -25,8 +25,8 @@ COMMAND = Command(
         Positional("NAME_OR_ID", "name or number of the list", kind="audience"),
     ),
     (
-        Option("--to", "with rename: the new name", value="NEW"),
-        Option("--confirm", "the list's name once more, without which nothing is changed", value="NAME"),
+        Flag("--to", "with rename: the new name", value="NEW"),
+        Flag("--confirm", "the list's name once more, without which nothing is changed", value="NAME"),
         QUIET,
     ),
     notes="Emptying takes everybody out, no matter who added them. It needs no consent, since it sends nobody's data.",

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import ci_magics as ci
 from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Command
+from ci_magics.grammar.command import Arguments, Command
+from ci_magics.grammar.words import Word
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, segment_named
-from ci_magics.notebook.words import Word
 
 
 class Settings(Protocol):

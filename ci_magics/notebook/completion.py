@@ -1,6 +1,6 @@
 """Tab completion in magic lines: options, and names of existing objects.
 
-The ``kind`` of each `Option` and `Positional` determines the candidates, so a new magic needs no code here. Completion
+The ``kind`` of each `Flag` and `Positional` determines the candidates, so a new magic needs no code here. Completion
 reads only local data: the notebook's variables and the workspace's names. It never calls an account or a database
 server.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.shared_options import QUIET
 
@@ -14,7 +14,7 @@ COMMAND = Command(
     "Show the options, or set one; --sources says where each value comes from.",
     "%ci_config progress=False",
     (Positional("NAME=VALUE", "option and its value", several=True, kind="option"),),
-    (Option("--sources", "show which source decided"), QUIET),
+    (Flag("--sources", "show which source decided"), QUIET),
     notes=(
         "An option is set by %ci_config or %config CiMagics.NAME, an environment variable CI_MAGICS_NAME, or\n"
         "[tool.ci-magics] of pyproject.toml: the first of them that has it decides. Where data goes is no option."

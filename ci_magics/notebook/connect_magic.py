@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.connect_verbs import EXPORTS, VERBS, carry_out, verb_of
 from ci_magics.notebook.insights_options import OPEN_INSIGHTS, open_insights
@@ -18,25 +18,25 @@ COMMAND = Command(
     '%ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms',
     (Positional("NAME", "what to call the connection", kind="connection"),),
     (
-        Option("--environment", "where it goes (emulator)", value="E", choices=("emulator", "sandbox", "production")),
+        Flag("--environment", "where it goes (emulator)", value="E", choices=("emulator", "sandbox", "production")),
         *ACCOUNT,
-        Option("--agree", "consent to data privacy and compliance (1)"),
-        Option("--accept-terms", "accept the Customer Match terms (2)"),
-        Option(
+        Flag("--agree", "consent to data privacy and compliance (1)"),
+        Flag("--accept-terms", "accept the Customer Match terms (2)"),
+        Flag(
             "--share",
             "role, or user by name, that may use it too; may be repeated",
             value="ROLE",
             repeatable=True,
             kind="share",
         ),
-        Option("--flow", "how to sign in", value="FLOW", choices=("device", "browser", "env")),
-        Option("--client-id", "application in Microsoft Entra", value="ID"),
-        Option("--tenant", "tenant in Microsoft Entra", value="T"),
-        Option("--withdraw", "take both consents back: nothing is sent any more"),
+        Flag("--flow", "how to sign in", value="FLOW", choices=("device", "browser", "env")),
+        Flag("--client-id", "application in Microsoft Entra", value="ID"),
+        Flag("--tenant", "tenant in Microsoft Entra", value="T"),
+        Flag("--withdraw", "take both consents back: nothing is sent any more"),
         *VERBS,
         EXPORTS,
         *OPEN_INSIGHTS,
-        Option("--list", "list the connections"),
+        Flag("--list", "list the connections"),
         QUIET,
     ),
     notes=f"(1) {DATA_PRIVACY_TEXT}\n(2) {TERMS_TEXT}",

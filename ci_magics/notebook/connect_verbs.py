@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Option
+from ci_magics.grammar.command import Arguments, Flag
 from ci_magics.notebook.call import Call
 
-EDIT = Option("--edit", "change it: together with the options that get another value")
+EDIT = Flag("--edit", "change it: together with the options that get another value")
 VERBS = (
     EDIT,
-    Option("--rename", "give it another name", value="NEW"),
-    Option("--sign-in", "sign in again, perhaps as somebody else"),
-    Option("--sign-out", "forget your sign-in on this machine"),
-    Option("--accounts", "list the accounts that are signed in on this machine"),
-    Option("--account", "take one of them, by its number", value="N", whole_number=True),
-    Option("--remove", "remove it; choose with --exports what happens to the exports that use it"),
+    Flag("--rename", "give it another name", value="NEW"),
+    Flag("--sign-in", "sign in again, perhaps as somebody else"),
+    Flag("--sign-out", "forget your sign-in on this machine"),
+    Flag("--accounts", "list the accounts that are signed in on this machine"),
+    Flag("--account", "take one of them, by its number", value="N", whole_number=True),
+    Flag("--remove", "remove it; choose with --exports what happens to the exports that use it"),
 )
-EXPORTS = Option("--exports", "with --remove: what happens to its exports", value="WHAT", choices=("remove", "detach"))
+EXPORTS = Flag("--exports", "with --remove: what happens to its exports", value="WHAT", choices=("remove", "detach"))
 #: The options that can be combined with each verb.
 _BESIDE = {
     "edit": {"environment", "url", "customer_id", "account_id", "flow", "client_id", "tenant", "rename"},
@@ -28,7 +28,7 @@ _BESIDE = {
 _CONSENTS = {"agree", "accept_terms", "share"}
 
 
-def verb_of(arguments: Arguments) -> Option | None:
+def verb_of(arguments: Arguments) -> Flag | None:
     """Return the verb of a line, or None.
 
     Raises
@@ -59,7 +59,7 @@ def verb_of(arguments: Arguments) -> Option | None:
     return verb
 
 
-def carry_out(verb: Option, name: str, call: Call) -> Any:
+def carry_out(verb: Flag, name: str, call: Call) -> Any:
     """Carry out a verb and return the result to show.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ci_magics.notebook.arguments import Command
+from ci_magics.grammar.command import Command
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.shared_options import QUIET
 

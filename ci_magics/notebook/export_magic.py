@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, EXPORT_CONSENT, NORMALIZATION, QUIET
 
@@ -16,28 +16,28 @@ COMMAND = Command(
     '%ci_export "Big spenders" --to "Contoso EU" --dry-run\n%ci_export "Big spenders" --to "Contoso EU"',
     (Positional("SEGMENT", "segment, by name or variable", several=True, kind="segment"),),
     (
-        Option("--to", "connection", value="NAME", kind="connection"),
-        Option("--email", "column with the addresses, to make sure", value="COL", kind="column"),
+        Flag("--to", "connection", value="NAME", kind="connection"),
+        Flag("--email", "column with the addresses, to make sure", value="COL", kind="column"),
         *ACCOUNT,
-        Option("--mode", "how the audience changes (mirror)", value="M", choices=MODES),
-        Option(
+        Flag("--mode", "how the audience changes (mirror)", value="M", choices=MODES),
+        Flag(
             "--audience",
             "name or number of an existing list, instead of the segment's",
             value="NAME_OR_ID",
             kind="audience",
         ),
-        Option("--scope", "who can use a new audience (account)", value="S", choices=("account", "customer")),
-        Option("--dry-run", "show the plan and send nothing"),
-        Option("--save", "keep it under this name instead, and send nothing", value="NAME", kind="export"),
-        Option("--run", "run at once what was saved"),
+        Flag("--scope", "who can use a new audience (account)", value="S", choices=("account", "customer")),
+        Flag("--dry-run", "show the plan and send nothing"),
+        Flag("--save", "keep it under this name instead, and send nothing", value="NAME", kind="export"),
+        Flag("--run", "run at once what was saved"),
         NORMALIZATION,
-        Option("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
+        Flag("--membership-days", "1 to 390, or -1 for no end (-1 for a new audience)", value="N", whole_number=True),
         *EXPORT_CONSENT,
         EXCLUDE,
-        Option("--allow-empty", "go on with a segment that has nobody to send"),
-        Option("--allow-shrink", "go on although more than half of the members would leave"),
-        Option("--allow-mixed", "send a column that mixes addresses and hashes"),
-        Option("--resume", "finish a run that was interrupted; nothing else is given then", value="RUN", kind="run"),
+        Flag("--allow-empty", "go on with a segment that has nobody to send"),
+        Flag("--allow-shrink", "go on although more than half of the members would leave"),
+        Flag("--allow-mixed", "send a column that mixes addresses and hashes"),
+        Flag("--resume", "finish a run that was interrupted; nothing else is given then", value="RUN", kind="run"),
         QUIET,
     ),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ci_magics as ci
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, nearest_name
-from ci_magics.notebook.arguments import Arguments
+from ci_magics.grammar.command import Arguments
 from ci_magics.notebook.call import text_of
 from ci_magics.notebook.exports_command import COMMAND, EDITS, TIMES
 from ci_magics.quoting import magic_word

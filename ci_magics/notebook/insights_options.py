@@ -6,26 +6,26 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Option
+from ci_magics.grammar.command import Flag
 from ci_magics.notebook.call import Call, text_of
 from ci_magics.notebook.display import ProgressLine
 
 VIAS = ("rest", "csv", "dataverse")
 
 FROM_INSIGHTS = (
-    Option(
+    Flag(
         "--from-insights",
         "segment of Customer Insights, instead of a frame",
         value="NAME",
         kind="insights segment",
     ),
-    Option("--instance", "instance of Customer Insights (the only one)", value="NAME", kind="instance"),
-    Option("--via", "how its members are read (what suits their number)", value="WAY", choices=VIAS),
-    Option("--wait", "wait for a refresh of it that is running in Customer Insights"),
+    Flag("--instance", "instance of Customer Insights (the only one)", value="NAME", kind="instance"),
+    Flag("--via", "how its members are read (what suits their number)", value="WAY", choices=VIAS),
+    Flag("--wait", "wait for a refresh of it that is running in Customer Insights"),
 )
 OPEN_INSIGHTS = (
-    Option("--insights", "sign in to this instance of Customer Insights instead", value="NAME", kind="instance"),
-    Option("--organization-url", "its Dataverse organization, where it does not say so itself", value="URL"),
+    Flag("--insights", "sign in to this instance of Customer Insights instead", value="NAME", kind="instance"),
+    Flag("--organization-url", "its Dataverse organization, where it does not say so itself", value="URL"),
 )
 _NAMES = ("environment", "organization_url", "flow", "client_id", "tenant")
 #: Options that apply only to a connection to Microsoft Advertising.

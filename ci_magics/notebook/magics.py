@@ -11,7 +11,8 @@ from traitlets import Bool, Enum
 from ci_magics.discreet import UNEXPECTED
 from ci_magics.display.output import adapt_streams, write
 from ci_magics.errors import ArgumentError, CiError
-from ci_magics.notebook.arguments import Command, parse
+from ci_magics.grammar.arguments import parse
+from ci_magics.grammar.command import Command
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.completion import add_matcher, remove_matcher
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options

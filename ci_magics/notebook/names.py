@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
-from ci_magics.notebook.words import Word
+from ci_magics.grammar.words import Word
 from ci_magics.segmentation.sources.frame_kinds import is_frame
 
 if TYPE_CHECKING:

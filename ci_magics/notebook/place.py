@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
+from ci_magics.grammar.words import Word, begun
 from ci_magics.notebook.call import Magic
-from ci_magics.notebook.words import Word, begun
 
 _LINE = re.compile(r"^\s*(?:[\w.,\[\]'\"() ]+=\s*)?(?P<name>%ci_\w+)\s(?P<rest>.*)$", re.DOTALL)
 _CELL = re.compile(r"^\s*(?P<name>%%ci_\w+)\s(?P<rest>.*)$", re.DOTALL)
@@ -40,7 +40,7 @@ class Place:
     command: Command
     words: Sequence[Word]
     options: Mapping[str, Sequence[Word]]
-    awaited: Option | None
+    awaited: Flag | None
     raw: str
     after: str = ""
     body: str = ""
@@ -94,7 +94,7 @@ def _place(command: Command, line: str, after: str, body: str) -> Place:
     whole, raw = begun(line)
     words: list[Word] = []
     options: dict[str, list[Word]] = {}
-    awaited: Option | None = None
+    awaited: Flag | None = None
     for word in whole:
         if awaited is not None:
             options.setdefault(awaited.name, []).append(word)

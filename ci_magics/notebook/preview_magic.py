@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.shared_options import EXCLUDE, EXPORT_CONSENT, NORMALIZATION, QUIET
 
@@ -15,7 +15,7 @@ COMMAND = Command(
     '%ci_preview "Big spenders" --to "Contoso EU"',
     (Positional("SEGMENT", "segment, by name or variable", several=True, kind="segment"),),
     (
-        Option("--to", "connection: count also what is new there", value="NAME", kind="connection"),
+        Flag("--to", "connection: count also what is new there", value="NAME", kind="connection"),
         NORMALIZATION,
         EXCLUDE,
         *EXPORT_CONSENT,

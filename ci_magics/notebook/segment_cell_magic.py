@@ -6,7 +6,7 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import frames_of, parameters_of
 from ci_magics.notebook.segment_verbs import ALLOWANCES
@@ -18,11 +18,11 @@ COMMAND = Command(
     '%%ci_segment "Big spenders" --key CustomerId\nSELECT * FROM customers WHERE TotalSpend > $least',
     (Positional("NAME", "what to call the segment", kind="segment"),),
     (
-        Option("--email", "column with the addresses", value="COL", kind="column"),
-        Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        Flag("--email", "column with the addresses", value="COL", kind="column"),
+        Flag("--key", "column that identifies a profile", value="COL", kind="column"),
         *SEGMENT_CONSENT,
         ENCODING,
-        Option("--database", "address or engine of the database that runs the query", value="URL"),
+        Flag("--database", "address or engine of the database that runs the query", value="URL"),
         *ALLOWANCES,
         OUTPUT,
         QUIET,

@@ -6,7 +6,7 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Command, Option, Positional
+from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.insights_options import FROM_INSIGHTS, segment_from_insights
 from ci_magics.notebook.names import frame_named, values_of
@@ -22,17 +22,17 @@ COMMAND = Command(
         Positional("FRAME", "variable that holds the frame, or a path of files", kind="frame"),
     ),
     (
-        Option("--email", "column with the addresses", value="COL", kind="column"),
-        Option("--key", "column that identifies a profile", value="COL", kind="column"),
+        Flag("--email", "column with the addresses", value="COL", kind="column"),
+        Flag("--key", "column that identifies a profile", value="COL", kind="column"),
         *SEGMENT_CONSENT,
         ENCODING,
-        Option("--where", "condition in SQL over the columns; $name is bound", value="SQL", kind="condition"),
-        Option("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
+        Flag("--where", "condition in SQL over the columns; $name is bound", value="SQL", kind="condition"),
+        Flag("--rule", "rule, e.g. \"Country is any of NL, BE and not 'Opted out'\"", value="TEXT", kind="rule"),
         *FROM_INSIGHTS,
-        Option("--static", "keep it as it is now, although a refresh could evaluate it again"),
+        Flag("--static", "keep it as it is now, although a refresh could evaluate it again"),
         *ALLOWANCES,
         *VERBS,
-        Option("--list", "list the segments"),
+        Flag("--list", "list the segments"),
         QUIET,
     ),
     notes="As a cell magic, %%ci_segment NAME, it takes one SELECT over the notebook's frames.",

@@ -6,34 +6,34 @@ from collections.abc import Callable
 from typing import Any
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Option
+from ci_magics.grammar.command import Arguments, Flag
+from ci_magics.grammar.words import Word
 from ci_magics.notebook.shared_options import ENCODING, SEGMENT_CONSENT
-from ci_magics.notebook.words import Word
 from ci_magics.quoting import magic_word
 
 VERBS = (
-    Option("--rename", "give it another name; its audience stays in step", value="NEW"),
-    Option("--duplicate", "make a second segment of the same profiles", value="NEW"),
-    Option("--delete", "delete it; audiences stay, and --undo brings it back"),
-    Option("--activate", "use it again"),
-    Option("--deactivate", "set it aside: neither refreshed nor exported"),
-    Option("--tag", "its tags, in place of those it had; may be repeated", value="TAG", repeatable=True),
-    Option("--history", "show how many profiles it had, each time it was made"),
-    Option("--versions", "show the versions that are kept"),
-    Option("--undo", "bring back what it was before it was replaced or deleted"),
-    Option("--redo", "bring back what was undone"),
-    Option("--usage", "show what it fills and what is made of it"),
-    Option("--refresh", "evaluate its definition again; takes --allow-..., --encoding and --consent"),
-    Option("--suppress", "exclude its people from every export, in place of any other segment"),
-    Option("--end-suppression", "exclude its people no longer"),
-    Option("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
+    Flag("--rename", "give it another name; its audience stays in step", value="NEW"),
+    Flag("--duplicate", "make a second segment of the same profiles", value="NEW"),
+    Flag("--delete", "delete it; audiences stay, and --undo brings it back"),
+    Flag("--activate", "use it again"),
+    Flag("--deactivate", "set it aside: neither refreshed nor exported"),
+    Flag("--tag", "its tags, in place of those it had; may be repeated", value="TAG", repeatable=True),
+    Flag("--history", "show how many profiles it had, each time it was made"),
+    Flag("--versions", "show the versions that are kept"),
+    Flag("--undo", "bring back what it was before it was replaced or deleted"),
+    Flag("--redo", "bring back what was undone"),
+    Flag("--usage", "show what it fills and what is made of it"),
+    Flag("--refresh", "evaluate its definition again; takes --allow-..., --encoding and --consent"),
+    Flag("--suppress", "exclude its people from every export, in place of any other segment"),
+    Flag("--end-suppression", "exclude its people no longer"),
+    Flag("--download", "write the keys of its profiles to a CSV file", value="FILE", kind="file"),
 )
 
 
 #: Override the guards that keep a segment from losing its profiles.
 ALLOWANCES = (
-    Option("--allow-empty", "go on although nobody would be left in the segment of this name"),
-    Option("--allow-shrink", "go on although less than half of its profiles would be left"),
+    Flag("--allow-empty", "go on although nobody would be left in the segment of this name"),
+    Flag("--allow-shrink", "go on although less than half of its profiles would be left"),
 )
 
 
@@ -41,7 +41,7 @@ ALLOWANCES = (
 OVERRIDES = (*SEGMENT_CONSENT, ENCODING)
 
 
-def verb_of(arguments: Arguments) -> Option | None:
+def verb_of(arguments: Arguments) -> Flag | None:
     """Return the verb of a line, or None.
 
     Raises
@@ -74,7 +74,7 @@ def verb_of(arguments: Arguments) -> Option | None:
     return verbs[0]
 
 
-def carry_out(verb: Option, name: str, arguments: Arguments, say: Callable[[str], None]) -> Any:
+def carry_out(verb: Flag, name: str, arguments: Arguments, say: Callable[[str], None]) -> Any:
     """Carry out a verb and return the result to show.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
-from ci_magics.notebook.arguments import Command, Positional
+from ci_magics.grammar.command import Command, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.shared_options import QUIET
 

@@ -13,7 +13,7 @@ from contoso import connect
 from IPython.core.completer import Completion, provisionalcompleter
 
 import ci_magics as ci
-from ci_magics.notebook.arguments import Option
+from ci_magics.grammar.command import Flag
 from ci_magics.notebook.candidates import KINDS
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.workspace.access import give_role
@@ -191,7 +191,7 @@ def test_completing_asks_nobody(filled: Notebook, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for magic in MAGICS:
         for part in (*magic.command.options, *magic.command.positionals):
-            option = f"{part.name} " if isinstance(part, Option) and part.value else ""
+            option = f"{part.name} " if isinstance(part, Flag) and part.value else ""
             words(filled, f"{magic.command.name} {option}")
 
 

@@ -8,8 +8,8 @@ import pytest
 import ci_magics as ci
 from ci_magics.activation.connections.developer_token import developer_token
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
+from ci_magics.grammar.arguments import parse
 from ci_magics.microsoft.signin_prompt import SignInPrompt
-from ci_magics.notebook.arguments import parse
 from ci_magics.notebook.connect_magic import COMMAND
 from ci_magics.notebook.forms.connect import ConnectForm
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT

@@ -6,7 +6,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import parse
+from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.forms.coverage import CoverageForm
 from ci_magics.notebook.preview_magic import COMMAND
 from ci_magics.sample import customers

@@ -10,7 +10,7 @@ import ci_magics as ci
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, CiError, ExportStoppedError
-from ci_magics.notebook.arguments import parse
+from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.export_magic import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.pattern import background, callback

@@ -8,7 +8,7 @@ import pytest
 import ci_magics as ci
 from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, ExportStoppedError
-from ci_magics.notebook.arguments import parse
+from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.exports_command import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.exports import ExportsForm

@@ -13,7 +13,7 @@ from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 import ci_magics as ci
 from ci_magics.activation.segments.segment_operations import delete_segment
 from ci_magics.errors import ArgumentError, CiError, SegmentError
-from ci_magics.notebook.arguments import parse
+from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
 from ci_magics.notebook.forms.segment import SegmentForm

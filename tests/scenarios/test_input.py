@@ -24,9 +24,9 @@ from ci_magics.errors import (
     SegmentError,
     ServiceError,
 )
+from ci_magics.grammar.arguments import parse
 from ci_magics.microsoft.upload_file import rows_per_file, write_upload_file
 from ci_magics.notebook import export_magic
-from ci_magics.notebook.arguments import parse
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.words import Word, is_blank
-
-if TYPE_CHECKING:
-    from ci_magics.notebook.arguments import Command, Option
+from ci_magics.grammar.command import Command, Flag
+from ci_magics.grammar.words import Word, is_blank
 
 #: Typographic quotes of all languages, and the straight quotes that replace them.
 _DOUBLE = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\uff02"
@@ -154,7 +152,7 @@ def _mended(line: str, words: Sequence[Word]) -> str:
     return line.translate(_STRAIGHT)
 
 
-def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], value: int, option: Option) -> None:
+def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], value: int, option: Flag) -> None:
     """Reject a condition of several words without quotes around it."""
     if value >= len(words):
         return
@@ -183,9 +181,9 @@ def _refuse_open_condition(command: Command, line: str, words: Sequence[Word], v
     )
 
 
-def _with_kinds(words: Sequence[Word], options: Mapping[str, Option], command: Command) -> Iterator[tuple[Word, str]]:
+def _with_kinds(words: Sequence[Word], options: Mapping[str, Flag], command: Command) -> Iterator[tuple[Word, str]]:
     """Yield the words that are names or values, with the kind of each."""
-    awaited: Option | None = None
+    awaited: Flag | None = None
     place = 0
     for word in words:
         if awaited is not None:
@@ -204,7 +202,7 @@ def _with_kinds(words: Sequence[Word], options: Mapping[str, Option], command: C
             awaited = option
 
 
-def _kind(option: Option) -> str:
+def _kind(option: Flag) -> str:
     return "new name" if option.value == "NEW" else option.kind
 
 

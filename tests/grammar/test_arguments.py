@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Arguments, Command, Option, Positional, parse
+from ci_magics.grammar.arguments import parse
+from ci_magics.grammar.command import Arguments, Command, Flag, Positional
+from ci_magics.grammar.words import Word
 from ci_magics.notebook.shared_options import OUTPUT
-from ci_magics.notebook.words import Word
 from ci_magics.quoting import magic_quoted
 
 COMMAND = Command(
@@ -20,12 +21,12 @@ COMMAND = Command(
     '%try "Big spenders" --to x',
     (Positional("NAME", "what to call it"), Positional("FRAME", "the frame")),
     (
-        Option("--to", "where", value="NAME", kind="connection"),
-        Option("--email", "column", value="COL"),
-        Option("--rule", "which", value="RULE", choices=("basic", "enhanced")),
-        Option("--days", "how long", value="N", whole_number=True),
-        Option("--share", "with", value="ROLE", repeatable=True),
-        Option("--agree", "consent"),
+        Flag("--to", "where", value="NAME", kind="connection"),
+        Flag("--email", "column", value="COL"),
+        Flag("--rule", "which", value="RULE", choices=("basic", "enhanced")),
+        Flag("--days", "how long", value="N", whole_number=True),
+        Flag("--share", "with", value="ROLE", repeatable=True),
+        Flag("--agree", "consent"),
         OUTPUT,
     ),
     notes="Noted.",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.words import Word, split
+from ci_magics.grammar.words import Word, split
 from ci_magics.quoting import magic_quoted, magic_word
 
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)

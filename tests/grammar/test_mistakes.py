@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.arguments import Command, Option, Positional, parse
-from ci_magics.notebook.words import split
+from ci_magics.grammar.arguments import parse
+from ci_magics.grammar.command import Command, Flag, Positional
+from ci_magics.grammar.words import split
 
 COMMAND = Command(
     "%ci_segment",
@@ -17,10 +18,10 @@ COMMAND = Command(
     "",
     (Positional("NAME", "", kind="segment"), Positional("FRAME", "", kind="frame")),
     (
-        Option("--where", "", value="SQL", kind="condition"),
-        Option("--rule", "", value="TEXT", kind="rule"),
-        Option("--key", "", value="COL", kind="column"),
-        Option("--quiet", ""),
+        Flag("--where", "", value="SQL", kind="condition"),
+        Flag("--rule", "", value="TEXT", kind="rule"),
+        Flag("--key", "", value="COL", kind="column"),
+        Flag("--quiet", ""),
     ),
 )
 VARIABLES = {"n": 5, "least": 500, "country": "NL"}

@@ -1,107 +1,17 @@
-"""The argument parser of all magics, and the help text that it generates."""
+"""The argument parser of all magics and commands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from keyword import iskeyword
 from numbers import Integral
 from typing import Any
 
 from ci_magics.errors import ArgumentError, nearest_name
-from ci_magics.notebook.mistakes import open_quote, refuse_mistakes
-from ci_magics.notebook.words import Word, split
+from ci_magics.grammar.command import Arguments, Command, Flag, shown
+from ci_magics.grammar.mistakes import open_quote, refuse_mistakes
+from ci_magics.grammar.words import Word, split
 
-
-@dataclass(frozen=True)
-class Positional:
-    """A positional argument.
-
-    Parameters
-    ----------
-    name
-        Placeholder in the usage line.
-    help
-        One line for ``--help``.
-    several
-        Whether it accepts more than one word.
-    kind
-        What the word names; selects the candidates for completion.
-    choices
-        The allowed words; empty if any word is allowed.
-    """
-
-    name: str
-    help: str
-    several: bool = False
-    kind: str = "text"
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option: a word that begins with two hyphens. Without a ``value`` it is a switch."""
-
-    name: str
-    help: str
-    value: str | None = None
-    choices: tuple[str, ...] = ()
-    whole_number: bool = False
-    variable: bool = False
-    repeatable: bool = False
-    kind: str = "text"
-
-    @property
-    def key(self) -> str:
-        """The key under which `Arguments` holds the value."""
-        return self.name.lstrip("-").replace("-", "_")
-
-
-@dataclass(frozen=True)
-class Command:
-    """The declaration of a magic's arguments."""
-
-    name: str
-    summary: str
-    example: str
-    positionals: tuple[Positional, ...] = ()
-    options: tuple[Option, ...] = ()
-    notes: str = ""
-
-    def help(self) -> str:
-        """Return the text of ``--help`` and of ``%name?``."""
-        usage = " ".join([self.name, *(_usage(each) for each in self.positionals), "[OPTION]..."])
-        lines = [self.summary, "", usage, ""]
-        lines += [f"  {each.name:<{_INDENT}} {each.help}" for each in self.positionals]
-        lines += [f"  {_shown(each):<{_INDENT}} {each.help}" for each in self.options]
-        lines += ["", "For example:", *(f"  {line}" for line in self.example.splitlines())]
-        return "\n".join([*lines, *(["", self.notes] if self.notes else [])])
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The arguments parsed from a line: words, or objects in place of ``$name`` and ``{expression}``."""
-
-    words: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    wants_help: bool = False
-
-    def given(self, name: str) -> Any:
-        """Return an option's value: text, a number, an object, or True for a switch; None if not given."""
-        value = self.options.get(name)
-        return value.text if isinstance(value, Word) else value
-
-    def all(self, name: str) -> list[Any]:
-        """Return all values of a repeatable option."""
-        return [each.text if isinstance(each, Word) else each for each in self.options.get(name, [])]
-
-    def switch(self, name: str) -> bool:
-        """Return whether a switch was given."""
-        return bool(self.options.get(name))
-
-
-_INDENT = 24
-_LONGEST_LIST = 50
 _HELP = ("--help", "-h")
 
 
@@ -169,7 +79,7 @@ def _is_option(text: str) -> bool:
     return text.startswith("--") or (len(text) == 2 and text[0] == "-" and text[1].isalpha())
 
 
-def _known(command: Command, by_name: Mapping[str, Option], name: str) -> Option:
+def _known(command: Command, by_name: Mapping[str, Flag], name: str) -> Flag:
     option = by_name.get(name)
     if option is None:
         nearest = nearest_name(name, by_name)
@@ -180,18 +90,18 @@ def _known(command: Command, by_name: Mapping[str, Option], name: str) -> Option
     return option
 
 
-def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapping[str, Any]) -> Any:
+def _option_value(option: Flag, given: Word | None, rest: Any, variables: Mapping[str, Any]) -> Any:
     if option.value is None:
         if given is not None:
             raise ArgumentError(f"{option.name} takes no value.", f"Write only {option.name}.", code="no_value_taken")
         return True
     word = given or next(rest, None)
     if word is None:
-        raise ArgumentError(f"{option.name} needs a value.", f"Write {_shown(option)}.", code="value_missing")
+        raise ArgumentError(f"{option.name} needs a value.", f"Write {shown(option)}.", code="value_missing")
     if given is None and _is_option(word.text) and not word.quoted:
         raise ArgumentError(
             f"{option.name} needs a value, and {word.text} after it looks like an option.",
-            f"Write {_shown(option)}; if {word.text} is the value, write {option.name}={word.text}.",
+            f"Write {shown(option)}; if {word.text} is the value, write {option.name}={word.text}.",
             code="value_missing",
         )
     value = _value(word, variables)
@@ -202,10 +112,10 @@ def _option_value(option: Option, given: Word | None, rest: Any, variables: Mapp
     if isinstance(value, Integral) and not isinstance(value, bool):
         return _checked(option, Word(str(value), quoted=True))
     what = "None" if value is None else f"a {type(value).__name__}"
-    raise ArgumentError(f"{option.name} cannot be {what}.", f"Write {_shown(option)}.", code="no_text")
+    raise ArgumentError(f"{option.name} cannot be {what}.", f"Write {shown(option)}.", code="no_text")
 
 
-def _checked(option: Option, word: Word) -> Any:
+def _checked(option: Flag, word: Word) -> Any:
     if option.choices and word.text not in option.choices:
         nearest = nearest_name(word.text, option.choices)
         hint = f" Did you mean '{nearest}'?" if nearest else ""
@@ -226,12 +136,12 @@ def _checked(option: Option, word: Word) -> Any:
             return int(word.text)
         except ValueError:
             raise ArgumentError(
-                f"{option.name} must be a whole number.", f"Write {_shown(option)}.", code="not_a_number"
+                f"{option.name} must be a whole number.", f"Write {shown(option)}.", code="not_a_number"
             ) from None
     return word
 
 
-def _set(command: Command, options: dict[str, Any], option: Option, value: Any) -> None:
+def _set(command: Command, options: dict[str, Any], option: Flag, value: Any) -> None:
     if option.repeatable:
         options.setdefault(option.key, []).append(value)
     elif option.key in options:
@@ -282,14 +192,3 @@ def _check_count(command: Command, found: list[Any]) -> None:
             f"If it is part of a name with blanks, quote the whole name; see {command.name} --help.",
             code="too_many_words",
         )
-
-
-def _usage(positional: Positional) -> str:
-    return f"[{positional.name}]{'...' if positional.several else ''}"
-
-
-def _shown(option: Option) -> str:
-    if option.value is None:
-        return option.name
-    listed = "|".join(option.choices)
-    return f"{option.name} {listed if 0 < len(listed) <= _LONGEST_LIST else option.value}"
