@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ def every_kind() -> list[type]:
     for module in pkgutil.walk_packages(ci_magics_path(), "ci_magics."):
         if not module.name.endswith((".__main__", ".env")) and ".migrations" not in module.name:
             importlib.import_module(module.name)
-    return sorted(set(kinds()), key=lambda kind: kind.__name__)
+    ours = {kind for kind in kinds() if kind.__module__.startswith("ci_magics.") and not inspect.isabstract(kind)}
+    return sorted(ours, key=lambda kind: kind.__name__)
 
 
 def ci_magics_path() -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ci_magics.display.numbers import clean, counted
+from ci_magics.display.html_table import Cell
+from ci_magics.display.numbers import Share, clean, counted
 
 _GAP = "  "
 
 
-def text_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """Return a table as lines of text, with integers right-aligned.
 
     Parameters
@@ -17,7 +18,7 @@ def text_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str
     heads
         The heading of each column.
     rows
-        The cells of each row.
+        The cells of each row; what is not known stays empty.
     """
     sides = [
         ">" if rows and all(isinstance(row[place], int) for row in rows) else "<" for place, _head in enumerate(heads)
@@ -30,5 +31,9 @@ def text_table(heads: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str
     )
 
 
-def _text(cell: str | int) -> str:
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, Share):
+        return str(cell)
     return clean(cell) if isinstance(cell, str) else counted(cell)

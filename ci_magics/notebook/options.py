@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import ArgumentError, nearest_name
 
 DEFAULT, SET = "default", "%config"
@@ -91,8 +89,8 @@ class OptionRefused(BaseException):
         return [f"{type(self.error).__name__}: {self.error}"]
 
 
-@dataclass(frozen=True)
-class OptionList(Displayable):
+@dataclass(frozen=True, repr=False)
+class OptionList(ResultTable[NotebookOption]):
     """The options with their values and sources.
 
     Parameters
@@ -109,18 +107,19 @@ class OptionList(Displayable):
     sources: Mapping[str, str]
     with_sources: bool = False
 
-    def _rows(self) -> list[list[str]]:
-        shown = (self.values, self.sources) if self.with_sources else (self.values,)
-        return [[name, *(str(each[name]) for each in shown), option.help] for name, option in OPTIONS.items()]
+    @property
+    def _columns(self) -> tuple[Column[NotebookOption], ...]:
+        source = Column[NotebookOption]("Source", lambda each: self.sources[each.name], frame_name="source")
+        return (
+            Column("Option", "name"),
+            Column("Value", lambda each: self.values[each.name], str, frame_name="value"),
+            *([source] if self.with_sources else []),
+            Column("What it does", "help"),
+        )
 
-    def _heads(self) -> list[str]:
-        return ["Option", "Value", *(["Source"] if self.with_sources else []), "What it does"]
-
-    def __repr__(self) -> str:
-        return text_table(self._heads(), self._rows())
-
-    def _repr_html_(self) -> str:
-        return table(self._heads(), self._rows())
+    @property
+    def _rows(self) -> tuple[NotebookOption, ...]:
+        return tuple(OPTIONS.values())
 
 
 def known_option(name: str) -> NotebookOption:

@@ -89,6 +89,7 @@ def test_every_result_is_shown_alike(examples: dict[str, Any], kind: str) -> Non
         assert "jan.de" not in text
     assert CHANGING.findall(summary) == []
     assert "0x" not in repr(value)
+    assert not repr(value).startswith(f"{kind}("), "the text that a dataclass generates"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -72,7 +72,8 @@ def every_class() -> set[type]:
         each = waiting.pop()
         if each not in found:
             found.add(each)
-            waiting += [kind for kind in each.__subclasses__() if issubclass(kind, Displayable)]
+            ours = [kind for kind in each.__subclasses__() if kind.__module__.startswith("ci_magics.")]
+            waiting += [kind for kind in ours if issubclass(kind, Displayable)]
             waiting += [kind for name, member in methods(each) for kind in led_to_by(function_of(member)) if name]
             waiting += [kind for name, hint in hints(each).items() if name[0] != "_" for kind in classes_in(hint)]
     kept = {each for each in found if not each.__module__.startswith(PRIVATE) and Protocol not in each.__bases__}

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.audiences import audience_operations
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plans.preview import find_connection
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import tell
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, frame_only
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_HEADS = ("Audience", "Number", "Segment", "Sent", "Matched in search", "Matched on the network", "Members stay")
-_NONE = "The account has no Customer Match list yet."
 _UNKNOWN = "not counted"
 
 
@@ -56,8 +48,18 @@ class AccountAudience:
     members: int | None
 
 
-@dataclass(frozen=True)
-class AudienceList(Displayable):
+def _membership(days: int | None) -> str:
+    if days is None:
+        return ""
+    return "forever" if days == -1 else counted_in_words(days, "day")
+
+
+def _size(size: int | None) -> str:
+    return _UNKNOWN if size is None else counted(size)
+
+
+@dataclass(frozen=True, repr=False)
+class AudienceList(ResultList[AccountAudience]):
     """The lists of an account.
 
     Parameters
@@ -75,6 +77,30 @@ class AudienceList(Displayable):
     audiences: tuple[AccountAudience, ...]
     _workspace: Workspace = field(repr=False, compare=False)
     _show: Callable[[str], None] = field(repr=False, compare=False)
+
+    _columns = (
+        Column("Audience", "name"),
+        Column("Number", "id"),
+        *frame_only("scope", "membership_days", "search_size", "audience_network_size"),
+        Column("Segment", "segment", lambda name: name or "not filled from here"),
+        Column("Sent", "members", lambda count: "" if count is None else counted(count)),
+        Column("Matched in search", lambda each: _size(each.search_size)),
+        Column("Matched on the network", lambda each: _size(each.audience_network_size)),
+        Column("Members stay", lambda each: _membership(each.membership_days)),
+    )
+    _if_empty = "The account has no Customer Match list yet."
+
+    @property
+    def _rows(self) -> tuple[AccountAudience, ...]:
+        return self.audiences
+
+    @property
+    def _title(self) -> str:
+        return self.destination
+
+    @property
+    def _title_html(self) -> str:
+        return f"<div><b>{html.escape(self.destination)}</b></div>"
 
     def rename(self, audience: str, new: str, *, confirm: str) -> AudienceList:
         """Rename a list and return the lists again; see `audience_operations.rename_audience`.
@@ -127,26 +153,6 @@ class AudienceList(Displayable):
         """Return their names."""
         return [each.name for each in self.audiences]
 
-    def __iter__(self) -> Iterator[AccountAudience]:
-        return iter(self.audiences)
-
-    def __len__(self) -> int:
-        return len(self.audiences)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each list."""
-        import pandas as pd
-
-        return pd.DataFrame([vars(each) for each in self.audiences], columns=list(AccountAudience.__dataclass_fields__))
-
-    def __repr__(self) -> str:
-        shown = text_table(_HEADS, [_row(each) for each in self.audiences]) if self.audiences else _NONE
-        return f"{self.destination}\n{shown}"
-
-    def _repr_html_(self) -> str:
-        shown = table(_HEADS, [_row(each) for each in self.audiences]) if self.audiences else f"<div>{_NONE}</div>"
-        return f"<div><b>{html.escape(self.destination)}</b></div>{shown}"
-
     def _again(self) -> AudienceList:
         return audiences(self.connection, workspace=self._workspace, show=self._show)
 
@@ -196,25 +202,3 @@ def _seen(audience: Audience, record: AudienceRecord | None) -> AccountAudience:
         segment=record.segment_name if record else "",
         members=record.members if record else None,
     )
-
-
-def _row(each: AccountAudience) -> tuple[str, ...]:
-    return (
-        each.name,
-        each.id,
-        each.segment or "not filled from here",
-        "" if each.members is None else counted(each.members),
-        _size(each.search_size),
-        _size(each.audience_network_size),
-        _membership(each.membership_days),
-    )
-
-
-def _membership(days: int | None) -> str:
-    if days is None:
-        return ""
-    return "forever" if days == -1 else counted_in_words(days, "day")
-
-
-def _size(size: int | None) -> str:
-    return _UNKNOWN if size is None else counted(size)

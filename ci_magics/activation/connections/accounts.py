@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.connections.sign_in import noted_sign_in
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_HEADS = ("Name", "Account", "Environment", "Leads to", "Made (UTC)", "Who may use it", "Signed in (UTC)", "Consents")
 _NONE = "No account yet. Make a connection: %ci_connect NAME; open Customer Insights: %ci_connect --insights NAME."
 _HIDDEN = "shared with you"
 
@@ -53,8 +44,23 @@ class AccountLine:
     missing_consents: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class AccountList(Displayable):
+def _signed_in(account: AccountLine) -> str:
+    if account.signed_in_at is not None:
+        return as_minute(account.signed_in_at)
+    return "as the emulator's user" if account.environment == "emulator" else "not yet"
+
+
+def _consents(missing: tuple[str, ...] | None) -> str:
+    if missing is None:
+        return ""
+    if not missing:
+        return "both given"
+    options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
+    return f"nothing can be sent: {options}"
+
+
+@dataclass(frozen=True, repr=False)
+class AccountList(ResultList[AccountLine]):
     """The accounts that the current user may use, as a table.
 
     Parameters
@@ -68,42 +74,29 @@ class AccountList(Displayable):
     accounts: tuple[AccountLine, ...]
     if_none: str = _NONE
 
-    def __iter__(self) -> Iterator[AccountLine]:
-        return iter(self.accounts)
+    _columns = (
+        Column("Name", "name"),
+        Column("Account", "type"),
+        Column("Environment", "environment"),
+        Column("Leads to", "leads_to"),
+        Column("Made (UTC)", "created_at", as_day),
+        Column("Who may use it", "shared_with"),
+        *frame_only("signed_in_at"),
+        Column("Signed in (UTC)", _signed_in),
+        Column("Consents", "missing_consents", _consents),
+    )
 
-    def __len__(self) -> int:
-        return len(self.accounts)
+    @property
+    def _rows(self) -> tuple[AccountLine, ...]:
+        return self.accounts
+
+    @property
+    def _if_empty(self) -> str:
+        return self.if_none
 
     def names(self) -> list[str]:
         """Return the names of the accounts."""
         return [each.name for each in self.accounts]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per account."""
-        import pandas as pd
-
-        return pd.DataFrame([vars(each) for each in self.accounts], columns=list(AccountLine.__dataclass_fields__))
-
-    def __repr__(self) -> str:
-        return text_table(_HEADS, self._rows()) if self.accounts else self.if_none
-
-    def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows()) if self.accounts else f"<div>{html.escape(self.if_none)}</div>"
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                each.name,
-                each.type,
-                each.environment,
-                each.leads_to,
-                f"{each.created_at:%Y-%m-%d}" if each.created_at else "",
-                ", ".join(each.shared_with),
-                _signed_in(each),
-                _consents(each),
-            )
-            for each in self.accounts
-        ]
 
 
 def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
@@ -142,18 +135,3 @@ def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
 def _moment(workspace: Workspace, subject_id: str) -> datetime | None:
     noted = noted_sign_in(workspace, subject_id)
     return noted.signed_in_at if noted else None
-
-
-def _signed_in(account: AccountLine) -> str:
-    if account.signed_in_at is not None:
-        return f"{account.signed_in_at:%Y-%m-%d %H:%M}"
-    return "as the emulator's user" if account.environment == "emulator" else "not yet"
-
-
-def _consents(account: AccountLine) -> str:
-    if account.missing_consents is None:
-        return ""
-    if not account.missing_consents:
-        return "both given"
-    options = " ".join(f"--{each.replace('_', '-')}" for each in account.missing_consents)
-    return f"nothing can be sent: {options}"

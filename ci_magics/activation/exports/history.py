@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ci_magics.activation.exports.document import as_magic
 from ci_magics.activation.exports.listing import ExportLine, list_exports
@@ -14,20 +14,15 @@ from ci_magics.activation.exports.saved_runs import with_members
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run
 from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.errors import ArgumentError, nearest_name, not_found
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 STATUSES = (QUEUED, RUNNING, COMPLETED, WITH_ERRORS, SKIPPED, FAILED, CANCELED)
 SHOWN = 20
-_HEADS = ("Run", "Export", "Started (UTC)", "By", "Status", "Accepted", "Rejected", "Members")
 
 
 @dataclass(frozen=True)
@@ -49,53 +44,38 @@ class HistoryLine:
     unknown: int = 0
 
 
-@dataclass(frozen=True)
-class ExportHistory(Displayable):
+@dataclass(frozen=True, repr=False)
+class ExportHistory(ResultList[HistoryLine]):
     """Runs of saved exports, newest first."""
 
     runs: tuple[HistoryLine, ...]
+
+    _columns = (
+        Column("Run", "run"),
+        Column("Export", "export"),
+        Column("Started (UTC)", "started_at", as_minute),
+        *frame_only("finished_at", "due_at", "trigger", "started_by", "status", "reason"),
+        Column("By", lambda each: each.started_by if each.trigger == "manual" else each.trigger),
+        Column("Status", lambda each: f"{each.status}: {each.reason}" if each.reason else each.status),
+        Column("Accepted", "accepted"),
+        Column("Rejected", "rejected"),
+        Column("Members", "members"),
+        *frame_only("unknown"),
+    )
+    _if_empty = "No run yet."
+
+    @property
+    def _rows(self) -> tuple[HistoryLine, ...]:
+        return self.runs
 
     @property
     def not_completed(self) -> tuple[HistoryLine, ...]:
         """Runs that are failed, skipped, canceled, running, or waiting for a retry."""
         return tuple(each for each in self.runs if each.status not in (COMPLETED, WITH_ERRORS))
 
-    def __iter__(self) -> Iterator[HistoryLine]:
-        return iter(self.runs)
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each run."""
-        import pandas as pd
-
-        return pd.DataFrame([vars(each) for each in self.runs], columns=list(HistoryLine.__dataclass_fields__))
-
     def to_dict(self) -> dict[str, Any]:
         """Return the result of each run, newest first, without dates."""
         return {"runs": [plain(replace(each, reason=undated(each.reason))) for each in self.runs]}
-
-    def __repr__(self) -> str:
-        return text_table(_HEADS, self._rows()) if self.runs else "No run yet."
-
-    def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows()) if self.runs else "<div>No run yet.</div>"
-
-    def _rows(self) -> list[tuple[str | int, ...]]:
-        return [
-            (
-                each.run,
-                each.export,
-                f"{each.started_at:%Y-%m-%d %H:%M}",
-                each.started_by if each.trigger == "manual" else each.trigger,
-                f"{each.status}: {each.reason}" if each.reason else each.status,
-                each.accepted,
-                each.rejected,
-                each.members,
-            )
-            for each in self.runs
-        ]
 
 
 @dataclass(frozen=True)

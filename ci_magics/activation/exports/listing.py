@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.exports.due import Attempts, attempts_of, next_run, timing_of
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
@@ -19,22 +18,13 @@ from ci_magics.activation.exports.schedule_settings import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import zone_of
 from ci_magics.clock import CLOCKS_DIFFER, Clock, SystemClock
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 NOT_RUN = "Not run yet"
-_HEADS = (
-    "Export", "Connection", "Segments", "Status", "Last run (UTC)", "Next run", "Schedule", "Your permissions",
-)  # fmt: skip
-_NONE = "No export is saved yet. Save one: %ci_export SEGMENT --to CONNECTION --save NAME."
 
 
 @dataclass(frozen=True)
@@ -85,8 +75,8 @@ class ExportLine:
         return f"due since {text}" if self.overdue else text
 
 
-@dataclass(frozen=True)
-class ExportList(Displayable):
+@dataclass(frozen=True, repr=False)
+class ExportList(ResultList[ExportLine]):
     """Saved exports, sorted by name.
 
     Parameters
@@ -100,52 +90,37 @@ class ExportList(Displayable):
     exports: tuple[ExportLine, ...]
     notes: tuple[str, ...] = ()
 
+    _columns = (
+        Column("Export", "name"),
+        Column("Connection", "connection"),
+        Column("Segments", "segments"),
+        *frame_only("status", "reason"),
+        Column("Status", lambda each: f"{each.status}: {each.reason}" if each.reason else each.status),
+        Column("Last run (UTC)", "last_run", lambda moment: as_minute(moment) or "-"),
+        *frame_only("next_run", "time_zone"),
+        Column("Next run", lambda each: each.next_run_text),
+        Column("Schedule", "schedule"),
+        Column("Your permissions", "permissions"),
+        *frame_only("warnings"),
+    )
+    _if_empty = "No export is saved yet. Save one: %ci_export SEGMENT --to CONNECTION --save NAME."
+
+    @property
+    def _rows(self) -> tuple[ExportLine, ...]:
+        return self.exports
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        return (*self.warnings, *self.notes)
+
     def names(self) -> list[str]:
         """Return the export names."""
         return [each.name for each in self.exports]
-
-    def __iter__(self) -> Iterator[ExportLine]:
-        return iter(self.exports)
-
-    def __len__(self) -> int:
-        return len(self.exports)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each export."""
-        import pandas as pd
-
-        columns = [name for name in ExportLine.__dataclass_fields__ if name != "overdue"]
-        return pd.DataFrame([{name: getattr(each, name) for name in columns} for each in self], columns=columns)
-
-    def __repr__(self) -> str:
-        shown = text_table(_HEADS, self._rows()) if self.exports else _NONE
-        return "\n".join([shown, *self.warnings, *self.notes])
-
-    def _repr_html_(self) -> str:
-        import html
-
-        shown = table(_HEADS, self._rows()) if self.exports else f"<div>{html.escape(_NONE)}</div>"
-        return shown + "".join(f"<div>{html.escape(note)}</div>" for note in (*self.warnings, *self.notes))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What prevents the schedules of the listed exports from running."""
         return tuple(f"! {each.name}: {warning}" for each in self.exports for warning in each.warnings)
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                each.name,
-                each.connection,
-                ", ".join(each.segments),
-                f"{each.status}: {each.reason}" if each.reason else each.status,
-                f"{each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "-",
-                each.next_run_text,
-                each.schedule,
-                each.permissions,
-            )
-            for each in self.exports
-        ]
 
 
 def list_exports(

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.displayable import plain
+from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.workspace.export_models import Refresh
 from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS, undated
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_HEADS = ("What", "Name", "Status", "Profiles or hashes", "Why")
-
 
 @dataclass(frozen=True)
-class RefreshReport(Displayable):
+class RefreshLine:
+    """The result of a refresh for one segment or export.
+
+    Parameters
+    ----------
+    what
+        ``segment`` or ``export``.
+    name, status, reason
+        Its name, its status, and why it did not complete.
+    count
+        Number of profiles of a segment, or of accepted hashes of an export.
+    """
+
+    what: str
+    name: str
+    status: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, repr=False)
+class RefreshReport(ResultTable[RefreshLine]):
     """What a refresh did.
 
     Parameters
@@ -29,6 +43,15 @@ class RefreshReport(Displayable):
     """
 
     record: Refresh
+
+    _columns = (
+        Column("What", "what"),
+        Column("Name", "name"),
+        Column("Status", "status"),
+        Column("Profiles or hashes", "count"),
+        Column("Why", "reason"),
+    )
+    _if_empty = ""
 
     @property
     def status(self) -> str:
@@ -60,12 +83,6 @@ class RefreshReport(Displayable):
         """Return all stored data of the refresh."""
         return vars(self.record)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each segment and export."""
-        import pandas as pd
-
-        return pd.DataFrame(self._rows(), columns=["what", "name", "status", "count", "reason"])
-
     def to_dict(self) -> dict[str, Any]:
         """Return the results, without the user and the time."""
         each = self.record
@@ -76,13 +93,7 @@ class RefreshReport(Displayable):
             "exports": plain([export | {"reason": undated(export["reason"])} for export in each.exports]),
         }
 
-    def __repr__(self) -> str:
-        return "\n".join([self._title(), *([text_table(_HEADS, self._rows())] if self._rows() else [])])
-
-    def _repr_html_(self) -> str:
-        shown = table(_HEADS, self._rows()) if self._rows() else ""
-        return f"<div>{html.escape(self._title())}</div>{shown}"
-
+    @property
     def _title(self) -> str:
         each = self.record
         notebook = f" of {each.notebook}" if each.notebook else ""
@@ -90,10 +101,13 @@ class RefreshReport(Displayable):
         nothing = "" if each.segments or each.exports or each.reason else "; nothing was due"
         return f"Refresh{notebook} {each.started_at:%Y-%m-%d %H:%M} UTC: {each.status}{reason}{nothing}"
 
-    def _rows(self) -> list[tuple[str, str, str, int, str]]:
+    @property
+    def _rows(self) -> list[RefreshLine]:
         segments = [
-            ("segment", each["segment"], each["status"], each["profiles"], each["reason"]) for each in self.segments
+            RefreshLine("segment", each["segment"], each["status"], each["profiles"], each["reason"])
+            for each in self.segments
         ]
         return segments + [
-            ("export", each["export"], each["status"], each.get("accepted", 0), each["reason"]) for each in self.exports
+            RefreshLine("export", each["export"], each["status"], each.get("accepted", 0), each["reason"])
+            for each in self.exports
         ]

@@ -5,18 +5,12 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import Share, counted, counted_in_words
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.rules.rule import Rule
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SHOWN, _DRAWN = 15, 8
 _TITLE = "What sets them apart"
@@ -64,8 +58,8 @@ class Differentiator:
         return "only in the second" if not self.first else f"{self.ratio:.2f} times"
 
 
-@dataclass(frozen=True)
-class Differentiators(Displayable):
+@dataclass(frozen=True, repr=False)
+class Differentiators(ResultTable[Differentiator]):
     """Values and ranges of a frame's columns, sorted by how much their shares differ between two segments.
 
     The measure is the difference of the two shares in percentage points: a value that 60 % of one segment and 20 % of
@@ -94,40 +88,40 @@ class Differentiators(Displayable):
     lines: tuple[Differentiator, ...] = field(repr=False)
     left_out: int = 0
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each value or range; ``difference`` is that of the shares, from -1 to 1."""
-        import pandas as pd
+    @property
+    def _columns(self) -> tuple[Column[Differentiator], ...]:
+        return (
+            Column("Column", "column"),
+            Column("Value", "value"),
+            Column(f"in {self.first}", "first", lambda count: Share(count, self.first_found)),
+            Column(f"in {self.second}", "second", lambda count: Share(count, self.second_found)),
+            *frame_only("first_share", "second_share", "ratio"),
+            Column("Ratio", lambda each: each.words),
+            Column("Difference", "difference", lambda share: f"{share * 100:+.1f} points"),
+            Column(None, lambda each: each.rule.text, frame_name="rule"),
+        )
 
-        names = ("column", "value", "first", "second", "first_share", "second_share", "ratio", "difference")
-        rows = [[*(getattr(each, name) for name in names), each.rule.text] for each in self.lines]
-        return pd.DataFrame(rows, columns=[*names, "rule"])
+    @property
+    def _rows(self) -> tuple[Differentiator, ...]:
+        return self.lines
 
-    def __repr__(self) -> str:
-        return f"{self._title()}\n{text_table(self._heads(), self._texts())}\n{self._note()}"
+    @property
+    def _shown_rows(self) -> tuple[Differentiator, ...]:
+        return self.lines[:_SHOWN]
 
-    def _repr_html_(self) -> str:
-        title = f"<b>{html.escape(self._title())}</b>"
-        return f"{title}{as_image(self._picture())}{table(self._heads(), self._rows())}<div>{self._note()}</div>"
-
+    @property
     def _title(self) -> str:
         return f"{_TITLE}: '{self.first}' and '{self.second}'"
 
-    def _heads(self) -> tuple[str, ...]:
-        return ("Column", "Value", f"in {self.first}", f"in {self.second}", "Ratio", "Difference")
-
-    def _rows(self) -> list[tuple[str, str, Share, Share, str, str]]:
-        return [
-            (each.column, each.value, *self._shares(each), each.words, f"{each.difference * 100:+.1f} points")
-            for each in self.lines[:_SHOWN]
-        ]
-
-    def _texts(self) -> list[tuple[str, ...]]:
-        return [tuple(map(str, row)) for row in self._rows()]
+    @property
+    def _title_html(self) -> str:
+        return f"<b>{html.escape(self._title)}</b>{as_image(self._picture())}"
 
     def _shares(self, line: Differentiator) -> tuple[Share, Share]:
         return Share(line.first, self.first_found), Share(line.second, self.second_found)
 
-    def _note(self) -> str:
+    @property
+    def _notes(self) -> tuple[str]:
         parts = ["Ordered by the difference of the two shares."]
         if len(self.lines) > _SHOWN:
             parts.append(f"{counted(len(self.lines) - _SHOWN)} more: see to_frame().")
@@ -137,7 +131,7 @@ class Differentiators(Displayable):
             parts.append(f"The frame has {found}, and {other}.")
         if self.left_out:
             parts.append(f"{counted_in_words(self.left_out, 'other column', 'was')} not compared: use columns=[...].")
-        return " ".join(parts)
+        return (" ".join(parts),)
 
     def _picture(self) -> Picture:
         pairs = [(f"{each.column}: {each.value}", *self._shares(each)) for each in self.lines[:_DRAWN]]

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_minute
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace, open_workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_HEADS = ("Segment", "Type", "State", "Profiles", "Tags", "Last made (UTC)", "Fills")
-_NONE = "No segment yet. Make one: %ci_segment NAME FRAME."
 
 
 @dataclass(frozen=True)
@@ -52,47 +42,30 @@ class SegmentLine:
     fills: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SegmentList(Displayable):
+@dataclass(frozen=True, repr=False)
+class SegmentList(ResultList[SegmentLine]):
     """Segments, sorted by name."""
 
     segments: tuple[SegmentLine, ...]
 
+    _columns = (
+        Column("Segment", "name"),
+        Column("Type", "type"),
+        Column("State", "state"),
+        Column("Profiles", "profiles"),
+        Column("Tags", "tags"),
+        Column("Last made (UTC)", "last_made", as_minute),
+        Column("Fills", "fills"),
+    )
+    _if_empty = "No segment yet. Make one: %ci_segment NAME FRAME."
+
+    @property
+    def _rows(self) -> tuple[SegmentLine, ...]:
+        return self.segments
+
     def names(self) -> list[str]:
         """Return the segment names."""
         return [each.name for each in self.segments]
-
-    def __iter__(self) -> Iterator[SegmentLine]:
-        return iter(self.segments)
-
-    def __len__(self) -> int:
-        return len(self.segments)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each segment."""
-        import pandas as pd
-
-        return pd.DataFrame([vars(each) for each in self.segments], columns=list(SegmentLine.__dataclass_fields__))
-
-    def __repr__(self) -> str:
-        return text_table(_HEADS, self._rows()) if self.segments else _NONE
-
-    def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows()) if self.segments else f"<div>{_NONE}</div>"
-
-    def _rows(self) -> list[tuple[str, str, str, int, str, str, str]]:
-        return [
-            (
-                each.name,
-                each.type,
-                each.state,
-                each.profiles,
-                ", ".join(each.tags),
-                f"{each.last_made:%Y-%m-%d %H:%M}",
-                ", ".join(each.fills),
-            )
-            for each in self.segments
-        ]
 
 
 def list_segments(*names: str, workspace: Workspace | None = None) -> SegmentList:

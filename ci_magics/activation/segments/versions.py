@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection as SqlConnection
 
@@ -17,10 +17,9 @@ from ci_magics.activation.segments.cycles import require_no_cycle_of
 from ci_magics.activation.segments.history import note_count
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import tell
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, may, require
@@ -28,11 +27,7 @@ from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.retention_days import retention_days
 from ci_magics.workspace.store import Workspace, open_workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 REPLACED, REFRESHED, UNDONE, DELETED = "replaced", "refreshed", "undone", "deleted"
-_HEADS = ("Made (UTC)", "Profiles", "State", "Ended (UTC)", "By", "Kept until")
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ class VersionLine:
     kept_until: datetime | None = None
 
 
-@dataclass(frozen=True)
-class SegmentVersions(Displayable):
+@dataclass(frozen=True, repr=False)
+class SegmentVersions(ResultList[VersionLine]):
     """The stored versions of a segment, newest first.
 
     Parameters
@@ -78,14 +73,24 @@ class SegmentVersions(Displayable):
     segment: str
     versions: tuple[VersionLine, ...]
 
-    def __len__(self) -> int:
-        return len(self.versions)
+    _columns = (
+        *frame_only("id"),
+        Column("Made (UTC)", "made_at", as_minute),
+        Column("Profiles", "profiles"),
+        Column("State", "state"),
+        Column("Ended (UTC)", "ended_at", as_minute),
+        Column("By", "ended_by"),
+        Column("Kept until", "kept_until", as_day),
+    )
+    _title_html = ""
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each version."""
-        import pandas as pd
+    @property
+    def _rows(self) -> tuple[VersionLine, ...]:
+        return self.versions
 
-        return pd.DataFrame([vars(each) for each in self.versions], columns=list(VersionLine.__dataclass_fields__))
+    @property
+    def _title(self) -> str:
+        return f"Versions of the segment '{self.segment}'"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the number of profiles and the state of each version, newest first."""
@@ -93,25 +98,6 @@ class SegmentVersions(Displayable):
             "segment": self.segment,
             "versions": [{"profiles": each.profiles, "state": each.state} for each in self.versions],
         }
-
-    def __repr__(self) -> str:
-        return f"Versions of the segment '{self.segment}'\n{text_table(_HEADS, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows())
-
-    def _rows(self) -> list[tuple[str, int, str, str, str, str]]:
-        return [
-            (
-                f"{each.made_at:%Y-%m-%d %H:%M}",
-                each.profiles,
-                each.state,
-                f"{each.ended_at:%Y-%m-%d %H:%M}" if each.ended_at else "",
-                each.ended_by,
-                f"{each.kept_until:%Y-%m-%d}" if each.kept_until else "",
-            )
-            for each in self.versions
-        ]
 
 
 @dataclass(frozen=True)

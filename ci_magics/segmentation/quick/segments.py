@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import polars as pl
 
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
@@ -23,8 +20,6 @@ from ci_magics.segmentation.rules.tree import Condition, Operator
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
-
-_HEADS = ("", "Value", "Profiles", "Share", "Rule")
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,8 @@ class QuickSegment:
     rule: Rule
 
 
-@dataclass(frozen=True)
-class QuickSegments(Displayable):
+@dataclass(frozen=True, repr=False)
+class QuickSegments(ResultTable[QuickSegment]):
     """The values or ranges of a column, each with its size and its rule; ``quick[0]`` is the rule of the first.
 
     Parameters
@@ -94,26 +89,28 @@ class QuickSegments(Displayable):
     def __iter__(self) -> Iterator[Rule]:
         return (each.rule for each in self.lines)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each line: value, profiles, share, and the rule's text."""
-        rows = [(each.value, each.profiles, each.share, each.rule.text) for each in self.lines]
-        return pd.DataFrame(rows, columns=["value", "profiles", "share", "rule"])
+    @property
+    def _columns(self) -> tuple[Column[QuickSegment], ...]:
+        return (
+            Column("", self.lines.index),
+            Column("Value", "value"),
+            Column("Profiles", "profiles"),
+            Column("Share", "share", lambda share: f"{share:.1%}"),
+            Column("Rule", lambda each: each.rule.text, frame_name="rule"),
+        )
 
-    def __repr__(self) -> str:
-        return f"{self._title()}\n{text_table(_HEADS, self._rows())}"
+    @property
+    def _rows(self) -> tuple[QuickSegment, ...]:
+        return self.lines
 
-    def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self._title())}</b>{table(_HEADS, self._rows())}"
-
+    @property
     def _title(self) -> str:
         counts = f"{counted_in_words(self.profiles, 'profile')}, {counted(self.empty)} without a value"
         return f"Quick segments of {self.column}: {counts}"
 
-    def _rows(self) -> list[tuple[int, str, int, str, str]]:
-        return [
-            (number, each.value, each.profiles, f"{each.share:.1%}", each.rule.text)
-            for number, each in enumerate(self.lines)
-        ]
+    @property
+    def _title_html(self) -> str:
+        return f"<b>{html.escape(self._title)}</b>"
 
 
 def quick_segments(

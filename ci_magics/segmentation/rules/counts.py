@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
@@ -20,8 +17,6 @@ from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
-
-_HEADS = ("", "Rule", "Profiles", "Cumulative")
 
 
 @dataclass(frozen=True)
@@ -47,32 +42,32 @@ class RuleCount:
     cumulative: int
 
 
-@dataclass(frozen=True)
-class Inspection(Displayable):
+@dataclass(frozen=True, repr=False)
+class Inspection(ResultTable[RuleCount]):
     """The counts of a rule's parts, and how many profiles there are at all."""
 
     total: int
     counts: tuple[RuleCount, ...]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a table with a row for each part."""
-        return pd.DataFrame([vars(each) for each in self.counts])
+    _columns = (
+        Column("", "joined"),
+        Column("Rule", "rule"),
+        Column("Profiles", "profiles"),
+        Column("Cumulative", "cumulative"),
+    )
+
+    @property
+    def _rows(self) -> tuple[RuleCount, ...]:
+        return self.counts
+
+    @property
+    def _shown_rows(self) -> list[RuleCount]:
+        parts = [replace(each, rule=without_addresses(each.rule)) for each in self.counts]
+        return [RuleCount("", "all profiles", self.total, self.total), *parts]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parts with their counts."""
-        return {
-            "rules": [dict(zip(("joined", "rule", "profiles", "cumulative"), row, strict=True)) for row in self._rows()]
-        }
-
-    def __repr__(self) -> str:
-        return text_table(_HEADS, self._rows())
-
-    def _repr_html_(self) -> str:
-        return table(_HEADS, self._rows())
-
-    def _rows(self) -> list[tuple[str, str, int, int]]:
-        parts = [(each.joined, without_addresses(each.rule), each.profiles, each.cumulative) for each in self.counts]
-        return [("", "all profiles", self.total, self.total), *parts]
+        return {"rules": [vars(each) for each in self._shown_rows]}
 
 
 def inspect_rules(

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
-from ci_magics.display.text_table import text_table
+from ci_magics.display.result_table import Column, ResultList, as_minute
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_HEADS = ("Segment", "Output name", "Type", "State", "Status", "Members", "Last refreshed")
 _STATUSES = {
     "completedsuccess": "Successful",
     "completedfailure": "Failed",
@@ -27,8 +18,13 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True)
-class InsightsSegments(Displayable):
+def _status(each: InsightsSegment) -> str:
+    status = "running" if each.refreshing else each.segment.evaluation.status
+    return _STATUSES.get(status, "Not started")
+
+
+@dataclass(frozen=True, repr=False)
+class InsightsSegments(ResultList[InsightsSegment]):
     """The segments of an instance.
 
     Parameters
@@ -42,57 +38,24 @@ class InsightsSegments(Displayable):
     origin: str
     segments: tuple[InsightsSegment, ...]
 
-    def __iter__(self) -> Iterator[InsightsSegment]:
-        return iter(self.segments)
+    _columns = (
+        Column("Segment", lambda each: each.segment.label, frame_name="label"),
+        Column("Output name", "name"),
+        Column("Type", lambda each: each.segment.profile_type, lambda name: name or None, frame_name="type"),
+        Column("State", lambda each: each.segment.state, lambda name: name.capitalize() or None, frame_name="state"),
+        Column("Status", _status, frame_name="status"),
+        Column("Members", "members"),
+        Column("Last refreshed", "refreshed", lambda moment: f"{as_minute(moment)} UTC" if moment else "never"),
+    )
+    _if_empty = "No segment yet."
 
-    def __len__(self) -> int:
-        return len(self.segments)
+    @property
+    def _rows(self) -> tuple[InsightsSegment, ...]:
+        return self.segments
+
+    @property
+    def _title(self) -> str:
+        return self.origin
 
     def __getitem__(self, name: str) -> InsightsSegment:
         return next(each for each in self.segments if name in (each.name, each.segment.label))
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each segment."""
-        import pandas as pd
-
-        columns = ["label", "name", "type", "state", "status", "members", "refreshed"]
-        rows = [
-            (
-                each.segment.label,
-                each.name,
-                each.segment.profile_type,
-                each.segment.state,
-                _status(each),
-                each.members,
-                each.refreshed,
-            )
-            for each in self.segments
-        ]
-        return pd.DataFrame(rows, columns=columns)
-
-    def __repr__(self) -> str:
-        return f"{self.origin}\n{text_table(_HEADS, self._rows()) if self.segments else 'No segment yet.'}"
-
-    def _repr_html_(self) -> str:
-        rows = [[None if cell == "" else cell for cell in row] for row in self._rows()]
-        shown = table(_HEADS, rows) if self.segments else "<div>No segment yet.</div>"
-        return f"<div>{html.escape(self.origin)}</div>{shown}"
-
-    def _rows(self) -> list[tuple[str | int, ...]]:
-        return [
-            (
-                each.segment.label,
-                each.name,
-                each.segment.profile_type,
-                each.segment.state.capitalize(),
-                _status(each),
-                "" if each.members is None else each.members,
-                f"{each.refreshed:%Y-%m-%d %H:%M} UTC" if each.refreshed else "never",
-            )
-            for each in self.segments
-        ]
-
-
-def _status(each: InsightsSegment) -> str:
-    status = "running" if each.refreshing else each.segment.evaluation.status
-    return _STATUSES.get(status, "Not started")
