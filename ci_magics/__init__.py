@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ci_magics.forking  # noqa: F401 - registers the fork hooks early
 from ci_magics.discreet import discreet
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
