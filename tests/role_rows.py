@@ -26,7 +26,8 @@ from ci_magics.activation.retention import purge
 from ci_magics.activation.segments.customer_insights import insights_operations as insights_verbs
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
-from ci_magics.workspace.access import Role, Verb, give_role, take_role
+from ci_magics.workspace.access import Role, Verb
+from ci_magics.workspace.roles import give_role, take_role
 
 VIEWER, CONTRIBUTOR, ADMINISTRATOR = Role.VIEWER, Role.CONTRIBUTOR, Role.ADMINISTRATOR
 

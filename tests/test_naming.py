@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.naming import LONGEST_NAME, require_name, unwritable
-from ci_magics.workspace.access import give_role
+from ci_magics.workspace.roles import give_role
 
 UNWRITABLE = {
     "a tab": "a\tb",

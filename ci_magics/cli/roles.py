@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ci_magics.cli.command import DONE, Commands, add_command, answer
-from ci_magics.workspace.access import Role, give_role, take_role
+from ci_magics.workspace.access import Role
+from ci_magics.workspace.roles import give_role, take_role
 
 if TYPE_CHECKING:
     from ci_magics.workspace.rights import Enforced

@@ -6,24 +6,16 @@ import getpass
 import os
 from collections.abc import Collection
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ci_magics.clock import present
 from ci_magics.discretion import person_name
-from ci_magics.errors import AccessError, ArgumentError, nearest_name, quoted_list
-from ci_magics.naming import require_name
+from ci_magics.errors import AccessError, quoted_list
 from ci_magics.quoting import shell_word
-from ci_magics.workspace.models import UserRole
-
-if TYPE_CHECKING:
-    from ci_magics.workspace.models import Connection
-    from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.models import Connection, UserRole
+from ci_magics.workspace.repository import Repository
 
 #: Customer Insights' wording for a user without a shared connection.
 NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
-
-
-_LONGEST_USER = 200
 
 
 class Role(StrEnum):
@@ -89,6 +81,13 @@ class Verb(Enum):
         self.doing = doing
 
 
+class HasRoles(Protocol):
+    """The part of a workspace that is needed here: the current user, and the roles of all users."""
+
+    user: str
+    roles: Repository[UserRole]
+
+
 def who_am_i() -> str:
     """Return the current user: the JupyterHub user, else the operating system's, as a number if it has no name.
 
@@ -102,7 +101,7 @@ def who_am_i() -> str:
         return f"uid-{os.getuid()}"
 
 
-def role_of(workspace: Workspace, user: str | None = None) -> Role:
+def role_of(workspace: HasRoles, user: str | None = None) -> Role:
     """Return a user's role; a user without one is a viewer.
 
     Parameters
@@ -148,7 +147,7 @@ def shares(shared_with: Collection[str], user: str, role: Role) -> bool:
     return any(each in list(Role) and role.includes(Role(each)) for each in shared_with)
 
 
-def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> bool:
+def may(workspace: HasRoles, verb: Verb, connection: Connection | None = None) -> bool:
     """Return whether the current user may do something.
 
     Parameters
@@ -163,7 +162,7 @@ def may(workspace: Workspace, verb: Verb, connection: Connection | None = None) 
     return _refusal(workspace, verb, connection) is None
 
 
-def require(workspace: Workspace, verb: Verb, connection: Connection | None = None) -> None:
+def require(workspace: HasRoles, verb: Verb, connection: Connection | None = None) -> None:
     """Check that the current user may do something.
 
     Parameters
@@ -185,74 +184,6 @@ def require(workspace: Workspace, verb: Verb, connection: Connection | None = No
         raise refusal
 
 
-def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
-    """Give a user a role in a workspace.
-
-    Parameters
-    ----------
-    workspace
-        The workspace.
-    user
-        The name of the JupyterHub user, or of the operating system's user.
-    role
-        ``administrator``, ``contributor``, or ``viewer``.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator, or no administrator would remain.
-    ArgumentError
-        The role does not exist, or the name is not valid.
-    """
-    require(workspace, Verb.GIVE_ROLE)
-    if role not in list(Role):
-        nearest = nearest_name(role, list(Role))
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
-        raise ArgumentError(f"There is no role '{role}'.{hint}", f"Use one of: {', '.join(Role)}.", code="unknown_role")
-    user = person_name(user)
-    require_name(user, "user", longest=_LONGEST_USER)
-    _require_another_administrator(workspace, user, Role(role))
-    given = UserRole(user, role, workspace.user, present())
-    workspace.roles.put(given)
-    workspace.audit.note(Verb.GIVE_ROLE, user, role=role)
-    return given
-
-
-def take_role(workspace: Workspace, user: str) -> None:
-    """Make a user a viewer, the role of every user without another one.
-
-    Parameters
-    ----------
-    workspace
-        The workspace.
-    user
-        The name of the user.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator, or no administrator would remain.
-    NotFoundError
-        The user has no role.
-    """
-    require(workspace, Verb.GIVE_ROLE)
-    user = person_name(user)
-    known = workspace.roles[user]
-    _require_another_administrator(workspace, user, Role.VIEWER)
-    workspace.roles.remove(known.id)
-    workspace.audit.note(Verb.GIVE_ROLE, user, role=Role.VIEWER.value)
-
-
-def _require_another_administrator(workspace: Workspace, user: str, role: Role) -> None:
-    others = [each.name for each in workspace.roles.where(role=Role.ADMINISTRATOR.value) if each.name != user]
-    if role is not Role.ADMINISTRATOR and not others:
-        raise AccessError(
-            f"'{user}' is the only administrator of this workspace.",
-            "Make somebody else one first: ci-magics roles --give administrator --to USER.",
-            code="last_administrator",
-        )
-
-
 def nothing_shared() -> AccessError:
     """Build the error for a user who may use no connection."""
     return AccessError(NOTHING_SHARED, code="nothing_shared")
@@ -265,7 +196,7 @@ def not_shared(name: str) -> AccessError:
     )
 
 
-def _refusal(workspace: Workspace, verb: Verb, connection: Connection | None) -> AccessError | None:
+def _refusal(workspace: HasRoles, verb: Verb, connection: Connection | None) -> AccessError | None:
     role = role_of(workspace)
     if not role.includes(verb.least):
         return AccessError(
@@ -283,5 +214,5 @@ def _plural(role: Role) -> str:
     return f"{role}s" if role is Role.ADMINISTRATOR else f"{role}s and administrators"
 
 
-def _administrators(workspace: Workspace) -> str:
+def _administrators(workspace: HasRoles) -> str:
     return quoted_list([each.name for each in workspace.roles.where(role=Role.ADMINISTRATOR.value)]) or "none yet"

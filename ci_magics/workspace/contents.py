@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select
 from ci_magics.clock import present
 from ci_magics.errors import AccessError
 from ci_magics.workspace.chunks import Chunked, ChunkReader, Writer
-from ci_magics.workspace.files import cannot_be_written, missing, private_folder, writing_privately
+from ci_magics.workspace.private_paths import private_folder, writing_privately
 from ci_magics.workspace.shared_folder import MARK, SharedFolder, store_away
+from ci_magics.workspace.storage_errors import cannot_be_written, missing
 from ci_magics.workspace.tables import file_chunks, file_contents
 from ci_magics.workspace.transactions import at_one_moment, said
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,10 @@ from ci_magics.workspace.checksums import (
     is_whole,
     reader,
 )
-from ci_magics.workspace.storage_errors import told_of_file
+from ci_magics.workspace.private_paths import private_folder, writing_privately
+from ci_magics.workspace.scratch_folders import ScratchFolders
+from ci_magics.workspace.storage_errors import cannot_be_written, missing
 
-if TYPE_CHECKING:
-    from ci_magics.workspace.scratch_folders import ScratchFolders
-
-#: The error code for a missing or damaged file about which nothing else is known.
-MISSING = "file_missing"
 #: Maximum attempts to open a file that is being replaced.
 _TRIES = 5
 
@@ -421,43 +418,6 @@ class PrivateFiles(Files):
             return (self.root / file_name).open("rb", buffering=0)
         except OSError:
             raise self.lost(file_name) from None
-
-
-@contextmanager
-def writing_privately(path: Path) -> Iterator[BinaryIO]:
-    """Create a file that only its owner can read, and flush it to disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def missing() -> WorkspaceError:
-    """Build the error for a file that cannot be read."""
-    return WorkspaceError("A file of the workspace is missing or damaged.", "Make the segment again.", code=MISSING)
-
-
-def cannot_be_written(error: OSError) -> WorkspaceError:
-    """Build the error for a file that cannot be written."""
-    why, step = told_of_file(error)
-    return WorkspaceError(f"A file of the workspace cannot be written: {why}.", step, code=error.strerror)
-
-
-def private_folder(path: Path) -> Path:
-    """Create a folder that only its owner can access, and return it.
-
-    Raises
-    ------
-    WorkspaceError
-        It cannot be created.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        why, step = told_of_file(error)
-        raise WorkspaceError(f"The workspace's folder cannot be made: {why}.", step, code=error.strerror) from None
-    return path
 
 
 def _table_file(name: str) -> str:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ci_magics.errors import WorkspaceError
 from ci_magics.quoting import magic_quoted
-
-if TYPE_CHECKING:
-    from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.models import AudienceRecord, SegmentRecord, SegmentVersion
+from ci_magics.workspace.repository import Repository
 
 PROFILES_LOST, LEDGER_LOST, SPOOL_LOST = "segment_damaged", "ledger_lost", "spool_lost"
 
 
-def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
-    """Return a function that builds the error for a segment's stored profiles from the file name."""
+def lost_profiles(
+    segments: Repository[SegmentRecord], versions: Repository[SegmentVersion]
+) -> Callable[[str], WorkspaceError]:
+    """Return a function that builds the error for a segment's stored profiles from the file name.
+
+    Parameters
+    ----------
+    segments
+        The segments of the workspace.
+    versions
+        Their earlier versions.
+    """
 
     def lost(file_name: str) -> WorkspaceError:
         segment_id = _stem(file_name)
-        record = next(iter(workspace.segments.where(id=segment_id)), None)
+        record = next(iter(segments.where(id=segment_id)), None)
         if record is not None:
             return WorkspaceError(
                 f"The stored profiles of the segment '{record.name}' are missing or damaged, so nothing is read from "
@@ -29,7 +37,7 @@ def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
                 else f"Make the segment again from its frame: %ci_segment {magic_quoted(record.name)} FRAME.",
                 code=PROFILES_LOST,
             )
-        version = next(iter(workspace.versions.where(id=segment_id)), None)
+        version = next(iter(versions.where(id=segment_id)), None)
         name = f"of the segment '{version.segment_name}' " if version else ""
         return WorkspaceError(
             f"The stored profiles of an earlier version {name}are missing or damaged.",
@@ -40,11 +48,11 @@ def lost_profiles(workspace: Workspace) -> Callable[[str], WorkspaceError]:
     return lost
 
 
-def lost_ledger(workspace: Workspace) -> Callable[[str], WorkspaceError]:
+def lost_ledger(audiences: Repository[AudienceRecord]) -> Callable[[str], WorkspaceError]:
     """Return a function that builds the error for an audience's ledger from the file name."""
 
     def lost(file_name: str) -> WorkspaceError:
-        record = next(iter(workspace.audiences.where(id=_stem(file_name))), None)
+        record = next(iter(audiences.where(id=_stem(file_name))), None)
         return ledger_lost(record.name if record else "")
 
     return lost

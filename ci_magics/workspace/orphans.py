@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ci_magics.clock import present
-
-if TYPE_CHECKING:
-    from ci_magics.workspace.files import Files
-    from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.files import Files
+from ci_magics.workspace.models import AudienceRecord, PushRecord, SegmentRecord, SegmentVersion
+from ci_magics.workspace.repository import Repository
+from ci_magics.workspace.scratch_folders import ScratchFolders
 
 REJECTED, READING = "rejected-", "reading-"
 _DRAFT = "."
 _A_DAY = timedelta(days=1)
 
 
-def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool = False) -> int:
+class FilesAndRows(Protocol):
+    """The part of a workspace that is needed here: its files, and the rows that refer to them."""
+
+    rooms: ScratchFolders
+    snapshots: Files
+    ledgers: Files
+    spool: Files
+    segments: Repository[SegmentRecord]
+    versions: Repository[SegmentVersion]
+    audiences: Repository[AudienceRecord]
+    pushes: Repository[PushRecord]
+
+
+def sweep(workspace: FilesAndRows, before: datetime | None = None, *, at_all: bool = False) -> int:
     """Delete what ended processes left behind: scratch folders, drafts, and files without a row.
 
     Parameters
@@ -47,7 +60,7 @@ def sweep(workspace: Workspace, before: datetime | None = None, *, at_all: bool 
     return count + workspace.snapshots.sweep(before or present() - _A_DAY, dry_run=False, at_all=at_all)
 
 
-def unknown_files(workspace: Workspace, before: datetime) -> Iterator[tuple[Files, str]]:
+def unknown_files(workspace: FilesAndRows, before: datetime) -> Iterator[tuple[Files, str]]:
     """Yield files that no row in the database refers to.
 
     Parameters
@@ -62,7 +75,7 @@ def unknown_files(workspace: Workspace, before: datetime) -> Iterator[tuple[File
         yield from ((files, name) for name in _unknown(workspace, files, names))
 
 
-def _unknown(workspace: Workspace, files: Files, names: list[str]) -> list[str]:
+def _unknown(workspace: FilesAndRows, files: Files, names: list[str]) -> list[str]:
     if not names:
         return []
     if files is workspace.snapshots:

@@ -22,7 +22,8 @@ from tempfile import TemporaryDirectory
 
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
-from ci_magics.workspace.files import cannot_be_written, private_folder
+from ci_magics.workspace.private_paths import private_folder
+from ci_magics.workspace.storage_errors import cannot_be_written
 
 _LOCK = ".lock"
 _A_DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ci_magics.clock import SystemClock
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.files import missing
 from ci_magics.workspace.seekable import SeekableReader
+from ci_magics.workspace.storage_errors import missing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

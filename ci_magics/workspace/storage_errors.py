@@ -11,6 +11,9 @@ from ci_magics.errors import WorkspaceError
 
 Told = tuple[str, str]
 
+#: The error code for a missing or damaged file about which nothing else is known.
+MISSING = "file_missing"
+
 _ROOM = "Make room there: ci-magics purge removes what is kept too long."
 _RIGHT = "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or ask for the right."
 _AWAY = "Check that the disk or network drive is there, then run it again."
@@ -130,3 +133,14 @@ def _told(error: Exception) -> Told:
             "Show this to the administrator of the database, or set CI_MAGICS_WORKSPACE to a folder.",
         )
     return type(error).__name__, "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or to a database URL."
+
+
+def missing() -> WorkspaceError:
+    """Build the error for a file that cannot be read."""
+    return WorkspaceError("A file of the workspace is missing or damaged.", "Make the segment again.", code=MISSING)
+
+
+def cannot_be_written(error: OSError) -> WorkspaceError:
+    """Build the error for a file that cannot be written."""
+    why, step = told_of_file(error)
+    return WorkspaceError(f"A file of the workspace cannot be written: {why}.", step, code=error.strerror)

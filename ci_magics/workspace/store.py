@@ -35,7 +35,6 @@ from ci_magics.workspace.access import (
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.export_repositories import ExportRepository, heartbeats, notices, refreshes, settings
 from ci_magics.workspace.file_stores import emulator_folder, folder_beside, open_files
-from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.forgotten import ForgottenHashes
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.location import database_in, default_location, file_of, folder_of, is_in_memory
@@ -56,6 +55,7 @@ from ci_magics.workspace.models import (
     UserRole,
 )
 from ci_magics.workspace.orphans import sweep
+from ci_magics.workspace.private_paths import private_folder
 from ci_magics.workspace.repository import Repository
 from ci_magics.workspace.rights import (
     Enforced,
@@ -117,7 +117,6 @@ class Workspace(Displayable):
         self.emulator_folder = emulator_folder(engine, folder)
         self.locks = Locks(engine, user)
         self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms, self.locks)
-        self.snapshots.lost, self.ledgers.lost, self.spool.lost = lost_profiles(self), lost_ledger(self), lost_spool
         self.roles = Repository(
             engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
         )
@@ -186,10 +185,13 @@ class Workspace(Displayable):
         self.settings = settings(engine)
         self.notices = notices(engine)
         self.heartbeats = heartbeats(engine)
+        self.snapshots.lost = lost_profiles(self.segments, self.versions)
+        self.ledgers.lost = lost_ledger(self.audiences)
+        self.spool.lost = lost_spool
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Store several values atomically."""
-        shelves: dict[type, Repository[Any]] = {
+        repositories: dict[type, Repository[Any]] = {
             AudienceRecord: self.audiences,
             PushRecord: self.pushes,
             RunRecord: self.runs,
@@ -198,7 +200,7 @@ class Workspace(Displayable):
 
         def work(database: SqlConnection) -> None:
             for value in values:
-                shelves[type(value)].put_in(database, value)
+                repositories[type(value)].put_in(database, value)
 
         self.change(work)
 

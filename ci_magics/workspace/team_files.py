@@ -18,8 +18,9 @@ from ci_magics.clock import present
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.chunks import CHUNK
 from ci_magics.workspace.contents import Contents
-from ci_magics.workspace.files import MISSING, Files, missing
+from ci_magics.workspace.files import Files
 from ci_magics.workspace.locks import Locks
+from ci_magics.workspace.storage_errors import MISSING, missing
 from ci_magics.workspace.tables import file_contents, files
 from ci_magics.workspace.transactions import at_one_moment, change
 

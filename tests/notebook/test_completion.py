@@ -16,7 +16,7 @@ import ci_magics as ci
 from ci_magics.grammar.command import Flag
 from ci_magics.notebook.candidates import KINDS
 from ci_magics.notebook.registry import MAGICS
-from ci_magics.workspace.access import give_role
+from ci_magics.workspace.roles import give_role
 
 if TYPE_CHECKING:
     from conftest import Notebook, RunningEmulator

@@ -13,7 +13,7 @@ from sqlalchemy import URL, create_engine, text
 import ci_magics as ci
 from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.errors import AccessError
-from ci_magics.workspace.access import give_role, take_role
+from ci_magics.workspace.roles import give_role, take_role
 from ci_magics.workspace.store import Workspace
 
 if TYPE_CHECKING:

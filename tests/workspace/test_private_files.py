@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.files import PrivateFiles, private_folder
+from ci_magics.workspace.files import PrivateFiles
+from ci_magics.workspace.private_paths import private_folder
 
 OLD, NEW = pa.table({"key": ["a"]}), pa.table({"key": ["b", "c"]})
 

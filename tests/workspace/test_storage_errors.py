@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.files import cannot_be_written, private_folder
-from ci_magics.workspace.storage_errors import cannot_be_opened
+from ci_magics.workspace.private_paths import private_folder
+from ci_magics.workspace.storage_errors import cannot_be_opened, cannot_be_written
 from ci_magics.workspace.store import open_workspace
 
 

@@ -22,9 +22,9 @@ from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.token_cache import open_cache
 from ci_magics.quoting import magic_word
-from ci_magics.workspace.files import private_folder
 from ci_magics.workspace.location import settings_folder
 from ci_magics.workspace.models import SignInRecord
+from ci_magics.workspace.private_paths import private_folder
 from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]

@@ -21,8 +21,9 @@ import ci_magics as ci
 from ci_magics.activation.connections.consents import end_consents
 from ci_magics.errors import CiError
 from ci_magics.sample import customers
-from ci_magics.workspace.access import Role, give_role, take_role
+from ci_magics.workspace.access import Role
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY
+from ci_magics.workspace.roles import give_role, take_role
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

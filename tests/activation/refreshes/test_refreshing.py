@@ -15,7 +15,7 @@ from holding import NOON, HeldClock
 import ci_magics as ci
 from ci_magics.activation.refreshes.report import RefreshReport
 from ci_magics.errors import AccessError, ExportRefusedError
-from ci_magics.workspace.access import take_role
+from ci_magics.workspace.roles import take_role
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

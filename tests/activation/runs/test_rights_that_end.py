@@ -17,7 +17,7 @@ from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.saved_runs import BY_SCHEDULE, run_one
 from ci_magics.clock import SystemClock
 from ci_magics.errors import AccessError
-from ci_magics.workspace.access import give_role, take_role
+from ci_magics.workspace.roles import give_role, take_role
 from ci_magics.workspace.store import Workspace
 
 if TYPE_CHECKING:

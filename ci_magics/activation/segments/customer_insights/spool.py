@@ -21,7 +21,7 @@ from ci_magics.clock import present
 from ci_magics.errors import SegmentError, WorkspaceError
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.tally_kept import named_again, read_back, written
-from ci_magics.workspace.files import missing
+from ci_magics.workspace.storage_errors import missing
 from ci_magics.workspace.store import Workspace
 
 _PREFIX = "reading-"
