@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ci_magics.emulator.insights_state import Insights
 from ci_magics.emulator.members import Members
 from ci_magics.emulator.people import People
-
-if TYPE_CHECKING:
-    from ci_magics.emulator.storage import Storage
 
 UNIVERSAL_DEVELOPER_TOKEN = "BBD37VB98"  # noqa: S105 - Microsoft publishes it for its sandbox
 ADVERTISING = "https://ads.microsoft.com/msads.manage"
@@ -196,6 +193,33 @@ class PlannedFault:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+class StateFolder(Protocol):
+    """What the world needs of the folder that keeps its state; see `storage.Storage`."""
+
+    def keep_upload(self, request_id: str, content: bytes) -> None:
+        """Save an uploaded file until it is processed.
+
+        Parameters
+        ----------
+        request_id
+            The upload's id.
+        content
+            The file's bytes.
+        """
+
+    def drop_upload(self, request_id: str) -> None:
+        """Delete an uploaded file, if it exists."""
+
+    def unsettled(self, world: World) -> list[Audience]:
+        """Return the lists whose files contain removed members, or are too many."""
+
+    def settle(self, audience: Audience) -> None:
+        """Rewrite the members of a list as one file, so that no trace of removed members remains."""
+
+    def overwrite_deleted(self) -> None:
+        """Remove all traces of deleted rows from the database's files."""
+
+
 class World:
     """The whole state of the emulator; one per process.
 
@@ -210,7 +234,7 @@ class World:
         self.first_settings = settings or Settings()
         #: Saves changes before any answer is sent. Without a state folder, there is nothing to save.
         self.keep: Callable[[World], None] = _drop_changes
-        self.storage: Storage | None = None
+        self.storage: StateFolder | None = None
         self.stop: Callable[[], None] = _nothing  # ends the process that serves this world
         self.instance_id = str(uuid.uuid4())
         self.control_token = secrets.token_urlsafe(24)

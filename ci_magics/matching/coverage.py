@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ci_magics.display.displayable import Displayable
-from ci_magics.display.numbers import counted
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.matching.consents import CountedConsent
 from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.coverage_html import coverage_html, coverage_pictures
 from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
-from ci_magics.matching.coverage_text import coverage_text, doubt_sentences, expected_sentence
+from ci_magics.matching.coverage_text import coverage_text
+from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.expected import Expected, Reached, expect
-from ci_magics.matching.funnel import Bar, Changes
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import shared
 from ci_magics.matching.listing import list_profiles
@@ -25,111 +24,13 @@ from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
 from ci_magics.matching.picture import stacked
 from ci_magics.matching.suppression import Suppression
-from ci_magics.segmentation.consent.document import SegmentConsent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = (*INVALID, "duplicate", "suppressed", "refused", "no_consent")
-SMALLEST_SERVING = 300
-LARGEST_ORIGINAL = 500_000
-#: The summary has its own type: JupyterLab would show ``application/json`` instead of the picture.
-
 
 @dataclass(frozen=True)
-class SegmentCoverage:
-    """The numbers of one segment, all in profiles unless they say otherwise.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    rows, with_email, valid, unique, sendable
-        All profiles; those with a value; with a valid value; with a distinct value; those that would be sent.
-    hashes
-        Number of hashes that would be sent: up to two for each profile under ``both``.
-    prehashed
-        Those whose value was already a hash.
-    reasons
-        Those that are not sendable, by reason, in order of precedence.
-    differs
-        Those whose hash depends on the normalization.
-    new, gone, unchanged
-        Hashes against what the audience holds; None where no audience is known.
-    domains, examples
-        Profiles by domain, and masked values by reason.
-    expected
-        How many people Microsoft may match; None where that cannot be known.
-    remark
-        What else a person should know of the audience; empty where there is nothing.
-    placeholders
-        Valid placeholder addresses, such as ``test@test.com``.
-    mistyped
-        Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
-    consent
-        Who agreed, as far as the segment knows.
-    consent_question
-        What has to be decided about consents before an export sends anything; empty where there is nothing.
-    """
-
-    name: str
-    rows: int
-    with_email: int
-    valid: int
-    unique: int
-    sendable: int
-    hashes: int
-    prehashed: int
-    reasons: Mapping[str, int]
-    differs: int
-    new: int | None
-    gone: int | None
-    unchanged: int | None
-    domains: Mapping[str, int] = field(repr=False)
-    examples: Mapping[str, Sequence[str]] = field(repr=False)
-    expected: Expected | None = None
-    remark: str = ""
-    placeholders: int = 0
-    mistyped: Mapping[str, int] = field(default_factory=dict)
-    consent: SegmentConsent | None = None
-    consent_question: str = ""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know before sending."""
-        found = [each for each in (self.consent_question, self.remark) if each]
-        if self.sendable < SMALLEST_SERVING:
-            found.append(
-                f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only when "
-                f"{SMALLEST_SERVING} people are matched."
-            )
-        if self.rows > LARGEST_ORIGINAL:
-            found.append(
-                f"{self.name}: more than {counted(LARGEST_ORIGINAL)} profiles: fine here, "
-                "too many for Customer Insights."
-            )
-        if 0 < self.prehashed < self.valid:
-            found.append(f"{self.name}: plain addresses and hashes are mixed; sending both must be allowed.")
-        found += doubt_sentences(self)
-        return tuple(found)
-
-    @property
-    def changes(self) -> Changes | None:
-        """What an export would change in the audience; None where that is not known."""
-        if self.new is None or self.gone is None or self.unchanged is None:
-            return None
-        return Changes(unchanged=self.unchanged, new=self.new, gone=self.gone)
-
-    def bars(self) -> list[Bar]:
-        """Return the steps of the funnel."""
-        steps = [("Profiles", self.rows), ("With e-mail", self.with_email), ("Valid", self.valid)]
-        if self.unique != self.sendable:
-            steps.append(("Unique", self.unique))
-        return [Bar(label, count) for label, count in [*steps, ("Sendable", self.sendable)]]
-
-
-@dataclass(frozen=True)
-class Coverage(Displayable):
+class Coverage(CoveredSegments, Displayable):
     """The preview of one or several segments.
 
     Parameters
@@ -145,27 +46,6 @@ class Coverage(Displayable):
     matched
         Where the profiles are that `profiles` lists, by segment name.
     """
-
-    segments: tuple[SegmentCoverage, ...]
-    normalization: str
-    overlap: Mapping[tuple[str, str], int]
-    destination: str | None = None
-    matched: Mapping[str, Matched] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def sendable(self) -> int:
-        """Profiles that would be sent, over all segments."""
-        return sum(each.sendable for each in self.segments)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know before sending."""
-        return tuple(warning for each in self.segments for warning in each.warnings)
-
-    @property
-    def expected_match(self) -> str:
-        """What is known of the size that the audiences will reach, in words."""
-        return " ".join(dict.fromkeys(expected_sentence(self, each) for each in self.segments))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per segment and measure.

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ci_magics.display.html_table import Cell, table
 from ci_magics.display.numbers import Share, clean
 from ci_magics.matching.comparison import Row, draw_comparison
 from ci_magics.matching.coverage_text import EXPLAINED, given_reasons, notes, top_domains
+from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.funnel import draw_funnel
 from ci_magics.matching.overlap import draw_overlap
 from ci_magics.matching.picture import Picture, as_image, cut, numbered
 from ci_magics.matching.tally import OTHER
-
-if TYPE_CHECKING:
-    from ci_magics.matching.coverage import Coverage, SegmentCoverage
 
 _WARNING = "border-left:4px solid var(--jp-warn-color1, #c77700);padding:2px 0 2px 10px;margin:6px 0"
 _EXAMPLES = 3
@@ -24,7 +21,7 @@ _DOMAINS = 8
 _ALL_HEADS, _NARROWEST = 420, 96
 
 
-def coverage_html(coverage: Coverage) -> str:
+def coverage_html(coverage: CoveredSegments) -> str:
     """Return the whole coverage as HTML that needs no trust."""
     parts = [
         _line(coverage.destination, bold=True),
@@ -38,7 +35,7 @@ def coverage_html(coverage: Coverage) -> str:
     return "".join(parts)
 
 
-def coverage_pictures(coverage: Coverage) -> list[Picture]:
+def coverage_pictures(coverage: CoveredSegments) -> list[Picture]:
     """Return the funnel of one segment, or the comparison and the overlap of several."""
     segments = coverage.segments
     if len(segments) == 1:
@@ -48,7 +45,7 @@ def coverage_pictures(coverage: Coverage) -> list[Picture]:
     return [draw_comparison(rows), draw_overlap([(each.name, each.hashes) for each in segments], coverage.overlap)]
 
 
-def _reasons(coverage: Coverage) -> str:
+def _reasons(coverage: CoveredSegments) -> str:
     found = {reason for each in coverage.segments for reason, _count in given_reasons(each)}
     rows: list[list[Cell]] = []
     for reason, words in EXPLAINED.items():
@@ -63,7 +60,7 @@ def _examples(segments: Sequence[SegmentCoverage], reason: str) -> list[str]:
     return list(dict.fromkeys(every))[: _EXAMPLES if len(segments) == 1 else 1]
 
 
-def _details(coverage: Coverage) -> str:
+def _details(coverage: CoveredSegments) -> str:
     """Return the numbers of several segments that the picture of one segment shows."""
     if len(coverage.segments) == 1:
         return ""
@@ -75,7 +72,7 @@ def _details(coverage: Coverage) -> str:
     return _pivot("In numbers", "Measure", coverage, rows)
 
 
-def _domains(coverage: Coverage) -> str:
+def _domains(coverage: CoveredSegments) -> str:
     tops = [top_domains(each.domains) for each in coverage.segments]
     names = list(dict.fromkeys(name for top in tops for name in top if name != OTHER))[:_DOMAINS]
     rows: list[list[Cell]] = [[name, *(_of_domains(each, [name]) for each in coverage.segments)] for name in names]
@@ -85,14 +82,14 @@ def _domains(coverage: Coverage) -> str:
     return _pivot("Domains", "Domain", coverage, rows) if rows else ""
 
 
-def _pivot(caption: str, first: str, coverage: Coverage, rows: Sequence[Sequence[Cell]], *last: str) -> str:
+def _pivot(caption: str, first: str, coverage: CoveredSegments, rows: Sequence[Sequence[Cell]], *last: str) -> str:
     """Return a table with one column for each segment."""
     width = _ALL_HEADS / len(coverage.segments)
     names = [cut(numbered(*each), max(width, _NARROWEST)) for each in enumerate(s.name for s in coverage.segments)]
     return table([first, *(names if len(names) > 1 else ["Profiles"]), *last], rows, caption=caption)
 
 
-def _notes(coverage: Coverage) -> list[str]:
+def _notes(coverage: CoveredSegments) -> list[str]:
     said = [f"Normalization: {coverage.normalization}."]
     first, *others = coverage.segments
     if not others:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
-
-if TYPE_CHECKING:
-    from ci_magics.matching.coverage import Coverage, SegmentCoverage
 
 Row = tuple[str, str, str, int, int]
 """Segment, measure, kind, number, and the whole that it is a part of."""
@@ -18,7 +16,7 @@ _PLAIN = ("name", "rows", "with_email", "valid", "unique", "sendable", "hashes",
 _AGAINST = ("new", "gone", "unchanged")
 
 
-def coverage_rows(coverage: Coverage) -> Iterator[Row]:
+def coverage_rows(coverage: CoveredSegments) -> Iterator[Row]:
     """Yield one row per segment and measure."""
     for each in coverage.segments:
         yield from _segment_rows(each)
@@ -27,7 +25,7 @@ def coverage_rows(coverage: Coverage) -> Iterator[Row]:
                 yield each.name, second if each.name == first else first, "overlap", count, each.hashes
 
 
-def coverage_document(coverage: Coverage) -> dict[str, Any]:
+def coverage_document(coverage: CoveredSegments) -> dict[str, Any]:
     """Return all numbers, without any address."""
     return {
         "destination": coverage.destination,

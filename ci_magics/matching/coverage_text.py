@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
-from ci_magics.display.numbers import Share, clean, counted, counted_in_words
-from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
-from ci_magics.matching.funnel import expected_words, funnel_text
+from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
+from ci_magics.matching.funnel import funnel_text
 from ci_magics.matching.overlap import overlap_words
 from ci_magics.matching.tally import OTHER
-
-if TYPE_CHECKING:
-    from ci_magics.matching.coverage import Coverage, SegmentCoverage
 
 EXPLAINED = {
     "missing": "no address",
@@ -31,7 +27,7 @@ EXPLAINED = {
 SHOWN_DOMAINS = 5
 
 
-def coverage_text(coverage: Coverage) -> str:
+def coverage_text(coverage: CoveredSegments) -> str:
     """Return everything that a coverage knows, as lines of text."""
     lines = [coverage.destination] if coverage.destination else []
     for each in coverage.segments:
@@ -65,49 +61,13 @@ def notes(each: SegmentCoverage) -> Iterator[str]:
         yield str(each.consent)
 
 
-def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
-    """Yield a warning for each kind of doubtful addresses, with how to find them."""
-    if each.placeholders:
-        found = counted_in_words(each.placeholders, "placeholder")
-        yield (
-            f"{each.name}: {found}, such as test or noemail before the @, or the domain example.com: nobody reads mail "
-            f'there. Their keys: coverage.profiles("{PLACEHOLDER}").'
-        )
-    if each.mistyped:
-        count = sum(each.mistyped.values())
-        found = f"{counted_in_words(count, 'address')} with a domain that is"
-        written = ", ".join(each.examples.get(MISTYPED, ()))
-        meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
-        yield (
-            f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. What may be meant: "
-            f'{meant}. No address was changed. Their keys: coverage.profiles("{MISTYPED}").'
-        )
-
-
-def overlap_sentences(coverage: Coverage) -> list[str]:
+def overlap_sentences(coverage: CoveredSegments) -> list[str]:
     """Return a line for each pair of segments."""
     sizes = {each.name: each.hashes for each in coverage.segments}
     return [f"{overlap_words(sizes, pair, count)}." for pair, count in coverage.overlap.items()]
 
 
-def expected_sentence(coverage: Coverage, each: SegmentCoverage) -> str:
-    """Return what is known of the size that the audience of a segment will reach."""
-    if each.expected is not None:
-        name = f" of '{clean(each.name)}'" if len(coverage.segments) > 1 else ""
-        words = expected_words(each.expected, each.rows)
-        return f"Expected match{name}: {words}, judged by {each.expected.basis} of this account."
-    if coverage.destination is None:
-        return (
-            "How many of them Microsoft can match is not known without an account: choose a connection to compare with "
-            "(--to)."
-        )
-    return (
-        "How many of them Microsoft can match is not known before an audience of this account, "
-        f"filled under the normalization {coverage.normalization}, has its size."
-    )
-
-
-def _segment(coverage: Coverage, each: SegmentCoverage) -> Iterator[str]:
+def _segment(coverage: CoveredSegments, each: SegmentCoverage) -> Iterator[str]:
     yield f"Coverage of '{clean(each.name)}' ({coverage.normalization})"
     yield funnel_text(each.bars())
     for reason, count in given_reasons(each):

@@ -29,9 +29,8 @@ from ci_magics.segmentation.consent.stated import stated_columns
 from ci_magics.segmentation.key_text import can_be_key, largest_exact
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import Circumstances, read_rows
-from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.segmentation.rules.set_algebra import Joinable, member
-from ci_magics.segmentation.rules.tree import Node
+from ci_magics.segmentation.rules.rule import Joinable, Rule
+from ci_magics.segmentation.rules.tree import Member, Node
 from ci_magics.segmentation.sources import frames as any_frame
 from ci_magics.segmentation.sources import queries as sources
 from ci_magics.segmentation.sources.databases import Source, query_database
@@ -81,7 +80,7 @@ class Segment(Displayable, Joinable):
 
     def as_node(self) -> Node:
         """Return what the segment is in a rule: being a member of it."""
-        return member(self.name)
+        return Member(segment=self.name)
 
     def __repr__(self) -> str:
         made = without_addresses(self.where or self.rule or "")

@@ -14,7 +14,7 @@ from conftest import RunningEmulator
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.matching.coverage import SegmentCoverage
+from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.spark import matched_on_spark
 from ci_magics.sample import customers
 from ci_magics.segmentation.spark import build_spark_segment

@@ -22,7 +22,7 @@ from ci_magics.activation.segments.segment import StoredSegment, stored_segment
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.display.output import tell
 from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
-from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection

@@ -14,7 +14,7 @@ from ci_magics.activation.run import Run
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.workspace.statuses import COMPLETED
 
 if TYPE_CHECKING:

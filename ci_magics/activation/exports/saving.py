@@ -12,7 +12,7 @@ from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.segments.segment import StoredSegment
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.matching.coverage import LARGEST_ORIGINAL
+from ci_magics.matching.covered_segments import LARGEST_ORIGINAL
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ci_magics.activation.connections.services import open_services
 from ci_magics.clock import SystemClock, WaitStoppedError
 from ci_magics.errors import CiError
-from ci_magics.matching.coverage import SMALLEST_SERVING
+from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.matching.expected import Reached
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace

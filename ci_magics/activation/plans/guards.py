@@ -13,7 +13,8 @@ from ci_magics.activation.segments.segment import StoredSegment
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
-from ci_magics.matching.coverage import SMALLEST_SERVING, SegmentCoverage, cover_one
+from ci_magics.matching.coverage import cover_one
+from ci_magics.matching.covered_segments import SMALLEST_SERVING, SegmentCoverage
 from ci_magics.matching.hash_sets import shared
 from ci_magics.quoting import magic_word
 

@@ -22,7 +22,8 @@ from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import AccessError
 from ci_magics.matching.counting import count_profiles
-from ci_magics.matching.coverage import SegmentCoverage, cover_one
+from ci_magics.matching.coverage import cover_one
+from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.expected import expect
 from ci_magics.matching.hash_list import Scratch
 from ci_magics.quoting import magic_word

@@ -14,7 +14,8 @@ from ci_magics.activation.plans.suppression import suppression_for
 from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
 from ci_magics.activation.segments.segment import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, refuse_address
-from ci_magics.matching.coverage import Coverage, SegmentCoverage, cover
+from ci_magics.matching.coverage import Coverage, cover
+from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.segmentation.segment import Segment

@@ -1,4 +1,7 @@
-"""Rules that choose the profiles of a segment, as a tree, a text, SQL, an expression and JSON."""
+"""Rules that choose the profiles of a segment, as a tree, a text, SQL, an expression and JSON.
+
+Set algebra in Python gives a rule too: ``big & lapsed``, ``big | lapsed``, ``big - opted_out``.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,43 @@ from ci_magics.segmentation.rules.meaning import Test, meaning
 from ci_magics.segmentation.rules.members import require_members
 from ci_magics.segmentation.rules.possible import check_possible
 from ci_magics.segmentation.rules.reader import read
-from ci_magics.segmentation.rules.set_algebra import Joinable
 from ci_magics.segmentation.rules.sql import RuleSql, SqlWriter
-from ci_magics.segmentation.rules.tree import MOST_DEPTH, Condition, Joined, Member, Node, depth, walk
+from ci_magics.segmentation.rules.tree import (
+    MOST_DEPTH,
+    AllOf,
+    AnyOf,
+    Condition,
+    Joined,
+    Member,
+    Node,
+    Not,
+    depth,
+    walk,
+)
 from ci_magics.segmentation.rules.writer import write
 from ci_magics.segmentation.sources.frames import column_names
+
+
+class Joinable:
+    """What can be joined with a segment or a rule; the key tells who is the same."""
+
+    def as_node(self) -> Node:
+        """Return it as part of a rule."""
+        raise TypeError(f"a {type(self).__name__} is no part of a rule")
+
+    def __and__(self, other: Any) -> Rule:
+        """Return who is in both."""
+        return _joined(AllOf, self, other)
+
+    def __or__(self, other: Any) -> Rule:
+        """Return who is in either."""
+        return _joined(AnyOf, self, other)
+
+    def __sub__(self, other: Any) -> Rule:
+        """Return who is in the first and not in the second."""
+        if not isinstance(other, Joinable):
+            return NotImplemented
+        return Rule(root=AllOf(rules=(self.as_node(), Not(rule=other.as_node()))))
 
 
 class Rule(Displayable, Joinable, BaseModel):
@@ -203,6 +238,15 @@ class Rule(Displayable, Joinable, BaseModel):
 def as_rule(rule: Rule | str, parameters: Mapping[str, Any] | None = None) -> Rule:
     """Return a rule that may be given as text, with values for its ``$name``."""
     return rule if isinstance(rule, Rule) else Rule.parse(rule, parameters)
+
+
+def _joined(kind: type[AllOf | AnyOf], one: Joinable, other: Any) -> Rule:
+    if not isinstance(other, Joinable):
+        return NotImplemented  # type: ignore[no-any-return]  # Python's way of saying that the other side may know
+    parts: list[Node] = []
+    for node in (one.as_node(), other.as_node()):
+        parts += node.rules if isinstance(node, kind) else (node,)
+    return Rule(root=kind(rules=tuple(parts)))
 
 
 def _not_a_rule(error: ValidationError) -> SegmentError:

@@ -1,0 +1,170 @@
+"""The numbers of a coverage, and the sentences that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ci_magics.display.numbers import clean, counted, counted_in_words
+from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
+from ci_magics.matching.expected import Expected
+from ci_magics.matching.funnel import Bar, Changes, expected_words
+from ci_magics.matching.matched import Matched
+from ci_magics.segmentation.consent.document import SegmentConsent
+
+SMALLEST_SERVING = 300
+LARGEST_ORIGINAL = 500_000
+
+
+@dataclass(frozen=True)
+class SegmentCoverage:
+    """The numbers of one segment, all in profiles unless they say otherwise.
+
+    Parameters
+    ----------
+    name
+        The segment.
+    rows, with_email, valid, unique, sendable
+        All profiles; those with a value; with a valid value; with a distinct value; those that would be sent.
+    hashes
+        Number of hashes that would be sent: up to two for each profile under ``both``.
+    prehashed
+        Those whose value was already a hash.
+    reasons
+        Those that are not sendable, by reason, in order of precedence.
+    differs
+        Those whose hash depends on the normalization.
+    new, gone, unchanged
+        Hashes against what the audience holds; None where no audience is known.
+    domains, examples
+        Profiles by domain, and masked values by reason.
+    expected
+        How many people Microsoft may match; None where that cannot be known.
+    remark
+        What else a person should know of the audience; empty where there is nothing.
+    placeholders
+        Valid placeholder addresses, such as ``test@test.com``.
+    mistyped
+        Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
+    consent
+        Who agreed, as far as the segment knows.
+    consent_question
+        What has to be decided about consents before an export sends anything; empty where there is nothing.
+    """
+
+    name: str
+    rows: int
+    with_email: int
+    valid: int
+    unique: int
+    sendable: int
+    hashes: int
+    prehashed: int
+    reasons: Mapping[str, int]
+    differs: int
+    new: int | None
+    gone: int | None
+    unchanged: int | None
+    domains: Mapping[str, int] = field(repr=False)
+    examples: Mapping[str, Sequence[str]] = field(repr=False)
+    expected: Expected | None = None
+    remark: str = ""
+    placeholders: int = 0
+    mistyped: Mapping[str, int] = field(default_factory=dict)
+    consent: SegmentConsent | None = None
+    consent_question: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before sending."""
+        found = [each for each in (self.consent_question, self.remark) if each]
+        if self.sendable < SMALLEST_SERVING:
+            found.append(
+                f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only when "
+                f"{SMALLEST_SERVING} people are matched."
+            )
+        if self.rows > LARGEST_ORIGINAL:
+            found.append(
+                f"{self.name}: more than {counted(LARGEST_ORIGINAL)} profiles: fine here, "
+                "too many for Customer Insights."
+            )
+        if 0 < self.prehashed < self.valid:
+            found.append(f"{self.name}: plain addresses and hashes are mixed; sending both must be allowed.")
+        found += doubt_sentences(self)
+        return tuple(found)
+
+    @property
+    def changes(self) -> Changes | None:
+        """What an export would change in the audience; None where that is not known."""
+        if self.new is None or self.gone is None or self.unchanged is None:
+            return None
+        return Changes(unchanged=self.unchanged, new=self.new, gone=self.gone)
+
+    def bars(self) -> list[Bar]:
+        """Return the steps of the funnel."""
+        steps = [("Profiles", self.rows), ("With e-mail", self.with_email), ("Valid", self.valid)]
+        if self.unique != self.sendable:
+            steps.append(("Unique", self.unique))
+        return [Bar(label, count) for label, count in [*steps, ("Sendable", self.sendable)]]
+
+
+@dataclass(frozen=True)
+class CoveredSegments:
+    """The numbers of the segments that a `Coverage` shows; it describes the fields."""
+
+    segments: tuple[SegmentCoverage, ...]
+    normalization: str
+    overlap: Mapping[tuple[str, str], int]
+    destination: str | None = None
+    matched: Mapping[str, Matched] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sendable(self) -> int:
+        """Profiles that would be sent, over all segments."""
+        return sum(each.sendable for each in self.segments)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before sending."""
+        return tuple(warning for each in self.segments for warning in each.warnings)
+
+    @property
+    def expected_match(self) -> str:
+        """What is known of the size that the audiences will reach, in words."""
+        return " ".join(dict.fromkeys(expected_sentence(self, each) for each in self.segments))
+
+
+def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
+    """Yield a warning for each kind of doubtful addresses, with how to find them."""
+    if each.placeholders:
+        found = counted_in_words(each.placeholders, "placeholder")
+        yield (
+            f"{each.name}: {found}, such as test or noemail before the @, or the domain example.com: nobody reads mail "
+            f'there. Their keys: coverage.profiles("{PLACEHOLDER}").'
+        )
+    if each.mistyped:
+        count = sum(each.mistyped.values())
+        found = f"{counted_in_words(count, 'address')} with a domain that is"
+        written = ", ".join(each.examples.get(MISTYPED, ()))
+        meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
+        yield (
+            f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. What may be meant: "
+            f'{meant}. No address was changed. Their keys: coverage.profiles("{MISTYPED}").'
+        )
+
+
+def expected_sentence(coverage: CoveredSegments, each: SegmentCoverage) -> str:
+    """Return what is known of the size that the audience of a segment will reach."""
+    if each.expected is not None:
+        name = f" of '{clean(each.name)}'" if len(coverage.segments) > 1 else ""
+        words = expected_words(each.expected, each.rows)
+        return f"Expected match{name}: {words}, judged by {each.expected.basis} of this account."
+    if coverage.destination is None:
+        return (
+            "How many of them Microsoft can match is not known without an account: choose a connection to compare with "
+            "(--to)."
+        )
+    return (
+        "How many of them Microsoft can match is not known before an audience of this account, "
+        f"filled under the normalization {coverage.normalization}, has its size."
+    )
