@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from ci_magics.activation.audiences.emulator_view import reset_emulator as reset_emulator
     from ci_magics.activation.audiences.emulator_view import stop_emulator as stop_emulator
     from ci_magics.activation.comparison.experiment import compare_normalizations as compare_normalizations
+    from ci_magics.activation.connect import connect as connect
+    from ci_magics.activation.connect import withdraw_consents as withdraw_consents
     from ci_magics.activation.connections.accounts import list_accounts as list_accounts
-    from ci_magics.activation.connections.connect import connect as connect
     from ci_magics.activation.connections.connection_operations import choose_account as choose_account
     from ci_magics.activation.connections.connection_operations import edit_connection as edit_connection
     from ci_magics.activation.connections.connection_operations import sign_in_again as sign_in_again
     from ci_magics.activation.connections.connection_operations import sign_out as sign_out
     from ci_magics.activation.connections.connection_operations import signed_in_accounts as signed_in_accounts
-    from ci_magics.activation.connections.consents import withdraw_consents as withdraw_consents
     from ci_magics.activation.connections.sharing import share_connection as share_connection
     from ci_magics.activation.erasure.forget import forget as forget
     from ci_magics.activation.examination import doctor as doctor
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from ci_magics.activation.segments.customer_insights.connect import insights as insights
     from ci_magics.activation.segments.differentiator_search import differentiators as differentiators
     from ci_magics.activation.segments.listing import list_segments as list_segments
+    from ci_magics.activation.segments.make_segment import refresh_segment as refresh_segment
+    from ci_magics.activation.segments.make_segment import segment as segment
     from ci_magics.activation.segments.overlap import overlap as overlap
-    from ci_magics.activation.segments.segment import refresh_segment as refresh_segment
-    from ci_magics.activation.segments.segment import segment as segment
     from ci_magics.activation.segments.segment_operations import activate_segment as activate_segment
     from ci_magics.activation.segments.segment_operations import delete_segment as delete_segment
     from ci_magics.activation.segments.segment_operations import download_keys as download_keys
@@ -97,7 +97,7 @@ _HOMES = {
     "audiences": "activation.audiences.audience_list",
     "choose_account": "activation.connections.connection_operations",
     "compare_normalizations": "activation.comparison.experiment",
-    "connect": "activation.connections.connect",
+    "connect": "activation.connect",
     "delete_segment": "activation.segments.segment_operations",
     "detach_export": "activation.exports.saving",
     "differentiators": "activation.segments.differentiator_search",
@@ -126,7 +126,7 @@ _HOMES = {
     "text_of_keys": "segmentation.key_text",
     "redo_segment": "activation.segments.versions",
     "refresh": "activation.refreshes.refresh",
-    "refresh_segment": "activation.segments.segment",
+    "refresh_segment": "activation.segments.make_segment",
     "remove_connection": "activation.exports.connection_removal",
     "remove_export": "activation.exports.removal",
     "rename_segment": "activation.segments.segment_operations",
@@ -134,7 +134,7 @@ _HOMES = {
     "run_export": "activation.exports.saved_runs",
     "run_exports": "activation.exports.batch",
     "schedule_export": "activation.exports.schedule_settings",
-    "segment": "activation.segments.segment",
+    "segment": "activation.segments.make_segment",
     "segment_history": "activation.segments.segment_operations",
     "segment_usage": "activation.segments.segment_operations",
     "segment_versions": "activation.segments.versions",
@@ -150,7 +150,7 @@ _HOMES = {
     "system_schedule": "activation.exports.system_schedule",
     "tag_segment": "activation.segments.segment_operations",
     "undo_segment": "activation.segments.versions",
-    "withdraw_consents": "activation.connections.consents",
+    "withdraw_consents": "activation.connect",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]

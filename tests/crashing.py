@@ -270,7 +270,7 @@ def _finished(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tup
 def _start(emulator: Emulator, kind: str, folder: Path, *, long: bool) -> tuple[Any, Connection]:
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(
-        ["ci_magics.activation.exports.export", "ci_magics.activation.segments.segment", "pandas"]
+        ["ci_magics.activation.exports.export", "ci_magics.activation.segments.make_segment", "pandas"]
     )
     ours, theirs = context.Pipe(duplex=False)
     mode, before, _now, _start_at = KINDS[kind]

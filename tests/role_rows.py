@@ -13,10 +13,10 @@ from role_stage import Stage, quietly
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import audiences
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import connection_operations as connection_verbs
 from ci_magics.activation.connections import emulator_process
 from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.connection_removal import remove_connection
@@ -156,7 +156,7 @@ ROWS = (
     Row(Verb.LIST_AUDIENCES, "audiences.audience_list.audiences", Stage.filled, lambda _: lists(), through=True),
     Row(
         Verb.OPEN_CONNECTION,
-        "connections.connect.connect",
+        "connect.connect",
         Stage.connected,
         lambda _: ci.connect(contoso.NAME),
         through=True,
@@ -213,7 +213,7 @@ ROWS = (
         Stage.reading,
         lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
     ),
-    Row(Verb.MAKE_SEGMENT, "segments.segment.segment", Stage.nothing, lambda _: contoso.segment(3)),
+    Row(Verb.MAKE_SEGMENT, "segments.make_segment.segment", Stage.nothing, lambda _: contoso.segment(3)),
     Row(
         Verb.MAKE_SEGMENT,
         "segments.segment_operations.duplicate_segment",
@@ -240,7 +240,7 @@ ROWS = (
     ),
     Row(
         Verb.REFRESH_SEGMENT,
-        "segments.segment.refresh_segment",
+        "segments.make_segment.refresh_segment",
         Stage.made,
         lambda _: ci.refresh_segment("All", show=quietly),
     ),
@@ -331,7 +331,7 @@ ROWS = (
     ),
     Row(
         Verb.CREATE_CONNECTION,
-        "connections.connect.connect",
+        "connect.connect",
         Stage.nothing,
         lambda _: ci.connect("New", customer_id="222", account_id="112"),
     ),
@@ -349,13 +349,13 @@ ROWS = (
     ),
     Row(
         Verb.GIVE_CONSENT,
-        "connections.connect.connect",
+        "connect.connect",
         lambda _: contoso.connect(share=["viewer"], accept_terms=False),
         lambda _: ci.connect(contoso.NAME, accept_terms=True),
     ),
     Row(
         Verb.WITHDRAW_CONSENT,
-        "connections.consents.withdraw_consents",
+        "connect.withdraw_consents",
         Stage.connected,
         lambda _: withdraw_consents(contoso.NAME, show=quietly),
     ),

@@ -39,6 +39,22 @@ MOMENTS = {
     *("datetime.now", "datetime.datetime.now", "dt.datetime.now", "datetime.utcnow", "datetime.today"),
     *("date.today", "datetime.date.today", "dt.date.today", "time.time", "time.monotonic", "time.perf_counter"),
 }
+#: What may be imported within functions or for type checkers only, and why. Everything else is imported at the top.
+LAZY_FRONT_ENDS = ("__init__.py", "notebook/", "cli/", "server_extension/")  # they start before anything is needed
+LAZY_LIBRARIES = {
+    **dict.fromkeys(("pandas", "pyspark", "py4j", "polars", "polars_hash", "sqlglot", "alembic"), "takes long to load"),
+    **dict.fromkeys(("python_calamine", "openpyxl", "nbclient", "nbformat"), "takes long to load, and few need it"),
+    **dict.fromkeys(("adbc_driver_postgresql", "keyring", "msal_extensions"), "may be missing, or fail while loading"),
+    "resource": "missing on Windows",
+    "_typeshed": "exists for type checkers only",
+}
+LAZY_MODULES = {
+    # imported module: the folder or file that imports it, and why
+    "ci_magics.emulator.hashes": ("emulator/", "NumPy takes as long to load as the rest of the emulator"),
+    "ci_magics.emulator.advertising.ingest": ("emulator/advertising/bulk.py", "loads PyArrow in the background"),
+    "ci_magics.emulator.invented.selection": ("emulator/insights/", "loads Polars in the background"),
+    "ci_magics.segmentation.sources.frames": ("matching/distributed.py", "executors match Arrow data without it"),
+}
 # Put together here, so that this file does not hold them itself.
 NEVER = {
     "a path of somebody's machine": [f"/{folder}/" for folder in ("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")],
@@ -61,16 +77,44 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
-def rooms(folder: Path) -> dict[str, set[str]]:
-    """Return what is in a folder of the package, and what else in it each of them needs to be loaded."""
+def lazily_imported(path: Path) -> Iterator[str]:
+    """Yield the full names of what a file imports within functions, or for type checkers only."""
+    for outer in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test)
+        ):
+            for node in ast.walk(outer):
+                if isinstance(node, ast.Import):
+                    yield from (each.name for each in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def file_graph() -> dict[str, set[str]]:
+    """Return all files of the package, by module name, and the files that each of them imports anywhere.
+
+    What a package exports at its top is left out, because the names of its files are imported from the files.
+    """
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    names = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+
+    def file_of(name: str) -> str:
+        while name and name not in names:
+            name = name.rpartition(".")[0]
+        return name
+
+    return {name: {file_of(each) for each in imported(path)} - {"", name} for name, path in names.items()}
+
+
+def rooms(folder: Path, files: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return what is in a folder of the package, and what else in it each of them imports anywhere."""
     before = ".".join(("ci_magics", *folder.relative_to(PACKAGE).parts, ""))
     needed: dict[str, set[str]] = {}
-    for path in folder.rglob("*.py"):
-        room = path.relative_to(folder).parts[0].removesuffix(".py")
-        loaded = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ImportFrom)]
-        names = {f"{node.module}.{each.name}" for node in loaded for each in node.names}
-        others = {name.removeprefix(before).split(".")[0] for name in names if name.startswith(before)}
-        needed.setdefault(room, set()).update(others - {room})
+    for name, others in files.items():
+        if name.startswith(before):
+            room = name.removeprefix(before).split(".")[0]
+            found = {each.removeprefix(before).split(".")[0] for each in others if each.startswith(before)}
+            needed.setdefault(room, set()).update(found - {room})
     return needed
 
 
@@ -131,10 +175,37 @@ def test_imports_go_one_way(part: str) -> None:
     assert {name: parts for name, parts in found.items() if parts} == {}
 
 
-@pytest.mark.parametrize("folder", [each.parent for each in PACKAGE.rglob("__init__.py")], ids=lambda each: each.name)
-def test_nothing_leans_on_what_leans_on_it(folder: Path) -> None:
-    in_order = list(TopologicalSorter(rooms(folder)).static_order())  # a circle has none
-    assert in_order
+def test_no_import_circles_between_files() -> None:
+    files = file_graph()
+    assert len(files) > 400
+    # The root is left out: it names the whole package for its users, and front ends are among these.
+    below = {name: others - {"ci_magics"} for name, others in files.items() if name != "ci_magics"}
+    TopologicalSorter(below).prepare()  # raises an error that names the files of a circle
+
+
+def test_no_import_circles_between_folders() -> None:
+    files = file_graph()
+    folders = [each.parent for each in PACKAGE.rglob("__init__.py")]
+    assert len(folders) > 20
+    for folder in folders:
+        TopologicalSorter(rooms(folder, files)).prepare()
+
+
+def test_imports_are_at_the_top_unless_a_reason_is_declared() -> None:
+    used: set[str] = set()
+    undeclared = []
+    for path in PACKAGE.rglob("*.py"):
+        file = str(path.relative_to(PACKAGE))
+        if file.startswith(LAZY_FRONT_ENDS):
+            continue
+        for name in lazily_imported(path):
+            known = next((each for each in (*LAZY_LIBRARIES, *LAZY_MODULES) if f"{name}.".startswith(f"{each}.")), None)
+            if known is None or (known in LAZY_MODULES and not file.startswith(LAZY_MODULES[known][0])):
+                undeclared.append((file, name))
+            else:
+                used.add(known)
+    assert undeclared == []
+    assert used == {*LAZY_LIBRARIES, *LAZY_MODULES}
 
 
 def test_the_emulator_imports_only_itself() -> None:

@@ -22,7 +22,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.start import foresee, start_run
-from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import table

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def _enforced(workspace: Workspace) -> Enforced:
     """Enforce the roles, and store the counts that viewers may not compute."""
-    from ci_magics.activation.plans.kept_counts import keep_all_counts
+    from ci_magics.activation.segments.kept_counts import keep_all_counts
 
     enforced = workspace.enforce_roles()
     keep_all_counts(workspace)

@@ -13,18 +13,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import tornado.httpserver
 
 from ci_magics.emulator.advertising.bulk import carry_out
 from ci_magics.emulator.credentials import ready_credentials
 from ci_magics.emulator.presence import DAMAGED, PROCESS_FILE, TAKEN, Leases
 from ci_magics.emulator.server import start
 from ci_magics.emulator.state import SIZE_HOURS, Settings, World
-
-if TYPE_CHECKING:
-    import tornado.httpserver
-
-    from ci_magics.emulator.storage import Storage
+from ci_magics.emulator.storage import StateDamagedError, StateTakenError, Storage, write_private
 
 #: Imported in the background after the start.
 _SLOW = ("advertising.ingest", "insights.data_pages", "insights.entity_metadata", "dataverse.tables")
@@ -55,8 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--until-unused needs --state")
     world, storage = World(Settings(results_after_hours=options.results_after)), None
     if options.state is not None:
-        from ci_magics.emulator.storage import StateDamagedError, StateTakenError, Storage
-
         try:
             storage = Storage(options.state.expanduser().absolute())
             storage.read(world)
@@ -141,8 +136,6 @@ def _last_port(storage: Storage) -> int:
 
 def _write_process_file(world: World, storage: Storage, base_url: str) -> None:
     """Record the address of this process; readers must verify that it still runs."""
-    from ci_magics.emulator.storage import write_private
-
     known = {
         "base_url": base_url,
         "pid": os.getpid(),

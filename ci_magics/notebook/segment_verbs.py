@@ -96,7 +96,7 @@ def carry_out(verb: Flag, name: str, arguments: Arguments, say: Callable[[str], 
     from ci_magics.activation.segments import segment_operations
     from ci_magics.activation.segments import versions as versions
     from ci_magics.activation.segments.listing import list_segments
-    from ci_magics.activation.segments.segment import refresh_segment
+    from ci_magics.activation.segments.make_segment import refresh_segment
 
     match verb.key:
         case "history":

@@ -178,7 +178,7 @@ class SegmentRecord(Displayable):
         The id of the version that it replaced; None if there was none.
     kept_counts
         What can be sent of it, for viewers who may not read keys and hashes: a document of
-        `activation.plans.kept_counts`. Empty if all users may read them.
+        `activation.segments.kept_counts`. Empty if all users may read them.
     """
 
     id: str

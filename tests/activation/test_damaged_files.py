@@ -9,7 +9,7 @@ import pytest
 from contoso import calls, connect, export, fail, hashes, people, planned, segment
 
 import ci_magics as ci
-from ci_magics.activation.segments.segment import refresh_segment
+from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import CiError
 
 if TYPE_CHECKING:

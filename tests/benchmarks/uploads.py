@@ -21,7 +21,7 @@ from bingads.v13.bulk import (
 )
 from openapi_client.models.campaign import CustomerList
 
-from ci_magics.activation.connections.connect import connect
+from ci_magics.activation.connect import connect
 from ci_magics.activation.connections.services import open_services
 from ci_magics.microsoft.upload_file import Hashes, write_upload_file
 from ci_magics.workspace.store import open_workspace

@@ -23,7 +23,7 @@ from openapi_client.models.campaign import (
 )
 from openapi_client.models.customer import GetUserRequest, Paging, Predicate, SearchAccountsRequest
 
-from ci_magics.activation.connections.connect import connect
+from ci_magics.activation.connect import connect
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.microsoft.upload_file import write_upload_file
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.segments.segment import refresh_segment
+from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import NotFoundError, SegmentError
 
 if TYPE_CHECKING:

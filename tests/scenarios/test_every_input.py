@@ -218,7 +218,7 @@ def test_what_breaks_off_shows_no_values_under_verbose_tracebacks(
     def breaks_off(*_told: object) -> None:
         raise error
 
-    monkeypatch.setattr("ci_magics.activation.segments.segment.keep_segment", breaks_off)
+    monkeypatch.setattr("ci_magics.activation.segments.make_segment.keep_segment", breaks_off)
     made = ci.segment
     ears.hear("a segment", lambda: made("Mine", frame, where="Spend > 0"))
     require_nothing(ears, marks, stage, at_least=1)

@@ -19,7 +19,7 @@ from ci_magics.activation.plans.verdict import READY, Verdict
 from ci_magics.activation.progress import silent
 from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.start import start_run
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.errors import ExportRefusedError, OutcomeUnknownError, ServiceError
 
 if TYPE_CHECKING:

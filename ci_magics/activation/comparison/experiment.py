@@ -11,14 +11,14 @@ from ci_magics.activation.comparison.verdict import Comparison, Side
 from ci_magics.activation.connections.consents import require_consents
 from ci_magics.activation.exports.export import export
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.plans.consent import decide, only_consenting
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.plans.verdict import finding_of
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.status import status
-from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.activation.segments.consent_decision import decide, only_consenting
+from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.display.output import tell
 from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
@@ -114,7 +114,7 @@ def _compared(
 ) -> Comparison:
     show = asked["show"]
     require_consents(connection)
-    halves = halves_of(only_consenting(stored, decide(workspace, stored, order)))
+    halves = halves_of(only_consenting(stored, decide(workspace, stored, order.consent_options)))
     _require_enough(stored, halves)
     sides = [_planned(workspace, stored, half, asked, show) for half in halves]
     if not dry_run:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.activation.segments.consents import consent_of, profile_schema
-from ci_magics.activation.segments.segment import StoredSegment
 from ci_magics.activation.segments.storage import keep_segment
+from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.errors import SegmentError
 from ci_magics.matching.hashes import of_column, unique
 from ci_magics.matching.streaming import MatchedBefore

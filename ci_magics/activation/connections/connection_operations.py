@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
-from ci_magics.activation.connections.address import read_ids
-from ci_magics.activation.connections.connect import require_application, require_known
 from ci_magics.activation.connections.consents import end_consents
 from ci_magics.activation.connections.developer_token import forget_developer_token
+from ci_magics.activation.connections.given_values import read_ids, require_application, require_known
 from ci_magics.activation.connections.services import connection_endpoints, sign_in_for
 from ci_magics.activation.connections.sign_in import (
     acquire,

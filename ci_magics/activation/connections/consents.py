@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ci_magics.clock import present
-from ci_magics.display.output import tell
 from ci_magics.errors import ConsentError
 from ci_magics.quoting import magic_word
-from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]
 
@@ -117,31 +116,6 @@ def require_consents(connection: Connection) -> None:
         raise error
 
 
-def withdraw_consents(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
-    """Withdraw both consents; no current or future run sends anything through the connection.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with sentences about what you can do with the audiences that were filled through it.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    """
-    workspace = workspace or open_workspace()
-    connection = workspace.connections[name]
-    require(workspace, Verb.WITHDRAW_CONSENT, connection)
-    end_consents(workspace, connection)
-    _offer(workspace, connection, show)
-    return workspace.connections[name]
-
-
 def end_consents(workspace: Workspace, connection: Connection) -> None:
     """Record that the valid consents of a connection are withdrawn.
 
@@ -157,16 +131,3 @@ def end_consents(workspace: Workspace, connection: Connection) -> None:
             withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=present())
             workspace.connections.consents.put(withdrawn)
             workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)
-
-
-def _offer(workspace: Workspace, connection: Connection, show: Show) -> None:
-    """Show what remains in Microsoft's audiences, as far as known, and how to remove it."""
-    # Imported here to avoid a cycle: the modules of runs import this one.
-    from ci_magics.activation.runs.member_counts import known_members
-
-    show(f"All exports through '{connection.name}' have stopped.")
-    filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
-    for each in filled:
-        name = magic_word(each.name)
-        line = f"%ci_audiences {magic_word(connection.name)} empty {name} --confirm {name}"
-        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")

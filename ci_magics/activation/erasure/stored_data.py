@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.activation.erasure.person import HASHES, Person
-from ci_magics.activation.plans.kept_counts import keep_counts
 from ci_magics.activation.retention import forget_finished
+from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.orphans import READING, REJECTED, sweep

@@ -10,7 +10,7 @@ from ci_magics.activation.plan import Plan, open_order, plan_of
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.planner import Work, plan_without_microsoft, plan_work
 from ci_magics.activation.plans.verdict import Finding, finding_of
-from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection

@@ -12,7 +12,7 @@ from ci_magics.activation.exports.pipeline import chosen_segments
 from ci_magics.activation.exports.saving import change_export, connection_of
 from ci_magics.activation.plans.export_options import ExportOptions, make_order
 from ci_magics.activation.plans.preview import find_connection
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require

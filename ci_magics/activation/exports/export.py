@@ -9,13 +9,13 @@ from ci_magics.activation.exports.pipeline import chosen_segments, send_export
 from ci_magics.activation.exports.saved_runs import run_export
 from ci_magics.activation.exports.saving import save_export
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.plans.consent import remember_choice
 from ci_magics.activation.plans.export_options import ExportOptions, make_order
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import resume_run
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.consent_decision import remember_choice
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.output import tell
 from ci_magics.errors import ArgumentError, WorkspaceError, quoted_list
 from ci_magics.segmentation.segment import Segment
@@ -165,7 +165,7 @@ def export(
     stored = chosen_segments(workspace, segments, email, order)
     connection = find_connection(workspace, to)
     for each in stored:
-        remember_choice(workspace, each, order)
+        remember_choice(workspace, each, order.consent_options)
     if save is not None:
         kept = save_export(workspace, save, connection, stored, email, order, show)
         return run_export(save, progress=progress, show=show, workspace=workspace) if run else kept

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ci_magics.errors import ArgumentError
 from ci_magics.naming import require_name as require_text
-
-if TYPE_CHECKING:
-    from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.store import Workspace
 
 #: Verbs of %ci_exports. An export cannot have one of these names.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")

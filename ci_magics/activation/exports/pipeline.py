@@ -12,7 +12,7 @@ from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import resume_run, unfinished_runs
-from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.segment import Segment

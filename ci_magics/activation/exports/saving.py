@@ -9,7 +9,7 @@ from dataclasses import replace
 from ci_magics.activation.exports.document import ExportDocument
 from ci_magics.activation.exports.names import name_taken, require_free, require_name
 from ci_magics.activation.plans.export_options import ExportOptions
-from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.matching.covered_segments import LARGEST_ORIGINAL

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from tzlocal import get_localzone_name
+from tzlocal.windows_tz import win_tz
+
 from ci_magics.errors import ArgumentError
 
 UTC = "UTC"
@@ -164,8 +167,6 @@ def _of_path(name: str) -> str:
 
 
 def _of_windows(name: str) -> str | None:
-    from tzlocal.windows_tz import win_tz
-
     by_folded = {each.casefold(): zone for each, zone in win_tz.items()}
     found: str | None = by_folded.get(name.casefold())
     return found
@@ -181,8 +182,6 @@ def _of_system() -> str:
 
 def _name_of_system() -> str | None:
     """Return the IANA name of the system's time zone, from a link or a configuration file."""
-    from tzlocal import get_localzone_name
-
     kept = os.environ.pop("TZ", None)  # read the system configuration, not the environment
     try:
         name: str | None = get_localzone_name()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ci_magics.activation.connections.services import open_services
 from ci_magics.clock import SystemClock, WaitStoppedError
 from ci_magics.errors import CiError
-from ci_magics.matching.covered_segments import SMALLEST_SERVING
-from ci_magics.matching.expected import Reached
+from ci_magics.matching.covered_segments import SMALLEST_SERVING, SegmentCoverage
+from ci_magics.matching.expected import Reached, expect
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace
 
@@ -73,6 +73,25 @@ def view_account(workspace: Workspace, connection: Connection) -> AccountView:
     except (CiError, WaitStoppedError):
         return AccountView(records)
     return AccountView(records, {each.id: each.search_size for each in audiences if each.search_size is not None})
+
+
+def against_account(numbers: SegmentCoverage, account: AccountView, normalization: str) -> SegmentCoverage:
+    """Add to the counts of a segment what is known of its audience without reading the ledger.
+
+    Parameters
+    ----------
+    numbers
+        The counts of the segment.
+    account
+        The audiences of the account.
+    normalization
+        The rule that the counts are for.
+    """
+    expected = expect(numbers.hashes, account.reached(normalization))
+    if account.of_segment(numbers.name) is None:
+        return replace(numbers, new=numbers.hashes, gone=0, unchanged=0, expected=expected)
+    remark = f"{numbers.remark} A contributor can preview it to see how many people are new in its audience."
+    return replace(numbers, expected=expected, remark=remark)
 
 
 def _unheard(_sentence: str) -> None:

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics.activation.connections.address import read_ids
+from ci_magics.activation.connections.given_values import read_ids
+from ci_magics.activation.segments.consent_decision import ConsentOptions
 from ci_magics.errors import ArgumentError, nearest_name, refuse_address
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.microsoft.advertising import Scope
@@ -59,6 +60,12 @@ class ExportOptions(BaseModel):
     allow_empty: bool = False
     allow_shrink: bool = False
     allow_mixed: bool = False
+
+    @property
+    def consent_options(self) -> ConsentOptions:
+        """What the export says about consents. A removal takes people out of an audience, so it needs no consent."""
+        everybody = self.ignore_consent or self.mode == "remove"
+        return ConsentOptions(self.consent, self.consent_yes, everybody)
 
 
 def make_order(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ci_magics.activation.plans.account_view import AccountView
 from ci_magics.activation.plans.changes import Changes
-from ci_magics.activation.plans.consent import Decision
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.target import Target
-from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.activation.segments.consent_decision import Decision
+from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
@@ -17,6 +18,10 @@ from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.covered_segments import SMALLEST_SERVING, SegmentCoverage
 from ci_magics.matching.hash_sets import shared
 from ci_magics.quoting import magic_word
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+_EXACTLY = "A contributor can plan this export to see the exact additions and removals."
 
 
 @dataclass(frozen=True)
@@ -253,3 +258,32 @@ def _about_size(name: str, target: Target, order: ExportOptions, changes: Change
 
 def _days(days: int) -> str:
     return "forever" if days == -1 else counted_in_words(days, "day")
+
+
+def known_from_counts(
+    workspace: Workspace, connection: Connection, numbers: SegmentCoverage, order: ExportOptions
+) -> Guard:
+    """Return a warning with what the counts alone show about an export's additions and removals.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that stores the audiences.
+    connection
+        The connection to send through.
+    numbers
+        The counts of the segment.
+    order
+        The options of the export; the mode and the audience are used.
+    """
+    name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
+    audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
+    account = AccountView(tuple(audiences))
+    record = None if order.audience is not None else account.of_segment(name)
+    if record is None:
+        known = f"'{name}' has {hashes} to send."
+    else:
+        known = f"'{name}' has {hashes} to send, and its audience held {counted(record.members)} after the last run."
+        if order.mode == "mirror" and record.members > numbers.hashes:
+            known = f"{known} At least {counted(record.members - numbers.hashes)} would be removed."
+    return Guard("known_from_counts", known, f"{_EXACTLY} {numbers.remark}", stops=False)

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.plans.changes import Changes, changes_for
-from ci_magics.activation.plans.consent import Decision, decide
 from ci_magics.activation.plans.export_options import ExportOptions
-from ci_magics.activation.plans.guards import Guard, find_guards, segment_guards
-from ci_magics.activation.plans.kept_counts import kept_coverage, known_from_counts
-from ci_magics.activation.plans.suppression import all_held_back, suppression_for
+from ci_magics.activation.plans.guards import Guard, find_guards, known_from_counts, segment_guards
 from ci_magics.activation.plans.target import Target, find_target, lock_names
 from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
-from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.activation.segments.consent_decision import Decision, decide
+from ci_magics.activation.segments.kept_counts import kept_coverage
+from ci_magics.activation.segments.stored_segment import StoredSegment
+from ci_magics.activation.segments.suppression import all_held_back, suppression_for
 from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.hash_list import Scratch
@@ -91,7 +91,7 @@ def plan_work(
     """
     account_id = services.conversation.caller.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
-    decision = decide(workspace, stored, order)
+    decision = decide(workspace, stored, order.consent_options)
     counted, suppression, scratch = _counted(workspace, stored, order, decision)
     held_back = all_held_back(workspace, suppression, counted, target.known.all)
     changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
@@ -134,7 +134,7 @@ def plan_without_microsoft(
     SegmentError
         The requested consent column cannot be used.
     """
-    decision = decide(workspace, stored, order)
+    decision = decide(workspace, stored, order.consent_options)
     if stored.is_hidden:
         numbers = kept_coverage(workspace, stored, decision, order.normalization, order.exclude)
         known = known_from_counts(workspace, connection, numbers, order)

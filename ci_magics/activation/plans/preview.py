@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ci_magics.activation.plans.account_view import AccountView, view_account
-from ci_magics.activation.plans.consent import decide
+from ci_magics.activation.plans.account_view import AccountView, against_account, view_account
 from ci_magics.activation.plans.export_options import ExportOptions
-from ci_magics.activation.plans.kept_counts import against_account, kept_coverage
 from ci_magics.activation.plans.ledger import LedgerLostError, read_ledger
-from ci_magics.activation.plans.suppression import suppression_for
 from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
-from ci_magics.activation.segments.segment import StoredSegment, stored_segment
+from ci_magics.activation.segments.consent_decision import decide
+from ci_magics.activation.segments.kept_counts import kept_coverage
+from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
+from ci_magics.activation.segments.suppression import suppression_for
 from ci_magics.errors import ArgumentError, refuse_address
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.covered_segments import SegmentCoverage
@@ -77,7 +77,7 @@ def preview(
         return _from_counts(workspace, stored, order, normalization, excluded, account, connection)
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
     suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
-    consents = {name: decide(workspace, each, order).counted for name, each in stored.items()}
+    consents = {name: decide(workspace, each, order.consent_options).counted for name, each in stored.items()}
     coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
@@ -106,7 +106,7 @@ def _from_counts(
     require_normalization(normalization)
     found = []
     for name, each in stored.items():
-        decision = decide(workspace, each, order)
+        decision = decide(workspace, each, order.consent_options)
         numbers = kept_coverage(workspace, each, decision, normalization, excluded)
         if account is not None:
             numbers = against_account(numbers, account, normalization)

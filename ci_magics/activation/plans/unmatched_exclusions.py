@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ci_magics.activation.plans.suppression import excluding
 from ci_magics.activation.segments.key_set import first_keys, stored_ids
+from ci_magics.activation.segments.suppression import excluding
 from ci_magics.activation.segments.unmatched_keys import forms_of_both
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.columns import same_key

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-from ci_magics.activation.segments.segment import StoredProfiles
+from ci_magics.activation.segments.stored_segment import StoredProfiles
 from ci_magics.errors import AccessError
 from ci_magics.matching.hash_list import HashList
 from ci_magics.matching.hashes import Hashes

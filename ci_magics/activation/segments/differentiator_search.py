@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.differentiators import Differentiator, Differentiators
 from ci_magics.activation.segments.key_set import KeySet, key_sets
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column, same_key

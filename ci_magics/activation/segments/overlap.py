@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci_magics.activation.segments.key_set import key_sets
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import Share, counted

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ci_magics.activation.segments.dependents import parents
-from ci_magics.activation.segments.segment import refresh_segment
+from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import CiError
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.statuses import COMPLETED, FAILED, SKIPPED

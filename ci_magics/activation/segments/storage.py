@@ -13,6 +13,7 @@ from sqlalchemy import Connection as SqlConnection
 from ci_magics.activation.segments.consents import with_few_words
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.history import note_count
+from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
@@ -104,7 +105,7 @@ def keep_segment(
         workspace.snapshots.remove(record.id)
         raise
     note_count(workspace, record)
-    _keep_counts(workspace, kept)
+    keep_counts(workspace, kept)  # for viewers, who cannot read keys and hashes
     if kept.id != record.id:
         workspace.snapshots.remove(record.id)
         return replace(segment, id=kept.id)
@@ -125,14 +126,6 @@ def keep_segment(
         consent=str(segment.consent),
     )
     return segment
-
-
-def _keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
-    """Store the counts of what can be sent, for viewers, who cannot read keys and hashes."""
-    # Imported here because the modules for planning import the modules for segments.
-    from ci_magics.activation.plans.kept_counts import keep_counts
-
-    keep_counts(workspace, record)
 
 
 def _put(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,7 @@ from ci_magics.emulator.invented.attributes import ALL_ATTRIBUTES
 from ci_magics.emulator.invented.drawing import Rows
 from ci_magics.emulator.odata.filters import Both, Comparison, Condition, FilterError, Membership, Not, OneOf
 from ci_magics.emulator.odata.filters import names as names_in
-
-if TYPE_CHECKING:
-    from ci_magics.emulator.state import World
+from ci_magics.emulator.state import World
 
 ACCOUNTS = 12
 _TYPES: dict[str, tuple[type, ...]] = {

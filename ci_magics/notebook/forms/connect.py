@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import ClassVar
 
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections.connection_operations import sign_in_again
-from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.microsoft.signin_prompt import SignInPrompt

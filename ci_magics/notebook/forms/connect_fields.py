@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ci_magics.activation.connections.address import Ids, read_ids
+from ci_magics.activation.connections.given_values import Ids, read_ids
 from ci_magics.errors import CiError
 from ci_magics.microsoft.advertising import Account
 from ci_magics.microsoft.endpoints import ENVIRONMENTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import ci_magics as ci
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError

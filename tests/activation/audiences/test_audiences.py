@@ -10,7 +10,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import AudienceList, audiences
-from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.errors import (
     AccessError,

@@ -10,6 +10,7 @@ import contoso
 import pytest
 
 import ci_magics as ci
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import sign_in
 from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.connections.connection_operations import (
@@ -19,7 +20,6 @@ from ci_magics.activation.connections.connection_operations import (
     sign_out,
     signed_in_accounts,
 )
-from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.errors import (
     AccessError,

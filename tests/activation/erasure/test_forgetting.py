@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.cli import main

@@ -9,8 +9,8 @@ import contoso
 import pytest
 
 import ci_magics as ci
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections.connection_operations import edit_connection
-from ci_magics.activation.connections.consents import withdraw_consents
 from ci_magics.activation.exports.connection_removal import remove_connection
 from ci_magics.errors import AccessError, ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError
 

@@ -14,7 +14,7 @@ from contoso import NAME, connect, export, fail, foreign_list, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.activation.runs.journal import Journal
 from ci_magics.activation.runs.resume import load_run

@@ -15,7 +15,7 @@ from contoso import NAME, connect, people, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.exports.heartbeats import (
     REFRESH,
     REFRESH_LOCK,

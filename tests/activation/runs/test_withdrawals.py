@@ -11,7 +11,7 @@ import pytest
 from contoso import NAME, calls, connect, export, fail, hash_of, segment
 
 import ci_magics as ci
-from ci_magics.activation.connections.consents import withdraw_consents
+from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.run import Run
 from ci_magics.clock import present

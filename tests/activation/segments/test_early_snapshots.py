@@ -17,7 +17,7 @@ from ci_magics.activation.retention import purge
 from ci_magics.activation.segments import early_snapshots
 from ci_magics.activation.segments.consents import consent_of, counted_consent
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
-from ci_magics.activation.segments.segment import stored_segment
+from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.workspace.models import SegmentRecord
 

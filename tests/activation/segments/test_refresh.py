@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 import ci_magics as ci
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.segment import refresh_segment
+from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.activation.segments.segment_operations import activate_segment, segment_history
 from ci_magics.errors import NotFoundError, SegmentError
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from ci_magics.activation.segments.segment import refresh_segment, segment
+from ci_magics.activation.segments.make_segment import refresh_segment, segment
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment, build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import NotFoundError, SegmentError

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ci_magics.activation.connections.connect import require_application
+from ci_magics.activation.connections.given_values import require_application
 from ci_magics.activation.segments.customer_insights.services import open_insights_services
 from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.clock import present

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
+from ci_magics.activation.segments.customer_insights.insights_segment import not_eligible
 from ci_magics.activation.segments.customer_insights.routes import Chunk
-from ci_magics.activation.segments.customer_insights.segment import not_eligible
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, folded

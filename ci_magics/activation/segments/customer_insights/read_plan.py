@@ -10,8 +10,8 @@ from ci_magics.activation.segments.customer_insights.columns import InsightsColu
 from ci_magics.activation.segments.customer_insights.complete import require_there
 from ci_magics.activation.segments.customer_insights.csv_route import CsvRoute
 from ci_magics.activation.segments.customer_insights.dataverse_route import DataverseRoute, prefers_ids
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.routes import RestRoute, Route
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.activation.segments.customer_insights.transfer import read_files, read_pages
 from ci_magics.display.numbers import counted, counted_in_words

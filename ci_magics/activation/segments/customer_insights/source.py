@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.activation.segments.customer_insights.listing import InsightsSegments
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.insights_segments import InsightsSegments
 from ci_magics.activation.segments.customer_insights.routes import require_via
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.services import InsightsServices
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ConnectionSetupError, ServiceError, not_found

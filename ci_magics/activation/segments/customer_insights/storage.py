@@ -12,8 +12,8 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.segments.consents import insights_source
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns, choose_columns
 from ci_magics.activation.segments.customer_insights.complete import require_count, require_unchanged
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.read_plan import FEW, ReadPlan, read_members
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.activation.segments.customer_insights.transfer import each_once
 from ci_magics.activation.segments.definitions import Definition

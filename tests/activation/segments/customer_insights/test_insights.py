@@ -15,7 +15,7 @@ from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.segments.customer_insights.connect import chosen_instance
 from ci_magics.activation.segments.customer_insights.insights_operations import sign_out
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.segment import refresh_segment
+from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 from ci_magics.microsoft.insights_values import Instance
 

@@ -6,20 +6,38 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from ci_magics.activation.segments.customer_insights.services import InsightsServices
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, SegmentError
+from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
-
-if TYPE_CHECKING:
-    from ci_magics.activation.segments.customer_insights.source import Insights
+from ci_magics.workspace.insights_record import InsightsRecord
 
 #: Customer Insights evaluates segments daily or weekly. Messages point out an older refresh.
 _OLD_DAYS = 7
 _FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
+
+
+class Instance(Protocol):
+    """The instance that a segment belongs to; see `source.Insights`."""
+
+    @property
+    def record(self) -> InsightsRecord:
+        """Stored record of the instance."""
+
+    @property
+    def services(self) -> InsightsServices:
+        """Clients for its services."""
+
+    def segment(self, name: str) -> InsightsSegment:
+        """Return one of its segments."""
+
+    def dataverse(self) -> Dataverse:
+        """Sign in to its Dataverse organization."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,7 @@ class InsightsSegment(Displayable):
         Whether a refresh of the segment is running.
     """
 
-    source: Insights = field(repr=False)
+    source: Instance = field(repr=False)
     segment: SourceSegment
     via: str | None = None
     refreshing: bool = False

@@ -1,11 +1,14 @@
-"""Parse customer ids and account ids, typed or pasted from the browser's address bar."""
+"""Check what a person gives for a connection: ids, typed or pasted from the address bar, and words from a list."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from ci_magics.errors import ConnectionSetupError
+from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
+from ci_magics.naming import require_name
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,55 @@ def _one(word: str, typed: str | None, pasted: str | None) -> str | None:
             f"The {word} is {typed}, but the address says {pasted}.", "Give only one of them.", code="ids_differ"
         )
     return typed or pasted
+
+
+def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
+    """Validate that a value is one of the known ones.
+
+    Parameters
+    ----------
+    word
+        What the value is, for the message, such as ``environment``.
+    value
+        The value; None is valid.
+    known
+        The known values.
+
+    Raises
+    ------
+    ConnectionSetupError
+        The value is unknown; the error suggests the nearest one.
+    """
+    if value is None or value in known:
+        return
+    nearest = nearest_name(value, known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ConnectionSetupError(
+        f"There is no {word} '{value}'.{hint}", f"Use one of: {', '.join(known)}.", code=f"unknown_{word}"
+    )
+
+
+def require_application(client_id: str | None, tenant: str | None) -> None:
+    """Validate a client id and a tenant of Microsoft Entra.
+
+    Parameters
+    ----------
+    client_id, tenant
+        The values; None or empty is valid.
+
+    Raises
+    ------
+    ArgumentError
+        A value is an email address, or has other characters than letters, digits, hyphens and dots.
+    """
+    for word, value in (("client id", client_id), ("tenant", tenant)):
+        if not value:
+            continue
+        require_name(value, word)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
+            raise ArgumentError(
+                f"The {word} is not one of Microsoft Entra: those have only letters, digits, hyphens and dots, and "
+                "begin with a letter or digit.",
+                "Copy it from Microsoft Entra.",
+                code="application",
+            )

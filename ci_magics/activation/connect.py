@@ -1,19 +1,19 @@
-"""Create and open connections."""
+"""Create and open connections, and withdraw their consents."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Sequence
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
-from ci_magics.activation.connections.address import Ids, read_ids
-from ci_magics.activation.connections.consents import consent_notice, keep_consents, new_consents, withdraw_consents
+from ci_magics.activation.connections.consents import consent_notice, end_consents, keep_consents, new_consents
 from ci_magics.activation.connections.developer_token import holding
+from ci_magics.activation.connections.given_values import Ids, read_ids, require_application, require_known
 from ci_magics.activation.connections.sharing import share_connection, shared_with
+from ci_magics.activation.runs.member_counts import known_members
 from ci_magics.clock import present
 from ci_magics.display.output import tell
-from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
+from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
@@ -119,56 +119,31 @@ def connect(
     return made
 
 
-def require_known(word: str, value: str | None, known: Sequence[str]) -> None:
-    """Validate that a value is one of the known ones.
+def withdraw_consents(
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
+) -> Connection:
+    """Withdraw both consents; no current or future run sends anything through the connection.
 
     Parameters
     ----------
-    word
-        What the value is, for the message, such as ``environment``.
-    value
-        The value; None is valid.
-    known
-        The known values.
+    name
+        The name of the connection.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with sentences about what you can do with the audiences that were filled through it.
 
     Raises
     ------
-    ConnectionSetupError
-        The value is unknown; the error suggests the nearest one.
+    AccessError
+        The current user is not an administrator.
     """
-    if value is None or value in known:
-        return
-    nearest = nearest_name(value, known)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise ConnectionSetupError(
-        f"There is no {word} '{value}'.{hint}", f"Use one of: {', '.join(known)}.", code=f"unknown_{word}"
-    )
-
-
-def require_application(client_id: str | None, tenant: str | None) -> None:
-    """Validate a client id and a tenant of Microsoft Entra.
-
-    Parameters
-    ----------
-    client_id, tenant
-        The values; None or empty is valid.
-
-    Raises
-    ------
-    ArgumentError
-        A value is an email address, or has other characters than letters, digits, hyphens and dots.
-    """
-    for word, value in (("client id", client_id), ("tenant", tenant)):
-        if not value:
-            continue
-        require_name(value, word)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
-            raise ArgumentError(
-                f"The {word} is not one of Microsoft Entra: those have only letters, digits, hyphens and dots, and "
-                "begin with a letter or digit.",
-                "Copy it from Microsoft Entra.",
-                code="application",
-            )
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.WITHDRAW_CONSENT, connection)
+    end_consents(workspace, connection)
+    _offer(workspace, connection, show)
+    return workspace.connections[name]
 
 
 def _require_unused(workspace: Workspace, name: str) -> None:
@@ -234,3 +209,13 @@ def _require_same(
                 code="connection_differs",
             )
     return existing
+
+
+def _offer(workspace: Workspace, connection: Connection, show: Callable[[str], None]) -> None:
+    """Show what remains in Microsoft's audiences, as far as known, and how to remove it."""
+    show(f"All exports through '{connection.name}' have stopped.")
+    filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
+    for each in filled:
+        name = magic_word(each.name)
+        line = f"%ci_audiences {magic_word(connection.name)} empty {name} --confirm {name}"
+        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.segments.consents import consent_of, counted_consent, remember, remembered
-from ci_magics.activation.segments.segment import StoredSegment
+from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.consents import Consenting, CountedConsent
@@ -20,6 +19,25 @@ from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsen
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import AGREES, ASKED, NOTHING, REFUSES, SILENT, folded_value
 from ci_magics.workspace.store import Workspace
+
+
+@dataclass(frozen=True)
+class ConsentOptions:
+    """What an export says about consents.
+
+    Parameters
+    ----------
+    column
+        The column that says who agreed; None if the export names none.
+    yes
+        Its values that mean yes.
+    everybody
+        Whether everybody is taken, whoever agreed.
+    """
+
+    column: str | None = None
+    yes: tuple[str, ...] = ()
+    everybody: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class Decision:
         return CountedConsent(self.known, self.consenting, self.question)
 
 
-def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> Decision:
+def decide(workspace: Workspace, stored: StoredSegment, options: ConsentOptions) -> Decision:
     """Decide which profiles of a segment are sent.
 
     Parameters
@@ -100,8 +118,8 @@ def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) ->
         The workspace that stores earlier choices.
     stored
         The segment.
-    order
-        The options of the export; ``consent``, ``consent_yes``, ``ignore_consent`` and ``mode`` are used.
+    options
+        What the export says about consents.
 
     Raises
     ------
@@ -109,23 +127,21 @@ def decide(workspace: Workspace, stored: StoredSegment, order: ExportOptions) ->
         The segment has no such consent column or value.
     """
     known = counted_consent(workspace, stored.record)
-    _require_column(stored.record.name, known, order.consent)
-    yes: Sequence[str] = order.consent_yes
-    decided = known.decided or bool(order.consent or order.consent_yes)
+    _require_column(stored.record.name, known, options.column)
+    yes: Sequence[str] = options.yes
+    decided = known.decided or bool(options.column or options.yes)
     # A choice that was saved for this source applies if the segment has all its columns and the export doesn't say
     # otherwise.
-    earlier = None if order.consent_yes else remembered(workspace, known.sources)
+    earlier = None if options.yes else remembered(workspace, known.sources)
     if earlier is not None and known.columns and set(earlier.columns) <= set(known.columns):
         yes, decided = earlier.yes, True
     # As soon as some values mean yes, all other values that needed an explanation mean no.
     words = [f"{ASKED}{word}" for word in known.asked] if yes else []
     known, sent = _explained(known, yes)
-    # A removal takes people out of an audience, so it needs no consent.
     consenting = None
-    if known.known and known.refused + known.unknown and not order.ignore_consent and order.mode != "remove":
+    if known.known and known.refused + known.unknown and not options.everybody:
         consenting = Consenting(sent, frozenset([REFUSES, *words]) - sent, silent=known.unknown > 0)
-    ignored = order.ignore_consent or order.mode == "remove"
-    return Decision(known, ignored, decided, consenting)
+    return Decision(known, options.everybody, decided, consenting)
 
 
 def only_consenting(stored: StoredSegment, decision: Decision) -> StoredSegment:
@@ -146,7 +162,7 @@ def only_consenting(stored: StoredSegment, decision: Decision) -> StoredSegment:
     return replace(stored, matched=replace(stored.matched, profiles=profiles))
 
 
-def remember_choice(workspace: Workspace, stored: StoredSegment, order: ExportOptions) -> None:
+def remember_choice(workspace: Workspace, stored: StoredSegment, options: ConsentOptions) -> None:
     """Save the consent options of an export for the next segment from the same source.
 
     Parameters
@@ -155,8 +171,8 @@ def remember_choice(workspace: Workspace, stored: StoredSegment, order: ExportOp
         The workspace that stores the choice.
     stored
         The segment that was exported.
-    order
-        The options of the export. Nothing is saved if they have neither ``consent`` nor ``consent_yes``.
+    options
+        What the export says about consents. Nothing is saved if it names neither a column nor values that mean yes.
 
     Raises
     ------
@@ -164,9 +180,9 @@ def remember_choice(workspace: Workspace, stored: StoredSegment, order: ExportOp
         The segment has no such consent column.
     """
     known = consent_of(stored.record)
-    _require_column(stored.record.name, known, order.consent)
-    if (order.consent or order.consent_yes) and known.columns:
-        yes = tuple(dict.fromkeys([*known.yes, *order.consent_yes]))
+    _require_column(stored.record.name, known, options.column)
+    if (options.column or options.yes) and known.columns:
+        yes = tuple(dict.fromkeys([*known.yes, *options.yes]))
         remember(workspace, known.sources, ConsentChoice(columns=known.columns, yes=yes, how="chosen"))
 
 

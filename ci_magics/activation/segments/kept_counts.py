@@ -12,28 +12,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.activation.plans.account_view import AccountView
-from ci_magics.activation.plans.consent import Decision, decide
-from ci_magics.activation.plans.export_options import ExportOptions
-from ci_magics.activation.plans.guards import Guard
-from ci_magics.activation.plans.suppression import excluding, suppression_for
-from ci_magics.activation.segments.segment import StoredSegment, stored_record
+from ci_magics.activation.segments.consent_decision import ConsentOptions, Decision, decide
+from ci_magics.activation.segments.stored_segment import StoredSegment, stored_record
+from ci_magics.activation.segments.suppression import excluding, suppression_for
 from ci_magics.clock import present
-from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import AccessError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.covered_segments import SegmentCoverage
-from ci_magics.matching.expected import expect
 from ci_magics.matching.hash_list import Scratch
 from ci_magics.quoting import magic_word
-from ci_magics.workspace.models import Connection, SegmentRecord
+from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 _NORMALIZATIONS = ("basic", "enhanced", "both")
 _NUMBERS = ("rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs", "placeholders")
 _BY_WORD = ("reasons", "mistyped")
-_EXACTLY = "A contributor can plan this export to see the exact additions and removals."
 
 
 def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
@@ -49,7 +43,7 @@ def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
     if not workspace.has_viewers:
         return
     stored = stored_record(workspace, record)
-    decision, suppression = decide(workspace, stored, ExportOptions()), suppression_for(workspace, record)
+    decision, suppression = decide(workspace, stored, ConsentOptions()), suppression_for(workspace, record)
     numbers: dict[str, dict[str, Any]] = {}
     for normalization in _NORMALIZATIONS:
         scratch = Scratch(workspace.rooms.folder())
@@ -129,54 +123,6 @@ def kept_coverage(
         consent=counted_consent.known,
         consent_question=counted_consent.question,
     )
-
-
-def against_account(numbers: SegmentCoverage, account: AccountView, normalization: str) -> SegmentCoverage:
-    """Add to the counts of a segment what is known of its audience without reading the ledger.
-
-    Parameters
-    ----------
-    numbers
-        The counts of the segment.
-    account
-        The audiences of the account.
-    normalization
-        The rule that the counts are for.
-    """
-    expected = expect(numbers.hashes, account.reached(normalization))
-    if account.of_segment(numbers.name) is None:
-        return replace(numbers, new=numbers.hashes, gone=0, unchanged=0, expected=expected)
-    remark = f"{numbers.remark} A contributor can preview it to see how many people are new in its audience."
-    return replace(numbers, expected=expected, remark=remark)
-
-
-def known_from_counts(
-    workspace: Workspace, connection: Connection, numbers: SegmentCoverage, order: ExportOptions
-) -> Guard:
-    """Return a warning with what the counts alone show about an export's additions and removals.
-
-    Parameters
-    ----------
-    workspace
-        The workspace that stores the audiences.
-    connection
-        The connection to send through.
-    numbers
-        The counts of the segment.
-    order
-        The options of the export; the mode and the audience are used.
-    """
-    name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
-    audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
-    account = AccountView(tuple(audiences))
-    record = None if order.audience is not None else account.of_segment(name)
-    if record is None:
-        known = f"'{name}' has {hashes} to send."
-    else:
-        known = f"'{name}' has {hashes} to send, and its audience held {counted(record.members)} after the last run."
-        if order.mode == "mirror" and record.members > numbers.hashes:
-            known = f"{known} At least {counted(record.members - numbers.hashes)} would be removed."
-    return Guard("known_from_counts", known, f"{_EXACTLY} {numbers.remark}", stops=False)
 
 
 def _terms(decision: Decision) -> dict[str, Any] | None:

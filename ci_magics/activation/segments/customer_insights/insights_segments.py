@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ci_magics.activation.segments.customer_insights.segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.display.result_table import Column, ResultList, as_minute
 
 _STATUSES = {
