@@ -70,7 +70,7 @@ def edit_export(
     if connection is not None:
         require(workspace, Verb.EDIT_EXPORT, connection)
     if rename is not None and rename != name:
-        require_free(workspace, rename)
+        require_free(workspace.exports, rename)
     reset = [_choice(each) for each in without]
 
     def edited(found: Export) -> Export:

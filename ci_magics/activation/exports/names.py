@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ci_magics.errors import ArgumentError
 from ci_magics.naming import require_name as require_text
-from ci_magics.workspace.store import Workspace
 
 #: Verbs of %ci_exports. An export cannot have one of these names.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
@@ -27,13 +28,13 @@ def require_name(name: str) -> None:
         )
 
 
-def require_free(workspace: Workspace, name: str) -> None:
+def require_free(exports: Container[str], name: str) -> None:
     """Check that a name is valid and not taken.
 
     Parameters
     ----------
-    workspace
-        Workspace to use.
+    exports
+        The saved exports of the workspace.
     name
         Proposed name of an export.
 
@@ -43,7 +44,7 @@ def require_free(workspace: Workspace, name: str) -> None:
         The name is not valid, or another export has it.
     """
     require_name(name)
-    if name in workspace.exports:
+    if name in exports:
         raise name_taken(name)
 
 

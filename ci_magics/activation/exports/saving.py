@@ -147,7 +147,7 @@ def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None)
     workspace = workspace or open_workspace()
     export = workspace.exports[name]
     require(workspace, Verb.DUPLICATE_EXPORT, connection_of(workspace, export))
-    require_free(workspace, new)
+    require_free(workspace.exports, new)
     now = present()
     copy = replace(export, id=str(uuid.uuid4()), name=new, created_by=workspace.user, created_at=now, scheduled_at=now)
 
