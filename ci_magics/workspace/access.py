@@ -6,13 +6,12 @@ import getpass
 import os
 from collections.abc import Collection
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from ci_magics.discretion import person_name
 from ci_magics.errors import AccessError, quoted_list
 from ci_magics.quoting import shell_word
 from ci_magics.workspace.models import Connection, UserRole
-from ci_magics.workspace.repository import Repository
 
 #: Customer Insights' wording for a user without a shared connection.
 NOTHING_SHARED = "No Microsoft Advertising connection is shared with you; ask an administrator."
@@ -81,11 +80,24 @@ class Verb(Enum):
         self.doing = doing
 
 
+class _Roles(Protocol):
+    """The part of a repository that is needed here; see `repository.Repository`, which takes longer to load."""
+
+    def get(self, name: str) -> UserRole | None:
+        """Return the value with a name, or None."""
+
+    def where(self, **values: Any) -> list[UserRole]:
+        """Return the values whose columns equal the given values."""
+
+
 class HasRoles(Protocol):
     """The part of a workspace that is needed here: the current user, and the roles of all users."""
 
     user: str
-    roles: Repository[UserRole]
+
+    @property
+    def roles(self) -> _Roles:
+        """The roles of users."""
 
 
 def who_am_i() -> str:
