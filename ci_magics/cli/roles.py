@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ci_magics.cli.command import DONE, Commands, add_command, answer
 from ci_magics.workspace.access import Role
-from ci_magics.workspace.roles import give_role, take_role
 
 if TYPE_CHECKING:
     from ci_magics.workspace.rights import Enforced
@@ -36,6 +35,7 @@ def _enforced(workspace: Workspace) -> Enforced:
 def _roles(options: argparse.Namespace) -> int:
     if (options.give is None) != (options.to is None):
         options.parser.error("--give ROLE and --to USER go together")
+    from ci_magics.workspace.roles import give_role, take_role
     from ci_magics.workspace.store import open_workspace
 
     workspace = open_workspace()
