@@ -9,8 +9,9 @@ from holding import GivenTokens, JumpingClock
 
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.dataverse import Dataverse
+from ci_magics.microsoft.http import Conversation
 from ci_magics.microsoft.insights_endpoints import dataverse_endpoints, insights_endpoints
-from ci_magics.microsoft.source_http import SourceCaller, SourceConversation
+from ci_magics.microsoft.services import dataverse_service, insights_service
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -44,13 +45,11 @@ class InsightsClient:
 def insights_client(emulator: RunningEmulator, *tokens: str, key: str | None = None) -> InsightsClient:
     clock, said = JumpingClock(), list[str]()
     given = GivenTokens(iter(tokens or [emulator.insights_token] * 10))
-    headers = {"Ocp-Apim-Subscription-Key": emulator.subscription_key if key is None else key}
     place = insights_endpoints("emulator", emulator.base_url)
-    insights = CustomerInsights(
-        SourceConversation(SourceCaller(place, given, headers, 600.0), clock=clock, on_wait=said.append)
-    )
+    service = insights_service(place, emulator.subscription_key if key is None else key)
+    insights = CustomerInsights(Conversation(service, given, clock=clock, on_wait=said.append), place)
     organization = dataverse_endpoints("emulator", emulator.base_url, emulator.base_url)
     dataverse = Dataverse(
-        SourceConversation(SourceCaller(organization, given, patience=900.0), clock=clock, on_wait=said.append)
+        Conversation(dataverse_service(organization), given, clock=clock, on_wait=said.append), organization
     )
     return InsightsClient(emulator, clock, given, said, insights, dataverse)

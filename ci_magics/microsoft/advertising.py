@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ci_magics.errors import OutcomeUnknownError
-from ci_magics.microsoft.faults import Fault, whole
+from ci_magics.microsoft.answers import said
+from ci_magics.microsoft.faults import (
+    ADVERTISING_NAME,
+    Fault,
+    partial_errors,
+    raise_partial,
+    understood,
+    whole,
+)
 from ci_magics.microsoft.http import Conversation, Permit, always
-from ci_magics.microsoft.partial import partial_errors, raise_partial, understood
 from ci_magics.microsoft.retries import outcome_unknown
-from ci_magics.microsoft.said import said
 
 CAMPAIGN = "/CampaignManagement/v13"
 CUSTOMER = "/CustomerManagement/v13"
@@ -79,8 +85,9 @@ class Advertising:
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
-        self._campaign = conversation.caller.endpoints.campaign + CAMPAIGN
-        self._customer = conversation.caller.endpoints.customer + CUSTOMER
+        endpoints = conversation.service.endpoints
+        self._campaign = endpoints.campaign + CAMPAIGN
+        self._customer = endpoints.customer + CUSTOMER
 
     def get_user(self) -> User:
         """Return the signed-in user (GetUser)."""
@@ -156,7 +163,7 @@ class Advertising:
         raise_partial(answer, "AddAudiences")
         ids = answer.body.get("AudienceIds")
         if not isinstance(ids, list) or len(ids) != 1 or not str(ids[0]).isdecimal():
-            raise outcome_unknown("AddAudiences", answer.tracking_id)
+            raise outcome_unknown(ADVERTISING_NAME, "AddAudiences", answer.tracking_id)
         return str(ids[0]), answer.tracking_id
 
     def audiences(self, ids: Sequence[str] | None = None) -> list[Audience]:

@@ -1,4 +1,4 @@
-"""Read HTTP responses up to a size limit."""
+"""Read HTTP responses: up to a size limit, and text in them only after it is made safe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+
+from ci_magics.discretion import without_people
+from ci_magics.naming import writable
 
 #: A thousand lists with the longest descriptions take eight megabytes.
 MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -91,6 +94,19 @@ def read_up_to(response: requests.Response, limit: int) -> bytes | None:
             return None
         blocks.append(block)
     return b"".join(blocks)
+
+
+def said(value: Any) -> str:
+    """Return text from a response that is safe to show, store, and write into code: anyone may have written it.
+
+    The result is one line without control characters, marks that reorder text, and e-mail addresses.
+
+    Parameters
+    ----------
+    value
+        A JSON value; empty for None.
+    """
+    return without_people(writable(value if isinstance(value, str) else "" if value is None else str(value)))
 
 
 def _json_value(text: bytes | None) -> Any:

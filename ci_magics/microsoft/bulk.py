@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import requests
 
-from ci_magics.errors import ConnectionSetupError, OutcomeUnknownError, ServiceError
-from ci_magics.microsoft.faults import Fault, read_errors, symbol, whole
+from ci_magics.errors import CiError, ConnectionSetupError, OutcomeUnknownError, ServiceError
+from ci_magics.microsoft.codes import ADVERTISING
+from ci_magics.microsoft.faults import ADVERTISING_NAME, Fault, read_errors, service_error, symbol, whole
 from ci_magics.microsoft.http import Conversation, Permit, always
 from ci_magics.microsoft.result_file import MAX_RESULT_BYTES, RowError, read_result
+from ci_magics.microsoft.retries import poll
 
 BULK = "/Bulk/v13"
 
-_UNFINISHED = frozenset({"PendingFileUpload", "FileUploaded", "InProgress"})
+_NOT_ARRIVED = "PendingFileUpload"
+_UNFINISHED = frozenset({_NOT_ARRIVED, "FileUploaded", "InProgress"})
 _READABLE = frozenset({"Completed", "CompletedWithErrors"})
 _ALREADY_USED = 3224
+_OPERATION = "the upload"
 _UPLOAD_TIMEOUT = (10.0, 600.0)  # seconds to connect, and to wait for a byte of the response
 
 
@@ -48,6 +52,11 @@ class UploadStatus:
         return self.status not in _UNFINISHED
 
     @property
+    def arrived(self) -> bool:
+        """Whether Microsoft has the file."""
+        return self.status != _NOT_ARRIVED
+
+    @property
     def readable(self) -> bool:
         """Whether Microsoft processed the rows, so that a result file describes them."""
         return self.status in _READABLE
@@ -59,15 +68,19 @@ class Bulk:
     Parameters
     ----------
     conversation
-        Sends the requests and identifies the account.
+        Sends the requests.
+    account_id
+        The id of the account.
     folder
         Returns a private folder for result files; by default the system's temporary folder.
     """
 
-    def __init__(self, conversation: Conversation, folder: Callable[[], Path] | None = None) -> None:
+    def __init__(self, conversation: Conversation, account_id: str, folder: Callable[[], Path] | None = None) -> None:
+        self._account_id = account_id
         self._folder = folder or (lambda: Path(tempfile.gettempdir()))
         self._conversation = conversation
-        self._base = conversation.caller.endpoints.bulk + BULK
+        self._endpoints = conversation.service.endpoints
+        self._base = self._endpoints.bulk + BULK
 
     def request_upload(self) -> UploadTicket:
         """Request an upload URL (GetBulkUploadUrl).
@@ -77,15 +90,14 @@ class Bulk:
         ConnectionSetupError
             The URL is not Microsoft's, so no file is sent to it.
         """
-        account = self._conversation.caller.account_id
         answer = self._conversation.call(
             "GetBulkUploadUrl",
             "POST",
             f"{self._base}/BulkUploadUrl/Query",
-            {"ResponseMode": "ErrorsOnly", "AccountId": account},
+            {"ResponseMode": "ErrorsOnly", "AccountId": self._account_id},
         )
         url = str(answer.body.get("UploadUrl") or "")
-        if not self._conversation.caller.endpoints.allows_upload_to(url):
+        if not self._endpoints.allows_upload_to(url):
             raise ConnectionSetupError(
                 "The upload address that was handed out is not one of Microsoft Advertising's, so nothing was sent.",
                 "Check the network for something that changes answers on the way.",
@@ -121,10 +133,10 @@ class Bulk:
         """
         try:
             return self._conversation.exchange(
-                "the upload",
+                _OPERATION,
                 lambda: self._post(ticket.upload_url, path),
                 repeatable=False,
-                needs_json=False,
+                needs="nothing",
                 permit=permit,
             ).tracking_id
         except OutcomeUnknownError as unknown:
@@ -169,8 +181,6 @@ class Bulk:
     def wait(self, request_id: str, on_status: Callable[[UploadStatus], None] | None = None) -> UploadStatus:
         """Poll until an upload is finished or is known not to have arrived; can be interrupted.
 
-        The first poll is after 0.2 s. Pauses grow by half, to 5 s in the first minute, then to 60 s.
-
         Parameters
         ----------
         request_id
@@ -183,18 +193,42 @@ class Bulk:
         UploadStatus
             The final status, or ``PendingFileUpload`` if the file did not arrive.
         """
-        clock = self._conversation.clock
-        started = clock.monotonic()
-        pause = 0.2
-        while True:
-            clock.sleep(pause)
-            status = self.status(request_id)
-            if on_status:
-                on_status(status)
-            if status.finished or status.status == "PendingFileUpload":
-                return status
-            longest = 5.0 if clock.monotonic() - started < 60 else 60.0
-            pause = min(pause * 1.5, longest)
+        return poll(
+            lambda: self.status(request_id),
+            lambda status: status.finished or not status.arrived,
+            self._conversation.clock,
+            on_status or (lambda _status: None),
+        )
+
+    def deliver(
+        self, send: Callable[[], str], on_status: Callable[[UploadStatus], None] | None = None
+    ) -> tuple[str, UploadStatus]:
+        """Send a file and wait until it is processed; if it does not arrive, send it once more to a new URL.
+
+        Parameters
+        ----------
+        send
+            Requests an upload URL, uploads the file, and returns the id from the upload ticket.
+        on_status
+            Called with each status, for progress.
+
+        Returns
+        -------
+        tuple of str and UploadStatus
+            The id of the upload that arrived, and its final status.
+
+        Raises
+        ------
+        ServiceError
+            Microsoft refused the file, or it arrived neither time.
+        """
+        for _attempt in range(2):
+            request_id = send()
+            status = self.wait(request_id, on_status)
+            if status.arrived:
+                return request_id, status
+        lost = ADVERTISING["upload_lost"]
+        raise ServiceError(lost.sentence(ADVERTISING_NAME, _OPERATION), lost.next_step, code="upload_lost")
 
     def errors(self, request_id: str, status: UploadStatus) -> Iterator[RowError]:
         """Yield the row errors of a finished upload; if the result URL has expired, request a new one.
@@ -228,7 +262,7 @@ class Bulk:
 
     def _download(self, url: str, target: BinaryIO) -> bool:
         """Fetch a result file without credentials; return whether it is available and below the size limit."""
-        if not url.startswith("https://") and not self._conversation.caller.endpoints.allows_upload_to(url):
+        if not url.startswith("https://") and not self._endpoints.allows_upload_to(url):
             return False
         target.seek(0)
         target.truncate()
@@ -237,6 +271,41 @@ class Bulk:
                 return response.status_code == 200 and _copy(response, target)
         except requests.RequestException:
             return False
+
+
+def list_error(error: RowError, status: UploadStatus) -> CiError:
+    """Return the error for an upload that was rejected because of its list.
+
+    Parameters
+    ----------
+    error
+        The row of the result file that names the list.
+    status
+        The final status of the upload, for its TrackingId.
+    """
+    return _upload_error([Fault(error.code, error.error_code)], status)
+
+
+def failed_upload(status: UploadStatus) -> CiError:
+    """Return the error for an upload whose rows were not processed.
+
+    Parameters
+    ----------
+    status
+        The final status of the upload.
+    """
+    if status.faults:
+        return _upload_error(status.faults, status)
+    return OutcomeUnknownError(
+        f"Microsoft Advertising ended the upload with the status {status.status}.",
+        "Sending the same profiles again does no harm.",
+        code=status.status,
+        tracking_id=status.tracking_id,
+    )
+
+
+def _upload_error(faults: Sequence[Fault], status: UploadStatus) -> CiError:
+    return service_error(faults, status=200, tracking_id=status.tracking_id, operation=_OPERATION)
 
 
 def _copy(response: requests.Response, target: BinaryIO) -> bool:

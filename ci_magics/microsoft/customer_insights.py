@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 from ci_magics.discreet import discreet_methods
 from ci_magics.errors import NotFoundError, ServiceError
+from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.insights_endpoints import SourceEndpoints
 from ci_magics.microsoft.insights_values import (
     CUSTOMER,
     CUSTOMER_ID,
@@ -23,11 +25,10 @@ from ci_magics.microsoft.insights_values import (
     segment_of,
 )
 from ci_magics.microsoft.paging import Page, page_of, pages_from
-from ci_magics.microsoft.source_http import SourceConversation
+from ci_magics.microsoft.retries import poll
 
 PAGE_SIZE = 100  # "a maximum of 100 objects by default"
 _WORKFLOW = "main"
-_FIRST_PAUSE = 0.2
 _T = TypeVar("_T")
 
 
@@ -39,11 +40,14 @@ class CustomerInsights:
     ----------
     conversation
         A conversation signed in to Customer Insights.
+    endpoints
+        The URLs of Customer Insights.
     """
 
-    def __init__(self, conversation: SourceConversation) -> None:
+    def __init__(self, conversation: Conversation, endpoints: SourceEndpoints) -> None:
         self.conversation = conversation
-        self._base = conversation.endpoints.base
+        self.endpoints = endpoints
+        self._base = endpoints.base
 
     def instances(self) -> list[Instance]:
         """Return the environments that the signed-in user can see."""
@@ -143,7 +147,7 @@ class CustomerInsights:
             body = self.conversation.get(f"the members of {segment}", address)
             page = page_of(body, address, "Customer Insights", CUSTOMER_ID)
             if page.next:
-                self.conversation.endpoints.require_own(page.next, "the next page")
+                self.endpoints.require_own(page.next, "the next page")
                 return page
             return progress.followed(page)
 
@@ -193,8 +197,6 @@ class CustomerInsights:
     def wait(self, instance_id: str, job_id: str, on_job: Callable[[Job], None] | None = None) -> Job:
         """Poll until a job has ended; can be interrupted.
 
-        The first poll is after 0.2 s. Pauses grow by half, to 5 s in the first minute, then to 60 s.
-
         Parameters
         ----------
         instance_id
@@ -204,16 +206,12 @@ class CustomerInsights:
         on_job
             Called with each state, for progress.
         """
-        clock = self.conversation.clock
-        started, pause = clock.monotonic(), _FIRST_PAUSE
-        while True:
-            clock.sleep(pause)
-            job = self.job(instance_id, job_id)
-            if on_job:
-                on_job(job)
-            if not job.is_running:
-                return job
-            pause = min(pause * 1.5, 5.0 if clock.monotonic() - started < 60 else 60.0)
+        return poll(
+            lambda: self.job(instance_id, job_id),
+            lambda job: not job.is_running,
+            self.conversation.clock,
+            on_job or (lambda _job: None),
+        )
 
     def schedules(self, instance_id: str) -> list[Schedule]:
         """Return the refresh schedules of Customer Insights."""

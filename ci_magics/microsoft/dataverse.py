@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
 from ci_magics.discreet import discreet_methods
+from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.insights_endpoints import SourceEndpoints
 from ci_magics.microsoft.paging import Page, page_of, pages_from
-from ci_magics.microsoft.source_http import SourceConversation
 
 PAGE_SIZE = 5000  # default and maximum (page "Page results")
 #: This many conditions on a key fit easily into a URL of 32 KB (page "Query data", limits).
@@ -27,13 +28,16 @@ class Dataverse:
     ----------
     conversation
         A conversation signed in to the organization.
+    endpoints
+        The URLs of the organization.
     page_size
         Rows per page, at most 5,000.
     """
 
-    def __init__(self, conversation: SourceConversation, page_size: int = PAGE_SIZE) -> None:
+    def __init__(self, conversation: Conversation, endpoints: SourceEndpoints, page_size: int = PAGE_SIZE) -> None:
         self.conversation = conversation
-        self._base = conversation.endpoints.base
+        self.endpoints = endpoints
+        self._base = endpoints.base
         self._headers = {
             "OData-Version": "4.0",
             "OData-MaxVersion": "4.0",
@@ -92,7 +96,7 @@ class Dataverse:
         def ask(address: str) -> Page:
             page = page_of(self.conversation.get(what, address, self._headers), address, "Dataverse", ID)
             if page.next:
-                self.conversation.endpoints.require_own(page.next, "the next page")
+                self.endpoints.require_own(page.next, "the next page")
             return page
 
         return pages_from(start, ask, ID, "Dataverse")

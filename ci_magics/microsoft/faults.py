@@ -1,109 +1,41 @@
-"""Parse Microsoft's three error formats into one."""
+"""Read the errors in responses of Microsoft's services. `codes` says what they mean.
+
+The provider's text is never repeated: it may quote what was sent.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics.errors import ServiceError, SignInError
+from ci_magics.errors import CiError, ServiceError, SignInError
+from ci_magics.microsoft.answers import Received
+from ci_magics.microsoft.codes import (
+    ADVERTISING,
+    ADVERTISING_OTHERWISE,
+    SOURCES,
+    SOURCES_OTHERWISE,
+    SUPPORT,
+    Meaning,
+    Retry,
+    find,
+)
+from ci_magics.microsoft.http import Answer, Refusal
+from ci_magics.microsoft.retries import outcome_unknown
 
-_SUPPORT = "Try again later; if it stays, give Microsoft's support the TrackingId."
-_SIGN_IN = "Sign in again: %ci_connect NAME."
+ADVERTISING_NAME = "Microsoft Advertising"
 
-#: Sentence and next step for each code (guides "Operation error codes", "Handle service errors").
-_SENTENCES: dict[int, tuple[str, str]] = {
-    0: ("Microsoft Advertising had an internal error.", _SUPPORT),
-    105: ("Microsoft Advertising does not accept this sign-in.", _SIGN_IN),
-    106: (
-        "The signed-in user may not use this account.",
-        "Check the customer id and account id of the connection, or ask the account's administrator for access.",
-    ),
-    108: (
-        "Microsoft has locked the signed-in user.",
-        "Unlock the user at Microsoft Advertising, then sign in again.",
-    ),
-    109: ("The sign-in has expired.", _SIGN_IN),
-    116: ("A request header is missing.", "Please report this as a bug of ci-magics."),
-    117: ("Microsoft Advertising is receiving too many calls.", "Wait a minute and run it again."),
-    120: ("The signed-in user may not use Microsoft Advertising.", "Sign in with another user."),
-    122: (
-        "This kind of sign-in is not accepted here.",
-        "Sign in with the other kind of account (work or personal).",
-    ),
-    123: (
-        "This kind of sign-in is not accepted here.",
-        "Sign in with the other kind of account (work or personal).",
-    ),
-    124: (
-        "This kind of sign-in is not accepted here.",
-        "Sign in with the other kind of account (work or personal).",
-    ),
-    125: (
-        "This kind of sign-in is not accepted here.",
-        "Sign in with the other kind of account (work or personal).",
-    ),
-    126: (
-        "This kind of sign-in is not accepted here.",
-        "Sign in with the other kind of account (work or personal).",
-    ),
-    1001: (
-        "The signed-in user may not use this customer.",
-        "Check the customer id of the connection, or ask the customer's administrator for access.",
-    ),
-    1010: ("Microsoft Advertising is in read-only mode.", "Run it again later."),
-    1011: ("Microsoft Advertising had an internal error.", _SUPPORT),
-    1029: ("The customer id is missing.", "Give the connection a customer id."),
-    1030: ("The account id is missing.", "Give the connection an account id."),
-    1102: (
-        "The account id is not valid.",
-        "Check the account id (aid in the address bar of Microsoft Advertising).",
-    ),
-    1490: (
-        "The customer id is not valid.",
-        "Check the customer id (cid in the address bar of Microsoft Advertising).",
-    ),
-    3224: ("The upload address has been used already.", "Run the export again."),
-    3225: ("The upload file has too many rows.", "Please report this as a bug of ci-magics."),
-    3226: ("The upload address has expired.", "Run the export again."),
-    3227: ("Too many uploads are running for this customer.", "Wait until they are done and run it again."),
-    4204: ("Microsoft Advertising allows no more bulk calls for now.", "Run it again in 15 minutes."),
-    4835: ("The audience does not exist in this account.", "See what exists: %ci_status."),
-    4838: ("Microsoft Advertising does not accept the audience's name.", "Give the segment another name."),
-    4853: (
-        "An audience with this name exists already in the account.",
-        "Give the segment another name, or rename the audience in Microsoft Advertising.",
-    ),
-    4854: (
-        "The audience is used by an ad group, so it cannot be deleted.",
-        "Take it out of its ad groups in Microsoft Advertising first, or empty it.",
-    ),
-    4865: ("The account has no room for another audience.", "Delete audiences that are not used."),
-    4866: ("The customer has no room for another audience.", "Delete audiences that are not used."),
-    6999: ("A request held too many items.", "Please report this as a bug of ci-magics."),
-    8000: (
-        "The audience does not exist in this account, or is not a Customer Match list.",
-        "See %ci_status.",
-    ),
-    8003: (
-        "The Customer Match terms are not accepted for this account.",
-        "Accept them on the connection (--accept-terms), or in Microsoft Advertising under Audiences.",
-    ),
-    8110: (
-        "The audience is part of a combined list, so it cannot be deleted.",
-        "Take it out of the combined list in Microsoft Advertising first, or empty it.",
-    ),
-    8004: ("A value was not accepted as a hashed e-mail.", "Please report this as a bug of ci-magics."),
-}
 _SYMBOL = re.compile("[A-Za-z][A-Za-z0-9]{0,99}")
 _WHOLE = re.compile("-?[0-9]{1,18}")
-_SIGN_IN_CODES = frozenset({105, 108, 109, 120, 122, 123, 124, 125, 126})
+_SOURCE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One error as Microsoft sent it, independent of the response format.
+    """One error as Microsoft Advertising sent it, independent of the response format.
 
     Parameters
     ----------
@@ -121,10 +53,15 @@ class Fault:
 
 
 def read_faults(body: Mapping[str, Any]) -> list[Fault]:
-    """Read all errors from the body of a fault.
+    """Read all errors from the body of a fault of Microsoft Advertising.
 
     Supports ``AdApiFaultDetail`` (Errors), ``ApiFaultDetail`` and ``ApiFault`` (OperationErrors, BatchErrors), and the
     flat response of the upload URL.
+
+    Parameters
+    ----------
+    body
+        The JSON object of the response.
     """
     faults = [fault for name in ("Errors", "OperationErrors", "BatchErrors") for fault in read_errors(body.get(name))]
     if not faults and "Code" in body:
@@ -133,18 +70,52 @@ def read_faults(body: Mapping[str, Any]) -> list[Fault]:
 
 
 def read_errors(elements: Any) -> list[Fault]:
-    """Read a list of error elements such as ``PartialErrors``; a null or missing list is empty."""
+    """Read a list of error elements such as ``PartialErrors``; a null or missing list is empty.
+
+    Parameters
+    ----------
+    elements
+        The JSON value of the list.
+    """
     if not isinstance(elements, list):
         return []
     return [_fault(element) for element in elements if isinstance(element, Mapping)]
 
 
+def advertising_refusal(received: Received, operation: str, service: str = ADVERTISING_NAME) -> Refusal:
+    """Read a response of Microsoft Advertising that is not a success.
+
+    The error is about the first code. All codes, not the status, decide how to retry.
+
+    Parameters
+    ----------
+    received
+        The response.
+    operation
+        Microsoft's name of the operation, for messages.
+    service
+        The name of the service, for messages.
+    """
+    faults = read_faults(received.body or {})
+    error: CiError = service_error(
+        faults, status=received.status, tracking_id=received.tracking_id, operation=operation
+    )
+    if faults:
+        return Refusal(error, min(_retry_of(fault.code) for fault in faults))
+    retry = Retry.IF_IDEMPOTENT if received.ok else _retry_of(f"HTTP {received.status}")
+    if retry is Retry.IF_IDEMPOTENT:
+        error = outcome_unknown(service, operation, received.tracking_id)
+    return Refusal(error, retry)
+
+
+def _retry_of(code: int | str | None) -> Retry:
+    return (find(ADVERTISING, code) or ADVERTISING_OTHERWISE).retry
+
+
 def service_error(
     faults: Iterable[Fault], *, status: int, tracking_id: str | None, operation: str
 ) -> ServiceError | SignInError:
-    """Build the error that the user sees.
-
-    The provider's text is never repeated: it may quote what was sent.
+    """Build the error of Microsoft Advertising that the user sees.
 
     Parameters
     ----------
@@ -162,41 +133,145 @@ def service_error(
     ServiceError or SignInError
         A `SignInError` if the user has to sign in again.
     """
-    fault = next((fault for fault in faults if fault.code is not None), None)
-    code = fault.code if fault else None
-    sentence, next_step = sentence_of(code, status=status, operation=operation, name=fault.error_code if fault else "")
-    kind = SignInError if code in _SIGN_IN_CODES or (code is None and status == 401) else ServiceError
+    fault = next((fault for fault in faults if fault.code is not None), Fault(None))
+    code = f"HTTP {status}" if fault.code is None else fault.code
+    meaning = find(ADVERTISING, code) or ADVERTISING_OTHERWISE
+    kind = SignInError if meaning.is_sign_in else ServiceError
     return kind(
-        sentence,
-        next_step,
-        code=code if code is not None else f"HTTP {status}",
+        meaning.sentence(ADVERTISING_NAME, operation, fault.error_code),
+        meaning.next_step,
+        code=code,
         tracking_id=tracking_id,
-        error_name=fault.error_code if fault else "",
+        error_name=fault.error_code,
     )
 
 
-def sentence_of(code: int | None, *, status: int, operation: str, name: str = "") -> tuple[str, str]:
-    """Return the sentence and next step for a code.
+def sentence_of(code: int | None, *, operation: str, name: str = "") -> tuple[str, str]:
+    """Return the sentence and next step for a code of Microsoft Advertising.
 
     Parameters
     ----------
     code
         Microsoft's number, if there is one.
-    status
-        The HTTP status; it decides if there is no code.
     operation
         Microsoft's name of the operation, for messages.
     name
         Microsoft's symbolic name, shown if the code is unknown.
     """
-    if code in _SENTENCES:
-        return _SENTENCES[code]
-    if code is None and status == 401:
-        return _SENTENCES[105]
-    if code is None and status == 429:
-        return _SENTENCES[117]
-    named = f" ({name})" if symbol(name) else ""
-    return f"Microsoft Advertising refused {operation}{named}.", _SUPPORT
+    meaning = find(ADVERTISING, code) or ADVERTISING_OTHERWISE
+    return meaning.sentence(ADVERTISING_NAME, operation, symbol(name)), meaning.next_step
+
+
+def raise_partial(answer: Answer, operation: str) -> None:
+    """Raise the error of the only item of a request, if it failed.
+
+    Parameters
+    ----------
+    answer
+        The response.
+    operation
+        Microsoft's name of the operation, for messages.
+
+    Raises
+    ------
+    CiError
+        Microsoft refused the item.
+    """
+    faults = partial_errors(answer, operation)
+    if faults:
+        raise service_error(faults, status=200, tracking_id=answer.tracking_id, operation=operation)
+
+
+def partial_errors(answer: Answer, operation: str) -> list[Fault]:
+    """Return the errors of single items (pages "BatchError", "ApplyCustomerListUserData").
+
+    An empty, null, or missing list means success.
+
+    Parameters
+    ----------
+    answer
+        The response, which succeeded as a whole.
+    operation
+        Microsoft's name of the operation, for messages.
+
+    Raises
+    ------
+    OutcomeUnknownError
+        The value is not a list of errors.
+    """
+    errors = answer.body.get("PartialErrors")
+    if errors is None:
+        return []
+    if not isinstance(errors, list) or not all(isinstance(each, Mapping) for each in errors):
+        raise outcome_unknown(ADVERTISING_NAME, operation, answer.tracking_id)
+    return read_errors(errors)
+
+
+@contextmanager
+def understood(operation: str, answer: Answer) -> Iterator[None]:
+    """Convert parsing errors in the block into a `ServiceError`: the response lacks a documented field.
+
+    Parameters
+    ----------
+    operation
+        Microsoft's name of the operation, for messages.
+    answer
+        The response; its TrackingId goes into the error.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ServiceError(
+            f"Microsoft Advertising's answer to {operation} cannot be understood.",
+            SUPPORT,
+            code="answer_not_understood",
+            tracking_id=answer.tracking_id,
+        ) from None
+
+
+def source_refusal(received: Received, operation: str, service: str) -> Refusal:
+    """Read a response of Customer Insights, its API management, or Dataverse that is not a success.
+
+    Parameters
+    ----------
+    received
+        The response.
+    operation
+        What was requested, for messages.
+    service
+        The name of the service, for messages.
+    """
+    code, status = source_code(received.body or {}), f"HTTP {received.status}"
+    meaning = _source_meaning(received, code) or find(SOURCES, status) or SOURCES_OTHERWISE
+    kind = SignInError if meaning.is_sign_in else ServiceError
+    error = kind(
+        meaning.sentence(service, operation), meaning.next_step, code=code or status, tracking_id=received.tracking_id
+    )
+    return Refusal(error, Retry.IF_IDEMPOTENT if received.ok else meaning.retry)
+
+
+def source_code(body: Mapping[str, Any]) -> str | None:
+    """Return the code of a fault if it is a plain name or number.
+
+    Supports ``ApiErrorResult`` and ``ODataError`` (``errorCode``), and Dataverse (``error.code``).
+
+    Parameters
+    ----------
+    body
+        The JSON object of the response.
+    """
+    inner = body.get("error")
+    found = body.get("errorCode", inner.get("code") if isinstance(inner, Mapping) else None)
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if _SOURCE_CODE.fullmatch(text) else None
+
+
+def _source_meaning(received: Received, code: str | None) -> Meaning | None:
+    """Return the meaning of a code, or of a rejected subscription key: then a new sign-in does not help."""
+    words = str((received.body or {}).get("message") or "").lower()
+    if received.status == 401 and "subscription key" in words:
+        return SOURCES["subscription key"]
+    return find(SOURCES, code)
 
 
 def _fault(element: Mapping[str, Any]) -> Fault:
@@ -208,12 +283,24 @@ def _fault(element: Mapping[str, Any]) -> Fault:
 
 
 def symbol(value: Any) -> str:
-    """Return a symbolic name, or an empty text if it is not one: other text may quote what was sent."""
+    """Return a symbolic name, or an empty text if it is not one: other text may quote what was sent.
+
+    Parameters
+    ----------
+    value
+        Any JSON value.
+    """
     return value if isinstance(value, str) and _SYMBOL.fullmatch(value) else ""
 
 
 def whole(value: Any) -> int | None:
-    """Return an integer given as a number or as text, or None."""
+    """Return an integer given as a number or as text, or None.
+
+    Parameters
+    ----------
+    value
+        Any JSON value.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else None

@@ -1,4 +1,7 @@
-"""HTTP conversation with Microsoft Advertising: headers, responses, faults, and retries."""
+"""HTTP to Microsoft's services: one conversation for all, with access tokens, retries, and checks before sending.
+
+`Service` describes what differs between the services. `retries` holds the loop, and `codes` what is retried.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +10,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.exceptions import NewConnectionError
 
 from ci_magics import __version__
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
 from ci_magics.microsoft.answers import Received, receive
+from ci_magics.microsoft.codes import Retry
 from ci_magics.microsoft.endpoints import Endpoints
-from ci_magics.microsoft.faults import read_faults, service_error
 from ci_magics.microsoft.retries import (
-    RENEW,
+    Patience,
     TransientError,
     answered_by_another,
     lost,
-    passing_or_final,
+    outcome_unknown,
     redirected,
-    seconds_to_wait,
+    retry,
 )
 from ci_magics.microsoft.unreachable import Adapter
 
-_ATTEMPTS = 5
 _TRIES_TO_REACH = 100
 _UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that shuts down stops listening before it releases its lease
 _JSON_TIMEOUT = (10.0, 100.0)  # seconds to connect, and to wait for a byte of the response
@@ -64,35 +65,63 @@ class AccessTokens(Protocol):
         ...
 
 
+Needs = Literal["object", "value", "nothing"]
+"""What makes a success usable: a JSON object, any JSON value, or nothing but the status."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """A successful response: its JSON object and the TrackingId that support asks for."""
+    """A successful response: its JSON value, or an empty object, and the TrackingId that support asks for."""
 
-    body: dict[str, Any]
+    body: Any
     tracking_id: str | None = None
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Everything that identifies a caller to Microsoft Advertising.
+class Refusal:
+    """What a response means that is not a success.
 
     Parameters
     ----------
-    endpoints
-        The URLs of the environment.
-    tokens
-        The source of access tokens.
-    customer_id, account_id
-        The ids to act for; empty before they are known.
-    developer_token
-        The token that Microsoft issues for API access.
+    error
+        The error that the user sees if no retry helps.
+    retry
+        How the request is retried.
     """
 
+    error: CiError
+    retry: Retry
+
+
+@dataclass(frozen=True)
+class Service:
+    """What differs between Microsoft's services.
+
+    Parameters
+    ----------
+    name
+        The name, for messages.
+    endpoints
+        The URLs of the environment.
+    read_refusal
+        Reads a response that is not a success; called with the response, the operation, and the name of the service.
+    headers
+        What every request needs besides the access token: ids, a developer token, or a subscription key.
+    patience
+        How often and how long a request is retried.
+    reads_only
+        Whether no request changes anything, so that a lost response leaves nothing in doubt.
+    require_own
+        Called with each URL and its operation; raises an error if credentials may not be sent there.
+    """
+
+    name: str
     endpoints: Endpoints
-    tokens: AccessTokens
-    customer_id: str
-    account_id: str
-    developer_token: str = field(repr=False)
+    read_refusal: Callable[[Received, str, str], Refusal] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    patience: Patience = field(default_factory=Patience)
+    reads_only: bool = False
+    require_own: Callable[[str, str], object] = field(default=lambda _url, _operation: None, repr=False)
 
 
 def open_session(endpoints: Endpoints) -> requests.Session:
@@ -166,12 +195,14 @@ def _was_refused(error: requests.ConnectionError) -> bool:
 
 
 class Conversation:
-    """Send JSON to Microsoft Advertising and read the responses.
+    """Send requests to a service of Microsoft and read the responses.
 
     Parameters
     ----------
-    caller
-        URLs, identity, and ids.
+    service
+        The service: where it is, and how it refuses.
+    tokens
+        The source of access tokens.
     clock
         Used for waits; tests replace it.
     on_wait
@@ -180,24 +211,54 @@ class Conversation:
 
     def __init__(
         self,
-        caller: Caller,
+        service: Service,
+        tokens: AccessTokens,
         *,
         clock: Clock | None = None,
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
-        self.caller = caller
+        self.service = service
         self.clock: Clock = clock or SystemClock()
-        self.session = open_session(caller.endpoints)
+        self.session = open_session(service.endpoints)
+        self._tokens = tokens
         self._on_wait = on_wait or (lambda _sentence: None)
+
+    def get(self, operation: str, url: str, headers: Mapping[str, str] | None = None) -> Any:
+        """Request a JSON value; raises the errors of `call`.
+
+        Parameters
+        ----------
+        operation
+            What is requested, for messages.
+        url
+            The URL.
+        headers
+            Additional headers.
+        """
+        return self.call(operation, "GET", url, None, needs="value", headers=headers).body
+
+    def post(self, operation: str, url: str) -> Any:
+        """Send an idempotent request without a body, and return the JSON value; raises the errors of `call`.
+
+        Parameters
+        ----------
+        operation
+            What is requested, for messages.
+        url
+            The URL.
+        """
+        return self.call(operation, "POST", url, None, needs="value").body
 
     def call(
         self,
         operation: str,
         verb: str,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
         *,
         repeatable: bool = True,
+        needs: Needs = "object",
+        headers: Mapping[str, str] | None = None,
         permit: Permit = always,
     ) -> Answer:
         """Send a JSON request, with retries, and return the response.
@@ -209,36 +270,37 @@ class Conversation:
         verb
             The HTTP method.
         url
-            The URL.
+            The URL; it is sent unchanged.
         body
-            The JSON object to send.
+            The JSON object to send, if any.
         repeatable
             Whether the request is idempotent. If not, it is not retried after a lost response.
+        needs
+            What makes a success usable.
+        headers
+            Additional headers.
         permit
             Called right before each attempt; see `Permit`.
 
         Raises
         ------
         ServiceError
-            Microsoft refused, or is unreachable.
+            Microsoft refused, is unreachable, or throttles for too long; or the URL is on another host.
         SignInError
             The sign-in is no longer accepted.
         OutcomeUnknownError
             The request was sent, no usable response came back, and a retry is unsafe.
         """
+        self.service.require_own(url, operation)
 
         def send() -> requests.Response:
-            return self.session.request(
-                verb,
-                url,
-                json=body,
-                headers=self.headers(),
-                timeout=_JSON_TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            )
+            given = {**self.headers(), **(headers or {})}
+            request = self.session.prepare_request(requests.Request(verb, url, json=body, headers=given))
+            request.url = url  # requests would encode some characters of a link anew
+            settings = self.session.merge_environment_settings(url, {}, True, None, None)
+            return self.session.send(request, timeout=_JSON_TIMEOUT, allow_redirects=False, **settings)
 
-        return self.exchange(operation, send, repeatable=repeatable, permit=permit)
+        return self.exchange(operation, send, repeatable=repeatable, needs=needs, permit=permit)
 
     def exchange(
         self,
@@ -246,7 +308,7 @@ class Conversation:
         send: Callable[[], requests.Response],
         *,
         repeatable: bool,
-        needs_json: bool = True,
+        needs: Needs = "object",
         permit: Permit = always,
     ) -> Answer:
         """Send a request, retry transient errors, and return the response.
@@ -259,8 +321,8 @@ class Conversation:
             Sends the request once, with ``stream=True`` and without following redirects.
         repeatable
             Whether the request is idempotent.
-        needs_json
-            Whether a success without a JSON object is unusable.
+        needs
+            What makes a success usable.
         permit
             Called right before each attempt; see `Permit`.
 
@@ -269,7 +331,7 @@ class Conversation:
         CiError
             As for `call`.
         """
-        renewals = iter((self.caller.tokens.renew,))
+        renewals = iter((self._tokens.renew,))
         may_have_arrived = False
 
         def once() -> Answer:
@@ -277,72 +339,66 @@ class Conversation:
             try:
                 with _asking(lambda: permit(may_have_arrived)):
                     received = receive(send(), self.clock.now())
-                return _read(operation, received, repeatable, needs_json, renewals)
+                return self._read(operation, received, repeatable, needs, renewals)
             except requests.RequestException as error:
-                failed = lost(operation, error, repeatable, is_emulator=self.caller.endpoints.is_emulator)
+                failed = self._lost(operation, error, repeatable)
             except TransientError as passing:
                 failed = passing
             may_have_arrived |= isinstance(failed, TransientError) and failed.may_have_arrived
             raise failed from None
 
-        try:
-            return self._retrying()(once)
-        except TransientError as passing:
-            raise passing.error from None
+        return retry(once, self.service.patience, self.clock, self._on_wait)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of every call (guide "Request header elements").
-
-        The ids are left out while they are unknown: finding the user's accounts comes first.
-        """
-        caller = self.caller
-        ids = {"CustomerAccountId": caller.account_id, "CustomerId": caller.customer_id}
+        """Return the headers of every request, with a valid access token."""
         return {
             "Accept": "application/json",
-            "Authorization": f"Bearer {caller.tokens.token()}",
-            "DeveloperToken": caller.developer_token,
-            **{name: value for name, value in ids.items() if value},
+            "Authorization": f"Bearer {self._tokens.token()}",
+            **self.service.headers,
         }
 
-    def _retrying(self) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=seconds_to_wait,
-            sleep=self.clock.sleep,
-            before_sleep=self._tell,
-            reraise=True,
+    def _lost(self, operation: str, error: requests.RequestException, repeatable: bool) -> TransientError | CiError:
+        return lost(
+            self.service.name,
+            operation,
+            error,
+            repeatable=repeatable,
+            reads_only=self.service.reads_only,
+            is_emulator=self.service.endpoints.is_emulator,
         )
 
-    def _tell(self, state: RetryCallState) -> None:
-        seconds = state.next_action.sleep if state.next_action else 0
-        error = state.outcome.exception() if state.outcome else None
-        if seconds >= 1 and isinstance(error, TransientError):
-            self._on_wait(f"{error.error.sentence} Trying again in {seconds:.0f} s.")
+    def _read(
+        self,
+        operation: str,
+        received: Received,
+        repeatable: bool,
+        needs: Needs,
+        renewals: Iterator[Callable[[], object]],
+    ) -> Answer:
+        """Return a success, or raise the error: a `TransientError` if the request is to be retried."""
+        service = self.service
+        if received.ok and _is_usable(received, needs):
+            return Answer({} if received.value is None else received.value, received.tracking_id)
+        if received.is_redirect:
+            raise redirected(service.name, operation, received)
+        another = answered_by_another(service.name, operation, received)
+        if another is not None:
+            raise another
+        refusal = service.read_refusal(received, operation, service.name)
+        if refusal.retry >= Retry.BY_RUN:
+            raise refusal.error
+        if refusal.retry is Retry.NEW_TOKEN:
+            renew = next(renewals, None)
+            if renew is None:
+                raise refusal.error
+            renew()
+            raise TransientError(refusal.error, 0.0, is_renewed=True)
+        may_have_arrived = refusal.retry is Retry.IF_IDEMPOTENT
+        if may_have_arrived and not repeatable:
+            raise outcome_unknown(service.name, operation, received.tracking_id)
+        wait = refusal.retry.seconds if received.retry_after is None else received.retry_after
+        raise TransientError(refusal.error, wait, may_have_arrived=may_have_arrived)
 
 
-def _read(
-    operation: str,
-    received: Received,
-    repeatable: bool,
-    needs_json: bool,
-    renewals: Iterator[Callable[[], object]],
-) -> Answer:
-    if received.ok and (received.body is not None or not needs_json):
-        return Answer(received.body or {}, received.tracking_id)
-    if received.is_redirect:
-        raise redirected(operation, received)
-    another = answered_by_another("Microsoft Advertising", operation, received)
-    if another is not None:
-        raise another
-    faults = read_faults(received.body or {})
-    error: CiError = service_error(
-        faults, status=received.status, tracking_id=received.tracking_id, operation=operation
-    )
-    if {fault.code for fault in faults} & RENEW or (not faults and received.status == 401):
-        renew = next(renewals, None)
-        if renew is None:
-            raise error
-        renew()
-        raise TransientError(error, 0)
-    raise passing_or_final(error, faults, received, operation, repeatable)
+def _is_usable(received: Received, needs: Needs) -> bool:
+    return needs == "nothing" or (received.body if needs == "object" else received.value) is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ci_magics.microsoft.said import said
+from ci_magics.microsoft.answers import said
 
 CUSTOMER = "Customer"
 CUSTOMER_ID = "CustomerId"

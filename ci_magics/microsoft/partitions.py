@@ -15,11 +15,11 @@ import urllib3
 
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.customer_insights import CustomerInsights
+from ci_magics.microsoft.retries import Patience, TransientError, retry
 from ci_magics.microsoft.unreachable import cause_of
 
 _T = TypeVar("_T")
 _TIMEOUT = (10.0, 100.0)
-_TRIES = 5
 _EXPIRED = frozenset({401, 403, 404, 410})
 
 
@@ -61,8 +61,8 @@ def partitions(insights: CustomerInsights, instance_id: str, entity: str) -> lis
             f"Customer Insights hands out no files of {entity}.", "Read it by --via rest.", code="no_partitions"
         )
     for each in asked:
-        if not insights.conversation.endpoints.is_storage(str(each["uri"])):
-            raise insights.conversation.endpoints.foreign("a file")
+        if not insights.endpoints.is_storage(str(each["uri"])):
+            raise insights.endpoints.foreign("a file")
     return [Partition(number, str(each["uri"]), _headers(each.get("headers"))) for number, each in enumerate(asked)]
 
 
@@ -90,11 +90,10 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
     ServiceError
         The file cannot be fetched.
     """
-    clock = insights.conversation.clock
     reason = "the connection broke each time"
-    for attempt in range(_TRIES):
-        if attempt:
-            clock.sleep(float(2 ** (attempt - 1)))
+
+    def once() -> _T:
+        nonlocal reason
         try:
             with _opened(insights, partition) as stream:
                 try:
@@ -106,11 +105,14 @@ def read_partition(insights: CustomerInsights, partition: Partition, work: Calla
             reason = f"the storage answers with {error}"
         except requests.RequestException as error:
             reason = cause_of(error).reason
-    raise ServiceError(
-        f"A file of Customer Insights cannot be fetched to its end: {reason}.",
-        "Run it again: files that were read are not read again.",
-        code="partition_broken",
-    )
+        broken = ServiceError(
+            f"A file of Customer Insights cannot be fetched to its end: {reason}.",
+            "Run it again: files that were read are not read again.",
+            code="partition_broken",
+        )
+        raise TransientError(broken)
+
+    return retry(once, Patience(), insights.conversation.clock, lambda _sentence: None)
 
 
 class PartitionStream:

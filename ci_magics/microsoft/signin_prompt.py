@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from ci_magics.errors import SignInError
-from ci_magics.microsoft.said import said
+from ci_magics.microsoft.answers import said
 
 T = TypeVar("T")
 

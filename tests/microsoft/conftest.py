@@ -11,7 +11,8 @@ from holding import GivenTokens, JumpingClock
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk
 from ci_magics.microsoft.endpoints import endpoints_of
-from ci_magics.microsoft.http import Caller, Conversation
+from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.services import advertising_service
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -51,9 +52,11 @@ def make_client(emulator: RunningEmulator, *tokens: str, account_id: str = "111"
     clock, said = JumpingClock(), list[str]()
     given = GivenTokens(iter(tokens or [emulator.access_token] * 10))
     endpoints = endpoints_of("emulator", emulator.base_url)
-    caller = Caller(endpoints, given, emulator.customer_id, account_id, emulator.developer_token)
-    conversation = Conversation(caller, clock=clock, on_wait=said.append)
-    return Client(emulator, clock, given, said, conversation, Advertising(conversation), Bulk(conversation))
+    service = advertising_service(
+        endpoints, customer_id=emulator.customer_id, account_id=account_id, developer_token=emulator.developer_token
+    )
+    conversation = Conversation(service, given, clock=clock, on_wait=said.append)
+    return Client(emulator, clock, given, said, conversation, Advertising(conversation), Bulk(conversation, account_id))
 
 
 @pytest.fixture

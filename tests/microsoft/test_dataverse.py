@@ -27,7 +27,7 @@ def ids(pages: list[Page]) -> list[Any]:
 
 
 def small_pages(client: InsightsClient, size: int = 100) -> Dataverse:
-    return Dataverse(client.dataverse.conversation, size)
+    return Dataverse(client.dataverse.conversation, client.dataverse.endpoints, size)
 
 
 def test_memberships_come_in_order_and_belong_to_the_segment(client: InsightsClient) -> None:

@@ -170,7 +170,7 @@ def test_no_more_is_read_than_an_answer_can_hold(
     client: Any, status: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
-    real = client.conversation.session.request
+    real = client.conversation.session.send
 
     def counted(*args: Any, **options: Any) -> Any:
         response = real(*args, **options)
@@ -184,7 +184,7 @@ def test_no_more_is_read_than_an_answer_can_hold(
         response.iter_content = counting
         return response
 
-    monkeypatch.setattr(client.conversation.session, "request", counted)
+    monkeypatch.setattr(client.conversation.session, "send", counted)
     client.fault("AddAudiences", ("huge_body", {"status": status, "bytes": 40_000_000}))
     with pytest.raises(OutcomeUnknownError):
         client.new_list()
@@ -214,6 +214,6 @@ def test_a_password_file_does_not_replace_the_token(
 
 
 def test_no_representation_shows_a_token(client: Any) -> None:
-    shown = f"{client.conversation!r} {client.conversation.caller.endpoints!r} {client.conversation!s}"
+    shown = f"{client.conversation!r} {client.conversation.service.endpoints!r} {client.conversation!s}"
     assert client.emulator.access_token not in shown
-    assert client.emulator.developer_token not in repr(client.conversation.caller)
+    assert client.emulator.developer_token not in repr(client.conversation.service)

@@ -301,7 +301,7 @@ def test_a_refused_certificate_is_not_tried_again(certificates: Certificates) ->
     with serving(OK, certificates.write("server")) as port, open_session(PRODUCTION) as session:
         with pytest.raises(requests.RequestException) as caught:
             session.get(f"https://localhost:{port}", timeout=5)
-        error = lost("GetUser", caught.value, repeatable=True)
+        error = lost("Microsoft Advertising", "GetUser", caught.value, repeatable=True)
     assert isinstance(error, UnreachableError)
     assert str(error).startswith("Microsoft Advertising cannot be reached: the certificate that it shows comes from an")
 
@@ -314,7 +314,7 @@ def test_the_sign_in_says_the_same(certificates: Certificates) -> None:
 
 def test_the_emulator_is_not_called_microsoft() -> None:
     refused = requests.ConnectionError(ConnectionRefusedError(111, "refused"))
-    failed = lost("GetUser", refused, repeatable=True, is_emulator=True)
+    failed = lost("Microsoft Advertising", "GetUser", refused, repeatable=True, is_emulator=True)
     assert isinstance(failed, TransientError)
     for error in (failed.error, not_answered(refused, is_emulator=True)):
         assert str(error).startswith("The emulator")

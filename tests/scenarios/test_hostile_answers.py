@@ -17,7 +17,7 @@ from traitlets.config import Config
 
 import ci_magics as ci
 from ci_magics.cli import main
-from ci_magics.microsoft.said import said
+from ci_magics.microsoft.answers import said
 from ci_magics.notebook.forms.connect import ConnectForm
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.segment import SegmentForm

@@ -235,7 +235,7 @@ def kept_apart(
     """
     holding = str(uuid.uuid4())
     try:
-        for lock in lock_names_of(connection, services.conversation.caller.account_id, name, audience_id):
+        for lock in lock_names_of(connection, services.account_id, name, audience_id):
             holder = workspace.locks.take(lock, holding)
             if holder is not None:
                 raise ExportRefusedError(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ci_magics.activation.connections.services import Services
-from ci_magics.activation.runs.send_files import NOT_ARRIVED, failed_upload, list_error
-from ci_magics.errors import ServiceError
 from ci_magics.matching.hashes import EMPTY
-from ci_magics.microsoft.bulk import UploadStatus
+from ci_magics.microsoft.bulk import failed_upload, list_error
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.workspace.store import Workspace
 
@@ -36,7 +34,7 @@ def take_everybody_out(workspace: Workspace, services: Services, audience_id: st
         path = folder / "upload.zip"
         # The file has no items: no personal data is sent, and no terms need to be accepted.
         write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)
-        request_id, status = _send(services, path)
+        request_id, status = services.bulk.deliver(lambda: _send(services, path))
     if not status.readable:
         raise failed_upload(status)
     if status.status != "Completed":
@@ -44,16 +42,7 @@ def take_everybody_out(workspace: Workspace, services: Services, audience_id: st
             raise list_error(error, status)
 
 
-def _send(services: Services, path: Path) -> tuple[str, UploadStatus]:
-    """Send the file; if it did not arrive, send it once more to a new URL."""
-    for _attempt in range(2):
-        ticket = services.bulk.request_upload()
-        services.bulk.upload(ticket, path)
-        status = services.bulk.wait(ticket.request_id)
-        if status.status != NOT_ARRIVED:
-            return ticket.request_id, status
-    raise ServiceError(
-        "Microsoft Advertising still waits for the file, although it was sent twice.",
-        "Run it again in a few minutes; if it stays, ask Microsoft's support.",
-        code="upload_lost",
-    )
+def _send(services: Services, path: Path) -> str:
+    ticket = services.bulk.request_upload()
+    services.bulk.upload(ticket, path)
+    return ticket.request_id

@@ -116,7 +116,7 @@ def require_manager(services: Services, connection: Connection) -> None:
     ConnectionSetupError
         The user has read-only access.
     """
-    _require_manager(services.advertising.get_user(), connection, services.conversation.caller.customer_id)
+    _require_manager(services.advertising.get_user(), connection, services.customer_id)
 
 
 def _require_manager(user: User, connection: Connection, customer_id: str) -> None:

@@ -12,7 +12,8 @@ from ci_magics.clock import Clock
 from ci_magics.microsoft.advertising import Advertising
 from ci_magics.microsoft.bulk import Bulk
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
-from ci_magics.microsoft.http import Caller, Conversation
+from ci_magics.microsoft.http import Conversation
+from ci_magics.microsoft.services import advertising_service
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -31,17 +32,21 @@ class Services:
         The client for bulk uploads.
     directory
         The Microsoft Entra tenant of the signed-in user; each emulator has its own.
+    customer_id, account_id
+        The ids that the requests are for.
     """
 
     conversation: Conversation
     advertising: Advertising
     bulk: Bulk
     directory: str
+    customer_id: str
+    account_id: str
 
     @property
     def endpoints(self) -> Endpoints:
         """The URLs of the services."""
-        return self.conversation.caller.endpoints
+        return self.conversation.service.endpoints
 
 
 def open_services(
@@ -78,16 +83,22 @@ def open_services(
     """
     endpoints = connection_endpoints(workspace, connection)
     tokens = acquire(workspace, sign_in_for(connection), endpoints, show, ask=ask)
-    caller = Caller(
-        endpoints=endpoints,
-        tokens=tokens,
-        customer_id=customer_id or connection.customer_id,
-        account_id=account_id or connection.account_id,
+    customer_id = customer_id or connection.customer_id
+    account_id = account_id or connection.account_id
+    service = advertising_service(
+        endpoints,
+        customer_id=customer_id,
+        account_id=account_id,
         developer_token=developer_token(connection, show, ask=ask),
     )
-    conversation = Conversation(caller, clock=clock, on_wait=show)
+    conversation = Conversation(service, tokens, clock=clock, on_wait=show)
     return Services(
-        conversation, Advertising(conversation), Bulk(conversation, workspace.rooms.folder), tokens.directory
+        conversation,
+        Advertising(conversation),
+        Bulk(conversation, account_id, workspace.rooms.folder),
+        tokens.directory,
+        customer_id,
+        account_id,
     )
 
 

@@ -15,7 +15,6 @@ from ci_magics.activation.exports.saving import connection_of
 from ci_magics.activation.notifications.state_changes import tell_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run
-from ci_magics.activation.runs.fatal_errors import is_final
 from ci_magics.activation.runs.resume import load_run, resume_run
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.display.output import tell
@@ -26,8 +25,8 @@ from ci_magics.errors import (
     ConsentError,
     ExportRefusedError,
     ExportStoppedError,
-    ServiceError,
 )
+from ci_magics.microsoft.codes import is_transient
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
@@ -400,16 +399,11 @@ def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
 def _ended_badly(entry: ExportRun, error: BaseException, now: datetime) -> ExportRun:
     """Return the entry of a run that raised an error; schedules a retry if the error is transient."""
     tries = entry.attempts - 1
-    if entry.due_at is None or not may_pass(error) or tries >= len(RETRY_AFTER):
+    if entry.due_at is None or not is_transient(error) or tries >= len(RETRY_AFTER):
         return replace(entry, status=status_after(error), reason=_reason(error), finished_at=now)
     again = now + RETRY_AFTER[tries]
     reason = f"It is tried again at {again:%H:%M} UTC. {_reason(error)}"
     return replace(entry, status=QUEUED, reason=reason, retry_at=again)
-
-
-def may_pass(error: BaseException) -> bool:
-    """Return whether the error is transient: the same run may succeed later without a change."""
-    return isinstance(error, ServiceError) and not is_final(error)
 
 
 def status_after(error: BaseException) -> str:

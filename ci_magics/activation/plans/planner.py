@@ -89,7 +89,7 @@ def plan_work(
     now
         The current time.
     """
-    account_id = services.conversation.caller.account_id
+    account_id = services.account_id
     target = find_target(workspace, services, connection, stored.record.name, order)
     decision = decide(workspace, stored, order.consent_options)
     counted, suppression, scratch = _counted(workspace, stored, order, decision)

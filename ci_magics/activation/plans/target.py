@@ -95,7 +95,7 @@ def find_target(
     NotFoundError
         ``--audience`` names a list that does not exist or is not a Customer Match list.
     """
-    account_id = services.conversation.caller.account_id
+    account_id = services.account_id
     # Read the workspace before Microsoft, to avoid a race condition: a list that another run creates in between would
     # look like a deleted one.
     last = _last_record(workspace, connection.environment, account_id, segment_name) if order.audience is None else None

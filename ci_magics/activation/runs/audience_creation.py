@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Progress, Reporter
-from ci_magics.activation.runs.fatal_errors import is_final
 from ci_magics.activation.runs.journal import CREATE, Journal
 from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.advertising import Scope
+from ci_magics.microsoft.codes import is_final
 from ci_magics.workspace.models import PushRecord, StepRecord
 from ci_magics.workspace.statuses import SENT
 

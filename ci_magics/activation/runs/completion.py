@@ -200,7 +200,7 @@ def _rejected(journal: Journal, outcome: Outcome) -> pa.Table:
     rows = []
     for index, key in keys.iter_rows():
         code, name = outcome.reasons[positions[index]]
-        sentence = sentence_of(code, status=200, operation="it", name=name)[0]
+        sentence = sentence_of(code, operation="it", name=name)[0]
         rows.append((journal.push.segment_name, key, code, sentence, name))
     return rejected_table(rows)
 

@@ -85,7 +85,7 @@ def refusal_in(journal: Journal) -> ServiceError | None:
     if step is None:
         return None
     code = whole(step.code)
-    sentence, next_step = sentence_of(code, status=200, operation="a request", name=step.error_name)
+    sentence, next_step = sentence_of(code, operation="a request", name=step.error_name)
     return ServiceError(
         sentence,
         next_step,

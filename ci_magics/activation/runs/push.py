@@ -13,13 +13,13 @@ from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import AudienceResult
 from ci_magics.activation.runs.audience_creation import ensure_audience
 from ci_magics.activation.runs.completion import ensure_record, finish_push, result_of
-from ci_magics.activation.runs.fatal_errors import is_final
 from ci_magics.activation.runs.journal import Journal
 from ci_magics.activation.runs.member_counts import known_members
 from ci_magics.activation.runs.outcome import read_outcome, refusal_in
 from ci_magics.activation.runs.send_calls import send_calls
 from ci_magics.activation.runs.send_files import send_files
 from ci_magics.errors import AccessError, CiError, ConsentError, WorkspaceError
+from ci_magics.microsoft.codes import is_final
 from ci_magics.workspace.locks import LockLostError
 from ci_magics.workspace.missing_files import SPOOL_LOST
 from ci_magics.workspace.models import AudienceRecord, PushRecord

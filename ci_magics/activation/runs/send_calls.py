@@ -6,12 +6,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Reporter
-from ci_magics.activation.runs.fatal_errors import is_final
 from ci_magics.activation.runs.journal import APPLY, Journal
 from ci_magics.activation.runs.spool import Reasons
 from ci_magics.clock import WaitStoppedError
 from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.advertising import Action, Applied
+from ci_magics.microsoft.codes import is_final
 from ci_magics.microsoft.faults import service_error
 from ci_magics.microsoft.http import Permit
 from ci_magics.workspace.models import StepRecord

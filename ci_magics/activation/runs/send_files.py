@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.progress import Progress, Reporter
-from ci_magics.activation.runs.fatal_errors import is_final
 from ci_magics.activation.runs.journal import UPLOAD, Journal
 from ci_magics.activation.runs.spool import Reasons
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
 from ci_magics.microsoft.advertising import Action
-from ci_magics.microsoft.bulk import UploadStatus
-from ci_magics.microsoft.faults import Fault, service_error
-from ci_magics.microsoft.result_file import RowError
+from ci_magics.microsoft.bulk import UploadStatus, failed_upload, list_error
+from ci_magics.microsoft.codes import is_final
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.workspace.models import StepRecord
 from ci_magics.workspace.statuses import SENT
 
-NOT_ARRIVED = "PendingFileUpload"
 _ACTIONS: dict[str, Action] = {"Add": "Add", "Remove": "Remove", "Replace": "Replace"}
 
 
@@ -54,27 +51,25 @@ def _finish_file(journal: Journal, services: Services, step: StepRecord, report:
     # An interrupted run may have uploaded the file: ask before sending it again.
     status = _ask(services, step, journal, report) if step.state == SENT and step.request_id else None
     if status is None or not status.readable:
-        step, status = _send_until_it_arrives(journal, services, step, report)
+        step, status = _deliver(journal, services, step, report)
     if not status.readable:
         raise failed_upload(status)
     reasons = _read(services, step, status)
     journal.answered(step, reasons, status.tracking_id)
 
 
-def _send_until_it_arrives(
+def _deliver(
     journal: Journal, services: Services, step: StepRecord, report: Reporter
 ) -> tuple[StepRecord, UploadStatus]:
-    """Send a file; if it did not arrive, send it once more to a new URL. Return the step and the upload's status."""
-    for _attempt in range(2):
+    """Send a file until it arrives. Return the step and the upload's status."""
+
+    def send() -> str:
+        nonlocal step
         step = _send(journal, services, step, report)
-        status = _wait(services, step, journal, report)
-        if status.status != NOT_ARRIVED:
-            return step, status
-    raise ServiceError(
-        "Microsoft Advertising still waits for the file, although it was sent twice.",
-        "Run it again in a few minutes; if it stays, ask Microsoft's support.",
-        code="upload_lost",
-    )
+        return step.request_id
+
+    _request_id, status = services.bulk.deliver(send, lambda status: report(_waiting(journal, step, status)))
+    return step, status
 
 
 def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
@@ -107,14 +102,9 @@ def _ask(services: Services, step: StepRecord, journal: Journal, report: Reporte
         if isinstance(error, OutcomeUnknownError) or not is_final(error):
             raise
         return None
-    return status if status.finished else _wait(services, step, journal, report)
-
-
-def _wait(services: Services, step: StepRecord, journal: Journal, report: Reporter) -> UploadStatus:
-    def show(status: UploadStatus) -> None:
-        report(_waiting(journal, step, status))
-
-    return services.bulk.wait(step.request_id, show)
+    if status.finished:
+        return status
+    return services.bulk.wait(step.request_id, lambda status: report(_waiting(journal, step, status)))
 
 
 def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons:
@@ -142,38 +132,6 @@ def _read(services: Services, step: StepRecord, status: UploadStatus) -> Reasons
             )
         reasons[step.start + error.position] = (error.code, error.error_code)
     return reasons
-
-
-def list_error(error: RowError, status: UploadStatus) -> CiError:
-    """Return the error for an upload that was rejected because of its list.
-
-    Parameters
-    ----------
-    error
-        The row of the result file that names the list.
-    status
-        The final status of the upload, for its TrackingId.
-    """
-    fault = Fault(error.code, error.error_code)
-    return service_error([fault], status=200, tracking_id=status.tracking_id, operation="the upload")
-
-
-def failed_upload(status: UploadStatus) -> CiError:
-    """Return the error for an upload whose rows were not processed.
-
-    Parameters
-    ----------
-    status
-        The final status of the upload.
-    """
-    if status.faults:
-        return service_error(status.faults, status=200, tracking_id=status.tracking_id, operation="the upload")
-    return OutcomeUnknownError(
-        f"Microsoft Advertising ended the upload with the status {status.status}.",
-        "Sending the same profiles again does no harm.",
-        code=status.status,
-        tracking_id=status.tracking_id,
-    )
 
 
 def _waiting(journal: Journal, step: StepRecord, status: UploadStatus) -> Progress:

@@ -17,19 +17,15 @@ from ci_magics.clock import Clock
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.dataverse import Dataverse
+from ci_magics.microsoft.http import Conversation
 from ci_magics.microsoft.insights_endpoints import SourceEndpoints, dataverse_endpoints, insights_endpoints
+from ci_magics.microsoft.services import dataverse_service, insights_service
 from ci_magics.microsoft.signin import MsalTokens
-from ci_magics.microsoft.source_http import SourceCaller, SourceConversation
 from ci_magics.workspace.insights_record import InsightsRecord
 from ci_magics.workspace.store import Workspace
 
 KEY_VARIABLE = "CI_MAGICS_SUBSCRIPTION_KEY"
 REFRESH_VARIABLE = "CI_MAGICS_INSIGHTS_REFRESH_TOKEN"
-_KEY_HEADER = "Ocp-Apim-Subscription-Key"
-#: How many seconds one request waits while the service is busy: ten windows of Customer Insights (100 calls a
-#: minute), three of Dataverse (6,000 requests in five minutes).
-_INSIGHTS_PATIENCE = 600.0
-_DATAVERSE_PATIENCE = 900.0
 
 
 @dataclass(frozen=True)
@@ -82,14 +78,14 @@ def open_insights_services(
     key = _emulators_key(workspace) if emulated else _subscription_key(source, show, ask=ask)
     endpoints = insights_endpoints(source.environment, emulated, locate, by_gateway=key is not None)
     tokens = _signed_in(workspace, source, endpoints, show, ask=ask)
-    caller = SourceCaller(endpoints, tokens, {_KEY_HEADER: key} if key else {}, _INSIGHTS_PATIENCE)
+    conversation = Conversation(insights_service(endpoints, key), tokens, clock=clock, on_wait=show)
 
     def open_dataverse(organization_url: str) -> Dataverse:
         place = dataverse_endpoints(source.environment, organization_url, emulated, locate)
-        visitor = SourceCaller(place, _signed_in(workspace, source, place, show, ask=ask), patience=_DATAVERSE_PATIENCE)
-        return Dataverse(SourceConversation(visitor, clock=clock, on_wait=show))
+        visitor = _signed_in(workspace, source, place, show, ask=ask)
+        return Dataverse(Conversation(dataverse_service(place), visitor, clock=clock, on_wait=show), place)
 
-    return InsightsServices(CustomerInsights(SourceConversation(caller, clock=clock, on_wait=show)), open_dataverse)
+    return InsightsServices(CustomerInsights(conversation, endpoints), open_dataverse)
 
 
 def sign_in_for_insights(source: InsightsRecord) -> SignInFor:
