@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,17 +17,72 @@ from typing import Any
 
 import pytest
 import requests
+from effort import examples, share_the_machine
 from holding import MemoryKeyring
 from hypothesis import settings
 
-import ci_magics as ci
-from ci_magics.activation.segments.customer_insights.source import Insights
-from ci_magics.workspace.models import UserRole
-from ci_magics.workspace.store import Workspace, open_workspace
+share_the_machine()  # before anything imports Polars
+
+import ci_magics as ci  # noqa: E402
+from ci_magics.activation.segments.customer_insights.source import Insights  # noqa: E402
+from ci_magics.workspace.access import who_am_i  # noqa: E402
+from ci_magics.workspace.models import UserRole  # noqa: E402
+from ci_magics.workspace.store import Workspace, open_workspace  # noqa: E402
 
 # How long an example takes says more about the machine's other work than about the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("ours", deadline=None, max_examples=examples(100))
+settings.load_profile("ours")
+
+HERE = Path(__file__).parent
+#: What `pytest -m quick` runs: rules and plain functions, without processes, databases and kernels.
+QUICK = (
+    "display",
+    "matching",
+    "microsoft/test_answers.py",
+    "microsoft/test_endpoints.py",
+    "microsoft/test_result_file.py",
+    "microsoft/test_sign_in_errors.py",
+    "microsoft/test_upload_file.py",
+    "microsoft/test_zip_file.py",
+    "notebook/test_arguments.py",
+    "notebook/test_mistakes.py",
+    "notebook/test_words.py",
+    "activation/exports/test_schedule.py",
+    "activation/exports/test_time_zones.py",
+    "segmentation/consent/test_consent_headers.py",
+    "segmentation/consent/test_consent_states.py",
+    "segmentation/consent/test_consent_values.py",
+    "segmentation/quick",
+    "segmentation/rules",
+    "segmentation/test_columns.py",
+    "segmentation/test_key_text.py",
+    "segmentation/test_keys.py",
+    "segmentation/test_near_values.py",
+    "segmentation/test_parameters.py",
+    "segmentation/test_slips.py",
+    "segmentation/test_where.py",
+    "test_house.py",
+    "test_kept_address.py",
+)
+
+
+def _is_quick(path: Path) -> bool:
+    return any((HERE / each) in (path, *path.parents) for each in QUICK)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what is not quick when only that is asked for."""
+    asked = config.option.markexpr == "quick" and collection_path.is_file()
+    return True if asked and not _is_quick(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, and the notebooks, which each start a kernel, as slow."""
+    for each in items:
+        if each.path.suffix == ".ipynb":
+            each.add_marker("slow")
+        elif _is_quick(each.path) and each.get_closest_marker("slow") is None:
+            each.add_marker("quick")
 
 
 @dataclass(eq=False)
@@ -151,9 +209,25 @@ def _workspace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
+@functools.cache
+def _empty_database(user: str) -> bytes:
+    """Return the database of a workspace that somebody has just created."""
+    with tempfile.TemporaryDirectory() as folder:
+        assert open_workspace(folder).user == user
+        database = sqlite3.connect(Path(folder) / "workspace.sqlite")
+        try:
+            return database.serialize()
+        finally:
+            database.close()
+
+
 @pytest.fixture
-def workspace(_workspace_of_its_own: None) -> Workspace:
-    """An empty workspace, which is also the default one."""
+def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
+    """An empty workspace, which is also the default one; a copy, because to create the tables takes longest."""
+    folder = tmp_path / "workspace"
+    folder.mkdir(mode=0o700)
+    (folder / "workspace.sqlite").touch(mode=0o600)
+    (folder / "workspace.sqlite").write_bytes(_empty_database(who_am_i()))
     return open_workspace()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
@@ -134,7 +135,7 @@ def test_python_reads_the_name(name: str) -> None:
     assert ast.literal_eval(python_literal(name)) == name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(many=st.lists(names, min_size=1, max_size=40))
 @example(many=HOSTILE)
 def test_a_shell_reads_the_name(many: list[str]) -> None:
@@ -168,7 +169,7 @@ def test_a_page_shows_the_name(name: str) -> None:
     assert name.replace("\r\n", "\n") in reader.text.replace("\r\n", "\n") or "\0" in name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(many=st.lists(names, min_size=1, max_size=60))
 @example(many=HOSTILE)
 @pytest.mark.skipif(shutil.which("node") is None, reason="the browser tests hold the same without node")

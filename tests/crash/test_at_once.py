@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from crash.at_once import KINDS, run_campaign
+
+pytestmark = pytest.mark.slow
 
 
 def test_eight_processes_lose_nothing_on_sqlite(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from errands import ERRANDS, run_errand
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.usefixtures("workspace")
 def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:

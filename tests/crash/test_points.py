@@ -27,6 +27,8 @@ from ci_magics.workspace.store import Workspace, open_workspace
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+pytestmark = pytest.mark.slow
+
 #: How many of the operations are tried; all of them with CI_MAGICS_ALL_POINTS=1.
 _TRIED = 12
 

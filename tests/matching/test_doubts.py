@@ -8,6 +8,7 @@ from itertools import pairwise
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -195,7 +196,7 @@ def test_a_segment_of_an_earlier_version_has_no_doubts() -> None:
 
 
 @given(st.lists(st.sampled_from([*PLACEHOLDERS, *REAL, "jo@gmial.com", "ü@gmal.com", "bad"]), max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_doubt_depends_on_nothing_but_the_address(emails: list[str]) -> None:
     alone = {email: covered([email]).segments[0] for email in emails}
     (together,) = covered(emails).segments

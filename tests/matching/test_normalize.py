@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching.scalar import POISON, Judged, is_unseen, scalar
@@ -52,7 +53,7 @@ def test_known_cases(case: dict[str, str]) -> None:
 
 
 @given(st.lists(st.one_of(values, values, st.none()), max_size=12))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_the_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]) -> None:
     basic, enhanced = ([scalar(text, rule) for text in texts] for rule in RULES)
     assert judged(pa.array(texts, pa.string())) == basic
@@ -68,7 +69,7 @@ def test_the_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]
 
 
 @given(st.lists(values, min_size=1, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_what_is_kept_of_a_segment_are_the_same_hashes_and_reasons(texts: list[str]) -> None:
     kept = match_profiles(pa.table({"key": pa.array(range(len(texts))), "email": texts})).profiles.table.to_pylist()  # type: ignore[attr-defined]
     for rule in RULES:
@@ -78,7 +79,7 @@ def test_what_is_kept_of_a_segment_are_the_same_hashes_and_reasons(texts: list[s
 
 
 @given(st.lists(st.one_of(values, st.text(max_size=9).map(lambda text: f"a\ud800{text}@b.com")), max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_python_texts_that_no_encoding_can_hold_are_judged_like_others(texts: list[str]) -> None:
     for rule in RULES:
         assert judged(pd.Series(texts, dtype=object), rule) == [scalar(readable(text), rule) for text in texts]

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PATIENCE = 240
 _PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-current-env", "notebook.ipynb")
 RUNNERS = {

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def test_duckdb_reads_exactly_the_value(value: Any, read: Any) -> None:
 
 
 @given(st.one_of(st.text(), st.integers(-(2**127), 2**127 - 1), st.floats(allow_nan=False), st.dates(), st.booleans()))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_value_becomes_sql(value: Any) -> None:
     rows = duckdb.sql(f"SELECT {bound('$it', {'it': value})}, 'end'").fetchall()
     assert rows == [(value, "end")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, delete, event
@@ -66,7 +67,7 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(CONTENT) - 1))
 def test_no_damage_goes_unnoticed(files: PrivateFiles, damage: str, at: int) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT[:100]), memoryview(CONTENT[100:])])
@@ -81,7 +82,7 @@ def test_no_damage_goes_unnoticed(files: PrivateFiles, damage: str, at: int) -> 
 
 
 @given(st.integers(0, len(CONTENT) - 1), st.integers(0, len(CONTENT)), st.integers(0, 200))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_part_is_read_as_written_or_refused(files: PrivateFiles, flipped: int, start: int, count: int) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     assert files.read_bytes("x.parquet", start, count).tobytes() == CONTENT[start : start + count]

@@ -16,6 +16,8 @@ from ci_magics.workspace.store import Workspace
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+pytestmark = pytest.mark.slow
+
 EIGHT = 8
 ALL_DONE = [("done", number) for number in range(EIGHT)]
 APPLY = "ApplyCustomerListUserData"

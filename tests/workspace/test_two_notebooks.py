@@ -16,6 +16,8 @@ from kernels import Kernels, running_kernels
 
 from ci_magics.display.numbers import counted
 
+pytestmark = pytest.mark.slow
+
 PEOPLE, BEFORE = 7_500, 2_000
 
 HEAD = """

@@ -14,6 +14,7 @@ import contoso
 import pandas as pd
 import pytest
 from contoso import NAME, connect, export, people, planned, segment
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -367,7 +368,7 @@ def _attempt(work: Callable[[], object]) -> None:
     normalization=st.sampled_from(["basic", "enhanced"]),
     days=st.sampled_from([None, 30, -1]),
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_verdict_and_the_push_agree_however_things_stand(
     emulator: RunningEmulator,
     tmp_path: Path,

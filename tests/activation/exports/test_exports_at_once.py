@@ -18,6 +18,8 @@ from ci_magics.workspace.store import Workspace
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+pytestmark = pytest.mark.slow
+
 EIGHT = 8
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from contoso import connect, email_of, export, hash_of, hashes, people, planned, segment
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,7 +118,7 @@ def test_an_address_shared_with_a_suppressed_person_is_neither_added_nor_both(em
     assert hash_of(email_of(0)) not in emulator.members("All")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["a@x.com", "A@x.com", "a.b@x.com", "ab+c@x.com", "bad", None]), max_size=12),
     st.lists(st.sampled_from(["a@x.com", "ab@x.com", "z@x.com"]), max_size=2),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 from contoso import connect, email_of, export, hash_of
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def keys(workspace: Workspace, segment: Segment) -> list[int]:
     return [int(key[1:]) for batch in batches for key in batch.column(0).to_pylist()]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PEOPLE, PEOPLE, PEOPLE)
 def test_segments_are_sets_of_keys(
     workspace: Workspace, one: frozenset[int], two: frozenset[int], three: frozenset[int]

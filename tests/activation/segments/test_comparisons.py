@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from contoso import email_of
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def pictures(shown: Any) -> list[str]:
     return [base64.b64decode(each).decode() for each in data]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS, NUMBERS)
 def test_an_overlap_is_that_of_the_keys(one: frozenset[int], two: frozenset[int]) -> None:
     found = ci.overlap(made("One", one), made("Two", two))
@@ -98,7 +99,7 @@ def test_the_value_whose_shares_differ_most_comes_first() -> None:
     assert differences == sorted(differences, reverse=True)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS.filter(bool), NUMBERS.filter(bool))
 def test_counts_are_those_of_a_segment_made_of_rule_and_segment(one: frozenset[int], two: frozenset[int]) -> None:
     made("One", one), made("Two", two)

@@ -9,6 +9,7 @@ import contoso
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def test_an_early_snapshot_is_written_again_when_it_is_read_and_when_a_run_begin
     assert rewrite_early_snapshots(workspace) == 0
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(["Y", "N", None, "ja", "nein", SECRET, "", "perhaps"]), min_size=1, max_size=40))
 def test_the_states_are_those_that_were_read_from_the_columns(workspace: Workspace, answers: list[str | None]) -> None:
     record = early(workspace, answers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import contoso
 import pytest
 from contoso import connect, export, people, segment
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -329,7 +330,7 @@ class Timeline:
 
 
 @given(st.lists(st.sampled_from(["make", "undo", "redo", "delete", "rename", "again"]), max_size=12))
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_done_every_kept_version_has_its_profiles(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: list[str]
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 
 import numpy as np
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def test_mixing_can_be_undone(row: int) -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 8))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_a_row_is_the_same_alone_and_among_others(start: int, count: int) -> None:
     together = profiles(span(start, start + count), ATTRIBUTES)
     alone = [profiles(span(row, row + 1), ATTRIBUTES).row(0) for row in range(start, start + count)]

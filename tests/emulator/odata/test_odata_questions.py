@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ COMPARISONS = st.builds(" ".join, st.tuples(*(st.sampled_from(each) for each in 
 TEXTS = (
     COMPARISONS | st.builds(" and ".join, st.lists(COMPARISONS, max_size=3)) | st.lists(WORDS, max_size=6).map(" ".join)
 )
-ASKED = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ASKED = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 COMPARED = {
     "eq": lambda left, right: left == right,
     "ne": lambda left, right: left != right,

@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from ruling import MEMBERS, TODAY, as_pandas, expected, fitting_conditions, members, trees, with_tables
 
@@ -54,7 +55,7 @@ def understood(table: pa.Table) -> Any:
     return test
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(with_tables(fitting_conditions()))
 def test_a_condition_chooses_the_same_rows_everywhere(ruled: tuple[Condition, pa.Table]) -> None:
     node, table = ruled
@@ -63,7 +64,7 @@ def test_a_condition_chooses_the_same_rows_everywhere(ruled: tuple[Condition, pa
     assert by_duckdb(node, table) == wanted
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(with_tables(trees(fitting_conditions() | members)))
 def test_a_tree_chooses_the_same_rows_everywhere(ruled: tuple[Node, pa.Table]) -> None:
     node, table = ruled

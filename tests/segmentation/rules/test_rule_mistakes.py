@@ -7,6 +7,7 @@ import datetime as dt
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruling import TODAY, as_pandas, expected, fitting_conditions, with_tables
@@ -105,7 +106,7 @@ def test_an_address_in_a_rule_is_not_repeated() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("ab1'\"()=<>!,. \n-@") | st.characters(), max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @example("a = $b")
 def test_any_text_is_a_rule_or_is_refused_with_a_sentence(text: str) -> None:
     try:
@@ -144,7 +145,7 @@ def test_any_text_is_a_rule_or_is_refused_with_a_sentence(text: str) -> None:
         )
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_words_are_a_rule_or_are_refused_with_a_sentence(words: list[str]) -> None:
     try:
         rule = Rule.parse(" ".join(words))
@@ -239,7 +240,7 @@ def test_a_rule_that_can_be_true_is_not(text: str) -> None:
     assert rule.to_sql(PEOPLE, today=TODAY).parameters
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(with_tables(st.lists(fitting_conditions(), min_size=2, max_size=4).map(lambda each: AllOf(rules=tuple(each)))))
 def test_only_rules_that_no_row_fulfils_are_refused(ruled: tuple[Node, pa.Table]) -> None:
     node, table = ruled

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ def refused(path: Path, encoding: str | None = None) -> str:
     return str(error.value)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     rows=st.lists(
         st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=8)] * 3),
@@ -59,7 +60,7 @@ def test_whatever_a_csv_writer_writes_is_read_back_exactly(
     assert rows_of(path) == [tuple(cell or None for cell in row) for row in rows]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(st.tuples(*[st.text('ab",\n\r é', max_size=6)] * 3), max_size=6))
 def test_both_readers_read_alike(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
     text = io.StringIO()
