@@ -161,7 +161,7 @@ def running_emulator(*options: str) -> Iterator[RunningEmulator]:
 
 def start_emulator(*options: str) -> tuple[subprocess.Popen[bytes], RunningEmulator]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ci_magics.emulator", "--port", "0", *options],
+        [sys.executable, "-m", "ci_magics.emulation", "--port", "0", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -121,7 +121,7 @@ def _saved(_folder: Path) -> None:
 def _attach(_folder: Path) -> None:
     _finish_runs()
     edit_export("Weekly", segments=("All", "More"))
-    run = ci.run_export("Weekly", show=quietly)
+    run = ci.exports.run("Weekly", show=quietly)
     if run.status != "Completed":
         raise CiError("It is not done.", "Run it again.", code="again")
 

@@ -15,10 +15,8 @@ import ci_magics as ci
 #: What is not text, or is handed in by programs.
 NOT_TYPED = ("bool", "int", "float", "datetime", "Workspace", "Clock", "Callable", "Show", "Reporter", "Circumstances")
 FUNCTIONS = sorted(name for name in ci._HOMES if inspect.isfunction(getattr(ci, name)))  # noqa: SLF001 - all public names
-#: Parameters that only our own code hands in.
-BY_PROGRAMS = {("list_exports", "notes")}
 #: What gives the caller's own data or path back, to go on with.
-GIVES_BACK = ("normalize", "text_of_keys", "download_keys")
+GIVES_BACK = ("normalize", "text_of_keys")
 
 
 def people() -> pd.DataFrame:
@@ -56,18 +54,18 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
 
 def prepare() -> None:
     """Put back what an earlier input may have changed."""
-    workspace = ci.open_workspace()
+    workspace = ci.open_workspace().store
     if "EU" not in workspace.connections:
         ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str)
     for each in workspace.exports:
         if each.name != "Weekly" or each.segments != ("All",):
-            ci.remove_export(each.name)
+            ci.exports.remove(each.name)
     if "All" not in workspace.segments:
         ci.segment("All", people(), key="Id", show=str)
     if "Weekly" not in workspace.exports:
         ci.export("All", to="EU", save="Weekly", ignore_consent=True, show=str)
     for name in set(workspace.segments.names()) - {"All"}:
-        ci.delete_segment(name)
+        ci.segments.delete(name)
 
 
 def marked(name: str, annotation: str, mark: str) -> list[Any]:
@@ -96,7 +94,7 @@ def marked(name: str, annotation: str, mark: str) -> list[Any]:
 def text_inputs(function: str) -> Iterator[tuple[str, str]]:
     for name, each in inspect.signature(getattr(ci, function)).parameters.items():
         annotation = str(each.annotation)
-        if not any(annotation.startswith(other) for other in NOT_TYPED) and (function, name) not in BY_PROGRAMS:
+        if not any(annotation.startswith(other) for other in NOT_TYPED):
             yield name, annotation
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.segments.listing import list_segments
 from ci_magics.display.displayable import Displayable
 from ci_magics.notebook.options import OPTIONS, OptionList
 
@@ -58,7 +57,7 @@ def _of_segments(name: str) -> Iterator[Any]:
     yield from (one, ci.Rule.parse(f'EMail equals "{ADDRESS}"'), ci.preview(one, other), ci.overlap(one, other))
     yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
     yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
-    yield from (list_segments(), ci.segment_history(name), ci.segment_usage(name))
+    yield from (ci.segments, ci.segments.history(name), ci.segments.usage(name))
     yield from _of_versions(name, people)
 
 
@@ -66,9 +65,9 @@ def _of_versions(name: str, people: pd.DataFrame) -> Iterator[Any]:
     agreed = people.assign(**{name: "yes"})
     for rows in (1_400, 1_500):
         ci.segment(f"Agreed {name}", agreed.head(rows), consent=name, consent_yes="yes")
-    yield ci.segment_versions(f"Agreed {name}")
-    yield ci.delete_segment(f"Agreed {name}")
-    workspace = ci.open_workspace()
+    yield ci.segments.versions(f"Agreed {name}")
+    yield ci.segments.delete(f"Agreed {name}")
+    workspace = ci.open_workspace().store
     yield from (next(iter(workspace.versions)), next(iter(workspace.consent_choices)))
 
 
@@ -79,22 +78,28 @@ def _of_exports(name: str) -> Iterator[Any]:
     yield from (plan, plan.verdict, ci.export(name, to=name), ci.status())
     yield ci.compare_normalizations(name, to=name, dry_run=True)
     ci.export(name, to=name, save="Weekly")
-    yield from (ci.list_accounts(), ci.audiences(name), ci.list_exports(), ci.show_export("Weekly"), ci.refresh())
-    yield from (ci.export_history(), ci.forget(key="k1", key_column="Id"))
+    yield from (
+        ci.connections,
+        ci.audiences(name),
+        ci.exports,
+        ci.exports.show("Weekly"),
+        ci.refresh(),
+    )
+    yield from (ci.exports.history(), ci.forget(key="k1", key_column="Id"))
     instance = ci.insights("Contoso")
     yield from (instance, instance.segments(), instance.segment("Big_spenders"))
-    workspace = ci.open_workspace()
+    workspace = ci.open_workspace().store
     yield ci.doctor()
     yield OptionList(dict.fromkeys(OPTIONS, 1), dict.fromkeys(OPTIONS, name), with_sources=True)
     yield from (workspace, connection.consents[0], next(iter(workspace.audit)))
     for shelf in vars(workspace).values():
         if isinstance(shelf, Displayable):
             yield from (shelf, *list(shelf)[:1])
-    yield ci.emulator_status()
+    yield ci.emulator.status()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CI_MAGICS_EMULATOR")  # only the workspace's own emulator is reset
         try:
-            yield ci.reset_emulator()
-            yield ci.emulator_status()
+            yield ci.emulator.reset()
+            yield ci.emulator.status()
         finally:
-            ci.stop_emulator()
+            ci.emulator.stop()

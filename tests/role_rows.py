@@ -106,26 +106,28 @@ def lists() -> Any:
 
 ROWS = (
     Row(Verb.LIST_CONNECTIONS, "connections.accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
-    Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.list_segments()),
-    Row(Verb.LIST_SEGMENTS, "segments.segment_operations.segment_usage", Stage.made, lambda _: ci.segment_usage("All")),
+    Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.segments.overview()),
+    Row(
+        Verb.LIST_SEGMENTS, "segments.segment_operations.segment_usage", Stage.made, lambda _: ci.segments.usage("All")
+    ),
     Row(
         Verb.LIST_SEGMENTS,
         "segments.segment_operations.segment_history",
         Stage.made,
-        lambda _: ci.segment_history("All"),
+        lambda _: ci.segments.history("All"),
     ),
-    Row(Verb.LIST_SEGMENTS, "segments.versions.segment_versions", Stage.made, lambda _: ci.segment_versions("All")),
+    Row(Verb.LIST_SEGMENTS, "segments.versions.segment_versions", Stage.made, lambda _: ci.segments.versions("All")),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.versions.undo_segment",
         Stage.replaced,
-        lambda _: ci.undo_segment("Other", show=quietly),
+        lambda _: ci.segments.undo("Other", show=quietly),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.versions.redo_segment",
         Stage.undone,
-        lambda _: ci.redo_segment("Other", show=quietly),
+        lambda _: ci.segments.redo("Other", show=quietly),
     ),
     Row(
         Verb.PREVIEW,
@@ -142,17 +144,22 @@ ROWS = (
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),
     Row(Verb.SHOW_STATUS, "runs.status.status", Stage.filled, lambda _: ci.status(show=quietly)),
-    Row(Verb.SHOW_STATUS, "audiences.emulator_view.emulator_status", Stage.nothing, lambda _: ci.emulator_status()),
-    Row(Verb.LIST_EXPORTS, "exports.listing.list_exports", Stage.saved, lambda _: ci.list_exports()),
-    Row(Verb.LIST_EXPORTS, "exports.history.show_export", Stage.saved, lambda _: ci.show_export("daily")),
-    Row(Verb.LIST_EXPORTS, "exports.history.export_history", Stage.saved, lambda _: ci.export_history()),
+    Row(Verb.SHOW_STATUS, "audiences.emulator_view.emulator_status", Stage.nothing, lambda _: ci.emulator.status()),
+    Row(Verb.LIST_EXPORTS, "exports.listing.list_exports", Stage.saved, lambda _: ci.exports.overview()),
+    Row(Verb.LIST_EXPORTS, "exports.history.show_export", Stage.saved, lambda _: ci.exports.show("daily")),
+    Row(Verb.LIST_EXPORTS, "exports.history.export_history", Stage.saved, lambda _: ci.exports.history()),
     Row(
         Verb.LIST_EXPORTS,
         "exports.history.export_run_details",
         Stage.ran,
-        lambda stage: ci.export_run_details(stage.entry()),
+        lambda stage: ci.exports.run_details(stage.entry()),
     ),
-    Row(Verb.LIST_EXPORTS, "exports.system_schedule.system_schedule", Stage.nothing, lambda _: ci.system_schedule()),
+    Row(
+        Verb.LIST_EXPORTS,
+        "exports.system_schedule.system_schedule",
+        Stage.nothing,
+        lambda _: ci.exports.system_schedule(),
+    ),
     Row(Verb.LIST_AUDIENCES, "audiences.audience_list.audiences", Stage.filled, lambda _: lists(), through=True),
     Row(
         Verb.OPEN_CONNECTION,
@@ -218,49 +225,49 @@ ROWS = (
         Verb.MAKE_SEGMENT,
         "segments.segment_operations.duplicate_segment",
         Stage.made,
-        lambda _: ci.duplicate_segment("All", "New"),
+        lambda _: ci.segments.duplicate("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.segment_operations.rename_segment",
         Stage.made,
-        lambda _: ci.rename_segment("All", "New"),
+        lambda _: ci.segments.rename("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.segment_operations.activate_segment",
         Stage.made,
-        lambda _: ci.activate_segment("All"),
+        lambda _: ci.segments.activate("All"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
         "segments.segment_operations.tag_segment",
         Stage.made,
-        lambda _: ci.tag_segment("All", ["spring"]),
+        lambda _: ci.segments.tag("All", "spring"),
     ),
     Row(
         Verb.REFRESH_SEGMENT,
         "segments.make_segment.refresh_segment",
         Stage.made,
-        lambda _: ci.refresh_segment("All", show=quietly),
+        lambda _: ci.segments.refresh("All", show=quietly),
     ),
     Row(
         Verb.DELETE_SEGMENT,
         "segments.segment_operations.delete_segment",
         Stage.made,
-        lambda _: ci.delete_segment("All"),
+        lambda _: ci.segments.delete("All"),
     ),
     Row(
         Verb.DOWNLOAD_KEYS,
         "segments.segment_operations.download_keys",
         Stage.made,
-        lambda stage: ci.download_keys("All", stage.folder / "keys.csv"),
+        lambda stage: ci.segments.download("All", stage.folder / "keys.csv"),
     ),
     Row(Verb.PLAN_EXPORT, "exports.export.export", Stage.made, lambda _: contoso.planned("All"), through=True),
     Row(Verb.RUN_EXPORT, "exports.export.export", Stage.made, lambda _: contoso.export("All"), through=True),
     Row(Verb.RUN_EXPORT, "plan.Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
-    Row(Verb.RUN_EXPORT, "exports.saved_runs.run_export", Stage.saved, lambda _: ci.run_export("daily"), through=True),
-    Row(Verb.RUN_EXPORT, "exports.batch.run_exports", Stage.saved, lambda _: ci.run_exports()),
+    Row(Verb.RUN_EXPORT, "exports.saved_runs.run_export", Stage.saved, lambda _: ci.exports.run("daily"), through=True),
+    Row(Verb.RUN_EXPORT, "exports.batch.run_exports", Stage.saved, lambda _: ci.exports.run_all()),
     Row(
         Verb.RUN_EXPORT, "audiences.emulator_view.stop_emulator", Stage.nothing, lambda stage: _stop_own_emulator(stage)
     ),
@@ -289,35 +296,35 @@ ROWS = (
         Verb.EDIT_EXPORT,
         "exports.edits.edit_export",
         Stage.saved,
-        lambda _: ci.edit_export("daily", rename="new"),
+        lambda _: ci.exports.edit("daily", rename="new"),
         through=True,
     ),
     Row(
         Verb.DUPLICATE_EXPORT,
         "exports.saving.duplicate_export",
         Stage.saved,
-        lambda _: ci.duplicate_export("daily", "new"),
+        lambda _: ci.exports.duplicate("daily", "new"),
         through=True,
     ),
     Row(
         Verb.DETACH_EXPORT,
         "exports.saving.detach_export",
         Stage.saved,
-        lambda _: ci.detach_export("daily"),
+        lambda _: ci.exports.detach("daily"),
         through=True,
     ),
     Row(
         Verb.REMOVE_EXPORT,
         "exports.removal.remove_export",
         Stage.saved,
-        lambda _: ci.remove_export("daily"),
+        lambda _: ci.exports.remove("daily"),
         through=True,
     ),
     Row(
         Verb.SCHEDULE_EXPORT,
         "exports.schedule_settings.schedule_export",
         Stage.saved,
-        lambda _: ci.schedule_export("daily", at=["06:00"]),
+        lambda _: ci.exports.schedule("daily", at=["06:00"]),
         through=True,
     ),
     Row(Verb.REFRESH_ALL, "refreshes.refresh.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
@@ -403,19 +410,19 @@ ROWS = (
         )
     ),
     Row(
-        Verb.SUPPRESS, "segments.segment_operations.suppress_segment", Stage.made, lambda _: ci.suppress_segment("All")
+        Verb.SUPPRESS, "segments.segment_operations.suppress_segment", Stage.made, lambda _: ci.segments.suppress("All")
     ),
     Row(
         Verb.SUPPRESS,
         "segments.segment_operations.end_suppression",
         Stage.suppressed,
-        lambda _: ci.end_suppression("All"),
+        lambda _: ci.segments.end_suppression("All"),
     ),
     Row(
         Verb.SET_SYSTEM_SCHEDULE,
         "exports.system_schedule.set_system_schedule",
         Stage.nothing,
-        lambda _: ci.set_system_schedule(at=["06:00"]),
+        lambda _: ci.exports.system_schedule(at=["06:00"]),
     ),
     Row(
         Verb.LIST_EXPORTS,
@@ -477,13 +484,13 @@ def _own_emulator(stage: Stage) -> Iterator[None]:
 
 def _stop_own_emulator(stage: Stage) -> None:
     with _own_emulator(stage):
-        assert ci.stop_emulator()
-        assert not ci.emulator_status().running
+        assert ci.emulator.stop()
+        assert not ci.emulator.status().running
 
 
 def _reset_own_emulator(stage: Stage) -> None:
     with _own_emulator(stage):
-        assert ci.reset_emulator().audiences == 0
+        assert ci.emulator.reset().audiences == 0
 
 
 def _control_own_emulator(stage: Stage, call: str, body: Any) -> None:

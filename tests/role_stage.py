@@ -32,7 +32,7 @@ class Stage:
     @property
     def workspace(self) -> Workspace:
         """The workspace as whoever works here sees it."""
-        return ci.open_workspace()
+        return ci.open_workspace().store
 
     def connected(self) -> None:
         contoso.connect(share=["viewer"])
@@ -49,11 +49,11 @@ class Stage:
 
     def undone(self) -> None:
         self.replaced()
-        ci.undo_segment("Other", show=quietly)
+        ci.segments.undo("Other", show=quietly)
 
     def suppressed(self) -> None:
         self.made()
-        ci.suppress_segment("All")
+        ci.segments.suppress("All")
 
     def planned(self) -> None:
         self.made()
@@ -72,7 +72,7 @@ class Stage:
 
     def ran(self) -> None:
         self.saved()
-        ci.run_export("daily")
+        ci.exports.run("daily")
 
     def interrupted(self) -> None:
         self.made()

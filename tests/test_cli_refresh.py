@@ -70,7 +70,7 @@ def test_a_refresh_on_its_way_is_no_failure_of_a_timer(
 ) -> None:
     now = datetime.now(UTC)
     since = HeldClock(now - timedelta(hours=2))
-    ci.schedule_export("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
+    ci.exports.schedule("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     workspace.locks.take("refresh", "another")
     assert main(["refresh", "--due"]) == 0
     assert "Another refresh is running" in capsys.readouterr().out

@@ -202,10 +202,10 @@ import ci_magics as ci
 people = pd.DataFrame({"CustomerId": range(2_000), "EMail": [f"p{n}@contoso.com" for n in range(1_999)] + ["odd"]})
 print(ci.connect("Script", customer_id="222", account_id="111", agree=True, accept_terms=True))
 print(ci.segment("All of them", people), ci.segment("\\N{CHECK MARK}", people, key="CustomerId").rows)
-ci.delete_segment("\\N{CHECK MARK}")
+ci.segments.delete("\\N{CHECK MARK}")
 print(ci.preview("All of them"))
 plan = ci.export("All of them", to="Script", dry_run=True, ignore_consent=True)
-print(plan, plan.apply(), ci.status(), ci.doctor(), ci.list_exports(), ci.segment_history("All of them"))
+print(plan, plan.apply(), ci.status(), ci.doctor(), ci.exports.overview(), ci.segments.history("All of them"))
 try:
     ci.export("nobody's", to="Script")
 except ci.CiError as error:

@@ -21,7 +21,7 @@ JOBS = {
     "segment of SQL": "ci.segment('SQL', 'SELECT * FROM people WHERE Age > 20', frames={'people': people}, show=quiet)",
     "preview": "ci.preview('All')",
     "export": "ci.export('All', to='Contoso', show=quiet)",
-    "saved export": "ci.run_export('Weekly', show=quiet)",
+    "saved export": "ci.exports.run('Weekly', show=quiet)",
     "forget": "ci.forget(key='k1', show=quiet)",
     "overlap": "ci.overlap('All', 'Others')",
     "rule": "ci.segment('Both', rule=\"'All' and 'Others'\", show=quiet)",
@@ -29,14 +29,14 @@ JOBS = {
     "inspect rules": "ci.inspect_rules(people, 'Age > 20')",
     "differentiators": "ci.differentiators('All', 'Others', people)",
     "text of keys": "ci.text_of_keys(people['Id'])",
-    "download keys": "ci.download_keys('All', folder / 'keys.csv')",
+    "download keys": "ci.segments.download('All', folder / 'keys.csv')",
 }
 #: What needs no Polars, and works in every process.
 EASY = {
-    "workspace": "len(ci.open_workspace().segments)",
-    "list": "ci.list_segments()",
+    "workspace": "len(ci.open_workspace().store.segments)",
+    "list": "ci.segments.overview()",
     "status": "ci.status(show=quiet)",
-    "tag": "ci.tag_segment('All', ['x'])",
+    "tag": "ci.segments.tag('All', 'x')",
     "doctor": "ci.doctor()",
     "plan of what is counted": "ci.export('All', to='Contoso', dry_run=True, show=quiet)",
     "refresh of nothing": "ci.refresh(show=quiet)",
@@ -62,7 +62,7 @@ elif warm == "theirs":
     import polars as pl
     pl.DataFrame({"a": [1, 2]}).lazy().group_by("a").len().collect()
 else:
-    ci.open_workspace()  # a connection to the database that must not be shared
+    ci.open_workspace().store  # a connection to the database that must not be shared
 found = {}
 for name, job in jobs.items():
     reading, writing = os.pipe()
@@ -71,7 +71,7 @@ for name, job in jobs.items():
         signal.alarm(60)
         try:
             if warm == "nothing" and job.startswith("ci.") and "normalize" not in name and name != "workspace":
-                prepare() if not ci.open_workspace().segments else None
+                prepare() if not ci.open_workspace().store.segments else None
             eval(job)
             answer = "works"
         except ci.CiError as error:

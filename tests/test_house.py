@@ -15,12 +15,14 @@ from types import ModuleType
 import pytest
 
 import ci_magics
+from ci_magics import errors
+from ci_magics.display.displayable import Displayable
 
 PACKAGE = Path(ci_magics.__file__).parent
 ROOT = PACKAGE.parent
 PARTS = {
-    "activation", "cli", "emulator", "grammar", "matching", "microsoft", "notebook", "sample", "segmentation",
-    "server_extension", "display", "workspace",
+    "activation", "cli", "emulation", "grammar", "matching", "microsoft", "notebook", "operations", "sample",
+    "segmentation", "server_extension", "display", "workspace",
 }  # fmt: skip
 LOWEST = ("segmentation", "workspace", "microsoft")
 FORBIDDEN = {
@@ -28,10 +30,11 @@ FORBIDDEN = {
     "display": PARTS - {"display"},
     "grammar": PARTS - {"grammar", "display"},
     "matching": PARTS - {"matching", "segmentation", "display"},
-    "activation": {"notebook", "cli", "emulator", "server_extension"},
-    "notebook": {"cli", "emulator", "server_extension"},
-    "server_extension": {"notebook", "cli", "emulator"},
-    "cli": {"emulator"},
+    "activation": {"operations", "notebook", "cli", "emulation", "server_extension"},
+    "operations": {"notebook", "cli", "emulation", "server_extension"},
+    "notebook": {"cli", "emulation", "server_extension"},
+    "server_extension": {"notebook", "cli", "emulation"},
+    "cli": {"emulation"},
     "sample": PARTS - {"sample"},
     "errors": PARTS,
 }
@@ -50,9 +53,9 @@ LAZY_LIBRARIES = {
 }
 LAZY_MODULES = {
     # imported module: the folder or file that imports it, and why
-    "ci_magics.emulator.hashes": ("emulator/", "NumPy takes as long to load as the rest of the emulator"),
-    "ci_magics.emulator.advertising.ingest": ("emulator/advertising/bulk.py", "loads PyArrow in the background"),
-    "ci_magics.emulator.invented.selection": ("emulator/insights/", "loads Polars in the background"),
+    "ci_magics.emulation.hashes": ("emulation/", "NumPy takes as long to load as the rest of the emulator"),
+    "ci_magics.emulation.advertising.ingest": ("emulation/advertising/bulk.py", "loads PyArrow in the background"),
+    "ci_magics.emulation.invented.selection": ("emulation/insights/", "loads Polars in the background"),
     "ci_magics.segmentation.sources.frames": ("matching/distributed.py", "executors match Arrow data without it"),
 }
 # Put together here, so that this file does not hold them itself.
@@ -160,12 +163,29 @@ def test_no_module_bears_the_name_of_a_public_function() -> None:
 def test_public_names_come_from_where_they_are_written() -> None:
     for name in set(ci_magics.__all__) - {"__version__"}:
         value = getattr(ci_magics, name)
-        assert value.__name__ == name
+        written = type(value) if isinstance(value, Displayable) else value  # a collection is an object
+        assert written.__name__ == (name.capitalize() if isinstance(value, Displayable) else name)
         assert value.__module__.split(".")[0] == "ci_magics"
         assert value.__doc__, name
     assert set(dir(ci_magics)) == set(ci_magics.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         ci_magics.nothing  # noqa: B018 - looking it up is the test
+
+
+def test_type_checkers_see_the_public_names() -> None:
+    (seen,) = (node for node in ast.parse(Path(ci_magics.__file__).read_text("utf-8")).body if isinstance(node, ast.If))
+    imports = [node for node in seen.body if isinstance(node, ast.ImportFrom)]
+    homes = {each.name: str(node.module).removeprefix("ci_magics.") for node in imports for each in node.names}
+    assert homes.pop("InteractiveShell").startswith("IPython")
+    assert homes == ci_magics._HOMES  # noqa: SLF001 - the names as they are loaded
+
+
+def test_every_public_error_can_be_named() -> None:
+    defined = {
+        name for name, each in vars(errors).items() if isinstance(each, type) and each.__module__ == errors.__name__
+    }
+    assert len(defined) > 10
+    assert defined <= set(ci_magics.__all__)
 
 
 @pytest.mark.parametrize("part", sorted(FORBIDDEN))
@@ -209,15 +229,15 @@ def test_imports_are_at_the_top_unless_a_reason_is_declared() -> None:
 
 
 def test_the_emulator_imports_only_itself() -> None:
-    assert len(sources("emulator")) > 5
-    assert {part for path in sources("emulator") for part in parts_imported(path)} == {"emulator"}
+    assert len(sources("emulation")) > 5
+    assert {part for path in sources("emulation") for part in parts_imported(path)} == {"emulation"}
 
 
 def test_the_emulator_is_started_in_two_places_only() -> None:
     naming = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
-        if "emulator" not in path.relative_to(PACKAGE).parts and '"ci_magics.emulator"' in path.read_text("utf-8")
+        if "emulation" not in path.relative_to(PACKAGE).parts and '"ci_magics.emulation"' in path.read_text("utf-8")
     }
     assert naming == {"activation/connections/emulator_process.py", "cli/emulator.py"}
 
@@ -226,7 +246,7 @@ def test_time_comes_in_through_one_door() -> None:
     doors = {
         path.name
         for path in PACKAGE.rglob("*.py")
-        if "emulator" not in path.relative_to(PACKAGE).parts
+        if "emulation" not in path.relative_to(PACKAGE).parts
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in MOMENTS
     }

@@ -47,19 +47,19 @@ def saved(name: str) -> None:
 GIVEN: dict[str, Callable[[str], object]] = {
     "a segment": lambda name: ci.segment(name, people()),
     "a segment of a query": lambda name: ci.segment(name, "SELECT 1 AS Id, 'x' AS EMail", email="EMail"),
-    "a segment that is renamed": lambda name: (ci.segment("All", people()), ci.rename_segment("All", name)),
-    "a segment's copy": lambda name: (ci.segment("All", people()), ci.duplicate_segment("All", name)),
-    "a tag": lambda name: (ci.segment("All", people()), ci.tag_segment("All", [name])),
+    "a segment that is renamed": lambda name: (ci.segment("All", people()), ci.segments.rename("All", name)),
+    "a segment's copy": lambda name: (ci.segment("All", people()), ci.segments.duplicate("All", name)),
+    "a tag": lambda name: (ci.segment("All", people()), ci.segments.tag("All", name)),
     "a connection": lambda name: connected(name=name),
-    "a connection that is renamed": lambda name: (connected(), ci.edit_connection("EU", rename=name)),
+    "a connection that is renamed": lambda name: (connected(), ci.connections.edit("EU", rename=name)),
     "a tenant": lambda name: connected(tenant=name),
     "a client id": lambda name: connected(client_id=name),
-    "a tenant that is changed": lambda name: (connected(), ci.edit_connection("EU", tenant=name)),
+    "a tenant that is changed": lambda name: (connected(), ci.connections.edit("EU", tenant=name)),
     "a saved export": saved,
-    "a saved export's copy": lambda name: (saved("Weekly"), ci.duplicate_export("Weekly", name)),
-    "a saved export that is renamed": lambda name: (saved("Weekly"), ci.edit_export("Weekly", rename=name)),
+    "a saved export's copy": lambda name: (saved("Weekly"), ci.exports.duplicate("Weekly", name)),
+    "a saved export that is renamed": lambda name: (saved("Weekly"), ci.exports.edit("Weekly", rename=name)),
     "an audience": lambda name: ci.export(ci.segment("All", people()), to="EU", audience=name),
-    "a user": lambda name: give_role(ci.open_workspace(), name, "viewer"),
+    "a user": lambda name: give_role(ci.open_workspace().store, name, "viewer"),
 }
 
 

@@ -126,7 +126,7 @@ def test_a_magic_reads_the_name_behind_an_option_and_beside_another(name: str) -
 @hostile
 @given(name=names)
 def test_python_reads_the_name(name: str) -> None:
-    code = python_call("ci.run_export", [name], {"to": name, "exclude": [name]})
+    code = python_call("ci.exports.run", [name], {"to": name, "exclude": [name]})
     assert len(code.splitlines()) == 1
     (statement,) = ast.parse(TransformerManager().transform_cell(code)).body
     call = statement.value  # type: ignore[attr-defined]

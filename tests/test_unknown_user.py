@@ -35,7 +35,7 @@ ci.connect("Contoso", customer_id="222", account_id="111", agree=True, accept_te
 ci.segment("All", people, show=said.append)
 ci.preview("All")
 run = ci.export("All", to="Contoso", show=said.append)
-print(json.dumps({"status": run.status, "user": ci.open_workspace().user, "healthy": ci.doctor().healthy}))
+print(json.dumps({"status": run.status, "user": ci.open_workspace().store.user, "healthy": ci.doctor().healthy}))
 """
 
 

@@ -20,7 +20,7 @@ from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
 
 
 def connect(
@@ -38,7 +38,7 @@ def connect(
     tenant: str | None = None,
     developer_token: str | None = None,
     withdraw: bool = False,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
     show: Callable[[str], None] = tell,
 ) -> Connection:
     """Create a connection to a Microsoft Advertising account, or open the one with this name.
@@ -84,7 +84,7 @@ def connect(
     SignInError
         Signing in failed.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require_known("environment", environment, ENVIRONMENTS)
     require_known("flow", flow, FLOWS)
     ids = read_ids(url, customer_id, account_id)

@@ -36,7 +36,7 @@ from ci_magics.quoting import magic_word
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.storage_errors import told_of_file
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 _MARKS = {GOOD: "ok", LOOK: "!", BAD: "x"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
@@ -70,7 +70,7 @@ class Examination(Displayable):
 
 
 def doctor(
-    *, front_end: Sequence[Finding] = (), workspace: Workspace | None = None, machine: Machine | None = None
+    *, front_end: Sequence[Finding] = (), workspace: Opened | None = None, machine: Machine | None = None
 ) -> Examination:
     """Check versions, machine, workspace, token cache, scheduler, sign-ins, consents, services and clock.
 
@@ -91,7 +91,7 @@ def doctor(
     machine = machine or Machine()
     findings = [_versions(), *front_end, *examine_process(), *examine_memory(machine)]
     try:
-        workspace = workspace or open_workspace()
+        workspace = store_of(workspace)
         findings += [_writable(workspace), *examine_folder(workspace.folder, machine), _encryption()]
         findings += [*_scheduler(workspace), *_of_connections(workspace)]
     except CiError as error:

@@ -32,7 +32,7 @@ from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.retention_days import retention_days
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class Plan(Displayable):
     _services: Services | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | Path, *, workspace: Workspace | None = None, show: Show = tell) -> Plan:
+    def load(cls, path: str | Path, *, workspace: Opened | None = None, show: Show = tell) -> Plan:
         """Read a saved plan.
 
         Parameters
@@ -96,7 +96,7 @@ class Plan(Displayable):
                 "Make the plan again.",
                 code="not_a_plan",
             ) from None
-        return cls(document, workspace or open_workspace(), show)
+        return cls(document, store_of(workspace), show)
 
     def save(self, path: str | Path) -> Path:
         """Write the plan to a file, without addresses, hashes or secrets, and return the path."""

@@ -18,7 +18,7 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.orphans import REJECTED, sweep, unknown_files
 from ci_magics.workspace.retention_days import retention_days
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 REJECTED_DAYS = 30
 
@@ -72,7 +72,7 @@ class Purged:
         )
 
 
-def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Workspace | None = None) -> Purged:
+def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Opened | None = None) -> Purged:
     """Delete expired data.
 
     A segment whose snapshot is deleted keeps its definition; the next refresh of a dynamic segment matches it again.
@@ -93,7 +93,7 @@ def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Work
     ArgumentError
         ``CI_MAGICS_RETENTION_DAYS`` is not a number of days.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.PURGE)
     now = now or present()
     days = retention_days()

@@ -36,7 +36,7 @@ def _work(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     state = [] if options.state is None else ["--state", options.state]
     sys.argv = ["ci-magics emulator", "--port", str(options.port), *state]
-    runpy.run_module("ci_magics.emulator", run_name="__main__")
+    runpy.run_module("ci_magics.emulation", run_name="__main__")
     return DONE
 
 

@@ -12,6 +12,7 @@ from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import connection_named
 from ci_magics.notebook.shared_options import QUIET
 from ci_magics.workspace.access import nothing_shared
+from ci_magics.workspace.store import open_workspace
 
 _VERBS = ("rename", "empty", "delete")
 
@@ -66,7 +67,7 @@ def _is_verb(word: Any) -> bool:
 
 
 def _connection(call: Call, word: Any) -> Any:
-    return connection_named(word, ci.open_workspace(), call.variables)
+    return connection_named(word, open_workspace(), call.variables)
 
 
 def _require_one_list(verb: Any, names: list[Any]) -> None:
@@ -93,7 +94,7 @@ def _either(words: tuple[str, ...]) -> str:
 
 def _only_connection() -> str:
     """Return the only connection that the current user can see."""
-    workspace = ci.open_workspace()
+    workspace = open_workspace()
     names = workspace.connections.names()
     if len(names) > 1:
         raise ArgumentError(

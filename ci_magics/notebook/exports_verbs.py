@@ -81,7 +81,7 @@ def _verb_and_names(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         return "", ()
     if words[0] in _VERBS:
         return words[0], words[1:]
-    names = ci.open_workspace().exports.names()
+    names = ci.exports.names()
     if words[0] in names:
         return "show", words
     nearest = nearest_name(words[0], [*_VERBS, *names])
@@ -105,14 +105,12 @@ def _require_options(verb: str, arguments: Arguments) -> None:
 
 
 def _list(_errand: VerbCall) -> Any:
-    return ci.list_exports()
+    return ci.exports.overview()
 
 
 def _run(errand: VerbCall) -> Any:
     _require_name(errand)
-    if len(errand.names) == 1:
-        return ci.run_export(errand.names[0], progress=errand.progress, show=errand.show)
-    return ci.run_exports(*errand.names, progress=errand.progress, show=errand.show)
+    return ci.exports.run(*errand.names, progress=errand.progress, show=errand.show)
 
 
 def _run_all(errand: VerbCall) -> Any:
@@ -123,18 +121,18 @@ def _run_all(errand: VerbCall) -> Any:
             f"To run only those that you name, write {COMMAND.name} run {named}.",
             code="no_name",
         )
-    return ci.run_exports(progress=errand.progress, show=errand.show)
+    return ci.exports.run_all(progress=errand.progress, show=errand.show)
 
 
 def _show(errand: VerbCall) -> Any:
     arguments = errand.arguments
     if arguments.given("details"):
-        return ci.export_run_details(arguments.given("details"))
+        return ci.exports.run_details(arguments.given("details"))
     filters = {name: arguments.given(name) for name in ("status", "last") if arguments.given(name) is not None}
     since = arguments.given("since")
     if len(errand.names) == 1 and not filters and since is None:
-        return ci.show_export(errand.names[0])
-    return ci.export_history(*errand.names, **filters, since=_moment(since) if since else None)
+        return ci.exports.show(errand.names[0])
+    return ci.exports.history(*errand.names, **filters, since=_moment(since) if since else None)
 
 
 def _duplicate(errand: VerbCall) -> Any:
@@ -144,8 +142,8 @@ def _duplicate(errand: VerbCall) -> Any:
             f"Write {COMMAND.name} duplicate NAME NEW; quote names with blanks.",
             code="no_name",
         )
-    ci.duplicate_export(*errand.names)
-    return ci.list_exports(*errand.names)
+    ci.exports.duplicate(*errand.names)
+    return ci.exports.overview(*errand.names)
 
 
 def _edit(errand: VerbCall) -> Any:
@@ -160,24 +158,24 @@ def _edit(errand: VerbCall) -> Any:
         choices["exclude"] = arguments.all("exclude")
     if "consent_yes" in arguments.options:
         choices["consent_yes"] = arguments.all("consent_yes")
-    edited = ci.edit_export(
+    edited = ci.exports.edit(
         errand.names[0], segments=arguments.all("segment"), without=arguments.all("without"), **choices
     )
-    return ci.show_export(edited.name)
+    return ci.exports.show(edited.name)
 
 
 def _detach(errand: VerbCall) -> Any:
     _require_name(errand)
-    ci.detach_export(*errand.names)
-    return ci.list_exports(*errand.names)
+    ci.exports.detach(*errand.names)
+    return ci.exports.overview(*errand.names)
 
 
 def _remove(errand: VerbCall) -> Any:
     _require_name(errand)
-    forgotten = ci.remove_export(*errand.names, keep_ledger=errand.arguments.switch("keep_ledger"))
+    forgotten = ci.exports.remove(*errand.names, keep_ledger=errand.arguments.switch("keep_ledger"))
     for sentence in forgotten:
         errand.show(sentence)
-    return ci.list_exports()
+    return ci.exports.overview()
 
 
 def _schedule(errand: VerbCall) -> Any:
@@ -192,11 +190,11 @@ def _schedule(errand: VerbCall) -> Any:
         keep = _one_of(arguments, "keep", "replace")
         follow = arguments.switch("system")
         said: list[str] = []  # not shown: the list has the same sentences
-        ci.schedule_export(*errand.names, **times, follow_system=follow, active=active, keep=keep, show=said.append)
-        return ci.list_exports(*errand.names)
+        ci.exports.schedule(*errand.names, **times, follow_system=follow, active=active, keep=keep, show=said.append)
+        return ci.exports.overview(*errand.names)
     if not any(times.values()) and active is None:
-        return ci.system_schedule()
-    return ci.set_system_schedule(**times, active=active is not False, show=errand.show)
+        return ci.exports.system_schedule()
+    return ci.exports.system_schedule(**times, active=active is not False, show=errand.show)
 
 
 _VERBS: Mapping[str, Callable[[VerbCall], Any]] = {

@@ -37,7 +37,7 @@ def segment_from_sql(call: Call) -> Any:
         raise ArgumentError("A segment needs a name.", 'For example: %%ci_segment "Big spenders".', code="no_name")
     name, database = text_of(arguments.words[0]), arguments.given("database")
     # A frame with the segment's own name is still read as the frame when the cell runs again.
-    earlier = [each for each in ci.open_workspace().segments.names() if each != name]
+    earlier = [each for each in ci.segments.names() if each != name]
     return ci.segment(
         name,
         call.cell,

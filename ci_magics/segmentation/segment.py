@@ -66,6 +66,12 @@ class Segment(Displayable, Joinable):
         What is known of who agreed; its counts are those of the segment that is kept.
     rule
         The text of the rule it was made with, if any.
+    tags
+        Its tags.
+    active
+        Whether it is refreshed and exported.
+    suppresses
+        Whether its people are excluded from every export.
     """
 
     id: str
@@ -77,6 +83,9 @@ class Segment(Displayable, Joinable):
     columns: tuple[str, ...] = field(repr=False)
     consent: SegmentConsent = NOT_KNOWN
     rule: str | None = None
+    tags: tuple[str, ...] = ()
+    active: bool = True
+    suppresses: bool = False
 
     def as_node(self) -> Node:
         """Return what the segment is in a rule: being a member of it."""

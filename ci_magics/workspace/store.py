@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import URL, Engine, create_engine, event, insert, select
@@ -189,6 +189,11 @@ class Workspace(Displayable):
         self.ledgers.lost = lost_ledger(self.audiences)
         self.spool.lost = lost_spool
 
+    @property
+    def store(self) -> Workspace:
+        """The workspace itself; see `Opened`."""
+        return self
+
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
         """Store several values atomically."""
         repositories: dict[type, Repository[Any]] = {
@@ -243,6 +248,15 @@ class Workspace(Displayable):
 
     def __repr__(self) -> str:
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
+
+
+class Opened(Protocol):
+    """What every public function takes as its workspace: this one, or what `ci_magics.open_workspace` returns."""
+
+    @property
+    def store(self) -> Workspace:
+        """The database and the private files."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -394,6 +408,11 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     """
     with _ONE_AT_A_TIME:
         return _open(*_place_of(location), who_am_i())
+
+
+def store_of(workspace: Opened | None) -> Workspace:
+    """Return the database and the private files of a workspace; those of the default one for None."""
+    return open_workspace() if workspace is None else workspace.store
 
 
 def existing_workspace(location: str | os.PathLike[str] | None = None) -> Workspace | None:

@@ -184,7 +184,7 @@ def test_a_scheduler_that_does_not_run_is_told(emulator: RunningEmulator, worksp
     contoso.segment(5)
     ci.export("All", to=contoso.NAME, save="Weekly")
     assert state("scheduler", Machine()) is None
-    ci.schedule_export("Weekly", at=["06:00"])
+    ci.exports.schedule("Weekly", at=["06:00"])
     told = found("scheduler", Machine())
     assert told is not None
     assert (told.state, told.found) == (LOOK, "No scheduler runs, so nothing is started on schedule.")

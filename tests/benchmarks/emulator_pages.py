@@ -12,12 +12,12 @@ from typing import Any
 
 from measuring import machine, median, memory
 
-from ci_magics.emulator.call import Call
-from ci_magics.emulator.dataverse import tables as dataverse
-from ci_magics.emulator.insights.data_pages import get_data
-from ci_magics.emulator.insights.partitions import get_partition
-from ci_magics.emulator.invented import selection
-from ci_magics.emulator.state import DATAVERSE, INSIGHTS, World
+from ci_magics.emulation.call import Call
+from ci_magics.emulation.dataverse import tables as dataverse
+from ci_magics.emulation.insights.data_pages import get_data
+from ci_magics.emulation.insights.partitions import get_partition
+from ci_magics.emulation.invented import selection
+from ci_magics.emulation.state import DATAVERSE, INSIGHTS, World
 
 MEMBERS = "IsMemberOfSegment('All_customers')"
 

@@ -36,7 +36,7 @@ def test_the_panel_inserts_the_name_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CI_MAGICS_EMULATOR", emulator_process.base_url)
-    workspace = ci.open_workspace()
+    workspace = ci.open_workspace().store
     ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
     ci.segment("All", pd.DataFrame({"Id": ["1"], "EMail": ["a@fabrikam.com"]}))
     export = ci.export("All", to="EU", save="Weekly", ignore_consent=True)

@@ -19,7 +19,7 @@ from conftest import start_emulator
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-SCHEMA = json.loads(files("ci_magics.emulator").joinpath("control.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(files("ci_magics.emulation").joinpath("control.schema.json").read_text("utf-8"))
 LIST = {"Type": "CustomerList", "Name": "A list", "Scope": "Account", "ParentId": "111"}
 
 
@@ -303,7 +303,7 @@ def test_a_lost_reply_was_carried_out_and_a_lost_request_was_not(
 
 def test_an_emulator_ends_with_its_parent() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "ci_magics.emulator", "--until-stdin-closes"],
+        [sys.executable, "-m", "ci_magics.emulation", "--until-stdin-closes"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

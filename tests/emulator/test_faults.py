@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from ci_magics.emulator import fault_plan
-from ci_magics.emulator.codes import NAMES
+from ci_magics.emulation import fault_plan
+from ci_magics.emulation.codes import NAMES
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
 HASHES = [f"{number:064x}" for number in range(6)]
 AUDIENCES = "/CampaignManagement/v13/Audiences"
-SCHEMA = json.loads(files("ci_magics.emulator").joinpath("control.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(files("ci_magics.emulation").joinpath("control.schema.json").read_text("utf-8"))
 
 
 def plan(emulator: RunningEmulator, fault: str, operation: str = "ApplyCustomerListUserData", **details: Any) -> None:

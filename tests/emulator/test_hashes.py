@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_magics.emulator import hashes
-from ci_magics.emulator.members import Members
+from ci_magics.emulation import hashes
+from ci_magics.emulation.members import Members
 
 # A few leading bytes only, so that equal beginnings are common.
 VALUES = st.sets(st.builds(lambda head, tail: bytes([head]) * 8 + bytes([tail]) * 24, *[st.integers(0, 3)] * 2))

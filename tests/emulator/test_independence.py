@@ -21,15 +21,15 @@ def imported(path: Path) -> set[str]:
 
 
 def test_the_emulator_shares_no_code_with_the_client() -> None:
-    names = {name for path in (PACKAGE / "emulator").rglob("*.py") for name in imported(path)}
+    names = {name for path in (PACKAGE / "emulation").rglob("*.py") for name in imported(path)}
     assert names
-    assert all(name.startswith("ci_magics.emulator") for name in names)
+    assert all(name.startswith("ci_magics.emulation") for name in names)
 
 
 def test_the_client_shares_no_code_with_the_emulator() -> None:
-    paths = [path for path in PACKAGE.rglob("*.py") if "emulator" not in path.parts]
+    paths = [path for path in PACKAGE.rglob("*.py") if "emulation" not in path.parts]
     assert len(paths) > 20
-    assert not [path.name for path in paths for name in imported(path) if name.startswith("ci_magics.emulator")]
+    assert not [path.name for path in paths for name in imported(path) if name.startswith("ci_magics.emulation")]
 
 
 def test_lower_layers_import_no_higher_ones() -> None:

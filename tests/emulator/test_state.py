@@ -258,7 +258,7 @@ def test_only_the_owner_can_look_into_the_folder(kept: Kept) -> None:
 
 
 def test_a_folder_has_one_emulator_at_a_time(kept: Kept) -> None:
-    command = [sys.executable, "-m", "ci_magics.emulator", "--state", str(kept.folder)]
+    command = [sys.executable, "-m", "ci_magics.emulation", "--state", str(kept.folder)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (second.returncode, second.stdout) == (3, "")
     assert second.stderr == "Another emulator uses this state folder.\n"
@@ -281,7 +281,7 @@ def test_a_folder_that_cannot_be_read_is_named_and_left_alone(kept: Kept, damage
         change = "PRAGMA user_version=99" if damage == "newer" else "UPDATE rows SET body='{}' WHERE kind='audience'"
         script = f"import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute({change!r}); c.commit()"
         subprocess.run([sys.executable, "-c", script, str(database)], check=True)
-    command = [sys.executable, "-m", "ci_magics.emulator", "--state", str(kept.folder)]
+    command = [sys.executable, "-m", "ci_magics.emulation", "--state", str(kept.folder)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (second.returncode, second.stdout) == (4, "")
     assert second.stderr == "The state folder cannot be read. Delete it to begin again.\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ci_magics.emulator.sign_in.refusals import CODES
+from ci_magics.emulation.sign_in.refusals import CODES
 from ci_magics.errors import SignInError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import endpoints_of

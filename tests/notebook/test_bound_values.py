@@ -79,7 +79,7 @@ def test_no_address_is_kept_in_a_definition(tmp_path: Path) -> None:
         made = ci.segment("A", str(tmp_path / "c.parquet"), **given, parameters={"who": "a@contoso.com"})
         assert made.rows == 1
         assert "a@contoso.com" not in repr(made)
-        assert "a@contoso.com" not in str(ci.open_workspace().segments["A"].definition)
+        assert "a@contoso.com" not in str(ci.open_workspace().store.segments["A"].definition)
         with pytest.raises(SegmentError, match="somebody's e-mail address"):
             refresh_segment("A")
 

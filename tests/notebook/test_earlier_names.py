@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", ["a\nb", "a\u2028import os", "tab\there", "both \" and '\n", "x" * 190, "a\u202eb"])
 @pytest.mark.usefixtures("emulator")
 def test_they_can_be_listed_renamed_and_deleted(name: str, notebook: Notebook) -> None:
-    workspace = ci.open_workspace()
+    workspace = ci.open_workspace().store
     notebook.run('%ci_connect "EU" --customer-id 222 --account-id 111 --agree --accept-terms')
     notebook.run("%ci_segment All customers --quiet")
     notebook.run("%ci_export All --to EU --save Weekly --ignore-consent --quiet")
@@ -28,7 +28,7 @@ def test_they_can_be_listed_renamed_and_deleted(name: str, notebook: Notebook) -
         database.execute(text("UPDATE exports SET connection_name = :name"), {"name": name})
         database.execute(text("UPDATE exports SET document = replace(document, 'All', 'Gone')"))
     engine.dispose()
-    for listed in (ci.list_segments(), ci.list_exports(), workspace.connections):
+    for listed in (ci.segments.overview(), ci.exports.overview(), workspace.connections):
         assert listed.to_frame()["name"].to_list() == [name]
     quoted = magic_quoted(name)
     assert len(quoted.splitlines()) == 1

@@ -12,6 +12,7 @@ from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.exports_command import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.exports import ExportsForm
+from ci_magics.operations.exports import Exports
 from ci_magics.sample import customers
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test_the_chosen_export_is_run_and_the_list_follows(form: ExportsForm, emulat
     assert "Completed" in form.view.table.value
     assert emulator.audiences()["Dutch"]["members"] > 0
     assert "Every week: Completed" in repr(form.receipts)
-    assert form.code == ('%ci_exports run "Every week"', "ci.run_export('Every week')")
+    assert form.code == ('%ci_exports run "Every week"', "ci.exports.run('Every week')")
 
 
 def test_all_are_run(form: ExportsForm, emulator: RunningEmulator) -> None:
@@ -85,7 +86,7 @@ def test_a_run_of_somebody_else_is_followed_to_its_end(form: ExportsForm, worksp
         going_on.set()
         assert look.wait(20)
 
-    other = threading.Thread(target=lambda: ci.run_export("Every week", progress=hold, workspace=workspace))
+    other = threading.Thread(target=lambda: Exports(workspace).run("Every week", progress=hold))
     other.start()
     assert going_on.wait(20)
     form.refresh()
@@ -137,12 +138,12 @@ def test_a_schedule_is_set_by_form_and_code_alike(form: ExportsForm, choices: di
     form.set_schedule()
     said = form.sentence
     assert words in said
-    schedule = next(iter(ci.list_exports("Every week"))).schedule
+    schedule = next(iter(ci.exports.overview("Every week"))).schedule
     arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_exports "), {})
     assert [word.text for word in arguments.words] == ["schedule", "Every week"]
-    ci.schedule_export("Every week", follow_system=True, active=words == "off")
+    ci.exports.schedule("Every week", follow_system=True, active=words == "off")
     eval(form.code.python, {"ci": ci})  # noqa: S307 - the code that the form gives
-    assert next(iter(ci.list_exports("Every week"))).schedule == schedule
+    assert next(iter(ci.exports.overview("Every week"))).schedule == schedule
 
 
 def test_what_is_wrong_with_a_schedule_is_said(form: ExportsForm) -> None:

@@ -104,7 +104,7 @@ def test_a_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
     kernel.shown("%load_ext ci_magics\nimport ci_magics as ci")
     assert "Completed" in kernel.shown("%ci_status Kept")
     assert kernel.complete("%ci_preview ")[:2] == ["All", "Kept"]
-    assert kernel.shown("ci.open_workspace().exports.names()") == "['Weekly']"
+    assert kernel.shown("ci.open_workspace().store.exports.names()") == "['Weekly']"
 
 
 def test_two_notebooks_share_one_workspace(start: Callable[[], Kernel]) -> None:

@@ -238,7 +238,7 @@ def test_rules_follow_a_segment_that_gets_another_name(stored: Notebook) -> None
     assert stored.run('%ci_segment "Bo\'s rich" --usage').segments == ("Rest", "Some")
     assert stored.run("%ci_segment Rest --refresh --quiet") is None
     assert line("Rest").profiles == line("Other").profiles - 4
-    kept = ci.open_workspace().segments["Some"].definition["rule"]
+    kept = ci.open_workspace().store.segments["Some"].definition["rule"]
     assert ci.Rule.parse(kept).segments == ("Bo's rich",)
 
 

@@ -45,7 +45,7 @@ def numbers(coverage: Any) -> list[dict[str, Any]]:
 def test_a_viewer_sees_the_numbers_that_a_contributor_sees(team: Become, normalization: str) -> None:
     team("ada")
     ci.segment("Suppressed", contoso.people(50, start=100), show=quiet)
-    ci.suppress_segment("Suppressed")
+    ci.segments.suppress("Suppressed")
     team("carl")
     ci.segment("Mixed", mixed(), consent="MarketingConsent", show=quiet)
     expected = numbers(ci.preview("Mixed", normalization=normalization))
@@ -103,7 +103,7 @@ def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
 def test_a_change_of_who_is_suppressed_is_said(team: Become) -> None:
     team("ada")
     contoso.segment(30, name="Suppressed")
-    ci.suppress_segment("Suppressed")
+    ci.segments.suppress("Suppressed")
     team("vera")
     assert "The suppression list has changed since then" in ci.preview("All").segments[0].remark
     team("carl")
@@ -120,7 +120,7 @@ def test_a_refresh_counts_again(team: Become, tmp_path: Path) -> None:
     team("carl")
     ci.segment("File", str(path), key="Id", show=quiet)
     contoso.people(350).to_csv(path, index=False)
-    ci.refresh_segment("File", show=quiet)
+    ci.segments.refresh("File", show=quiet)
     team("vera")
     assert ci.preview("File").segments[0].sendable == 350
 
@@ -130,7 +130,7 @@ def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
     contoso.export("All")
     contoso.segment(250)
     team("ada")
-    ci.share_connection(contoso.NAME, ["viewer"])
+    ci.connections.share(contoso.NAME, ["viewer"])
     team("vera")
     plan = contoso.planned("All")
     assert plan.verdict.state == "Blocked"
@@ -148,7 +148,7 @@ def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audien
     contoso.segment(250, name="New")
     contoso.export("All")
     team("ada")
-    ci.share_connection(contoso.NAME, ["viewer"])
+    ci.connections.share(contoso.NAME, ["viewer"])
     team("vera")
     new, known = ci.preview("New", "All", to=contoso.NAME).segments
     assert (new.new, new.gone, new.unchanged) == (250, 0, 0)

@@ -128,7 +128,7 @@ def test_the_scheduler_skips_what_its_user_may_not_see_and_says_so(
     seen = enforced(Role.CONTRIBUTOR)
     assert seen.exports.names() == ["daily"]
     with pytest.raises(AccessError, match="'Contoso EU' is not shared with you"):
-        ci.remove_export("daily")
+        ci.exports.remove("daily")
     report = _refreshed()
     why = "The connection 'Contoso EU' is not shared with conrad, the user of the scheduler."
     assert report == [f"{why} An administrator can share it."]

@@ -105,7 +105,7 @@ def test_the_line_of_a_saved_export_says_the_same(
     contoso.fail(emulator, APPLY, "117")
     while_waiting(monkeypatch, lambda: ENDS[end][0](workspace))
     with pytest.raises(AccessError) as refused:
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     assert refused.value.sentence == ENDS[end][1]
     (line,) = workspace.export_runs
     assert (line.status, line.accepted) == ("Failed", 0)

@@ -27,7 +27,7 @@ def quiet(name: str, frame: Any, **options: Any) -> Segment:
 
 
 def keys(segment: Segment) -> list[str]:
-    batches = ci.open_workspace().snapshots.batches(segment.id, ["key"])
+    batches = ci.open_workspace().store.snapshots.batches(segment.id, ["key"])
     return sorted(key for batch in batches for key in batch.column(0).to_pylist())
 
 

@@ -58,8 +58,11 @@ def test_no_parameter_of_a_public_function_leaves_an_address(stage: Path) -> Non
                 prepare()
                 listen = ears.overhear if function in GIVES_BACK else ears.hear
                 listen(where, lambda: getattr(ci, function)(*positional, **keywords))  # noqa: B023 - called at once
-    ears.hear("what is kept", lambda: shown(ci.open_workspace()) + shown(list(ci.open_workspace().audit)))
-    ears.hear("the lists", lambda: shown(ci.list_segments()) + shown(ci.list_exports()) + shown(ci.status()))
+    ears.hear(
+        "what is kept",
+        lambda: shown(ci.open_workspace().store) + shown(list(ci.open_workspace().store.audit)),
+    )
+    ears.hear("the lists", lambda: shown(ci.segments.overview()) + shown(ci.exports.overview()) + shown(ci.status()))
     require_nothing(ears, marks, stage, at_least=100)
 
 
@@ -182,7 +185,7 @@ def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pyt
         lambda: ci.connect("Mine", customer_id="222", account_id="111", agree=True, accept_terms=True, show=str),
         lambda: ci.insights("Contoso", show=str),
         ci.doctor,
-        ci.list_accounts,
+        ci.connections.overview,
         lambda: main(["notifications", "--test"]),
         lambda: main(["roles"]),
         lambda: main(["audit"]),
@@ -200,11 +203,11 @@ def test_somebody_whose_name_is_an_address_is_known_by_a_mark(stage: Path, monke
     name = marks.new("a user")
     ears.hear("giving a role", lambda: main(["roles", "--give", "administrator", "--to", name]))
     monkeypatch.setenv("JUPYTERHUB_USER", name.upper())
-    ears.hear("sharing", lambda: ci.share_connection("EU", [name]))
-    assert role_of(ci.open_workspace()) is Role.ADMINISTRATOR
-    assert ci.open_workspace().user in ci.open_workspace().connections["EU"].shared_with
+    ears.hear("sharing", lambda: ci.connections.share("EU", [name]))
+    assert role_of(ci.open_workspace().store) is Role.ADMINISTRATOR
+    assert ci.open_workspace().store.user in ci.open_workspace().store.connections["EU"].shared_with
     ears.hear("taking it", lambda: main(["roles", "--take-from", name]))
-    assert role_of(ci.open_workspace()) is Role.VIEWER
+    assert role_of(ci.open_workspace().store) is Role.VIEWER
     require_nothing(ears, marks, stage, at_least=1)
 
 
@@ -258,8 +261,8 @@ def test_no_error_behind_another_one_quotes_an_address(stage: Path) -> None:
         lambda: ci.segment("Mine", unread),
         lambda: ci.segment("Mine", f"SELECT '{marks.new('a query')}'::INTEGER AS EMail, 1 AS Id", frames={}),
         lambda: ci.export("All", to=marks.new("a connection")),
-        lambda: ci.open_workspace(f"nothing://{marks.new('a location')}/x"),
-        lambda: ci.open_workspace().segments[marks.new("a name")],
+        lambda: ci.open_workspace(f"nothing://{marks.new('a location')}/x").store,
+        lambda: ci.open_workspace().store.segments[marks.new("a name")],
         lambda: ci.Plan.load(f"{marks.new('a plan')}.json"),
         lambda: ci.Rule.parse(f"Spend > {marks.new('a rule')} and"),
         lambda: ci.Rule.from_json(f'{{"rule": "{marks.new("a document")}"}}'),

@@ -29,7 +29,7 @@ from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.models import SegmentVersion
 
 #: Never public, or serving until they are stopped.
-PRIVATE = ("ci_magics.emulator.", "ci_magics.workspace.migrations", "ci_magics.cli.__main__")
+PRIVATE = ("ci_magics.emulation.", "ci_magics.workspace.migrations", "ci_magics.cli.__main__")
 #: Tools of ours that no text of a person reaches: files and rows are named by ids, requests by what was checked before.
 TOOLS = (
     "ci_magics.microsoft.",
@@ -53,11 +53,16 @@ GIVEN: dict[str, Any] = {
 }
 
 
+#: What "All" is for collections of something else than segments.
+NAMED = {"Connections": "EU", "Exports": "Weekly"}
+COLLECTIONS = tuple(each for each in (getattr(ci, name) for name in ci._HOMES) if isinstance(each, Displayable))  # noqa: SLF001 - all public names
+
+
 #: What gives objects that no function called with one of everything gives.
 MORE: tuple[Callable[[], Any], ...] = (
     lambda: ci.insights("Contoso", show=str),
     lambda: ci.export("All", to="EU", ignore_consent=True, dry_run=True, show=str),
-    lambda: SegmentVersion.of(next(iter(ci.open_workspace().segments)), reason="", by="", at=datetime.now(UTC)),
+    lambda: SegmentVersion.of(next(iter(ci.open_workspace().store.segments)), reason="", by="", at=datetime.now(UTC)),
 )
 
 
@@ -77,11 +82,15 @@ def every_class() -> set[type]:
             waiting += [kind for name, member in methods(each) for kind in led_to_by(function_of(member)) if name]
             waiting += [kind for name, hint in hints(each).items() if name[0] != "_" for kind in classes_in(hint)]
     kept = {each for each in found if not each.__module__.startswith(PRIVATE) and Protocol not in each.__bases__}
+    kept = {each for each in kept if not inspect.isabstract(each)}
     return {each for each in kept if not issubclass(each, Enum)}  # its members are ours, and hold nobody's text
 
 
 def led_to_by(value: Any) -> Iterator[type]:
-    yield from classes_in(value if isinstance(value, type) else hints(inspect.unwrap(value)).get("return"))
+    if isinstance(value, Displayable):  # a collection
+        yield type(value)
+    else:
+        yield from classes_in(value if isinstance(value, type) else hints(inspect.unwrap(value)).get("return"))
 
 
 def hints(value: Any) -> dict[str, Any]:
@@ -138,7 +147,8 @@ def test_every_public_method_is_under_the_rule() -> None:
 def found_objects() -> dict[type, Any]:
     """Return one object of each class that a public function leads to."""
     found: dict[type, Any] = {}
-    waiting: list[Any] = [ci.open_workspace(), *(silently(each) for each in MORE)]
+    waiting: list[Any] = [*COLLECTIONS, ci.open_workspace().store, ci.open_workspace().store]
+    waiting += [silently(each) for each in MORE]
     for function in FUNCTIONS:
         prepare()
         positional, keywords = arguments_for(function, "", None)
@@ -180,6 +190,7 @@ def call(instance: Any, name: str, member: Any, given: Mapping[str, Any]) -> Any
         if each.name not in given and not needed:
             continue
         begins = next((value for word, value in GIVEN.items() if str(each.annotation).startswith(word)), None)
+        begins = NAMED.get(type(instance).__name__, begins) if begins == "All" else begins
         value = given.get(each.name, begins)
         if each.kind is each.VAR_POSITIONAL or each.kind is each.POSITIONAL_ONLY:
             positional.append(value)
@@ -198,6 +209,7 @@ def test_no_parameter_of_a_public_method_leaves_an_address(stage: Path) -> None:
                 where = f"{cls.__name__}.{name}({parameter}) {number}"
                 value = marked(parameter, annotation, marks.new(where))[number]
                 listen = ears.overhear if (cls.__name__, name) in GIVES_BACK else ears.hear
+                prepare()
                 listen(where, lambda: call(objects[cls], name, member, {parameter: value}))  # noqa: B023 - called at once
     require_nothing(ears, marks, stage, at_least=80)
 
@@ -230,6 +242,7 @@ def test_no_public_method_that_is_broken_off_shows_values_under_verbose_tracebac
     for cls, name, member in tried(objects):
         where = f"{cls.__name__}.{name}"
         given = {parameter: marks.new(where) for parameter, _annotation in text_parameters(member)}
+        prepare()
         interrupted(ears, where, member, lambda: call(objects[cls], name, member, given))  # noqa: B023
     for function in FUNCTIONS:
         for parameter, _annotation in text_inputs(function):

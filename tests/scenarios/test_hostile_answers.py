@@ -95,17 +95,17 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
     surfaces: dict[str, Callable[[], Any]] = {
         "connect": lambda: ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True),
         "connect to nothing": lambda: ci.connect("No", customer_id="222", account_id="999", agree=True),
-        "accounts": lambda: ci.list_accounts(),
+        "accounts": lambda: ci.connections.overview(),
         "segment": lambda: ci.segment("All", people, key="Id"),
         "plan": lambda: ci.export("All", to="EU", ignore_consent=True, dry_run=True),
         "export": lambda: ci.export("All", to="EU", ignore_consent=True, save="Weekly"),
-        "run": lambda: ci.run_export("Weekly"),
+        "run": lambda: ci.exports.run("Weekly"),
         "audiences": lambda: ci.audiences("EU"),
         "audiences, one by one": lambda: [shown(each) for each in ci.audiences("EU")],
         "no audience": lambda: ci.audiences("EU").rename("nobody's", "Mine", confirm="nobody's"),
         "add": lambda: ci.export("All", to="EU", ignore_consent=True, mode="add", audience="nobody's"),
         "status": lambda: ci.status(),
-        "exports": lambda: shown(ci.list_exports()) + shown(ci.show_export("Weekly")),
+        "exports": lambda: shown(ci.exports.overview()) + shown(ci.exports.show("Weekly")),
         "insights": lambda: ci.insights("Contoso"),
         "insights of another name": lambda: ci.insights("Fabrikam"),
         "segments": lambda: ci.insights("Contoso").segments(),
@@ -121,7 +121,7 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
         "in a terminal": lambda: [
             main(line.split()) for line in ("status", "exports", "exports --json", "audit --csv")
         ],
-        "what is kept": lambda: shown(ci.open_workspace()) + shown(list(ci.open_workspace().audit)),
+        "what is kept": lambda: shown(ci.open_workspace().store) + shown(list(ci.open_workspace().store.audit)),
     }
     for name, work in surfaces.items():
         ears.hear(name, work)
@@ -133,7 +133,7 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
     assert told.count("INJECTED") >= 10
     assert "<b onload" not in "".join(
         shown(each._repr_html_())
-        for each in (ci.audiences("EU"), ci.list_accounts(), ci.insights("Contoso").segments())
+        for each in (ci.audiences("EU"), ci.connections.overview(), ci.insights("Contoso").segments())
     )
     assert emulator.audiences()
 

@@ -250,7 +250,7 @@ def test_36_missing_rights_are_reported_for_each_row(emulator: RunningEmulator) 
     fail(emulator, APPLY, "106")
     with pytest.raises(ServiceError):
         export(segment(3))
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     rejected = resumed(record.name).rejected_rows()
     assert rejected[["key", "code"]].values.tolist() == [["k0", 106], ["k1", 106], ["k2", 106]]
 
@@ -286,7 +286,7 @@ def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: Runn
 
     with pytest.raises(ExportStoppedError, match=r"hashes were accepted\. Finish it with"):
         export(segment(9_500), progress=stop)
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert record.status == "Canceled"
     assert 0 < len(emulator.members("All")) < 9_500
     code = f"import ci_magics as ci; print(ci.export(resume={record.name!r}).accepted)"

@@ -90,7 +90,7 @@ try:
     ci.export("Lost", to="Contoso EU")
 except ci.CiError as error:
     print(error)
-(unfinished,) = [each for each in ci.open_workspace().runs if each.finished_at is None]
+(unfinished,) = [each for each in ci.open_workspace().store.runs if each.finished_at is None]
 ci.export(resume=unfinished.name)
 
 # -- left unfinished: its spool stays
@@ -162,7 +162,7 @@ ci.segment(address, people, email="EMail", key="Id")
 %tb
 
 # -- what was done, and what is kept too long
-list(ci.open_workspace().audit)[-3:]
+list(ci.open_workspace().store.audit)[-3:]
 
 # --
 from ci_magics.activation.retention import purge

@@ -52,7 +52,7 @@ def test_02_errors_that_cannot_be_placed_leave_the_outcome_unknown(
     fail(emulator, APPLY, "partial", **details)
     with pytest.raises(OutcomeUnknownError, match="--resume"):
         export(segment(400))
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert (record.results[0]["unknown"], record.results[0]["accepted"]) == (400, 0)
     assert resumed(record.name).accepted == 400
 
@@ -111,7 +111,7 @@ def test_07_an_error_about_the_list_alone_is_no_success(emulator: RunningEmulato
     with pytest.raises(ServiceError) as refused:
         export(segment(12_000))
     assert refused.value.code == 8000
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert (record.status, record.results[0]["accepted"], record.results[0]["rejected"]) == ("Failed", 0, 12_000)
     assert emulator.members("All") == set()
 
@@ -142,7 +142,7 @@ def test_10_what_was_added_stays_accepted_when_removing_fails(emulator: RunningE
     emulator.control("POST", "/faults", [{"operation": APPLY, "call": 2, "fault": "106"}])
     with pytest.raises(ServiceError):
         export(segment(10, start=3))
-    record = list(ci.open_workspace().runs)[-1]
+    record = list(ci.open_workspace().store.runs)[-1]
     assert (record.results[0]["added"], record.results[0]["removed"], record.results[0]["rejected"]) == (3, 0, 3)
     assert emulator.members("All") == hashes(13)
     run = export("All")

@@ -87,7 +87,7 @@ def test_a_segment_is_never_made_of_itself(circle: str) -> None:
     with pytest.raises(SegmentError, match="The segment 'A' would be made of itself") as refused:
         ci.segment("A", **{"frame": PEOPLE} | CIRCLES[circle])
     assert ("through" in circle) == ("through" in refused.value.sentence)
-    assert ci.open_workspace().segments["A"].id == before.id
+    assert ci.open_workspace().store.segments["A"].id == before.id
 
 
 def test_segments_may_use_one_another_in_one_direction() -> None:
@@ -153,7 +153,7 @@ def test_a_line_that_breaks_the_file_far_down_is_not_quoted(tmp_path: Path) -> N
         with pytest.raises(SegmentError, match=r"Row 30,001 of people\.csv \(line 30,002\) has 3 cells") as refused:
             ci.segment("S", str(tmp_path / "people.csv"), **options)
         assert "@" not in str(refused.value)
-        assert ci.open_workspace().segments.names() == []
+        assert ci.open_workspace().store.segments.names() == []
 
 
 def test_a_value_that_a_condition_cannot_compare_is_its_own_fault(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_15_a_revoked_sign_in_asks_for_a_new_one_and_counts_nothing_as_sent(emul
     emulator.control("POST", "/faults", faults)
     with pytest.raises(SignInError, match="Sign in again"):
         export(segment(400))
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert record.results[0]["accepted"] == 0
     assert emulator.members("All") == set()
     assert resumed(record.name).accepted == 400

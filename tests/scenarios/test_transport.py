@@ -45,7 +45,7 @@ def test_20_the_bulk_limit_waits_up_to_a_quarter_of_an_hour_and_stays_resumable(
     with pytest.raises(ServiceError, match="--resume"):
         export(segment(MANY))
     assert 800 < sum(waits) <= 1_000
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     emulator.control("POST", "/faults", [])
     assert resumed(record.name).accepted == MANY
 
@@ -66,7 +66,7 @@ def test_21_a_new_list_is_looked_up_before_it_is_made_again(emulator: RunningEmu
     try:
         run = export(segment(400))
     except OutcomeUnknownError:
-        (record,) = ci.open_workspace().runs
+        (record,) = ci.open_workspace().store.runs
         run = resumed(record.name)
     assert run.accepted == 400
     assert [each["Name"] for each in emulator.control("GET", "/audiences")] == ["All"]
@@ -90,7 +90,7 @@ def test_22_an_unusable_answer_is_never_echoed(emulator: RunningEmulator, fault:
         export(segment(400))
     assert "<" not in str(refused.value)
     assert len(str(refused.value)) < 600
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert record.results[0]["accepted"] == 0
 
 
@@ -121,7 +121,7 @@ def test_24_a_file_that_fails_does_not_spoil_the_one_before(emulator: RunningEmu
     emulator.control("POST", "/faults", faults)
     with pytest.raises(ServiceError, match="still waits for the file"):
         export(segment(2 * MANY, start=MANY))
-    record = list(ci.open_workspace().runs)[-1]
+    record = list(ci.open_workspace().store.runs)[-1]
     assert (record.results[0]["added"], record.results[0]["removed"]) == (MANY, 0)
     assert resumed(record.name).results[0].removed == MANY
     assert emulator.members("All") == hashes(2 * MANY, start=MANY)
@@ -142,7 +142,7 @@ def test_25_any_other_end_is_reported_and_not_repeated(emulator: RunningEmulator
     with pytest.raises(OutcomeUnknownError, match=status):
         export(segment(MANY))
     assert calls(emulator, "UploadFile") == 1
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert (record.results[0]["accepted"], record.results[0]["unknown"]) == (0, MANY)
     assert resumed(record.name).accepted == MANY
 
@@ -152,7 +152,7 @@ def test_26_a_run_is_running_until_its_last_audience_is_done() -> None:
     seen: list[str] = []
 
     def watch(_progress: Progress) -> None:
-        seen.extend(each.status for each in ci.open_workspace().runs)
+        seen.extend(each.status for each in ci.open_workspace().store.runs)
 
     run = export(segment(400, name="One"), segment(400, name="Two"), progress=watch)
     assert [key for key, _ in itertools.groupby(seen)] == ["Running"]

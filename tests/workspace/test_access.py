@@ -67,7 +67,7 @@ class TestConnections:
             ci.preview(contoso.segment(1), to=contoso.NAME)
         with pytest.raises(AccessError, match="No Microsoft Advertising connection is shared with you; ask an admin"):
             ci.preview("All", to="Another")
-        assert ci.open_workspace().connections.names() == []
+        assert ci.open_workspace().store.connections.names() == []
 
     def test_a_contributor_sees_name_and_type_of_what_is_shared(self, workspace: Workspace, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
@@ -89,7 +89,7 @@ class TestConnections:
 
     def test_sharing_with_a_person_is_not_sharing_with_the_role(self, as_user: Becoming) -> None:
         as_user("ann", "contributor")
-        ann = ci.open_workspace()
+        ann = ci.open_workspace().store
         assert not may(ann, Verb.RUN_EXPORT, shared("bob"))
         assert may(ann, Verb.RUN_EXPORT, shared("ann"))
         assert may(ann, Verb.RUN_EXPORT, shared("contributor"))

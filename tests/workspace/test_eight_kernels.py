@@ -203,19 +203,19 @@ return run.accepted
         assert answers == [("done", 300)] * EIGHT
         for number in range(EIGHT):
             assert emulator.members(f"Segment {number}") == contoso.hashes(600, start=number * 1000)
-        assert len(list(ci.open_workspace().runs)) == 2 * EIGHT
+        assert len(list(ci.open_workspace().store.runs)) == 2 * EIGHT
 
     def test_a_run_that_all_resume_is_finished_once(self, kernels: Kernels, emulator: RunningEmulator) -> None:
         contoso.connect()
         contoso.fail(emulator, APPLY, *["lost_request"] * 5)
         with pytest.raises(ci.CiError):
             contoso.export(contoso.segment(400))
-        (record,) = ci.open_workspace().runs
+        (record,) = ci.open_workspace().store.runs
         applied = emulator.operations().count(APPLY)
         answers = kernels.at_once(f"import contoso\nreturn contoso.resumed({record.name!r}).accepted")
         assert set(answers) <= {("done", 400), ("refused", "concurrent_run")}
         assert ("done", 400) in answers
         assert emulator.operations().count(APPLY) == applied + 1
-        (record,) = ci.open_workspace().runs
+        (record,) = ci.open_workspace().store.runs
         assert record.status == "Completed"
         assert [each["accepted"] for each in record.results] == [400]

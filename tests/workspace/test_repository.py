@@ -62,7 +62,7 @@ def test_a_moment_comes_back_in_utc(workspace: Workspace) -> None:
 
 def test_another_process_finds_it_again(workspace: Workspace) -> None:
     workspace.segments.put(SEGMENT)
-    code = "import ci_magics as ci; print(*ci.open_workspace().segments.names(), sep=', ')"
+    code = "import ci_magics as ci; print(*ci.open_workspace().store.segments.names(), sep=', ')"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ.copy()
     )

@@ -226,7 +226,7 @@ def test_a_migration_that_fails_changes_nothing(engine: Engine, monkeypatch: pyt
 
 @pytest.mark.usefixtures("workspace")
 def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
-    code = "import sys, ci_magics as ci; ci.open_workspace(sys.argv[1]); print('alembic' in sys.modules)"
+    code = "import sys, ci_magics as ci; ci.open_workspace(sys.argv[1]).store; print('alembic' in sys.modules)"
     for folder in (tmp_path / "new", tmp_path / "workspace"):
         command = [sys.executable, "-c", code, str(folder)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

@@ -15,7 +15,7 @@ from ci_magics.display.result_table import Column, ResultList, frame_only
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 _UNKNOWN = "not counted"
 
@@ -158,7 +158,7 @@ class AudienceList(ResultList[AccountAudience]):
 
 
 def audiences(
-    to: Connection | str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
+    to: Connection | str, *, workspace: Opened | None = None, show: Callable[[str], None] = tell
 ) -> AudienceList:
     """Return the Customer Match lists of a connection's account, to view, rename, empty or delete them.
 
@@ -182,7 +182,7 @@ def audiences(
     --------
     >>> ci.audiences("Contoso EU").delete("Big spenders", confirm="Big spenders")  # doctest: +SKIP
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     connection = find_connection(workspace, to)
     require(workspace, Verb.LIST_AUDIENCES, connection)
     services = open_services(workspace, connection, show=show)

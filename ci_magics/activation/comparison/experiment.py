@@ -26,7 +26,7 @@ from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 #: People needed: if Microsoft matches half of them, each audience reaches the smallest size that it serves.
 FEWEST = 4 * SMALLEST_SERVING
@@ -43,7 +43,7 @@ def compare_normalizations(
     allow_shrink: bool = False,
     progress: Reporter = silent,
     show: Callable[[str], None] = tell,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
 ) -> Comparison:
     """Find out which normalization Microsoft matches better in an account.
 
@@ -77,7 +77,7 @@ def compare_normalizations(
     ConsentError
         A consent is missing; nothing was sent.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     connection = find_connection(workspace, to)
     require(workspace, Verb.RUN_EXPORT, connection)  # for a dry run too, because it saves the two halves
     stored = stored_segment(workspace, segment)

@@ -290,7 +290,7 @@ def _start(folder: Path) -> RunningEmulator:
         )
     raise ConnectionSetupError(
         "The emulator did not start.",
-        "Run python -m ci_magics.emulator in a terminal to see why.",
+        "Run python -m ci_magics.emulation in a terminal to see why.",
         code="emulator_not_started",
     )
 
@@ -299,7 +299,7 @@ def _spawned(folder: Path) -> int:
     """Start a process and wait until it serves or ends; return 0 or its exit status."""
     _children[:] = [each for each in _children if each.poll() is None]
     child = subprocess.Popen(  # noqa: S603 - our own module, and a folder of the workspace
-        [sys.executable, "-m", "ci_magics.emulator", "--state", folder, "--results-after", "0", "--until-unused"],
+        [sys.executable, "-m", "ci_magics.emulation", "--state", folder, "--results-after", "0", "--until-unused"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from ci_magics.display.displayable import Displayable
 from ci_magics.display.output import tell
 from ci_magics.errors import quoted_list
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, store_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def forget(
     key_column: str | None = None,
     sha256: str | None = None,
     address: str | None = None,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
     show: Callable[[str], None] = tell,
 ) -> Forgotten:
     """Forget a person: add the hashes to the suppression list, send Remove, then erase all stored data.
@@ -91,7 +91,7 @@ def forget(
     NotFoundError
         No segment has the key.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.FORGET_PERSON)
     person = find_person(workspace, key=key, key_column=key_column, sha256=sha256, address=address)
     workspace.forgotten.add(list(person.hashes))

@@ -22,7 +22,7 @@ from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, nothing_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
 def export(
@@ -50,7 +50,7 @@ def export(
     run: bool = False,
     progress: Reporter = silent,
     show: Callable[[str], None] = tell,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
 ) -> Plan | Run | Export:
     """Send segments to Microsoft Advertising, each to the audience of the same name.
 
@@ -128,7 +128,7 @@ def export(
     ServiceError
         Microsoft returned an error; the message has the code and the TrackingId.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     if resume is not None:
         if segments or to is not None or dry_run or save is not None:
             raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")

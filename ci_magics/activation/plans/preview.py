@@ -21,7 +21,7 @@ from ci_magics.matching.normalize import require_normalization
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection, SegmentRecord
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
 def preview(
@@ -32,7 +32,7 @@ def preview(
     consent: str | None = None,
     consent_yes: str | Sequence[str] | None = None,
     ignore_consent: bool = False,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
 ) -> Coverage:
     """Count how many profiles can be matched, and how many cannot for each reason.
 
@@ -62,7 +62,7 @@ def preview(
         raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
     for each in (consent, *((consent_yes,) if isinstance(consent_yes, str) else consent_yes or ())):
         refuse_address(each or "")
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     connection = find_connection(workspace, to) if to is not None else None
     require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}

@@ -27,7 +27,7 @@ from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 BY_COMMAND, BY_SCHEDULER = "command", "schedule"
 
@@ -58,7 +58,7 @@ def refresh(
     allow_empty: str | Sequence[str] = (),
     allow_shrink: str | Sequence[str] = (),
     show: Show = tell,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
     clock: Clock | None = None,
 ) -> RefreshReport:
     """Evaluate dynamic segments, then run the exports that follow the system refresh and any others that are due.
@@ -88,7 +88,7 @@ def refresh(
     ExportRefusedError
         Another refresh is running.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     clock = clock or SystemClock()
     require(workspace, Verb.REFRESH_ALL)
     allowed = Allowed(_known(workspace, allow_empty), _known(workspace, allow_shrink))

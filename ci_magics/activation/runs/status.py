@@ -19,7 +19,7 @@ from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.statuses import RUNNING
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,7 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def status(*names: str, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> Status:
+def status(*names: str, workspace: Opened | None = None, show: Callable[[str], None] = tell) -> Status:
     """Return the audiences that were filled from this workspace, with the sizes that Microsoft has counted.
 
     Parameters
@@ -175,7 +175,7 @@ def status(*names: str, workspace: Workspace | None = None, show: Callable[[str]
     NotFoundError
         No audience or segment has one of the names.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.SHOW_STATUS)
     records = _chosen(workspace, names)
     audiences: list[AudienceStatus] = []

@@ -21,7 +21,7 @@ from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, store_of
 
 #: How many columns are compared by default.
 MOST_COLUMNS = 50
@@ -36,7 +36,7 @@ def differentiators(
     *,
     columns: Sequence[str] | None = None,
     encoding: str | None = None,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
 ) -> Differentiators:
     """Find values and ranges that are more frequent in one segment than in another.
 
@@ -64,7 +64,7 @@ def differentiators(
         An encoding was given for a source that is not a file.
     """
     frame = encoded(frame, encoding)
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.PREVIEW)
     records = [stored_segment(workspace, each).record for each in (first, second)]
     sets = key_sets(workspace, records)

@@ -36,7 +36,7 @@ from ci_magics.segmentation.segment import (
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
 
 
 def segment(
@@ -56,7 +56,7 @@ def segment(
     allow_empty: bool = False,
     allow_shrink: bool = False,
     encoding: str | None = None,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
     show: Callable[[str], None] = tell,
     progress: Reporter = silent,
 ) -> Segment:
@@ -117,7 +117,7 @@ def segment(
     ArgumentError
         An encoding was given for a source that is not a file.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.MAKE_SEGMENT)
     wanted = SegmentRequest(
         email=email,

@@ -14,7 +14,7 @@ from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ _SIZES = ("Segment", "Profiles")
 _PARTS = ("Part", "Profiles of either")
 
 
-def overlap(first: Segment | str, second: Segment | str, *, workspace: Workspace | None = None) -> Overlap:
+def overlap(first: Segment | str, second: Segment | str, *, workspace: Opened | None = None) -> Overlap:
     """Count the profiles that two segments share, by key.
 
     Parameters
@@ -111,7 +111,7 @@ def overlap(first: Segment | str, second: Segment | str, *, workspace: Workspace
     SegmentError
         A segment has no key column, or the key columns differ.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.PREVIEW)
     one, two = key_sets(workspace, [stored_segment(workspace, each).record for each in (first, second)])
     return Overlap(one.segment, two.segment, len(one), len(two), one.shared(two))

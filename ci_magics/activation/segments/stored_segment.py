@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ci_magics.activation.segments.consents import old_reading, state_batches
+from ci_magics.activation.segments.consents import consent_of, old_reading, state_batches
 from ci_magics.activation.segments.early_snapshots import without_raw_consents
 from ci_magics.discreet import discreet_methods
 from ci_magics.errors import AccessError, ArgumentError, NotFoundError
@@ -105,6 +105,31 @@ class StoredSegment:
         if not isinstance(self.matched.profiles, StoredProfiles):
             raise TypeError("a stored segment has stored profiles")
         return self.matched.profiles
+
+
+def segment_of(record: SegmentRecord) -> Segment:
+    """Return a stored segment as users see it.
+
+    Parameters
+    ----------
+    record
+        The segment as the workspace stores it.
+    """
+    made = record.definition
+    return Segment(
+        id=record.id,
+        name=record.name,
+        rows=record.rows,
+        email=made["email"],
+        key=made["key"],
+        where=made["where"],
+        columns=(),
+        consent=consent_of(record),
+        rule=made["rule"],
+        tags=record.tags,
+        active=record.active,
+        suppresses=record.suppresses,
+    )
 
 
 def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment:

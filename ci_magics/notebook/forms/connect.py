@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from typing import ClassVar
 
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections.connection_operations import sign_in_again
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, CiError
@@ -17,8 +16,9 @@ from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.sign_in_view import SignInView
 from ci_magics.notebook.forms.typed_connection import TypedConnection
+from ci_magics.operations.connections import Connections
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.store import Opened
 
 _BEGIN = "Paste the address of Microsoft Advertising, or look up your accounts; read both consents, then save."
 
@@ -36,7 +36,7 @@ class ConnectForm(Form):
 
     title: ClassVar[str] = "Connect to Microsoft Advertising"
 
-    def __init__(self, workspace: Workspace | None = None, *, moment: float = MOMENT) -> None:
+    def __init__(self, workspace: Opened | None = None, *, moment: float = MOMENT) -> None:
         super().__init__(workspace)
         self.connection: Connection | None = None
         self._signing_in = SignInView()
@@ -125,7 +125,7 @@ class ConnectForm(Form):
         """Withdraw both consents: nothing more is sent through the connection."""
         chosen = self._require_chosen()
         heard: list[str] = []
-        withdrawn = withdraw_consents(chosen.name, workspace=self.workspace, show=heard.append)
+        withdrawn = Connections(self.workspace).withdraw_consents(chosen.name, show=heard.append)
         self._fields.load()
         self.receipts.add(f"Both consents of '{chosen.name}' were withdrawn. {' '.join(heard)}".strip())
         self.say(f"Nothing is sent through '{chosen.name}' any more. {' '.join(heard)}".strip(), "done")

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-import ci_magics as ci
 from ci_magics.activation.exports.history import ExportHistory
 from ci_magics.activation.exports.listing import ExportLine
 from ci_magics.activation.run import Run
@@ -30,9 +29,10 @@ from ci_magics.notebook.forms.fields import (
 from ci_magics.notebook.forms.pattern import Form, background, callback, handled, reveal
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
+from ci_magics.operations.exports import Exports
 from ci_magics.quoting import python_literal
 from ci_magics.workspace.statuses import QUEUED, RUNNING
-from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.store import Opened
 
 _EVERY = 1.0
 _Result = TypeVar("_Result")
@@ -51,7 +51,7 @@ class ExportsForm(Form):
 
     title: ClassVar[str] = "Saved exports"
 
-    def __init__(self, workspace: Workspace | None = None, *, every: float = _EVERY) -> None:
+    def __init__(self, workspace: Opened | None = None, *, every: float = _EVERY) -> None:
         super().__init__(workspace)
         self._every = every
         self._lines: list[ExportLine] = []
@@ -59,7 +59,8 @@ class ExportsForm(Form):
         self._watching = threading.Lock()
         self._closed = threading.Event()
         self._clock = SystemClock()
-        self._code = Code("%ci_exports --list", "ci.list_exports()")
+        self._exports = Exports(self.workspace)
+        self._code = Code("%ci_exports --list", "ci.exports")
         self.progress = ProgressRow(lambda: self._clock.stop())
         self.view = ExportsView(self._narrow)
         self.schedule = ScheduleFields()
@@ -73,7 +74,7 @@ class ExportsForm(Form):
 
     def refresh(self) -> None:
         """Reload the exports; if one is running, keep reloading in the background."""
-        listed = ci.list_exports(workspace=self.workspace)
+        listed = self._exports.overview()
         self._lines, self._notes = list(listed), listed.notes
         offer(self.export, [(each.name, each.name) for each in self._lines])
         self._narrow()
@@ -90,12 +91,10 @@ class ExportsForm(Form):
     def run_chosen(self) -> Run:
         """Run the chosen export now."""
         name = self._name()
-        self._code = Code(magic_line("%ci_exports run", [name], {}), python_call("ci.run_export", [name], {}))
+        self._code = Code(magic_line("%ci_exports run", [name], {}), python_call("ci.exports.run", [name], {}))
         self._clock = SystemClock()
         run = self._with_progress(
-            lambda: ci.run_export(
-                name, progress=self.progress.report, show=self.say, workspace=self.workspace, clock=self._clock
-            )
+            lambda: self._exports.run(name, progress=self.progress.report, show=self.say, clock=self._clock)
         )
         self.progress.end(result_progress(run))
         self.receipts.add(f"{name}: {result_sentence(run)}", result_html(run))
@@ -104,12 +103,10 @@ class ExportsForm(Form):
 
     def run_all(self) -> ExportHistory:
         """Run all exports whose schedule is on, one after the other."""
-        self._code = Code("%ci_exports run-all", "ci.run_exports()")
+        self._code = Code("%ci_exports run-all", "ci.exports.run_all()")
         self._clock = SystemClock()
         done = self._with_progress(
-            lambda: ci.run_exports(
-                progress=self.progress.report, show=self.say, workspace=self.workspace, clock=self._clock
-            )
+            lambda: self._exports.run_all(progress=self.progress.report, show=self.say, clock=self._clock)
         )
         self.progress.end()
         left = len(done.not_completed)
@@ -125,19 +122,19 @@ class ExportsForm(Form):
     def show_details(self) -> None:
         """Show the configuration and the history of the chosen export."""
         name = self._name()
-        self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.show_export", [name], {}))
-        history = ci.export_history(name, workspace=self.workspace)
-        self.details.value = ci.show_export(name, workspace=self.workspace)._repr_html_() + history._repr_html_()
+        self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.exports.show", [name], {}))
+        history = self._exports.history(name)
+        self.details.value = self._exports.show(name)._repr_html_() + history._repr_html_()
         self.say(f"{name}: {counted_in_words(len(history), 'run')}.")
 
     def set_schedule(self) -> None:
         """Set the typed schedule for the chosen export."""
         name, given = self._name(), self.schedule.arguments()
         warnings: list[str] = []
-        ci.schedule_export(name, **given, workspace=self.workspace, show=warnings.append)
+        self._exports.schedule(name, **given, show=warnings.append)
         self._code = Code(
             magic_line("%ci_exports schedule", [name], self.schedule.options()),
-            "ci.schedule_export("
+            "ci.exports.schedule("
             + ", ".join([python_literal(name), *(f"{key}={python_literal(value)}" for key, value in given.items())])
             + ")",
         )
@@ -148,18 +145,18 @@ class ExportsForm(Form):
         name, new = self._name(), self.new_name.value.strip()
         if not new:
             raise ArgumentError("The copy has no name yet.", "Type one in the field New name.", code="no_name")
-        ci.duplicate_export(name, new, workspace=self.workspace)
+        self._exports.duplicate(name, new)
         self._code = Code(
             magic_line("%ci_exports duplicate", [name, new], {}),
-            python_call("ci.duplicate_export", [name, new], {}),
+            python_call("ci.exports.duplicate", [name, new], {}),
         )
         self._done(f"{name} was copied as {new}.")
 
     def detach(self) -> None:
         """Detach the chosen export from its connection: it stays but does not run."""
         name = self._name()
-        ci.detach_export(name, workspace=self.workspace)
-        self._code = Code(magic_line("%ci_exports detach", [name], {}), python_call("ci.detach_export", [name], {}))
+        self._exports.detach(name)
+        self._code = Code(magic_line("%ci_exports detach", [name], {}), python_call("ci.exports.detach", [name], {}))
         self._done(f"{name} has no connection any more and does not run.")
 
     def remove(self) -> None:
@@ -175,8 +172,8 @@ class ExportsForm(Form):
             raise ArgumentError(
                 "Removing is not confirmed.", f"Tick '{self.confirm.description}'.", code="not_confirmed"
             )
-        forgotten = ci.remove_export(name, workspace=self.workspace)
-        self._code = Code(magic_line("%ci_exports remove", [name], {}), python_call("ci.remove_export", [name], {}))
+        forgotten = self._exports.remove(name)
+        self._code = Code(magic_line("%ci_exports remove", [name], {}), python_call("ci.exports.remove", [name], {}))
         self.confirm.value = False
         self._done(" ".join([f"{name} was removed.", *forgotten]))
 
@@ -254,7 +251,7 @@ class ExportsForm(Form):
             self._watching.release()
 
     def _reload(self) -> None:
-        listed = ci.list_exports(workspace=self.workspace)
+        listed = self._exports.overview()
         if (list(listed), listed.notes) != (self._lines, self._notes):
             self._lines, self._notes = list(listed), listed.notes
             self.view.show(self._lines, self._notes)
@@ -265,7 +262,7 @@ class ExportsForm(Form):
         self.say(sentence, "done")
 
     def _line(self, name: str) -> ExportLine:
-        return next(iter(ci.list_exports(name, workspace=self.workspace)))
+        return next(iter(self._exports.overview(name)))
 
     def _name(self) -> str:
         if self.export.value is None:

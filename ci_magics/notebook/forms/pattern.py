@@ -11,7 +11,6 @@ from typing import Any, ClassVar, TypeVar
 
 import ipywidgets as widgets
 
-import ci_magics as ci
 from ci_magics.discretion import kept, without_people
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.code_text import Code, code_html
@@ -19,7 +18,7 @@ from ci_magics.notebook.forms.fields import NOT_KEPT, Entry, Suggesting, button,
 from ci_magics.notebook.forms.in_form import in_form
 from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
-from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.store import Opened, store_of
 
 _Form = TypeVar("_Form", bound="Form")
 _COLORS = {
@@ -43,8 +42,8 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     title: ClassVar[str] = ""
 
-    def __init__(self, workspace: Workspace | None = None) -> None:
-        self.workspace = workspace or ci.open_workspace()
+    def __init__(self, workspace: Opened | None = None) -> None:
+        self.workspace = store_of(workspace)
         self.receipts = Receipts(self.title)
         self.fields: dict[str, Any] = {}
         self.is_busy = False

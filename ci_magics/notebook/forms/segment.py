@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ci_magics.activation.segments.versions import can_redo, can_undo, redo_segment, undo_segment
+from ci_magics.activation.segments.versions import can_redo, can_undo
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import CiError, SegmentError
 from ci_magics.notebook.forms.allowances import Allowances
@@ -22,11 +22,11 @@ from ci_magics.notebook.forms.segment_fields import INSIGHTS, SEGMENTS, SegmentF
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.notebook.forms.typed_segment import TypedSegment
+from ci_magics.operations.segments import Segments
 from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
-from ci_magics.workspace.models import SegmentRecord
-from ci_magics.workspace.store import Workspace
+from ci_magics.workspace.store import Opened
 
 
 class SegmentForm(Form):
@@ -46,13 +46,14 @@ class SegmentForm(Form):
 
     def __init__(
         self,
-        workspace: Workspace | None = None,
+        workspace: Opened | None = None,
         *,
         variables: Mapping[str, Any] | None = None,
         moment: float = MOMENT,
     ) -> None:
         super().__init__(workspace)
         self.segment: Segment | None = None
+        self._segments = Segments(self.workspace)
         self._fields = SegmentFields(variables or {})
         self._allowances = Allowances()
         self.fields = {**self._fields.fields(), **self._allowances.fields()}
@@ -157,15 +158,15 @@ class SegmentForm(Form):
         self.say(said, "done")
         return self.segment
 
-    def undo(self) -> SegmentRecord:
-        """Restore the named segment as it was before it was replaced or deleted; see `undo_segment`."""
-        return self._exchanged(undo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
+    def undo(self) -> Segment:
+        """Restore the named segment as it was before it was replaced or deleted; see `Segments.undo`."""
+        return self._exchanged(self._segments.undo(self._typed.name(), show=self._show_exchange))
 
-    def redo(self) -> SegmentRecord:
-        """Restore the version of the named segment that was last undone; see `redo_segment`."""
-        return self._exchanged(redo_segment(self._typed.name(), workspace=self.workspace, show=self._show_exchange))
+    def redo(self) -> Segment:
+        """Restore the version of the named segment that was last undone; see `Segments.redo`."""
+        return self._exchanged(self._segments.redo(self._typed.name(), show=self._show_exchange))
 
-    def _exchanged(self, record: SegmentRecord) -> SegmentRecord:
+    def _exchanged(self, record: Segment) -> Segment:
         self.segment = None  # no longer the kept version
         self._offer_versions()
         return record

@@ -137,7 +137,7 @@ class TypedConnection:
         consents = {each: said[each] for each in ("agree", "accept_terms", "share")}
         return Code(
             magic_line("%ci_connect", [earlier.name], {"edit": True, **changes, **consents}),
-            f"{python_call('ci.edit_connection', [earlier.name], changes)}\n"
+            f"{python_call('ci.connections.edit', [earlier.name], changes)}\n"
             f"{python_call('ci.connect', [name], consents)}",
         )
 

@@ -71,10 +71,10 @@ def test_the_second_time_nothing_is_sent(emulator: RunningEmulator) -> None:
     segment(1_300)
     compare()
     sent = contoso.calls(emulator, "ApplyCustomerListUserData")
-    runs = len(list(ci.open_workspace().runs))
+    runs = len(list(ci.open_workspace().store.runs))
     assert compare().basic.run is None
     assert contoso.calls(emulator, "ApplyCustomerListUserData") == sent
-    assert len(list(ci.open_workspace().runs)) == runs
+    assert len(list(ci.open_workspace().store.runs)) == runs
 
 
 def test_only_people_who_tell_something_are_sent_each_under_one_rule(emulator: RunningEmulator) -> None:
@@ -143,7 +143,7 @@ def _withdrawn(_emulator: RunningEmulator) -> None:
 def _long_name(_emulator: RunningEmulator) -> None:
     emails = [email_of(number) for number in range(1_300)]
     ci.segment("All", pd.DataFrame({"Id": range(1_300), "EMail": emails}), show=lambda _sentence: None)
-    ci.rename_segment("All", "x" * 120)
+    ci.segments.rename("All", "x" * 120)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_dry_run_reports_what_would_stop_it(
     prepared: Callable[[RunningEmulator], None], code: str | None, words: str, emulator: RunningEmulator
 ) -> None:
     prepared(emulator)
-    name = ci.open_workspace().segments.names()[0]
+    name = ci.open_workspace().store.segments.names()[0]
     before = set(emulator.audiences())
 
     def comparing(**options: Any) -> Any:

@@ -50,7 +50,7 @@ def test_ids_are_read_from_the_address_bar(url: str) -> None:
 def test_wrong_details_are_explained(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConnectionSetupError, match=words):
         ci.connect("C", agree=True, **given)
-    assert "C" not in ci.open_workspace().connections
+    assert "C" not in ci.open_workspace().store.connections
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_account_that_does_not_exist_is_not_saved_and_those_that_do_are_offer
     for account in ("111 (Contoso EU, customer 222)", "112 (Contoso US, customer 222)"):
         assert account in refused.value.next_step
     assert "%ci_connect NAME --customer-id 222 --account-id 11" in refused.value.next_step
-    assert "C" not in ci.open_workspace().connections
+    assert "C" not in ci.open_workspace().store.connections
 
 
 def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
@@ -83,7 +83,7 @@ def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
     with pytest.raises(ConnectionSetupError) as refused:
         ci.connect("C", agree=True)
     assert "%ci_connect C --edit --customer-id 222 --account-id 11" in refused.value.next_step
-    assert not ci.open_workspace().connections["C"].agreed
+    assert not ci.open_workspace().store.connections["C"].agreed
     heard.clear()
     edit_connection("C", account_id="998", show=heard.append)
     assert "account 998 of customer 222" in heard[0]
@@ -91,13 +91,13 @@ def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
     assert ci.connect("C", agree=True).account_name == "Contoso EU"
     with pytest.raises(ConnectionSetupError, match="no account 997"):
         edit_connection("C", account_id="997", show=heard.append)
-    assert ci.open_workspace().connections["C"].account_id == "111"
+    assert ci.open_workspace().store.connections["C"].account_id == "111"
 
 
 def test_a_name_opens_the_connection_that_exists() -> None:
     made = ci.connect("C", **IDS, agree=True)
     assert ci.connect("C").id == made.id
-    assert len(ci.open_workspace().connections) == 1
+    assert len(ci.open_workspace().store.connections) == 1
 
 
 def test_other_ids_under_the_same_name_are_refused() -> None:
@@ -184,8 +184,8 @@ def test_a_new_connection_says_which_consents_are_missing(
     made = ci.connect("C", customer_id="222", account_id="111", **given, show=heard.append)
     assert [each[: len(said)] for each in heard] == ([said] if said else [])
     assert ("nothing can be sent" in repr(made)) is bool(said)
-    assert ("nothing can be sent" in repr(ci.list_accounts())) is bool(said)
-    assert ci.list_accounts().to_frame()["missing_consents"][0] == made.missing_consents
+    assert ("nothing can be sent" in repr(ci.connections.overview())) is bool(said)
+    assert ci.connections.overview().to_frame()["missing_consents"][0] == made.missing_consents
     heard.clear()
     ci.connect("C", show=heard.append)
     assert heard == []

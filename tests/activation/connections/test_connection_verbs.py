@@ -65,7 +65,7 @@ class TestEditing:
         with pytest.raises(ConnectionSetupError, match="swapped") as refused:
             edit_connection(contoso.NAME, customer_id="112", account_id="222")
         assert refused.value.next_step == "Use --customer-id 222 --account-id 112."
-        assert ci.open_workspace().connections[contoso.NAME].agreed
+        assert ci.open_workspace().store.connections[contoso.NAME].agreed
 
     def test_an_account_of_another_customer_is_said(self) -> None:
         contoso.connect()
@@ -76,7 +76,7 @@ class TestEditing:
         made = contoso.connect()
         renamed = edit_connection(contoso.NAME, rename="Contoso Europe")
         assert (renamed.id, renamed.agreed, renamed.terms_accepted) == (made.id, True, True)
-        assert ci.open_workspace().connections.names() == ["Contoso Europe"]
+        assert ci.open_workspace().store.connections.names() == ["Contoso Europe"]
 
     @pytest.mark.parametrize("name", ["Another", " "])
     def test_a_name_that_is_taken_or_blank_is_refused(self, name: str) -> None:
@@ -113,7 +113,7 @@ class TestSharing:
 
     def test_a_contributor_uses_what_is_shared_with_the_role_or_by_name(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
-        admin = ci.open_workspace().user
+        admin = ci.open_workspace().store.user
         as_user("ann", "contributor")
         assert contoso.export(contoso.segment(3)).accepted == 3
         as_user(admin)
@@ -151,7 +151,7 @@ class TestSharing:
         contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
         with pytest.raises(Exception, match="resume"):
             contoso.export(contoso.segment(3))
-        (run,) = ci.open_workspace().runs
+        (run,) = ci.open_workspace().store.runs
         as_user("ann", "contributor")
         with pytest.raises(AccessError, match="not shared with you"):
             contoso.resumed(run.name)
@@ -185,7 +185,7 @@ class TestWithdrawing:
         assert withdrawn
         assert "UploadFile" not in emulator.operations()
         assert emulator.members("All") == set()
-        (run,) = ci.open_workspace().runs
+        (run,) = ci.open_workspace().store.runs
         assert run.name in str(stopped.value)
         with pytest.raises(ConsentError):
             contoso.resumed(run.name)

@@ -365,9 +365,9 @@ def test_status_and_stop_start_nothing(workspace: Workspace, capsys: pytest.Capt
 def test_a_reset_leaves_an_emulator_alone_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_MAGICS_EMULATOR", "http://127.0.0.1:9")
     with pytest.raises(CiError) as refused:
-        ci.reset_emulator()
+        ci.emulator.reset()
     assert refused.value.code == "emulator_named"
-    assert ci.emulator_status().named
+    assert ci.emulator.status().named
 
 
 def test_the_doctor_says_where_it_runs(workspace: Workspace) -> None:

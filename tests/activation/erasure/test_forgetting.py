@@ -160,7 +160,7 @@ def test_a_key_that_two_columns_have_is_asked_about() -> None:
     with pytest.raises(ArgumentError, match=r"'ContactId', 'Id'\. Say which one is meant with --key-column"):
         forget(key="k0", show=quietly)
     assert forget(key="k0", key_column="Id", show=quietly).segments == ("By id",)
-    assert ci.open_workspace().segments["By contact"].rows == 3
+    assert ci.open_workspace().store.segments["By contact"].rows == 3
 
 
 @pytest.mark.parametrize(

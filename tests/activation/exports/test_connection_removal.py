@@ -43,8 +43,8 @@ def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
     assert '%ci_connect "Contoso EU" --remove --exports detach' in refused.value.next_step
     with pytest.raises(ConnectionSetupError, match="used by 1 export: 'weekly'"):
         remove_connection(contoso.NAME, exports={"daily": "remove"})
-    assert contoso.NAME in ci.open_workspace().connections
-    assert ci.open_workspace().exports.names() == ["daily", "weekly"]
+    assert contoso.NAME in ci.open_workspace().store.connections
+    assert ci.open_workspace().store.exports.names() == ["daily", "weekly"]
 
 
 @pytest.mark.usefixtures("used")
@@ -84,7 +84,7 @@ def test_a_run_on_its_way_keeps_it_until_it_is_finished_or_given_up(emulator: Ru
     contoso.fail(emulator, "AddAudiences", *["http_500"] * 5)
     with pytest.raises(Exception, match="resume"):
         contoso.export(contoso.segment(3))
-    (run,) = ci.open_workspace().runs
+    (run,) = ci.open_workspace().store.runs
     with pytest.raises(ConnectionSetupError, match=f"The run {run.name} through .* was not finished"):
         remove_connection(contoso.NAME)
     withdraw_consents(contoso.NAME, show=quietly)

@@ -158,12 +158,12 @@ def of_mixed_hashes(scene: Scene) -> None:
 
 def of_a_segment_set_aside(scene: Scene) -> None:
     del scene
-    ci.activate_segment("All", active=False)
+    ci.segments.deactivate("All")
 
 
 def of_the_suppression_segment(scene: Scene) -> None:
     del scene
-    ci.suppress_segment("All")
+    ci.segments.suppress("All")
 
 
 def of_people_who_may_not_have_consented(scene: Scene) -> None:
@@ -314,7 +314,7 @@ def test_the_verdict_comes_first_wherever_a_plan_is_shown(
 
 def test_one_blocked_audience_of_two_is_a_warning_because_the_other_is_sent(scene: Scene) -> None:
     segment(350, name="Other")
-    ci.activate_segment("Other", active=False)
+    ci.segments.deactivate("Other")
     plan = planned("All", "Other")
     assert plan.verdict.state == "Warning"
     assert [(each.code, each.audience) for each in plan.verdict.findings] == [("segment_inactive", "Other")]
@@ -348,10 +348,10 @@ STEPS: dict[str, Callable[[], object]] = {
     "shrink": lambda: segment(310),
     "halve": lambda: segment(120),
     "grow": lambda: segment(700),
-    "set aside": lambda: ci.activate_segment("All", active=False),
-    "use again": lambda: ci.activate_segment("All"),
-    "suppress": lambda: ci.suppress_segment("All"),
-    "end suppression": lambda: ci.suppress_segment(None),
+    "set aside": lambda: ci.segments.deactivate("All"),
+    "use again": lambda: ci.segments.activate("All"),
+    "suppress": lambda: ci.segments.suppress("All"),
+    "end suppression": lambda: ci.segments.end_suppression("All"),
     "enhanced": lambda: _attempt(lambda: export("All", normalization="enhanced")),
 }
 

@@ -276,7 +276,7 @@ def test_a_list_that_refuses_everything_is_an_error(emulator: RunningEmulator) -
         export(ci.segment("All", people(3)))
     assert refused.value.code == 8003
     assert refused.value.tracking_id
-    (run,) = ci.open_workspace().runs
+    (run,) = ci.open_workspace().store.runs
     assert run.status == "Failed"
     assert run.results[0]["added"] == 0
 
@@ -290,7 +290,7 @@ def test_what_was_sent_without_an_answer_is_not_reported_as_sent(
     emulator.control("POST", "/faults", lost)
     with pytest.raises(CiError, match=r"may or may not.*0 of 3 hashes were accepted; finish it with"):
         export(ci.segment("All", people(3)))
-    (run,) = ci.open_workspace().runs
+    (run,) = ci.open_workspace().store.runs
     assert (run.status, run.results[0]["added"], run.results[0]["unknown"]) == ("Failed", 0, 3)
 
 
@@ -299,7 +299,7 @@ def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) ->
     emulator.control("POST", "/faults", [{"operation": "GetBulkUploadStatus", "call": 1, "fault": "status_Failed"}])
     with pytest.raises(CiError, match="Failed"):
         export(ci.segment("All", people(12_000)))
-    (run,) = ci.open_workspace().runs
+    (run,) = ci.open_workspace().store.runs
     assert (run.results[0]["unknown"], run.results[0]["added"]) == (12_000, 0)
     again = ci.export(resume=run.name)
     assert (again.status, again.accepted) == ("Completed", 12_000)

@@ -39,9 +39,9 @@ def saved(name: str = "Weekly", *segments: str, **options: Any) -> Export:
 def test_the_list_says_what_where_to_how_and_when() -> None:
     saved()
     saved("Daily")
-    ci.schedule_export("Daily", at=["02:30"], time_zone="Europe/Amsterdam", clock=HeldClock())
-    ci.run_export("Daily")
-    weekly, daily = ci.list_exports("Weekly", "Daily", clock=HeldClock())
+    ci.exports.schedule("Daily", at=["02:30"], time_zone="Europe/Amsterdam", clock=HeldClock())
+    ci.exports.run("Daily")
+    weekly, daily = ci.exports.overview("Weekly", "Daily", clock=HeldClock())
     assert (weekly.connection, weekly.segments, weekly.status) == (contoso.NAME, ("All",), "Not run yet")
     assert (weekly.next_run, weekly.next_run_text, weekly.last_run) == (None, "-", None)
     assert weekly.schedule == "with the system refresh (off)"
@@ -49,7 +49,7 @@ def test_the_list_says_what_where_to_how_and_when() -> None:
     assert daily.next_run == datetime(2026, 3, 29, 1, tzinfo=UTC)
     assert daily.next_run_text == "2026-03-29 03:00 CEST"
     assert daily.schedule == "daily at 02:30 (Europe/Amsterdam)"
-    table = ci.list_exports()
+    table = ci.exports.overview()
     assert table.names() == ["Daily", "Weekly"]
     assert list(table.to_frame()["status"]) == ["Completed", "Not run yet"]
     for shown in (repr(table), table._repr_html_()):
@@ -58,56 +58,56 @@ def test_the_list_says_what_where_to_how_and_when() -> None:
 
 
 def test_an_empty_list_says_how_to_save_one() -> None:
-    assert "--save NAME" in repr(ci.list_exports())
+    assert "--save NAME" in repr(ci.exports.overview())
 
 
 def test_a_run_that_is_due_says_since_when() -> None:
     saved()
     clock = HeldClock()
-    ci.schedule_export("Weekly", at=["13:00"], time_zone="UTC", clock=clock)
+    ci.exports.schedule("Weekly", at=["13:00"], time_zone="UTC", clock=clock)
     clock.pass_by(hours=3)
-    [line] = ci.list_exports(clock=clock)
+    [line] = ci.exports.overview(clock=clock)
     assert line.next_run_text == "due since 2026-03-28 13:00 UTC"
     assert line.overdue
 
 
 def test_a_custom_schedule_shows_its_own_last_run_whatever_the_system_does() -> None:
     saved()
-    ci.schedule_export("Weekly", at=["13:00"], time_zone="UTC")
-    ci.set_system_schedule(at=["14:00"], time_zone="UTC")
-    ci.run_export("Weekly")
-    ci.set_system_schedule(active=False)
-    assert [each.status for each in ci.list_exports()] == ["Completed"]
+    ci.exports.schedule("Weekly", at=["13:00"], time_zone="UTC")
+    ci.exports.system_schedule(at=["14:00"], time_zone="UTC")
+    ci.exports.run("Weekly")
+    ci.exports.system_schedule(active=False)
+    assert [each.status for each in ci.exports.overview()] == ["Completed"]
 
 
 def test_exports_follow_the_system_refresh_unless_told() -> None:
     saved()
     clock = HeldClock()
     for active in (False, True):
-        ci.schedule_export("Weekly", active=active, clock=clock)
-    ci.set_system_schedule(at=["18:00", "06:00"], weekly=["Monday"], time_zone="Asia/Kolkata", clock=clock)
-    assert repr(ci.system_schedule()) == "System refresh: weekly on Monday at 06:00 and 18:00 (Asia/Kolkata)"
-    [line] = ci.list_exports(clock=clock)
+        ci.exports.schedule("Weekly", active=active, clock=clock)
+    ci.exports.system_schedule(at=["18:00", "06:00"], weekly=["Monday"], time_zone="Asia/Kolkata", clock=clock)
+    assert repr(ci.exports.system_schedule()) == "System refresh: weekly on Monday at 06:00 and 18:00 (Asia/Kolkata)"
+    [line] = ci.exports.overview(clock=clock)
     assert (line.schedule, line.next_run_text) == ("with the system refresh", "2026-03-30 06:00 IST")
-    [export] = ci.schedule_export("Weekly", active=False)
-    assert ci.list_exports("Weekly", clock=clock).exports[0].next_run is None
-    [export] = ci.schedule_export("Weekly", at=["7:00"], time_zone="UTC")
+    [export] = ci.exports.schedule("Weekly", active=False)
+    assert ci.exports.overview("Weekly", clock=clock).exports[0].next_run is None
+    [export] = ci.exports.schedule("Weekly", at=["7:00"], time_zone="UTC")
     assert export.active
-    [export] = ci.schedule_export("Weekly", follow_system=True)
+    [export] = ci.exports.schedule("Weekly", follow_system=True)
     assert export.schedule is None
-    ci.set_system_schedule(active=False)
-    assert repr(ci.system_schedule()).startswith("System refresh: off (weekly on Monday")
+    ci.exports.system_schedule(active=False)
+    assert repr(ci.exports.system_schedule()).startswith("System refresh: off (weekly on Monday")
 
 
 def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
     for name in ("A", "B"):
         saved(name)
-    ci.schedule_export("A", at=["07:00"], time_zone="UTC")
+    ci.exports.schedule("A", at=["07:00"], time_zone="UTC")
     with pytest.raises(ArgumentError, match="--keep to leave those as they are, or --replace"):
-        ci.schedule_export("A", "B", at=["08:00"], time_zone="UTC")
-    kept = ci.schedule_export("A", "B", at=["08:00"], time_zone="UTC", keep=True)
+        ci.exports.schedule("A", "B", at=["08:00"], time_zone="UTC")
+    kept = ci.exports.schedule("A", "B", at=["08:00"], time_zone="UTC", keep=True)
     assert [each.schedule["times"] for each in kept if each.schedule] == [["07:00:00"], ["08:00:00"]]
-    replaced = ci.schedule_export("A", "B", at=["09:00"], time_zone="UTC", keep=False)
+    replaced = ci.exports.schedule("A", "B", at=["09:00"], time_zone="UTC", keep=False)
     assert [each.schedule["times"] for each in replaced if each.schedule] == [["09:00:00"], ["09:00:00"]]
 
 
@@ -118,27 +118,27 @@ def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
 def test_a_schedule_needs_one_choice(choices: dict[str, Any], says: str) -> None:
     saved()
     with pytest.raises(ArgumentError, match=says):
-        ci.schedule_export("Weekly", **choices)
+        ci.exports.schedule("Weekly", **choices)
     with pytest.raises(ArgumentError, match="No export is named"):
-        ci.schedule_export(at=["06:00"])
+        ci.exports.schedule(at=["06:00"])
 
 
 def test_the_system_schedule_belongs_to_administrators(as_user: Becoming) -> None:
     as_user("bob", "contributor")
-    assert repr(ci.system_schedule()) == "System refresh: off"
+    assert repr(ci.exports.system_schedule()) == "System refresh: off"
     with pytest.raises(AccessError, match="only administrators may change the schedule of the system refresh"):
-        ci.set_system_schedule(at=["06:00"])
+        ci.exports.system_schedule(at=["06:00"])
 
 
 def test_what_is_edited_changes_and_the_rest_stays(workspace: Workspace) -> None:
     contoso.segment(3, name="Some")
     first = saved(mode="add", allow_empty=True, scope="customer", membership_days=30)
-    edited = ci.edit_export("Weekly", segments=["Some"], rename="Every week", mode="mirror", without=["allow-empty"])
+    edited = ci.exports.edit("Weekly", segments=["Some"], rename="Every week", mode="mirror", without=["allow-empty"])
     assert (edited.id, edited.name, edited.segments) == (first.id, "Every week", ("Some",))
     order = document_of(edited).order
     assert (order.mode, order.allow_empty, order.scope, order.membership_days) == ("mirror", False, "Customer", 30)
     assert workspace.exports.names() == ["Every week"]
-    assert ci.edit_export("Every week") == edited
+    assert ci.exports.edit("Every week") == edited
 
 
 def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> None:
@@ -151,29 +151,29 @@ def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> N
         ({"rename": "run"}, "cannot be called 'run': %ci_exports has a verb of that name"),
     ):
         with pytest.raises(ci.CiError) as refused:
-            ci.edit_export("Weekly", **choices)  # type: ignore[arg-type]
+            ci.exports.edit("Weekly", **choices)  # type: ignore[arg-type]
         assert says in str(refused.value)
     assert workspace.exports["Weekly"] == export
 
 
 def test_a_detached_export_gets_a_connection_again() -> None:
     saved()
-    ci.detach_export("Weekly")
-    [line] = ci.list_exports()
+    ci.exports.detach("Weekly")
+    [line] = ci.exports.overview()
     assert (line.connection, line.status, line.next_run) == ("No connection", "No connection", None)
-    assert len(ci.run_exports()) == 0
-    ci.edit_export("Weekly", to=contoso.NAME)
-    assert ci.run_export("Weekly").status == "Completed"
+    assert len(ci.exports.run_all()) == 0
+    ci.exports.edit("Weekly", to=contoso.NAME)
+    assert ci.exports.run("Weekly").status == "Completed"
 
 
 def test_run_all_runs_those_whose_schedule_is_on() -> None:
     for name in ("A", "B", "C"):
         contoso.segment(3, name=name)
         saved(name, name)
-    ci.schedule_export("B", active=False)
-    history = ci.run_exports()
+    ci.exports.schedule("B", active=False)
+    history = ci.exports.run_all()
     assert [(each.export, each.status) for each in history] == [("A", "Completed"), ("C", "Completed")]
-    assert ci.run_export("B").status == "Completed"
+    assert ci.exports.run("B").status == "Completed"
 
 
 def test_one_of_several_that_fails_does_not_stop_the_others(emulator: RunningEmulator) -> None:
@@ -181,7 +181,7 @@ def test_one_of_several_that_fails_does_not_stop_the_others(emulator: RunningEmu
         contoso.segment(3, name=name)
         saved(name, name)
     emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 2, "fault": "106"}])
-    history = ci.run_exports("A", "B", "C")
+    history = ci.exports.run("A", "B", "C")
     assert [each.status for each in history] == ["Completed", "Failed", "Completed"]
     assert [each.export for each in history.not_completed] == ["B"]
     assert "106" in history.not_completed[0].reason
@@ -190,39 +190,39 @@ def test_one_of_several_that_fails_does_not_stop_the_others(emulator: RunningEmu
 def test_the_history_is_filtered_by_export_status_and_time() -> None:
     saved("A")
     saved("B")
-    ci.run_export("A")
+    ci.exports.run("A")
     contoso.segment(1)
     with pytest.raises(ExportRefusedError):
-        ci.run_export("B")
-    assert [(each.export, each.status) for each in ci.export_history()] == [("B", "Skipped"), ("A", "Completed")]
-    assert [each.export for each in ci.export_history("A")] == ["A"]
-    assert [each.export for each in ci.export_history(status="skipped")] == ["B"]
-    assert [each.export for each in ci.export_history(last=1)] == ["B"]
-    assert len(ci.export_history(since=datetime.now(UTC) + timedelta(hours=1))) == 0
-    assert list(ci.export_history().to_frame()["accepted"]) == [0, 5]
+        ci.exports.run("B")
+    assert [(each.export, each.status) for each in ci.exports.history()] == [("B", "Skipped"), ("A", "Completed")]
+    assert [each.export for each in ci.exports.history("A")] == ["A"]
+    assert [each.export for each in ci.exports.history(status="skipped")] == ["B"]
+    assert [each.export for each in ci.exports.history(last=1)] == ["B"]
+    assert len(ci.exports.history(since=datetime.now(UTC) + timedelta(hours=1))) == 0
+    assert list(ci.exports.history().to_frame()["accepted"]) == [0, 5]
     with pytest.raises(ArgumentError, match="Did you mean 'Completed'"):
-        ci.export_history(status="Complete")
+        ci.exports.history(status="Complete")
     with pytest.raises(NotFoundError):
-        ci.export_history("Never")
+        ci.exports.history("Never")
 
 
 def test_one_run_is_shown_audience_by_audience() -> None:
     saved()
-    run = ci.run_export("Weekly")
-    details = ci.export_run_details(run.name)
+    run = ci.exports.run("Weekly")
+    details = ci.exports.run_details(run.name)
     assert isinstance(details, ci.Run)
     assert details.results == run.results
     with pytest.raises(NotFoundError):
-        ci.export_run_details("nothing")
+        ci.exports.run_details("nothing")
 
 
 def test_an_export_is_shown_with_its_code_and_its_history() -> None:
     saved()
-    ci.run_export("Weekly")
-    shown = repr(ci.show_export("Weekly"))
+    ci.exports.run("Weekly")
+    shown = repr(ci.exports.show("Weekly"))
     assert '%ci_export All --to "Contoso EU" --save Weekly' in shown
     assert "Completed" in shown
-    assert "Completed" in ci.show_export("Weekly")._repr_html_()
+    assert "Completed" in ci.exports.show("Weekly")._repr_html_()
 
 
 def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
@@ -230,24 +230,24 @@ def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
 ) -> None:
     saved("A")
     saved("B")
-    ci.run_export("A")
-    assert ci.remove_export("B") == []
+    ci.exports.run("A")
+    assert ci.exports.remove("B") == []
     [audience] = workspace.audiences
     assert workspace.ledgers.exists(audience.id)
-    [said] = ci.remove_export("A")
+    [said] = ci.exports.remove("A")
     assert said.startswith("What was sent to the audience 'All' (5 hashes) is forgotten")
     assert not workspace.ledgers.exists(audience.id)
     assert list(workspace.audiences) == []
     assert emulator.members("All") == contoso.hashes(5)
-    assert [each.export for each in ci.export_history("A")] == ["A"]
+    assert [each.export for each in ci.exports.history("A")] == ["A"]
     with pytest.raises(ExportRefusedError, match="--mode replace"):
         contoso.export("All")
 
 
 def test_what_was_sent_is_kept_when_asked(workspace: Workspace) -> None:
     saved()
-    ci.run_export("Weekly")
-    assert ci.remove_export("Weekly", keep_ledger=True) == []
+    ci.exports.run("Weekly")
+    assert ci.exports.remove("Weekly", keep_ledger=True) == []
     assert contoso.export("All").results[0].unchanged == 5
     assert workspace.exports.names() == []
 
@@ -256,33 +256,33 @@ def test_an_export_that_runs_is_not_removed(workspace: Workspace) -> None:
     export = saved()
     workspace.locks.take(f"export:{export.id}", "another")
     with pytest.raises(ExportRefusedError, match=r"The export 'Weekly' is running\. Wait until it is done\."):
-        ci.remove_export("Weekly")
+        ci.exports.remove("Weekly")
     assert workspace.exports.names() == ["Weekly"]
 
 
 def test_a_run_whose_process_has_ended_is_not_shown_as_running(workspace: Workspace) -> None:
     saved()
-    ci.run_export("Weekly")
+    ci.exports.run("Weekly")
     [entry] = workspace.export_runs
     workspace.export_runs.put(replace(entry, status="Running", finished_at=None))
-    [line] = ci.list_exports()
+    [line] = ci.exports.overview()
     assert (line.status, line.reason) == ("Completed", "")  # its run had ended before the process did
     workspace.runs.remove(entry.id)
-    [line] = ci.list_exports()
+    [line] = ci.exports.overview()
     assert (line.status, line.reason) == ("Failed", "The process that ran it has ended; the next run finishes it.")
 
 
 def test_a_viewer_sees_exports_and_changes_none(as_user: Becoming) -> None:
     saved()
     as_user("ann", "viewer")
-    assert [each.permissions for each in ci.list_exports()] == ["view"]
-    assert "view it" in repr(ci.show_export("Weekly"))
+    assert [each.permissions for each in ci.exports.overview()] == ["view"]
+    assert "view it" in repr(ci.exports.show("Weekly"))
     for act in (
-        lambda: ci.edit_export("Weekly", mode="add"),
-        lambda: ci.detach_export("Weekly"),
-        lambda: ci.remove_export("Weekly"),
-        lambda: ci.schedule_export("Weekly", active=False),
-        ci.run_exports,
+        lambda: ci.exports.edit("Weekly", mode="add"),
+        lambda: ci.exports.detach("Weekly"),
+        lambda: ci.exports.remove("Weekly"),
+        lambda: ci.exports.schedule("Weekly", active=False),
+        ci.exports.run_all,
     ):
         with pytest.raises(AccessError):
             act()
@@ -293,9 +293,9 @@ def test_a_contributor_manages_exports_of_shared_connections_only(as_user: Becom
     saved()
     ci.export("All", to="Private", save="Hers")
     as_user("bob", "contributor")
-    assert {each.name: each.permissions for each in ci.list_exports()} == {"Hers": "view", "Weekly": "edit"}
-    assert ci.edit_export("Weekly", mode="add").saved_by == "bob"
+    assert {each.name: each.permissions for each in ci.exports.overview()} == {"Hers": "view", "Weekly": "edit"}
+    assert ci.exports.edit("Weekly", mode="add").saved_by == "bob"
     with pytest.raises(AccessError):
-        ci.edit_export("Hers", mode="add")
+        ci.exports.edit("Hers", mode="add")
     with pytest.raises(AccessError):
-        ci.run_export("Hers")
+        ci.exports.run("Hers")

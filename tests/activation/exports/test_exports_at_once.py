@@ -44,14 +44,14 @@ def test_different_changes_of_one_export_all_stand(kernels: Kernels, saved: Work
         """
 import ci_magics as ci
 changes = [
-    lambda: ci.edit_export("A", mode="add"),
-    lambda: ci.edit_export("A", allow_empty=True),
-    lambda: ci.edit_export("A", allow_shrink=True),
-    lambda: ci.edit_export("A", membership_days=30),
-    lambda: ci.schedule_export("A", at=["06:00"], time_zone="UTC"),
-    lambda: ci.edit_export("A", allow_mixed=True),
-    lambda: ci.edit_export("A", exclude=["B"]),
-    lambda: ci.edit_export("A", scope="customer"),
+    lambda: ci.exports.edit("A", mode="add"),
+    lambda: ci.exports.edit("A", allow_empty=True),
+    lambda: ci.exports.edit("A", allow_shrink=True),
+    lambda: ci.exports.edit("A", membership_days=30),
+    lambda: ci.exports.schedule("A", at=["06:00"], time_zone="UTC"),
+    lambda: ci.exports.edit("A", allow_mixed=True),
+    lambda: ci.exports.edit("A", exclude=["B"]),
+    lambda: ci.exports.edit("A", scope="customer"),
 ]
 for _turn in range(5):
     changes[number]()
@@ -69,7 +69,7 @@ return number
 
 
 def test_one_of_eight_gets_a_name(kernels: Kernels, saved: Workspace) -> None:
-    answers = kernels.at_once('import ci_magics as ci\nreturn ci.duplicate_export("A", "Copy").id')
+    answers = kernels.at_once('import ci_magics as ci\nreturn ci.exports.duplicate("A", "Copy").id')
     assert [how for how, _what in answers].count("done") == 1
     assert {what for how, what in answers if how == "refused"} == {"name_taken"}
     assert saved.exports.names() == ["A", "B", "C", "Copy"]
@@ -78,7 +78,7 @@ def test_one_of_eight_gets_a_name(kernels: Kernels, saved: Workspace) -> None:
 def test_what_is_due_runs_once(kernels: Kernels, saved: Workspace, emulator: RunningEmulator) -> None:
     now = datetime.now(UTC)
     since = HeldClock(now - timedelta(hours=2))
-    ci.schedule_export("A", "B", "C", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
+    ci.exports.schedule("A", "B", "C", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     answers = kernels.at_once(
         """
 import ci_magics as ci
@@ -96,7 +96,7 @@ return [each["export"] for each in report.exports]
 def test_an_export_that_all_run_by_hand_runs_in_one_place_at_a_time(
     kernels: Kernels, saved: Workspace, emulator: RunningEmulator
 ) -> None:
-    answers = kernels.at_once('import ci_magics as ci\nreturn ci.run_export("A", show=lambda sentence: None).status')
+    answers = kernels.at_once('import ci_magics as ci\nreturn ci.exports.run("A", show=lambda sentence: None).status')
     assert {what for how, what in answers if how == "done"} == {"Completed"}
     assert {what for how, what in answers if how == "refused"} <= {"export_running"}
     assert emulator.members("A") == contoso.hashes(4)

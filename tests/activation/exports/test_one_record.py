@@ -38,11 +38,11 @@ def said(workspace: Workspace) -> dict[str, tuple[str, int, int, int]]:
     """Return the status and the counts of the last run as each place that shows them says them."""
     (record,) = workspace.runs.latest(1)
     run = load_run(workspace, record)
-    (line,) = ci.export_history("Weekly", last=1)
+    (line,) = ci.exports.history("Weekly", last=1)
     shown = next(each for each in ci.status(show=lambda _: None).document()["runs"] if each["name"] == run.name)
     panel = next(each for each in overview(workspace).runs if each.name == run.name)
     (entry,) = workspace.export_runs.latest(1)
-    (listed,) = ci.list_exports("Weekly")
+    (listed,) = ci.exports.overview("Weekly")
     (in_panel,) = overview(workspace).exports
     assert listed.status == in_panel.status == line.status
     frame = run.to_frame()
@@ -75,7 +75,7 @@ def saved(count: int, **options: Any) -> None:
 
 def run_it() -> CiError | None:
     try:
-        ci.run_export("Weekly", show=lambda _: None)
+        ci.exports.run("Weekly", show=lambda _: None)
     except CiError as error:
         return error
     return None
@@ -126,7 +126,7 @@ def test_all_places_agree_after_a_fault_and_after_the_next_run(
     inside = len(emulator.members("All")) if "All" in emulator.audiences() else 0
     assert found[1] <= inside <= found[1] + found[3]
     if error is not None:
-        assert ci.export_history("Weekly", last=1).runs[0].reason
+        assert ci.exports.history("Weekly", last=1).runs[0].reason
     emulator.control("POST", "/faults", [])
     if not is_finished:
         ci.export(resume=record.id, show=lambda _: None)
@@ -171,7 +171,7 @@ def test_all_places_agree_whatever_strikes(
     run_it()
     emulator.control("POST", "/faults", [])
     if len(workspace.runs) == 0:
-        assert ci.export_history("Weekly").runs[0].status in ("Failed", "Skipped")
+        assert ci.exports.history("Weekly").runs[0].status in ("Failed", "Skipped")
         return
     _, accepted, _, unknown = agreed(workspace)
     inside = len(emulator.members("All")) if "All" in emulator.audiences() else 0
@@ -207,9 +207,9 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     assert error.code == "consent_withdrawn"
     status, accepted, _rejected, unknown = agreed(workspace)
     assert status == "Failed"
-    assert "withdrawn" in ci.export_history("Weekly", last=1).runs[0].reason
+    assert "withdrawn" in ci.exports.history("Weekly", last=1).runs[0].reason
     inside = len(emulator.members("All"))
-    (line,) = ci.export_history("Weekly", last=1)
+    (line,) = ci.exports.history("Weekly", last=1)
     if mode != "replace":
         assert accepted >= 2_000
         assert unknown == 0
@@ -261,7 +261,7 @@ def test_a_run_that_a_person_stops_is_canceled_everywhere(
 
     monkeypatch.setattr(Journal, "answered", stopping)
     with pytest.raises(ExportStoppedError):
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     status, accepted, _, unknown = agreed(workspace)
     assert status == "Canceled"
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
@@ -284,7 +284,7 @@ def _killed(place: str, url: str, answer: Any) -> None:
         return step
 
     Journal.answered = dying  # type: ignore[method-assign]
-    ci.run_export("Weekly", show=lambda _: None)
+    ci.exports.run("Weekly", show=lambda _: None)
 
 
 def test_a_killed_run_has_failed_everywhere_and_a_resumed_one_is_complete_everywhere(
@@ -300,7 +300,7 @@ def test_a_killed_run_has_failed_everywhere_and_a_resumed_one_is_complete_everyw
     status, accepted, _, unknown = agreed(workspace)
     assert (status, accepted) == ("Failed", 2_000)
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
-    assert ci.export_history("Weekly", last=1).runs[0].reason == INTERRUPTED
+    assert ci.exports.history("Weekly", last=1).runs[0].reason == INTERRUPTED
     (record,) = workspace.runs
     assert ci.export(resume=record.id, show=lambda _: None).status == "Completed"  # type: ignore[union-attr]
     assert agreed(workspace) == ("Completed", 6_000, 0, 0)
@@ -310,11 +310,11 @@ def test_a_run_that_waits_for_another_try_is_queued_everywhere(workspace: Worksp
     saved(2_500)
     now = datetime.now(UTC)
     due = (now - timedelta(minutes=1)).time()
-    ci.schedule_export("Weekly", at=[due], time_zone="UTC", clock=HeldClock(now - timedelta(hours=2)))
+    ci.exports.schedule("Weekly", at=[due], time_zone="UTC", clock=HeldClock(now - timedelta(hours=2)))
     fail(emulator, APPLY, *["lost_reply"] * 30)
     report = refresh(due_only=True, show=lambda _: None)
     assert [each["status"] for each in report.exports] == ["Queued"]
     status, accepted, _, unknown = agreed(workspace)
     assert status == "Queued"
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
-    assert "It is tried again at" in ci.export_history("Weekly", last=1).runs[0].reason
+    assert "It is tried again at" in ci.exports.history("Weekly", last=1).runs[0].reason

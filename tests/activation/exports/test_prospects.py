@@ -137,7 +137,7 @@ BEFORE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a segment that is set aside": (_set_aside, "The segment 'All' is inactive"),
 }
 AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
-    "no connection": (lambda _: ci.detach_export("Weekly"), "The export has no connection"),
+    "no connection": (lambda _: ci.exports.detach("Weekly"), "The export has no connection"),
     "no consent": (lambda _: withdraw_consents(NAME, show=lambda _said: None), "so its runs are skipped"),
     "a person has to sign in": (
         lambda workspace: workspace.all_connections.change(lambda found: replace(found, flow="device")),
@@ -167,7 +167,7 @@ AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
 def said_everywhere(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> dict[str, str]:
     """Return what is said of the export's schedule at each place that shows it."""
     said: list[str] = []
-    ci.schedule_export("Weekly", active=True, show=said.append)
+    ci.exports.schedule("Weekly", active=True, show=said.append)
     capsys.readouterr()
     assert main(["exports"]) == 0
     cli = capsys.readouterr().out
@@ -176,9 +176,9 @@ def said_everywhere(capsys: pytest.CaptureFixture[str], workspace: Workspace) ->
     panel = overview(workspace)
     return {
         "when it is set": "\n".join(said),
-        "list": repr(ci.list_exports()),
-        "page": ci.list_exports()._repr_html_(),
-        "details": repr(ci.show_export("Weekly")),
+        "list": repr(ci.exports.overview()),
+        "page": ci.exports.overview()._repr_html_(),
+        "details": repr(ci.exports.show("Weekly")),
         "command line": cli,
         "json": "\n".join(document[0]["warnings"]),
         "panel": "\n".join([*panel.exports[0].warnings, *panel.warnings]),
@@ -197,7 +197,7 @@ def test_what_keeps_a_segment_from_being_refreshed_is_said_everywhere(
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
     prepare(tmp_path)
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     for place, text in said_everywhere(capsys, workspace).items():
         assert says in text.replace("&#x27;", "'"), place
 
@@ -210,10 +210,10 @@ def test_what_keeps_an_export_from_running_is_said_in_the_list(
     from_file(tmp_path)
     ci.export("All", to=NAME, save="Weekly")
     said: list[str] = []
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=said.append)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=said.append)
     assert not [each for each in said if says in each]
     prepare(workspace)
-    assert says in repr(ci.list_exports())
+    assert says in repr(ci.exports.overview())
     assert says in "\n".join(overview(workspace).exports[0].warnings)
 
 
@@ -221,10 +221,10 @@ def test_a_token_that_is_known_is_not_missed(workspace: Workspace, monkeypatch: 
     connect()
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     workspace.all_connections.change(lambda found: replace(found, environment="production"))
     monkeypatch.setenv("CI_MAGICS_DEVELOPER_TOKEN", "token")
-    assert "developer token" not in repr(ci.list_exports())
+    assert "developer token" not in repr(ci.exports.overview())
 
 
 def test_a_missing_subscription_key_is_said(
@@ -234,15 +234,15 @@ def test_a_missing_subscription_key_is_said(
     connect()
     ci.segment("Young men", ci.insights("Contoso").segment("Male_under_40"), show=lambda _: None)
     ci.export("Young men", to=NAME, save="Weekly")
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     says = "The subscription key of Customer Insights Contoso is missing"
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
-    assert says not in repr(ci.list_exports())  # the emulator's own is at hand
+    assert says not in repr(ci.exports.overview())  # the emulator's own is at hand
     workspace.insights.change(lambda found: replace(found, environment="production"))
-    assert says in repr(ci.list_exports())
+    assert says in repr(ci.exports.overview())
     assert says in "\n".join(overview(workspace).exports[0].warnings)
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", "a key")
-    assert says not in repr(ci.list_exports())
+    assert says not in repr(ci.exports.overview())
 
 
 def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
@@ -251,8 +251,8 @@ def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
     connect()
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
-    assert "No scheduler runs" not in repr(ci.list_exports())
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC")
+    assert "No scheduler runs" not in repr(ci.exports.overview())
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC")
     assert "No scheduler runs" in capsys.readouterr().out
     for place, text in said_everywhere(capsys, workspace).items():
         if place != "json":
@@ -267,9 +267,9 @@ def test_the_system_refresh_and_those_that_follow_it_warn_too(workspace: Workspa
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
     said: list[str] = []
-    ci.schedule_export("Weekly", follow_system=True, show=said.append)
+    ci.exports.schedule("Weekly", follow_system=True, show=said.append)
     assert any("the system refresh, which is off" in each for each in said)
-    ci.set_system_schedule(at=["06:00"], time_zone="UTC", show=said.append)
+    ci.exports.system_schedule(at=["06:00"], time_zone="UTC", show=said.append)
     assert any("No scheduler runs" in each for each in said)
     assert any("is not refreshed" in each for each in overview(workspace).exports[0].warnings)
 
@@ -279,7 +279,7 @@ def test_a_schedule_that_is_off_warns_of_nothing(workspace: Workspace) -> None:
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
     said: list[str] = []
-    ci.schedule_export("Weekly", active=False, show=said.append)
+    ci.exports.schedule("Weekly", active=False, show=said.append)
     assert said == []
     assert overview(workspace).warnings == ()
 
@@ -290,7 +290,7 @@ def test_a_zone_without_summer_time_is_pointed_out(workspace: Workspace) -> None
     segment(3)
     ci.export("All", to=NAME, save="Weekly")
     said: list[str] = []
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="EST", show=said.append)
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="EST", show=said.append)
     assert any("EST has no summer time" in each and "America/New_York" in each for each in said)
 
 
@@ -306,7 +306,7 @@ def test_a_refresh_that_sends_an_old_segment_says_as_of_when(
     said = f"Sent as of {datetime.now(UTC):%Y-%m-%d}: not evaluated since."
     assert said in repr(load_run(workspace, record))
     assert said in load_run(workspace, record)._repr_html_()
-    assert said in next(iter(ci.export_history("Weekly"))).reason
+    assert said in next(iter(ci.exports.history("Weekly"))).reason
     assert "sent as of" in repr(ci.status(show=lambda _: None))
 
 
@@ -326,4 +326,4 @@ def test_a_run_by_hand_says_as_of_when_after_a_day(workspace: Workspace) -> None
     old = datetime.now(UTC) - timedelta(days=10)
     workspace.segments.change(lambda found: replace(found, created_at=old))
     workspace.counts.change(lambda found: replace(found, counted_at=old))
-    assert f"Sent as of {old:%Y-%m-%d}" in repr(ci.run_export("Weekly", show=lambda _: None))
+    assert f"Sent as of {old:%Y-%m-%d}" in repr(ci.exports.run("Weekly", show=lambda _: None))

@@ -56,17 +56,17 @@ def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Works
         statements: list[str] = []
         listener = (Engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
         event.listen(*listener)
-        assert len(ci.list_exports()) == len(workspace.exports.names())
+        assert len(ci.exports.overview()) == len(workspace.exports.names())
         event.remove(*listener)
         return len(statements)
 
     saved()
-    ci.run_export("Weekly")
-    ci.schedule_export("Weekly", at=["06:30"])
+    ci.exports.run("Weekly")
+    ci.exports.schedule("Weekly", at=["06:30"])
     few = asked()
     for number in range(5):
         duplicate_export("Weekly", f"Copy {number}")
-        ci.run_export(f"Copy {number}")
+        ci.exports.run(f"Copy {number}")
     assert asked() == few
 
 
@@ -74,7 +74,7 @@ def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspa
     ci.connect("Another", customer_id="222", account_id="112")
     ci.export("All", to="Another", save="Later")
     with pytest.raises(ci.CiError, match="so nothing was sent"):
-        ci.run_export("Later")
+        ci.exports.run("Later")
     assert [(each.status, each.export_name) for each in workspace.export_runs] == [("Skipped", "Later")]
 
 
@@ -89,9 +89,9 @@ def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) 
 
 def test_a_saved_export_runs_as_it_was_saved(emulator: RunningEmulator) -> None:
     saved()
-    ci.run_export("Weekly")
+    ci.exports.run("Weekly")
     contoso.segment(7)
-    assert ci.run_export("Weekly").accepted == 2
+    assert ci.exports.run("Weekly").accepted == 2
     assert emulator.members("All") == contoso.hashes(7)
 
 
@@ -132,7 +132,7 @@ def test_exports_follow_a_renamed_segment(workspace: Workspace) -> None:
     rename_segment("Opted out", "Left")
     export = workspace.exports["Weekly"]
     assert (export.segments, export.excluded) == (("Everybody",), ("Left",))
-    assert ci.run_export("Weekly").status == "Completed"
+    assert ci.exports.run("Weekly").status == "Completed"
 
 
 def test_a_segment_that_an_export_uses_is_not_deleted() -> None:
@@ -153,7 +153,7 @@ def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emul
     assert export.connection == "No connection"
     assert workspace.exports.where(connection_id=connection.id) == []
     with pytest.raises(ExportRefusedError, match="has no connection, so it does not run"):
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     assert emulator.audiences() == {}
     assert saved().connection == contoso.NAME
 
@@ -171,17 +171,17 @@ def test_an_export_runs_in_one_place_at_a_time(workspace: Workspace) -> None:
     export = saved()
     workspace.locks.take(f"export:{export.id}", "another")
     with pytest.raises(ExportRefusedError, match="is running already, started by"):
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     workspace.locks.release("another")
-    assert ci.run_export("Weekly").status == "Completed"
+    assert ci.exports.run("Weekly").status == "Completed"
 
 
 def test_a_guard_that_stops_it_is_a_skip_with_its_reason(workspace: Workspace) -> None:
     saved()
-    ci.run_export("Weekly")
+    ci.exports.run("Weekly")
     contoso.segment(1)
     with pytest.raises(ExportRefusedError, match="more than half"):
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     entry = list(workspace.export_runs)[-1]
     assert entry.status == "Skipped"
     assert "4 of 5 members would leave" in entry.reason
@@ -192,7 +192,7 @@ def test_a_failure_is_written_down_with_its_reason(workspace: Workspace, emulato
     saved()
     emulator.control("POST", "/faults", [{"operation": "AddAudiences", "call": 1, "fault": "106"}])
     with pytest.raises(ci.CiError):
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     [entry] = workspace.export_runs
     assert (entry.status, entry.retry_at) == ("Failed", None)
     assert "106" in entry.reason
@@ -201,17 +201,17 @@ def test_a_failure_is_written_down_with_its_reason(workspace: Workspace, emulato
 def test_what_does_not_exist_is_named() -> None:
     saved()
     with pytest.raises(NotFoundError, match="Did you mean 'Weekly'"):
-        ci.run_export("Wekly")
+        ci.exports.run("Wekly")
 
 
 def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
     saved()
     as_user("ann", "viewer")
-    for act in (saved, lambda: ci.run_export("Weekly"), lambda: duplicate_export("Weekly", "Mine")):
+    for act in (saved, lambda: ci.exports.run("Weekly"), lambda: duplicate_export("Weekly", "Mine")):
         with pytest.raises(AccessError):
             act()
     as_user("bob", "contributor")
-    assert ci.run_export("Weekly").status == "Completed"
+    assert ci.exports.run("Weekly").status == "Completed"
 
 
 def test_the_line_that_saves_the_same_is_shown() -> None:

@@ -53,13 +53,13 @@ def test_a_schedule_of_a_wrong_clock_runs_once_and_then_as_it_says(
 ) -> None:
     clock = HeldClock(RIGHT + error)
     if follows_system:
-        ci.schedule_export("Weekly", follow_system=True, clock=clock)
+        ci.exports.schedule("Weekly", follow_system=True, clock=clock)
         workspace.exports.change(lambda export: replace(export, scheduled_at=clock.now()))
-        ci.set_system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
+        ci.exports.system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
     else:
-        ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
+        ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
     clock.moment = RIGHT
-    (line,) = ci.list_exports("Weekly", clock=clock)
+    (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.next_run is not None
     assert abs(line.next_run - RIGHT) <= DAY
     assert min(next_moments(workspace, RIGHT)) <= RIGHT + DAY
@@ -72,9 +72,9 @@ def test_a_schedule_that_is_given_again_counts_from_now(workspace: Workspace, fo
 
     def schedule() -> None:
         if follows_system:
-            ci.set_system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
+            ci.exports.system_schedule(at=["06:00"], time_zone="UTC", clock=clock)
         else:
-            ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
+            ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=clock)
 
     schedule()
     clock.moment = RIGHT
@@ -84,33 +84,33 @@ def test_a_schedule_that_is_given_again_counts_from_now(workspace: Workspace, fo
 
 
 def test_clocks_of_two_machines_that_differ_a_little_run_nothing_early(workspace: Workspace) -> None:
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT + timedelta(minutes=3)))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT + timedelta(minutes=3)))
     assert due_exports(workspace, RIGHT) == []
 
 
 def test_a_try_that_was_put_off_into_the_far_future_is_made_now(workspace: Workspace) -> None:
     clock = HeldClock(RIGHT)
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
     refresh(due_only=True, show=lambda _: None, clock=clock)
     workspace.export_runs.change(
         lambda entry: replace(entry, status="Queued", finished_at=None, retry_at=RIGHT + 900 * DAY)
     )
-    (line,) = ci.list_exports("Weekly", clock=clock)
+    (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.next_run is not None
     assert line.next_run <= RIGHT + DAY
     assert [each.export.name for each in due_exports(workspace, RIGHT)] == ["Weekly"]
 
 
 def test_a_run_that_a_wrong_clock_dated_does_not_stand_for_the_last_one(workspace: Workspace) -> None:
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
     clock = HeldClock(RIGHT)
     refresh(due_only=True, show=lambda _: None, clock=clock)
     workspace.export_runs.change(lambda entry: replace(entry, started_at=RIGHT + 900 * DAY))
-    (line,) = ci.list_exports("Weekly", clock=clock)
+    (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.last_run == RIGHT + 900 * DAY  # there is no other
     clock.pass_by(days=1)
     refresh(due_only=True, show=lambda _: None, clock=clock)
-    (line,) = ci.list_exports("Weekly", clock=clock)
+    (line,) = ci.exports.overview("Weekly", clock=clock)
     assert line.last_run == clock.now()
 
 
@@ -142,7 +142,7 @@ def test_a_scheduler_whose_clock_is_set_back_looks_again(workspace: Workspace, m
                 raise KeyboardInterrupt
 
     said: list[str] = []
-    ci.schedule_export("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", clock=HeldClock(RIGHT - 10 * DAY))
     run_scheduler(show=said.append, workspace=workspace, clock=SetBack())
     assert said[-1] == "Scheduler ended."
     assert max(waited) <= 1

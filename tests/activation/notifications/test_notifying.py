@@ -19,6 +19,7 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from holding import NOON
 
 import ci_magics as ci
+from ci_magics.activation.exports.batch import run_exports
 from ci_magics.activation.notifications.delivery import SECRETS, NoticeError, call_webhook, send_mail
 from ci_magics.activation.notifications.notice import Limits, News, state_after
 from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
@@ -122,14 +123,14 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
     contoso.connect()
     contoso.segment(10)
     ci.export("All", to=contoso.NAME, save="Weekly")
-    ci.run_exports("Weekly")
+    run_exports("Weekly")
     return workspace
 
 
 def run(count: int | None = None) -> None:
     if count is not None:
         contoso.segment(count)
-    ci.run_exports("Weekly", show=lambda _sentence: None)
+    run_exports("Weekly", show=lambda _sentence: None)
 
 
 def test_what_fails_is_told_once_and_that_it_is_well_again(saved: Workspace, webhook: Webhook) -> None:
@@ -214,7 +215,7 @@ def test_a_notice_that_cannot_be_delivered_is_said_and_fails_no_run(
     webhook.status, mailbox.answer = 302, "554 no"
     said: list[str] = []
     contoso.segment(6)
-    assert ci.run_export("Weekly", show=said.append).status == "Completed"
+    assert ci.exports.run("Weekly", show=said.append).status == "Completed"
     assert [each.split(":")[0] for each in said] == [
         "Nobody could be told by webhook that the audiences of the export 'Weekly' shrank",
         "Nobody could be told by mail that the audiences of the export 'Weekly' shrank",

@@ -45,10 +45,10 @@ def written(path: Path, count: int) -> str:
 def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
     """Save an export that has its schedule since the moment of the clock."""
     ci.export(*segments, to=contoso.NAME, save=name, **options)
-    ci.schedule_export(name, active=False, clock=clock)
-    ci.schedule_export(name, active=True, clock=clock)
+    ci.exports.schedule(name, active=False, clock=clock)
+    ci.exports.schedule(name, active=True, clock=clock)
     if at:
-        ci.schedule_export(name, at=[at], time_zone="UTC", clock=clock)
+        ci.exports.schedule(name, at=[at], time_zone="UTC", clock=clock)
 
 
 def due(clock: HeldClock, **time: float) -> RefreshReport:
@@ -90,7 +90,7 @@ def test_a_refresh_by_hand_runs_what_follows_it_and_what_is_due(clock: HeldClock
     saved(clock, "Own", "Own", at="13:00")
     saved(clock, "Later", "Later", at="23:00")
     saved(clock, "Off", "Off")
-    ci.schedule_export("Off", active=False)
+    ci.exports.schedule("Off", active=False)
     clock.pass_by(hours=2)
     report = ci.refresh(clock=clock)
     assert [each["export"] for each in report.exports] == ["Own", "Follows"]
@@ -130,7 +130,7 @@ def test_what_depends_on_a_segment_that_fails_waits_and_the_rest_goes_on(
     assert list(emulator.audiences()) == ["Kept"]
     assert report.status == "Completed with errors"
     assert report.not_completed == ["Lost", "Of lost", "From lost", "Without lost"]
-    [entry] = ci.export_history("From lost")
+    [entry] = ci.exports.history("From lost")
     assert (entry.status, entry.reason) == ("Skipped", "The segment 'Of lost' was not refreshed.")
 
 
@@ -138,7 +138,7 @@ def test_only_the_segments_that_are_needed_are_evaluated_for_an_own_schedule(tmp
     ci.segment("Needed", written(tmp_path / "needed.parquet", 5))
     ci.segment("Other", written(tmp_path / "other.parquet", 5))
     ci.segment("Never", written(tmp_path / "never.parquet", 1))
-    ci.suppress_segment("Never")
+    ci.segments.suppress("Never")
     saved(clock, "Daily", "Needed", at="13:00")
     report = due(clock, hours=2)
     assert [each["segment"] for each in report.segments] == ["Needed", "Never"]
@@ -166,7 +166,7 @@ def test_a_schedule_that_changes_catches_nothing_up(clock: HeldClock) -> None:
     contoso.segment(3)
     saved(clock, "Daily", "All", at="13:00")
     clock.pass_by(hours=4)
-    ci.schedule_export("Daily", at=["14:00"], time_zone="UTC", clock=clock)
+    ci.exports.schedule("Daily", at=["14:00"], time_zone="UTC", clock=clock)
     assert due(clock).exports == []
     assert outcomes(due(clock, days=1))["Daily"] == "Completed"
 
@@ -176,7 +176,7 @@ def test_the_system_schedule_refreshes_everything_once(tmp_path: Path, clock: He
     contoso.segment(3)
     saved(clock, "Follows", "All")
     assert due(clock, days=2).exports == []
-    ci.set_system_schedule(at=["13:00", "15:00"], time_zone="UTC", clock=clock)
+    ci.exports.system_schedule(at=["13:00", "15:00"], time_zone="UTC", clock=clock)
     report = due(clock, hours=5)
     assert outcomes(report) == {"All": "Skipped", "Unused": "Completed", "Follows": "Completed"}
     assert report.record.due_at == datetime(2026, 3, 30, 15, tzinfo=UTC)
@@ -196,7 +196,7 @@ def test_what_may_pass_is_tried_again_and_then_fails_for_good(
     assert entry.retry_at == clock.now() + timedelta(minutes=5)
     assert "It is tried again at 13:05 UTC." in entry.reason
     assert due(clock, minutes=4).exports == []
-    [line] = ci.list_exports(clock=clock)
+    [line] = ci.exports.overview(clock=clock)
     assert (line.status, line.next_run) == ("Queued", entry.retry_at)
     for minutes in (5, 15):
         assert outcomes(due(clock, minutes=minutes))["Daily"] == "Queued"
@@ -284,7 +284,7 @@ def test_an_export_that_its_owner_may_not_run_any_more_is_skipped_with_the_reaso
     assert outcomes(report)["Bob's"] == "Skipped"
     assert report.exports[0]["reason"] == reason
     assert [each.reason for each in workspace.export_runs] == [reason]
-    assert "Bob's" in ci.list_exports().names()
+    assert "Bob's" in ci.exports.overview().names()
 
 
 def test_an_export_without_consent_is_skipped_with_the_reason(clock: HeldClock) -> None:

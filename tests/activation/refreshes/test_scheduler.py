@@ -41,7 +41,7 @@ def saved(name: str, clock: HeldClock, **schedule: object) -> None:
     """Save an export of a segment of its own, scheduled at the moment of the clock."""
     contoso.segment(3, name=name)
     ci.export(name, to=contoso.NAME, save=name)
-    ci.schedule_export(name, clock=clock, **schedule)  # type: ignore[arg-type]
+    ci.exports.schedule(name, clock=clock, **schedule)  # type: ignore[arg-type]
 
 
 def overdue(*names: str) -> None:

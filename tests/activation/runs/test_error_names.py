@@ -35,7 +35,7 @@ def test_a_refused_request_keeps_its_name(
     segment(count)
     ci.export("All", to="Contoso EU", save="Weekly")
     with pytest.raises(CiError) as refused:
-        ci.run_export("Weekly")
+        ci.exports.run("Weekly")
     name = refused.value.error_name
     assert name
     assert str(refused.value.code) == code
@@ -45,7 +45,7 @@ def test_a_refused_request_keeps_its_name(
     assert [(each.code, each.error_name) for each in refusals] == [(code, name)]
     frame = resumed(record.name).to_frame()
     assert frame[["code", "error_name"]].values.tolist() == [[code, name]]
-    assert name in next(iter(ci.export_history("Weekly"))).reason
+    assert name in next(iter(ci.exports.history("Weekly"))).reason
     assert set(resumed(record.name).rejected_rows()["error_name"]) <= {name}
 
 

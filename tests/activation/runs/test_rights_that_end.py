@@ -153,7 +153,7 @@ def test_by_hand_only_the_rights_of_who_runs_it_count(workspace: Workspace, as_u
     ci.export("All", to=NAME, save="Weekly")
     as_user(workspace.user)
     dismiss(workspace)
-    assert ci.run_export("Weekly").accepted == 900
+    assert ci.exports.run("Weekly").accepted == 900
 
 
 def test_a_person_is_not_taken_out_by_somebody_who_may_not_any_more(

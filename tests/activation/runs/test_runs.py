@@ -201,7 +201,7 @@ def test_status_says_how_to_finish_a_run(emulator: RunningEmulator) -> None:
     fail(emulator, APPLY, *["lost_reply"] * 5)
     with pytest.raises(OutcomeUnknownError):
         export(segment(400))
-    (record,) = ci.open_workspace().runs
+    (record,) = ci.open_workspace().store.runs
     assert f"run {record.name} of " in repr(ci.status())
     assert f"not finished: %ci_export --resume {record.name}" in repr(ci.status())
     resumed(record.name)

@@ -179,7 +179,7 @@ def test_a_choice_is_remembered_by_file_and_holds_for_a_refresh(emulator: Runnin
     people(4, flag=["A", "B", "A", "A"]).to_csv(file, index=False)
     ci.segment("S", str(file), consent="flag", consent_yes=["A"])
     people(4, flag=["A", "B", "B", "A"]).to_csv(file, index=False)
-    ci.refresh_segment("S", show=lambda _sentence: None)
+    ci.segments.refresh("S", show=lambda _sentence: None)
     export("S")
     assert emulator.members("S") == hashes(0, 3)
     assert ci.segment("T", str(file)).consent.how == "remembered"

@@ -120,4 +120,4 @@ def test_nothing_that_is_kept_or_shown_has_the_secret(
     assert not [each.name for each in files if SECRET.encode() in each.read_bytes()]
     assert workspace.segments["All"].is_dynamic is (kind != "creator")
     if kind != "creator":
-        assert ci.refresh_segment("All").rows == 1
+        assert ci.segments.refresh("All").rows == 1

@@ -136,7 +136,7 @@ def test_earlier_versions_are_written_again_too(workspace: Workspace) -> None:
     assert "OptIn" not in workspace.snapshots.columns(record.id)
     (version,) = workspace.versions
     assert consent_of(version.as_record()).consented == 2
-    ci.undo_segment("S", show=lambda _sentence: None)
+    ci.segments.undo("S", show=lambda _sentence: None)
     assert counts(workspace) == (2, 2, 2)
 
 

@@ -57,17 +57,17 @@ def test_a_refresh_reads_with_the_encoding_that_was_named(path: Path, way: str) 
     assert ci.segment("S", **WAYS[way](path), encoding=ENCODING, show=said.append).rows == 3
     assert not said
     write(path.parent, [*ROWS, f"c8,p8@contoso.com,{CITY}"], path.name)
-    assert ci.refresh_segment("S", show=quietly).rows == 4
-    ci.undo_segment("S", show=quietly)
+    assert ci.segments.refresh("S", show=quietly).rows == 4
+    ci.segments.undo("S", show=quietly)
     write(path.parent, ROWS[:2], path.name)
     refresh(show=quietly)
-    assert ci.list_segments("S").to_frame()["profiles"].tolist() == [2]
+    assert ci.segments.overview("S").to_frame()["profiles"].tolist() == [2]
 
 
 def test_a_copy_of_a_segment_keeps_the_encoding(path: Path) -> None:
     ci.segment("S", path, where=f"City = '{CITY}'", encoding=ENCODING, show=quietly)
-    ci.duplicate_segment("S", "T")
-    assert ci.refresh_segment("T", show=quietly).rows == 3
+    ci.segments.duplicate("S", "T")
+    assert ci.segments.refresh("T", show=quietly).rows == 3
 
 
 def test_quick_segments_read_with_the_encoding_that_is_named(path: Path) -> None:

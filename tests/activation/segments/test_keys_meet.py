@@ -128,7 +128,7 @@ def test_set_algebra_rules_queries_and_overlap_meet_by_value(kind: str, whole: s
 def test_everyone_is_suppressed_by_key(emulator: RunningEmulator) -> None:
     connect()
     big(), out("text")
-    ci.suppress_segment("Out")
+    ci.segments.suppress("Out")
     assert ci.preview("Big").segments[0].reasons["suppressed"] == 2
     export("Big")
     assert emulator.members("Big") == REST

@@ -43,15 +43,15 @@ def rows(name: str = "All") -> int | None:
 
 
 def undo(name: str = "All") -> int:
-    return ci.undo_segment(name, show=quietly).rows
+    return ci.segments.undo(name, show=quietly).rows
 
 
 def redo(name: str = "All") -> int:
-    return ci.redo_segment(name, show=quietly).rows
+    return ci.segments.redo(name, show=quietly).rows
 
 
 def states(name: str = "All") -> list[tuple[int, str]]:
-    return [(each.profiles, each.state) for each in ci.segment_versions(name).versions]
+    return [(each.profiles, each.state) for each in ci.segments.versions(name).versions]
 
 
 def keys(name: str = "All") -> set[str]:
@@ -87,10 +87,10 @@ def test_nothing_is_lost_when_something_else_is_made_after_an_undo() -> None:
 def test_a_deleted_segment_comes_back_with_all_that_it_was(workspace: Workspace) -> None:
     segment(100)
     segment(120)
-    ci.tag_segment("All", ["vip"])
-    ci.activate_segment("All", active=False)
+    ci.segments.tag("All", "vip")
+    ci.segments.deactivate("All")
     before = workspace.segments["All"]
-    deleted = ci.delete_segment("All")
+    deleted = ci.segments.delete("All")
     assert rows() is None
     assert states() == [(120, "deleted"), (100, "replaced")]
     assert f"Until {present() + timedelta(days=90):%Y-%m-%d} it can be brought back" in repr(deleted)
@@ -106,7 +106,7 @@ def test_deleting_says_what_it_did(emulator: RunningEmulator) -> None:
     export("All")
     segment(5, name="Few")
     ci.segment("Rest", rule="'All' and not 'Few'", static=True, show=quietly)
-    deleted = ci.delete_segment("All")
+    deleted = ci.segments.delete("All")
     assert (deleted.profiles, deleted.audiences, deleted.segments) == (400, ("All",), ("Rest",))
     assert "400 profiles. Its audiences keep their members: 'All'." in repr(deleted)
     assert "Segments that were made of it stay as they are: 'Rest'." in repr(deleted)
@@ -114,7 +114,7 @@ def test_deleting_says_what_it_did(emulator: RunningEmulator) -> None:
 
 def test_a_new_segment_under_the_name_of_a_deleted_one_takes_its_place() -> None:
     segment(100)
-    ci.delete_segment("All")
+    ci.segments.delete("All")
     segment(200)
     assert undo() == 100
     assert redo() == 200
@@ -122,16 +122,16 @@ def test_a_new_segment_under_the_name_of_a_deleted_one_takes_its_place() -> None
 
 def test_versions_follow_a_renamed_segment_and_a_deleted_one_of_its_name_stays_apart() -> None:
     segment(50, name="New")
-    ci.delete_segment("New")
+    ci.segments.delete("New")
     segment(100)
     segment(200)
-    ci.rename_segment("All", "New")
+    ci.segments.rename("All", "New")
     assert undo("New") == 100
     with pytest.raises(SegmentError, match="another one of this name was deleted"):
         undo("New")
     with pytest.raises(NotFoundError):
         undo("All")
-    ci.rename_segment("New", "Other")
+    ci.segments.rename("New", "Other")
     assert (undo("New"), rows("Other")) == (50, 100)
 
 
@@ -174,16 +174,16 @@ def test_an_export_after_an_undo_sends_the_difference(emulator: RunningEmulator)
 
 def test_only_an_administrator_ends_or_brings_back_a_suppression(as_user: Callable[..., Any]) -> None:
     segment(10)
-    ci.suppress_segment("All")
+    ci.segments.suppress("All")
     as_user("carla", Role.CONTRIBUTOR.value)
     with pytest.raises(AccessError):
-        ci.delete_segment("All")
+        ci.segments.delete("All")
     as_user("someone", Role.ADMINISTRATOR.value)
-    deleted = ci.delete_segment("All")
+    deleted = ci.segments.delete("All")
     assert "not excluded from exports any more" in repr(deleted)
     as_user("carla", Role.CONTRIBUTOR.value)
     said: list[str] = []
-    restored = ci.undo_segment("All", show=said.append)
+    restored = ci.segments.undo("All", show=said.append)
     assert not restored.suppresses
     assert "an administrator can run %ci_segment All --suppress" in said[0]
 
@@ -192,10 +192,10 @@ def test_an_undone_suppression_segment_still_suppresses_and_that_is_said(emulato
     connect()
     segment(500, name="Everybody")
     segment(10)
-    ci.suppress_segment("All")
+    ci.segments.suppress("All")
     segment(60)
     said: list[str] = []
-    assert ci.undo_segment("All", show=said.append).suppresses
+    assert ci.segments.undo("All", show=said.append).suppresses
     assert "excluded from every export" in said[0]
     assert export("Everybody").accepted == 490
     assert not emulator.members("Everybody") & contoso.hashes(10)
@@ -207,7 +207,7 @@ def test_a_refresh_keeps_the_version_before_it_and_no_longer_row(tmp_path: Path)
     ci.segment("All", str(path), show=quietly)
     for count in (110, 120, 130):
         people(count).to_csv(path, index=False)
-        ci.refresh_segment("All", show=quietly)
+        ci.segments.refresh("All", show=quietly)
     assert states() == [(130, "current"), (120, "refreshed")]
     assert undo() == 120
     snapshots = open_workspace().snapshots
@@ -218,9 +218,9 @@ def test_versions_end_with_the_retention_period(workspace: Workspace, monkeypatc
     monkeypatch.setenv("CI_MAGICS_RETENTION_DAYS", "7")
     segment(100)
     segment(200)
-    ci.suppress_segment("All")  # so that the current version is used
+    ci.segments.suppress("All")  # so that the current version is used
     segment(5, name="Gone")
-    ci.delete_segment("Gone")
+    ci.segments.delete("Gone")
     assert purge(now=present() + timedelta(days=6)).versions == 0
     assert purge(now=present() + timedelta(days=8), dry_run=True).versions == 2
     assert purge(now=present() + timedelta(days=8)).versions == 2
@@ -245,7 +245,7 @@ def test_a_forgotten_person_is_in_no_version(workspace: Workspace, emulator: Run
     segment(100)
     segment(200)
     segment(300, name="Gone")
-    ci.delete_segment("Gone")
+    ci.segments.delete("Gone")
     segment(150, start=50)
     digest = contoso.hash_of(contoso.email_of(7))
     forgotten = forget(sha256=digest, workspace=workspace)
@@ -316,13 +316,13 @@ class Timeline:
 
     def delete(self) -> None:
         if self.current:
-            ci.delete_segment("All")
+            ci.segments.delete("All")
             self._leave(None)
 
     def rename(self) -> None:
         if self.current:
-            ci.rename_segment("All", "Between")
-            ci.rename_segment("Between", "All")
+            ci.segments.rename("All", "Between")
+            ci.segments.rename("Between", "All")
 
     def _leave(self, current: int | None) -> None:
         self.past += [self.current] if self.current else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci_magics.emulator.advertising import bulk_file
+from ci_magics.emulation.advertising import bulk_file
 
 
 def test_four_million_rows_are_taken() -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ci_magics.emulator.dataverse import routes as dataverse_routes
-from ci_magics.emulator.insights import routes as insights_routes
-from ci_magics.emulator.insights.faults import DATAVERSE_OPERATIONS, INSIGHTS_OPERATIONS
+from ci_magics.emulation.dataverse import routes as dataverse_routes
+from ci_magics.emulation.insights import routes as insights_routes
+from ci_magics.emulation.insights.faults import DATAVERSE_OPERATIONS, INSIGHTS_OPERATIONS
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

@@ -10,10 +10,10 @@ from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_magics.emulator.invented.attributes import ATTRIBUTES
-from ci_magics.emulator.invented.drawing import mixed, unmixed
-from ci_magics.emulator.invented.population import profiles, row_of, span
-from ci_magics.emulator.odata.paging import encoded, offset_of, token_for
+from ci_magics.emulation.invented.attributes import ATTRIBUTES
+from ci_magics.emulation.invented.drawing import mixed, unmixed
+from ci_magics.emulation.invented.population import profiles, row_of, span
+from ci_magics.emulation.odata.paging import encoded, offset_of, token_for
 
 ROWS = st.integers(0, 2**64 - 1)
 KINDS = {

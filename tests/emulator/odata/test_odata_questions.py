@@ -10,7 +10,7 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci_magics.emulator.odata.filters import FilterError, parse
+from ci_magics.emulation.odata.filters import FilterError, parse
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator

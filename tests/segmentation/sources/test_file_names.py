@@ -130,4 +130,4 @@ def test_a_refresh_finds_the_file_from_any_folder(tmp_path: Path, name: str, mon
     ci.segment("S", str(path), where="Spend > 1")
     path.write_text(f"{LINES}03,c@contoso.com,9\n")
     monkeypatch.chdir("/")
-    assert ci.refresh_segment("S").rows == 2
+    assert ci.segments.refresh("S").rows == 2

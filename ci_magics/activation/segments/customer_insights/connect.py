@@ -15,7 +15,7 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
 def insights(
@@ -26,7 +26,7 @@ def insights(
     flow: str | None = None,
     client_id: str | None = None,
     tenant: str | None = None,
-    workspace: Workspace | None = None,
+    workspace: Opened | None = None,
     show: Callable[[str], None] = tell,
 ) -> Insights:
     """Open a Customer Insights instance: sign in, and remember the instance.
@@ -60,7 +60,7 @@ def insights(
     SignInError
         The sign-in failed, or the subscription key is missing.
     """
-    workspace = workspace or open_workspace()
+    workspace = store_of(workspace)
     require(workspace, Verb.READ_INSIGHTS)
     require_application(client_id, tenant)
     known = _known(workspace, name, environment)

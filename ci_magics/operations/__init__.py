@@ -1,0 +1,1 @@
+"""The public operations: collections with their verbs, one file per noun, and what has no noun."""

@@ -1,0 +1,93 @@
+"""``ci.emulator``: the emulator of a workspace, which stands in for Microsoft's services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_magics.activation.audiences import emulator_view
+from ci_magics.activation.audiences.emulator_view import EmulatorReset, EmulatorStatus
+from ci_magics.activation.connections.emulator_process import control_emulator
+from ci_magics.display.displayable import Displayable
+from ci_magics.workspace.store import Opened, Workspace, store_of
+
+
+class Emulator(Displayable):
+    """The emulator of a workspace. The next request starts it, if it does not run.
+
+    Parameters
+    ----------
+    workspace
+        Workspace to use; None opens the default one at each use.
+
+    Examples
+    --------
+    >>> ci.emulator.control("clock", {"advance_hours": 48})  # doctest: +SKIP
+    """
+
+    def __init__(self, workspace: Opened | None = None) -> None:
+        self._opened = workspace
+
+    @property
+    def _workspace(self) -> Workspace:
+        return store_of(self._opened)
+
+    def status(self) -> EmulatorStatus:
+        """Return the state of the emulator without starting it."""
+        return emulator_view.emulator_status(workspace=self._workspace)
+
+    def stop(self) -> bool:
+        """End the process of the emulator; its state stays, and the next request starts it again.
+
+        Returns
+        -------
+        bool
+            Whether it was running.
+        """
+        return emulator_view.stop_emulator(workspace=self._workspace)
+
+    def reset(self) -> EmulatorReset:
+        """Reset the emulator: delete its audiences, and restore its settings and clock. For administrators.
+
+        The workspace's records of these audiences are deleted too, so that the next export creates the audiences
+        instead of reporting them as deleted. Connections, segments, exports and the history of runs stay.
+
+        Raises
+        ------
+        AccessError
+            The current user is not an administrator.
+        ConnectionSetupError
+            ``CI_MAGICS_EMULATOR`` names another emulator.
+        ExportRefusedError
+            A run is sending to it.
+        """
+        return emulator_view.reset_emulator(workspace=self._workspace)
+
+    def control(self, call: str, body: Any = None) -> Any:
+        """Send a control call to the emulator, to inspect or change it in demonstrations.
+
+        Parameters
+        ----------
+        call
+            The control call, such as ``clock`` or ``faults``.
+        body
+            The JSON body to send; None only reads.
+
+        Raises
+        ------
+        AccessError
+            A viewer may only read; ``reset``, which deletes every audience, is for administrators.
+        ConnectionSetupError
+            The emulator refused the call.
+        """
+        return control_emulator(call, body, workspace=self._workspace)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state without the URL and the process id, which differ each time."""
+        return self.status().to_dict()
+
+    def __repr__(self) -> str:
+        return repr(self.status())
+
+
+#: The emulator of the default workspace.
+emulator = Emulator()

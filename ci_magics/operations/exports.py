@@ -1,0 +1,435 @@
+"""``ci.exports``: the saved exports of a workspace."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from ci_magics.activation.exports import edits, history, saving
+from ci_magics.activation.exports.batch import run_exports
+from ci_magics.activation.exports.history import SHOWN, ExportDetails, ExportHistory, HistoryLine
+from ci_magics.activation.exports.listing import ExportList, list_exports
+from ci_magics.activation.exports.removal import remove_export
+from ci_magics.activation.exports.saved_runs import run_export
+from ci_magics.activation.exports.schedule_settings import schedule_export
+from ci_magics.activation.exports.system_schedule import SystemSchedule, set_system_schedule, system_schedule
+from ci_magics.activation.progress import Reporter, silent
+from ci_magics.activation.run import Run
+from ci_magics.clock import Clock
+from ci_magics.display.output import tell
+from ci_magics.operations.collection import Collection
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.export_models import Export
+from ci_magics.workspace.models import Connection
+from ci_magics.workspace.store import Workspace
+
+Show = Callable[[str], None]
+
+
+class Exports(Collection[Export]):
+    """The saved exports of a workspace: which segments go where, how, and when.
+
+    Examples
+    --------
+    >>> ci.exports.schedule("Weekly", weekly=["Monday"], at=["06:00"])  # doctest: +SKIP
+    >>> ci.exports.run("Weekly")  # doctest: +SKIP
+    """
+
+    def _all(self) -> Iterator[Export]:
+        yield from self._readable().exports
+
+    def names(self) -> list[str]:
+        """Return the names of all saved exports, sorted."""
+        return self._readable().exports.names()
+
+    def __getitem__(self, name: str) -> Export:
+        """Return a saved export by its name.
+
+        Parameters
+        ----------
+        name
+            The export.
+
+        Raises
+        ------
+        NotFoundError
+            No export has this name; the error suggests the nearest one.
+        """
+        return self._readable().exports[name]
+
+    def overview(self, *names: str, clock: Clock | None = None) -> ExportList:
+        """Return the table of exports: segments, connection, last run, next run, and what prevents a schedule.
+
+        Parameters
+        ----------
+        names
+            Exports to include. Without names, all.
+        clock
+            Source of the current time; None means the system clock.
+
+        Raises
+        ------
+        NotFoundError
+            One of the exports does not exist.
+        """
+        return list_exports(*names, workspace=self._workspace, clock=clock)
+
+    def edit(
+        self,
+        name: str,
+        *,
+        segments: Sequence[Segment | str] = (),
+        to: Connection | str | None = None,
+        email: str | None = None,
+        rename: str | None = None,
+        without: Sequence[str] = (),
+        **choices: Any,
+    ) -> Export:
+        """Change the given parts of a saved export; the rest stays the same.
+
+        Parameters
+        ----------
+        name
+            Export to change.
+        segments
+            Segments that replace the current ones. Empty keeps them.
+        to
+            New connection. It also reattaches a detached export.
+        email
+            Expected address column, as a safety check.
+        rename
+            New name.
+        without
+            Options to reset to their defaults, such as ``allow_empty``.
+        choices
+            Options of `ci_magics.export`: ``mode``, ``normalization``, ``exclude``, ``allow_shrink``, and so on.
+
+        Raises
+        ------
+        NotFoundError
+            The export, a segment, or the connection does not exist.
+        ArgumentError
+            An option is not valid.
+        """
+        return edits.edit_export(
+            name,
+            segments=segments,
+            to=to,
+            email=email,
+            rename=rename,
+            without=without,
+            workspace=self._workspace,
+            **choices,
+        )
+
+    @overload
+    def run(
+        self, name: str, /, *, progress: Reporter = silent, show: Show = tell, clock: Clock | None = None
+    ) -> Run: ...
+
+    @overload
+    def run(
+        self,
+        name: str,
+        other: str,
+        /,
+        *names: str,
+        progress: Reporter = silent,
+        show: Show = tell,
+        clock: Clock | None = None,
+    ) -> ExportHistory: ...
+
+    def run(
+        self,
+        name: str,
+        /,
+        *names: str,
+        progress: Reporter = silent,
+        show: Show = tell,
+        clock: Clock | None = None,
+    ) -> Run | ExportHistory:
+        """Run saved exports now, even if their schedules are off.
+
+        Several exports run in sequence; one that fails does not stop the others.
+
+        Parameters
+        ----------
+        name
+            Export to run.
+        names
+            More exports to run.
+        progress
+            Called with the progress of the run; silent by default.
+        show
+            Called with each message for the user, such as a sign-in code.
+        clock
+            Source of the current time; None means the system clock.
+
+        Returns
+        -------
+        Run or ExportHistory
+            The run of one export. For several, one line for each that ran; an export that is already running elsewhere
+            has no line.
+
+        Raises
+        ------
+        NotFoundError
+            The export does not exist.
+        ExportRefusedError
+            The export has no connection, is already running, or a guard stopped it; nothing was sent.
+        """
+        workspace = self._workspace
+        if names:
+            return run_exports(name, *names, progress=progress, show=show, workspace=workspace, clock=clock)
+        return run_export(name, progress=progress, show=show, workspace=workspace, clock=clock)
+
+    def run_all(self, *, progress: Reporter = silent, show: Show = tell, clock: Clock | None = None) -> ExportHistory:
+        """Run every export whose schedule is on and that has a connection, in sequence.
+
+        An export that fails does not stop the others.
+
+        Parameters
+        ----------
+        progress
+            Called with the progress of the run; silent by default.
+        show
+            Called with each message for the user, such as a sign-in code.
+        clock
+            Source of the current time; None means the system clock.
+
+        Returns
+        -------
+        ExportHistory
+            One line for each export that ran. An export that is already running elsewhere has no line.
+        """
+        return run_exports(progress=progress, show=show, workspace=self._workspace, clock=clock)
+
+    def schedule(
+        self,
+        *names: str,
+        at: Sequence[str | dt.time] = (),
+        weekly: Sequence[str] = (),
+        time_zone: str | None = None,
+        follow_system: bool = False,
+        active: bool | None = None,
+        keep: bool | None = None,
+        clock: Clock | None = None,
+        show: Show = tell,
+    ) -> list[Export]:
+        """Set the schedules of exports, let exports follow the system refresh, or turn their schedules on or off.
+
+        Scheduled times before the change no longer count: a change never triggers an overdue run.
+
+        Parameters
+        ----------
+        names
+            Exports to change.
+        at
+            Times of day for their own schedule, one to four, such as ``06:30``.
+        weekly
+            Days of the week; empty for every day.
+        time_zone
+            Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
+        follow_system
+            Let the exports follow the system refresh instead of their own schedule.
+        active
+            Turn the schedules on or off. None turns on a schedule that you set here and leaves others unchanged.
+        keep
+            If several exports are named and some have their own schedule: True keeps those schedules, False replaces
+            them.
+        clock
+            Source of the current time; None means the system clock.
+        show
+            Called with each message about what prevents a schedule from running.
+
+        Raises
+        ------
+        ArgumentError
+            No change is given; two options exclude each other; or some of several exports have their own schedule and
+            ``keep`` is not given.
+        """
+        return schedule_export(
+            *names,
+            at=at,
+            weekly=weekly,
+            time_zone=time_zone,
+            follow_system=follow_system,
+            active=active,
+            keep=keep,
+            workspace=self._workspace,
+            clock=clock,
+            show=show,
+        )
+
+    def system_schedule(
+        self,
+        *,
+        at: Sequence[str | dt.time] = (),
+        weekly: Sequence[str] = (),
+        time_zone: str | None = None,
+        active: bool | None = None,
+        clock: Clock | None = None,
+        show: Show = tell,
+    ) -> SystemSchedule:
+        """Return the schedule of the system refresh, after changing it if anything is given.
+
+        Parameters
+        ----------
+        at
+            Times of day, one to four, such as ``06:30``. Without ``at``, ``weekly``, and ``time_zone``, the schedule
+            stays the same.
+        weekly
+            Days of the week; empty for every day.
+        time_zone
+            Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
+        active
+            Turn the schedule on or off. None turns on a schedule that you set here.
+        clock
+            Source of the current time; None means the system clock.
+        show
+            Called with each message about what prevents the schedule from running.
+
+        Raises
+        ------
+        AccessError
+            It is to be changed, and the current user is not an administrator.
+        """
+        workspace = self._workspace
+        if not (at or weekly or time_zone) and active is None:
+            return system_schedule(workspace=workspace)
+        return set_system_schedule(
+            at=at,
+            weekly=weekly,
+            time_zone=time_zone,
+            active=active is not False,
+            workspace=workspace,
+            clock=clock,
+            show=show,
+        )
+
+    def duplicate(self, name: str, to: str) -> Export:
+        """Copy an export, including its schedule, under another name.
+
+        Parameters
+        ----------
+        name
+            Export to copy.
+        to
+            Name of the copy.
+
+        Raises
+        ------
+        NotFoundError
+            The export does not exist.
+        ArgumentError
+            The new name is not valid or is taken.
+        """
+        return saving.duplicate_export(name, to, workspace=self._workspace)
+
+    def detach(self, *names: str) -> list[Export]:
+        """Remove the connection from exports. They keep their configuration but do not run until they get another one.
+
+        Parameters
+        ----------
+        names
+            Exports to detach.
+        """
+        return saving.detach_export(*names, workspace=self._workspace)
+
+    def remove(self, *names: str, keep_ledger: bool = False) -> list[str]:
+        """Remove saved exports. Their audiences keep their members; the run history stays.
+
+        Also erases the ledgers of audiences that no other export fills, because the hashes in them are personal data.
+        To mirror such an audience later, fill it once with the mode ``replace``.
+
+        Parameters
+        ----------
+        names
+            Exports to remove.
+        keep_ledger
+            Keep the ledgers, so that you can keep updating the audiences without a saved export.
+
+        Returns
+        -------
+        list of str
+            One message for each erased ledger.
+
+        Raises
+        ------
+        NotFoundError
+            One of the exports does not exist.
+        ExportRefusedError
+            One of the exports is running, or has an unfinished run.
+        """
+        return remove_export(*names, keep_ledger=keep_ledger, workspace=self._workspace)
+
+    def history(
+        self, *names: str, status: str | None = None, since: dt.datetime | None = None, last: int = SHOWN
+    ) -> ExportHistory:
+        """Return the last runs of saved exports, including exports that were removed.
+
+        Parameters
+        ----------
+        names
+            Exports to include. Without names, all.
+        status
+            Include only runs with this status (case-insensitive). None includes all.
+        since
+            Include only runs that started at this time or later.
+        last
+            Maximum number of runs.
+
+        Raises
+        ------
+        ArgumentError
+            The status does not exist.
+        NotFoundError
+            No export ever had one of the names.
+        """
+        return history.export_history(*names, status=status, since=since, last=last, workspace=self._workspace)
+
+    def run_details(self, run: str) -> Run | HistoryLine:
+        """Return the result of one run of a saved export for each audience, or its history line if nothing was sent.
+
+        Parameters
+        ----------
+        run
+            Run id, or the beginning of it.
+
+        Raises
+        ------
+        NotFoundError
+            No run matches, or several do.
+        """
+        return history.export_run_details(run, workspace=self._workspace)
+
+    def show(self, name: str, *, last: int = SHOWN) -> ExportDetails:
+        """Return the configuration and the last runs of an export.
+
+        Parameters
+        ----------
+        name
+            Export to show.
+        last
+            Maximum number of runs.
+
+        Raises
+        ------
+        NotFoundError
+            The export does not exist.
+        """
+        return history.show_export(name, last=last, workspace=self._workspace)
+
+    def _overview(self) -> ExportList:
+        return self.overview()
+
+    def _readable(self) -> Workspace:
+        workspace = self._workspace
+        require(workspace, Verb.LIST_EXPORTS)
+        return workspace
+
+
+#: The saved exports of the default workspace.
+exports = Exports()

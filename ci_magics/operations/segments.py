@@ -1,0 +1,360 @@
+"""``ci.segments``: the segments of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ci_magics.activation.segments import segment_operations, versions
+from ci_magics.activation.segments.history import SegmentHistory
+from ci_magics.activation.segments.listing import SegmentList, list_segments
+from ci_magics.activation.segments.make_segment import refresh_segment
+from ci_magics.activation.segments.segment_operations import SegmentUse
+from ci_magics.activation.segments.stored_segment import segment_of
+from ci_magics.activation.segments.versions import Deleted, SegmentVersions
+from ci_magics.display.output import tell
+from ci_magics.operations.collection import Collection
+from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb, require
+from ci_magics.workspace.store import Workspace
+
+Show = Callable[[str], None]
+
+
+class Segments(Collection[Segment]):
+    """The segments of a workspace; `ci_magics.segment` makes one.
+
+    Examples
+    --------
+    >>> ci.segments["Big spenders"] & ci.segments["Lapsed"]  # doctest: +SKIP
+    >>> ci.segments.rename("Big spenders", to="Large")  # doctest: +SKIP
+    """
+
+    def _all(self) -> Iterator[Segment]:
+        yield from map(segment_of, self._readable().segments)
+
+    def names(self) -> list[str]:
+        """Return the names of all segments, sorted."""
+        return self._readable().segments.names()
+
+    def __getitem__(self, name: str) -> Segment:
+        """Return a segment by its name.
+
+        Parameters
+        ----------
+        name
+            The segment.
+
+        Raises
+        ------
+        NotFoundError
+            No segment has this name; the error suggests the nearest one.
+        """
+        return segment_of(self._readable().segments[name])
+
+    def overview(self, *names: str) -> SegmentList:
+        """Return the table of segments: type, state, number of profiles, tags, and what each fills.
+
+        Parameters
+        ----------
+        names
+            Segments to include. Without names, all.
+
+        Raises
+        ------
+        NotFoundError
+            One of the segments does not exist.
+        """
+        return list_segments(*names, workspace=self._workspace)
+
+    def rename(self, name: str, to: str) -> Segment:
+        """Rename a segment. The audience that it fills keeps its name and stays linked to it.
+
+        Also changes the name in the rules of other segments and in saved exports.
+
+        Parameters
+        ----------
+        name
+            Current name.
+        to
+            New name.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        ArgumentError
+            The new name is empty, too long, or taken.
+        SegmentError
+            The query of another segment reads this one.
+        """
+        return segment_of(segment_operations.rename_segment(name, to, workspace=self._workspace))
+
+    def duplicate(self, name: str, to: str) -> Segment:
+        """Copy a segment under another name.
+
+        Parameters
+        ----------
+        name
+            Segment to copy.
+        to
+            Name of the copy.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        ArgumentError
+            The new name is empty, too long, or taken.
+        """
+        return segment_of(segment_operations.duplicate_segment(name, to, workspace=self._workspace))
+
+    def delete(self, name: str) -> Deleted:
+        """Delete a segment; audiences stay unchanged. Until the retention period ends, `undo` restores it.
+
+        Parameters
+        ----------
+        name
+            Segment to delete.
+
+        Returns
+        -------
+        Deleted
+            Number of profiles, what used the segment, and until when you can undo the deletion.
+
+        Raises
+        ------
+        AccessError
+            It is the suppression segment, and the current user may not end the suppression.
+        NotFoundError
+            The segment does not exist.
+        SegmentError
+            A saved export or an unfinished run needs it, or a dynamic segment depends on it.
+        """
+        return segment_operations.delete_segment(name, workspace=self._workspace)
+
+    def tag(self, name: str, *tags: str) -> Segment:
+        """Replace the tags of a segment.
+
+        Parameters
+        ----------
+        name
+            Segment to tag.
+        tags
+            New tags, at most 20. Without tags, all are removed.
+
+        Raises
+        ------
+        ArgumentError
+            There are more than 20 tags, or a tag is not valid.
+        """
+        return segment_of(segment_operations.tag_segment(name, tags, workspace=self._workspace))
+
+    def activate(self, name: str) -> Segment:
+        """Activate a segment, so that it is refreshed and exported again.
+
+        Parameters
+        ----------
+        name
+            Segment to activate.
+        """
+        return segment_of(segment_operations.activate_segment(name, workspace=self._workspace))
+
+    def deactivate(self, name: str) -> Segment:
+        """Deactivate a segment: it is neither refreshed nor exported until you activate it again.
+
+        Parameters
+        ----------
+        name
+            Segment to deactivate.
+        """
+        return segment_of(segment_operations.activate_segment(name, active=False, workspace=self._workspace))
+
+    def suppress(self, name: str) -> Segment:
+        """Exclude the profiles of a segment from every export. It replaces the current suppression segment.
+
+        Parameters
+        ----------
+        name
+            Segment to use.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        """
+        segment_operations.suppress_segment(name, workspace=self._workspace)
+        return self[name]
+
+    def end_suppression(self, name: str) -> Segment:
+        """Stop excluding the profiles of a segment from every export.
+
+        Parameters
+        ----------
+        name
+            The suppression segment.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        SegmentError
+            It is not the suppression segment.
+        """
+        segment_operations.end_suppression(name, workspace=self._workspace)
+        return self[name]
+
+    def undo(self, name: str, *, show: Show = tell) -> Segment:
+        """Undo the last replacement of a segment, or restore a deleted segment.
+
+        Each call goes back one more version; `redo` goes forward again. Audiences change with the next export.
+
+        Parameters
+        ----------
+        name
+            The segment.
+        show
+            Called with a message about what was done.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist and was not deleted within the retention period.
+        SegmentError
+            No earlier version is stored, or the restored version would depend on itself.
+        """
+        return segment_of(versions.undo_segment(name, workspace=self._workspace, show=show))
+
+    def redo(self, name: str, *, show: Show = tell) -> Segment:
+        """Restore the version of a segment that was undone last.
+
+        Parameters
+        ----------
+        name
+            The segment.
+        show
+            Called with a message about what was done.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        SegmentError
+            No undone version is stored, or the restored version would depend on itself.
+        """
+        return segment_of(versions.redo_segment(name, workspace=self._workspace, show=show))
+
+    def versions(self, name: str) -> SegmentVersions:
+        """Return the stored versions of a segment: the current one, earlier ones, and undone ones.
+
+        Parameters
+        ----------
+        name
+            Segment name; also of a deleted segment.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist and was not deleted within the retention period.
+        """
+        return versions.segment_versions(name, workspace=self._workspace)
+
+    def history(self, name: str) -> SegmentHistory:
+        """Return the number of profiles of a segment at each time it was made or refreshed.
+
+        Parameters
+        ----------
+        name
+            The segment.
+        """
+        return segment_operations.segment_history(name, workspace=self._workspace)
+
+    def usage(self, name: str) -> SegmentUse:
+        """Return where a segment is used: audiences, other segments, saved exports, and unfinished runs.
+
+        Parameters
+        ----------
+        name
+            The segment.
+        """
+        return segment_operations.segment_usage(name, workspace=self._workspace)
+
+    def refresh(
+        self,
+        name: str,
+        *,
+        allow_empty: bool = False,
+        allow_shrink: bool = False,
+        encoding: str | None = None,
+        consent: str | Sequence[str] | None = None,
+        consent_yes: str | Sequence[str] | None = None,
+        show: Show = tell,
+    ) -> Segment:
+        """Evaluate a dynamic segment again.
+
+        Parameters
+        ----------
+        name
+            Segment to refresh.
+        allow_empty
+            Continue even if the segment becomes empty.
+        allow_shrink
+            Continue even if the segment loses more than half of its profiles.
+        encoding
+            Encoding of its text files, such as ``cp1252``; replaces the one in its definition.
+        consent
+            Columns that say who agreed or refused; replace those in its definition.
+        consent_yes
+            Values that mean yes and that ci-magics does not recognize; replace those in its definition.
+        show
+            Called with a message when its profiles changed.
+
+        Raises
+        ------
+        NotFoundError
+            The segment does not exist.
+        SegmentError
+            The segment is static or inactive, its source no longer exists, or it would lose more than half of its
+            profiles.
+        """
+        return refresh_segment(
+            name,
+            allow_empty=allow_empty,
+            allow_shrink=allow_shrink,
+            encoding=encoding,
+            consent=consent,
+            consent_yes=consent_yes,
+            workspace=self._workspace,
+            show=show,
+        )
+
+    def download(self, name: str, path: str | Path) -> Path:
+        """Write the keys of a segment's profiles to a CSV file that only its owner can read.
+
+        A key that looked like an address is stored as its hash, and written as that hash.
+
+        Parameters
+        ----------
+        name
+            The segment.
+        path
+            File to write; an existing file is overwritten.
+
+        Returns
+        -------
+        pathlib.Path
+            The path of the file.
+        """
+        return segment_operations.download_keys(name, path, workspace=self._workspace)
+
+    def _overview(self) -> SegmentList:
+        return self.overview()
+
+    def _readable(self) -> Workspace:
+        workspace = self._workspace
+        require(workspace, Verb.LIST_SEGMENTS)
+        return workspace
+
+
+#: The segments of the default workspace.
+segments = Segments()
