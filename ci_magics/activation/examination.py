@@ -26,9 +26,10 @@ from ci_magics.activation.finding import LOOK as LOOK
 from ci_magics.activation.finding import Finding as Finding
 from ci_magics.activation.machine import Machine, examine_folder, examine_memory, examine_process
 from ci_magics.clock import present
-from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.html_table import table
+from ci_magics.display.displayable import plain
+from ci_magics.display.html_table import signed
 from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
@@ -43,11 +44,22 @@ _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "reque
 _MOST_AHEAD = 300  # seconds; Microsoft rejects tokens if the clock differs by more
 
 
-@dataclass(frozen=True)
-class Examination(Displayable):
+@dataclass(frozen=True, repr=False)
+class Examination(ResultTable[Finding]):
     """The findings of all checks."""
 
     findings: tuple[Finding, ...]
+
+    _columns = (
+        *frame_only("check", "state"),
+        Column("Check", lambda each: f"{signed(_MARKS[each.state])} {each.check}"),
+        Column("Found", "found"),
+        Column("What to do", "remedy"),
+    )
+
+    @property
+    def _rows(self) -> tuple[Finding, ...]:
+        return self.findings
 
     @property
     def healthy(self) -> bool:
@@ -63,10 +75,6 @@ class Examination(Displayable):
             f"{_MARKS[each.state]} {each.check}: {each.found}{f' {each.remedy}' if each.remedy else ''}"
             for each in self.findings
         )
-
-    def _repr_html_(self) -> str:
-        rows = [(f"{_MARKS[each.state]} {each.check}", each.found, each.remedy) for each in self.findings]
-        return table(("Check", "Found", "What to do"), rows)
 
 
 def doctor(

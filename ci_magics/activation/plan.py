@@ -24,10 +24,9 @@ from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.start import foresee, start_run
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.clock import present
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted
 from ci_magics.display.output import tell
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
 Show = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Plan(Displayable):
+@dataclass(frozen=True, repr=False)
+class Plan(ResultTable[AudiencePlan]):
     """What an export would do.
 
     Parameters
@@ -55,6 +54,43 @@ class Plan(Displayable):
     _show: Show = field(repr=False, compare=False)
     _works: tuple[Work, ...] | None = field(default=None, repr=False, compare=False)
     _services: Services | None = field(default=None, repr=False, compare=False)
+
+    _if_empty = ""
+
+    @property
+    def _columns(self) -> tuple[Column[AudiencePlan], ...]:
+        return (
+            Column(None, lambda _each: self.verdict.state, frame_name="verdict"),
+            Column("Segment", "segment"),
+            Column("Audience", "audience"),
+            *frame_only("audience_id"),
+            Column("Action", "action"),
+            Column("Add", "adds"),
+            Column("Remove", "removes"),
+            Column("Unchanged", "unchanged"),
+            *frame_only("transport"),
+            Column("Sent by", "sends"),
+            Column(None, lambda each: [guard.code for guard in each.guards], frame_name="guards"),
+        )
+
+    @property
+    def _rows(self) -> tuple[AudiencePlan, ...]:
+        return self.audiences
+
+    @property
+    def _title_html(self) -> str:
+        head = f"<div><b>{html.escape(self.destination)}</b></div>"
+        return f"{head}{self.verdict._repr_html_()}<div>{html.escape(self._title)}</div>"
+
+    @property
+    def _title(self) -> str:
+        order = self.order
+        return f"Plan for account {self.account_id}: {order.mode}, normalization {order.normalization}"
+
+    @property
+    def _notes(self) -> list[str]:
+        said = [(each.renewal, each.consent_note and f"{each.consent_note}.") for each in self.audiences]
+        return [note for pair in said for note in pair if note]
 
     @classmethod
     def load(cls, path: str | Path, *, workspace: Opened | None = None, show: Show = tell) -> Plan:
@@ -183,19 +219,14 @@ class Plan(Displayable):
         return tuple(str(guard) for each in self.audiences for guard in each.guards)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per audience."""
+        """Return one row per audience; if nothing could be planned, one per segment."""
+        frame = super().to_frame()
+        if self.audiences:
+            return frame
         import pandas as pd
 
-        names = ("segment", "audience", "audience_id", "action", "adds", "removes", "unchanged", "transport", "sends")
-        rows = [
-            {"verdict": self.verdict.state}
-            | {name: getattr(each, name) for name in names}
-            | {"guards": [guard.code for guard in each.guards]}
-            for each in self.audiences
-        ]
-        if not rows:  # nothing could be planned
-            rows = [{"verdict": self.verdict.state, "segment": each, "guards": []} for each in self.document.segments]
-        return pd.DataFrame(rows, columns=["verdict", *names, "guards"])
+        rows = [{"verdict": self.verdict.state, "segment": each, "guards": []} for each in self.document.segments]
+        return pd.DataFrame(rows, columns=frame.columns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict, the destination, and what would be sent to each audience."""
@@ -215,28 +246,12 @@ class Plan(Displayable):
         }
 
     def __repr__(self) -> str:
-        lines = [f"{self.destination}. {self.verdict}", self._title()]
+        lines = [f"{self.destination}. {self.verdict}", self._title]
         for each in self.audiences:
             counts = f"add {counted(each.adds)}, remove {counted(each.removes)}, unchanged {counted(each.unchanged)}"
             lines.append(f"  {each.action} audience '{each.audience}': {counts}, by {each.sends}")
             lines += [f"    {note}" for note in (each.renewal, each.consent_note and f"{each.consent_note}.") if note]
         return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        heads = ("Segment", "Audience", "Action", "Add", "Remove", "Unchanged", "Sent by")
-        rows = [
-            (each.segment, each.audience, each.action, each.adds, each.removes, each.unchanged, each.sends)
-            for each in self.audiences
-        ]
-        head = f"<div><b>{html.escape(self.destination)}</b></div>"
-        title = f"<div>{html.escape(self._title())}</div>"
-        said = [(each.renewal, each.consent_note and f"{each.consent_note}.") for each in self.audiences]
-        notes = "".join(f"<div>{html.escape(note)}</div>" for pair in said for note in pair if note)
-        return f"{head}{self.verdict._repr_html_()}{title}{table(heads, rows) if rows else ''}{notes}"
-
-    def _title(self) -> str:
-        order = self.order
-        return f"Plan for account {self.account_id}: {order.mode}, normalization {order.normalization}"
 
     def _connection(self) -> Connection:
         """Return the connection as it is now.

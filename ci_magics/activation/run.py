@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.discreet import discreet_methods
-from ci_magics.display.displayable import Displayable, plain
-from ci_magics.display.html_table import table
+from ci_magics.display.displayable import plain
 from ci_magics.display.numbers import counted
 from ci_magics.display.output import tell
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ class AudienceResult:
         return asdict(self) | {"tracking_ids": list(self.tracking_ids)}
 
 
-@dataclass(frozen=True)
-class Run(Displayable):
+@dataclass(frozen=True, repr=False)
+class Run(ResultTable[AudienceResult]):
     """One execution of an export.
 
     Parameters
@@ -130,6 +130,33 @@ class Run(Displayable):
     finished_at: datetime | None
     _rejected: Callable[[], pa.Table] = field(repr=False, compare=False)
     _resume: Callable[[str, Reporter], Run] = field(repr=False, compare=False)
+
+    _columns = (
+        Column("Segment", "segment"),
+        Column("Audience", "audience"),
+        *frame_only("audience_id"),
+        Column("Status", "status"),
+        *frame_only("accepted"),
+        Column("Added", "added"),
+        Column("Removed", "removed"),
+        Column("Unchanged", "unchanged"),
+        Column("Rejected", "rejected"),
+        Column("Unknown", "unknown"),
+        Column("Not sent", "unsent"),
+        *frame_only("members", "message", "as_of", "code", "error_name"),
+    )
+
+    @property
+    def _rows(self) -> tuple[AudienceResult, ...]:
+        return self.results
+
+    @property
+    def _title_html(self) -> str:
+        return f"<div><b>{html.escape(self.destination)}</b></div><div>Export {self.status}</div>"
+
+    @property
+    def _notes(self) -> list[str]:
+        return [*(note for each in self.results for note in each.notes), *self._way_on()]
 
     @property
     def name(self) -> str:
@@ -171,13 +198,6 @@ class Run(Displayable):
         """
         return self if self.finished_at else self._resume(self.id, progress)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per audience."""
-        import pandas as pd
-
-        names = [name for name in AudienceResult.__dataclass_fields__ if name not in ("consent", "tracking_ids")]
-        return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.results], columns=names)
-
     def rejected_rows(self, *, show: Callable[[str], None] = tell) -> pd.DataFrame:
         """Return the rejected profiles by key: segment, key, code, reason and error name; never the address.
 
@@ -212,17 +232,6 @@ class Run(Displayable):
             lines.append(f"  audience '{each.audience}': {_counts(each)}")
             lines += [f"    {note}" for note in each.notes]
         return "\n".join([*lines, *self._way_on()])
-
-    def _repr_html_(self) -> str:
-        heads = ("Segment", "Audience", "Status", "Added", "Removed", "Unchanged", "Rejected", "Unknown", "Not sent")
-        rows = [
-            (each.segment, each.audience, each.status, each.added, each.removed, each.unchanged, each.rejected,
-             each.unknown, each.unsent)
-            for each in self.results
-        ]  # fmt: skip
-        notes = [*(note for each in self.results for note in each.notes), *self._way_on()]
-        title = f"<div><b>{html.escape(self.destination)}</b></div><div>Export {self.status}</div>"
-        return f"{title}{table(heads, rows)}{''.join(f'<div>{html.escape(note)}</div>' for note in notes)}"
 
     def _way_on(self) -> list[str]:
         return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self.name}"]

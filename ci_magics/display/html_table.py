@@ -20,6 +20,8 @@ _LONG = 28
 _LINE = "border-bottom:1px solid var(--jp-border-color1, rgba(128,128,128,0.5));vertical-align:bottom"
 _CAPTION = "text-align:left;font-weight:bold;padding:8px 0 2px;white-space:nowrap"
 _COLUMN, _ROW = " scope='col'", " scope='row'"
+#: Signs of findings as a page shows them; in text they stay ASCII for consoles of any encoding.
+_SIGNS = {"ok": "\u2713", "x": "\u2717"}
 _PERCENT = "display:inline-block;min-width:5em;opacity:0.8"
 
 
@@ -62,6 +64,11 @@ def fields_table(fields: Mapping[str, Any], *, title: str) -> str:
         if value is not None and value != ""
     )
     return f"<div><b>{html.escape(clean(title))}</b></div>{_framed(f'<tbody>{rows}</tbody>')}"
+
+
+def signed(mark: str) -> str:
+    """Return the mark of a finding, such as ``x``, as the sign that a page shows."""
+    return _SIGNS.get(mark, mark)
 
 
 def titled(name: str) -> str:

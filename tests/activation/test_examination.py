@@ -49,6 +49,18 @@ def test_every_finding_is_one_line_and_what_is_not_good_has_a_remedy(
         assert bool(each.remedy) == (each.state != GOOD), each
 
 
+def test_a_page_shows_signs_and_text_stays_ascii() -> None:
+    examination = Examination((Finding("a", GOOD, "Fine."), Finding("b", LOOK, "So.", "Do."), Finding("c", BAD, "No.")))
+    assert repr(examination).splitlines() == ["ok a: Fine.", "! b: So. Do.", "x c: No."]
+    page = examination._repr_html_()
+    assert [sign for sign in ("\u2713 a", "! b", "\u2717 c") if f">{sign}</td>" in page] == [
+        "\u2713 a",
+        "! b",
+        "\u2717 c",
+    ]
+    assert examination.to_frame()["state"].tolist() == [GOOD, LOOK, BAD]
+
+
 def test_a_missing_consent_is_said_with_what_gives_it(emulator: RunningEmulator, workspace: Workspace) -> None:
     assert emulator.audiences() == {}
     connect(accept_terms=False)

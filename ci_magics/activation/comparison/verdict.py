@@ -5,20 +5,15 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.comparison.proportions import Interval, difference_interval
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.plans.verdict import Finding, Verdict, verdict_of
 from ci_magics.activation.run import Run
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.workspace.statuses import COMPLETED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: How long Microsoft takes to count an audience (guide "Customer Match").
 _COUNTING = timedelta(hours=48)
@@ -75,8 +70,14 @@ class Side:
         return (least, self.people), (most, self.people)
 
 
-@dataclass(frozen=True)
-class Comparison(Displayable):
+def _matched(side: Side) -> str:
+    if side.size is None:
+        return "not counted yet" if side.audience_id else "not made yet"
+    return f"{counted(side.size)} matched ({side.share or 0:.1%})"
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(ResultTable[Side]):
     """Two audiences of one segment, each filled with its own normalization, and what their sizes show.
 
     Parameters
@@ -99,6 +100,19 @@ class Comparison(Displayable):
     enhanced: Side
     dry_run: bool = False
     obstacle: Finding | None = field(default=None, repr=False)
+
+    _columns = (
+        Column("Rule", "rule"),
+        Column("Audience", "audience"),
+        *frame_only("audience_id"),
+        Column("People", "people"),
+        *frame_only("size", "share"),
+        Column("Matched by Microsoft", _matched),
+    )
+
+    @property
+    def _rows(self) -> tuple[Side, Side]:
+        return self.sides
 
     @property
     def verdict(self) -> Verdict:
@@ -168,15 +182,8 @@ class Comparison(Displayable):
             f"of the people by it (95% interval). Export with normalization {self.better}."
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per audience."""
-        import pandas as pd
-
-        names = ("rule", "audience", "audience_id", "people", "size", "share")
-        return pd.DataFrame([{name: getattr(each, name) for name in names} for each in self.sides], columns=names)
-
     def __repr__(self) -> str:
-        lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title()]
+        lines = [self.destination, *([repr(self.verdict)] if self.dry_run else []), self._title]
         for each in self.sides:
             lines.append(
                 f"  {each.rule}: audience '{each.audience}', {counted_in_words(each.people, 'person')}, "
@@ -184,13 +191,16 @@ class Comparison(Displayable):
             )
         return "\n".join([*lines, self.conclusion])
 
-    def _repr_html_(self) -> str:
-        heads = ("Rule", "Audience", "People", "Matched by Microsoft")
-        rows = [(each.rule, each.audience, each.people, _matched(each)) for each in self.sides]
+    @property
+    def _title_html(self) -> str:
         verdict = self.verdict._repr_html_() if self.dry_run else ""
-        head = f"<div><b>{html.escape(self.destination)}</b></div>{verdict}<div>{html.escape(self._title())}</div>"
-        return f"{head}{table(heads, rows)}<div>{html.escape(self.conclusion)}</div>"
+        return f"<div><b>{html.escape(self.destination)}</b></div>{verdict}<div>{html.escape(self._title)}</div>"
 
+    @property
+    def _notes(self) -> tuple[str]:
+        return (self.conclusion,)
+
+    @property
     def _title(self) -> str:
         if self.obstacle is not None:
             return f"Normalizations of '{self.segment}'"
@@ -210,9 +220,3 @@ class Comparison(Displayable):
             f"Fewer than {SMALLEST_SERVING} people are matched in either audience, too few to tell. "
             f"Run it again after {moment}; if it stays so, take a bigger segment."
         )
-
-
-def _matched(side: Side) -> str:
-    if side.size is None:
-        return "not counted yet" if side.audience_id else "not made yet"
-    return f"{counted(side.size)} matched ({side.share or 0:.1%})"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.plans.guards import Guard
 from ci_magics.display.displayable import Displayable
+from ci_magics.display.html_table import signed
 from ci_magics.display.numbers import clean
 from ci_magics.errors import CiError, ExportRefusedError
 
@@ -92,7 +93,10 @@ class Verdict(Displayable, BaseModel):
 
     def lines(self) -> list[str]:
         """Return the findings, each with its sign and its fix, then what was not checked; empty if all is well."""
-        said = [f"{each.mark} {each}" for each in self.findings]
+        return self._lines(str)
+
+    def _lines(self, as_shown: Callable[[str], str]) -> list[str]:
+        said = [f"{as_shown(each.mark)} {each}" for each in self.findings]
         return [*said, f"Not checked yet: {', '.join(self.not_checked)}."] if self.not_checked else said
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +110,7 @@ class Verdict(Displayable, BaseModel):
         return repr(self)
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<div>{html.escape(clean(line))}</div>" for line in self.lines())
+        lines = "".join(f"<div>{html.escape(clean(line))}</div>" for line in self._lines(signed))
         return f"<div><b style='color:{_COLORS[self.state]}'>{self.state}</b></div>{lines}"
 
 

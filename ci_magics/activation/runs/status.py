@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ci_magics import __version__
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.runs.member_counts import known_members, open_push
-from ci_magics.display.displayable import Displayable, plain
+from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import tell
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.statuses import RUNNING
 from ci_magics.workspace.store import Opened, Workspace, store_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PENDING = "not counted yet (up to 48 hours)"
 _SHOWN_RUNS = 5
@@ -81,8 +78,8 @@ class AudienceStatus:
         return f"{counted(self.search_size)}{share}{invented}"
 
 
-@dataclass(frozen=True)
-class Status(Displayable):
+@dataclass(frozen=True, repr=False)
+class Status(ResultTable[AudienceStatus]):
     """Audiences, the last runs, and how much personal data the workspace keeps."""
 
     audiences: tuple[AudienceStatus, ...]
@@ -91,13 +88,24 @@ class Status(Displayable):
     version: str = __version__
     earlier_profiles: int = 0
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per audience."""
-        import pandas as pd
+    _columns = (
+        Column("Where", lambda each: each.destination),
+        Column("Audience", "audience"),
+        *frame_only("audience_id"),
+        Column("Segment", "segment"),
+        *frame_only("members", "search_size", "audience_network_size", "match_rate"),
+        Column("Sent", lambda each: each.sent),
+        Column("Matched by Microsoft", lambda each: each.matched),
+    )
+    _if_empty = "No audience was filled from here yet."
 
-        names = ("audience", "audience_id", "segment", "members", "search_size", "audience_network_size", "match_rate")
-        rows = [{name: getattr(each, name) for name in names} for each in self.audiences]
-        return pd.DataFrame(rows, columns=list(names))
+    @property
+    def _rows(self) -> tuple[AudienceStatus, ...]:
+        return self.audiences
+
+    @property
+    def _notes(self) -> tuple[str]:
+        return (self._kept(),)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audiences with their sizes, and the last runs."""
@@ -117,16 +125,13 @@ class Status(Displayable):
                 for each in self.audiences
                 if each.destination == destination
             ]
-        lines += [] if self.audiences else ["No audience was filled from here yet."]
+        lines += [] if self.audiences else [self._if_empty]
         lines += [f"  {_run_line(each)}" for each in self.runs]
         return "\n".join([*lines, self._kept()])
 
-    def _repr_html_(self) -> str:
-        heads = ("Where", "Audience", "Segment", "Sent", "Matched by Microsoft")
-        rows = [(each.destination, each.audience, each.segment, each.sent, each.matched) for each in self.audiences]
-        shown = table(heads, rows) if rows else "<div>No audience was filled from here yet.</div>"
-        runs = table(("Last runs",), [(_run_line(each),) for each in self.runs])
-        return f"{shown}{runs if self.runs else ''}<div>{html.escape(self._kept())}</div>"
+    def _table_html(self) -> str:
+        runs = table(("Last runs",), [(_run_line(each),) for each in self.runs]) if self.runs else ""
+        return f"{super()._table_html()}{runs}"
 
     def _kept(self) -> str:
         earlier = f", and {counted_in_words(self.earlier_profiles, 'profile')} of earlier versions of segments"

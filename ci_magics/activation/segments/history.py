@@ -6,26 +6,22 @@ import html
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ci_magics.clock import present
-from ci_magics.display.displayable import Displayable
-from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
+from ci_magics.display.result_table import Column, ResultTable, as_minute
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _BLOCKS = "_.,-~=+#"
 _WIDTH, _HEIGHT = 240, 40
 _SHOWN = 60
 
 
-@dataclass(frozen=True)
-class SegmentHistory(Displayable):
+@dataclass(frozen=True, repr=False)
+class SegmentHistory(ResultTable[tuple[datetime, int]]):
     """Number of profiles of a segment at each time it was made or refreshed.
 
     Parameters
@@ -39,16 +35,27 @@ class SegmentHistory(Displayable):
     segment: str
     counts: tuple[tuple[datetime, int], ...]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each count."""
-        import pandas as pd
+    _columns = (
+        Column("Counted (UTC)", lambda each: each[0], as_minute, frame_name="counted_at"),
+        Column("Profiles", lambda each: each[1], frame_name="profiles"),
+    )
 
-        return pd.DataFrame(list(self.counts), columns=["counted_at", "profiles"])
+    @property
+    def _rows(self) -> tuple[tuple[datetime, int], ...]:
+        return self.counts
+
+    @property
+    def _shown_rows(self) -> tuple[tuple[datetime, int], ...]:
+        return self.counts[-_SHOWN:]
+
+    @property
+    def _title_html(self) -> str:
+        return f"<b>{html.escape(self.segment)}</b>{as_image(self._picture())}"
 
     @property
     def sparkline(self) -> str:
         """The counts as a row of ASCII characters, scaled from the lowest to the highest."""
-        values = [count for _moment, count in self.counts[-_SHOWN:]]
+        values = [count for _moment, count in self._shown_rows]
         span = max(max(values) - min(values), 1) if values else 1
         return "".join(_BLOCKS[(value - min(values)) * (len(_BLOCKS) - 1) // span] for value in values)
 
@@ -60,14 +67,8 @@ class SegmentHistory(Displayable):
         last = counted_in_words(self.counts[-1][1], "profile") if self.counts else "no profiles"
         return f"Segment '{self.segment}': {last} {self.sparkline}"
 
-    def _repr_html_(self) -> str:
-        rows = [(f"{moment:%Y-%m-%d %H:%M}", count) for moment, count in self.counts[-_SHOWN:]]
-        return (
-            f"<b>{html.escape(self.segment)}</b>{as_image(self._picture())}{table(('Counted (UTC)', 'Profiles'), rows)}"
-        )
-
     def _picture(self) -> Picture:
-        values = [count for _moment, count in self.counts[-_SHOWN:]] or [0]
+        values = [count for _moment, count in self._shown_rows] or [0]
         times = counted_in_words(len(values), "count")
         values = values * 2 if len(values) == 1 else values  # a line, because a single point is invisible
         low, span = min(values), max(max(values) - min(values), 1)

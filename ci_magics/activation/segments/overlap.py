@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.stored_segment import stored_segment
-from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import Share, counted
+from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Opened, store_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 @dataclass(frozen=True)
-class Overlap(Displayable):
+class OverlapPart:
+    """A part of two segments.
+
+    Parameters
+    ----------
+    part
+        Which part, in words.
+    profiles
+        Number of its profiles.
+    either
+        Number of profiles in at least one segment.
+    """
+
+    part: str
+    profiles: int
+    either: int
+
+    @property
+    def share(self) -> float:
+        """Share of all profiles in either segment, from 0 to 1."""
+        return self.profiles / max(self.either, 1)
+
+
+@dataclass(frozen=True, repr=False)
+class Overlap(ResultTable[OverlapPart]):
     """The overlap of two segments.
 
     Parameters
@@ -39,6 +59,12 @@ class Overlap(Displayable):
     first_size: int
     second_size: int
     shared: int
+
+    _columns = (
+        Column("Part", "part"),
+        *frame_only("profiles", "share"),
+        Column("Profiles of either", lambda each: Share(each.profiles, each.either)),
+    )
 
     @property
     def only_first(self) -> int:
@@ -60,38 +86,31 @@ class Overlap(Displayable):
         """Jaccard index: shared profiles divided by profiles in either; 0 means nothing in common, 1 means equal."""
         return self.shared / self.either if self.either else 0.0
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each part: number of profiles, and share of all profiles in either segment."""
-        import pandas as pd
-
-        rows = [(label, count, count / max(self.either, 1)) for label, count in self._parts()]
-        return pd.DataFrame(rows, columns=["part", "profiles", "share"])
-
     def __repr__(self) -> str:
-        parts = ", ".join(f"{counted(count)} {label}" for label, count in self._parts())
+        parts = ", ".join(f"{counted(each.profiles)} {each.part}" for each in self._rows)
         return f"Overlap of '{self.first}' and '{self.second}': {parts}; Jaccard {self.jaccard:.3f}"
 
-    def _repr_html_(self) -> str:
-        parts = [(label, Share(count, self.either)) for label, count in self._parts()]
-        sizes = [(self.first, self.first_size), (self.second, self.second_size)]
-        return f"{as_image(self._picture())}{table(_SIZES, sizes)}{table(_PARTS, parts)}{self._index()}"
-
-    def _index(self) -> str:
-        return f"<div>Jaccard index (shared part of all in either): {self.jaccard:.3f}</div>"
-
-    def _parts(self) -> tuple[tuple[str, int], ...]:
-        return (
+    @property
+    def _rows(self) -> tuple[OverlapPart, ...]:
+        parts = (
             (f"only in {self.first}", self.only_first),
             ("in both", self.shared),
             (f"only in {self.second}", self.only_second),
         )
+        return tuple(OverlapPart(part, profiles, self.either) for part, profiles in parts)
+
+    @property
+    def _title_html(self) -> str:
+        sizes = [(self.first, self.first_size), (self.second, self.second_size)]
+        return f"{as_image(self._picture())}{table(('Segment', 'Profiles'), sizes)}"
+
+    @property
+    def _notes(self) -> tuple[str]:
+        return (f"Jaccard index (shared part of all in either): {self.jaccard:.3f}",)
 
     def _picture(self) -> Picture:
-        return draw_parts(f"{self.first} and {self.second}", self._parts())
-
-
-_SIZES = ("Segment", "Profiles")
-_PARTS = ("Part", "Profiles of either")
+        parts = [(each.part, each.profiles) for each in self._rows]
+        return draw_parts(f"{self.first} and {self.second}", parts)
 
 
 def overlap(first: Segment | str, second: Segment | str, *, workspace: Opened | None = None) -> Overlap:

@@ -303,6 +303,8 @@ def test_the_verdict_comes_first_wherever_a_plan_is_shown(
     assert reason.next_step in repr(plan).splitlines()[1]
     page = plan._repr_html_()
     assert page.index("Blocked") < page.index("Plan for account")
+    assert repr(plan).splitlines()[1].startswith("  x ")
+    assert "<div>\u2717 " in page
     assert next(iter(plan.to_dict())) == "verdict"
     assert plan.to_dict()["verdict"]["findings"][0]["code"] == code
     assert set(plan.to_frame()["verdict"]) == {"Blocked"}
