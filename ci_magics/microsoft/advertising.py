@@ -62,7 +62,13 @@ class User:
     roles: tuple[tuple[str, int], ...]
 
     def roles_in(self, customer_id: str) -> tuple[int, ...]:
-        """Return the user's roles for a customer; roles without a customer apply everywhere."""
+        """Return the user's roles for a customer; roles without a customer apply everywhere.
+
+        Parameters
+        ----------
+        customer_id
+            The id of the customer.
+        """
         return tuple(role for customer, role in self.roles if customer in ("", customer_id))
 
 
@@ -104,7 +110,13 @@ class Advertising:
             )
 
     def search_accounts(self, user_id: str) -> list[Account]:
-        """Return all accounts that a user can see (SearchAccounts), following pagination."""
+        """Return all accounts that a user can see (SearchAccounts), following pagination.
+
+        Parameters
+        ----------
+        user_id
+            Microsoft's id of the user, from `get_user`.
+        """
         accounts: list[Account] = []
         for page in range(1000):
             request = {
@@ -170,6 +182,11 @@ class Advertising:
         """Return Customer Match lists by id, or all that the account can use (GetAudiencesByIds).
 
         Ids that do not exist are skipped.
+
+        Parameters
+        ----------
+        ids
+            The ids of the lists; None for all lists.
         """
         if ids is None:
             return self._query_audiences(None)
@@ -211,7 +228,13 @@ class Advertising:
         raise_partial(answer, "UpdateAudiences")
 
     def delete_audience(self, audience_id: str) -> None:
-        """Delete a list (DeleteAudiences); after a lost response, check whether the list still exists."""
+        """Delete a list (DeleteAudiences); after a lost response, check whether the list still exists.
+
+        Parameters
+        ----------
+        audience_id
+            The id of the list.
+        """
         url, body = f"{self._campaign}/Audiences", {"AudienceIds": [audience_id]}
         try:
             answer = self._conversation.call("DeleteAudiences", "DELETE", url, body, repeatable=False)

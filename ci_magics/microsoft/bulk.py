@@ -162,7 +162,13 @@ class Bulk:
             )
 
     def status(self, request_id: str) -> UploadStatus:
-        """Return the status of an upload (GetBulkUploadStatus)."""
+        """Return the status of an upload (GetBulkUploadStatus).
+
+        Parameters
+        ----------
+        request_id
+            The id from the upload ticket.
+        """
         answer = self._conversation.call(
             "GetBulkUploadStatus",
             "POST",

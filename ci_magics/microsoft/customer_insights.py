@@ -54,7 +54,13 @@ class CustomerInsights:
         return self._list("the instances", f"{self._base}/instances", instance_of)
 
     def organization_url(self, instance_id: str) -> str:
-        """Return the URL of the Dataverse organization that an instance writes to; empty if there is none."""
+        """Return the URL of the Dataverse organization that an instance writes to; empty if there is none.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        """
         body = self._object("the instance", f"{self._of(instance_id)}")
         organization = body.get("cdsOrgInfo")
         return str(organization.get("url") or "") if isinstance(organization, Mapping) else ""
@@ -89,12 +95,6 @@ class CustomerInsights:
         """
         url = f"{self._of(instance_id)}/manage/entities/{quote(name, safe='')}?attributesAnnotations=true"
         return entity_of(self._object(f"the entity {name}", url))
-
-    def entities(self, instance_id: str) -> list[Entity]:
-        """Return all tables."""
-        query = "attributesAnnotations=true&includeQuarantined=false&includeSelfConflatedEntity=false"
-        url = f"{self._of(instance_id)}/manage/entities?{query}"
-        return _read("the entities", [self._object("the entities", url)], lambda body: _entities(body))[0]
 
     def rows(self, instance_id: str, entity: str = CUSTOMER) -> int | None:
         """Return a table's row count, or None if Customer Insights does not report it (``entitysize``).
@@ -214,7 +214,13 @@ class CustomerInsights:
         )
 
     def schedules(self, instance_id: str) -> list[Schedule]:
-        """Return the refresh schedules of Customer Insights."""
+        """Return the refresh schedules of Customer Insights.
+
+        Parameters
+        ----------
+        instance_id
+            The id of the environment.
+        """
         url = f"{self._of(instance_id)}/workflows/{_WORKFLOW}/schedules"
         return self._list("the schedules", url, schedule_of)
 
@@ -257,13 +263,24 @@ class _Skipped:
         self._first = first
 
     def address(self, skip: int) -> str:
-        """Return the URL of the page after that many rows."""
+        """Return the URL of the page after that many rows.
+
+        Parameters
+        ----------
+        skip
+            Number of rows read so far.
+        """
         return f"{self._first}&$skip={skip}"
 
     def followed(self, page: Page) -> Page:
         """Return a page with the URL of the next one; only an empty page, or the total, marks the end.
 
         A page shorter than requested is not the end: a service may return fewer rows at a time.
+
+        Parameters
+        ----------
+        page
+            The page that was read.
         """
         # A page reached by a link has another form of URL, and is not counted.
         base, _mark, skip = page.address.rpartition("&$skip=")
@@ -273,10 +290,6 @@ class _Skipped:
         if page.total is not None and done >= page.total:
             return page
         return Page(page.rows, page.address, self.address(done), page.total)
-
-
-def _entities(body: Mapping[str, Any]) -> list[Entity]:
-    return [entity_of(each) for each in body["entities"]]
 
 
 def _in_quotes(text: str) -> str:

@@ -52,7 +52,13 @@ class Endpoints:
         return self.environment == "emulator"
 
     def allows_upload_to(self, url: str) -> bool:
-        """Return whether credentials and a file may be sent to an upload URL from the bulk service."""
+        """Return whether credentials and a file may be sent to an upload URL from the bulk service.
+
+        Parameters
+        ----------
+        url
+            The URL in a response.
+        """
         parts = _parts(url)
         if parts is None:
             return False
@@ -98,6 +104,11 @@ def endpoints_of(
 
 def loopback(url: str) -> str:
     """Return an emulator's base URL without a trailing slash, and reject other machines.
+
+    Parameters
+    ----------
+    url
+        The URL that the user gave.
 
     Raises
     ------

@@ -147,7 +147,13 @@ def _is_json_object(text: bytes) -> bool:
 
 
 def hidden_fields(page: str) -> dict[str, str]:
-    """Return the hidden inputs of a page, which the sign-in page makes the browser post."""
+    """Return the hidden inputs of a page, which the sign-in page makes the browser post.
+
+    Parameters
+    ----------
+    page
+        The HTML of the page.
+    """
     return _HiddenFields(page).fields
 
 

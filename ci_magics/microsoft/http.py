@@ -125,7 +125,13 @@ class Service:
 
 
 def open_session(endpoints: Endpoints) -> requests.Session:
-    """Return a session with persistent connections; for the emulator it ignores the machine's proxies."""
+    """Return a session with persistent connections; for the emulator it ignores the machine's proxies.
+
+    Parameters
+    ----------
+    endpoints
+        The URLs of the environment.
+    """
     session = requests.Session()
     session.trust_env = not endpoints.is_emulator
     session.auth = _as_it_is  # otherwise the machine's .netrc would replace the bearer token
@@ -140,7 +146,13 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def emulator_adapter(endpoints: Endpoints) -> HTTPAdapter:
-    """Return the adapter for an emulator, which follows the emulator if its port changes."""
+    """Return the adapter for an emulator, which follows the emulator if its port changes.
+
+    Parameters
+    ----------
+    endpoints
+        The URLs of the emulator; they say how to locate it.
+    """
     return _Following(endpoints.locate) if endpoints.locate else _Asking(pool_maxsize=8)
 
 

@@ -38,11 +38,23 @@ class SourceEndpoints:
     sign_in: Endpoints
 
     def is_own(self, url: str) -> bool:
-        """Return whether credentials may be sent to a URL from a response: only to the service's own host."""
+        """Return whether credentials may be sent to a URL from a response: only to the service's own host.
+
+        Parameters
+        ----------
+        url
+            The URL in a response.
+        """
         return _origin(url) == _origin(self.base) is not None
 
     def is_storage(self, url: str) -> bool:
-        """Return whether a file may be fetched, without credentials, from a URL in a response."""
+        """Return whether a file may be fetched, without credentials, from a URL in a response.
+
+        Parameters
+        ----------
+        url
+            The URL in a response.
+        """
         if self.is_own(url):
             return True
         scheme, host, port = _origin(url) or ("", "", 0)
@@ -72,7 +84,13 @@ class SourceEndpoints:
         return url
 
     def foreign(self, what: str) -> ServiceError:
-        """Build the error for a URL on another host."""
+        """Build the error for a URL on another host.
+
+        Parameters
+        ----------
+        what
+            What the URL is for.
+        """
         return ServiceError(
             f"{self.service} names another host for {what}, which is not followed; nothing was sent there.",
             "Read it another way (--via), and tell the administrator of Customer Insights.",

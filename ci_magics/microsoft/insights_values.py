@@ -125,12 +125,24 @@ class Schedule:
 
 
 def folded(value: Any) -> str:
-    """Normalize an enumeration value for comparison."""
+    """Normalize an enumeration value for comparison.
+
+    Parameters
+    ----------
+    value
+        A JSON value; empty for null.
+    """
     return re.sub(r"[^a-z0-9]", "", str(value or "").lower())
 
 
 def moment_of(value: Any) -> datetime | None:
-    """Parse a time as UTC; without a time zone it is UTC, as in the service's own client."""
+    """Parse a time as UTC; without a time zone it is UTC, as in the service's own client.
+
+    Parameters
+    ----------
+    value
+        A time in ISO 8601; anything else is None.
+    """
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
@@ -139,7 +151,13 @@ def moment_of(value: Any) -> datetime | None:
 
 
 def instance_of(item: Mapping[str, Any]) -> Instance:
-    """Parse an ``InstanceInfo``."""
+    """Parse an ``InstanceInfo``.
+
+    Parameters
+    ----------
+    item
+        The JSON object.
+    """
     return Instance(
         _text(item, "instanceId", "id"),
         _text(item, "name"),
@@ -149,7 +167,13 @@ def instance_of(item: Mapping[str, Any]) -> Instance:
 
 
 def segment_of(item: Mapping[str, Any]) -> SourceSegment:
-    """Parse a ``SegmentMetadata``."""
+    """Parse a ``SegmentMetadata``.
+
+    Parameters
+    ----------
+    item
+        The JSON object.
+    """
     name = _text(item, "name")
     history = [_evaluation(each) for each in _objects(item.get("evaluationStatusHistory"))]
     status = item.get("evaluationStatus")
@@ -165,7 +189,13 @@ def segment_of(item: Mapping[str, Any]) -> SourceSegment:
 
 
 def entity_of(item: Mapping[str, Any]) -> Entity:
-    """Parse an ``IEntityMetadata``."""
+    """Parse an ``IEntityMetadata``.
+
+    Parameters
+    ----------
+    item
+        The JSON object.
+    """
     return Entity(
         _text(item, "qualifiedEntityName", "name"),
         folded(item.get("entityType")),
@@ -175,7 +205,13 @@ def entity_of(item: Mapping[str, Any]) -> Entity:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """Parse a ``GraphJobInfo``."""
+    """Parse a ``GraphJobInfo``.
+
+    Parameters
+    ----------
+    item
+        The JSON object.
+    """
     identifiers = item.get("idList") or item.get("identifiers") or []
     return Job(
         _text(item, "jobId"),
@@ -188,7 +224,13 @@ def job_of(item: Mapping[str, Any]) -> Job:
 
 
 def schedule_of(item: Mapping[str, Any]) -> Schedule:
-    """Parse a ``WorkflowRefreshSchedule``."""
+    """Parse a ``WorkflowRefreshSchedule``.
+
+    Parameters
+    ----------
+    item
+        The JSON object.
+    """
     crons = item.get("cronSchedules") or []
     return Schedule(
         folded(item.get("operationType")),
@@ -214,9 +256,9 @@ def _profile_type(item: Mapping[str, Any]) -> str:
 
     A rule reads attributes as ``Customer.Age``; in an environment for business accounts ``ContactProfile.Age``.
     """
-    said = _text(item, "profileType", "segmentMembershipType")
-    if said:
-        return said
+    given = _text(item, "profileType", "segmentMembershipType")
+    if given:
+        return given
     expression = item.get("segmentQueryExpression")
     expression = expression if isinstance(expression, Mapping) else {}
     criteria = [each.get("criteria") for each in _objects(expression.get("rowsets"))]

@@ -119,6 +119,11 @@ class _Trail:
         """Return whether a page repeats earlier rows or links to an earlier page.
 
         A page without rows may link to itself, which means "ask again", but only a limited number of times.
+
+        Parameters
+        ----------
+        page
+            The page that was just read.
         """
         if not page.rows:
             return self._empty >= _EMPTY_PAGES
@@ -127,7 +132,13 @@ class _Trail:
         return circle or self._rows(page) in self._marks
 
     def note(self, page: Page) -> None:
-        """Remember a page that was returned."""
+        """Remember a page that was returned.
+
+        Parameters
+        ----------
+        page
+            The page.
+        """
         if not page.rows:
             self._empty += 1
             return

@@ -130,7 +130,13 @@ class PartitionStream:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes; empty at the end."""
+        """Return the next bytes; empty at the end.
+
+        Parameters
+        ----------
+        size
+            Maximum number of bytes; negative for all that are left.
+        """
         try:
             return bytes(self._raw.read(size if size >= 0 else None, decode_content=True))
         except (urllib3.exceptions.HTTPError, OSError):

@@ -37,7 +37,13 @@ class Answer:
 
 
 def ask_services(endpoints: Endpoints) -> list[Answer]:
-    """Contact every service of an environment without credentials; any response counts."""
+    """Contact every service of an environment without credentials; any response counts.
+
+    Parameters
+    ----------
+    endpoints
+        The URLs of the environment.
+    """
     login = endpoints.login or "https://login.microsoftonline.com"
     urls = {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, (login, endpoints.campaign, endpoints.bulk))}
     with open_session(endpoints) as session:

@@ -43,6 +43,11 @@ class RowError:
 def read_result(archive: BinaryIO) -> Iterator[RowError]:
     """Yield the errors of a result file, zipped or plain, with columns in any order.
 
+    Parameters
+    ----------
+    archive
+        The file, open for reading bytes.
+
     Raises
     ------
     OutcomeUnknownError

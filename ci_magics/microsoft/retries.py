@@ -116,7 +116,13 @@ class _PatienceLeft:
         self._failed = 0
 
     def seconds_until_retry(self, passing: TransientError) -> float:
-        """Return the seconds to wait before the next attempt, or raise the error if there is none."""
+        """Return the seconds to wait before the next attempt, or raise the error if there is none.
+
+        Parameters
+        ----------
+        passing
+            The error of the last attempt.
+        """
         if self._seconds is not None and passing.is_renewed:
             return 0.0
         if self._seconds is not None and passing.wait:

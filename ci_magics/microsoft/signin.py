@@ -120,7 +120,13 @@ class SignedIn:
 
 
 def signed_in(app: msal.PublicClientApplication) -> list[SignedIn]:
-    """Return the users whose tokens are in the cache."""
+    """Return the users whose tokens are in the cache.
+
+    Parameters
+    ----------
+    app
+        The application with the token cache.
+    """
     with _reachable():
         accounts = app.get_accounts()
     return [SignedIn(str(each["home_account_id"]), str(each.get("username") or "")) for each in accounts]

@@ -29,7 +29,13 @@ class SignInPrompt(str):
 
     @classmethod
     def for_code(cls, flow: MutableMapping[str, Any]) -> SignInPrompt:
-        """Return the prompt for MSAL's device code flow."""
+        """Return the prompt for MSAL's device code flow.
+
+        Parameters
+        ----------
+        flow
+            The flow that MSAL started; `cancel` changes it.
+        """
         page, code = said(flow["verification_uri"]), said(flow["user_code"])
         prompt = cls(f"To sign in, open {page} and enter the code {code}.")
         prompt._flow, prompt._canceled = flow, False

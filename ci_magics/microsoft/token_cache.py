@@ -20,7 +20,13 @@ class _PrivateFile(msal_extensions.FilePersistence):  # type: ignore[misc]  # ms
     """A file that only its owner can read, replaced atomically: a crash leaves the old or the new tokens."""
 
     def save(self, content: str) -> None:
-        """Replace the content."""
+        """Replace the content.
+
+        Parameters
+        ----------
+        content
+            The serialized tokens.
+        """
         place = Path(self.get_location())
         new = place.with_name(f"{place.name}.{os.getpid()}.new")
         try:

@@ -83,7 +83,13 @@ class Cause:
     may_have_arrived: bool = False
 
     def sentence(self, service: str) -> str:
-        """Return the cause as a sentence."""
+        """Return the cause as a sentence.
+
+        Parameters
+        ----------
+        service
+            The name of the service.
+        """
         return f"{service} cannot be reached: {self.reason}."
 
     def error(self, service: str, *, is_emulator: bool = False) -> UnreachableError:
@@ -102,7 +108,13 @@ class Cause:
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Return why a request failed."""
+    """Return why a request failed.
+
+    Parameters
+    ----------
+    error
+        What the request raised.
+    """
     found = list(_all_of(error))
     for look in (_of_bundle, _of_certificate, _of_proxy, _of_connection):
         cause = look(found)

@@ -75,12 +75,24 @@ def write_upload_file(
 
 
 def rows_per_file(environment: str) -> int:
-    """Return how many items fit into one file within the limits of an environment."""
+    """Return how many items fit into one file within the limits of an environment.
+
+    Parameters
+    ----------
+    environment
+        ``emulator``, ``sandbox``, or ``production``.
+    """
     return (SANDBOX_FILE_ROWS if environment == "sandbox" else FILE_ROWS) - _HEADING_ROWS
 
 
 def item_position(client_id: str) -> int | None:
-    """Return the position of the hash in a result row, or None if the row is about the list."""
+    """Return the position of the hash in a result row, or None if the row is about the list.
+
+    Parameters
+    ----------
+    client_id
+        The Client Id of the row.
+    """
     return int(client_id) if client_id.isascii() and client_id.isdigit() and len(client_id) < 19 else None
 
 

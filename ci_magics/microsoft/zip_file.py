@@ -38,13 +38,14 @@ class SingleMemberZip:
         self._deflated = 0
         self._file.write(self._local_header())
 
-    @property
-    def compressed_bytes(self) -> int:
-        """Bytes written so far, without those still buffered by the compressor."""
-        return self._deflated
-
     def write(self, data: bytes | memoryview) -> None:
-        """Append data to the member."""
+        """Append data to the member.
+
+        Parameters
+        ----------
+        data
+            The next bytes.
+        """
         self._crc = isal_zlib.crc32(data, self._crc)
         self._expanded += len(data)
         self._append(self._deflate.compress(data))
