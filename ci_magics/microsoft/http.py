@@ -23,16 +23,8 @@ from ci_magics.errors import CiError
 from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.codes import Retry
 from ci_magics.microsoft.endpoints import Endpoints
-from ci_magics.microsoft.retries import (
-    Patience,
-    TransientError,
-    answered_by_another,
-    lost,
-    outcome_unknown,
-    redirected,
-    retry,
-)
-from ci_magics.microsoft.unreachable import Adapter
+from ci_magics.microsoft.retries import Patience, TransientError, lost, outcome_unknown, retry
+from ci_magics.microsoft.unreachable import Adapter, answered_by_another, redirected
 
 _TRIES_TO_REACH = 100
 _UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that shuts down stops listening before it releases its lease

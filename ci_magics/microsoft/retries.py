@@ -12,8 +12,7 @@ from typing import TypeVar
 import requests
 
 from ci_magics.clock import Clock
-from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError
-from ci_magics.microsoft.answers import Received
+from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.unreachable import cause_of
 
 T = TypeVar("T")
@@ -201,54 +200,6 @@ def lost(
         return TransientError(unreachable) if cause.passes else unreachable
     unknown = outcome_unknown(service, operation, None)
     return TransientError(unknown, may_have_arrived=True) if repeatable else unknown
-
-
-def redirected(service: str, operation: str, received: Received) -> ServiceError:
-    """Build the error for a redirect: credentials are never sent to its target.
-
-    Parameters
-    ----------
-    service
-        The name of the service, for messages.
-    operation
-        Microsoft's name of the operation, for messages.
-    received
-        The response.
-    """
-    return ServiceError(
-        f"{service} answered {operation} with a redirect, which is not followed.",
-        "Check the network for a proxy or sign-in page in between.",
-        code=f"HTTP {received.status}",
-        tracking_id=received.tracking_id,
-    )
-
-
-def answered_by_another(service: str, operation: str, received: Received) -> ServiceError | None:
-    """Build the error for a refusal that is not from Microsoft: no JSON and no id for support.
-
-    Parameters
-    ----------
-    service
-        The name of the service, for messages.
-    operation
-        The name of the operation, for messages.
-    received
-        The response.
-
-    Returns
-    -------
-    ServiceError or None
-        None if the response may be Microsoft's.
-    """
-    if received.value is not None or received.tracking_id or not 400 <= received.status < 500:
-        return None
-    if received.status in (401, 429):
-        return None
-    return ServiceError(
-        f"Something between this machine and {service} refused {operation}, in words that are not those of {service}.",
-        "Ask who looks after your network whether a proxy or firewall blocks the address.",
-        code=f"HTTP {received.status}",
-    )
 
 
 def outcome_unknown(service: str, operation: str, tracking_id: str | None) -> OutcomeUnknownError:

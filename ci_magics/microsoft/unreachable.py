@@ -1,4 +1,4 @@
-"""Explain why a service is unreachable, from the network error, with a next step.
+"""Explain why a service is unreachable, from the network error or from the response of something in between.
 
 The explanation names only what the error itself shows: a rejected certificate is not a network failure, and an unknown
 host is not a certificate problem.
@@ -28,7 +28,8 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import ProxyError as TunnelError
 
-from ci_magics.errors import UnreachableError
+from ci_magics.errors import ServiceError, UnreachableError
+from ci_magics.microsoft.answers import Received
 
 EMULATOR_GONE = "Start it again: ci-magics emulator, or unset CI_MAGICS_EMULATOR to use the workspace's own."
 
@@ -125,6 +126,54 @@ def cause_of(error: BaseException) -> Cause:
         f"the connection broke before the answer was complete ({type(error).__name__})",
         _OTHERWISE,
         may_have_arrived=True,
+    )
+
+
+def redirected(service: str, operation: str, received: Received) -> ServiceError:
+    """Build the error for a redirect: credentials are never sent to its target.
+
+    Parameters
+    ----------
+    service
+        The name of the service, for messages.
+    operation
+        Microsoft's name of the operation, for messages.
+    received
+        The response.
+    """
+    return ServiceError(
+        f"{service} answered {operation} with a redirect, which is not followed.",
+        "Check the network for a proxy or sign-in page in between.",
+        code=f"HTTP {received.status}",
+        tracking_id=received.tracking_id,
+    )
+
+
+def answered_by_another(service: str, operation: str, received: Received) -> ServiceError | None:
+    """Build the error for a refusal that is not from Microsoft: no JSON and no id for support.
+
+    Parameters
+    ----------
+    service
+        The name of the service, for messages.
+    operation
+        The name of the operation, for messages.
+    received
+        The response.
+
+    Returns
+    -------
+    ServiceError or None
+        None if the response may be Microsoft's.
+    """
+    if received.value is not None or received.tracking_id or not 400 <= received.status < 500:
+        return None
+    if received.status in (401, 429):
+        return None
+    return ServiceError(
+        f"Something between this machine and {service} refused {operation}, in words that are not those of {service}.",
+        "Ask who looks after your network whether a proxy or firewall blocks the address.",
+        code=f"HTTP {received.status}",
     )
 
 

@@ -26,8 +26,8 @@ from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.microsoft.entra import EntraSession, not_answered
 from ci_magics.microsoft.http import open_session
 from ci_magics.microsoft.reach import ask_services
-from ci_magics.microsoft.retries import TransientError, answered_by_another, lost
-from ci_magics.microsoft.unreachable import Cause, cause_of
+from ci_magics.microsoft.retries import TransientError, lost
+from ci_magics.microsoft.unreachable import Cause, answered_by_another, cause_of
 
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)
