@@ -140,13 +140,14 @@ def _show_no_values(error: BaseException) -> None:
     error._render_traceback_ = types.MethodType(rendered, error)  # type: ignore[attr-defined]
 
 
-def _take_out(error: Any, addresses: set[str]) -> None:
+def _take_out(error: CiError, addresses: set[str]) -> None:
     """Remove parts of addresses from the text of an error of ours."""
-    for address in addresses:
-        part = address.partition("@")[0]
-        if len(part) < _SHORTEST:
-            continue
-        error.sentence = error.sentence.replace(part, HIDDEN)
-        error.next_step = error.next_step.replace(part, HIDDEN)
-    if addresses:
-        error.args = (error.sentence,)
+    parts = [part for address in addresses if len(part := address.partition("@")[0]) >= _SHORTEST]
+
+    def without_parts(text: str) -> str:
+        for part in parts:
+            text = text.replace(part, HIDDEN)
+        return text
+
+    if parts:
+        error.replace_texts(without_parts)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from ci_magics.advice import Advice, advise, joined
 from ci_magics.discretion import names_somebody as names_somebody
 from ci_magics.discretion import without_addresses as without_addresses
 from ci_magics.discretion import without_people as without_people
@@ -21,7 +23,7 @@ class CiError(Exception):
         What happened, in one sentence a marketing analyst understands. Never contains an e-mail address, a hash, a
         token, or a provider's raw body.
     next_step
-        What to do about it.
+        What to do about it; `advise` puts operations into it, which every front end words in its own language.
     code
         The provider's error code, or our own short name for the case.
     tracking_id
@@ -36,20 +38,43 @@ class CiError(Exception):
     def __init__(
         self,
         sentence: str,
-        next_step: str = "",
+        next_step: str | Advice = "",
         *,
         code: int | str | None = None,
         tracking_id: str | None = None,
         error_name: str = "",
     ) -> None:
         self.sentence = without_addresses(sentence)
-        self.next_step = without_addresses(next_step)
+        self.advice = advise(next_step).mapped(without_addresses)
         super().__init__(self.sentence)
         self.code = code
         self.tracking_id = tracking_id
         self.error_name = error_name
 
+    @property
+    def next_step(self) -> str:
+        """What to do about it, in the language of the current reader."""
+        return str(self.advice)
+
     def __str__(self) -> str:
+        return str(self._whole())
+
+    def stored(self) -> str:
+        """Return the error as a text to store; `ci_magics.advice.worded` words it when it is shown."""
+        return self._whole().stored()
+
+    def replace_texts(self, change: Callable[[str], str]) -> None:
+        """Change the sentence and every text of the next step.
+
+        Parameters
+        ----------
+        change
+            Called with each text.
+        """
+        self.sentence, self.advice = change(self.sentence), self.advice.mapped(change)
+        self.args = (self.sentence,)
+
+    def _whole(self) -> Advice:
         marks = []
         if self.code is not None:
             marks.append(f"code {self.code}")
@@ -57,14 +82,14 @@ class CiError(Exception):
             marks.append(self.error_name)
         if self.tracking_id:
             marks.append(f"TrackingId {self.tracking_id}")
-        parts = [self.sentence, self.next_step, f"({', '.join(marks)})" if marks else ""]
-        return " ".join(part for part in parts if part)
+        return joined([self.sentence, self.advice, f"({', '.join(marks)})" if marks else ""])
 
-    def document(self) -> dict[str, str | None]:
-        """Return the error as a dictionary, for JSON output."""
+    def document(self) -> dict[str, Any]:
+        """Return the error as a dictionary, for JSON output: in words, and the operations of the next step as data."""
         return {
             "error": self.sentence,
             "next_step": self.next_step or None,
+            "operations": self.advice.documents(),
             "code": None if self.code is None else str(self.code),
             "error_name": self.error_name or None,
             "tracking_id": self.tracking_id,
@@ -172,7 +197,7 @@ def _lines(error: BaseException) -> list[str]:
     return [*traceback.format_tb(error.__traceback__), f"{type_of(error)}{said}"]
 
 
-def not_found(kind: str, name: str, known: Iterable[str], next_step: str) -> NotFoundError:
+def not_found(kind: str, name: str, known: Iterable[str], next_step: str | Advice) -> NotFoundError:
     """Build the error for a name that does not exist, and suggest the closest name that does.
 
     Parameters

@@ -10,12 +10,12 @@ import re
 import shlex
 from typing import Any
 
-from ci_magics.naming import unwritable
+from ci_magics.one_line import unwritable
 
 
 def magic_word(text: str) -> str:
     """Return a text as one word of a magic's line, quoted unless it is a plain word."""
-    return text if re.fullmatch(r"\w[\w.-]*|-?\d+", text) else magic_quoted(text)
+    return text if re.fullmatch(r"\w[\w.:-]*|-?\d+", text) else magic_quoted(text)
 
 
 def magic_quoted(text: str) -> str:
@@ -34,6 +34,12 @@ def magic_quoted(text: str) -> str:
 def python_literal(value: Any) -> str:
     """Return a value as a Python literal on one line, with invisible characters escaped."""
     return repr(value)
+
+
+def python_quoted(text: str) -> str:
+    """Return a text as a Python literal on one line, in double quotes unless it contains one."""
+    quoted = repr(text)
+    return quoted if '"' in quoted else f'"{quoted[1:-1]}"'
 
 
 def shell_word(text: str) -> str:

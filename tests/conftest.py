@@ -25,6 +25,7 @@ share_the_machine()  # before anything imports Polars
 
 import ci_magics as ci  # noqa: E402
 from ci_magics.activation.segments.customer_insights.source import Insights  # noqa: E402
+from ci_magics.advice import Reader, set_reader  # noqa: E402
 from ci_magics.workspace.access import who_am_i  # noqa: E402
 from ci_magics.workspace.models import UserRole  # noqa: E402
 from ci_magics.workspace.store import Workspace, open_workspace  # noqa: E402
@@ -200,6 +201,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     monkeypatch.setattr("ci_magics.clock.SystemClock.sleep", lambda _clock, wait: seconds.append(wait))
     return seconds
+
+
+@pytest.fixture(autouse=True)
+def _reads_as_python() -> Iterator[None]:
+    """A notebook or command of an earlier test does not decide how this one words advice."""
+    yield
+    set_reader(Reader.PYTHON)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, CiError
-from ci_magics.naming import LONGEST_NAME, require_name, unwritable
+from ci_magics.naming import LONGEST_NAME, require_name
+from ci_magics.one_line import unwritable
 from ci_magics.workspace.roles import give_role
 
 UNWRITABLE = {

@@ -25,6 +25,7 @@ from ci_magics.activation.finding import GOOD as GOOD
 from ci_magics.activation.finding import LOOK as LOOK
 from ci_magics.activation.finding import Finding as Finding
 from ci_magics.activation.machine import Machine, examine_folder, examine_memory, examine_process
+from ci_magics.advice import NAME, Do
 from ci_magics.clock import present
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import signed
@@ -33,7 +34,6 @@ from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.storage_errors import told_of_file
@@ -136,7 +136,7 @@ def _writable(workspace: Workspace) -> Finding:
             pass
     except OSError as error:
         why, remedy = told_of_file(error)
-        return Finding("workspace", BAD, f"Its folder cannot be written to: {why}.", remedy)
+        return Finding("workspace", BAD, f"Its folder cannot be written to: {why}.", str(remedy))
     mode = workspace.folder.stat().st_mode & 0o077
     if os.name == "posix" and mode:
         return Finding("workspace", LOOK, "Others on this machine can look into its folder.", "chmod 700 on it.")
@@ -178,7 +178,7 @@ def _scheduler(workspace: Workspace) -> Iterator[Finding]:
 def _of_connections(workspace: Workspace) -> Iterator[Finding]:
     connections = list(workspace.connections)
     if not connections:
-        yield Finding("connections", LOOK, "There is none yet.", "Make one: %ci_connect NAME, or ci.connect(...).")
+        yield Finding("connections", LOOK, "There is none yet.", f"Make one: {Do('connect', NAME)}.")
     for connection in connections:
         yield _signed_in(workspace, connection)
         yield _consents(connection)
@@ -198,18 +198,18 @@ def _signed_in(workspace: Workspace, connection: Connection) -> Finding:
     if os.environ.get("CI_MAGICS_REFRESH_TOKEN"):
         return Finding(check, GOOD, "By CI_MAGICS_REFRESH_TOKEN, for unattended runs too.")
     if noted_sign_in(workspace, connection.id) is None:
-        return Finding(check, LOOK, "Nobody is signed in.", f"%ci_connect {magic_word(connection.name)} signs in.")
+        return Finding(check, LOOK, "Nobody is signed in.", f"{Do('connections.sign_in', connection.name)} signs in.")
     return Finding(check, GOOD, "Somebody is; the next request shows whether Microsoft still takes it.")
 
 
 def _consents(connection: Connection) -> Finding:
     check = f"terms of '{connection.name}'"
-    missing = [] if connection.agreed else ["--agree"]
-    missing += [] if connection.terms_accepted else ["--accept-terms"]
+    given = {"agree": connection.agreed, "accept_terms": connection.terms_accepted}
+    missing = {name: True for name, is_given in given.items() if not is_given}
     if not missing:
         return Finding(check, GOOD, "Both consents are given.")
-    remedy = f"%ci_connect {magic_word(connection.name)} {' '.join(missing)}"
-    return Finding(check, LOOK, "A consent is missing, so nothing is sent.", remedy)
+    remedy = Do("connect", connection.name, **missing)
+    return Finding(check, LOOK, "A consent is missing, so nothing is sent.", str(remedy))
 
 
 def _emulator(workspace: Workspace) -> Finding:
@@ -233,7 +233,7 @@ def _services(workspace: Workspace, connection: Connection) -> Iterator[Finding]
     silent = [(each.host, each.cause) for each in answers if each.cause is not None]
     check = f"services of {connection.environment}"
     for host, cause in silent:
-        remedy = EMULATOR_GONE if connection.environment == "emulator" else cause.next_step
+        remedy = str(EMULATOR_GONE) if connection.environment == "emulator" else cause.next_step
         yield Finding(check, BAD, cause.sentence(host), remedy)
     if not silent:
         yield Finding(check, GOOD, f"{len(answers)} of {len(answers)} answer.")

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import psutil
 
 from ci_magics.activation.finding import BAD, GOOD, LOOK, Finding
+from ci_magics.advice import Do
 from ci_magics.errors import CiError
 from ci_magics.forking import require_threads
 from ci_magics.memory import memory_limit
@@ -117,7 +118,7 @@ def _disk(folder: Path, machine: Machine) -> Finding:
     except OSError as error:
         remedy = "Check that the folder of the workspace is there and yours."
         return Finding("disk", BAD, f"It cannot be looked at ({type(error).__name__}).", remedy)
-    remedy = "Make room there (ci-magics purge removes what is kept too long), or move the workspace to another disk."
+    remedy = f"Make room there ({Do('purge')} removes what is kept too long), or move the workspace to another disk."
     if files == 0:
         return Finding("disk", BAD, "There is no room for another file where the workspace is.", remedy)
     if free < _TIGHT:

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+from ci_magics.advice import Reader, reading
 from ci_magics.cli import (
     audit,
     doctor,
@@ -57,6 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     int
         The exit status: 0 done, 1 failed, 2 usage error, 3 done in part.
     """
+    with reading(Reader.TERMINAL):
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     adapt_streams()
     unwritten.clear()
     options = _parser().parse_args(arguments)

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from ci_magics.discretion import without_people
-from ci_magics.naming import writable
+from ci_magics.one_line import writable
 
 #: A thousand lists with the longest descriptions take eight megabytes.
 MAX_JSON_BYTES = 16 * 1024 * 1024

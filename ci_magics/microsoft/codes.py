@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ci_magics.advice import NAME, Advice, Do, Opt, advise
 from ci_magics.errors import CiError, OutcomeUnknownError, ServiceError, UnreachableError
 
 
@@ -59,7 +60,7 @@ class Meaning:
     """
 
     template: str
-    next_step: str
+    next_step: str | Advice
     retry: Retry = Retry.NEVER
     is_sign_in: bool = False
 
@@ -128,7 +129,7 @@ def is_final(error: CiError) -> bool:
 
 
 SUPPORT = "Try again later; if it stays, give Microsoft's support the TrackingId."
-_SIGN_IN = "Sign in again: %ci_connect NAME."
+_SIGN_IN = advise("Sign in again: ", Do("connections.sign_in", NAME), ".")
 _BUG = "Please report this as a bug of ci-magics."
 
 _INTERNAL = Meaning("Microsoft Advertising had an internal error.", SUPPORT, Retry.IF_IDEMPOTENT)
@@ -199,7 +200,7 @@ ADVERTISING: Codes = {
     4204: Meaning(
         "Microsoft Advertising allows no more bulk calls for now.", "Run it again in 15 minutes.", Retry.QUARTER_HOUR
     ),
-    4835: Meaning("The audience does not exist in this account.", "See what exists: %ci_status."),
+    4835: Meaning("The audience does not exist in this account.", advise("See what exists: ", Do("status"), ".")),
     4838: Meaning("Microsoft Advertising does not accept the audience's name.", "Give the segment another name."),
     4853: Meaning(
         "An audience with this name exists already in the account.",
@@ -212,10 +213,17 @@ ADVERTISING: Codes = {
     4865: Meaning("The account has no room for another audience.", "Delete audiences that are not used."),
     4866: Meaning("The customer has no room for another audience.", "Delete audiences that are not used."),
     6999: Meaning("A request held too many items.", _BUG),
-    8000: Meaning("The audience does not exist in this account, or is not a Customer Match list.", "See %ci_status."),
+    8000: Meaning(
+        "The audience does not exist in this account, or is not a Customer Match list.",
+        advise("See ", Do("status"), "."),
+    ),
     8003: Meaning(
         "The Customer Match terms are not accepted for this account.",
-        "Accept them on the connection (--accept-terms), or in Microsoft Advertising under Audiences.",
+        advise(
+            "Accept them on the connection (",
+            Opt("accept_terms", True),
+            "), or in Microsoft Advertising under Audiences.",
+        ),
     ),
     8004: Meaning("A value was not accepted as a hashed e-mail.", _BUG),
     8110: Meaning(
@@ -253,7 +261,7 @@ SOURCES: Codes = {
     ),
     "HTTP 401": Meaning(
         "{service} does not accept this sign-in.",
-        "Sign in again: %ci_connect --insights NAME.",
+        _SIGN_IN,
         Retry.NEW_TOKEN,
         is_sign_in=True,
     ),

@@ -246,7 +246,7 @@ class CustomerInsights:
             body = self.conversation.get(operation, url)
         except ServiceError as error:
             if error.code in ("HTTP 404", "NotFound"):
-                raise NotFoundError(error.sentence, error.next_step, code=error.code) from None
+                raise NotFoundError(error.sentence, error.advice, code=error.code) from None
             raise
         return _require(operation, body if isinstance(body, Mapping) else None)
 

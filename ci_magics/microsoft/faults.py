@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ci_magics.advice import Advice
 from ci_magics.errors import CiError, ServiceError, SignInError
 from ci_magics.microsoft.answers import Received
 from ci_magics.microsoft.codes import (
@@ -146,7 +147,7 @@ def service_error(
     )
 
 
-def sentence_of(code: int | None, *, operation: str, name: str = "") -> tuple[str, str]:
+def sentence_of(code: int | None, *, operation: str, name: str = "") -> tuple[str, str | Advice]:
     """Return the sentence and next step for a code of Microsoft Advertising.
 
     Parameters

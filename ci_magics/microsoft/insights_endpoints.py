@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ConnectionSetupError, ServiceError
 from ci_magics.microsoft.endpoints import Endpoints, endpoints_of
 
@@ -93,7 +94,7 @@ class SourceEndpoints:
         """
         return ServiceError(
             f"{self.service} names another host for {what}, which is not followed; nothing was sent there.",
-            "Read it another way (--via), and tell the administrator of Customer Insights.",
+            advise("Read it another way (", Opt("via"), "), and tell the administrator of Customer Insights."),
             code="foreign_link",
         )
 
@@ -128,7 +129,11 @@ def insights_endpoints(
     if environment == "sandbox":
         raise ConnectionSetupError(
             "Customer Insights has no sandbox of Microsoft Advertising's kind.",
-            "Use --environment production (a sandbox instance is chosen by its name), or emulator.",
+            advise(
+                "Use ",
+                Opt("environment", "production"),
+                " (a sandbox instance is chosen by its name), or emulator.",
+            ),
             code="no_insights_sandbox",
         )
     base = f"{endpoints.campaign}/{'v1' if by_gateway else 'api'}" if endpoints.is_emulator else _API

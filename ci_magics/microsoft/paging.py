@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ServiceError
 
 _EMPTY_PAGES = 10  # in a row
@@ -159,6 +160,6 @@ def _repeated(service: str) -> ServiceError:
     """Build the error for pages that form a loop."""
     return ServiceError(
         f"{service} sent the same page twice, so the rest cannot be told from what was read.",
-        "Run it again, which goes on from there, or read it another way (--via).",
+        advise("Run it again, which goes on from there, or read it another way (", Opt("via"), ")."),
         code="page_repeated",
     )

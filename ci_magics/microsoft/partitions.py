@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import requests
 import urllib3
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.microsoft.retries import Patience, TransientError, retry
@@ -58,7 +59,9 @@ def partitions(insights: CustomerInsights, instance_id: str, entity: str) -> lis
     asked = body.get("httpRequests") if isinstance(body, Mapping) else None
     if not isinstance(asked, list) or not all(isinstance(each, Mapping) and each.get("uri") for each in asked):
         raise ServiceError(
-            f"Customer Insights hands out no files of {entity}.", "Read it by --via rest.", code="no_partitions"
+            f"Customer Insights hands out no files of {entity}.",
+            advise("Read it with ", Opt("via", "rest"), "."),
+            code="no_partitions",
         )
     for each in asked:
         if not insights.endpoints.is_storage(str(each["uri"])):

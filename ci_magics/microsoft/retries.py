@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import requests
 
+from ci_magics.advice import Do, advise
 from ci_magics.clock import Clock
 from ci_magics.errors import CiError, OutcomeUnknownError
 from ci_magics.microsoft.unreachable import cause_of
@@ -216,7 +217,7 @@ def outcome_unknown(service: str, operation: str, tracking_id: str | None) -> Ou
     """
     return OutcomeUnknownError(
         f"{service} gave no usable answer to {operation}: it may or may not have been carried out.",
-        "Look at %ci_status before you run it again.",
+        advise("Look at ", Do("status"), " before you run it again."),
         code="outcome_unknown",
         tracking_id=tracking_id,
     )

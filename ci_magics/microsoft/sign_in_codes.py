@@ -5,12 +5,14 @@ The numbers are from the page "Microsoft Entra authentication and authorization 
 
 from __future__ import annotations
 
-Advice = tuple[str, str]
+from ci_magics.advice import NAME, Advice, Do, Opt, advise
 
-AGAIN = "Sign in again: %ci_connect NAME --sign-in."
-GONE = ("The sign-in is not valid any more.", AGAIN)
+Told = tuple[str, str | Advice]
+
+AGAIN = advise("Sign in again: ", Do("connections.sign_in", NAME), ".")
+GONE: Told = ("The sign-in is not valid any more.", AGAIN)
 DECLINED = ("The sign-in was declined.", "Sign in again and accept what is asked.")
-SECOND_FACTOR = ("Microsoft asks for a second proof of who you are.", AGAIN)
+SECOND_FACTOR: Told = ("Microsoft asks for a second proof of who you are.", AGAIN)
 NO_CONSENT = (
     "Nobody has allowed this application to use the service yet.",
     "Sign in again and accept what is asked, or ask the tenant's administrator to consent.",
@@ -20,11 +22,11 @@ LATER = ("Microsoft's sign-in is not available for the moment.", "Run it again i
 _ADMINISTRATOR = "Ask your organization's administrator"
 _UNKNOWN_APPLICATION = (
     "The tenant does not know this application.",
-    "Check the client id (--client-id) and the tenant (--tenant) of the connection.",
+    advise("Check the client id (", Opt("client_id"), ") and the tenant (", Opt("tenant"), ") of the connection."),
 )
 _NO_TENANT = (
     "Microsoft cannot tell which organization you belong to.",
-    "Name your organization's tenant with --tenant: its id, or one of its domains.",
+    advise("Name your organization's tenant with ", Opt("tenant"), ": its id, or one of its domains."),
 )
 _DISABLED_APPLICATION = (
     "This application is turned off in the tenant.",
@@ -32,7 +34,11 @@ _DISABLED_APPLICATION = (
 )
 _NOT_IN_TENANT = (
     "This account does not exist in the tenant of the connection.",
-    "Sign in with an account of that tenant, check --tenant, or ask the tenant's administrator to invite the account.",
+    advise(
+        "Sign in with an account of that tenant, check ",
+        Opt("tenant"),
+        ", or ask the tenant's administrator to invite the account.",
+    ),
 )
 _SECRET = "The application's registration expects a secret, and ci-magics never sends one"  # noqa: S105 - a sentence
 _PUBLIC = (
@@ -50,11 +56,17 @@ _EXPIRED_PASSWORD = (
 )
 _DEVICE = (
     "Your organization lets only its own devices sign in, and this machine is none of them.",
-    f"{_ADMINISTRATOR} to enroll it, or sign in on a machine that is enrolled with --flow browser.",
+    advise(
+        f"{_ADMINISTRATOR} to enroll it, or sign in on a machine that is enrolled with ", Opt("flow", "browser"), "."
+    ),
 )
 _POLICY = (
     "A rule of your organization (Conditional Access) does not allow this sign-in.",
-    "Use --flow browser on a machine that it knows, or ask its administrator which rule applies to this sign-in.",
+    advise(
+        "Use ",
+        Opt("flow", "browser"),
+        " on a machine that it knows, or ask its administrator which rule applies to this sign-in.",
+    ),
 )
 _RISK = (
     "Microsoft has blocked this sign-in because it looks risky.",
@@ -78,14 +90,14 @@ _MALFORMED = (
 )
 _ONE_TENANT = (
     "The application cannot be used through the general address of Microsoft's sign-in.",
-    "Name your tenant with --tenant, or open the application to other tenants in Microsoft Entra.",
+    advise("Name your tenant with ", Opt("tenant"), ", or open the application to other tenants in Microsoft Entra."),
 )
 _ENROLL = (
     "Your organization asks for a second proof of who you are, and this account has none registered.",
     "Register one at https://aka.ms/mfasetup, then sign in again.",
 )
 
-ADVICE: dict[int, Advice] = {
+ADVICE: dict[int, Told] = {
     16000: _NOT_IN_TENANT,
     50001: (
         "The service does not exist for this tenant.",
@@ -94,7 +106,11 @@ ADVICE: dict[int, Advice] = {
     50005: _DEVICE,
     50011: (
         "The application does not know the address that the browser comes back to.",
-        "Add http://localhost to its addresses for desktop applications in Microsoft Entra, or use --flow device.",
+        advise(
+            "Add http://localhost to its addresses for desktop applications in Microsoft Entra, or use ",
+            Opt("flow", "device"),
+            ".",
+        ),
     ),
     500011: (
         "The service is not set up in this tenant.",
@@ -104,7 +120,7 @@ ADVICE: dict[int, Advice] = {
     50020: _NOT_IN_TENANT,
     500208: (
         "This kind of account (work or personal) may not sign in to the tenant.",
-        "Sign in with the other kind of account, or check --tenant.",
+        advise("Sign in with the other kind of account, or check ", Opt("tenant"), "."),
     ),
     500021: _RULE_OF_TENANTS,
     500022: _RULE_OF_TENANTS,
@@ -139,14 +155,17 @@ ADVICE: dict[int, Advice] = {
         "This account is not assigned to the application.",
         f"{_ADMINISTRATOR} to assign you to it under Enterprise applications, Users and groups.",
     ),
-    50125: ("Microsoft asks you to reset or register your password first.", f"Do so on its page. {AGAIN}"),
+    50125: ("Microsoft asks you to reset or register your password first.", advise("Do so on its page. ", AGAIN)),
     50126: _PASSWORD,
     50128: _NO_TENANT,
     50129: _DEVICE,
     50131: _POLICY,
     50132: _EXPIRED_PASSWORD,
     50133: _EXPIRED_PASSWORD,
-    50135: ("Your password must be changed because the account is at risk.", f"Change it on Microsoft's page. {AGAIN}"),
+    50135: (
+        "Your password must be changed because the account is at risk.",
+        advise("Change it on Microsoft's page. ", AGAIN),
+    ),
     50144: _EXPIRED_PASSWORD,
     50155: _DEVICE,
     50158: SECOND_FACTOR,
@@ -154,7 +173,9 @@ ADVICE: dict[int, Advice] = {
     50187: _DEVICE,
     50194: (
         "The application is registered for one tenant only.",
-        "Name that tenant with --tenant, or open the application to other tenants in Microsoft Entra.",
+        advise(
+            "Name that tenant with ", Opt("tenant"), ", or open the application to other tenants in Microsoft Entra."
+        ),
     ),
     50196: ("Microsoft has seen the same sign-in too often in a short time.", "Wait some minutes and run it again."),
     50197: _NOT_IN_TENANT,
@@ -170,11 +191,17 @@ ADVICE: dict[int, Advice] = {
     530034: _RISK,
     530035: (
         "The security defaults of your organization block this sign-in.",
-        "Use --flow browser, or ask your organization's administrator about its security defaults.",
+        advise(
+            "Use ", Opt("flow", "browser"), ", or ask your organization's administrator about its security defaults."
+        ),
     ),
     530036: (
         "Your organization does not allow sign-ins that began with a code (Conditional Access), nor to renew them.",
-        "Sign in again with --flow browser, or ask its administrator to allow device code flow for you.",
+        advise(
+            "Sign in again with ",
+            Opt("flow", "browser"),
+            ", or ask its administrator to allow device code flow for you.",
+        ),
     ),
     53004: _ENROLL,
     53010: (
@@ -206,7 +233,7 @@ ADVICE: dict[int, Advice] = {
     70012: LATER,
     70043: (
         "Your organization asks to sign in again from time to time (Conditional Access), and the time is over.",
-        f"{AGAIN} For unattended runs ask its administrator for a longer sign-in frequency.",
+        advise(AGAIN, " For unattended runs ask its administrator for a longer sign-in frequency."),
     ),
     7000112: _DISABLED_APPLICATION,
     7000215: (f"{_SECRET}.", _PUBLIC),
@@ -220,7 +247,7 @@ ADVICE: dict[int, Advice] = {
         "Sign in at another time, or ask its administrator.",
     ),
     80014: LATER,
-    90002: ("There is no such tenant.", "Check the tenant of the connection (--tenant)."),
+    90002: ("There is no such tenant.", advise("Check the tenant of the connection (", Opt("tenant"), ").")),
     90004: _MALFORMED,
     90006: LATER,
     90008: NO_CONSENT,

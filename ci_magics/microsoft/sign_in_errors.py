@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import SignInError
 from ci_magics.microsoft.faults import whole
-from ci_magics.microsoft.sign_in_codes import ADVICE, AGAIN, DECLINED, GONE, LATER, NO_CONSENT
+from ci_magics.microsoft.sign_in_codes import ADVICE, AGAIN, DECLINED, GONE, LATER, NO_CONSENT, Told
 
 _NUMBER = re.compile(r"AADSTS(\d{4,8})\b")
 _TRACKING_ID = re.compile("[0-9A-Za-z-]{1,64}")
 #: Advice by OAuth error name.
-_BY_NAME = {
+_BY_NAME: dict[str, Told] = {
     "invalid_grant": GONE,
     "interaction_required": ("Microsoft wants to ask you something before it lets you in.", AGAIN),
     "login_required": ADVICE[50058],
@@ -27,7 +28,7 @@ _BY_NAME = {
     "invalid_client": ("Microsoft does not know this application.", "Check the client id of the connection."),
     "unauthorized_client": (
         "This application may not sign in this way.",
-        "Allow public client flows for it in Microsoft Entra, or use another --flow.",
+        advise("Allow public client flows for it in Microsoft Entra, or use another ", Opt("flow"), "."),
     ),
     "invalid_scope": (
         "This application may not use the service.",
@@ -36,8 +37,11 @@ _BY_NAME = {
     "temporarily_unavailable": LATER,
 }
 #: For an unknown number of a refused grant: it may have expired, or never been valid.
-_NEW = ("Microsoft does not accept this sign-in.", f"{AGAIN} If it stays, show the code to your administrator.")
-_OTHERWISE = (
+_NEW: Told = (
+    "Microsoft does not accept this sign-in.",
+    advise(AGAIN, " If it stays, show the code to your administrator."),
+)
+_OTHERWISE: Told = (
     "Signing in to Microsoft failed.",
     "Run it again; if it stays, show the code to your administrator.",
 )

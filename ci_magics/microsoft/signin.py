@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msal
 import requests
 
+from ci_magics.advice import Opt, advise, joined
 from ci_magics.errors import SignInError, SignInUnreachableError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields, not_answered
@@ -23,7 +24,9 @@ FLOWS: tuple[Flow, ...] = ("device", "browser", "env")
 
 #: The only application that the emulator knows; real ones are registered in Microsoft Entra.
 EMULATOR_CLIENT_ID = "11111111-2222-3333-4444-555555555555"
-_UNDOCUMENTED = "Microsoft Advertising does not document signing in by a code: if it stays, use --flow browser."
+_UNDOCUMENTED = advise(
+    "Microsoft Advertising does not document signing in by a code: if it stays, use ", Opt("flow", "browser"), "."
+)
 _LOOPBACK_REDIRECT = "http://localhost"
 _BROWSER_SECONDS = 300
 #: How MSAL's message begins if Microsoft does not describe the tenant.
@@ -196,7 +199,7 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
         prompt.require_going_on()
         return _tokens(app, scope, answer)
     except SignInError as error:
-        error.next_step = f"{error.next_step} {_UNDOCUMENTED}"
+        error.advice = joined([error.advice, _UNDOCUMENTED])
         raise
 
 
@@ -229,12 +232,14 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
     except OSError as error:
         raise SignInError(
             f"The browser cannot come back to this machine ({type(error).__name__}).",
-            "Use --flow device: it needs no browser here.",
+            advise("Use ", Opt("flow", "device"), ": it needs no browser here."),
             code="sign_in_no_way_back",
         ) from None
     except RuntimeError:
         raise SignInError(
-            "Nobody signed in within five minutes.", "Run it again, or use --flow device.", code="sign_in_timeout"
+            "Nobody signed in within five minutes.",
+            advise("Run it again, or use ", Opt("flow", "device"), "."),
+            code="sign_in_timeout",
         ) from None
     return _tokens(app, scope, answer)
 
@@ -310,7 +315,7 @@ def _reachable() -> Iterator[None]:
             ) from None
         raise SignInError(
             "Microsoft's sign-in does not know the tenant of the connection.",
-            "Check the tenant (--tenant): its id, or a domain of your organization.",
+            advise("Check the tenant (", Opt("tenant"), "): its id, or a domain of your organization."),
             code="unknown_tenant",
         ) from None
     except OSError as error:

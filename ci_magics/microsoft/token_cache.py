@@ -12,8 +12,10 @@ from typing import Any
 import msal
 import msal_extensions
 
+from ci_magics.advice import NAME, Do, advise
+
 Notice = Callable[[str], None]
-_AGAIN = "Sign in again: %ci_connect NAME --sign-in."
+_AGAIN = advise("Sign in again: ", Do("connections.sign_in", NAME), ".")
 
 
 class _PrivateFile(msal_extensions.FilePersistence):  # type: ignore[misc]  # msal_extensions has no types

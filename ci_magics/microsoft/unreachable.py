@@ -28,10 +28,13 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import ProxyError as TunnelError
 
+from ci_magics.advice import Command, advise
 from ci_magics.errors import ServiceError, UnreachableError
 from ci_magics.microsoft.answers import Received
 
-EMULATOR_GONE = "Start it again: ci-magics emulator, or unset CI_MAGICS_EMULATOR to use the workspace's own."
+EMULATOR_GONE = advise(
+    "Start it again: ", Command("emulator"), ", or unset CI_MAGICS_EMULATOR to use the workspace's own."
+)
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _STATUS = re.compile(r"Tunnel connection failed: (\d{3})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, Enum
 
+from ci_magics.advice import Reader, set_reader
 from ci_magics.discreet import UNEXPECTED
 from ci_magics.display.output import adapt_streams, write
 from ci_magics.errors import ArgumentError, CiError
@@ -143,6 +144,7 @@ def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics; idempotent."""
+    set_reader(Reader.NOTEBOOK)
     adapt_streams()  # only a terminal's streams; a kernel's accept every character
     if CiMagics.__name__ not in shell.magics_manager.registry:
         magics = CiMagics(shell)
@@ -156,6 +158,7 @@ def unload(shell: InteractiveShell) -> None:
     instance = shell.magics_manager.registry.pop(CiMagics.__name__, None)
     if instance is None:
         return
+    set_reader(Reader.PYTHON)
     for kind, ours in instance.magics.items():
         known = shell.magics_manager.magics[kind]
         for name in [name for name, function in ours.items() if known.get(name) is function]:

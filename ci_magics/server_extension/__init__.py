@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ci_magics import __version__ as __version__
+from ci_magics.advice import Reader, set_reader
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -21,6 +22,7 @@ def _load_jupyter_server_extension(server_app: ServerApp) -> None:
 
     from ci_magics.server_extension.handlers import OverviewHandler
 
+    set_reader(Reader.NOTEBOOK)
     web_app = server_app.web_app
     path = url_path_join(web_app.settings["base_url"], "ci-magics", "overview")
     web_app.add_handlers(".*$", [(path, OverviewHandler)])  # type: ignore[no-untyped-call]  # tornado's

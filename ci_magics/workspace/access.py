@@ -8,9 +8,9 @@ from collections.abc import Collection
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
+from ci_magics.advice import Do, advise
 from ci_magics.discretion import person_name
 from ci_magics.errors import AccessError, quoted_list
-from ci_magics.quoting import shell_word
 from ci_magics.workspace.models import Connection, UserRole
 
 #: Customer Insights' wording for a user without a shared connection.
@@ -213,8 +213,11 @@ def _refusal(workspace: HasRoles, verb: Verb, connection: Connection | None) -> 
     if not role.includes(verb.least):
         return AccessError(
             f"You ({workspace.user}) are a {role} of this workspace, and only {_plural(verb.least)} may {verb.doing}.",
-            f"Ask an administrator ({_administrators(workspace)}) to run: "
-            f"ci-magics roles --give {verb.least} --to {shell_word(workspace.user)}.",
+            advise(
+                f"Ask an administrator ({_administrators(workspace)}) to run: ",
+                Do("roles.give", workspace.user, str(verb.least)),
+                ".",
+            ),
             code="role_too_low",
         )
     if connection is not None and not is_shared_with(connection, workspace.user, role):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from ci_magics.advice import CONNECTION, NAME, SEGMENT, Command, Do, advise
 from ci_magics.workspace import tables
 from ci_magics.workspace.export_models import Export, Heartbeat, Notice, Refresh, Setting
 from ci_magics.workspace.repository import Repository
@@ -26,7 +27,13 @@ class ExportRepository(Repository[Export]):
             tables.exports,
             Export,
             word="export",
-            advice="Save one with %ci_export SEGMENT --to CONNECTION --save NAME; %ci_exports lists them.",
+            advice=advise(
+                "Save one with ",
+                Do("exports.save", NAME, SEGMENT, to=CONNECTION),
+                "; ",
+                Do("exports"),
+                " lists them.",
+            ),
             shows=("connection", "segments", "active"),
             read_from=exports_of(engine),
         )
@@ -45,20 +52,22 @@ def refreshes(engine: Engine) -> Repository[Refresh]:
         tables.refreshes,
         Refresh,
         word="refresh",
-        advice="ci-magics refresh makes one.",
+        advice=advise(Do("refresh"), " makes one."),
         order="started_at",
     )
 
 
 def settings(engine: Engine) -> Repository[Setting]:
     """Return the settings of the whole workspace."""
-    return Repository(engine, tables.settings, Setting, word="setting", advice="See ci-magics --help.", order="id")
+    return Repository(
+        engine, tables.settings, Setting, word="setting", advice=advise("See ", Do("notifications"), "."), order="id"
+    )
 
 
 def notices(engine: Engine) -> Repository[Notice]:
     """Return the notifications sent about exports, with their channels."""
     return Repository(
-        engine, tables.notices, Notice, word="notice", advice="See ci-magics notifications.", order="told_at"
+        engine, tables.notices, Notice, word="notice", advice=advise("See ", Do("notifications"), "."), order="told_at"
     )
 
 
@@ -69,6 +78,6 @@ def heartbeats(engine: Engine) -> Repository[Heartbeat]:
         tables.heartbeats,
         Heartbeat,
         word="heartbeat",
-        advice="ci-magics scheduler leaves one.",
+        advice=advise(Command("scheduler"), " leaves one."),
         order="seen_at",
     )

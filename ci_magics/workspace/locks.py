@@ -26,6 +26,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, literal_column, select, update
 
+from ci_magics.advice import Do, advise
 from ci_magics.clock import SystemClock, present
 from ci_magics.errors import CiError, ExportRefusedError
 from ci_magics.workspace.processes import is_running, process_name, process_place
@@ -169,7 +170,7 @@ class Locks:
             self._lets_go(run_id)
             raise LockLostError(
                 "Another process took this work over, because this one was not heard of for minutes.",
-                "See how it stands: %ci_status.",
+                advise("See how it stands: ", Do("status"), "."),
                 code="lock_lost",
             )
 

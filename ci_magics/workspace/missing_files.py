@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ci_magics.advice import FRAME, Do, Opt, advise
 from ci_magics.errors import WorkspaceError
-from ci_magics.quoting import magic_quoted
 from ci_magics.workspace.models import AudienceRecord, SegmentRecord, SegmentVersion
 from ci_magics.workspace.repository import Repository
 
@@ -32,9 +32,9 @@ def lost_profiles(
             return WorkspaceError(
                 f"The stored profiles of the segment '{record.name}' are missing or damaged, so nothing is read from "
                 "them.",
-                f"Evaluate it again: %ci_segment {magic_quoted(record.name)} --refresh."
+                advise("Evaluate it again: ", Do("segments.refresh", record.name), ".")
                 if record.is_dynamic
-                else f"Make the segment again from its frame: %ci_segment {magic_quoted(record.name)} FRAME.",
+                else advise("Make the segment again from its frame: ", Do("segment", record.name, FRAME), "."),
                 code=PROFILES_LOST,
             )
         version = next(iter(versions.where(id=segment_id)), None)
@@ -63,7 +63,7 @@ def ledger_lost(audience: str) -> WorkspaceError:
     what = f"the audience '{audience}'" if audience else "an audience"
     return WorkspaceError(
         f"What {what} holds is not known any more: its ledger is missing, damaged or old.",
-        "Fill the audience once with --mode replace.",
+        advise("Fill the audience once with ", Opt("mode", "replace"), "."),
         code=LEDGER_LOST,
     )
 
@@ -78,7 +78,11 @@ def lost_spool(file_name: str) -> WorkspaceError:
         )
     return WorkspaceError(
         f"What the run {file_name[:8]} had put aside to send is missing or damaged, so nothing more of it is sent.",
-        "Export again with --mode replace: what the audience holds is not known any more.",
+        advise(
+            "Export again with ",
+            Opt("mode", "replace"),
+            ": what the audience holds is not known any more.",
+        ),
         code=SPOOL_LOST,
     )
 

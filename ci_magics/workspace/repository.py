@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, Select, Table, delete, func, insert, select, update
 
+from ci_magics.advice import Advice
 from ci_magics.discretion import kept
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.html_table import as_cell, titled
@@ -54,7 +55,7 @@ class Repository(Displayable, Generic[T]):
         kind: type[T],
         *,
         word: str,
-        advice: str,
+        advice: str | Advice,
         order: str = "name",
         shows: Sequence[str] = (),
         read_from: Table | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ci_magics.advice import USER, Do, advise
 from ci_magics.clock import present
 from ci_magics.discretion import person_name
 from ci_magics.errors import AccessError, ArgumentError, nearest_name
@@ -76,6 +77,6 @@ def _require_another_administrator(workspace: Workspace, user: str, role: Role) 
     if role is not Role.ADMINISTRATOR and not others:
         raise AccessError(
             f"'{user}' is the only administrator of this workspace.",
-            "Make somebody else one first: ci-magics roles --give administrator --to USER.",
+            advise("Make somebody else one first: ", Do("roles.give", USER, "administrator"), "."),
             code="last_administrator",
         )

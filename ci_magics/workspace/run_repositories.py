@@ -2,7 +2,7 @@
 
 There is one record of what a run did: the journal with its pushes and steps until an audience is finished, and that
 audience's result afterwards. The status and counts of a run are derived from it here, also for the history of a saved
-export, ``%ci_status``, the side panel, and notifications. The rows of ``runs`` and ``export_runs`` additionally store
+export, the status, the side panel, and notifications. The rows of ``runs`` and ``export_runs`` additionally store
 why a run stopped and when it is retried.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Engine, Select, Text, cast, func, select
 
+from ci_magics.advice import NAME, Do, advise
 from ci_magics.workspace import tables
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.locks import Locks
@@ -75,7 +76,7 @@ class RunRepository(Repository[RunRecord]):
             tables.runs,
             RunRecord,
             word="run",
-            advice="%ci_status lists the runs.",
+            advice=advise(Do("runs"), " lists them."),
             order="started_at",
             shows=("status", "connection_name", "destination"),
         )
@@ -181,7 +182,7 @@ class ExportRunRepository(Repository[ExportRun]):
             tables.export_runs,
             ExportRun,
             word="run of an export",
-            advice="%ci_exports show lists them.",
+            advice=advise(Do("exports.show", NAME), " lists them."),
             order="started_at",
         )
         self._runs = runs

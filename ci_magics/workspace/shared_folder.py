@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ci_magics.advice import Do, advise
 from ci_magics.clock import SystemClock
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.seekable import SeekableReader
@@ -27,7 +28,11 @@ def store_away() -> WorkspaceError:
     """Build the error for a shared folder that did not come back."""
     return WorkspaceError(
         "The shared folder with the workspace's files (CI_MAGICS_STORE) cannot be reached.",
-        "Check that it is mounted and run it again; a run that was begun can be finished with --resume.",
+        advise(
+            "Check that it is mounted and run it again; a run that was begun can be finished: ",
+            Do("runs.resume"),
+            ".",
+        ),
         code="store_away",
     )
 

@@ -7,14 +7,15 @@ import re
 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from ci_magics.advice import Advice, Do, advise
 from ci_magics.errors import WorkspaceError
 
-Told = tuple[str, str]
+Told = tuple[str, str | Advice]
 
 #: The error code for a missing or damaged file about which nothing else is known.
 MISSING = "file_missing"
 
-_ROOM = "Make room there: ci-magics purge removes what is kept too long."
+_ROOM = advise("Make room there: ", Do("purge"), " removes what is kept too long.")
 _RIGHT = "Set CI_MAGICS_WORKSPACE to a folder that you may write to, or ask for the right."
 _AWAY = "Check that the disk or network drive is there, then run it again."
 #: By error number of the operating system.

@@ -17,6 +17,7 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from ci_magics.advice import COLUMN, FRAME, NAME, Do, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.numbers import counted_in_words
@@ -118,10 +119,15 @@ class Workspace(Displayable):
         self.locks = Locks(engine, user)
         self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms, self.locks)
         self.roles = Repository(
-            engine, tables.user_roles, UserRole, word="user", advice="ci-magics roles lists them.", order="id"
+            engine, tables.user_roles, UserRole, word="user", advice=advise(Do("roles"), " lists them."), order="id"
         )
         self.sign_ins = Repository(
-            engine, tables.sign_ins, SignInRecord, word="sign-in", advice="See %ci_connect.", order="signed_in_at"
+            engine,
+            tables.sign_ins,
+            SignInRecord,
+            word="sign-in",
+            advice=advise("See ", Do("connections"), "."),
+            order="signed_in_at",
         )
         self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
         self.forgotten = ForgottenHashes(engine)
@@ -132,7 +138,7 @@ class Workspace(Displayable):
             tables.segments,
             SegmentRecord,
             word="segment",
-            advice="Make one with %ci_segment NAME FRAME; %ci_segment --list lists them.",
+            advice=advise("Make one with ", Do("segment", NAME, FRAME), "; ", Do("segments"), " lists them."),
             shows=("rows", "tags", "active"),
         )
         self.consent_choices = Repository(
@@ -140,7 +146,7 @@ class Workspace(Displayable):
             tables.consent_choices,
             ConsentChoiceRecord,
             word="choice of consent columns",
-            advice="Make one with %ci_segment NAME FRAME --consent COLUMN.",
+            advice=advise("Make one with ", Do("segment", NAME, FRAME, consent=COLUMN), "."),
             order="source",
         )
         self.insights = Repository(
@@ -148,14 +154,14 @@ class Workspace(Displayable):
             tables.insights,
             InsightsRecord,
             word="instance of Customer Insights",
-            advice="Open one with %ci_connect --insights NAME.",
+            advice=advise("Open one with ", Do("insights", NAME), "."),
         )
         self.counts = Repository(
             engine,
             tables.segment_counts,
             SegmentCount,
             word="count",
-            advice="See %ci_segment --list.",
+            advice=advise("See ", Do("segments"), "."),
             order="counted_at",
         )
         self.versions = Repository(
@@ -163,7 +169,7 @@ class Workspace(Displayable):
             tables.segment_versions,
             SegmentVersion,
             word="version",
-            advice="See %ci_segment NAME --versions.",
+            advice=advise("See ", Do("segments.versions", NAME), "."),
             order="ended_at",
         )
         self.audiences = Repository(
@@ -171,13 +177,15 @@ class Workspace(Displayable):
             tables.audiences,
             AudienceRecord,
             word="audience",
-            advice="See %ci_status for those we filled.",
+            advice=advise("See ", Do("status"), " for those we filled."),
             shows=("segment_name", "members", "normalization"),
         )
         self.pushes = Repository(
-            engine, tables.pushes, PushRecord, word="push", advice="See %ci_status.", order="number"
+            engine, tables.pushes, PushRecord, word="push", advice=advise("See ", Do("status"), "."), order="number"
         )
-        self.steps = Repository(engine, tables.steps, StepRecord, word="step", advice="See %ci_status.", order="number")
+        self.steps = Repository(
+            engine, tables.steps, StepRecord, word="step", advice=advise("See ", Do("status"), "."), order="number"
+        )
         self.runs = RunRepository(engine, self.pushes, self.steps, self.locks)
         self.exports = ExportRepository(engine)
         self.export_runs = ExportRunRepository(engine, self.runs, self.locks)
@@ -280,7 +288,7 @@ class Standing:
     roles: Mapping[str, Role]
 
 
-_ADVICE = "Make one with %ci_connect NAME; %ci_connect --list lists them."
+_ADVICE = advise("Make one with ", Do("connect", NAME), "; ", Do("connections"), " lists them.")
 
 
 def _all(connection: Connection) -> Connection:
@@ -308,7 +316,12 @@ class ConnectionRepository(Repository[Connection]):
             advice=_ADVICE,
         )
         self.consents = Repository(
-            engine, tables.consents, Consent, word="consent", advice="See %ci_connect --list.", order="given_at"
+            engine,
+            tables.consents,
+            Consent,
+            word="consent",
+            advice=advise("See ", Do("connections"), "."),
+            order="given_at",
         )
 
     def __getitem__(self, name: str) -> Connection:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from ci_magics.advice import Do, advise
 from ci_magics.errors import AccessError, CiError, WorkspaceError
 from ci_magics.workspace.storage_errors import told_of_database
 
@@ -144,6 +145,6 @@ def _as_ours(error: SQLAlchemyError) -> CiError:
         )
     why, step = told_of_database(error) or (
         "the database did not carry it out",
-        "Run it again; if it stays, %ci_doctor checks the workspace.",
+        advise("Run it again; if it stays, ", Do("doctor"), " checks the workspace."),
     )
     return WorkspaceError(f"The workspace cannot be used now: {why}.", step, code=state or type(error).__name__)

@@ -55,7 +55,7 @@ def test_a_damaged_ledger_is_named_and_filled_anew(
     segment(900, start=100)
     DAMAGES[damage](the_file(workspace.ledgers.root))  # type: ignore[attr-defined]  # files of one user are in a folder
     before = sent(emulator)
-    with pytest.raises(CiError, match=r"'All'.*--mode replace"):
+    with pytest.raises(CiError, match=r"'All'.*mode=\"replace\""):
         export("All")
     assert sent(emulator) == before
     assert export("All", mode="replace").status == "Completed"
@@ -123,7 +123,7 @@ def test_what_a_run_put_aside_is_not_sent_when_it_is_damaged(
         ci.export(resume=record.id)
     except CiError as error:
         said = str(error)
-    assert not said or ("put aside to send is missing or damaged" in said and "--mode replace" in said)
+    assert not said or ("put aside to send is missing or damaged" in said and 'mode="replace"' in said)
     (record,) = workspace.runs
     assert record.finished_at is not None
     assert emulator.members("All") <= hashes(2_500)

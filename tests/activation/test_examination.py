@@ -65,7 +65,7 @@ def test_a_missing_consent_is_said_with_what_gives_it(emulator: RunningEmulator,
     assert emulator.audiences() == {}
     connect(accept_terms=False)
     terms = found(ci.doctor(workspace=workspace), "terms")
-    assert (terms.state, terms.remedy) == (LOOK, '%ci_connect "Contoso EU" --accept-terms')
+    assert (terms.state, terms.remedy) == (LOOK, 'ci.connect("Contoso EU", accept_terms=True)')
 
 
 def test_nobody_signed_in_is_said(
@@ -76,7 +76,7 @@ def test_nobody_signed_in_is_said(
     forget_sign_in(workspace, connection.id)
     workspace.connections.put(replace(connection, environment="production"))
     monkeypatch.setattr("ci_magics.activation.examination.ask_services", lambda _endpoints: [])
-    assert found(ci.doctor(workspace=workspace), "sign-in").remedy == '%ci_connect "Contoso EU" signs in.'
+    assert found(ci.doctor(workspace=workspace), "sign-in").remedy == 'ci.connections.sign_in("Contoso EU") signs in.'
     monkeypatch.setenv("CI_MAGICS_REFRESH_TOKEN", "0.AX-token")
     said = repr(ci.doctor(workspace=workspace))
     assert "CI_MAGICS_REFRESH_TOKEN" in said

@@ -78,7 +78,8 @@ def test_every_code_of_the_list_says_what_happened_and_who_can_do_something(
         signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     error = caught.value
     number = int(code.removeprefix("AADSTS"))
-    assert (error.sentence, error.next_step) == ADVICE[number]
+    sentence, next_step = ADVICE[number]
+    assert (error.sentence, error.next_step) == (sentence, str(next_step))
     assert (error.code, bool(error.tracking_id)) == (code, True)
     if str(number) in ALONE.split():
         assert re.search("[Ss]ign in again|Set a new one|Add http|run it again", error.next_step)
@@ -99,5 +100,5 @@ def test_a_refused_start_of_a_device_code_says_the_same(code: str, emulator: Run
 def test_all_advice_is_one_sentence_each_and_names_nobody() -> None:
     for number, (sentence, next_step) in ADVICE.items():
         assert re.fullmatch(r"[A-Z][^.]*(ci-magics[^.]*)?\.", sentence), number
-        assert next_step.endswith("."), number
-        assert "AADSTS" not in sentence + next_step
+        assert str(next_step).endswith("."), number
+        assert "AADSTS" not in f"{sentence}{next_step}"

@@ -18,7 +18,7 @@ from ci_magics.microsoft.token_cache import open_cache
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
-MOVED = "it was set aside as cache.bin.damaged. Sign in again: %ci_connect NAME --sign-in."
+MOVED = "it was set aside as cache.bin.damaged. Sign in again: ci.connections.sign_in(NAME)."
 
 
 @pytest.fixture(autouse=True)

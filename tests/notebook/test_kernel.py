@@ -85,7 +85,7 @@ def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
     assert interrupted, "no progress was shown"
     assert content["status"] == "error"
     assert content["ename"] == "ExportStoppedError"
-    assert "%ci_export --resume " in content["evalue"]
+    assert "%ci_runs resume " in content["evalue"]
     assert len(content["traceback"]) == 1
     emulator.control("POST", "/settings", {"delay_ms": 0})
     (run,) = kernel.complete("%ci_export --resume ")

@@ -53,7 +53,7 @@ def test_a_refusal_says_who_may_and_what_to_do(workspace: Workspace, as_user: Be
         "You (ann) are a viewer of this workspace, and only contributors and administrators may run an export."
     )
     assert f"Ask an administrator ('{workspace.user}')" in refused.value.next_step
-    assert "ci-magics roles --give contributor --to ann" in refused.value.next_step
+    assert 'ci.roles.give("ann", "contributor")' in refused.value.next_step
 
 
 @pytest.mark.usefixtures("emulator")

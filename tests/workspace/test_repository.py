@@ -103,7 +103,7 @@ def test_the_nearest_name_is_offered(workspace: Workspace, wrong: str, nearest: 
         workspace.segments[wrong]
     assert ("Did you mean" in refused.value.sentence) is (nearest is not None)
     assert (nearest or wrong) in refused.value.sentence
-    assert "%ci_segment" in refused.value.next_step
+    assert "ci.segment(NAME, FRAME)" in refused.value.next_step
 
 
 def test_an_address_in_the_place_of_a_name_is_not_repeated(workspace: Workspace) -> None:

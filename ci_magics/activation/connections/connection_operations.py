@@ -24,7 +24,8 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
-from ci_magics.naming import require_name, writable
+from ci_magics.naming import require_name
+from ci_magics.one_line import writable
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection

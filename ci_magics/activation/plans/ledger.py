@@ -159,4 +159,4 @@ def _table(part: Part) -> pa.Table:
 
 def _lost(record: AudienceRecord) -> LedgerLostError:
     said = ledger_lost(record.name)
-    return LedgerLostError(said.sentence, said.next_step, code=said.code)
+    return LedgerLostError(said.sentence, said.advice, code=said.code)

@@ -19,6 +19,7 @@ from ci_magics.activation.run import AudienceResult, Run, rejected_table
 from ci_magics.activation.runs.completion import rejected_so_far
 from ci_magics.activation.runs.push import RunContext, members_so_far, push_audience, state_of
 from ci_magics.activation.runs.spool import Spool, read_rejected
+from ci_magics.advice import Do, advise, joined
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.display.output import tell
@@ -140,7 +141,7 @@ def find_run(workspace: Workspace, run: str) -> RunRecord:
     """
     found = [each for each in workspace.runs if each.id.startswith(run.strip().lower())] if run.strip() else []
     if len(found) != 1:
-        raise not_found("run", run, workspace.runs.names(), "%ci_status lists the runs.")
+        raise not_found("run", run, workspace.runs.names(), advise(Do("runs"), " lists the runs."))
     return found[0]
 
 
@@ -224,7 +225,7 @@ def carry_on(desk: RunContext, record: RunRecord) -> Run:
         except RightEndedError as error:
             raise _with_way_on(error, record) from None
         except Exception as error:
-            why = str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
+            why = error.stored() if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
             (kept,) = workspace.pushes.where(id=push.id)  # may now have the id of a new audience
             _note(workspace, record, kept, state_of(workspace, kept, FAILED, why), now())
             raise
@@ -315,18 +316,18 @@ def _stopped_by_person(workspace: Workspace, record: RunRecord, now: datetime) -
         record = _note(workspace, record, push, state_of(workspace, push, CANCELED, "Stopped."), now)
     return ExportStoppedError(
         f"The export was stopped: {_progress(record)}.",
-        f"Finish it with %ci_export --resume {record.name}.",
+        advise("Finish it: ", Do("runs.resume", record.name), "."),
         code="stopped",
     )
 
 
 def _with_way_on(error: CiError, record: RunRecord) -> CiError:
     """Add to an error how to resume the run that it interrupted."""
+    way_on = Do("runs.resume", record.name)
     if isinstance(error, RightEndedError):
-        error.next_step = f"{error.next_step} Somebody who may finishes the run: %ci_export --resume {record.name}."
+        error.advice = joined([error.advice, advise("Somebody who may finishes the run: ", way_on, ".")])
     elif record.finished_at is None:
-        way_on = f"So far {_progress(record)}; finish it with %ci_export --resume {record.name}."
-        error.next_step = f"{error.next_step} {way_on}".strip()
+        error.advice = joined([error.advice, advise(f"So far {_progress(record)}; finish it: ", way_on, ".")])
     return error
 
 

@@ -136,7 +136,7 @@ class TestSharing:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="no role or user 'zoe'") as refused:
             share_connection(contoso.NAME, ["zoe"])
-        assert "ci-magics roles --give contributor --to zoe" in refused.value.next_step
+        assert 'ci.roles.give("zoe", "contributor")' in refused.value.next_step
 
     def test_opening_an_existing_connection_shares_it(self) -> None:
         contoso.connect()

@@ -124,7 +124,7 @@ def test_a_device_code_that_fails_says_that_microsoft_advertising_does_not_docum
     workspace: Workspace, endpoints: Endpoints, entering: Entering, emulator: RunningEmulator
 ) -> None:
     emulator.control("POST", "/faults", [{"operation": "DeviceCode", "call": 1, "fault": "invalid_grant"}])
-    with pytest.raises(SignInError, match="does not document signing in by a code: if it stays, use --flow browser"):
+    with pytest.raises(SignInError, match='does not document signing in by a code: if it stays, use flow="browser"'):
         acquire(workspace, DEVICE, endpoints, entering)
 
 
