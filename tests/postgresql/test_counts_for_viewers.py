@@ -89,9 +89,9 @@ def test_what_counts_do_not_tell_is_not_made_up(team: Become) -> None:
     contoso.segment(10, name="Other")
     ci.segment("Mixed", mixed(), consent="MarketingConsent", show=quiet)
     team("vera")
-    with pytest.raises(AccessError, match="not kept for other exclusions"):
+    with pytest.raises(AccessError, match="not stored for other exclusions"):
         ci.preview("All", exclude=["Other"])
-    with pytest.raises(AccessError, match="not kept for another choice of consents"):
+    with pytest.raises(AccessError, match="not stored for another choice of consents"):
         ci.preview("Mixed", ignore_consent=True)
     seen = ci.preview("All", "Other")
     assert "a contributor can see how many people it shares with the others" in seen.segments[0].remark
@@ -130,7 +130,7 @@ def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
     contoso.export("All")
     contoso.segment(250)
     team("ada")
-    ci.connections.share(contoso.NAME, ["viewer"])
+    ci.connections.share(contoso.NAME, "viewer")
     team("vera")
     plan = contoso.planned("All")
     assert plan.verdict.state == "Blocked"
@@ -140,7 +140,7 @@ def test_a_dry_run_tells_what_counts_can_tell(team: Become) -> None:
     assert found.sentence == (
         "'All' has 250 hashes to send, and its audience held 400 after the last run. At least 150 would be removed."
     )
-    assert "is known when somebody who may export plans it" in found.next_step
+    assert "A contributor can plan this export to see the exact additions and removals." in found.next_step
 
 
 def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audience(team: Become) -> None:
@@ -148,7 +148,7 @@ def test_a_preview_against_an_account_tells_what_is_new_where_there_is_no_audien
     contoso.segment(250, name="New")
     contoso.export("All")
     team("ada")
-    ci.connections.share(contoso.NAME, ["viewer"])
+    ci.connections.share(contoso.NAME, "viewer")
     team("vera")
     new, known = ci.preview("New", "All", to=contoso.NAME).segments
     assert (new.new, new.gone, new.unchanged) == (250, 0, 0)

@@ -203,7 +203,7 @@ def test_somebody_whose_name_is_an_address_is_known_by_a_mark(stage: Path, monke
     name = marks.new("a user")
     ears.hear("giving a role", lambda: main(["roles", "--give", "administrator", "--to", name]))
     monkeypatch.setenv("JUPYTERHUB_USER", name.upper())
-    ears.hear("sharing", lambda: ci.connections.share("EU", [name]))
+    ears.hear("sharing", lambda: ci.connections.share("EU", name))
     assert role_of(ci.open_workspace().store) is Role.ADMINISTRATOR
     assert ci.open_workspace().store.user in ci.open_workspace().store.connections["EU"].shared_with
     ears.hear("taking it", lambda: main(["roles", "--take-from", name]))

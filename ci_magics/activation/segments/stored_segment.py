@@ -80,11 +80,7 @@ class HiddenProfiles:
             The current user is a viewer.
         """
         del columns
-        raise AccessError(
-            "Viewers read counts of a segment, not its keys and hashes.",
-            "Ask a contributor, or an administrator for that role.",
-            code="keys_hidden",
-        )
+        raise _hidden()
 
 
 @dataclass(frozen=True)
@@ -101,10 +97,18 @@ class StoredSegment:
 
     @property
     def profiles(self) -> StoredProfiles:
-        """The profiles in the workspace."""
+        """The profiles in the workspace; an error for a viewer from whom the database hides them."""
         if not isinstance(self.matched.profiles, StoredProfiles):
-            raise TypeError("a stored segment has stored profiles")
+            raise _hidden()
         return self.matched.profiles
+
+
+def _hidden() -> AccessError:
+    return AccessError(
+        "Viewers read counts of a segment, not its keys and hashes.",
+        "Ask a contributor, or an administrator for that role.",
+        code="keys_hidden",
+    )
 
 
 def segment_of(record: SegmentRecord) -> Segment:
