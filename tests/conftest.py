@@ -233,9 +233,10 @@ def _empty_database(user: str) -> bytes:
 def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
     """An empty workspace, which is also the default one; a copy, because to create the tables takes longest."""
     folder = tmp_path / "workspace"
-    folder.mkdir(mode=0o700)
-    (folder / "workspace.sqlite").touch(mode=0o600)
-    (folder / "workspace.sqlite").write_bytes(_empty_database(who_am_i()))
+    if not folder.exists():  # another fixture of the test may have opened it already
+        folder.mkdir(mode=0o700)
+        (folder / "workspace.sqlite").touch(mode=0o600)
+        (folder / "workspace.sqlite").write_bytes(_empty_database(who_am_i()))
     return open_workspace()
 
 
