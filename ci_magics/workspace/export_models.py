@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.display.displayable import Displayable
+from ci_magics.workspace.stored import NOT_STORED, Id, Name, Stored, UniqueName, Word
 
 NO_CONNECTION = "No connection"
 
@@ -31,17 +32,17 @@ class Export(Displayable):
         When the schedule was last changed; earlier due times do not count.
     """
 
-    id: str
-    name: str
-    connection_id: str | None
-    connection_name: str
+    id: Id
+    name: UniqueName
+    connection_id: Id | None
+    connection_name: Name
     document: dict[str, Any] = field(repr=False)
     schedule: dict[str, Any] | None
     active: bool
     scheduled_at: datetime
-    created_by: str
+    created_by: Name
     created_at: datetime
-    saved_by: str
+    saved_by: Name
     saved_at: datetime
 
     @property
@@ -116,23 +117,23 @@ class ExportRun:
         Hashes that were sent without a usable response.
     """
 
-    id: str
-    export_id: str
-    export_name: str
-    connection_name: str
-    trigger: str
+    id: Id
+    export_id: Annotated[str, Stored(36, index=True)]
+    export_name: Name
+    connection_name: Name
+    trigger: Word
     due_at: datetime | None
-    status: str
+    status: Annotated[str, Stored(30)]
     reason: str
     attempts: int
     retry_at: datetime | None
     accepted: int
     rejected: int
     members: int
-    started_by: str
+    started_by: Name
     started_at: datetime
     finished_at: datetime | None = None
-    unknown: int = 0
+    unknown: Annotated[int, NOT_STORED] = 0
 
     @property
     def name(self) -> str:
@@ -156,15 +157,15 @@ class Refresh:
         The result of each: name, status, and reason.
     """
 
-    id: str
-    trigger: str
+    id: Id
+    trigger: Word
     due_at: datetime | None
-    notebook: str
-    status: str
+    notebook: Annotated[str, Stored(300)]
+    status: Annotated[str, Stored(30)]
     reason: str
     segments: list[dict[str, Any]]
     exports: list[dict[str, Any]]
-    started_by: str
+    started_by: Name
     started_at: datetime
     finished_at: datetime | None = None
 
@@ -178,9 +179,9 @@ class Refresh:
 class Setting:
     """A setting of the whole workspace; its name is the id."""
 
-    id: str
+    id: Annotated[str, Stored(100)]
     value: dict[str, Any]
-    set_by: str
+    set_by: Name
     set_at: datetime
 
     @property
@@ -199,10 +200,10 @@ class Notice:
         ``well``, or what was wrong.
     """
 
-    id: str
-    export_id: str
-    channel: str
-    state: str
+    id: Annotated[str, Stored(100)]
+    export_id: Annotated[str, Stored(36, index=True)]
+    channel: Word
+    state: Word
     told_at: datetime
 
     @property
@@ -225,14 +226,14 @@ class Heartbeat:
         Where the process id is valid; see `ci_magics.workspace.processes.process_place`.
     """
 
-    id: str
-    kind: str
-    user: str
-    host: str
-    process: str
+    id: Annotated[str, Stored(300)]
+    kind: Word
+    user: Name
+    host: Name
+    process: Annotated[str, Stored(60)]
     seen_at: datetime
     seen_before: datetime | None
-    place: str = ""
+    place: Name = ""
 
     @property
     def name(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated
 
 from ci_magics.display.numbers import counted_in_words
+from ci_magics.workspace.stored import Id, Name, Stored, UniqueName, Word
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,16 @@ class InsightsRecord:
         Output names of its segments when last listed, for completion.
     """
 
-    id: str
-    name: str
-    environment: str
-    instance_id: str
-    organization_url: str
-    flow: str | None
-    client_id: str | None
-    tenant: str
+    id: Id
+    name: UniqueName
+    environment: Word
+    instance_id: Annotated[str, Stored(100)]
+    organization_url: Annotated[str, Stored(300)]
+    flow: Word | None
+    client_id: Annotated[str, Stored(100)] | None
+    tenant: Annotated[str, Stored(100)]
     known_segments: tuple[str, ...] = field(repr=False)
-    created_by: str
+    created_by: Name
     created_at: datetime
 
     @property

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, get_origin, get_type_hints
 
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.html_table import fields_table
 from ci_magics.display.numbers import counted_in_words
+from ci_magics.workspace.stored import NOT_STORED, Id, MicrosoftId, Name, Stored, UniqueName, Word
 
 DATA_PRIVACY = "data_privacy"
 CUSTOMER_MATCH_TERMS = "customer_match_terms"
@@ -18,13 +19,13 @@ CUSTOMER_MATCH_TERMS = "customer_match_terms"
 class Consent(Displayable):
     """A consent: what for, who gave it, when, and for which version of the text."""
 
-    id: str
-    connection_id: str
-    kind: str
-    text_version: str
-    given_by: str
+    id: Id
+    connection_id: Annotated[str, Stored(36, part_of="connections.id")]
+    kind: Annotated[str, Stored(40)]
+    text_version: Word
+    given_by: Name
     given_at: datetime
-    withdrawn_by: str | None = None
+    withdrawn_by: Name | None = None
     withdrawn_at: datetime | None = None
 
     @property
@@ -50,20 +51,20 @@ class Connection(Displayable):
         Whether the connection is only shared with the current user.
     """
 
-    id: str
-    name: str
-    environment: str
-    customer_id: str
-    account_id: str
-    account_name: str
+    id: Id
+    name: UniqueName
+    environment: Word
+    customer_id: MicrosoftId
+    account_id: MicrosoftId
+    account_name: Name
     shared_with: tuple[str, ...]
-    flow: str | None
-    client_id: str | None
-    tenant: str
-    created_by: str
+    flow: Word | None
+    client_id: Annotated[str, Stored(100)] | None
+    tenant: Annotated[str, Stored(100)]
+    created_by: Name
     created_at: datetime
-    consents: tuple[Consent, ...] = ()
-    details_hidden: bool = False
+    consents: Annotated[tuple[Consent, ...], NOT_STORED] = ()
+    details_hidden: Annotated[bool, NOT_STORED] = False
 
     @property
     def destination(self) -> str:
@@ -132,10 +133,10 @@ class Connection(Displayable):
 class SignInRecord:
     """The Microsoft account that a user chose for a connection or source, by id."""
 
-    id: str
-    user: str
-    subject_id: str
-    home_account_id: str = field(repr=False)
+    id: Annotated[str, Stored(250)]
+    user: Name
+    subject_id: Annotated[str, Stored(36, index=True)]
+    home_account_id: Annotated[str, Stored(200)] = field(repr=False)
     signed_in_at: datetime
 
     @property
@@ -148,9 +149,9 @@ class SignInRecord:
 class UserRole(Displayable):
     """The role of a user in the workspace; the id is the user's name."""
 
-    id: str
-    role: str
-    given_by: str
+    id: Name
+    role: Word
+    given_by: Name
     given_at: datetime
 
     @property
@@ -181,21 +182,21 @@ class SegmentRecord(Displayable):
         `activation.segments.kept_counts`. Empty if all users may read them.
     """
 
-    id: str
-    name: str
+    id: Id
+    name: UniqueName
     definition: dict[str, Any]
-    fingerprint: str
+    fingerprint: Annotated[str, Stored(64)]
     rows: int
     domains: dict[str, int]
     examples: dict[str, list[str]]
     consent: dict[str, Any]
-    created_by: str
+    created_by: Name
     created_at: datetime
     active: bool = True
     suppresses: bool = False
     tags: tuple[str, ...] = ()
-    previous: str | None = None
-    kept_counts: dict[str, Any] = field(default_factory=dict, repr=False)
+    previous: Id | None = None
+    kept_counts: Annotated[dict[str, Any], Stored(in_old_rows="{}")] = field(default_factory=dict, repr=False)
 
     @property
     def is_dynamic(self) -> bool:
@@ -223,10 +224,10 @@ class ConsentChoiceRecord(Displayable):
         The choice: a document of `segmentation.consent`.
     """
 
-    id: str
-    source: str
+    id: Id
+    source: UniqueName
     document: dict[str, Any]
-    chosen_by: str
+    chosen_by: Name
     chosen_at: datetime
 
     @property
@@ -260,15 +261,15 @@ class SegmentVersion(Displayable):
         ``replaced``, ``refreshed``, ``undone``, or ``deleted``.
     """
 
-    id: str
-    segment_name: str
-    previous: str | None
+    id: Id
+    segment_name: Annotated[str, Stored(200, index=True)]
+    previous: Id | None
     rows: int
     record: dict[str, Any]
     made_at: datetime
     ended_at: datetime
-    ended_by: str
-    reason: str
+    ended_by: Name
+    reason: Word
 
     @property
     def name(self) -> str:
@@ -296,7 +297,7 @@ class SegmentVersion(Displayable):
 
     def as_record(self) -> SegmentRecord:
         """Return the former segment record."""
-        kinds = {each.name: str(each.type) for each in fields(SegmentRecord)}
+        kinds = get_type_hints(SegmentRecord)
         values = {name: _from_json(value, kinds[name]) for name, value in self.record.items() if name in kinds}
         return replace(SegmentRecord(**values), previous=self.previous, rows=self.rows)
 
@@ -314,8 +315,8 @@ class SegmentVersion(Displayable):
 class SegmentCount(Displayable):
     """The number of profiles of a segment when it was created or refreshed."""
 
-    id: str
-    segment_name: str
+    id: Id
+    segment_name: Annotated[str, Stored(200, index=True)]
     rows: int
     counted_at: datetime
 
@@ -346,14 +347,14 @@ class AudienceRecord(Displayable):
         When all members were last sent; before the first full send, when the list was created.
     """
 
-    id: str
-    environment: str
-    account_id: str
-    audience_id: str
-    directory: str
-    name: str
-    segment_name: str
-    normalization: str
+    id: Id
+    environment: Word
+    account_id: MicrosoftId
+    audience_id: MicrosoftId
+    directory: Annotated[str, Stored(100)]
+    name: Name
+    segment_name: Name
+    normalization: Word
     membership_days: int
     owned: bool
     chosen: bool
@@ -386,13 +387,13 @@ class RunRecord(Displayable):
         None while work remains.
     """
 
-    id: str
-    connection_id: str
-    connection_name: str
-    destination: str
-    status: str
+    id: Id
+    connection_id: Id
+    connection_name: Name
+    destination: Annotated[str, Stored(300)]
+    status: Annotated[str, Stored(30)]
     results: list[dict[str, Any]]
-    started_by: str
+    started_by: Name
     started_at: datetime
     finished_at: datetime | None = None
 
@@ -436,24 +437,24 @@ class PushRecord:
         Whether ledger and result are written.
     """
 
-    id: str
-    run_id: str
+    id: Annotated[str, Stored(50)]
+    run_id: Annotated[str, Stored(36, index=True)]
     number: int
-    environment: str
-    account_id: str
-    customer_id: str
-    segment_name: str
-    audience_name: str
-    audience_id: str
-    audience_key: str
-    directory: str
+    environment: Word
+    account_id: MicrosoftId
+    customer_id: MicrosoftId
+    segment_name: Name
+    audience_name: Name
+    audience_id: MicrosoftId
+    audience_key: Name
+    directory: Annotated[str, Stored(100)]
     chosen: bool
-    marker: str
-    mode: str
-    normalization: str
-    scope: str
+    marker: Annotated[str, Stored(40)]
+    mode: Word
+    normalization: Word
+    scope: Word
     membership_days: int
-    transport: str
+    transport: Word
     adds: int
     removes: int
     unchanged: int
@@ -491,19 +492,19 @@ class StepRecord:
         Why the whole request was refused.
     """
 
-    id: str
-    push_id: str
+    id: Annotated[str, Stored(60)]
+    push_id: Annotated[str, Stored(50, index=True)]
     number: int
-    kind: str
-    action: str
+    kind: Annotated[str, Stored(10)]
+    action: Annotated[str, Stored(10)]
     start: int
     stop: int
-    state: str = "planned"
+    state: Annotated[str, Stored(10)] = "planned"
     maybe: bool = False
-    request_id: str = ""
+    request_id: Annotated[str, Stored(60)] = ""
     rejected: int = 0
-    code: str = ""
-    error_name: str = ""
+    code: Annotated[str, Stored(30)] = ""
+    error_name: Annotated[str, Stored(100)] = ""
     tracking_ids: tuple[str, ...] = ()
 
     @property
@@ -518,11 +519,11 @@ def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _from_json(value: Any, kind: str) -> Any:
-    """Convert a value of a document to the type of a field, given as in the source code."""
-    if value is not None and kind.startswith("datetime"):
+def _from_json(value: Any, kind: Any) -> Any:
+    """Convert a value of a document to the type of a field."""
+    if value is not None and kind is datetime:
         return datetime.fromisoformat(value)
-    return tuple(value) if isinstance(value, list) and kind.startswith("tuple") else value
+    return tuple(value) if isinstance(value, list) and get_origin(kind) is tuple else value
 
 
 def _minute(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, get_type_hints
 
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, Select, Table, delete, func, insert, select, update
@@ -69,6 +69,7 @@ class Repository(Displayable, Generic[T]):
         self._order = order
         self._shows = ("name", *shows)
         self._columns = {column.name for column in table.columns}
+        self._tuples = {name for name, hint in get_type_hints(kind).items() if get_origin(hint) is tuple}
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._select())
@@ -288,9 +289,7 @@ class Repository(Displayable, Generic[T]):
         return query
 
     def _value(self, row: dict[str, Any]) -> T:
-        return self._kind(
-            **{name: _tuple(value) if _is_tuple(self._kind, name) else value for name, value in row.items()}
-        )
+        return self._kind(**{name: _tuple(value) if name in self._tuples else value for name, value in row.items()})
 
     def _row(self, value: T) -> dict[str, Any]:
         row = {name: getattr(value, name) for name in self._field_names()}
@@ -298,10 +297,6 @@ class Repository(Displayable, Generic[T]):
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
-
-
-def _is_tuple(kind: type, name: str) -> bool:
-    return str(kind.__annotations__.get(name, "")).startswith("tuple")
 
 
 def _tuple(value: Any) -> Any:

@@ -1,9 +1,15 @@
-"""The tables of the workspace's database; `schema` explains how to change one."""
+"""The tables of the workspace's database; `schema` explains how to change one.
+
+A table of records has a column for each stored field of its data class. The other tables are declared here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from sqlalchemy import (
     JSON,
@@ -26,6 +32,23 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from ci_magics.workspace.append_only import refuse_changes
+from ci_magics.workspace.export_models import Export, ExportRun, Heartbeat, Notice, Refresh, Setting
+from ci_magics.workspace.insights_record import InsightsRecord
+from ci_magics.workspace.models import (
+    AudienceRecord,
+    Connection,
+    Consent,
+    ConsentChoiceRecord,
+    PushRecord,
+    RunRecord,
+    SegmentCount,
+    SegmentRecord,
+    SegmentVersion,
+    SignInRecord,
+    StepRecord,
+    UserRole,
+)
+from ci_magics.workspace.stored import NOT_STORED, Stored
 from ci_magics.workspace.uncompressed import keep_uncompressed
 
 
@@ -49,9 +72,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
-def _id() -> Column[Any]:
-    """Return the primary key column: an id made by `uuid`."""
-    return Column("id", String(36), primary_key=True)
+_TYPES: dict[Any, type[TypeEngine[Any]]] = {int: Integer, bool: Boolean, datetime: UtcDateTime}
+
+metadata = MetaData()
 
 
 def _required(
@@ -61,194 +84,66 @@ def _required(
     return Column(name, kind, *more, nullable=False, **options)
 
 
-def _by_and_at(done: str) -> tuple[Column[Any], Column[Any]]:
-    """Return the columns for who did something, and when."""
-    return _required(f"{done}_by", String(200)), _required(f"{done}_at", UtcDateTime)
+def table_of(kind: type, name: str, *constraints: UniqueConstraint, last: Sequence[str] = ()) -> Table:
+    """Return the table of a data class, with a column for each stored field; the primary key is ``id``.
+
+    Parameters
+    ----------
+    kind
+        The data class. The annotation of a field gives its column's type and whether it may be null; `Stored` gives the
+        rest.
+    name
+        The table's name.
+    *constraints
+        What more than one column must fulfil.
+    last
+        Columns at the end of the table, which are elsewhere in the data class.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    stored = [each.name for each in fields(kind) if NOT_STORED not in get_args(hints[each.name])]
+    in_order = [*(each for each in stored if each not in last), *last]
+    return Table(name, metadata, *(_column(each, hints[each]) for each in in_order), *constraints)
 
 
-def _sign_in() -> tuple[Column[Any], ...]:
-    """Return the columns for how a user signs in."""
-    return Column("flow", String(20)), Column("client_id", String(100)), _required("tenant", String(100))
+def _column(name: str, hint: Any) -> Column[Any]:
+    """Return the column of a field with an annotation such as ``Annotated[str, Stored(200)] | None``."""
+    optional = get_origin(hint) in (Union, UnionType)
+    kind: Any = next(each for each in get_args(hint) if each is not type(None)) if optional else hint
+    how = Stored()
+    if get_origin(kind) is Annotated:
+        kind, how = get_args(kind)
+    return Column(
+        name,
+        _type_of(kind, how, optional=optional),
+        *([ForeignKey(how.part_of, ondelete="CASCADE")] if how.part_of else []),
+        primary_key=name == "id",
+        nullable=optional,
+        unique=how.unique or None,
+        index=how.index or None,
+        server_default=how.in_old_rows,
+    )
 
 
-metadata = MetaData()
+def _type_of(kind: Any, how: Stored, *, optional: bool) -> TypeEngine[Any] | type[TypeEngine[Any]]:
+    if kind is str:
+        return Text() if how.length is None else String(how.length)
+    return _TYPES.get(kind) or JSON(none_as_null=optional)
+
 
 #: The table that versions before Alembic read.
 schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True))
 
-connections = Table(
-    "connections",
-    metadata,
-    _id(),
-    _required("name", String(200), unique=True),
-    _required("environment", String(20)),
-    _required("customer_id", String(30)),
-    _required("account_id", String(30)),
-    _required("account_name", String(200)),
-    _required("shared_with", JSON),
-    *_sign_in(),
-    *_by_and_at("created"),
-)
-
-consents = Table(
-    "consents",
-    metadata,
-    _id(),
-    _required("connection_id", String(36), ForeignKey("connections.id", ondelete="CASCADE")),
-    _required("kind", String(40)),
-    _required("text_version", String(20)),
-    *_by_and_at("given"),
-    Column("withdrawn_by", String(200)),
-    Column("withdrawn_at", UtcDateTime),
-)
-
-segments = Table(
-    "segments",
-    metadata,
-    _id(),
-    _required("name", String(200), unique=True),
-    _required("definition", JSON),
-    _required("fingerprint", String(64)),
-    _required("rows", Integer),
-    _required("domains", JSON),
-    _required("examples", JSON),
-    _required("consent", JSON),
-    _required("active", Boolean),
-    _required("suppresses", Boolean),
-    _required("tags", JSON),
-    *_by_and_at("created"),
-    Column("previous", String(36)),
-    _required("kept_counts", JSON, server_default="{}"),
-)
-
-segment_versions = Table(
-    "segment_versions",
-    metadata,
-    _id(),
-    _required("segment_name", String(200), index=True),
-    Column("previous", String(36)),
-    _required("rows", Integer),
-    _required("record", JSON),
-    _required("made_at", UtcDateTime),
-    _required("ended_at", UtcDateTime),
-    _required("ended_by", String(200)),
-    _required("reason", String(20)),
-)
-
-insights = Table(
-    "insights",
-    metadata,
-    _id(),
-    _required("name", String(200), unique=True),
-    _required("environment", String(20)),
-    _required("instance_id", String(100)),
-    _required("organization_url", String(300)),
-    *_sign_in(),
-    _required("known_segments", JSON),
-    *_by_and_at("created"),
-)
-
-consent_choices = Table(
-    "consent_choices",
-    metadata,
-    _id(),
-    _required("source", String(200), unique=True),
-    _required("document", JSON),
-    *_by_and_at("chosen"),
-)
-
-segment_counts = Table(
-    "segment_counts",
-    metadata,
-    _id(),
-    _required("segment_name", String(200), index=True),
-    _required("rows", Integer),
-    _required("counted_at", UtcDateTime),
-)
-
-audiences = Table(
-    "audiences",
-    metadata,
-    _id(),
-    _required("environment", String(20)),
-    _required("account_id", String(30)),
-    _required("audience_id", String(30)),
-    _required("directory", String(100)),
-    _required("name", String(200)),
-    _required("segment_name", String(200)),
-    _required("normalization", String(20)),
-    _required("membership_days", Integer),
-    _required("owned", Boolean),
-    _required("chosen", Boolean),
-    _required("members", Integer),
-    _required("generation", Integer),
-    Column("full_send_at", UtcDateTime),
-    _required("updated_at", UtcDateTime),
-    UniqueConstraint("environment", "account_id", "audience_id"),
-)
-
-runs = Table(
-    "runs",
-    metadata,
-    _id(),
-    _required("connection_id", String(36)),
-    _required("connection_name", String(200)),
-    _required("destination", String(300)),
-    _required("status", String(30)),
-    _required("results", JSON),
-    *_by_and_at("started"),
-    Column("finished_at", UtcDateTime),
-)
-
-pushes = Table(
-    "pushes",
-    metadata,
-    Column("id", String(50), primary_key=True),
-    _required("run_id", String(36), index=True),
-    _required("number", Integer),
-    _required("environment", String(20)),
-    _required("account_id", String(30)),
-    _required("customer_id", String(30)),
-    _required("segment_name", String(200)),
-    _required("audience_name", String(200)),
-    _required("audience_id", String(30)),
-    _required("audience_key", String(200)),
-    _required("directory", String(100)),
-    _required("chosen", Boolean),
-    _required("marker", String(40)),
-    _required("mode", String(20)),
-    _required("normalization", String(20)),
-    _required("scope", String(20)),
-    _required("membership_days", Integer),
-    _required("transport", String(20)),
-    _required("adds", Integer),
-    _required("removes", Integer),
-    _required("unchanged", Integer),
-    _required("add_parts", JSON),
-    _required("remove_parts", JSON),
-    _required("full", Boolean),
-    _required("base_generation", Integer),
-    _required("finished", Boolean),
-)
-
-steps = Table(
-    "steps",
-    metadata,
-    Column("id", String(60), primary_key=True),
-    _required("push_id", String(50), index=True),
-    _required("number", Integer),
-    _required("kind", String(10)),
-    _required("action", String(10)),
-    _required("start", Integer),
-    _required("stop", Integer),
-    _required("state", String(10)),
-    _required("maybe", Boolean),
-    _required("request_id", String(60)),
-    _required("rejected", Integer),
-    _required("code", String(30)),
-    _required("error_name", String(100)),
-    _required("tracking_ids", JSON),
-)
+connections = table_of(Connection, "connections")
+consents = table_of(Consent, "consents")
+segments = table_of(SegmentRecord, "segments", last=("created_by", "created_at", "previous", "kept_counts"))
+segment_versions = table_of(SegmentVersion, "segment_versions")
+insights = table_of(InsightsRecord, "insights")
+consent_choices = table_of(ConsentChoiceRecord, "consent_choices")
+segment_counts = table_of(SegmentCount, "segment_counts")
+audiences = table_of(AudienceRecord, "audiences", UniqueConstraint("environment", "account_id", "audience_id"))
+runs = table_of(RunRecord, "runs")
+pushes = table_of(PushRecord, "pushes")
+steps = table_of(StepRecord, "steps")
 
 locks = Table(
     "locks",
@@ -266,36 +161,9 @@ locks = Table(
 )
 
 #: When schedulers and refreshes were last seen, one row for each kind, machine, and user.
-heartbeats = Table(
-    "heartbeats",
-    metadata,
-    Column("id", String(300), primary_key=True),
-    _required("kind", String(20)),
-    _required("user", String(200)),
-    _required("host", String(200)),
-    _required("process", String(60)),
-    _required("seen_at", UtcDateTime),
-    Column("seen_before", UtcDateTime),
-    _required("place", String(200)),
-)
-
-user_roles = Table(
-    "user_roles",
-    metadata,
-    Column("id", String(200), primary_key=True),
-    _required("role", String(20)),
-    *_by_and_at("given"),
-)
-
-sign_ins = Table(
-    "sign_ins",
-    metadata,
-    Column("id", String(250), primary_key=True),
-    _required("user", String(200)),
-    _required("subject_id", String(36), index=True),
-    _required("home_account_id", String(200)),
-    _required("signed_in_at", UtcDateTime),
-)
+heartbeats = table_of(Heartbeat, "heartbeats")
+user_roles = table_of(UserRole, "user_roles")
+sign_ins = table_of(SignInRecord, "sign_ins")
 
 forgotten_hashes = Table(
     "forgotten_hashes",
@@ -347,7 +215,7 @@ file_checksums = Table(
 file_contents = Table(
     "file_contents",
     metadata,
-    _id(),
+    Column("id", String(36), primary_key=True),
     _required("bytes", BigInteger),
     _required("checksum", String(64)),
     _required("made_at", UtcDateTime),
@@ -364,71 +232,8 @@ file_chunks = Table(
 )
 keep_uncompressed(file_chunks.c.content)
 
-exports = Table(
-    "exports",
-    metadata,
-    _id(),
-    _required("name", String(200), unique=True),
-    Column("connection_id", String(36)),
-    _required("connection_name", String(200)),
-    _required("document", JSON),
-    Column("schedule", JSON(none_as_null=True)),
-    _required("active", Boolean),
-    _required("scheduled_at", UtcDateTime),
-    *_by_and_at("created"),
-    *_by_and_at("saved"),
-)
-
-export_runs = Table(
-    "export_runs",
-    metadata,
-    _id(),
-    _required("export_id", String(36), index=True),
-    _required("export_name", String(200)),
-    _required("connection_name", String(200)),
-    _required("trigger", String(20)),
-    Column("due_at", UtcDateTime),
-    _required("status", String(30)),
-    _required("reason", Text),
-    _required("attempts", Integer),
-    Column("retry_at", UtcDateTime),
-    _required("accepted", Integer),
-    _required("rejected", Integer),
-    _required("members", Integer),
-    *_by_and_at("started"),
-    Column("finished_at", UtcDateTime),
-    UniqueConstraint("export_id", "due_at"),
-)
-
-refreshes = Table(
-    "refreshes",
-    metadata,
-    _id(),
-    _required("trigger", String(20)),
-    Column("due_at", UtcDateTime),
-    _required("notebook", String(300)),
-    _required("status", String(30)),
-    _required("reason", Text),
-    _required("segments", JSON),
-    _required("exports", JSON),
-    *_by_and_at("started"),
-    Column("finished_at", UtcDateTime),
-)
-
-settings = Table(
-    "settings",
-    metadata,
-    Column("id", String(100), primary_key=True),
-    _required("value", JSON),
-    *_by_and_at("set"),
-)
-
-notices = Table(
-    "notices",
-    metadata,
-    Column("id", String(100), primary_key=True),
-    _required("export_id", String(36), index=True),
-    _required("channel", String(20)),
-    _required("state", String(20)),
-    _required("told_at", UtcDateTime),
-)
+exports = table_of(Export, "exports")
+export_runs = table_of(ExportRun, "export_runs", UniqueConstraint("export_id", "due_at"))
+refreshes = table_of(Refresh, "refreshes")
+settings = table_of(Setting, "settings")
+notices = table_of(Notice, "notices")
