@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 THOROUGH = os.environ.get("CI_MAGICS_TESTS") == "thorough"
 
@@ -28,3 +31,14 @@ def share_the_machine() -> None:
     """
     if not THOROUGH:
         os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+
+def do_not_wait_for_the_disk() -> None:
+    """Let the system write to the disk when it likes: a test kills processes, which loses nothing, but no machine."""
+    os.fsync = lambda _file: None
+    event.listen(Engine, "connect", _do_not_wait)
+
+
+def _do_not_wait(connection: Any, _record: object) -> None:
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.execute("PRAGMA synchronous=OFF")

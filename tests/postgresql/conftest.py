@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -66,12 +67,26 @@ def postgresql() -> Iterator[Engine]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def database_url(postgresql: Engine) -> Iterator[URL]:
-    """An empty database."""
-    name = f"empty_{uuid.uuid4().hex}"
+@pytest.fixture(scope="session")
+def new_workspace(postgresql: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with a workspace that has just been created; nobody stays connected, so that it can be copied."""
+    name = "new_workspace"
     with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
         server.execute(text(f"CREATE DATABASE {name}"))
+    url = postgresql.url.set(database=name).render_as_string(hide_password=False)
+    create = "import sys; from ci_magics.workspace.store import open_workspace; open_workspace(sys.argv[1])"
+    environment = os.environ | {"XDG_DATA_HOME": str(tmp_path_factory.mktemp("data"))}
+    subprocess.run([sys.executable, "-c", create, url], check=True, env=environment)
+    return name
+
+
+@pytest.fixture
+def database_url(postgresql: Engine, request: pytest.FixtureRequest) -> Iterator[URL]:
+    """An empty database; for a test with a workspace, that of a new one, because to create the tables takes longest."""
+    name = f"empty_{uuid.uuid4().hex}"
+    template = request.getfixturevalue("new_workspace") if "workspace" in request.fixturenames else "template1"
+    with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        server.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         yield postgresql.url.set(database=name)
         server.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
