@@ -17,6 +17,9 @@ from ci_magics.microsoft.answers import Received
 from ci_magics.microsoft.codes import (
     ADVERTISING,
     ADVERTISING_OTHERWISE,
+    SIGN_IN,
+    SIGN_IN_OTHERWISE,
+    SIGN_IN_REFUSED,
     SOURCES,
     SOURCES_OTHERWISE,
     SUPPORT,
@@ -31,6 +34,8 @@ ADVERTISING_NAME = "Microsoft Advertising"
 
 _SYMBOL = re.compile("[A-Za-z][A-Za-z0-9]{0,99}")
 _WHOLE = re.compile("-?[0-9]{1,18}")
+_ENTRA_NUMBER = re.compile(r"AADSTS(\d{4,8})\b")
+_CORRELATION_ID = re.compile("[0-9A-Za-z-]{1,64}")
 _SOURCE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
@@ -273,6 +278,41 @@ def _source_meaning(received: Received, code: str | None) -> Meaning | None:
     if received.status == 401 and "subscription key" in words:
         return SOURCES["subscription key"]
     return find(SOURCES, code)
+
+
+def sign_in_error(answer: Mapping[str, Any]) -> SignInError:
+    """Build the error that the user sees from a refusal of Microsoft Entra.
+
+    Parameters
+    ----------
+    answer
+        The response: ``error``, and often ``error_codes`` and ``correlation_id``. An empty one means that the sign-in
+        has expired.
+    """
+    name = str(answer.get("error") or "invalid_grant")
+    number = _number_in(answer)
+    by_name = SIGN_IN_REFUSED if number is not None and name == "invalid_grant" else find(SIGN_IN, name)
+    meaning = find(SIGN_IN, number) or by_name or SIGN_IN_OTHERWISE
+    correlation = str(answer.get("correlation_id") or "")
+    return SignInError(
+        meaning.sentence("Microsoft's sign-in", name),
+        meaning.next_step,
+        code=f"AADSTS{number}" if number is not None else _named(name),
+        tracking_id=correlation if _CORRELATION_ID.fullmatch(correlation) else None,
+    )
+
+
+def _number_in(answer: Mapping[str, Any]) -> int | None:
+    """Return the error number, preferring a known one; the browser flow gives it only in the text."""
+    listed = answer.get("error_codes")
+    numbers = [each for each in map(whole, listed if isinstance(listed, list) else []) if each is not None]
+    numbers += [int(each) for each in _ENTRA_NUMBER.findall(str(answer.get("error_description") or ""))]
+    return next((each for each in numbers if each in SIGN_IN), numbers[0] if numbers else None)
+
+
+def _named(name: str) -> str:
+    """Return the name of a known error; an unknown one may quote anything."""
+    return name if name in SIGN_IN else "sign_in_failed"
 
 
 def _fault(element: Mapping[str, Any]) -> Fault:

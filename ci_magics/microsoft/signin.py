@@ -14,8 +14,8 @@ from ci_magics.advice import Opt, advise, joined
 from ci_magics.errors import SignInError, SignInUnreachableError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields, not_answered
+from ci_magics.microsoft.faults import sign_in_error
 from ci_magics.microsoft.http import open_session
-from ci_magics.microsoft.sign_in_errors import sign_in_error
 from ci_magics.microsoft.signin_prompt import SignInPrompt
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
 

@@ -10,9 +10,9 @@ import pytest
 from ci_magics.emulation.sign_in.refusals import CODES
 from ci_magics.errors import SignInError
 from ci_magics.microsoft import signin
+from ci_magics.microsoft.codes import SIGN_IN
 from ci_magics.microsoft.endpoints import endpoints_of
-from ci_magics.microsoft.sign_in_codes import ADVICE
-from ci_magics.microsoft.sign_in_errors import sign_in_error
+from ci_magics.microsoft.faults import sign_in_error
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -78,8 +78,8 @@ def test_every_code_of_the_list_says_what_happened_and_who_can_do_something(
         signin.sign_in_by_refresh_token(app, endpoints.scope, emulator.refresh_token)
     error = caught.value
     number = int(code.removeprefix("AADSTS"))
-    sentence, next_step = ADVICE[number]
-    assert (error.sentence, error.next_step) == (sentence, str(next_step))
+    meaning = SIGN_IN[number]
+    assert (error.sentence, error.next_step) == (meaning.template, str(meaning.next_step))
     assert (error.code, bool(error.tracking_id)) == (code, True)
     if str(number) in ALONE.split():
         assert re.search("[Ss]ign in again|Set a new one|Add http|run it again", error.next_step)
@@ -94,11 +94,12 @@ def test_a_refused_start_of_a_device_code_says_the_same(code: str, emulator: Run
     emulator.fault("DeviceCode", code)
     with pytest.raises(SignInError) as caught:
         signin.sign_in_by_device_code(app, endpoints.scope, lambda _sentence: pytest.fail("there is no code"))
-    assert caught.value.sentence == ADVICE[int(code.removeprefix("AADSTS"))][0]
+    assert caught.value.sentence == SIGN_IN[int(code.removeprefix("AADSTS"))].template
 
 
 def test_all_advice_is_one_sentence_each_and_names_nobody() -> None:
-    for number, (sentence, next_step) in ADVICE.items():
+    for number, meaning in SIGN_IN.items():
+        sentence, next_step = meaning.template, meaning.next_step
         assert re.fullmatch(r"[A-Z][^.]*(ci-magics[^.]*)?\.", sentence), number
         assert str(next_step).endswith("."), number
         assert "AADSTS" not in f"{sentence}{next_step}"
