@@ -41,6 +41,7 @@ QUICK = (
     "display",
     "matching",
     "microsoft/test_answers.py",
+    "microsoft/test_codes.py",
     "microsoft/test_endpoints.py",
     "microsoft/test_result_file.py",
     "microsoft/test_sign_in_errors.py",
