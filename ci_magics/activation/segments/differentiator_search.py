@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ci_magics.activation.segments.differentiators import Differentiator, Differentiators
 from ci_magics.activation.segments.key_set import KeySet, key_sets
@@ -16,10 +17,12 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column, same_key
 from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import types_of
+from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
+from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Opened, store_of
 
@@ -153,15 +156,16 @@ def _counts(
     rows: Rows, key: str, lines: Sequence[tuple[str, Line]], sets: Sequence[KeySet]
 ) -> tuple[tuple[int, int], list[tuple[int, int]]]:
     """Count the profiles of each segment, in total and for each line."""
-    tests = [line.rule.to_expression(rows.schema) for _name, line in lines]
+    evaluation = Evaluation(rows.schema, [line.rule for _name, line in lines], Circumstances()) if lines else None
     columns = list(dict.fromkeys(name for name, _line in lines))
     totals, counts = [0, 0], [[0, 0] for _line in lines]
-    for batch, inside in _members(rows, key, columns, sets):
-        table = pl.DataFrame(pl.from_arrow(batch)).select(test.alias(str(place)) for place, test in enumerate(tests))
-        for side, mask in enumerate(inside):
-            totals[side] += int(mask.sum())
-            for count, more in zip(counts, table.filter(mask).sum().row(0) if tests else (), strict=True):
-                count[side] += more or 0
+    with sandbox() as database:
+        for batch, inside in _members(rows, key, columns, sets):
+            masks = evaluation.masks(database, batch) if evaluation else []
+            for side, mask in enumerate(each.to_arrow() for each in inside):
+                totals[side] += mask.true_count
+                for count, chosen in zip(counts, masks, strict=True):
+                    count[side] += pc.and_(chosen, mask).true_count
     for each, total in zip(sets, totals, strict=True):
         if not total:
             raise SegmentError(

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import ColumnType, types_of
+from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import Condition, Operator
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
+from ci_magics.segmentation.sources.sandbox import sandbox
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,13 @@ def _lines(rows: Rows, column: str, kind: ColumnType, percentiles: Sequence[floa
 def _counted(rows: Rows, column: str, lines: Sequence[Line]) -> QuickSegments:
     """Count what each rule chooses, as making a segment of it would."""
     empty = Rule(root=Condition(column=column, operator=Operator.NULL))
-    tests = [rule.to_expression(rows.schema) for rule in (empty, *(line.rule for line in lines))]
-    counts, total = [0] * len(tests), 0
-    for batch in rows.read([column]):
-        found = pl.DataFrame(pl.from_arrow(batch)).select(
-            test.sum().alias(str(place)) for place, test in enumerate(tests)
-        )
-        counts = [count + more for count, more in zip(counts, found.row(0), strict=True)]
-        total += batch.num_rows
+    evaluation = Evaluation(rows.schema, [empty, *(line.rule for line in lines)], Circumstances())
+    counts, total = [0] * (len(lines) + 1), 0
+    with sandbox() as database:
+        for batch in rows.read([column]):
+            masks = evaluation.masks(database, batch)
+            counts = [count + mask.true_count for count, mask in zip(counts, masks, strict=True)]
+            total += batch.num_rows
     sized = [
         QuickSegment(line.value, count, count / max(total, 1), line.rule)
         for line, count in zip(lines, counts[1:], strict=True)

@@ -1,4 +1,4 @@
-"""A rule that is evaluated where the rows are, batch by batch, by the expression of every other frame."""
+"""A rule that is evaluated where the rows are, batch by batch, with the same SQL as for every other frame."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rules.rows import Circumstances, fulfilled
+from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
 from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.sources.sandbox import sandbox
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class RuleCondition:
         self.rule.check(schema, today=self.today)
 
     def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return the rows that fulfil it, in their order."""
-        given = Circumstances(today=self.today)
-        return (batch.filter(fulfilled(batch, self.rule, given)) for batch in batches)
+        """Yield the rows that fulfil it, in their order."""
+        evaluation: Evaluation | None = None
+        with sandbox() as database:
+            for batch in batches:
+                evaluation = evaluation or Evaluation(batch.schema, [self.rule], Circumstances(today=self.today))
+                (chosen,) = evaluation.masks(database, batch)
+                yield batch.filter(chosen)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.rules.rows import Circumstances, fulfilled, require_fitting_values
+from ci_magics.segmentation.rules.rows import Circumstances, Evaluation, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.sandbox import open_sandbox
 
 
 class RuleCounter:
@@ -27,10 +29,13 @@ class RuleCounter:
         self._frame = frame
         self._names = columns_of(frame)
         self._read: dict[str, pa.ChunkedArray] = {}
+        #: Kept between counts, since opening one takes longer than a count.
+        self._database: duckdb.DuckDBPyConnection | None = None
 
     def total(self, key: str | None = None) -> int:
         """Return how many profiles there are: different keys, or rows without a key."""
-        return _profiles(self._table([key or self._names[0]]), key)
+        table = self._table([key or self._names[0]])
+        return profiles(table, None, key)
 
     def count(self, rule: Rule, given: Circumstances) -> int:
         """Return how many profiles fulfil a rule.
@@ -42,8 +47,11 @@ class RuleCounter:
         """
         require_fitting_values(self._frame, rule)
         table = self._table([*rule.columns, *([given.key] if given.key else [])] or self._names[:1])
-        rule.check(table.schema, today=given.today)
-        return _profiles(table.filter(fulfilled(table, rule, given)), given.key)
+        evaluation = Evaluation(table.schema, [rule], given)
+        database, self._database = self._database or open_sandbox(), None
+        (chosen,) = evaluation.masks(database, table)
+        self._database = database  # not kept after an error, which DuckDB may not survive
+        return profiles(table, chosen, given.key)
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the types of some columns."""
@@ -60,5 +68,19 @@ class RuleCounter:
         return pa.table({name: self._read[name] for name in wanted})
 
 
-def _profiles(table: pa.Table, key: str | None) -> int:
-    return table.num_rows if key is None else len(IdSet(table[key].chunks))
+def profiles(table: pa.Table, chosen: pa.BooleanArray | None, key: str | None) -> int:
+    """Return how many profiles the chosen rows of a table are: different keys, or rows without a key.
+
+    Parameters
+    ----------
+    table
+        The rows.
+    chosen
+        Which of them; None for all.
+    key
+        The key column, if there is one.
+    """
+    if key is None:
+        return table.num_rows if chosen is None else int(chosen.true_count)
+    keys = table[key] if chosen is None else table[key].filter(chosen)
+    return len(IdSet(keys.chunks))

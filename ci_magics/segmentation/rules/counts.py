@@ -11,12 +11,13 @@ import pyarrow as pa
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.rules.rows import Circumstances, fulfilled, require_fitting_values
+from ci_magics.segmentation.rules.counter import profiles
+from ci_magics.segmentation.rules.rows import Circumstances, Evaluation, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
+from ci_magics.segmentation.sources.sandbox import sandbox
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,18 @@ def inspect_rules(
     table = pa.Table.from_batches(rows.read(used), pa.schema([rows.schema.field(name) for name in used]))
     rule.check(table.schema, today=given.today)
     parts = _parts(rule.root)
-    counts = []
-    for number, (word, part) in enumerate(parts, start=1):
-        alone, together = Rule(root=part), Rule(root=_first(rule.root, number))
-        profiles, cumulative = (_count(table, each, given) for each in (alone, together))
-        counts.append(RuleCount(word, alone.text, profiles, cumulative))
-    return Inspection(_profiles(table, given.key), tuple(counts))
+    alone = [Rule(root=part) for _word, part in parts]
+    together = [Rule(root=_first(rule.root, number)) for number in range(1, len(parts) + 1)]
+    with sandbox() as database:
+        masks = Evaluation(table.schema, [*alone, *together], given).masks(database, table)
+    chosen = [profiles(table, mask, given.key) for mask in masks]
+    counts = [
+        RuleCount(word, one.text, own, cumulative)
+        for (word, _part), one, own, cumulative in zip(
+            parts, alone, chosen[: len(parts)], chosen[len(parts) :], strict=True
+        )
+    ]
+    return Inspection(profiles(table, None, given.key), tuple(counts))
 
 
 def _intersected(rules: Sequence[Rule]) -> Rule:
@@ -146,11 +153,3 @@ def _first(root: Node, count: int) -> Node:
             return root.model_copy(update={"steps": root.steps[: count - 1]})
         case _:
             return _parts(root)[0][1]
-
-
-def _count(table: pa.Table, rule: Rule, given: Circumstances) -> int:
-    return _profiles(table.filter(fulfilled(table, rule, given)), given.key)
-
-
-def _profiles(table: pa.Table, key: str | None) -> int:
-    return table.num_rows if key is None else len(IdSet(table[key].chunks))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError, not_found
@@ -32,12 +31,11 @@ class Members:
         #: Some keys of the frame that were looked for.
         self.looked_for = pa.nulls(0)
 
-    def among(self, keys: pl.Series) -> pl.Series:
+    def among(self, keys: pa.Array) -> pa.Array:
         """Tell for each key of a frame whether it is among them."""
-        column = arrow_keys(keys)
-        found = pl.Series(keys.name, pl.from_arrow(self.ids.among(column)), dtype=pl.Boolean)
-        if not self.met and len(column):
-            self.met, self.looked_for = bool(found.any()), column
+        found = self.ids.among(keys)
+        if not self.met and len(keys):
+            self.met, self.looked_for = found.true_count > 0, keys
         return found
 
 

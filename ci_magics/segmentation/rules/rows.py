@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import key_candidates, require_column
+from ci_magics.segmentation.columns import PROFILES, key_candidates, require_column
 from ci_magics.segmentation.key_text import can_be_key
-from ci_magics.segmentation.rules.kinds import Kind, types_of
+from ci_magics.segmentation.rules.kinds import ColumnType, Kind, types_of
+from ci_magics.segmentation.rules.meaning import Test, meaning
+from ci_magics.segmentation.rules.members import require_members
 from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.rules.sql import SqlWriter, identifier
 from ci_magics.segmentation.rules.tree import CALENDAR, ORDERING, Condition, walk
 from ci_magics.segmentation.sources.exact import TEXT, Need
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
+from ci_magics.segmentation.sources.sandbox import sandbox
+from ci_magics.segmentation.sources.sql_errors import lacks_memory, out_of_memory
 from ci_magics.segmentation.sources.streams import text_of
+from ci_magics.segmentation.values import is_text, readable
 
 
 def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
@@ -78,13 +85,17 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstanc
             )
     if _needs_all_at_once(rule, rows, given):
         table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
-        return Rows.of(table.select(list(columns)).filter(fulfilled(table, rule, given)))
-    empty = pa.schema([rows.schema.field(name) for name in needed]).empty_table()
-    fulfilled(empty, rule, given)  # a mistake in the rule shows before anything is read
+        with sandbox() as database:
+            (chosen,) = Evaluation(table.schema, [rule], given).masks(database, table)
+        return Rows.of(table.select(list(columns)).filter(chosen))
+    schema = pa.schema([rows.schema.field(name) for name in needed])
+    evaluation = Evaluation(schema, [rule], given, by_row=True)  # a mistake shows before anything is read
 
     def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for batch in rows.read(needed):
-            yield batch.select(list(wanted)).filter(fulfilled(batch, rule, given))
+        with sandbox() as database:
+            for batch in rows.read(needed):
+                (chosen,) = evaluation.masks(database, batch)
+                yield batch.select(list(wanted)).filter(chosen)
 
     return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
 
@@ -158,34 +169,128 @@ def joining_key(frame: Any, asked: str | None) -> str | None:
     return next((name for name in fitting if repetition(rows, name) == (0, 0)), None)
 
 
-def fulfilled(table: pa.Table | pa.RecordBatch, rule: Rule, given: Circumstances) -> pa.Array:
-    """Return for each row of a table whether it fulfils a rule; see `read_rows`."""
-    read, key = table.select(list(rule.columns)), given.key if rule.needs_key else None
-    if key is not None:
-        kept = _unused(rule.columns)
-        read, key = read.append_column(kept, given.as_kept(table.column(key))), kept
-    chosen = rule.to_expression(read.schema, today=given.today, key=key, members=given.members)
-    read = _readable(read)
-    rows = pl.DataFrame(pl.from_arrow(read)) if read.num_columns else pl.DataFrame({"": range(table.num_rows)})
-    return rows.select(chosen.alias("chosen"))["chosen"].to_arrow()
+class Evaluation:
+    """Rules over tables of one schema, as one query of DuckDB.
 
+    Columns have names of ours in the query, since SQL cannot tell the names of all columns apart.
 
-def _readable(table: pa.Table | pa.RecordBatch) -> pa.Table | pa.RecordBatch:
-    """Return a table in which Polars can read every column.
+    Parameters
+    ----------
+    schema
+        The columns that the rules use, and the key if one is given.
+    rules
+        The rules.
+    given
+        The key, the day, and earlier segments.
+    by_row
+        Whether sets are joined row by row, since each row is another profile.
 
-    A rule asks of a list, an interval and the like only whether there is one.
+    Raises
+    ------
+    SegmentError
+        A rule does not fit the columns, can never be true, or needs a key that is not given.
+    NotFoundError
+        A segment does not exist.
     """
-    types = types_of(table.schema)
-    for place, name in enumerate(table.schema.names):
-        if types[name].kind is Kind.OTHER:
-            there = table.column(place).is_valid()
-            table = table.set_column(place, name, pc.if_else(there, there, pa.scalar(None, pa.bool_())))
-    return table
+
+    def __init__(self, schema: pa.Schema, rules: Sequence[Rule], given: Circumstances, *, by_row: bool = False) -> None:
+        for rule in rules:
+            rule.check(schema, today=given.today)
+        columns = list(dict.fromkeys(name for rule in rules for name in rule.columns))
+        segments = list(dict.fromkeys(name for rule in rules for name in rule.segments))
+        self._key = given.key if any(rule.needs_key for rule in rules) else None
+        self._as_kept = given.as_kept
+        folded = {
+            each.column
+            for rule in rules
+            for each in walk(rule.root)
+            if isinstance(each, Condition) and each.ignore_case
+        }
+        self._types = {name: _compared(kind, name in folded) for name, kind in types_of(schema, columns).items()}
+        self._names = {name: f"column_{number}" for number, name in enumerate(columns)}
+        self._members = require_members(segments, given.members, schema, self._key)
+        self._flags = {name: f"in_segment_{number}" for number, name in enumerate(segments)}
+        self._joins = self._key is not None and not by_row and any(rule.joins_sets for rule in rules)
+
+        def test(condition: Condition) -> Test:
+            return meaning(condition, self._types[condition.column][1], given.today)
+
+        writer = SqlWriter(test, PROFILES, "key" if self._joins else None, names=self._names, members=self._flags)
+        conditions = [f"({writer.condition(rule.root)}) AS {identifier(str(n))}" for n, rule in enumerate(rules)]
+        order = "ORDER BY position" if writer.reorders else ""
+        self._query = f"SELECT {', '.join(conditions)} FROM {PROFILES} {order}"  # noqa: S608 - all are built here
+        self._values = list(writer.values)
+        self._ordered = writer.reorders
+
+    def masks(self, database: duckdb.DuckDBPyConnection, table: pa.Table | pa.RecordBatch) -> list[pa.BooleanArray]:
+        """Return for each rule which rows of a table fulfil it.
+
+        Parameters
+        ----------
+        database
+            A `sandbox`.
+        table
+            The rows.
+
+        Raises
+        ------
+        SegmentError
+            A value cannot be compared; the message does not show the value.
+        """
+        read: dict[str, Any] = {
+            self._names[name]: convert(table.column(name)) for name, (convert, _kind) in self._types.items()
+        }
+        if self._key is not None:
+            keys = self._as_kept(_one_array(table.column(self._key)))
+            read |= {self._flags[name]: members.among(keys) for name, members in self._members.items()}
+            read |= {"key": keys} if self._joins else {}
+        if self._ordered:
+            read["position"] = pa.array(range(table.num_rows), pa.int64())
+        try:
+            database.register(PROFILES, pa.table(read))
+            found = database.sql(self._query, params=self._values or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise _not_evaluated(error) from None
+        return [_one_array(column) for column in found.columns]
 
 
-def _unused(columns: Sequence[str]) -> str:
-    """Return a name that no column of a rule has: the key may be kept otherwise than it is compared."""
-    name = "key"
-    while name in columns:
-        name += "_"
-    return name
+_Convert = Callable[[pa.Array | pa.ChunkedArray], Any]
+
+
+def _compared(kind: ColumnType, folded: bool) -> tuple[_Convert, ColumnType]:
+    """Return how a column of a kind becomes one that DuckDB reads exactly, and the kind of that."""
+    if folded:  # to ignore case, DuckDB needs whole letters
+        return _letters, kind
+    if kind.kind is Kind.OTHER:  # a rule asks of a list, an interval and the like only whether there is one
+        return _presence, kind
+    if kind.fine and kind.zone is not None:  # DuckDB has no nanoseconds in a zone
+        return _wall_time, replace(kind, zone=None)
+    return _as_they_are, kind
+
+
+def _presence(column: pa.Array | pa.ChunkedArray) -> Any:
+    there = column.is_valid()
+    return pc.if_else(there, there, pa.scalar(None, pa.bool_()))
+
+
+def _letters(column: pa.Array | pa.ChunkedArray) -> Any:
+    return readable(_one_array(column)) if is_text(column.type) else column
+
+
+def _wall_time(column: pa.Array | pa.ChunkedArray) -> Any:
+    return pl.Series(pl.from_arrow(column)).dt.replace_time_zone(None).to_arrow()
+
+
+def _one_array(column: pa.Array | pa.ChunkedArray) -> Any:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _not_evaluated(error: duckdb.Error) -> SegmentError:
+    if lacks_memory(error):
+        return out_of_memory()
+    return SegmentError(
+        f"The rule cannot be evaluated ({type(error).__name__}).",
+        "A column that it uses holds a value out of range, broken text or a time zone that is not known: correct the "
+        "column, or leave it out of the rule.",
+        code=type(error).__name__,
+    )

@@ -1,4 +1,4 @@
-"""Rules that choose the profiles of a segment, as a tree, a text, SQL, an expression and JSON.
+"""Rules that choose the profiles of a segment, as a tree, a text, SQL and JSON.
 
 Set algebra in Python gives a rule too: ``big & lapsed``, ``big | lapsed``, ``big - opted_out``.
 """
@@ -9,7 +9,6 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -17,7 +16,6 @@ from ci_magics.display.displayable import Displayable, plain
 from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.rules.check import check_conditions
-from ci_magics.segmentation.rules.expression import ExpressionWriter
 from ci_magics.segmentation.rules.kinds import schema_of, types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
 from ci_magics.segmentation.rules.members import require_members
@@ -165,15 +163,10 @@ class Rule(Displayable, Joinable, BaseModel):
         """Whether a profile may be chosen for what another row of the same key says."""
         return any(isinstance(each, Joined) for each in walk(self.root))
 
-    def to_expression(
-        self,
-        source: Any,
-        *,
-        today: dt.date | None = None,
-        key: str | None = None,
-        members: Mapping[str, Any] | None = None,
-    ) -> pl.Expr:
-        """Return the rule as a Polars expression that is true or false for each row.
+    def to_sql(
+        self, source: Any, *, today: dt.date | None = None, key: str | None = None, table: str = "profiles"
+    ) -> RuleSql:
+        """Return the rule as SQL for DuckDB: a condition with bound values.
 
         Parameters
         ----------
@@ -183,30 +176,13 @@ class Rule(Displayable, Joinable, BaseModel):
             The day on which the last days end; needed only by rules about them.
         key
             The column on which sets of profiles are joined; without one, each row is its own profile.
-        members
-            Keys of earlier segments by name: `Members`, an Arrow column, a Polars Series or a list. They meet the
-            frame's by value; see `key_text`.
+        table
+            The name under which DuckDB knows the frame.
 
         Raises
         ------
         SegmentError
-            The rule does not fit the frame, can never be true, or needs a key or a segment that was not given.
-        """
-        test = self.check(source, today=today)
-        keys = require_members(self.segments, members or {}, source, key)
-        return ExpressionWriter(test, key, keys).write(self.root)
-
-    def to_sql(
-        self, source: Any, *, today: dt.date | None = None, key: str | None = None, table: str = "profiles"
-    ) -> RuleSql:
-        """Return the rule as SQL for DuckDB: a condition with bound values; see `to_expression`.
-
-        Parameters
-        ----------
-        source, today, key
-            As for `to_expression`.
-        table
-            The name under which DuckDB knows the frame.
+            The rule does not fit the frame, can never be true, or needs a key that was not given.
         """
         test = self.check(source, today=today)
         require_members(self.segments, dict.fromkeys(self.segments, ()), source, key)
@@ -214,7 +190,12 @@ class Rule(Displayable, Joinable, BaseModel):
         return SqlWriter(test, table, key, key_type).rule(self.root)
 
     def check(self, source: Any, *, today: dt.date | None = None) -> Callable[[Condition], Test]:
-        """Find what is wrong with the rule for a frame, without running it.
+        """Find what is wrong with the rule for a frame, without running it, and return the meaning of its conditions.
+
+        Parameters
+        ----------
+        source, today
+            As for `to_sql`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""From the tree of a rule to SQL for DuckDB. Values are bound, names are quoted, nothing is pasted."""
+"""Compile a rule's tree to SQL for DuckDB. Values are bound and names are quoted; nothing is pasted into the SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.segmentation.rules.case import REPLACED, REPLACEMENTS
+from ci_magics.segmentation.rules.case import NEW, NEW_REPLACEMENTS, UNSETTLED
 from ci_magics.segmentation.rules.meaning import Test, View
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
 
@@ -26,6 +26,8 @@ _COMPARE: Mapping[Operator, str] = {
     Operator.NULL: "{} IS NULL",
     Operator.NOT_NULL: "{} IS NOT NULL",
 }
+#: Longer lists of values are bound as one list, which DuckDB compiles faster.
+_MOST_LISTED = 100
 _JOINS = {Join.UNION: "OR", Join.INTERSECT: "AND", Join.EXCEPT: "AND NOT"}
 
 
@@ -60,7 +62,7 @@ class RuleSql:
 
 
 class SqlWriter:
-    """Writes one rule as SQL.
+    """Writes rules as SQL conditions, which are true or false for each row and never null.
 
     Parameters
     ----------
@@ -69,9 +71,14 @@ class SqlWriter:
     table
         The table that is read.
     key
-        The column on which sets are joined; without one, each row is its own profile.
+        The table's column on which sets are joined; without one, each row is its own profile.
     key_type
         Its type, if known.
+    names
+        What columns are called in the table, if otherwise.
+    members
+        By segment, the table's column that tells whether a row's key is in it; keys of other segments are looked up in
+        a table of their own.
     """
 
     def __init__(
@@ -80,28 +87,42 @@ class SqlWriter:
         table: str,
         key: str | None = None,
         key_type: pa.DataType | None = None,
+        *,
+        names: Mapping[str, str] | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
         self._test = test
         self._table = table
         self._key = key
         self._key_type = key_type
+        self._names = names or {}
+        self._members = members or {}
         self._values: list[Any] = []
         self._segments: dict[str, str] = {}
+        #: Whether a condition has a subquery, after which DuckDB need not return the rows in their order.
+        self.reorders = False
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The values of all conditions so far, in order."""
+        return tuple(self._values)
 
     def rule(self, node: Node) -> RuleSql:
         """Return a rule as SQL."""
-        condition = self._write(node)
+        condition = self.condition(node)
         tables = {table: segment for segment, table in self._segments.items()}
-        return RuleSql(condition, tuple(self._values), self._table, tables)
+        return RuleSql(condition, self.values, self._table, tables)
+
+    def condition(self, node: Node) -> str:
+        """Return the condition of a rule; several rules share the numbers of their values."""
+        return self._write(node)
 
     def _write(self, node: Node) -> str:
         match node:
             case Condition():
                 return self._tested(self._test(node))
             case Member():
-                table = self._segments.setdefault(node.segment, f"segment_{len(self._segments) + 1}")
-                keys = f'SELECT CAST("key" AS VARCHAR) FROM {identifier(table)}'  # noqa: S608 - a name we made
-                return f"({self._key_text()} IN ({keys}) IS TRUE)"
+                return self._member(node.segment)
             case Not():
                 return f"NOT {self._part(node.rule)}"
             case AllOf():
@@ -110,6 +131,13 @@ class SqlWriter:
                 return " OR ".join(map(self._part, node.rules))
             case Joined():
                 return self._joined(node)
+
+    def _member(self, segment: str) -> str:
+        if segment in self._members:
+            return identifier(self._members[segment])
+        table = self._segments.setdefault(segment, f"segment_{len(self._segments) + 1}")
+        keys = f'SELECT CAST("key" AS VARCHAR) FROM {identifier(table)}'  # noqa: S608 - a name we made
+        return f"({self._key_text()} IN ({keys}) IS TRUE)"
 
     def _joined(self, node: Joined) -> str:
         found = self._set(node.first)
@@ -122,10 +150,9 @@ class SqlWriter:
         if self._key is None:
             return self._part(node)
         key, table = identifier(self._key), identifier(self._table)
-        return self._among(f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL AND {self._part(node)}")  # noqa: S608
-
-    def _among(self, keys: str) -> str:
-        return f"({identifier(str(self._key))} IN ({keys}) IS TRUE)"
+        self.reorders = True
+        keys = f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL AND {self._part(node)}"  # noqa: S608
+        return f"({key} IN ({keys}) IS TRUE)"
 
     def _key_text(self) -> str:
         """Return the key as `key_text` writes it, so that it meets keys of other types."""
@@ -142,6 +169,9 @@ class SqlWriter:
         if test.view is View.NOTHING:
             return "FALSE"
         seen = self._seen(test)
+        if test.operator is Operator.ANY_OF and len(test.values) > _MOST_LISTED:
+            self.reorders = True
+            return f"({seen} IN (SELECT unnest({self._bound(list(test.values))}))) IS TRUE"
         values = [self._bound(value) for value in test.values]
         if test.operator is Operator.ANY_OF:
             return f"({seen} IN ({', '.join(values)})) IS TRUE"
@@ -154,7 +184,7 @@ class SqlWriter:
 
     def _seen(self, test: Test) -> str:
         """Return a column in the form that the test compares."""
-        raw = identifier(test.column)
+        raw = identifier(self._names.get(test.column, test.column))
         # The zone is bound before the values, so that their numbers follow the text.
         wall = f"timezone({self._bound(test.type.zone)}, {raw})" if _needs_zone(test) else raw
         match test.view:
@@ -165,9 +195,9 @@ class SqlWriter:
             case View.FOLDED:
                 return caseless(f"CAST({raw} AS VARCHAR)")
             case View.DAY:
-                return f"CAST({wall} AS DATE)"
+                return _day(wall, test)
             case View.MONTH:
-                return f"month(CAST({wall} AS DATE))"
+                return f"month({_day(wall, test)})"
             case View.MOMENT:
                 return f"CAST({wall} AS TIMESTAMP)"
             case View.NANOSECOND:
@@ -181,9 +211,24 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def caseless(texts: str) -> str:
-    """Return SQL for texts as they are compared when case is ignored."""
-    return f"lower(translate({texts}, '{REPLACED}', '{REPLACEMENTS}'))"
+def caseless(text: str) -> str:
+    """Return SQL for a text as it is compared when case is ignored."""
+    settled = text
+    for letter, replacement in UNSETTLED.items():
+        settled = f"replace({settled}, '{letter}', '{replacement}')"
+    # translate() is slow, and nearly no text has one of the letters that only it replaces; most texts are ASCII.
+    return (
+        f"lower(CASE WHEN strlen({text}) = length({text}) THEN {text} "
+        f"WHEN regexp_matches({settled}, '[{NEW}]') THEN translate({settled}, '{NEW}', '{NEW_REPLACEMENTS}') "
+        f"ELSE {settled} END)"
+    )
+
+
+def _day(time: str, test: Test) -> str:
+    """Return SQL for the day of a time."""
+    if test.type.fine and test.type.zone is None:  # DuckDB's cast would round the last nanoseconds up to the next day
+        time = f"make_timestamp(epoch_us({time}))"
+    return f"CAST({time} AS DATE)"
 
 
 def _needs_zone(test: Test) -> bool:

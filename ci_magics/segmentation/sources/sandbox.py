@@ -24,7 +24,18 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def sandbox(
     paths: Sequence[str] = (), time_zone: str | None = None, attached: tuple[str, str] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database that reads registered tables and the given files.
+    """Open a database for a while; see `open_sandbox`."""
+    database = open_sandbox(paths, time_zone, attached)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def open_sandbox(
+    paths: Sequence[str] = (), time_zone: str | None = None, attached: tuple[str, str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Return a database that reads registered tables and the given files.
 
     Parameters
     ----------
@@ -49,6 +60,7 @@ def sandbox(
             database.execute("SET TimeZone = ?", [time_zone])
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
-        yield database
-    finally:
+    except duckdb.Error:
         database.close()
+        raise
+    return database
