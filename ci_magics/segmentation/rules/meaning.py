@@ -1,4 +1,4 @@
-"""What a condition means for a column of a kind: the same for SQL, for Polars, and for finding contradictions."""
+"""What a condition means for a column of a kind: the same for SQL and for finding contradictions."""
 
 from __future__ import annotations
 
