@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from ci_magics.activation.connect import connect as connect
     from ci_magics.activation.erasure.forget import forget as forget
     from ci_magics.activation.examination import doctor as doctor
-    from ci_magics.activation.exports.export import export as export
     from ci_magics.activation.plan import Plan as Plan
     from ci_magics.activation.plans.preview import preview as preview
     from ci_magics.activation.refreshes.refresh import refresh as refresh
@@ -52,6 +51,8 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from ci_magics.matching.normalize import normalize as normalize
     from ci_magics.operations.connections import connections as connections
     from ci_magics.operations.emulator import emulator as emulator
+    from ci_magics.operations.exporting import export as export
+    from ci_magics.operations.exporting import plan as plan
     from ci_magics.operations.exports import exports as exports
     from ci_magics.operations.notifications import notifications as notifications
     from ci_magics.operations.roles import roles as roles
@@ -74,7 +75,6 @@ _NAMES = {
     "activation.connect": "connect",
     "activation.erasure.forget": "forget",
     "activation.examination": "doctor",
-    "activation.exports.export": "export",
     "activation.plan": "Plan",
     "activation.plans.preview": "preview",
     "activation.refreshes.refresh": "refresh",
@@ -92,6 +92,7 @@ _NAMES = {
     "matching.normalize": "normalize",
     "operations.connections": "connections",
     "operations.emulator": "emulator",
+    "operations.exporting": "export plan",
     "operations.exports": "exports",
     "operations.notifications": "notifications",
     "operations.roles": "roles",

@@ -50,13 +50,13 @@ def export(*segments: Any, **options: Any) -> Run:
 
 
 def planned(*segments: Any, **options: Any) -> Plan:
-    plan = ci.export(*segments, to=NAME, dry_run=True, **options)
+    plan = ci.plan(*segments, to=NAME, **options)
     assert isinstance(plan, Plan)
     return plan
 
 
 def resumed(run: str) -> Run:
-    finished = ci.export(resume=run)
+    finished = ci.runs.resume(run)
     assert isinstance(finished, Run)
     return finished
 

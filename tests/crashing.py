@@ -302,7 +302,7 @@ def _begun_or_resumed(mode: str, earlier_runs: int) -> Run:
     if not begun:
         return export("All", mode=mode, allow_shrink=True, show=_unsaid)
     record = begun[0]
-    run = load_run(workspace, record) if record.finished_at else ci.export(resume=record.id, show=_unsaid)
+    run = load_run(workspace, record) if record.finished_at else ci.runs.resume(record.id, show=_unsaid)
     assert isinstance(run, Run)
     return run
 

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from contoso import connect, export, hash_of, people, segment
+from contoso import NAME, connect, export, hash_of, people, segment
 from crashing import Counting, Emulator, Trial, WorkspaceEmulator, unfinished
 from sqlalchemy import create_engine, inspect, text
 from striking import FULL, KILL, struck
@@ -74,7 +74,7 @@ def quietly(_sentence: str) -> None:
 def _file_and_export(folder: Path) -> None:
     people(3_000).to_csv(folder / "people.csv", index=False)
     ci.segment("All", folder / "people.csv", show=quietly)
-    export("All", save="Weekly", run=True)
+    ci.exports.run(ci.exports.save("Weekly", "All", to=NAME).name)
     people(3_000, 700).to_csv(folder / "people.csv", index=False)
 
 
@@ -93,7 +93,7 @@ def _finish_runs() -> None:
     """Do what a person does who reads what was said: first what is unfinished."""
     for record in open_workspace().runs:
         if record.finished_at is None:
-            ci.export(resume=record.id, show=quietly)
+            ci.runs.resume(record.id, show=quietly)
 
 
 def _forget(_folder: Path) -> None:
@@ -114,7 +114,7 @@ def _purge(_folder: Path) -> None:
 
 
 def _saved(_folder: Path) -> None:
-    export(segment(1_500), save="Weekly", run=True)
+    ci.exports.run(ci.exports.save("Weekly", segment(1_500), to=NAME).name)
     segment(900, 5_000, name="More")
 
 

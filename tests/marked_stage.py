@@ -63,7 +63,7 @@ def prepare() -> None:
     if "All" not in workspace.segments:
         ci.segment("All", people(), key="Id", show=str)
     if "Weekly" not in workspace.exports:
-        ci.export("All", to="EU", save="Weekly", ignore_consent=True, show=str)
+        ci.exports.save("Weekly", "All", to="EU", ignore_consent=True, show=str)
     for name in set(workspace.segments.names()) - {"All"}:
         ci.segments.delete(name)
 

@@ -74,10 +74,10 @@ def _of_versions(name: str, people: pd.DataFrame) -> Iterator[Any]:
 def _of_exports(name: str) -> Iterator[Any]:
     connection = ci.connect(name, customer_id="222", account_id="111", agree=True, accept_terms=True)
     yield connection
-    plan = ci.export(name, to=name, dry_run=True)
+    plan = ci.plan(name, to=name)
     yield from (plan, plan.verdict, ci.export(name, to=name), ci.status())
     yield ci.compare_normalizations(name, to=name, dry_run=True)
-    ci.export(name, to=name, save="Weekly")
+    ci.exports.save("Weekly", name, to=name)
     yield from (
         ci.connections,
         ci.audiences(name),

@@ -289,7 +289,7 @@ ROWS = (
         Verb.SAVE_EXPORT,
         "exports.export.export",
         Stage.made,
-        lambda _: ci.export("All", to=contoso.NAME, save="daily", show=quietly),
+        lambda _: ci.exports.save("daily", "All", to=contoso.NAME, show=quietly),
         through=True,
     ),
     Row(

@@ -68,7 +68,7 @@ class Stage:
 
     def saved(self) -> None:
         self.made()
-        ci.export("All", to=contoso.NAME, save="daily", show=quietly)
+        ci.exports.save("daily", "All", to=contoso.NAME, show=quietly)
 
     def ran(self) -> None:
         self.saved()

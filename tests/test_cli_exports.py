@@ -21,7 +21,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> None:
     assert workspace
     contoso.connect()
     contoso.segment(5)
-    ci.export("All", to=contoso.NAME, save="Every week")
+    ci.exports.save("Every week", "All", to=contoso.NAME)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:

@@ -28,7 +28,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace, tmp_path: Path) -> No
     contoso.connect()
     pl.from_pandas(contoso.people(5)).write_parquet(tmp_path / "all.parquet")
     ci.segment("All", str(tmp_path / "all.parquet"))
-    ci.export("All", to=contoso.NAME, save="Daily")
+    ci.exports.save("Daily", "All", to=contoso.NAME)
 
 
 def test_one_pass_ends_with_0_and_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def full_workspace(emulator: RunningEmulator) -> None:
     contoso.connect()
     people = pd.DataFrame({"CustomerId": ["1", "2"], "EMail": ["jan@contoso.com", "ann@contoso.com"]})
     segment = ci.segment(NAME, people)
-    ci.export(segment, to=contoso.NAME, save=NAME)
+    ci.exports.save(NAME, segment, to=contoso.NAME)
 
 
 @contextmanager
@@ -204,7 +204,7 @@ print(ci.connect("Script", customer_id="222", account_id="111", agree=True, acce
 print(ci.segment("All of them", people), ci.segment("\\N{CHECK MARK}", people, key="CustomerId").rows)
 ci.segments.delete("\\N{CHECK MARK}")
 print(ci.preview("All of them"))
-plan = ci.export("All of them", to="Script", dry_run=True, ignore_consent=True)
+plan = ci.plan("All of them", to="Script", ignore_consent=True)
 print(plan, plan.apply(), ci.status(), ci.doctor(), ci.exports.overview(), ci.segments.history("All of them"))
 try:
     ci.export("nobody's", to="Script")

@@ -38,7 +38,7 @@ EASY = {
     "status": "ci.status(show=quiet)",
     "tag": "ci.segments.tag('All', 'x')",
     "doctor": "ci.doctor()",
-    "plan of what is counted": "ci.export('All', to='Contoso', dry_run=True, show=quiet)",
+    "plan of what is counted": "ci.plan('All', to='Contoso', show=quiet)",
     "refresh of nothing": "ci.refresh(show=quiet)",
 }
 PROGRAM = """
@@ -55,7 +55,7 @@ def prepare():
     ci.connect("Contoso", customer_id="222", account_id="111", agree=True, accept_terms=True, show=quiet)
     ci.segment("All", people, show=quiet)
     ci.segment("Others", people[:30], show=quiet)
-    ci.export("All", to="Contoso", save="Weekly")
+    ci.exports.save("Weekly", "All", to="Contoso")
 if warm == "ours":
     prepare()
 elif warm == "theirs":

@@ -41,7 +41,7 @@ def connected(**changes: str) -> None:
 
 def saved(name: str) -> None:
     ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
-    ci.export(ci.segment("All", people()), to="EU", save=name)
+    ci.exports.save(name, ci.segment("All", people()), to="EU")
 
 
 #: Everything that gives something a name.

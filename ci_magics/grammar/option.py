@@ -32,6 +32,8 @@ class Option:
         Placeholder of an empty field in a form.
     default
         The default of a key of a TypedDict, which has none of its own. A parameter's default is in its signature.
+    description
+        Sentences for the docstring of a function that takes a key of a TypedDict; by default the help.
     shown_default
         What ``--help`` says in place of the default, such as ``-1 for a new audience``.
     """
@@ -44,3 +46,4 @@ class Option:
     hint: str = ""
     default: Any = field(default=None, hash=False)
     shown_default: str = ""
+    description: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
+from ci_magics.errors import ArgumentError
 from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.shared_options import ACCOUNT, EXCLUDE, EXPORT_CONSENT, NORMALIZATION, QUIET
@@ -41,13 +42,13 @@ COMMAND = Command(
         QUIET,
     ),
 )
-_TEXTS = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days", "resume", "save")
-_DEFAULTS = {"mode": "mirror", "scope": "account", "normalization": "basic"}
-_SWITCHES = ("dry_run", "run", "ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
+_TEXTS = ("email", "customer_id", "account_id", "url", "consent", "audience", "membership_days")
+_DEFAULTS = {"mode": "mirror", "scope": "account"}
+_SWITCHES = ("ignore_consent", "allow_empty", "allow_shrink", "allow_mixed")
 
 
 def export(call: Call) -> Any:
-    """Plan and push segments, finish a run, or show the form."""
+    """Plan, push or save segments, finish a run, or show the form."""
     arguments = call.arguments
     if not arguments.words and not arguments.options:
         from ci_magics.notebook.forms.export import ExportForm
@@ -55,15 +56,34 @@ def export(call: Call) -> Any:
 
         return restored(ExportForm)
 
-    options: dict[str, Any] = {name: arguments.given(name) for name in _TEXTS}
-    defaults = _DEFAULTS if arguments.given("resume") else _DEFAULTS | {"normalization": call.settings.normalization}
-    options |= {name: arguments.given(name) or default for name, default in defaults.items()}
-    options |= {name: arguments.switch(name) for name in _SWITCHES}
     segments, to, exclude = call.segments(), call.connection("to"), call.excluded()
+    given, save = arguments.given, arguments.given("save")
+    if given("resume") is not None:
+        if segments or to is not None or given("dry_run") or save is not None:
+            raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")
+        with call.progress() as progress:
+            return ci.runs.resume(given("resume"), progress=progress)
+    options: dict[str, Any] = {name: given(name) for name in _TEXTS}
+    options |= {name: given(name) or default for name, default in _DEFAULTS.items()}
+    options |= {name: arguments.switch(name) for name in _SWITCHES}
+    options |= {"normalization": given("normalization") or call.settings.normalization, "exclude": exclude}
+    options |= {"to": to, "consent_yes": arguments.all("consent_yes")}
+    if given("dry_run"):
+        if save is not None:
+            raise ArgumentError(
+                "Saving sends nothing, so there is nothing to try.",
+                "Leave out --dry-run or --save.",
+                code="save_dry_run",
+            )
+        return ci.plan(*segments, **options)
+    if save is not None:
+        saved = ci.exports.save(save, *segments, **options)
+        if not given("run"):
+            return saved
     with call.progress() as progress:
-        return ci.export(
-            *segments, to=to, exclude=exclude, consent_yes=arguments.all("consent_yes"), **options, progress=progress
-        )
+        if save is not None:
+            return ci.exports.run(save, progress=progress)
+        return ci.export(*segments, **options, progress=progress)
 
 
 MAGIC = Magic(COMMAND, export)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Unpack, overload
 
 from ci_magics.activation.exports import edits, history, saving
 from ci_magics.activation.exports.batch import run_exports
+from ci_magics.activation.exports.export import save_segments
 from ci_magics.activation.exports.history import SHOWN, ExportDetails, ExportHistory, HistoryLine
 from ci_magics.activation.exports.listing import ExportList, list_exports
 from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saved_runs import run_export
 from ci_magics.activation.exports.schedule_settings import schedule_export
 from ci_magics.activation.exports.system_schedule import SystemSchedule, set_system_schedule, system_schedule
+from ci_magics.activation.plans.export_options import ExportKeywords
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.clock import Clock
 from ci_magics.display.output import tell
+from ci_magics.grammar.keywords import takes
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -76,16 +79,49 @@ class Exports(Collection[Export]):
         """
         return list_exports(*names, workspace=self._workspace, clock=clock)
 
+    @takes(ExportKeywords)
+    def save(
+        self,
+        name: str,
+        *segments: Segment | str,
+        to: Connection | str | None = None,
+        show: Show = tell,
+        **options: Unpack[ExportKeywords],
+    ) -> Export:
+        """Save how to export segments, and send nothing. Replaces an export of the same name and keeps its schedule.
+
+        Parameters
+        ----------
+        name
+            Name of the export.
+        segments
+            Segments or their names.
+        to
+            Connection or its name.
+        show
+            Called when an export of the same name is replaced, and when a segment is too large for Customer Insights.
+        options
+            See `ExportKeywords`.
+
+        Raises
+        ------
+        AccessError
+            The current user may not save exports to this connection.
+        ArgumentError
+            The name or an option is not valid, or there is no segment or no connection.
+        """
+        return save_segments(self._workspace, name, segments, to, options, show)
+
+    @takes(ExportKeywords, kept=True)
     def edit(
         self,
         name: str,
         *,
         segments: Sequence[Segment | str] = (),
         to: Connection | str | None = None,
-        email: str | None = None,
         rename: str | None = None,
         without: Sequence[str] = (),
-        **choices: Any,
+        **options: Unpack[ExportKeywords],
     ) -> Export:
         """Change the given parts of a saved export; the rest stays the same.
 
@@ -97,14 +133,12 @@ class Exports(Collection[Export]):
             Segments that replace the current ones. Empty keeps them.
         to
             New connection. It also reattaches a detached export.
-        email
-            Expected address column, as a safety check.
         rename
             New name.
         without
             Options to reset to their defaults, such as ``allow_empty``.
-        choices
-            Options of `ci_magics.export`: ``mode``, ``normalization``, ``exclude``, ``allow_shrink``, and so on.
+        options
+            See `ExportKeywords`.
 
         Raises
         ------
@@ -114,14 +148,7 @@ class Exports(Collection[Export]):
             An option is not valid.
         """
         return edits.edit_export(
-            name,
-            segments=segments,
-            to=to,
-            email=email,
-            rename=rename,
-            without=without,
-            workspace=self._workspace,
-            **choices,
+            name, segments=segments, to=to, rename=rename, without=without, workspace=self._workspace, **options
         )
 
     @overload

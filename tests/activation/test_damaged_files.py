@@ -120,7 +120,7 @@ def test_what_a_run_put_aside_is_not_sent_when_it_is_damaged(
     (record,) = workspace.runs
     said = ""
     try:
-        ci.export(resume=record.id)
+        ci.runs.resume(record.id)
     except CiError as error:
         said = str(error)
     assert not said or ("put aside to send is missing or damaged" in said and 'mode="replace"' in said)

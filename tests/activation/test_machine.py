@@ -182,7 +182,7 @@ def test_a_scheduler_that_does_not_run_is_told(emulator: RunningEmulator, worksp
     assert emulator.audiences() == {}
     contoso.connect()
     contoso.segment(5)
-    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=contoso.NAME)
     assert state("scheduler", Machine()) is None
     ci.exports.schedule("Weekly", at=["06:00"])
     told = found("scheduler", Machine())

@@ -55,9 +55,9 @@ def test_the_variable_says_how_long(workspace: Workspace, monkeypatch: pytest.Mo
 def test_what_an_audience_an_export_or_a_dynamic_segment_needs_stays(workspace: Workspace, tmp_path: Path) -> None:
     connect()
     export(segment(3, name="Pushed"))
-    ci.export(segment(3, name="Saved"), to="Contoso EU", save="Weekly")
+    ci.exports.save("Weekly", segment(3, name="Saved"), to="Contoso EU")
     segment(3, name="Excluded")
-    ci.export("Pushed", to="Contoso EU", exclude=["Excluded"], save="Another")
+    ci.exports.save("Another", "Pushed", to="Contoso EU", exclude=["Excluded"])
     segment(3, name="Suppressing")
     suppress_segment("Suppressing")
     segment(3, name="Used in a rule")

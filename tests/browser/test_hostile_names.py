@@ -39,7 +39,7 @@ def test_the_panel_inserts_the_name_and_nothing_else(
     workspace = ci.open_workspace().store
     ci.connect("EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
     ci.segment("All", pd.DataFrame({"Id": ["1"], "EMail": ["a@fabrikam.com"]}))
-    export = ci.export("All", to="EU", save="Weekly", ignore_consent=True)
+    export = ci.exports.save("Weekly", "All", to="EU", ignore_consent=True)
     for name in NAMES:  # some of them are older than the rule for names
         workspace.exports.put(replace(export, id=str(uuid.uuid4()), name=name))  # type: ignore[type-var]
     folder = tmp_path / "lab"

@@ -103,7 +103,7 @@ def forgotten(workspace: Workspace, key: str, sha256: str) -> None:
         except ExportRefusedError:
             for record in workspace.runs:
                 if record.finished_at is None:
-                    ci.export(resume=record.id, show=quietly)
+                    ci.runs.resume(record.id, show=quietly)
         else:
             return
     raise AssertionError
@@ -149,7 +149,7 @@ def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> No
         assert set(workspace.snapshots.names()) <= known
         for record in workspace.runs:
             if record.finished_at is None:
-                ci.export(resume=record.id, show=quietly)
+                ci.runs.resume(record.id, show=quietly)
 
 
 @pytest.mark.parametrize("how", [FULL, READ_ONLY])
@@ -164,7 +164,7 @@ def test_a_disk_that_takes_nothing_more_loses_nothing(
         ended.append(struck(partial(work, start, "mirror"), at, how, within, environment()))
         for record in workspace.runs:
             if record.finished_at is None:
-                ci.export(resume=record.id, show=quietly)
+                ci.runs.resume(record.id, show=quietly)
         work(start, "mirror")
         assert emulator.members("All") == {hash_of(email_of(each)) for each in range(start, 1_400)}
     said = [each.said for each in ended if each.said]

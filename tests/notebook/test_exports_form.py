@@ -29,8 +29,8 @@ def form(emulator: RunningEmulator, workspace: Workspace) -> ExportsForm:
     ci.connect("Contoso EU", customer_id="222", account_id="111", agree=True, accept_terms=True)
     ci.segment("Dutch", customers(500), where="Country = 'NL' AND MarketingConsent")
     ci.segment("Big", customers(500), where="TotalSpend > 100 AND MarketingConsent")
-    ci.export("Dutch", to="Contoso EU", save="Every week")
-    ci.export("Big", to="Contoso EU", save="Each <b> month")
+    ci.exports.save("Every week", "Dutch", to="Contoso EU")
+    ci.exports.save("Each <b> month", "Big", to="Contoso EU")
     return ExportsForm(workspace, every=EVERY)
 
 

@@ -210,3 +210,16 @@ def test_a_rule_makes_a_segment_and_may_name_another(notebook: Notebook) -> None
 def test_a_rule_that_cannot_be_read_is_pointed_to(notebook: Notebook) -> None:
     error = notebook.fail('%ci_segment Some customers --rule "Id equals"')
     assert error.sentence.endswith(".\n\n    Id equals\n             ^\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("All --resume 12345678", "A run is resumed as it was planned."),
+        ("--resume 12345678 --save Weekly", "A run is resumed as it was planned."),
+        ("All --save Weekly --dry-run --to EU", "Saving sends nothing, so there is nothing to try."),
+    ],
+)
+def test_a_line_exports_saves_or_resumes(notebook: Notebook, line: str, sentence: str) -> None:
+    notebook.run("%ci_segment All customers --quiet")
+    assert notebook.fail(f"%ci_export {line}").sentence == sentence

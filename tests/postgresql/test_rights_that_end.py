@@ -101,7 +101,7 @@ def test_the_line_of_a_saved_export_says_the_same(
 ) -> None:
     team("carl")
     contoso.segment(900, name="Carl's")
-    ci.export("Carl's", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "Carl's", to=contoso.NAME)
     contoso.fail(emulator, APPLY, "117")
     while_waiting(monkeypatch, lambda: ENDS[end][0](workspace))
     with pytest.raises(AccessError) as refused:

@@ -61,7 +61,7 @@ COLLECTIONS = tuple(each for each in (getattr(ci, name) for name in ci._HOMES) i
 #: What gives objects that no function called with one of everything gives.
 MORE: tuple[Callable[[], Any], ...] = (
     lambda: ci.insights("Contoso", show=str),
-    lambda: ci.export("All", to="EU", ignore_consent=True, dry_run=True, show=str),
+    lambda: ci.plan("All", to="EU", ignore_consent=True, show=str),
     lambda: SegmentVersion.of(next(iter(ci.open_workspace().store.segments)), reason="", by="", at=datetime.now(UTC)),
 )
 

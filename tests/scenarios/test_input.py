@@ -289,7 +289,7 @@ def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: Runn
     (record,) = ci.open_workspace().store.runs
     assert record.status == "Canceled"
     assert 0 < len(emulator.members("All")) < 9_500
-    code = f"import ci_magics as ci; print(ci.export(resume={record.name!r}).accepted)"
+    code = f"import ci_magics as ci; print(ci.runs.resume({record.name!r}).accepted)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "9500"
     assert emulator.members("All") == hashes(9_500)

@@ -91,7 +91,7 @@ try:
 except ci.CiError as error:
     print(error)
 (unfinished,) = [each for each in ci.open_workspace().store.runs if each.finished_at is None]
-ci.export(resume=unfinished.name)
+ci.runs.resume(unfinished.name)
 
 # -- left unfinished: its spool stays
 fail("ApplyCustomerListUserData", *["lost_request"] * 5)
@@ -107,7 +107,7 @@ fail("ApplyCustomerListUserData", "http_502_html")
 ci.export(ci.segment("Echo", people.head(350), email="EMail", key="Id"), to="Contoso EU")
 
 # -- saved, run, shown
-ci.export("Small", to="Contoso EU", save="Weekly")
+ci.exports.save("Weekly", "Small", to="Contoso EU")
 %ci_exports run Weekly
 %ci_exports show Weekly
 

@@ -51,7 +51,7 @@ def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
 def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: Workspace, as_user: Becoming) -> None:
     contoso.connect(share=["viewer"])
     contoso.segment(4)
-    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=contoso.NAME)
     before = overview(workspace).exports[0]
     assert (before.name, before.connection, before.segments) == ("Weekly", contoso.NAME, ("All",))
     assert (before.status, before.last_run, before.may_run) == ("Not run yet", None, True)
@@ -67,7 +67,7 @@ def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: 
 def test_an_export_without_a_connection_cannot_be_run(workspace: Workspace) -> None:
     contoso.connect()
     contoso.segment(4)
-    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=contoso.NAME)
     detach_export("Weekly")
     seen = overview(workspace).exports[0]
     assert (seen.connection, seen.status, seen.may_run) == ("No connection", "No connection", False)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import dataclass, replace
 
 from ci_magics.activation.comparison.halves import Half, halves_of, keep_half, name_of_half
 from ci_magics.activation.comparison.verdict import Comparison, Side
 from ci_magics.activation.connections.consents import require_consents
-from ci_magics.activation.exports.export import export
-from ci_magics.activation.plan import Plan
-from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.exports.export import export_segments, plan_export
+from ci_magics.activation.plans.export_options import ExportKeywords, ExportOptions
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.plans.verdict import finding_of
 from ci_magics.activation.progress import Reporter, silent
-from ci_magics.activation.run import Run
 from ci_magics.activation.runs.status import status
 from ci_magics.activation.segments.consent_decision import decide, only_consenting
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
@@ -83,18 +80,15 @@ def compare_normalizations(
     stored = stored_segment(workspace, segment)
     values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
     order = ExportOptions(consent=consent, consent_yes=values, ignore_consent=ignore_consent)
-    asked: dict[str, Any] = {
-        "to": connection,
+    given: ExportKeywords = {
         "consent": consent,
         "consent_yes": values,
         "ignore_consent": ignore_consent,
         "allow_shrink": allow_shrink,
-        "progress": progress,
-        "show": show,
-        "workspace": workspace,
     }
+    task = _Comparing(workspace, connection, stored, given, progress, show)
     try:
-        return _compared(workspace, connection, stored, order, asked, dry_run=dry_run)
+        return _compared(task, order, dry_run=dry_run)
     except (ConsentError, ExportRefusedError, SegmentError) as error:
         if not dry_run:
             raise
@@ -103,26 +97,33 @@ def compare_normalizations(
         return Comparison(connection.destination, name, *sides, dry_run, finding_of(error))
 
 
-def _compared(
-    workspace: Workspace,
-    connection: Connection,
-    stored: StoredSegment,
-    order: ExportOptions,
-    asked: dict[str, Any],
-    *,
-    dry_run: bool,
-) -> Comparison:
-    show = asked["show"]
-    require_consents(connection)
-    halves = halves_of(only_consenting(stored, decide(workspace, stored, order.consent_options)))
-    _require_enough(stored, halves)
-    sides = [_planned(workspace, stored, half, asked, show) for half in halves]
+@dataclass(frozen=True)
+class _Comparing:
+    """What both halves of a comparison have in common."""
+
+    workspace: Workspace
+    connection: Connection
+    stored: StoredSegment
+    given: ExportKeywords
+    progress: Reporter
+    show: Callable[[str], None]
+
+    def options(self, normalization: str) -> ExportKeywords:
+        """Return the options of the export of one half."""
+        return {**self.given, "normalization": normalization}
+
+
+def _compared(task: _Comparing, order: ExportOptions, *, dry_run: bool) -> Comparison:
+    require_consents(task.connection)
+    halves = halves_of(only_consenting(task.stored, decide(task.workspace, task.stored, order.consent_options)))
+    _require_enough(task.stored, halves)
+    sides = [_planned(task, half) for half in halves]
     if not dry_run:
         for side in sides:
             _require_free(side)
-        sides = [_filled(side, asked) for side in sides]
-    basic, enhanced = _with_sizes(workspace, sides, show)
-    return Comparison(connection.destination, stored.record.name, basic, enhanced, dry_run)
+        sides = [_filled(task, side) for side in sides]
+    basic, enhanced = _with_sizes(task.workspace, sides, task.show)
+    return Comparison(task.connection.destination, task.stored.record.name, basic, enhanced, dry_run)
 
 
 def _require_enough(stored: StoredSegment, halves: tuple[Half, Half]) -> None:
@@ -137,11 +138,9 @@ def _require_enough(stored: StoredSegment, halves: tuple[Half, Half]) -> None:
         )
 
 
-def _planned(
-    workspace: Workspace, stored: StoredSegment, half: Half, asked: dict[str, Any], show: Callable[[str], None]
-) -> Side:
-    kept = keep_half(workspace, stored, half, show)
-    plan = cast(Plan, export(kept, normalization=half.rule, dry_run=True, **asked))
+def _planned(task: _Comparing, half: Half) -> Side:
+    kept = keep_half(task.workspace, task.stored, half, task.show)
+    plan = plan_export(task.workspace, [kept], task.connection, task.options(half.rule), task.show)
     if not plan.audiences and plan.verdict.reason is not None:  # there is nothing to compare
         raise plan.verdict.reason.refusal()
     return Side(half.rule, half.segment, plan.audiences[0].audience_id or "", half.people, plan)
@@ -154,11 +153,14 @@ def _require_free(side: Side) -> None:
             raise each.stopping.refusal()
 
 
-def _filled(side: Side, asked: dict[str, Any]) -> Side:
+def _filled(task: _Comparing, side: Side) -> Side:
     """Bring an audience up to date; send nothing if it is."""
     if not side.changes:
         return side
-    run = cast(Run, export(side.audience, normalization=side.rule, **asked))
+    given = task.options(side.rule)
+    run = export_segments(
+        task.workspace, [side.audience], task.connection, given, progress=task.progress, show=task.show
+    )
     return replace(side, run=run, audience_id=run.results[0].audience_id)
 
 

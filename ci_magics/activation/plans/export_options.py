@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.connections.given_values import read_ids
 from ci_magics.activation.segments.consent_decision import ConsentOptions
 from ci_magics.errors import ArgumentError, nearest_name, refuse_address
+from ci_magics.grammar.option import Option
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.microsoft.advertising import Scope
+from ci_magics.segmentation.segment import Segment
 
 Mode = Literal["mirror", "add", "remove", "replace"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -19,29 +21,184 @@ _SCOPES: dict[str, Scope] = {"account": "Account", "customer": "Customer"}
 LONGEST_MEMBERSHIP = 390  # days (page "CustomerList")
 
 
-class ExportOptions(BaseModel):
-    """The options of an export; saved with its plan.
+class ExportKeywords(TypedDict, total=False):
+    """The options that everything takes that plans, sends, saves or changes an export.
 
-    Parameters
-    ----------
-    mode
-        ``mirror`` (the audience becomes the segment), ``add``, ``remove``, or ``replace`` (sends the whole list).
-    normalization
-        The rule that normalizes addresses before hashing: ``basic``, ``enhanced`` or ``both``.
-    audience
-        Name or id of an existing list; None for the list with the segment's name.
-    membership_days
-        Days until a member lapses, -1 for never; None keeps the audience's setting, and means -1 for a new one.
-    scope
-        Who can use a new audience: the account, or all accounts of the customer.
-    customer_id, account_id
-        Override the ids of the connection.
-    consent, consent_yes, ignore_consent
-        The column that decides who is sent, its values that mean yes, and whether to send everybody.
-    exclude
-        Segments whose people are not sent.
-    allow_empty, allow_shrink, allow_mixed
-        Guards to override.
+    Functions, magics, commands, and their help derive from these declarations. `ExportOptions` stores the values.
+    """
+
+    email: Annotated[
+        str | None,
+        Option(
+            "column with the addresses, to make sure",
+            kind="column",
+            description="Expected address column, as a safety check: the column that the segments were made with.",
+        ),
+    ]
+    customer_id: Annotated[
+        str | None,
+        Option(
+            "number after cid= in the address bar",
+            value="N",
+            hint="the number after cid=",
+            description="Id of the customer, instead of the connection's.",
+        ),
+    ]
+    account_id: Annotated[
+        str | None,
+        Option(
+            "number after aid= in the address bar",
+            value="N",
+            hint="the number after aid=",
+            description="Id of the account, instead of the connection's.",
+        ),
+    ]
+    url: Annotated[
+        str | None,
+        Option(
+            "address bar of Microsoft Advertising, instead of the two ids",
+            value="ADDRESS",
+            label="Address bar",
+            hint="paste the address of Microsoft Advertising here, or",
+            description="The URL from the address bar of Microsoft Advertising, instead of the two ids.",
+        ),
+    ]
+    mode: Annotated[
+        str,
+        Option(
+            "how the audience changes",
+            value="M",
+            choices={
+                "mirror": "mirror: the audience becomes the segment",
+                "add": "add: only add these people",
+                "remove": "remove: only take these people out",
+                "replace": "replace: the whole list",
+            },
+            default="mirror",
+            description="``mirror``: make the audience equal to the segment; only for audiences that were filled from "
+            "this workspace. ``add`` and ``remove``: only add or only remove members. ``replace``: replace the whole "
+            "list; after that you can mirror an existing audience.",
+        ),
+    ]
+    audience: Annotated[
+        str | None,
+        Option(
+            "name or number of an existing list, instead of the segment's",
+            kind="audience",
+            value="NAME_OR_ID",
+            label="Audience",
+            hint="empty: the one named as the segment",
+            description="Name or id of an existing Customer Match list, for a single segment.",
+        ),
+    ]
+    scope: Annotated[
+        str,
+        Option(
+            "who can use a new audience",
+            value="S",
+            label="New audience for",
+            choices={"account": "this account only", "customer": "all accounts of the customer"},
+            default="account",
+            description="``account``, or ``customer`` for an audience that all accounts of the customer share.",
+        ),
+    ]
+    normalization: Annotated[
+        str,
+        Option(
+            "rule that is hashed",
+            value="RULE",
+            choices={
+                "basic": "basic: trimmed, lower case",
+                "enhanced": "enhanced: also without dots, tags and accents",
+                "both": "both hashes of each profile",
+            },
+            default="basic",
+            description="``basic``, ``enhanced``, or ``both``. It cannot change within one audience.",
+        ),
+    ]
+    membership_days: Annotated[
+        int | None,
+        Option(
+            "1 to 390, or -1 for no end",
+            value="N",
+            hint="empty: no end for a new audience; or 1 to 390",
+            shown_default="-1 for a new audience",
+            description="How long members stay without being sent again: 1 to 390 days, or -1 for no limit. By "
+            "default, -1 for a new audience, and no change for an existing one.",
+        ),
+    ]
+    consent: Annotated[
+        str | None,
+        Option(
+            "column that says who agreed; only they are sent",
+            kind="column",
+            label="Consent",
+            description="Column of the segment that says who agreed. Only those who agreed are sent, and the choice is "
+            "remembered for the segment's source.",
+        ),
+    ]
+    consent_yes: Annotated[
+        str | Sequence[str] | None,
+        Option(
+            "value of the consent column that means yes",
+            value="VALUE",
+            description="Values of that column that mean yes and that ci-magics does not recognize; all others then "
+            "mean no.",
+        ),
+    ]
+    ignore_consent: Annotated[
+        bool,
+        Option(
+            "send everybody, those who refused too; audited",
+            default=False,
+            description="Send everyone, including those who refused. The audit log records who did it.",
+        ),
+    ]
+    exclude: Annotated[
+        Sequence[Segment | str],
+        Option(
+            "segment whose people are not sent",
+            kind="segment",
+            value="SEGMENT",
+            label="People to leave out",
+            default=(),
+            description="Segments whose profiles are not sent, matched by key and by hash. Excluded profiles that are "
+            "already in the audience are removed from it. The suppression segment of the workspace is always excluded.",
+        ),
+    ]
+    allow_empty: Annotated[
+        bool,
+        Option(
+            "go on with a segment that has nobody to send",
+            label="Go on even if nobody is left to send",
+            default=False,
+            description="Continue with a segment that has no profile to send.",
+        ),
+    ]
+    allow_shrink: Annotated[
+        bool,
+        Option(
+            "go on although more than half of the members would leave",
+            label="Go on even if more than half of the members leave",
+            default=False,
+            description="Continue even if more than half of the members would be removed.",
+        ),
+    ]
+    allow_mixed: Annotated[
+        bool,
+        Option(
+            "send a column that mixes addresses and hashes",
+            label="Send a column that mixes addresses and hashes",
+            default=False,
+            description="Send a column that mixes plain addresses and hashes.",
+        ),
+    ]
+
+
+class ExportOptions(BaseModel):
+    """The options of an export as they are stored with its plan; see `ExportKeywords`.
+
+    Segments are stored by name, and the ids of an address are stored instead of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,92 +224,90 @@ class ExportOptions(BaseModel):
         everybody = self.ignore_consent or self.mode == "remove"
         return ConsentOptions(self.consent, self.consent_yes, everybody)
 
+    def changed(self, given: Mapping[str, Any]) -> ExportOptions:
+        """Return the options with other values, after validating these.
 
-def make_order(
-    *,
-    mode: str,
-    normalization: str,
-    audience: str | None,
-    membership_days: int | None,
-    scope: str,
-    url: str | None,
-    customer_id: str | None,
-    account_id: str | None,
-    consent: str | None,
-    consent_yes: str | Sequence[str] | None = None,
-    ignore_consent: bool,
-    exclude: Sequence[str],
-    allow_empty: bool,
-    allow_shrink: bool,
-    allow_mixed: bool,
-) -> ExportOptions:
-    """Validate the options of an export.
+        Parameters
+        ----------
+        given
+            Values of `ExportKeywords`; ``exclude`` has names of segments.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such option, or a value is not valid; the error lists the valid ones.
+        """
+        values = {option_name(name): value for name, value in given.items()}
+        values.pop("email", None)
+        url = values.pop("url", None)
+        if "consent_yes" in values:
+            yes = values["consent_yes"]
+            values["consent_yes"] = (yes,) if isinstance(yes, str) else tuple(yes or ())
+        values["exclude"] = tuple(values.get("exclude", self.exclude))
+        wanted = {**dict(self), **values}
+        require_normalization(wanted["normalization"])
+        for each in (wanted["audience"], wanted["consent"], *wanted["consent_yes"], *wanted["exclude"]):
+            refuse_address(each or "")
+        _require_one_of("mode", wanted["mode"], MODES)
+        if "scope" in values:
+            _require_one_of("scope", values["scope"], list(_SCOPES))
+            wanted["scope"] = _SCOPES[values["scope"]]
+        _require_days(wanted["membership_days"])
+        kept = (None, None) if url else (self.customer_id, self.account_id)
+        ids = read_ids(url, values.get("customer_id", kept[0]), values.get("account_id", kept[1]))
+        return ExportOptions.model_validate({**wanted, "customer_id": ids.customer, "account_id": ids.account})
+
+    def without(self, names: Sequence[str]) -> ExportOptions:
+        """Return the options with the defaults of some of them.
+
+        Parameters
+        ----------
+        names
+            The options, as in `ExportKeywords` or as a command line writes them.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such option.
+        """
+        known = [option_name(each) for each in names]
+        return ExportOptions.model_validate({name: each for name, each in self if name not in known})
+
+
+def option_name(name: str) -> str:
+    """Return the name of an option as `ExportKeywords` has it.
 
     Parameters
     ----------
-    mode
-        ``mirror``, ``add``, ``remove`` or ``replace``.
-    normalization
-        ``basic``, ``enhanced`` or ``both``.
-    audience
-        Name or id of an existing list; None for the list with the segment's name.
-    membership_days
-        Days until a member lapses, -1 for never; None keeps the audience's setting.
-    scope
-        Who can use a new audience: ``account`` or ``customer``.
-    url
-        An address of a Microsoft Advertising page, which has both ids; None if not given.
-    customer_id, account_id
-        Override the ids of the connection.
-    consent
-        The column that decides who is sent.
-    consent_yes
-        Values of that column that mean yes.
-    ignore_consent
-        Whether to send everybody.
-    exclude
-        Names of segments whose people are not sent.
-    allow_empty, allow_shrink, allow_mixed
-        Guards to override.
+    name
+        The option, as Python or a command line writes it.
 
     Raises
     ------
     ArgumentError
-        An option is not valid; the error lists the valid values.
+        There is no such option.
     """
-    require_normalization(normalization)
-    values = (consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ())
-    for each in (audience, consent, *values, *exclude):
-        refuse_address(each or "")
-    _require_known("mode", mode, MODES)
-    _require_known("scope", scope, list(_SCOPES))
-    days = membership_days
+    known = ExportKeywords.__annotations__
+    plain = name.lstrip("-").replace("-", "_")
+    if plain in known:
+        return plain
+    nearest = nearest_name(plain, known)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    raise ArgumentError(
+        f"An export has no choice '{name}'.{hint}", f"Use one of: {', '.join(sorted(known))}.", code="unknown_choice"
+    )
+
+
+def _require_days(days: int | None) -> None:
     if days is not None and days != -1 and not 1 <= days <= LONGEST_MEMBERSHIP:
         raise ArgumentError(
             f"A membership of {days} days is not possible.",
             f"Use 1 to {LONGEST_MEMBERSHIP} days, or -1 for no end.",
             code="membership_days",
         )
-    ids = read_ids(url, customer_id, account_id)
-    return ExportOptions(
-        mode=mode,  # type: ignore[arg-type]  # pydantic checks it
-        normalization=normalization,
-        audience=audience,
-        membership_days=days,
-        scope=_SCOPES[scope],
-        customer_id=ids.customer,
-        account_id=ids.account,
-        consent=consent,
-        consent_yes=values,
-        ignore_consent=ignore_consent,
-        exclude=tuple(exclude),
-        allow_empty=allow_empty,
-        allow_shrink=allow_shrink,
-        allow_mixed=allow_mixed,
-    )
 
 
-def _require_known(word: str, value: str, known: Sequence[str]) -> None:
+def _require_one_of(word: str, value: str, known: Sequence[str]) -> None:
     if value in known:
         return
     nearest = nearest_name(str(value), known)

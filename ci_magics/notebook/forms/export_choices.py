@@ -12,14 +12,14 @@ import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.plans.export_options import MODES
-from ci_magics.activation.run import Run
 from ci_magics.activation.segments.consents import consent_of
 from ci_magics.display.numbers import counted_in_words
-from ci_magics.errors import ArgumentError, CiError
+from ci_magics.errors import ArgumentError
 from ci_magics.matching.normalize import NORMALIZATIONS
 from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
 from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, nothing_chosen, offer, show, suggesting
 from ci_magics.notebook.forms.picker import Picker
+from ci_magics.operations.exports import Exports
 from ci_magics.workspace.access import nothing_shared
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import SegmentRecord
@@ -165,10 +165,7 @@ class ExportChoices:
 
     def plan(self, show: Callable[[str], None]) -> Plan:
         """Return the plan of the export; sends nothing."""
-        plan = self._export(show, dry_run=True)
-        if not isinstance(plan, Plan):
-            raise CiError("The plan could not be made.", "Try %ci_export with --dry-run.")
-        return plan
+        return ci.plan(*self.segments.value, **self._asked(show), workspace=self._workspace)
 
     def save(self, name: str, show: Callable[[str], None]) -> Export:
         """Save the export; sends nothing.
@@ -180,10 +177,7 @@ class ExportChoices:
         show
             Receives sentences to show.
         """
-        saved = self._export(show, save=name)
-        if not isinstance(saved, Export):
-            raise CiError("The export could not be saved.", "Try %ci_export with --save.")
-        return saved
+        return Exports(self._workspace).save(name, *self.segments.value, **self._asked(show))
 
     def look_up_audiences(self, show: Callable[[str], None]) -> list[str]:
         """Offer the account's Customer Match lists and return their names."""
@@ -195,19 +189,14 @@ class ExportChoices:
 
     def code(self, *, save: str | None = None) -> Code:
         """Return the export, or the saving of it if ``save`` is a name, as a magic and as a Python call."""
-        options = {"to": self.connection.value, **self.options(), "save": save}
-        names = self.segments.value
-        return Code(magic_line("%ci_export", names, options), python_call("ci.export", names, options))
+        options, names = {"to": self.connection.value, **self.options()}, self.segments.value
+        magic = magic_line("%ci_export", names, options | {"save": save})
+        if save is not None:
+            return Code(magic, python_call("ci.exports.save", [save, *names], options))
+        return Code(magic, python_call("ci.export", names, options))
 
-    def _export(self, show: Callable[[str], None], **how: Any) -> Plan | Run | Export:
-        return ci.export(
-            *self.segments.value,
-            to=self.connection.value,
-            **how,
-            **self.arguments(),
-            workspace=self._workspace,
-            show=show,
-        )
+    def _asked(self, show: Callable[[str], None]) -> dict[str, Any]:
+        return {"to": self.connection.value, "show": show, **self.arguments()}
 
     def _chosen(self) -> list[SegmentRecord]:
         found = [self._workspace.segments.get(name) for name in self.segments.value]

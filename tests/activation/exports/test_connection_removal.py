@@ -33,7 +33,7 @@ def used(workspace: Workspace, emulator: RunningEmulator) -> None:
     contoso.connect()
     made = contoso.segment(3)
     for name in ("daily", "weekly"):
-        ci.export(made, to=contoso.NAME, save=name, show=quietly)
+        ci.exports.save(name, made, to=contoso.NAME, show=quietly)
 
 
 @pytest.mark.usefixtures("used")

@@ -85,7 +85,7 @@ def test_the_audience_has_no_end_and_belongs_to_the_account(emulator: RunningEmu
 
 def test_a_dry_run_changes_nothing(emulator: RunningEmulator) -> None:
     connect()
-    plan = ci.export(ci.segment("All", people(400)), to="Contoso EU", dry_run=True)
+    plan = ci.plan(ci.segment("All", people(400)), to="Contoso EU")
     assert isinstance(plan, Plan)
     assert plan.to_frame()[["action", "adds", "removes"]].values.tolist() == [["create", 400, 0]]
     assert repr(plan).startswith("EMULATOR: nothing left this machine")
@@ -175,7 +175,7 @@ def test_without_a_consent_nothing_is_sent(emulator: RunningEmulator, given: dic
 
 def test_a_plan_is_not_carried_out_after_a_consent_was_withdrawn(emulator: RunningEmulator) -> None:
     connect()
-    plan = ci.export(ci.segment("All", people(3)), to="Contoso EU", dry_run=True)
+    plan = ci.plan(ci.segment("All", people(3)), to="Contoso EU")
     assert isinstance(plan, Plan)
     ci.connect("Contoso EU", withdraw=True)
     with pytest.raises(ConsentError):
@@ -301,7 +301,7 @@ def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) ->
         export(ci.segment("All", people(12_000)))
     (run,) = ci.open_workspace().store.runs
     assert (run.results[0]["unknown"], run.results[0]["added"]) == (12_000, 0)
-    again = ci.export(resume=run.name)
+    again = ci.runs.resume(run.name)
     assert (again.status, again.accepted) == ("Completed", 12_000)
     assert emulator.audiences()["All"]["members"] == 12_000
 

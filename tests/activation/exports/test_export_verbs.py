@@ -31,7 +31,7 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 def saved(name: str = "Weekly", *segments: str, **options: Any) -> Export:
-    kept = ci.export(*(segments or ("All",)), to=contoso.NAME, save=name, **options)
+    kept = ci.exports.save(name, *(segments or ("All",)), to=contoso.NAME, **options)
     assert isinstance(kept, Export)
     return kept
 
@@ -291,7 +291,7 @@ def test_a_viewer_sees_exports_and_changes_none(as_user: Becoming) -> None:
 def test_a_contributor_manages_exports_of_shared_connections_only(as_user: Becoming) -> None:
     ci.connect("Private", customer_id="222", account_id="112", agree=True, accept_terms=True)
     saved()
-    ci.export("All", to="Private", save="Hers")
+    ci.exports.save("Hers", "All", to="Private")
     as_user("bob", "contributor")
     assert {each.name: each.permissions for each in ci.exports.overview()} == {"Hers": "view", "Weekly": "edit"}
     assert ci.exports.edit("Weekly", mode="add").saved_by == "bob"

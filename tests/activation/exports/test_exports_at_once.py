@@ -35,7 +35,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
     contoso.connect()
     for name in ("A", "B", "C"):
         contoso.segment(4, name=name)
-        ci.export(name, to=contoso.NAME, save=name)
+        ci.exports.save(name, name, to=contoso.NAME)
     return workspace
 
 

@@ -70,7 +70,7 @@ def agreed(workspace: Workspace) -> tuple[str, int, int, int]:
 def saved(count: int, **options: Any) -> None:
     connect()
     segment(count)
-    ci.export("All", to=NAME, save="Weekly", **options)
+    ci.exports.save("Weekly", "All", to=NAME, **options)
 
 
 def run_it() -> CiError | None:
@@ -129,7 +129,7 @@ def test_all_places_agree_after_a_fault_and_after_the_next_run(
         assert ci.exports.history("Weekly", last=1).runs[0].reason
     emulator.control("POST", "/faults", [])
     if not is_finished:
-        ci.export(resume=record.id, show=lambda _: None)
+        ci.runs.resume(record.id, show=lambda _: None)
         assert agreed(workspace) == ("Completed", count, 0, 0)
         assert len(emulator.members("All")) == count
 
@@ -189,7 +189,7 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
     if mode in ("remove", "replace"):
         export(segment(6_000))
     segment(6_000 if mode != "replace" else 5_000)
-    ci.export("All", to=NAME, save="Weekly", mode=mode, allow_shrink=True, allow_empty=True)
+    ci.exports.save("Weekly", "All", to=NAME, mode=mode, allow_shrink=True, allow_empty=True)
     messages: list[str] = []
 
     sending = Journal.sending
@@ -302,7 +302,7 @@ def test_a_killed_run_has_failed_everywhere_and_a_resumed_one_is_complete_everyw
     assert accepted <= len(emulator.members("All")) <= accepted + unknown
     assert ci.exports.history("Weekly", last=1).runs[0].reason == INTERRUPTED
     (record,) = workspace.runs
-    assert ci.export(resume=record.id, show=lambda _: None).status == "Completed"  # type: ignore[union-attr]
+    assert ci.runs.resume(record.id, show=lambda _: None).status == "Completed"
     assert agreed(workspace) == ("Completed", 6_000, 0, 0)
 
 

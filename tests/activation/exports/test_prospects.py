@@ -195,7 +195,7 @@ def test_what_keeps_a_segment_from_being_refreshed_is_said_everywhere(
 ) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     prepare(tmp_path)
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     for place, text in said_everywhere(capsys, workspace).items():
@@ -208,7 +208,7 @@ def test_what_keeps_an_export_from_running_is_said_in_the_list(
 ) -> None:
     connect()
     from_file(tmp_path)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     said: list[str] = []
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=said.append)
     assert not [each for each in said if says in each]
@@ -220,7 +220,7 @@ def test_what_keeps_an_export_from_running_is_said_in_the_list(
 def test_a_token_that_is_known_is_not_missed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     workspace.all_connections.change(lambda found: replace(found, environment="production"))
     monkeypatch.setenv("CI_MAGICS_DEVELOPER_TOKEN", "token")
@@ -233,7 +233,7 @@ def test_a_missing_subscription_key_is_said(
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
     connect()
     ci.segment("Young men", ci.insights("Contoso").segment("Male_under_40"), show=lambda _: None)
-    ci.export("Young men", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "Young men", to=NAME)
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=lambda _: None)
     says = "The subscription key of Customer Insights Contoso is missing"
     monkeypatch.delenv("CI_MAGICS_SUBSCRIPTION_KEY")
@@ -250,7 +250,7 @@ def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
 ) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     assert "No scheduler runs" not in repr(ci.exports.overview())
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC")
     assert "No scheduler runs" in capsys.readouterr().out
@@ -265,7 +265,7 @@ def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
 def test_the_system_refresh_and_those_that_follow_it_warn_too(workspace: Workspace) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     said: list[str] = []
     ci.exports.schedule("Weekly", follow_system=True, show=said.append)
     assert any("the system refresh, which is off" in each for each in said)
@@ -277,7 +277,7 @@ def test_the_system_refresh_and_those_that_follow_it_warn_too(workspace: Workspa
 def test_a_schedule_that_is_off_warns_of_nothing(workspace: Workspace) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     said: list[str] = []
     ci.exports.schedule("Weekly", active=False, show=said.append)
     assert said == []
@@ -288,7 +288,7 @@ def test_a_zone_without_summer_time_is_pointed_out(workspace: Workspace) -> None
     assert workspace
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     said: list[str] = []
     ci.exports.schedule("Weekly", at=["06:00"], time_zone="EST", show=said.append)
     assert any("EST has no summer time" in each and "America/New_York" in each for each in said)
@@ -300,7 +300,7 @@ def test_a_refresh_that_sends_an_old_segment_says_as_of_when(
 ) -> None:
     connect()
     prepare(tmp_path)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     refresh(show=lambda _: None)
     (record,) = workspace.runs
     said = f"Sent as of {datetime.now(UTC):%Y-%m-%d}: not evaluated since."
@@ -313,7 +313,7 @@ def test_a_refresh_that_sends_an_old_segment_says_as_of_when(
 def test_a_segment_that_is_evaluated_for_the_run_has_no_date(workspace: Workspace, tmp_path: Path) -> None:
     connect()
     from_file(tmp_path)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     refresh(show=lambda _: None, clock=HeldClock(datetime.now(UTC)))
     (record,) = workspace.runs
     assert "as of" not in repr(load_run(workspace, record))
@@ -322,7 +322,7 @@ def test_a_segment_that_is_evaluated_for_the_run_has_no_date(workspace: Workspac
 def test_a_run_by_hand_says_as_of_when_after_a_day(workspace: Workspace) -> None:
     connect()
     segment(3)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     old = datetime.now(UTC) - timedelta(days=10)
     workspace.segments.change(lambda found: replace(found, created_at=old))
     workspace.counts.change(lambda found: replace(found, counted_at=old))

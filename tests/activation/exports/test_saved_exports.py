@@ -32,7 +32,7 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
 
 
 def saved(name: str = "Weekly", *segments: str, **options: object) -> Export:
-    kept = ci.export(*(segments or ("All",)), to=contoso.NAME, save=name, **options)  # type: ignore[arg-type]
+    kept = ci.exports.save(name, *(segments or ("All",)), to=contoso.NAME, **options)  # type: ignore[arg-type]
     assert isinstance(kept, Export)
     return kept
 
@@ -72,14 +72,14 @@ def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Works
 
 def test_saving_is_offered_without_consent_and_running_is_not(workspace: Workspace) -> None:
     ci.connect("Another", customer_id="222", account_id="112")
-    ci.export("All", to="Another", save="Later")
+    ci.exports.save("Later", "All", to="Another")
     with pytest.raises(ci.CiError, match="so nothing was sent"):
         ci.exports.run("Later")
     assert [(each.status, each.export_name) for each in workspace.export_runs] == [("Skipped", "Later")]
 
 
 def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) -> None:
-    run = ci.export("All", to=contoso.NAME, save="Weekly", run=True)
+    run = ci.exports.run(ci.exports.save("Weekly", "All", to=contoso.NAME).name)
     assert isinstance(run, ci.Run)
     assert emulator.members("All") == contoso.hashes(5)
     entry = workspace.export_runs[run.name]
@@ -104,11 +104,6 @@ def test_saving_what_is_saved_changes_nothing_and_another_configuration_is_said(
     assert said == ["The export 'Weekly' was replaced; its schedule stays."]
     assert second.id == first.id
     assert document_of(workspace.exports["Weekly"]).order.mode == "add"
-
-
-def test_saving_with_a_dry_run_is_a_usage_error() -> None:
-    with pytest.raises(ArgumentError, match="Leave out --dry-run or --save"):
-        saved(dry_run=True)
 
 
 @pytest.mark.parametrize("name", ["", " ", "run", "Run-All", "show", "x" * 129])

@@ -32,7 +32,7 @@ def _saved(emulator: object, workspace: Workspace) -> None:
     assert emulator
     contoso.connect()
     contoso.segment(3)
-    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=contoso.NAME)
     ci.connect(contoso.NAME, withdraw=True, show=lambda _: None)
     workspace.exports.change(lambda export: replace(export, scheduled_at=RIGHT - 30 * DAY))
 

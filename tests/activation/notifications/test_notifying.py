@@ -122,7 +122,7 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
     assert emulator
     contoso.connect()
     contoso.segment(10)
-    ci.export("All", to=contoso.NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=contoso.NAME)
     run_exports("Weekly")
     return workspace
 

@@ -44,7 +44,7 @@ def written(path: Path, count: int) -> str:
 
 def saved(clock: HeldClock, name: str, *segments: str, at: str = "", **options: Any) -> None:
     """Save an export that has its schedule since the moment of the clock."""
-    ci.export(*segments, to=contoso.NAME, save=name, **options)
+    ci.exports.save(name, *segments, to=contoso.NAME, **options)
     ci.exports.schedule(name, active=False, clock=clock)
     ci.exports.schedule(name, active=True, clock=clock)
     if at:

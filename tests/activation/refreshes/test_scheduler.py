@@ -40,7 +40,7 @@ def connection(emulator: RunningEmulator, workspace: Workspace) -> None:
 def saved(name: str, clock: HeldClock, **schedule: object) -> None:
     """Save an export of a segment of its own, scheduled at the moment of the clock."""
     contoso.segment(3, name=name)
-    ci.export(name, to=contoso.NAME, save=name)
+    ci.exports.save(name, name, to=contoso.NAME)
     ci.exports.schedule(name, clock=clock, **schedule)  # type: ignore[arg-type]
 
 

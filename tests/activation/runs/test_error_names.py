@@ -33,7 +33,7 @@ def test_a_refused_request_keeps_its_name(
     connect()
     fail(emulator, operation, fault)
     segment(count)
-    ci.export("All", to="Contoso EU", save="Weekly")
+    ci.exports.save("Weekly", "All", to="Contoso EU")
     with pytest.raises(CiError) as refused:
         ci.exports.run("Weekly")
     name = refused.value.error_name

@@ -100,7 +100,7 @@ def test_somebody_who_may_finishes_the_run(
     (record,) = workspace.runs
     assert f"--resume {record.name}" in refused.value.next_step
     with pytest.raises(AccessError, match="not shared with you"):
-        ci.export(resume=record.id)
+        ci.runs.resume(record.id)
     as_user(workspace.user)
     run = resumed(record.id)
     assert (run.status, run.accepted, run.unknown) == ("Completed", 2_500, 0)
@@ -130,7 +130,7 @@ def test_a_scheduled_run_stops_when_the_right_of_who_saved_it_ends(
     connect(share=["contributor"])
     as_user("bob", "contributor")
     segment(900)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     as_user(workspace.user)
     fail(emulator, APPLY, "117")
     while_waiting(monkeypatch, lambda: ENDS[end][0](workspace))
@@ -150,7 +150,7 @@ def test_by_hand_only_the_rights_of_who_runs_it_count(workspace: Workspace, as_u
     connect(share=["contributor"])
     as_user("bob", "contributor")
     segment(900)
-    ci.export("All", to=NAME, save="Weekly")
+    ci.exports.save("Weekly", "All", to=NAME)
     as_user(workspace.user)
     dismiss(workspace)
     assert ci.exports.run("Weekly").accepted == 900

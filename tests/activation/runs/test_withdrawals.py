@@ -171,7 +171,7 @@ def test_a_resumed_run_sends_what_is_left_when_the_consents_are_given_again(
         export("All")
     connect()
     (record,) = workspace.runs
-    run = ci.export(resume=record.id)
+    run = ci.runs.resume(record.id)
     assert isinstance(run, Run)
     assert (run.status, run.accepted, run.unknown) == ("Completed", 2_500, 0)
     assert len(emulator.members("All")) == 2_500

@@ -42,7 +42,7 @@ def export(*segments: Any, **how: Any) -> Run:
 
 
 def planned(*segments: Any, **how: Any) -> Plan:
-    plan = ci.export(*segments, to=EU, dry_run=True, **how)
+    plan = ci.plan(*segments, to=EU, **how)
     assert isinstance(plan, Plan)
     return plan
 
