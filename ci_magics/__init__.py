@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from ci_magics.operations.segments import segments as segments
     from ci_magics.operations.workspaces import audit as audit
     from ci_magics.operations.workspaces import open_workspace as open_workspace
+    from ci_magics.preferences import options as options
     from ci_magics.segmentation.key_text import text_of_keys as text_of_keys
     from ci_magics.segmentation.quick.segments import quick_segments as quick_segments
     from ci_magics.segmentation.rules.counts import inspect_rules as inspect_rules
@@ -99,6 +100,7 @@ _NAMES = {
     "operations.runs": "runs",
     "operations.segments": "segments",
     "operations.workspaces": "audit open_workspace",
+    "preferences": "options",
     "segmentation.key_text": "text_of_keys",
     "segmentation.quick.segments": "quick_segments",
     "segmentation.rules.counts": "inspect_rules",

@@ -150,4 +150,5 @@ def _take_out(error: CiError, addresses: set[str]) -> None:
         return text
 
     if parts:
-        error.replace_texts(without_parts)
+        error.sentence, error.advice = without_parts(error.sentence), error.advice.mapped(without_parts)
+        error.args = (error.sentence,)

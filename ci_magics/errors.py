@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from ci_magics.advice import Advice, advise, joined
@@ -62,17 +62,6 @@ class CiError(Exception):
     def stored(self) -> str:
         """Return the error as a text to store; `ci_magics.advice.worded` words it when it is shown."""
         return self._whole().stored()
-
-    def replace_texts(self, change: Callable[[str], str]) -> None:
-        """Change the sentence and every text of the next step.
-
-        Parameters
-        ----------
-        change
-            Called with each text.
-        """
-        self.sentence, self.advice = change(self.sentence), self.advice.mapped(change)
-        self.args = (self.sentence,)
 
     def _whole(self) -> Advice:
         marks = []

@@ -246,7 +246,7 @@ def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
 def source(emulator: RunningEmulator, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Insights:
     """Contoso's instance of Customer Insights, signed in to."""
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    return ci.insights("Contoso", workspace=workspace)
+    return ci.insights("Contoso", workspace=workspace, show=print)
 
 
 @pytest.fixture

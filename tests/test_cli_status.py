@@ -17,7 +17,7 @@ def test_status_shows_audiences_and_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["status"]) == 0
     said = capsys.readouterr().out
     assert "audience 'One': 400 sent" in said
-    assert f"run {run.name} of " in said
+    assert f"run {run.id[:8]} of " in said
     assert main(["status", "Two"]) == 0
     assert "'One'" not in capsys.readouterr().out
 
@@ -29,7 +29,7 @@ def test_status_as_json_has_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["status", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [(each["audience"], each["members"]) for each in document["audiences"]] == [("All", 400)]
-    assert [(each["name"], each["status"]) for each in document["runs"]] == [(run.name, "Completed")]
+    assert [(each["name"], each["status"]) for each in document["runs"]] == [(run.id[:8], "Completed")]
 
 
 def test_an_unknown_name_gets_a_did_you_mean(capsys: pytest.CaptureFixture[str]) -> None:

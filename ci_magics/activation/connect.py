@@ -12,7 +12,7 @@ from ci_magics.activation.connections.given_values import Ids, read_ids, require
 from ci_magics.activation.connections.sharing import share_connection, shared_with
 from ci_magics.activation.runs.member_counts import known_members
 from ci_magics.clock import present
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
@@ -39,7 +39,7 @@ def connect(
     developer_token: str | None = None,
     withdraw: bool = False,
     workspace: Opened | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> Connection:
     """Create a connection to a Microsoft Advertising account, or open the one with this name.
 
@@ -120,7 +120,7 @@ def connect(
 
 
 def withdraw_consents(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
 ) -> Connection:
     """Withdraw both consents; no current or future run sends anything through the connection.
 

@@ -25,7 +25,7 @@ from ci_magics.activation.runs.start import foresee, start_run
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.workspace.access import Verb, require
@@ -93,7 +93,7 @@ class Plan(ResultTable[AudiencePlan]):
         return [note for pair in said for note in pair if note]
 
     @classmethod
-    def load(cls, path: str | Path, *, workspace: Opened | None = None, show: Show = tell) -> Plan:
+    def load(cls, path: str | Path, *, workspace: Opened | None = None, show: Show = announce) -> Plan:
         """Read a saved plan.
 
         Parameters
@@ -140,27 +140,13 @@ class Plan(ResultTable[AudiencePlan]):
         target.write_text(self.document.model_dump_json(indent=2) + "\n", "utf-8")
         return target
 
-    def apply(
-        self,
-        *,
-        progress: Reporter = silent,
-        run_id: str | None = None,
-        as_of: Mapping[str, datetime] | None = None,
-        owner: str = "",
-    ) -> Run:
+    def apply(self, *, progress: Reporter = silent) -> Run:
         """Carry out the plan exactly as it is.
 
         Parameters
         ----------
         progress
             Called with the progress of the run; silent by default.
-        run_id
-            The id of the run. By default, a new one.
-        as_of
-            By segment name, when a segment was last evaluated if the refresh did not evaluate it again. The run shows
-            it.
-        owner
-            The user who saved a scheduled export; the run stops if they lose the permission to run it.
 
         Raises
         ------
@@ -170,6 +156,15 @@ class Plan(ResultTable[AudiencePlan]):
         ConsentError
             A consent is missing; nothing was sent.
         """
+        return self._applied(progress)
+
+    def _applied(
+        self,
+        progress: Reporter,
+        run_id: str | None = None,
+        as_of: Mapping[str, datetime] | None = None,
+        owner: str = "",
+    ) -> Run:
         connection = self._connection()
         require(self._workspace, Verb.RUN_EXPORT, connection)
         require_consents(connection)
@@ -278,6 +273,27 @@ def _outdated(why: str) -> ExportRefusedError:
     return ExportRefusedError(
         f"The plan is out of date, so nothing was sent: {why}", "Make the plan again.", code="plan_outdated"
     )
+
+
+def apply_plan(
+    plan: Plan, *, progress: Reporter, run_id: str | None, as_of: Mapping[str, datetime] | None, owner: str
+) -> Run:
+    """Carry out a plan as the run of a saved export.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    progress
+        Called with the progress of the run.
+    run_id
+        The id of the run; None makes a new one.
+    as_of
+        By segment name, when a segment was last evaluated if the refresh did not evaluate it again. The run shows it.
+    owner
+        The user who saved a scheduled export; the run stops if they lose the permission to run it.
+    """
+    return plan._applied(progress, run_id, as_of, owner)  # noqa: SLF001 - of this module
 
 
 def make_plan(

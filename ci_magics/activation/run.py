@@ -14,7 +14,7 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.discreet import discreet_methods
 from ci_magics.display.displayable import plain
 from ci_magics.display.numbers import counted
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.workspace.statuses import SKIPPED, overall, sent_as_of
 
@@ -159,8 +159,8 @@ class Run(ResultTable[AudienceResult]):
         return [*(note for each in self.results for note in each.notes), *self._way_on()]
 
     @property
-    def name(self) -> str:
-        """The short id that identifies the run to users."""
+    def _short_id(self) -> str:
+        """The id as sentences have it; it identifies the run too."""
         return self.id[:8]
 
     @property
@@ -198,7 +198,7 @@ class Run(ResultTable[AudienceResult]):
         """
         return self if self.finished_at else self._resume(self.id, progress)
 
-    def rejected_rows(self, *, show: Callable[[str], None] = tell) -> pd.DataFrame:
+    def rejected_rows(self, *, show: Callable[[str], None] = announce) -> pd.DataFrame:
         """Return the rejected profiles by key: segment, key, code, reason and error name; never the address.
 
         The key is text, whatever the type of the frame's column. `ci.text_of_keys` converts that column in the same
@@ -215,7 +215,7 @@ class Run(ResultTable[AudienceResult]):
         """
         frame: pd.DataFrame = self._rejected().to_pandas()
         if self.finished_at is None:
-            show(f"The run {self.name} has not ended: these are the rows that Microsoft has refused so far.")
+            show(f"The run {self._short_id} has not ended: these are the rows that Microsoft has refused so far.")
         return frame
 
     def to_dict(self) -> dict[str, Any]:
@@ -234,7 +234,7 @@ class Run(ResultTable[AudienceResult]):
         return "\n".join([*lines, *self._way_on()])
 
     def _way_on(self) -> list[str]:
-        return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self.name}"]
+        return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self._short_id}"]
 
 
 def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:

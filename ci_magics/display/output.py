@@ -6,7 +6,10 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import Literal, TextIO
+
+from ci_magics.preferences import options
 
 _ERRORS = "ci-magics"
 #: Python's default error handlers, in the C locale and for standard error too.
@@ -28,6 +31,23 @@ def adapt_streams() -> None:
 def tell(sentence: str) -> None:
     """Print a sentence on a console of any encoding; the default way to report progress."""
     write(f"{sentence}\n")
+
+
+def announce(sentence: str) -> None:
+    """Print a sentence if functions are to report what they do (``ci.options.verbose``); their default ``show``."""
+    if options.verbose:
+        tell(sentence)
+
+
+def asking(show: Callable[[str], None]) -> Callable[[str], None]:
+    """Return how to show what a person has to act on, such as a sign-in code: never silently.
+
+    Parameters
+    ----------
+    show
+        How a function shows its messages.
+    """
+    return tell if show is announce else show
 
 
 def write(text: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:

@@ -44,7 +44,7 @@ class Counted:
     prehashed
         Profiles whose value was already a hash.
     differs
-        Profiles whose hash depends on the normalization.
+        Profiles that are valid under both rules and have another hash under each.
     hashes
         The hashes to send, without duplicates.
     held_back
@@ -192,7 +192,7 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts, diffe
     prehashed = _true(batch.column("prehashed"))
     invalid = ~_true(_identity(batch, rules).is_valid())
     counts.rows += batch.num_rows
-    counts.differs += int((differs & ~prehashed).sum())
+    counts.differs += int((differs & _valid_under_both(batch) & ~prehashed).sum())
     counts.prehashed += int((prehashed & ~invalid).sum())
     counts.reasons.update(_words(batch.column(f"reason_{rules[0]}"), invalid))
     if DOUBT in batch.schema.names:
@@ -203,6 +203,11 @@ def _words(column: pa.Array, which: npt.NDArray[np.bool_]) -> dict[str, int]:
     """Count the values of a column in the selected rows."""
     found = pc.value_counts(column.filter(pa.array(which)))
     return {str(each["values"]): each["counts"].as_py() for each in found if each["values"].is_valid}
+
+
+def _valid_under_both(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Return for each profile whether it has a hash under either rule; without one, there are no two to compare."""
+    return _true(batch.column("sha256_basic").is_valid()) & _true(batch.column("sha256_enhanced").is_valid())
 
 
 def _differs(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:

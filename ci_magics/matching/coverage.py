@@ -28,6 +28,9 @@ from ci_magics.matching.suppression import Suppression
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Kinds of measures that `Coverage` gives by name.
+_NUMBERS = ("count", "reason", "hashes")
+
 
 @dataclass(frozen=True)
 class Coverage(CoveredSegments, Displayable):
@@ -50,7 +53,7 @@ class Coverage(CoveredSegments, Displayable):
     def to_frame(self) -> pd.DataFrame:
         """Return one row per segment and measure.
 
-        Columns are ``segment``, ``measure``, ``kind``, ``profiles`` and ``share``. The kind says what is counted:
+        Columns are ``segment``, ``kind``, ``measure``, ``count`` and ``share``. The kind says what is counted:
         ``count`` and ``reason`` are profiles, and their share is of the segment; ``domain`` is of its valid profiles;
         ``hashes`` and ``overlap`` are hashes, and their share is of what would be sent, for ``gone`` of what the
         audience holds; ``people`` is the expected match, and its share is of the segment.
@@ -58,7 +61,34 @@ class Coverage(CoveredSegments, Displayable):
         import pandas as pd
 
         rows = [(*row[:4], row[3] / row[4] if row[4] else 0.0) for row in coverage_rows(self)]
-        return pd.DataFrame(rows, columns=["segment", "measure", "kind", "profiles", "share"])
+        return pd.DataFrame(rows, columns=["segment", "kind", "measure", "count", "share"])
+
+    def __getitem__(self, measure: str) -> int:
+        """Return one number of the preview, such as ``coverage["missing"]``; for several segments their sum.
+
+        Parameters
+        ----------
+        measure
+            A count such as ``valid`` or ``sendable``, or a reason such as ``missing`` or ``bad_domain``.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such count or reason.
+        """
+        counts: dict[str, int] = {}
+        for _segment, kind, name, count, _whole in coverage_rows(self):
+            if kind in _NUMBERS:
+                counts[name] = counts.get(name, 0) + count
+        if measure not in counts:
+            nearest = nearest_name(measure, counts)
+            hint = f" Did you mean '{nearest}'?" if nearest else ""
+            raise ArgumentError(
+                f"A preview does not count '{measure}'.{hint}",
+                f"Use one of: {', '.join(counts)}.",
+                code="unknown_measure",
+            )
+        return counts[measure]
 
     def profiles(self, what: str) -> pd.DataFrame:
         """Return who is counted under a reason or a warning: keys, never an address.

@@ -9,7 +9,7 @@ from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 
 Row = tuple[str, str, str, int, int]
-"""Segment, measure, kind, number, and the whole that it is a part of."""
+"""Segment, kind, measure, number, and the whole that it is a part of."""
 
 _COUNTS = ("rows", "with_email", "valid", "unique", "sendable", "prehashed", "differs")
 _PLAIN = ("name", "rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs")
@@ -22,7 +22,7 @@ def coverage_rows(coverage: CoveredSegments) -> Iterator[Row]:
         yield from _segment_rows(each)
         for (first, second), count in coverage.overlap.items():
             if each.name in (first, second):
-                yield each.name, second if each.name == first else first, "overlap", count, each.hashes
+                yield each.name, "overlap", second if each.name == first else first, count, each.hashes
 
 
 def coverage_document(coverage: CoveredSegments) -> dict[str, Any]:
@@ -37,23 +37,23 @@ def coverage_document(coverage: CoveredSegments) -> dict[str, Any]:
 
 def _segment_rows(each: SegmentCoverage) -> Iterator[Row]:
     for name in _COUNTS:
-        yield each.name, name, "count", getattr(each, name), each.rows
+        yield each.name, "count", name, getattr(each, name), each.rows
     if each.consent is not None:
         for name in ("consented", "refused", "unknown"):
-            yield each.name, name, "consent", getattr(each.consent, name), each.rows
+            yield each.name, "consent", name, getattr(each.consent, name), each.rows
     for reason, count in each.reasons.items():
-        yield each.name, reason, "reason", count, each.rows
-    yield each.name, PLACEHOLDER, "count", each.placeholders, each.rows
-    yield each.name, MISTYPED, "count", sum(each.mistyped.values()), each.rows
+        yield each.name, "reason", reason, count, each.rows
+    yield each.name, "count", PLACEHOLDER, each.placeholders, each.rows
+    yield each.name, "count", MISTYPED, sum(each.mistyped.values()), each.rows
     if each.changes is not None:
         shares = dict(each.changes.parts)
         for name in _AGAINST:
-            yield each.name, name, "hashes", shares[name].count, shares[name].whole
+            yield each.name, "hashes", name, shares[name].count, shares[name].whole
     if each.expected is not None:
-        yield each.name, "expected_low", "people", each.expected.low, each.rows
-        yield each.name, "expected_high", "people", each.expected.high, each.rows
+        yield each.name, "people", "expected_low", each.expected.low, each.rows
+        yield each.name, "people", "expected_high", each.expected.high, each.rows
     for domain, count in each.domains.items():
-        yield each.name, domain, "domain", count, sum(each.domains.values())
+        yield each.name, "domain", domain, count, sum(each.domains.values())
 
 
 def _segment_document(each: SegmentCoverage) -> dict[str, Any]:

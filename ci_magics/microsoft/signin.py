@@ -11,6 +11,7 @@ import msal
 import requests
 
 from ci_magics.advice import Opt, advise, joined
+from ci_magics.display.output import asking
 from ci_magics.errors import SignInError, SignInUnreachableError
 from ci_magics.microsoft.endpoints import LOGIN_HOST, Endpoints
 from ci_magics.microsoft.entra import TIMEOUT, EntraSession, hidden_fields, not_answered
@@ -193,7 +194,7 @@ def sign_in_by_device_code(app: msal.PublicClientApplication, scope: str, show: 
         if "user_code" not in flow:
             _checked(flow)
         prompt = SignInPrompt.for_code(flow)
-        show(prompt)
+        asking(show)(prompt)
         with _reachable():
             answer = app.acquire_token_by_device_flow(flow)
         prompt.require_going_on()
@@ -220,7 +221,7 @@ def sign_in_by_browser(app: msal.PublicClientApplication, scope: str, show: Call
     SignInError
         The sign-in failed, was canceled, or took more than five minutes.
     """
-    prompt = SignInPrompt.for_browser()
+    prompt, show = SignInPrompt.for_browser(), asking(show)
     show(prompt)
     try:
         with _reachable():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
+from ci_magics.display.output import tell
 from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.connect_verbs import EXPORTS, VERBS, carry_out, verb_of
@@ -68,6 +69,7 @@ def connect(call: Call) -> Any:
         accept_terms=arguments.switch("accept_terms"),
         share=arguments.all("share"),
         withdraw=arguments.switch("withdraw"),
+        show=tell,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ci_magics as ci
+from ci_magics.display.output import tell
 from ci_magics.errors import ArgumentError
 from ci_magics.grammar.command import Command, Flag, Positional
 from ci_magics.notebook.call import Call, Magic
@@ -62,12 +63,12 @@ def export(call: Call) -> Any:
         if segments or to is not None or given("dry_run") or save is not None:
             raise ArgumentError("A run is resumed as it was planned.", "Write only --resume RUN.", code="resume_alone")
         with call.progress() as progress:
-            return ci.runs.resume(given("resume"), progress=progress)
+            return ci.runs.resume(given("resume"), progress=progress, show=tell)
     options: dict[str, Any] = {name: given(name) for name in _TEXTS}
     options |= {name: given(name) or default for name, default in _DEFAULTS.items()}
     options |= {name: arguments.switch(name) for name in _SWITCHES}
     options |= {"normalization": given("normalization") or call.settings.normalization, "exclude": exclude}
-    options |= {"to": to, "consent_yes": arguments.all("consent_yes")}
+    options |= {"to": to, "consent_yes": arguments.all("consent_yes"), "show": tell}
     if given("dry_run"):
         if save is not None:
             raise ArgumentError(
@@ -82,7 +83,7 @@ def export(call: Call) -> Any:
             return saved
     with call.progress() as progress:
         if save is not None:
-            return ci.exports.run(save, progress=progress)
+            return ci.exports.run(save, progress=progress, show=tell)
         return ci.export(*segments, **options, progress=progress)
 
 

@@ -11,7 +11,7 @@ from ci_magics.activation.connections.connection_operations import SignedInAccou
 from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.activation.exports.connection_removal import remove_connection
 from ci_magics.activation.segments.customer_insights import insights_operations
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.operations.collection import Collection
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -68,7 +68,7 @@ class Connections(Collection[Connection]):
         flow: str | None = None,
         client_id: str | None = None,
         tenant: str | None = None,
-        show: Show = tell,
+        show: Show = announce,
     ) -> Connection:
         """Change a connection; what is not given stays. Saved exports follow.
 
@@ -140,7 +140,7 @@ class Connections(Collection[Connection]):
         """
         return share_connection(name, users, workspace=self._workspace)
 
-    def accounts(self, name: str, *, show: Show = tell) -> list[SignedInAccount]:
+    def accounts(self, name: str, *, show: Show = announce) -> list[SignedInAccount]:
         """Return the accounts that the current user has signed in with on this machine, in a stable order.
 
         Parameters
@@ -152,7 +152,7 @@ class Connections(Collection[Connection]):
         """
         return connection_operations.signed_in_accounts(name, workspace=self._workspace, show=show)
 
-    def choose_account(self, name: str, number: int, *, show: Show = tell) -> Connection:
+    def choose_account(self, name: str, number: int, *, show: Show = announce) -> Connection:
         """Use one of the signed-in accounts for a connection.
 
         Parameters
@@ -173,7 +173,7 @@ class Connections(Collection[Connection]):
         """
         return connection_operations.choose_account(name, number, workspace=self._workspace, show=show)
 
-    def sign_in(self, name: str, *, flow: str | None = None, show: Show = tell) -> Connection | InsightsRecord:
+    def sign_in(self, name: str, *, flow: str | None = None, show: Show = announce) -> Connection | InsightsRecord:
         """Sign in as the current user, even if the user is already signed in.
 
         Parameters
@@ -197,7 +197,7 @@ class Connections(Collection[Connection]):
             return insights_operations.sign_in_again(name, workspace=self._workspace, show=show)
         return connection_operations.sign_in_again(name, flow=flow, workspace=self._workspace, show=show)
 
-    def sign_out(self, name: str, *, show: Show = tell) -> None:
+    def sign_out(self, name: str, *, show: Show = announce) -> None:
         """Delete the current user's tokens, and the developer token of a connection, from this machine.
 
         The account is signed out of every connection that uses it.
@@ -217,7 +217,7 @@ class Connections(Collection[Connection]):
         out = insights_operations.sign_out if self._is_instance(name) else connection_operations.sign_out
         out(name, workspace=self._workspace, show=show)
 
-    def withdraw_consents(self, name: str, *, show: Show = tell) -> Connection:
+    def withdraw_consents(self, name: str, *, show: Show = announce) -> Connection:
         """Withdraw both consents; no current or future run sends anything through the connection.
 
         Parameters
@@ -234,7 +234,7 @@ class Connections(Collection[Connection]):
         """
         return withdraw_consents(name, workspace=self._workspace, show=show)
 
-    def remove(self, name: str, *, exports: str | Mapping[str, str] | None = None, show: Show = tell) -> None:
+    def remove(self, name: str, *, exports: str | Mapping[str, str] | None = None, show: Show = announce) -> None:
         """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
 
         Parameters

@@ -8,6 +8,7 @@ from ci_magics.activation.audiences import emulator_view
 from ci_magics.activation.audiences.emulator_view import EmulatorReset, EmulatorStatus
 from ci_magics.activation.connections.emulator_process import control_emulator
 from ci_magics.display.displayable import Displayable
+from ci_magics.errors import refuse_address
 from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
@@ -74,11 +75,14 @@ class Emulator(Displayable):
 
         Raises
         ------
+        ArgumentError
+            The call is an e-mail address.
         AccessError
             A viewer may only read; ``reset``, which deletes every audience, is for administrators.
         ConnectionSetupError
             The emulator refused the call.
         """
+        refuse_address(call)
         return control_emulator(call, body, workspace=self._workspace)
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ci_magics.activation.plan import Plan
 from ci_magics.activation.plans.export_options import ExportKeywords
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.grammar.keywords import takes
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.models import Connection
@@ -21,7 +21,7 @@ from ci_magics.workspace.store import Opened, store_of
 def plan(
     *segments: Segment | str,
     to: Connection | str | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
     workspace: Opened | None = None,
     **options: Unpack[ExportKeywords],
 ) -> Plan:
@@ -58,7 +58,7 @@ def export(
     *segments: Segment | str,
     to: Connection | str | None = None,
     progress: Reporter = silent,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
     workspace: Opened | None = None,
     **options: Unpack[ExportKeywords],
 ) -> Run:

@@ -19,7 +19,7 @@ from ci_magics.activation.plans.export_options import ExportKeywords
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.clock import Clock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.grammar.keywords import takes
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
@@ -85,7 +85,7 @@ class Exports(Collection[Export]):
         name: str,
         *segments: Segment | str,
         to: Connection | str | None = None,
-        show: Show = tell,
+        show: Show = announce,
         **options: Unpack[ExportKeywords],
     ) -> Export:
         """Save how to export segments, and send nothing. Replaces an export of the same name and keeps its schedule.
@@ -153,7 +153,7 @@ class Exports(Collection[Export]):
 
     @overload
     def run(
-        self, name: str, /, *, progress: Reporter = silent, show: Show = tell, clock: Clock | None = None
+        self, name: str, /, *, progress: Reporter = silent, show: Show = announce, clock: Clock | None = None
     ) -> Run: ...
 
     @overload
@@ -164,7 +164,7 @@ class Exports(Collection[Export]):
         /,
         *names: str,
         progress: Reporter = silent,
-        show: Show = tell,
+        show: Show = announce,
         clock: Clock | None = None,
     ) -> ExportHistory: ...
 
@@ -174,7 +174,7 @@ class Exports(Collection[Export]):
         /,
         *names: str,
         progress: Reporter = silent,
-        show: Show = tell,
+        show: Show = announce,
         clock: Clock | None = None,
     ) -> Run | ExportHistory:
         """Run saved exports now, even if their schedules are off.
@@ -212,7 +212,9 @@ class Exports(Collection[Export]):
             return run_exports(name, *names, progress=progress, show=show, workspace=workspace, clock=clock)
         return run_export(name, progress=progress, show=show, workspace=workspace, clock=clock)
 
-    def run_all(self, *, progress: Reporter = silent, show: Show = tell, clock: Clock | None = None) -> ExportHistory:
+    def run_all(
+        self, *, progress: Reporter = silent, show: Show = announce, clock: Clock | None = None
+    ) -> ExportHistory:
         """Run every export whose schedule is on and that has a connection, in sequence.
 
         An export that fails does not stop the others.
@@ -243,7 +245,7 @@ class Exports(Collection[Export]):
         active: bool | None = None,
         keep: bool | None = None,
         clock: Clock | None = None,
-        show: Show = tell,
+        show: Show = announce,
     ) -> list[Export]:
         """Set the schedules of exports, let exports follow the system refresh, or turn their schedules on or off.
 
@@ -298,7 +300,7 @@ class Exports(Collection[Export]):
         time_zone: str | None = None,
         active: bool | None = None,
         clock: Clock | None = None,
-        show: Show = tell,
+        show: Show = announce,
     ) -> SystemSchedule:
         """Return the schedule of the system refresh, after changing it if anything is given.
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import find_run, load_run, resume_run
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.errors import NotFoundError
 from ci_magics.operations.collection import Collection
@@ -125,7 +125,7 @@ class Runs(Collection[Run]):
         """Return the runs that were interrupted and can be resumed, newest first."""
         return RunList(tuple(each for each in self.overview() if each.unfinished))
 
-    def resume(self, run: str = LAST, *, progress: Reporter = silent, show: Show = tell) -> Run:
+    def resume(self, run: str = LAST, *, progress: Reporter = silent, show: Show = announce) -> Run:
         """Finish an interrupted run as it was planned. A finished run is returned unchanged.
 
         Parameters

@@ -12,7 +12,7 @@ from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.activation.segments.segment_operations import SegmentUse
 from ci_magics.activation.segments.stored_segment import segment_of
 from ci_magics.activation.segments.versions import Deleted, SegmentVersions
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -204,7 +204,7 @@ class Segments(Collection[Segment]):
         segment_operations.end_suppression(name, workspace=self._workspace)
         return self[name]
 
-    def undo(self, name: str, *, show: Show = tell) -> Segment:
+    def undo(self, name: str, *, show: Show = announce) -> Segment:
         """Undo the last replacement of a segment, or restore a deleted segment.
 
         Each call goes back one more version; `redo` goes forward again. Audiences change with the next export.
@@ -225,7 +225,7 @@ class Segments(Collection[Segment]):
         """
         return segment_of(versions.undo_segment(name, workspace=self._workspace, show=show))
 
-    def redo(self, name: str, *, show: Show = tell) -> Segment:
+    def redo(self, name: str, *, show: Show = announce) -> Segment:
         """Restore the version of a segment that was undone last.
 
         Parameters
@@ -288,7 +288,7 @@ class Segments(Collection[Segment]):
         encoding: str | None = None,
         consent: str | Sequence[str] | None = None,
         consent_yes: str | Sequence[str] | None = None,
-        show: Show = tell,
+        show: Show = announce,
     ) -> Segment:
         """Evaluate a dynamic segment again.
 

@@ -15,6 +15,10 @@ DATA_PRIVACY = "data_privacy"
 CUSTOMER_MATCH_TERMS = "customer_match_terms"
 
 
+#: Without the consent to data privacy, no request is sent to Microsoft.
+_UNCHECKED = "whether the account exists has not been checked"
+
+
 @dataclass(frozen=True)
 class Consent(Displayable):
     """A consent: what for, who gave it, when, and for which version of the text."""
@@ -103,6 +107,7 @@ class Connection(Displayable):
             where = self.destination if self.environment == "emulator" else f"{self.environment.upper()}: {self.name}"
             return f"{where}\nConnection '{self.name}': {self.type}, shared with you"
         blocked = "; nothing can be sent yet" if self.missing_consents else ""
+        blocked += f", and {_UNCHECKED}" if not self.agreed else ""
         return (
             f"{self.destination}\n"
             f"Connection '{self.name}': customer {self.customer_id}, account {self.account_id}, "
@@ -118,7 +123,9 @@ class Connection(Displayable):
         return {**shown, **{name: getattr(self, name) for name in names}}
 
     def _repr_html_(self) -> str:
-        return fields_table(self.to_dict(), title=str(self).partition("\n")[0])
+        shown = fields_table(self.to_dict(), title=str(self).partition("\n")[0])
+        unchecked = not self.agreed and not self.details_hidden
+        return f"{shown}<div>{_UNCHECKED.capitalize()}.</div>" if unchecked else shown
 
     def without_details(self) -> Connection:
         """Return a copy that shows only name and type, for users who share the connection."""

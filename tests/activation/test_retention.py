@@ -98,9 +98,9 @@ def test_keys_of_refused_profiles_go_after_thirty_days(emulator: RunningEmulator
     fail(emulator, APPLY, "partial", indexes=[2])
     run = export(segment(400))
     assert purge(now=in_days(29)).rejected == 0
-    assert len(resumed(run.name).rejected_rows()) == 1
+    assert len(resumed(run.id).rejected_rows()) == 1
     assert purge(now=in_days(31)).rejected == 1
-    assert resumed(run.name).rejected_rows().empty
+    assert resumed(run.id).rejected_rows().empty
     del workspace
 
 

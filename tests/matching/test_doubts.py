@@ -163,7 +163,7 @@ def test_counts_are_in_every_form() -> None:
     (numbers,) = coverage.segments
     assert (numbers.placeholders, dict(numbers.mistyped)) == (2, {"gmail.com": 1})
     frame = coverage.to_frame()
-    counts = dict(frame[frame["kind"] == "count"][["measure", "profiles"]].to_numpy())
+    counts = dict(frame[frame["kind"] == "count"][["measure", "count"]].to_numpy())
     assert (counts["placeholder"], counts["mistyped"]) == (2, 1)
     (document,) = coverage.to_dict()["segments"]
     assert (document["placeholders"], document["mistyped"]) == (2, {"gmail.com": 1})

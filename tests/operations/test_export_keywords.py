@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.plans.export_options import ExportKeywords, ExportOptions
+from ci_magics.activation.plans.export_options import ExportKeywords, ExportOptions, with_changes
 from ci_magics.grammar.option import Option
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DECLARED = {
 def test_what_is_stored_is_what_is_declared() -> None:
     assert set(ExportOptions.model_fields) | {"email", "url"} == set(DECLARED)
     defaults = {name: option.default for name, option in DECLARED.items()}
-    assert ExportOptions().changed(defaults) == ExportOptions()
+    assert with_changes(ExportOptions(), defaults) == ExportOptions()
 
 
 @pytest.mark.parametrize("function", TAKING, ids=lambda each: each.__name__)

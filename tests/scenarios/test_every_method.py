@@ -38,7 +38,8 @@ TOOLS = (
     "ci_magics.workspace.locks",
 )
 #: What gives back the caller's own text, to go on with.
-GIVES_BACK = {("Rule", "parse"), ("Rule", "from_json"), ("Rule", "to_json"), ("Rule", "text"), ("Plan", "save")}
+GIVES_BACK = {("Rule", "parse"), ("Rule", "from_json"), ("Rule", "to_json"), ("Rule", "text")}
+GIVES_BACK |= {("Plan", "save"), ("Segments", "download")}
 #: What a parameter gets beside the one that is marked, by how its annotation begins.
 GIVEN: dict[str, Any] = {
     "str": "All",
@@ -185,6 +186,7 @@ def text_parameters(member: Any) -> Iterator[tuple[str, str]]:
 def call(instance: Any, name: str, member: Any, given: Mapping[str, Any]) -> Any:
     """Call a method with something for each parameter that needs it."""
     positional, keywords = [], {}
+    many = any(each.kind is each.VAR_POSITIONAL for each in parameters(member))
     for each in parameters(member):
         needed = each.default is each.empty and each.kind is not each.VAR_KEYWORD
         if each.name not in given and not needed:
@@ -192,7 +194,8 @@ def call(instance: Any, name: str, member: Any, given: Mapping[str, Any]) -> Any
         begins = next((value for word, value in GIVEN.items() if str(each.annotation).startswith(word)), None)
         begins = NAMED.get(type(instance).__name__, begins) if begins == "All" else begins
         value = given.get(each.name, begins)
-        if each.kind is each.VAR_POSITIONAL or each.kind is each.POSITIONAL_ONLY:
+        alone = each.kind in (each.VAR_POSITIONAL, each.POSITIONAL_ONLY)
+        if alone or (many and each.kind is each.POSITIONAL_OR_KEYWORD):
             positional.append(value)
         else:
             keywords[each.name] = value

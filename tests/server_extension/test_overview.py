@@ -38,7 +38,7 @@ def test_runs_come_newest_first_with_their_counts(workspace: Workspace) -> None:
     second = contoso.export(contoso.segment(7), contoso.segment(2, name="Few"))
     seen = overview(workspace)
     assert (seen.connections, seen.segments) == (1, 2)
-    assert [each.name for each in seen.runs] == [second.name, first.name]
+    assert [each.name for each in seen.runs] == [second.id[:8], first.id[:8]]
     run = seen.runs[0]
     assert (run.status, run.accepted, run.rejected, run.unknown) == ("Completed", 4, 0, 0)
     assert run.finished_at is not None

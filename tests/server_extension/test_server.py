@@ -110,7 +110,7 @@ def test_what_was_exported_is_told(server: Server) -> None:
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("application/json")
     told = answer.json()
-    assert told["runs"][0]["name"] == run.name
+    assert told["runs"][0]["name"] == run.id[:8]
     assert told["runs"][0]["accepted"] == 3
 
 

@@ -10,7 +10,7 @@ from ci_magics.activation.audiences import audience_operations
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, frame_only
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
@@ -158,7 +158,7 @@ class AudienceList(ResultList[AccountAudience]):
 
 
 def audiences(
-    to: Connection | str, *, workspace: Opened | None = None, show: Callable[[str], None] = tell
+    to: Connection | str, *, workspace: Opened | None = None, show: Callable[[str], None] = announce
 ) -> AudienceList:
     """Return the Customer Match lists of a connection's account, to view, rename, empty or delete them.
 

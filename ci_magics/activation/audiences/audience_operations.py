@@ -19,7 +19,7 @@ from ci_magics.activation.plans.ledger import LedgerLostError, Part, read_ledger
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.plans.target import lock_names_of, named_audience
 from ci_magics.activation.runs.resume import give_up
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ExportRefusedError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
@@ -60,7 +60,7 @@ def rename_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = tell,
+    show: Show = announce,
 ) -> None:
     """Rename a list in Microsoft Advertising; segments and ledgers stay linked to it.
 
@@ -106,7 +106,7 @@ def empty_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = tell,
+    show: Show = announce,
 ) -> None:
     """Remove all members of a list, no matter who added them; the list itself stays.
 
@@ -142,7 +142,7 @@ def delete_audience(
     *,
     confirm: str,
     workspace: Workspace | None = None,
-    show: Show = tell,
+    show: Show = announce,
 ) -> None:
     """Delete a list and the workspace's record of it. Raises the same errors as `rename_audience`.
 

@@ -17,7 +17,7 @@ from ci_magics.activation.runs.status import status
 from ci_magics.activation.segments.consent_decision import decide, only_consenting
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ConsentError, ExportRefusedError, SegmentError
 from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
@@ -39,7 +39,7 @@ def compare_normalizations(
     ignore_consent: bool = False,
     allow_shrink: bool = False,
     progress: Reporter = silent,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
     workspace: Opened | None = None,
 ) -> Comparison:
     """Find out which normalization Microsoft matches better in an account.

@@ -19,7 +19,7 @@ from ci_magics.activation.connections.sign_in import (
     noted_sign_in,
 )
 from ci_magics.display.numbers import agreeing, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
@@ -68,7 +68,7 @@ def edit_connection(
     client_id: str | None = None,
     tenant: str | None = None,
     workspace: Workspace | None = None,
-    show: Show = tell,
+    show: Show = announce,
 ) -> Connection:
     """Change a connection; options that are not given stay. Saved exports follow.
 
@@ -134,7 +134,7 @@ def edit_connection(
 
 
 def sign_in_again(
-    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = tell
+    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = announce
 ) -> Connection:
     """Sign in to a connection as the current user, even if the user is already signed in.
 
@@ -166,7 +166,7 @@ def sign_in_again(
     return verified(workspace, connection, show)
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
+def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
     """Delete the current user's tokens for a connection and its developer token from this machine.
 
     The account is signed out of every connection that uses it.
@@ -199,7 +199,9 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 
 
-def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> list[SignedInAccount]:
+def signed_in_accounts(
+    name: str, *, workspace: Workspace | None = None, show: Show = announce
+) -> list[SignedInAccount]:
     """Return the accounts that the current user has signed in with on this machine, in a stable order.
 
     Parameters
@@ -222,7 +224,7 @@ def signed_in_accounts(name: str, *, workspace: Workspace | None = None, show: S
     ]
 
 
-def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = tell) -> Connection:
+def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = announce) -> Connection:
     """Use one of the signed-in accounts for a connection.
 
     Parameters

@@ -10,7 +10,7 @@ from ci_magics.activation.erasure.person import find_person
 from ci_magics.activation.erasure.removal import TakenOut, require_no_open_run, take_out
 from ci_magics.activation.erasure.stored_data import erase
 from ci_magics.display.displayable import Displayable
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import quoted_list
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Opened, store_of
@@ -59,7 +59,7 @@ def forget(
     sha256: str | None = None,
     address: str | None = None,
     workspace: Opened | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> Forgotten:
     """Forget a person: add the hashes to the suppression list, send Remove, then erase all stored data.
 

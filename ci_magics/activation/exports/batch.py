@@ -6,7 +6,7 @@ from ci_magics.activation.exports.history import ExportHistory, history_line
 from ci_magics.activation.exports.saved_runs import MANUAL, Show, run_one
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
@@ -14,7 +14,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 def run_exports(
     *names: str,
     progress: Reporter = silent,
-    show: Show = tell,
+    show: Show = announce,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> ExportHistory:

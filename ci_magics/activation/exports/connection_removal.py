@@ -8,7 +8,7 @@ from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saving import detach_export
 from ci_magics.display.numbers import counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, NotFoundError, quoted_list
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
@@ -24,7 +24,7 @@ def remove_connection(
     *,
     exports: str | Mapping[str, str] | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> None:
     """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
 

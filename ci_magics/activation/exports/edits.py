@@ -11,7 +11,7 @@ from ci_magics.activation.exports.export import options_of
 from ci_magics.activation.exports.names import require_free
 from ci_magics.activation.exports.pipeline import chosen_segments
 from ci_magics.activation.exports.saving import change_export, connection_of
-from ci_magics.activation.plans.export_options import ExportKeywords, option_name
+from ci_magics.activation.plans.export_options import ExportKeywords, option_name, with_defaults
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -69,7 +69,7 @@ def edit_export(
 
     def edited(found: Export) -> Export:
         document = document_of(found)
-        order = options_of(workspace, given, document.order.without(reset))
+        order = options_of(workspace, given, with_defaults(document.order, reset))
         used_email = choices.get("email") or (None if "email" in reset else document.email)
         stored = chosen_segments(workspace, tuple(segments) or document.segments, used_email, order)
         wanted = ExportDocument(segments=tuple(each.record.name for each in stored), email=used_email, order=order)

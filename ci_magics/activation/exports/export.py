@@ -9,7 +9,7 @@ from ci_magics.activation.exports.dry_run import examine, unreadable
 from ci_magics.activation.exports.pipeline import chosen_segments, send_export
 from ci_magics.activation.exports.saving import save_export
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.plans.export_options import ExportOptions
+from ci_magics.activation.plans.export_options import ExportOptions, with_changes
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
@@ -133,7 +133,7 @@ def options_of(workspace: Workspace, given: Mapping[str, Any], before: ExportOpt
     """
     if "exclude" in given:
         given = {**given, "exclude": [stored_segment(workspace, each).record.name for each in given["exclude"]]}
-    return (before or ExportOptions()).changed(given)
+    return with_changes(before or ExportOptions(), given)
 
 
 def _chosen(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ci_magics.activation.connections.account_check import require_manager
 from ci_magics.activation.connections.consents import require_consents
-from ci_magics.activation.plan import Plan, make_plan, open_order
+from ci_magics.activation.plan import Plan, apply_plan, make_plan, open_order
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
@@ -72,7 +72,7 @@ def send_export(
     plan = make_plan(workspace, services, connection, stored, order, show)
     if _finished_others(workspace, plan, show, progress, owner):
         plan = make_plan(workspace, services, connection, stored, order, show)
-    return plan.apply(progress=progress, run_id=run_id, as_of=as_of, owner=owner)
+    return apply_plan(plan, progress=progress, run_id=run_id, as_of=as_of, owner=owner)
 
 
 def chosen_segments(

@@ -17,7 +17,7 @@ from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run, resume_run
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import (
     AccessError,
     CiError,
@@ -50,7 +50,7 @@ def run_export(
     name: str,
     *,
     progress: Reporter = silent,
-    show: Show = tell,
+    show: Show = announce,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
 ) -> Run:

@@ -12,7 +12,7 @@ from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.activation.exports.schedule_checks import is_scheduled, obstacles, surroundings
 from ci_magics.activation.exports.system_schedule import SystemSchedule
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, quoted_list
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
@@ -29,7 +29,7 @@ def schedule_export(
     keep: bool | None = None,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> list[Export]:
     """Set the schedules of exports, let exports follow the system refresh, or turn their schedules on or off.
 

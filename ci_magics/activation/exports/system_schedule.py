@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
 from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Setting
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -63,7 +63,7 @@ def set_system_schedule(
     active: bool = True,
     workspace: Workspace | None = None,
     clock: Clock | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> SystemSchedule:
     """Set the schedule of the system refresh, or turn it on or off.
 

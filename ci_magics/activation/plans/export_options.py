@@ -224,54 +224,60 @@ class ExportOptions(BaseModel):
         everybody = self.ignore_consent or self.mode == "remove"
         return ConsentOptions(self.consent, self.consent_yes, everybody)
 
-    def changed(self, given: Mapping[str, Any]) -> ExportOptions:
-        """Return the options with other values, after validating these.
 
-        Parameters
-        ----------
-        given
-            Values of `ExportKeywords`; ``exclude`` has names of segments.
+def with_changes(options: ExportOptions, given: Mapping[str, Any]) -> ExportOptions:
+    """Return options with other values, after validating these.
 
-        Raises
-        ------
-        ArgumentError
-            There is no such option, or a value is not valid; the error lists the valid ones.
-        """
-        values = {option_name(name): value for name, value in given.items()}
-        values.pop("email", None)
-        url = values.pop("url", None)
-        if "consent_yes" in values:
-            yes = values["consent_yes"]
-            values["consent_yes"] = (yes,) if isinstance(yes, str) else tuple(yes or ())
-        values["exclude"] = tuple(values.get("exclude", self.exclude))
-        wanted = {**dict(self), **values}
-        require_normalization(wanted["normalization"])
-        for each in (wanted["audience"], wanted["consent"], *wanted["consent_yes"], *wanted["exclude"]):
-            refuse_address(each or "")
-        _require_one_of("mode", wanted["mode"], MODES)
-        if "scope" in values:
-            _require_one_of("scope", values["scope"], list(_SCOPES))
-            wanted["scope"] = _SCOPES[values["scope"]]
-        _require_days(wanted["membership_days"])
-        kept = (None, None) if url else (self.customer_id, self.account_id)
-        ids = read_ids(url, values.get("customer_id", kept[0]), values.get("account_id", kept[1]))
-        return ExportOptions.model_validate({**wanted, "customer_id": ids.customer, "account_id": ids.account})
+    Parameters
+    ----------
+    options
+        The options to change.
+    given
+        Values of `ExportKeywords`; ``exclude`` has names of segments.
 
-    def without(self, names: Sequence[str]) -> ExportOptions:
-        """Return the options with the defaults of some of them.
+    Raises
+    ------
+    ArgumentError
+        There is no such option, or a value is not valid; the error lists the valid ones.
+    """
+    values = {option_name(name): value for name, value in given.items()}
+    values.pop("email", None)
+    url = values.pop("url", None)
+    if "consent_yes" in values:
+        yes = values["consent_yes"]
+        values["consent_yes"] = (yes,) if isinstance(yes, str) else tuple(yes or ())
+    values["exclude"] = tuple(values.get("exclude", options.exclude))
+    wanted = {**dict(options), **values}
+    require_normalization(wanted["normalization"])
+    for each in (wanted["audience"], wanted["consent"], *wanted["consent_yes"], *wanted["exclude"]):
+        refuse_address(each or "")
+    _require_one_of("mode", wanted["mode"], MODES)
+    if "scope" in values:
+        _require_one_of("scope", values["scope"], list(_SCOPES))
+        wanted["scope"] = _SCOPES[values["scope"]]
+    _require_days(wanted["membership_days"])
+    kept = (None, None) if url else (options.customer_id, options.account_id)
+    ids = read_ids(url, values.get("customer_id", kept[0]), values.get("account_id", kept[1]))
+    return ExportOptions.model_validate({**wanted, "customer_id": ids.customer, "account_id": ids.account})
 
-        Parameters
-        ----------
-        names
-            The options, as in `ExportKeywords` or as a command line writes them.
 
-        Raises
-        ------
-        ArgumentError
-            There is no such option.
-        """
-        known = [option_name(each) for each in names]
-        return ExportOptions.model_validate({name: each for name, each in self if name not in known})
+def with_defaults(options: ExportOptions, names: Sequence[str]) -> ExportOptions:
+    """Return options with the defaults of some of them.
+
+    Parameters
+    ----------
+    options
+        The options to change.
+    names
+        The options, as in `ExportKeywords` or as a command line writes them.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such option.
+    """
+    known = [option_name(each) for each in names]
+    return ExportOptions.model_validate({name: each for name, each in options if name not in known})
 
 
 def option_name(name: str) -> str:

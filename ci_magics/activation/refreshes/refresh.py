@@ -21,7 +21,7 @@ from ci_magics.activation.segments.dependents import in_order
 from ci_magics.activation.segments.evaluations import stale_since
 from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
 from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
@@ -57,7 +57,7 @@ def refresh(
     notebook: str | Path | None = None,
     allow_empty: str | Sequence[str] = (),
     allow_shrink: str | Sequence[str] = (),
-    show: Show = tell,
+    show: Show = announce,
     workspace: Opened | None = None,
     clock: Clock | None = None,
 ) -> RefreshReport:

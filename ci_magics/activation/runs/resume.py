@@ -22,7 +22,7 @@ from ci_magics.activation.runs.spool import Spool, read_rejected
 from ci_magics.advice import Do, advise, joined
 from ci_magics.clock import Clock, WaitStoppedError
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder, LockLostError
@@ -38,7 +38,7 @@ def resume_run(
     run: str,
     *,
     report: Reporter = silent,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
     clock: Clock | None = None,
     owner: str = "",
 ) -> Run:

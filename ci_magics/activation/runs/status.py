@@ -12,7 +12,7 @@ from ci_magics.activation.runs.member_counts import known_members, open_push
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
@@ -163,7 +163,7 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def status(*names: str, workspace: Opened | None = None, show: Callable[[str], None] = tell) -> Status:
+def status(*names: str, workspace: Opened | None = None, show: Callable[[str], None] = announce) -> Status:
     """Return the audiences that were filled from this workspace, with the sizes that Microsoft has counted.
 
     Parameters

@@ -23,7 +23,7 @@ from ci_magics.activation.segments.database_secrets import with_secrets
 from ci_magics.activation.segments.definitions import Definition, define
 from ci_magics.activation.segments.segment_request import SegmentRequest
 from ci_magics.activation.segments.storage import Replacing, keep_segment
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import SegmentError
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
@@ -57,7 +57,7 @@ def segment(
     allow_shrink: bool = False,
     encoding: str | None = None,
     workspace: Opened | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
     progress: Reporter = silent,
 ) -> Segment:
     """Make a segment: a named set of profiles. The workspace stores keys and hashes, never an address.
@@ -214,7 +214,7 @@ def refresh_segment(
     consent: str | Sequence[str] | None = None,
     consent_yes: str | Sequence[str] | None = None,
     workspace: Workspace | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> Segment:
     """Evaluate a dynamic segment again.
 

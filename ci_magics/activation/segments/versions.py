@@ -18,7 +18,7 @@ from ci_magics.activation.segments.history import note_count
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.quoting import magic_word
@@ -257,7 +257,9 @@ def segment_versions(name: str, *, workspace: Workspace | None = None) -> Segmen
     return SegmentVersions(name, tuple(lines))
 
 
-def undo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
+def undo_segment(
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
+) -> SegmentRecord:
     """Undo the last replacement of a segment, or restore a deleted segment.
 
     Each call goes back one more version; `redo_segment` goes forward again. Audiences change with the next export.
@@ -289,7 +291,9 @@ def undo_segment(name: str, *, workspace: Workspace | None = None, show: Callabl
     return _exchange(workspace, current, version, UNDONE, show)
 
 
-def redo_segment(name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = tell) -> SegmentRecord:
+def redo_segment(
+    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
+) -> SegmentRecord:
     """Restore the version of a segment that was undone last.
 
     Parameters

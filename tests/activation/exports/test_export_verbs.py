@@ -209,7 +209,7 @@ def test_the_history_is_filtered_by_export_status_and_time() -> None:
 def test_one_run_is_shown_audience_by_audience() -> None:
     saved()
     run = ci.exports.run("Weekly")
-    details = ci.exports.run_details(run.name)
+    details = ci.exports.run_details(run.id)
     assert isinstance(details, ci.Run)
     assert details.results == run.results
     with pytest.raises(NotFoundError):

@@ -39,8 +39,8 @@ def said(workspace: Workspace) -> dict[str, tuple[str, int, int, int]]:
     (record,) = workspace.runs.latest(1)
     run = load_run(workspace, record)
     (line,) = ci.exports.history("Weekly", last=1)
-    shown = next(each for each in ci.status(show=lambda _: None).document()["runs"] if each["name"] == run.name)
-    panel = next(each for each in overview(workspace).runs if each.name == run.name)
+    shown = next(each for each in ci.status(show=lambda _: None).document()["runs"] if each["name"] == run.id[:8])
+    panel = next(each for each in overview(workspace).runs if each.name == run.id[:8])
     (entry,) = workspace.export_runs.latest(1)
     (listed,) = ci.exports.overview("Weekly")
     (in_panel,) = overview(workspace).exports

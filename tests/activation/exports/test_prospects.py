@@ -252,7 +252,7 @@ def test_a_schedule_without_a_scheduler_is_reported_at_each_place(
     segment(3)
     ci.exports.save("Weekly", "All", to=NAME)
     assert "No scheduler runs" not in repr(ci.exports.overview())
-    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC")
+    ci.exports.schedule("Weekly", at=["06:00"], time_zone="UTC", show=print)
     assert "No scheduler runs" in capsys.readouterr().out
     for place, text in said_everywhere(capsys, workspace).items():
         if place != "json":

@@ -82,7 +82,7 @@ def test_saved_and_run_at_once(workspace: Workspace, emulator: RunningEmulator) 
     run = ci.exports.run(ci.exports.save("Weekly", "All", to=contoso.NAME).name)
     assert isinstance(run, ci.Run)
     assert emulator.members("All") == contoso.hashes(5)
-    entry = workspace.export_runs[run.name]
+    entry = workspace.export_runs[run.id[:8]]
     assert (entry.status, entry.accepted, entry.members, entry.trigger) == ("Completed", 5, 5, "manual")
     assert entry.id == run.id
 

@@ -49,7 +49,7 @@ def test_an_interrupted_audience_is_resumed_and_the_finished_one_left(emulator: 
     run = export(segment(400, name="One"), segment(400, name="Two"))
     assert [each.status for each in run.results] == ["Completed", "Failed"]
     assert run.finished_at is None
-    assert f"--resume {run.name}" in repr(run)
+    assert f"--resume {run.id[:8]}" in repr(run)
     before = calls(emulator, APPLY)
     again = run.resume()
     assert (again.status, again.accepted) == ("Completed", 800)
@@ -134,11 +134,11 @@ def test_keys_of_refused_profiles_stay_thirty_days(emulator: RunningEmulator, wo
     fail(emulator, APPLY, "partial", indexes=[2])
     run = export(segment(400))
     segment(1)  # the segment is gone, its refused key is not
-    assert resumed(run.name).rejected_rows()["key"].tolist() == ["k2"]
+    assert resumed(run.id).rejected_rows()["key"].tolist() == ["k2"]
     forget_old(workspace, datetime.now(UTC) + timedelta(days=29))
-    assert len(resumed(run.name).rejected_rows()) == 1
+    assert len(resumed(run.id).rejected_rows()) == 1
     forget_old(workspace, datetime.now(UTC) + timedelta(days=31))
-    assert resumed(run.name).rejected_rows().empty
+    assert resumed(run.id).rejected_rows().empty
 
 
 def test_the_rejected_rows_of_a_run_that_has_not_ended_are_those_known_so_far(

@@ -10,7 +10,7 @@ from ci_magics.activation.connections.given_values import require_application
 from ci_magics.activation.segments.customer_insights.services import open_insights_services
 from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.clock import present
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, not_found
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require
@@ -27,7 +27,7 @@ def insights(
     client_id: str | None = None,
     tenant: str | None = None,
     workspace: Opened | None = None,
-    show: Callable[[str], None] = tell,
+    show: Callable[[str], None] = announce,
 ) -> Insights:
     """Open a Customer Insights instance: sign in, and remember the instance.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ci_magics.activation.connections.emulator_process import emulator_locator, emulator_url
 from ci_magics.activation.connections.sign_in import acquire, application, forget_sign_in, noted_sign_in
 from ci_magics.activation.segments.customer_insights.services import forget_subscription_key, sign_in_for_insights
-from ci_magics.display.output import tell
+from ci_magics.display.output import announce
 from ci_magics.errors import SegmentError, quoted_list
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
@@ -19,7 +19,7 @@ from ci_magics.workspace.store import Workspace, open_workspace
 Show = Callable[[str], None]
 
 
-def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> InsightsRecord:
+def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> InsightsRecord:
     """Sign in to an instance again, with the same or another account.
 
     Parameters
@@ -46,7 +46,7 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
     return record
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
+def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
     """Delete the current user's tokens for an instance, and its subscription key, from this machine.
 
     This also signs out of everything else that uses the same account.
@@ -79,7 +79,7 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = tell
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=False)
 
 
-def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = tell) -> None:
+def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
     """Sign out of an instance and remove it from the workspace.
 
     Parameters

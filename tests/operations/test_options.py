@@ -1,0 +1,54 @@
+"""Functions print nothing unless they are asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import contoso
+import pytest
+
+import ci_magics as ci
+from ci_magics.display.output import announce, asking, tell
+
+if TYPE_CHECKING:
+    from ci_magics.workspace.store import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again(workspace: Workspace) -> Iterator[None]:
+    assert workspace
+    yield
+    ci.options.verbose = False
+
+
+def test_functions_print_nothing_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    for count in (3, 4):
+        ci.segment("All", contoso.people(count))
+    ci.segments.undo("All")
+    assert capsys.readouterr().out == ""
+
+
+def test_functions_report_what_happened_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    ci.options.verbose = True
+    for count in (3, 4):
+        ci.segment("All", contoso.people(count))
+    assert "All" in capsys.readouterr().out
+
+
+def test_what_is_shown_elsewhere_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    for count in (3, 4):
+        ci.segment("All", contoso.people(count), show=said.append)
+    assert len(said) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_person_always_sees_what_has_to_be_done() -> None:
+    assert asking(announce) is tell
+    assert asking(print) is print
+
+
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(AttributeError, match="verbose"):
+        ci.options.verbos = True  # type: ignore[attr-defined]
