@@ -57,7 +57,7 @@ def _of_segments(name: str) -> Iterator[Any]:
     yield from (one, ci.Rule.parse(f'EMail equals "{ADDRESS}"'), ci.preview(one, other), ci.overlap(one, other))
     yield from (ci.differentiators(one, other, people), ci.quick_segments(people, "Kind"))
     yield ci.inspect_rules(people, f'EMail equals "{ADDRESS}"')
-    yield from (ci.segments, ci.segments.history(name), ci.segments.usage(name))
+    yield from (ci.segments, ci.segments.overview(), ci.segments.history(name), ci.segments.usage(name))
     yield from _of_versions(name, people)
 
 
@@ -78,13 +78,9 @@ def _of_exports(name: str) -> Iterator[Any]:
     yield from (plan, plan.verdict, ci.export(name, to=name), ci.status())
     yield ci.compare_normalizations(name, to=name, dry_run=True)
     ci.exports.save("Weekly", name, to=name)
-    yield from (
-        ci.connections,
-        ci.audiences(name),
-        ci.exports,
-        ci.exports.show("Weekly"),
-        ci.refresh(),
-    )
+    for collection in (ci.connections, ci.exports, ci.runs, ci.roles, ci.notifications):
+        yield from (collection, collection.overview())
+    yield from (ci.audiences(name), ci.exports.show("Weekly"), ci.refresh(), ci.emulator)
     yield from (ci.exports.history(), ci.forget(key="k1", key_column="Id"))
     instance = ci.insights("Contoso")
     yield from (instance, instance.segments(), instance.segment("Big_spenders"))

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ci_magics.display.displayable import Displayable
+from ci_magics.display.result_table import ResultTable
 from ci_magics.workspace.store import Opened, Workspace, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-
-
-class Overview(Protocol):
-    """A table with one line for each object."""
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each line."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the lines as plain data."""
-
-    def _repr_html_(self) -> str: ...
 
 
 class Collection(Displayable, ABC, Generic[T]):
@@ -58,7 +47,7 @@ class Collection(Displayable, ABC, Generic[T]):
         """
 
     @abstractmethod
-    def _overview(self) -> Overview:
+    def _overview(self) -> ResultTable[Any]:
         """Return the table that a notebook shows."""
 
     @property
