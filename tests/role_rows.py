@@ -17,13 +17,13 @@ from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import connection_operations as connection_verbs
 from ci_magics.activation.connections import emulator_process
 from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.exports.connection_removal import remove_connection
+from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.activation.notifications import state_changes
 from ci_magics.activation.refreshes.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
-from ci_magics.activation.segments.customer_insights import insights_operations as insights_verbs
+from ci_magics.activation.segments.customer_insights import connect as insights_verbs
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb
@@ -204,19 +204,19 @@ ROWS = (
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.insights_operations.sign_in_again",
+        "segments.customer_insights.connect.sign_in_again",
         Stage.reading,
         lambda _: insights_verbs.sign_in_again("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.insights_operations.sign_out",
+        "segments.customer_insights.connect.sign_out",
         Stage.reading,
         lambda _: insights_verbs.sign_out("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.insights_operations.remove_insights",
+        "segments.customer_insights.connect.remove_insights",
         Stage.reading,
         lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
     ),
@@ -350,7 +350,7 @@ ROWS = (
     ),
     Row(
         Verb.SHARE_CONNECTION,
-        "connections.sharing.share_connection",
+        "connections.connection_operations.share_connection",
         Stage.connected,
         lambda _: share_connection(contoso.NAME, ["contributor"]),
     ),
@@ -368,7 +368,7 @@ ROWS = (
     ),
     Row(
         Verb.REMOVE_CONNECTION,
-        "exports.connection_removal.remove_connection",
+        "exports.removal.remove_connection",
         Stage.connected,
         lambda _: remove_connection(contoso.NAME, show=quietly),
     ),

@@ -201,7 +201,7 @@ NO_NAMES = {
     ("activation/runs/start.py", "record.name"),
     ("activation/runs/status.py", "run.name"),
     ("activation/exports/removal.py", "open_runs[0]"),
-    ("activation/exports/connection_removal.py", "run.name"),
+    ("activation/exports/removal.py", "run.name"),
     ("activation/segments/segment_operations.py", "use.unfinished_runs[0]"),
     ("activation/connections/connection_operations.py", "run.name"),
     ("activation/run.py", "self.name"),

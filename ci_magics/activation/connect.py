@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
+from ci_magics.activation.connections.connection_operations import share_connection, shared_with
 from ci_magics.activation.connections.consents import consent_notice, end_consents, keep_consents, new_consents
 from ci_magics.activation.connections.developer_token import holding
 from ci_magics.activation.connections.given_values import Ids, read_ids, require_application, require_known
-from ci_magics.activation.connections.sharing import share_connection, shared_with
-from ci_magics.activation.runs.member_counts import known_members
+from ci_magics.activation.runs.outcome import known_members
 from ci_magics.clock import present
 from ci_magics.display.output import announce
 from ci_magics.errors import ConnectionSetupError

@@ -20,10 +20,10 @@ from ci_magics.activation.connections.sign_in import noted_sign_in
 from ci_magics.activation.exports.heartbeats import scheduler_state
 from ci_magics.activation.exports.schedule_checks import is_scheduled
 from ci_magics.activation.exports.system_schedule import system_schedule
-from ci_magics.activation.finding import BAD as BAD
-from ci_magics.activation.finding import GOOD as GOOD
-from ci_magics.activation.finding import LOOK as LOOK
-from ci_magics.activation.finding import Finding as Finding
+from ci_magics.activation.machine import BAD as BAD
+from ci_magics.activation.machine import GOOD as GOOD
+from ci_magics.activation.machine import LOOK as LOOK
+from ci_magics.activation.machine import Finding as Finding
 from ci_magics.activation.machine import Machine, examine_folder, examine_memory, examine_process
 from ci_magics.advice import NAME, Do
 from ci_magics.clock import present

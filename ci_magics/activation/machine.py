@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
-from ci_magics.activation.finding import BAD, GOOD, LOOK, Finding
 from ci_magics.advice import Do
 from ci_magics.errors import CiError
 from ci_magics.forking import require_threads
@@ -31,6 +30,29 @@ _LOCAL_FUSE = frozenset(
 )
 _KILLED = re.compile(r"^oom_kill ([1-9]\d*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([0-7]{3})")
+GOOD, LOOK, BAD = "ok", "look", "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The finding of one check.
+
+    Parameters
+    ----------
+    check
+        What was checked.
+    state
+        `GOOD`, `LOOK` or `BAD`.
+    found
+        The finding, in one line.
+    remedy
+        What to do about it; empty if nothing needs to be done.
+    """
+
+    check: str
+    state: str
+    found: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

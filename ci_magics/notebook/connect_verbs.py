@@ -75,10 +75,10 @@ def carry_out(verb: Flag, name: str, call: Call) -> Any:
     ------
     CiError
         See `ci_magics.activation.connections.connection_operations` and
-        `ci_magics.activation.exports.connection_removal`.
+        `ci_magics.activation.exports.removal`.
     """
     from ci_magics.activation.connections import connection_operations
-    from ci_magics.activation.exports.connection_removal import remove_connection
+    from ci_magics.activation.exports.removal import remove_connection
 
     given = call.arguments.given
     match verb.key:

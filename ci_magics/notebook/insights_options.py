@@ -58,7 +58,7 @@ def open_insights(call: Call) -> Any:
     if verb is None:
         return ci.insights(name, **{each: arguments.given(each) for each in _NAMES}, show=call.say)
     from ci_magics.activation.connections.accounts import list_accounts
-    from ci_magics.activation.segments.customer_insights import insights_operations
+    from ci_magics.activation.segments.customer_insights import connect as insights_operations
 
     work = {
         "sign_in": insights_operations.sign_in_again,

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import connection_operations
 from ci_magics.activation.connections.accounts import AccountList, list_accounts
-from ci_magics.activation.connections.connection_operations import SignedInAccount
-from ci_magics.activation.connections.sharing import share_connection
-from ci_magics.activation.exports.connection_removal import remove_connection
-from ci_magics.activation.segments.customer_insights import insights_operations
+from ci_magics.activation.connections.connection_operations import SignedInAccount, share_connection
+from ci_magics.activation.exports.removal import remove_connection
+from ci_magics.activation.segments.customer_insights import connect as insights_operations
 from ci_magics.display.output import announce
 from ci_magics.operations.collection import Collection
 from ci_magics.workspace.access import Verb, require

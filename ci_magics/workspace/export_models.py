@@ -22,7 +22,7 @@ class Export(Displayable):
     connection_id, connection_name
         Where it sends to; None and empty once it is detached, and then it does not run.
     document
-        The configuration; `ci_magics.activation.exports.document.ExportDocument` parses it.
+        The configuration; `ci_magics.activation.exports.saving.ExportDocument` parses it.
     schedule
         Its own schedule, which `ci_magics.activation.exports.schedule.Schedule` parses; None follows the system
         refresh.

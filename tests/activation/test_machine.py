@@ -14,8 +14,7 @@ import pytest
 import ci_magics as ci
 from ci_magics import forking
 from ci_magics.activation.exports.heartbeats import SCHEDULER, note_heartbeat
-from ci_magics.activation.finding import BAD, GOOD, LOOK, Finding
-from ci_magics.activation.machine import Machine
+from ci_magics.activation.machine import BAD, GOOD, LOOK, Finding, Machine
 from ci_magics.clock import present
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from role_rows import LEAST, ROWS, Row
 from role_stage import Stage
 
 from ci_magics import activation
-from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.access import Role, Verb, role_of
 

@@ -16,7 +16,7 @@ from role_stage import Stage
 from sqlalchemy import URL, Engine, create_engine, text
 
 import ci_magics as ci
-from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.activation.segments.kept_counts import keep_all_counts
 from ci_magics.errors import AccessError, CiError, NotFoundError
 from ci_magics.workspace import access

@@ -11,7 +11,7 @@ from activation.runs.test_withdrawals import APPLY, UPLOAD, while_waiting
 from sqlalchemy import URL, create_engine, text
 
 import ci_magics as ci
-from ci_magics.activation.connections.sharing import share_connection
+from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.errors import AccessError
 from ci_magics.workspace.roles import give_role, take_role
 from ci_magics.workspace.store import Workspace

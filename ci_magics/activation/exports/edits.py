@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
-from ci_magics.activation.exports.document import ExportDocument, document_of
 from ci_magics.activation.exports.export import options_of
 from ci_magics.activation.exports.names import require_free
 from ci_magics.activation.exports.pipeline import chosen_segments
-from ci_magics.activation.exports.saving import change_export, connection_of
+from ci_magics.activation.exports.saving import ExportDocument, change_export, connection_of, document_of
 from ci_magics.activation.plans.export_options import ExportKeywords, option_name, with_defaults
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.segmentation.segment import Segment

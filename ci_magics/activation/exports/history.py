@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.activation.exports.document import as_magic
 from ci_magics.activation.exports.listing import ExportLine, list_exports
 from ci_magics.activation.exports.saved_runs import with_members
+from ci_magics.activation.exports.saving import as_magic
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run
 from ci_magics.display.displayable import Displayable, plain

@@ -1,16 +1,21 @@
-"""Remove saved exports, and the hashes that are stored only for them."""
+"""Remove saved exports, and connections after their exports are removed or detached."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from ci_magics.activation.exports.saving import connection_of
+from ci_magics.activation.connections.connection_operations import sign_out
+from ci_magics.activation.exports.saving import connection_of, detach_export
 from ci_magics.display.numbers import counted_in_words
-from ci_magics.errors import ExportRefusedError
+from ci_magics.display.output import announce
+from ci_magics.errors import ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError, quoted_list
+from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
-from ci_magics.workspace.models import AudienceRecord
+from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace, open_workspace
+
+_WHAT = ("remove", "detach")
 
 
 def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace | None = None) -> list[str]:
@@ -107,3 +112,99 @@ def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRe
             account_id=order["account_id"] or connection.account_id,
             segment_name=name,
         )
+
+
+def remove_connection(
+    name: str,
+    *,
+    exports: str | Mapping[str, str] | None = None,
+    workspace: Workspace | None = None,
+    show: Callable[[str], None] = announce,
+) -> None:
+    """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
+
+    Parameters
+    ----------
+    name
+        Connection to remove.
+    exports
+        What to do with the saved exports that use the connection: ``remove`` or ``detach`` for all, or a mapping from
+        export name to one of these. A detached export keeps its configuration and does not run until it gets another
+        connection.
+    workspace
+        Workspace to use; None opens the default one.
+    show
+        Called with a message for each of its exports.
+
+    Raises
+    ------
+    AccessError
+        The current user is not an administrator.
+    ConnectionSetupError
+        Exports use the connection and you did not choose what to do with them, or a run through it is unfinished.
+    """
+    workspace = workspace or open_workspace()
+    connection = workspace.connections[name]
+    require(workspace, Verb.REMOVE_CONNECTION, connection)
+    using = workspace.exports.where(connection_id=connection.id)
+    choice = _choices(connection, using, exports)
+    _require_finished(workspace, connection)
+    for export in using:
+        if choice[export.name] == "detach":
+            detach_export(export.name, workspace=workspace)
+            show(f"The export '{export.name}' is kept without a connection; it does not run until it gets another one.")
+        else:
+            remove_export(export.name, workspace=workspace)
+            show(f"The export '{export.name}' was removed.")
+    sign_out(name, workspace=workspace, show=show)
+    for each in workspace.sign_ins.where(subject_id=connection.id):
+        workspace.sign_ins.remove(each.id)
+    workspace.connections.remove(connection.id)
+    done = [f"{each}: {what}" for each, what in choice.items()]
+    workspace.audit.note(
+        Verb.REMOVE_CONNECTION,
+        name,
+        environment=connection.environment,
+        account=connection.account_id,
+        exports=done,
+    )
+
+
+def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Return ``remove`` or ``detach`` for each export."""
+    names = [each.name for each in using]
+    if isinstance(wanted, Mapping):
+        for name in wanted:
+            if name not in names:
+                raise NotFoundError(
+                    f"The connection '{connection.name}' is not used by an export '{name}'.",
+                    f"It is used by: {quoted_list(names) or 'none'}.",
+                    code="not_found",
+                )
+    chosen = {name: wanted.get(name) if isinstance(wanted, Mapping) else wanted for name in names}
+    open_names = [name for name, what in chosen.items() if what is None]
+    if open_names:
+        raise ConnectionSetupError(
+            f"The connection '{connection.name}' is used by "
+            f"{counted_in_words(len(open_names), 'export')}: {quoted_list(open_names)}.",
+            f"Choose what happens to them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
+            "(they are kept "
+            "and do not run until they get another connection), or --exports remove.",
+            code="connection_in_use",
+        )
+    for what in (*chosen.values(), *([wanted] if isinstance(wanted, str) else [])):
+        if what not in _WHAT:
+            raise ArgumentError(
+                f"An export cannot be '{what}' here.", f"Use {' or '.join(_WHAT)}.", code="unknown_choice"
+            )
+    return {name: str(what) for name, what in chosen.items()}
+
+
+def _require_finished(workspace: Workspace, connection: Connection) -> None:
+    for run in workspace.runs.where(connection_id=connection.id):
+        if run.finished_at is None and connection.agreed and connection.terms_accepted:
+            raise ConnectionSetupError(
+                f"The run {run.name} through the connection '{connection.name}' was not finished.",
+                f"Finish it first: %ci_export --resume {run.name}; or withdraw the consents, and it is given up.",
+                code="unfinished_run",
+            )

@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ci_magics.activation.connections.permission import RightEndedError
-from ci_magics.activation.exports.document import document_of
 from ci_magics.activation.exports.pipeline import chosen_segments, send_export
-from ci_magics.activation.exports.saving import connection_of
+from ci_magics.activation.exports.saving import connection_of, document_of
 from ci_magics.activation.notifications.state_changes import tell_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run

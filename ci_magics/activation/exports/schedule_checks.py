@@ -22,8 +22,7 @@ from ci_magics.activation.segments.customer_insights.services import (
     sign_in_for_insights,
 )
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.dependents import ancestors
-from ci_magics.activation.segments.evaluations import evaluations
+from ci_magics.activation.segments.dependents import ancestors, evaluations
 from ci_magics.errors import ArgumentError, ConsentError, SegmentError
 from ci_magics.quoting import magic_word
 from ci_magics.segmentation.sources.files import locate

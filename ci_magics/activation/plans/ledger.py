@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ci_magics.activation.plans.outdated_plan import outdated, sent_to
-from ci_magics.errors import WorkspaceError
+from ci_magics.errors import ExportRefusedError, WorkspaceError
 from ci_magics.matching.hash_list import NOTHING, HashList
 from ci_magics.matching.hashes import Hashes, as_column, of_column, without
 from ci_magics.workspace.missing_files import ledger_lost
@@ -160,3 +159,17 @@ def _table(part: Part) -> pa.Table:
 def _lost(record: AudienceRecord) -> LedgerLostError:
     said = ledger_lost(record.name)
     return LedgerLostError(said.sentence, said.advice, code=said.code)
+
+
+def outdated(changed: Sequence[str]) -> ExportRefusedError:
+    """Return the error for an outdated plan, with everything that changed."""
+    return ExportRefusedError(
+        f"The plan is out of date, so nothing was sent: {'; '.join(changed)}.",
+        "Make the plan again.",
+        code="plan_outdated",
+    )
+
+
+def sent_to(audience: str) -> str:
+    """Return the sentence that another run has sent to an audience since."""
+    return f"something was sent to the audience '{audience}'"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ci_magics import __version__
 from ci_magics.activation.plans.export_options import ExportOptions
-from ci_magics.activation.plans.outdated_plan import outdated, sent_to
+from ci_magics.activation.plans.ledger import outdated, sent_to
 from ci_magics.activation.plans.planner import Work
 from ci_magics.activation.plans.target import version_now
 from ci_magics.activation.plans.verdict import Finding, Verdict, finding_of

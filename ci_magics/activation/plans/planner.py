@@ -11,11 +11,11 @@ from ci_magics.activation.plans.changes import Changes, changes_for
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.guards import Guard, find_guards, known_from_counts, segment_guards
 from ci_magics.activation.plans.target import Target, find_target, lock_names
-from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
 from ci_magics.activation.segments.consent_decision import Decision, decide
 from ci_magics.activation.segments.kept_counts import kept_coverage
 from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.activation.segments.suppression import all_held_back, suppression_for
+from ci_magics.activation.segments.unmatched_keys import unmet_exclusions
 from ci_magics.matching.counting import Counted, count_profiles
 from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.hash_list import Scratch

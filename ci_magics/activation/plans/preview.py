@@ -8,11 +8,11 @@ from dataclasses import replace
 from ci_magics.activation.plans.account_view import AccountView, against_account, view_account
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.ledger import LedgerLostError, read_ledger
-from ci_magics.activation.plans.unmatched_exclusions import unmet_exclusions
 from ci_magics.activation.segments.consent_decision import decide
 from ci_magics.activation.segments.kept_counts import kept_coverage
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.activation.segments.suppression import suppression_for
+from ci_magics.activation.segments.unmatched_keys import unmet_exclusions
 from ci_magics.errors import ArgumentError, refuse_address
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.covered_segments import SegmentCoverage

@@ -16,8 +16,7 @@ import pyarrow as pa
 from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, read_ledger, write_ledger
 from ci_magics.activation.run import AudienceResult, rejected_table
 from ci_magics.activation.runs.journal import Journal
-from ci_magics.activation.runs.ledger_update import ledger_after
-from ci_magics.activation.runs.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome, read_outcome
+from ci_magics.activation.runs.outcome import ACCEPTED, REJECTED, UNKNOWN, UNSENT, Outcome, ledger_after, read_outcome
 from ci_magics.errors import CiError, WorkspaceError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.matching.keys import keys_of

@@ -17,7 +17,7 @@ from ci_magics.activation.run import AudienceResult, Run
 from ci_magics.activation.runs.journal import begin_run
 from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.resume import CONCURRENT, carry_on, concurrent, unfinished_runs
-from ci_magics.activation.segments.evaluations import evaluations
+from ci_magics.activation.segments.dependents import evaluations
 from ci_magics.errors import ExportRefusedError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder

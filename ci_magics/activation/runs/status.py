@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_magics import __version__
 from ci_magics.activation.connections.services import open_services
-from ci_magics.activation.runs.member_counts import known_members, open_push
+from ci_magics.activation.runs.outcome import known_members, open_push
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words

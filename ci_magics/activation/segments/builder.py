@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
 from ci_magics.activation.segments.consents import states_by_key
+from ci_magics.activation.segments.definitions import SegmentRequest
 from ci_magics.activation.segments.rule_context import beside_a_text, circumstances, require_only_a_rule, today
-from ci_magics.activation.segments.segment_request import SegmentRequest
 from ci_magics.activation.segments.unmatched_keys import unmet_among_segments, unmet_in_frame
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.spark import matched_on_spark

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics.activation.segments.segment_request import SegmentRequest
 from ci_magics.errors import names_somebody
 from ci_magics.kept_address import kept_address, opens_its_own
+from ci_magics.segmentation.consent.document import ConsentChoice
+from ci_magics.segmentation.rules.rule import Rule
+from ci_magics.segmentation.segment import FOUND
+from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.files import absolute, is_path
 from ci_magics.segmentation.sources.queries import referenced_tables
 
 Kind = Literal["files", "sql", "database", "segments", "insights"]
 Value = bool | int | float | dt.datetime | dt.date | str | None
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """The options for making a segment, except its name and its source; see `ci_magics.segment`."""
+
+    email: str | None = None
+    key: str | None = None
+    where: str | None = None
+    rule: Rule | None = None
+    frames: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    database: Source | None = field(default=None, repr=False)
+    static: bool = False
+    consent: ConsentChoice = FOUND
+    encoding: str | None = None
 
 
 class Definition(BaseModel):

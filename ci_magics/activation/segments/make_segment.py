@@ -18,10 +18,9 @@ from ci_magics.activation.segments.consents import (
 from ci_magics.activation.segments.customer_insights.connect import insights
 from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment, refuse_conditions
 from ci_magics.activation.segments.customer_insights.storage import keep_insights
-from ci_magics.activation.segments.cycles import require_no_cycle
 from ci_magics.activation.segments.database_secrets import with_secrets
-from ci_magics.activation.segments.definitions import Definition, define
-from ci_magics.activation.segments.segment_request import SegmentRequest
+from ci_magics.activation.segments.definitions import Definition, SegmentRequest, define
+from ci_magics.activation.segments.dependents import require_no_cycle
 from ci_magics.activation.segments.storage import Replacing, keep_segment
 from ci_magics.display.output import announce
 from ci_magics.errors import SegmentError

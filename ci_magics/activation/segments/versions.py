@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection as SqlConnection
 
-from ci_magics.activation.segments.cycles import require_no_cycle_of
+from ci_magics.activation.segments.dependents import require_no_cycle_of
 from ci_magics.activation.segments.history import note_count
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain

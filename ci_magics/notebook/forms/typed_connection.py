@@ -9,9 +9,8 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.activation.connections.account_check import SignedInUser, checked, signed_in_user
-from ci_magics.activation.connections.connection_operations import edit_connection
+from ci_magics.activation.connections.connection_operations import edit_connection, share_connection
 from ci_magics.activation.connections.developer_token import forget_developer_token, holding
-from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.activation.connections.sign_in import forget_sign_in
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ci_magics as ci
-from ci_magics.activation.comparison.proportions import difference_interval, share_interval
+from ci_magics.activation.comparison.verdict import difference_interval, share_interval
 from ci_magics.errors import CiError, ConsentError, ExportRefusedError, SegmentError
 
 if TYPE_CHECKING:

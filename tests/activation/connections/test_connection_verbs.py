@@ -16,11 +16,11 @@ from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.connections.connection_operations import (
     choose_account,
     edit_connection,
+    share_connection,
     sign_in_again,
     sign_out,
     signed_in_accounts,
 )
-from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.errors import (
     AccessError,
     ArgumentError,

@@ -11,7 +11,7 @@ import pytest
 import ci_magics as ci
 from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections.connection_operations import edit_connection
-from ci_magics.activation.exports.connection_removal import remove_connection
+from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.errors import AccessError, ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError
 
 if TYPE_CHECKING:

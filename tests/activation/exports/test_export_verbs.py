@@ -10,7 +10,7 @@ import pytest
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.exports.document import document_of
+from ci_magics.activation.exports.saving import document_of
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError
 from ci_magics.workspace.export_models import Export
 

@@ -12,7 +12,7 @@ from holding import HeldClock
 from kernels import Kernels, running_kernels
 
 import ci_magics as ci
-from ci_magics.activation.exports.document import document_of
+from ci_magics.activation.exports.saving import document_of
 from ci_magics.workspace.store import Workspace
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 import ci_magics as ci
-from ci_magics.activation.exports.document import as_magic, document_of
-from ci_magics.activation.exports.saving import detach_export, duplicate_export
+from ci_magics.activation.exports.saving import as_magic, detach_export, document_of, duplicate_export
 from ci_magics.activation.segments.segment_operations import delete_segment, rename_segment, segment_usage
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
 from ci_magics.workspace.export_models import Export

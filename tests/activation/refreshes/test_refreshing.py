@@ -13,7 +13,7 @@ import pytest
 from holding import NOON, HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.refreshes.report import RefreshReport
+from ci_magics.activation.refreshes.refresh import RefreshReport
 from ci_magics.errors import AccessError, ExportRefusedError
 from ci_magics.workspace.roles import take_role
 

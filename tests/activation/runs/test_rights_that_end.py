@@ -11,8 +11,8 @@ from contoso import NAME, calls, connect, export, fail, hash_of, resumed, segmen
 from sqlalchemy import event
 
 import ci_magics as ci
+from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.activation.connections.permission import require_permission
-from ci_magics.activation.connections.sharing import share_connection
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.exports.saved_runs import BY_SCHEDULE, run_one
 from ci_magics.clock import SystemClock

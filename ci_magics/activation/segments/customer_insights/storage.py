@@ -11,11 +11,16 @@ import pyarrow as pa
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.segments.consents import insights_source
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns, choose_columns
-from ci_magics.activation.segments.customer_insights.complete import require_count, require_unchanged
 from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
-from ci_magics.activation.segments.customer_insights.read_plan import FEW, ReadPlan, read_members
 from ci_magics.activation.segments.customer_insights.spool import Reading
-from ci_magics.activation.segments.customer_insights.transfer import each_once
+from ci_magics.activation.segments.customer_insights.transfer import (
+    FEW,
+    ReadPlan,
+    each_once,
+    read_members,
+    require_count,
+    require_unchanged,
+)
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.storage import Replacing, keep_segment
 from ci_magics.errors import ArgumentError, SegmentError

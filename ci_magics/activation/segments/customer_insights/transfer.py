@@ -1,18 +1,25 @@
-"""Read the members of a segment into the spool, and match them on the way. A reading can be resumed."""
+"""Read the members of a segment of Customer Insights: by which route, in parts, and whether all arrived."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from ci_magics.activation.progress import Progress, Reporter
+from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
 from ci_magics.activation.segments.customer_insights.csv_route import AT_ONCE, CsvRoute
-from ci_magics.activation.segments.customer_insights.routes import Chunk, Route
+from ci_magics.activation.segments.customer_insights.dataverse_route import DataverseRoute, prefers_ids
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
+from ci_magics.activation.segments.customer_insights.routes import Chunk, RestRoute, Route
 from ci_magics.activation.segments.customer_insights.spool import Reading
 from ci_magics.clock import Clock
+from ci_magics.display.numbers import agreeing, counted, counted_in_words
+from ci_magics.errors import CiError, NotFoundError, SegmentError
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
 from ci_magics.microsoft.partitions import PartitionStream
@@ -23,6 +30,10 @@ from ci_magics.segmentation.sources.rows import Rows, repetition
 #: Profiles are matched and stored when there are this many, or after this many seconds. A crash loses no more.
 _ENOUGH_ROWS = 10_000
 _ENOUGH_SECONDS = 5.0
+#: Up to this many members, reading by page is fast enough: 100 calls, which take a minute.
+FEW = 10_000
+#: Error codes when the URL of a page has expired, or when its segment no longer exists.
+_GONE = frozenset({"HTTP 400", "HTTP 404", "HTTP 410", "BadRequest", "NotFound", "files_changed"})
 
 
 def read_pages(
@@ -152,3 +163,206 @@ def _keep_stretches(reading: Reading, stretches: list[Chunk], columns: ProfileCo
 
 def _with_file(mark: str, number: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda earlier: {"mark": mark, "done": sorted({*earlier.get("done", ()), number})}
+
+
+def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
+    """Return the segment as it is now.
+
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the segment no longer exists.
+    wanted
+        The segment when reading began.
+
+    Raises
+    ------
+    SegmentError
+        The segment was deleted or renamed.
+    """
+    try:
+        return wanted.source.segment(wanted.name)
+    except NotFoundError:
+        reading.clear()
+        raise SegmentError(
+            f"The segment '{wanted.segment.label}' was deleted or renamed in Customer Insights while "
+            "it was being read.",
+            "What there is in the workspace stays as it was.",
+            code="segment_deleted",
+        ) from None
+
+
+def require_unchanged(reading: Reading, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
+    """Check that Customer Insights did not refresh the segment while it was read.
+
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the check fails.
+    wanted
+        The segment when reading began.
+    show
+        Called with a message if members have no profile yet.
+
+    Raises
+    ------
+    SegmentError
+        The segment was deleted, renamed, or refreshed.
+    """
+    now = require_there(reading, wanted)
+    if now.refreshed != wanted.refreshed:
+        reading.clear()
+        raise SegmentError(
+            f"Customer Insights refreshed '{wanted.segment.label}' while it was being read, so members may be missing.",
+            "Run it again.",
+            code="segment_refreshed",
+        )
+    if reading.state.lagging:
+        show(
+            f"{counted_in_words(reading.state.lagging, 'member', 'has')} no profile yet: profiles lag "
+            f"behind memberships until the "
+            "system refresh completes. They count as without an address."
+        )
+
+
+def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show: Callable[[str], None]) -> None:
+    """Compare the number of members that were read with the number that the service reported.
+
+    Parameters
+    ----------
+    reading
+        The reading; cleared if the check fails.
+    repeated
+        Number of rows with a repeated key.
+    wanted
+        The segment when reading began.
+    show
+        Called with a message if members are repeated, or if the count differs from that of the last refresh.
+
+    Raises
+    ------
+    SegmentError
+        Members are missing.
+    """
+    came, total = reading.state.rows - repeated, reading.state.total
+    if repeated:
+        show(f"{counted_in_words(repeated, 'member')} came twice and {agreeing(repeated, 'is')} kept once.")
+    if (total is not None and came != total) or (not came and wanted.members):
+        reading.clear()
+        said = total or wanted.members or 0
+        raise SegmentError(
+            f"Customer Insights said that '{wanted.segment.label}' has "
+            f"{counted_in_words(said, 'member')}; {counted(came)} came.",
+            "Run it again, or read it another way (--via); nothing was changed.",
+            code="members_missing",
+        )
+    if wanted.members is not None and came != wanted.members:
+        show(
+            f"Customer Insights counted {counted_in_words(wanted.members, 'member')} when it refreshed the segment; "
+            f"{counted(came)} came."
+        )
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """How to read the members of a segment.
+
+    Parameters
+    ----------
+    wanted
+        The segment.
+    via
+        Route: ``rest``, ``csv``, or ``dataverse``.
+    columns, taken
+        Columns to read, and how to make a profile from them.
+    progress
+        Called with the number of members that were read.
+    """
+
+    wanted: InsightsSegment
+    via: str
+    columns: InsightsColumns
+    taken: ProfileColumns
+    progress: Reporter
+
+    def go(self, reading: Reading) -> None:
+        """Read the remaining members."""
+        source, name = self.wanted.source, self.wanted.name
+        insights, instance_id = source.services.insights, source.record.instance_id
+        if self.via == "csv":
+            read_files(reading, CsvRoute(insights, instance_id, name, self.columns), self.taken, self._report)
+            return
+        route: Route = RestRoute(insights, instance_id, name, self.columns)
+        if self.via == "dataverse":
+            by_id = prefers_ids(self.wanted.members, insights.rows(instance_id))
+            route = DataverseRoute(source.dataverse(), name, self.wanted.segment.label, self.columns, by_id)
+        read_pages(reading, route, self.taken, insights.conversation.clock, self._report)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading takes minutes because of the rate limit."""
+        is_real = self.wanted.source.record.environment != "emulator"
+        return is_real and self.via == "rest" and (self.wanted.members or 0) > FEW
+
+    def _report(self, rows: int) -> None:
+        self.progress(Progress(f"Reading '{self.wanted.segment.label}'", rows, max(self.wanted.members or 0, rows)))
+
+
+def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
+    """Read the remaining members. If the service no longer knows the saved position, start over once.
+
+    Parameters
+    ----------
+    reading
+        Stores the members and the position.
+    way
+        How to read the members.
+    show
+        Called with a message when reading resumes, starts over, or takes long.
+
+    Raises
+    ------
+    SegmentError
+        The user stopped the reading, or the segment was deleted.
+    CiError
+        The service returned an error or is not reachable. Members that were read are kept.
+    """
+    if reading.state.finished:
+        return
+    earlier = reading.state.pages
+    _say(reading, way, show)
+    try:
+        way.go(reading)
+    except KeyboardInterrupt:
+        raise SegmentError(
+            f"Reading '{way.wanted.segment.label}' was stopped after "
+            f"{counted_in_words(reading.state.pages, 'page')} and "
+            f"{counted_in_words(reading.state.rows, 'member')}.",
+            "Run it again: it goes on from there.",
+            code="reading_stopped",
+        ) from None
+    except CiError as error:
+        if error.code not in _GONE:
+            raise
+        require_there(reading, way.wanted)
+        if not earlier or reading.state.pages != earlier:
+            raise
+        show("The saved position has expired; starting over.")
+        reading.clear()
+        way.go(reading)
+
+
+def _say(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
+    """Show that the reading resumes, or that it will take long."""
+    members = way.wanted.members or 0
+    if reading.state.pages:
+        show(
+            f"Going on with an earlier reading, after {counted(reading.state.pages)} pages and "
+            f"{counted_in_words(reading.state.rows, 'member')}."
+        )
+    elif way.is_slow:
+        show(
+            f"Page by page, {counted_in_words(members, 'member', 'takes')} about "
+            f"{counted_in_words(members // 10_000, 'minute')}: Customer "
+            "Insights allows 100 calls of 100 members a minute. With --via csv or dataverse it is quicker."
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.segments.customer_insights import dataverse_route, read_plan
+from ci_magics.activation.segments.customer_insights import dataverse_route, transfer
 from ci_magics.activation.segments.customer_insights.dataverse_route import prefers_ids
 from ci_magics.errors import SegmentError, ServiceError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("waits")
 
-PREFERS_IDS = f"{read_plan.__name__}.prefers_ids"
+PREFERS_IDS = f"{transfer.__name__}.prefers_ids"
 WAYS = [pytest.param(True, id="by id"), pytest.param(False, id="side by side")]
 
 

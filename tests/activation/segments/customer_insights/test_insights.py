@@ -12,8 +12,7 @@ import ci_magics as ci
 from ci_magics.activation.connections import sign_in
 from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.segments.customer_insights.connect import chosen_instance
-from ci_magics.activation.segments.customer_insights.insights_operations import sign_out
+from ci_magics.activation.segments.customer_insights.connect import chosen_instance, sign_out
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
