@@ -18,8 +18,8 @@ import platform
 import threading
 import uuid
 import weakref
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -132,6 +132,21 @@ class Locks:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._first_seen: dict[str, tuple[Holder, float]] = {}
+
+    @contextmanager
+    def holding(self, run_id: str | None = None) -> Iterator[HeldLocks]:
+        """Take locks within the block; all are released at its end.
+
+        Parameters
+        ----------
+        run_id
+            The run that will hold them. By default, an operation of its own.
+        """
+        held = HeldLocks(self, run_id or str(uuid.uuid4()))
+        try:
+            yield held
+        finally:
+            self.release(held.run_id)
 
     def take(self, name: str, run_id: str) -> Holder | None:
         """Take a lock.
@@ -353,6 +368,44 @@ _all: weakref.WeakSet[Locks] = weakref.WeakSet()
 
 
 @atexit.register
+@dataclass(frozen=True)
+class HeldLocks:
+    """The locks that a block holds; see `Locks.holding`.
+
+    Parameters
+    ----------
+    locks
+        The locks of the workspace.
+    run_id
+        The run that holds them.
+    """
+
+    locks: Locks
+    run_id: str
+
+    def take(self, name: str) -> Holder | None:
+        """Take a lock too; see `Locks.take`."""
+        return self.locks.take(name, self.run_id)
+
+    def require(self, name: str, busy: Callable[[Holder], CiError]) -> None:
+        """Take a lock too, or raise an error about its live holder.
+
+        Parameters
+        ----------
+        name
+            The name of the lock.
+        busy
+            Returns the error.
+        """
+        holder = self.take(name)
+        if holder is not None:
+            raise busy(holder)
+
+    def seen(self) -> None:
+        """Update the heartbeat; see `Locks.seen`."""
+        self.locks.seen(self.run_id)
+
+
 def _end_all() -> None:
     for each in list(_all):
         each._end()  # noqa: SLF001 - of this module

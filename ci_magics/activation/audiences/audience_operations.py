@@ -5,7 +5,6 @@ Each operation must be confirmed with the list's name, and takes the same locks 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -233,20 +232,17 @@ def kept_apart(
     ExportRefusedError
         A run is sending to it, or another user is changing it.
     """
-    holding = str(uuid.uuid4())
-    try:
+
+    def busy(holder: Holder) -> ExportRefusedError:
+        return ExportRefusedError(_user_of(workspace, holder, name), "Wait until it is done.", code="concurrent_run")
+
+    with workspace.locks.holding() as held:
         for lock in lock_names_of(connection, services.account_id, name, audience_id):
-            holder = workspace.locks.take(lock, holding)
-            if holder is not None:
-                raise ExportRefusedError(
-                    _busy(workspace, holder, name), "Wait until it is done.", code="concurrent_run"
-                )
+            held.require(lock, busy)
         yield
-    finally:
-        workspace.locks.release(holding)
 
 
-def _busy(workspace: Workspace, holder: Holder, name: str) -> str:
+def _user_of(workspace: Workspace, holder: Holder, name: str) -> str:
     """Describe who uses a list: a run, or another user who is changing it."""
     if any(each.id == holder.run_id for each in workspace.runs):
         return f"The run {holder.run_id[:8]} of {holder.holder} is sending to the audience '{name}'."

@@ -29,6 +29,7 @@ from ci_magics.microsoft.codes import is_transient
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
+from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.run_repositories import INTERRUPTED
 from ci_magics.workspace.statuses import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED
@@ -214,10 +215,9 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
     ExportRunningError
         The export is already running.
     """
-    mine = str(uuid.uuid4())
-    holder = workspace.locks.take(f"export:{export.id}", mine)
-    if holder is not None:
-        raise ExportRunningError(
+
+    def busy(holder: Holder) -> ExportRunningError:
+        return ExportRunningError(
             f"The export '{export.name}' is running already, started by {holder.holder} on {holder.host}.",
             "Wait until it is done.",
             code="export_running",
@@ -225,16 +225,15 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
 
     def seen(report: Reporter) -> Reporter:
         def tell(progress: Progress) -> None:
-            workspace.locks.seen(mine)
+            held.seen()
             report(progress)
 
         return tell
 
-    try:
+    with workspace.locks.holding() as held:
+        held.require(f"export:{export.id}", busy)
         _close_interrupted(workspace, export)
         yield seen
-    finally:
-        workspace.locks.release(mine)
 
 
 def _close_interrupted(workspace: Workspace, export: Export) -> None:

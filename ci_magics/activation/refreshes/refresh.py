@@ -26,6 +26,7 @@ from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
+from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
 from ci_magics.workspace.store import Opened, Workspace, store_of
@@ -382,15 +383,14 @@ def _plain(result: SegmentRefresh) -> dict[str, object]:
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
     """Hold the refresh lock of the workspace while the block runs; yields a function that renews it."""
-    mine = str(uuid.uuid4())
-    holder = workspace.locks.take(REFRESH_LOCK, mine)
-    if holder is not None:
-        raise ExportRefusedError(
+
+    def busy(holder: Holder) -> ExportRefusedError:
+        return ExportRefusedError(
             f"Another refresh is running, started by {holder.holder} on {holder.host}.",
             "Wait until it is done.",
             code="refresh_running",
         )
-    try:
-        yield lambda: workspace.locks.seen(mine)
-    finally:
-        workspace.locks.release(mine)
+
+    with workspace.locks.holding() as held:
+        held.require(REFRESH_LOCK, busy)
+        yield held.seen

@@ -25,7 +25,7 @@ from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.display.output import announce
 from ci_magics.errors import CiError, ExportRefusedError, ExportStoppedError, not_found
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.locks import Holder, LockLostError
+from ci_magics.workspace.locks import HeldLocks, Holder, LockLostError
 from ci_magics.workspace.models import Connection, PushRecord, RunRecord
 from ci_magics.workspace.statuses import CANCELED, FAILED, overall
 from ci_magics.workspace.store import Workspace
@@ -74,9 +74,9 @@ def resume_run(
     require_consents(connection)
     pushes = workspace.pushes.where(run_id=record.id)
     _require_same_environment(connection, pushes)
-    try:
+    with workspace.locks.holding(record.id) as held:
         for push in pushes:
-            _lock_again(workspace, push)
+            _lock_again(held, push)
         record = find_run(workspace, record.id)
         if record.finished_at is not None:  # race: another process finished it before we had the locks
             return load_run(workspace, record)
@@ -90,8 +90,6 @@ def resume_run(
         )
         workspace.audit.note(Verb.RESUME_RUN, record.name, connection=connection.name, run=record.id)
         return carry_on(RunContext(workspace, services, report, owner), record)
-    finally:
-        workspace.locks.release(record.id)
 
 
 def _require_same_environment(connection: Connection, pushes: Sequence[PushRecord]) -> None:
@@ -338,11 +336,9 @@ def _progress(record: RunRecord) -> str:
     return f"{counted(accepted)} of {counted_in_words(whole, 'hash')} {agreeing(accepted, 'was')} accepted"
 
 
-def _lock_again(workspace: Workspace, push: PushRecord) -> None:
+def _lock_again(held: HeldLocks, push: PushRecord) -> None:
     for name in lock_names_of_push(push):
-        holder = workspace.locks.take(name, push.run_id)
-        if holder is not None:
-            raise concurrent(push.audience_name, holder).refusal()
+        held.require(name, lambda holder: concurrent(push.audience_name, holder).refusal())
 
 
 def lock_names_of_push(push: PushRecord) -> list[str]:

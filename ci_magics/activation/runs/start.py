@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from ci_magics.activation.runs.resume import CONCURRENT, carry_on, concurrent, u
 from ci_magics.activation.segments.dependents import evaluations
 from ci_magics.errors import ExportRefusedError
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.locks import Holder
+from ci_magics.workspace.locks import HeldLocks, Holder
 from ci_magics.workspace.models import Connection, RunRecord
 from ci_magics.workspace.statuses import RUNNING, SKIPPED
 from ci_magics.workspace.store import Workspace
@@ -68,10 +67,9 @@ def start_run(
     require_consents(workspace.connections[connection.name])
     now = desk.services.conversation.clock.now()
     forget_old(workspace, now)
-    run_id = run_id or str(uuid.uuid4())
-    try:
+    with workspace.locks.holding(run_id) as held:
         # Take the locks before the checks: what is checked below can't change until the run ends.
-        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(workspace, work, run_id))}
+        stopped = {number: guard for number, work in enumerate(works) if (guard := _stopping(held, work))}
         if len(stopped) == len(works):
             # With the locks held, check whether another run changed an audience since it was looked up: a guard that is
             # based on old facts must not be the reason.
@@ -86,12 +84,10 @@ def start_run(
         old = _older_than_a_day(workspace, works, now) | dict(as_of)
         results = [_at_first(work, stopped.get(number), old) for number, work in enumerate(works)]
         record = begin_run(
-            workspace, document, going, results, run_id=run_id, directory=desk.services.directory, now=now
+            workspace, document, going, results, run_id=held.run_id, directory=desk.services.directory, now=now
         )
         _note_start(workspace, document, record)
         return carry_on(desk, record)
-    finally:
-        workspace.locks.release(run_id)
 
 
 def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work]) -> tuple[list[Finding], int]:
@@ -190,10 +186,10 @@ def _at_first(work: Work, guard: Guard | None, old: Mapping[str, datetime]) -> A
     return AudienceResult(*names, RUNNING, unsent=unsent, as_of=as_of, consent=work.consent.note)
 
 
-def _stopping(workspace: Workspace, work: Work, run_id: str) -> Guard | None:
+def _stopping(held: HeldLocks, work: Work) -> Guard | None:
     """Return the guard that stops an audience, if any; takes its locks unless another run holds them."""
     for name in work.locks:
-        holder = workspace.locks.take(name, run_id)
+        holder = held.take(name)
         if holder is not None:
             return concurrent(work.target.name, holder)
     return next((each for each in work.guards if each.stops), None)

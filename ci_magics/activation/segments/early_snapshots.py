@@ -6,7 +6,6 @@ attempt only counts them.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -61,15 +60,13 @@ def without_raw_consents(workspace: Workspace, record: SegmentRecord) -> Segment
     """
     if not consent_of(record).in_old_form or not may(workspace, Verb.MAKE_SEGMENT):
         return record
-    mine = str(uuid.uuid4())
-    if workspace.locks.take(f"consents of {record.id}", mine) is not None:
-        return record
-    try:
-        return _rewritten(workspace, record)
-    except WorkspaceError:  # disk full, or no right to change this segment: keep the early form
-        return record
-    finally:
-        workspace.locks.release(mine)
+    with workspace.locks.holding() as held:
+        if held.take(f"consents of {record.id}") is not None:
+            return record
+        try:
+            return _rewritten(workspace, record)
+        except WorkspaceError:  # disk full, or no right to change this segment: keep the early form
+            return record
 
 
 def _rewritten(workspace: Workspace, record: SegmentRecord) -> SegmentRecord:

@@ -21,6 +21,7 @@ from ci_magics.clock import present
 from ci_magics.errors import SegmentError, WorkspaceError
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.tally_kept import named_again, read_back, written
+from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.storage_errors import missing
 from ci_magics.workspace.store import Workspace
 
@@ -94,20 +95,19 @@ class Reading:
         SegmentError
             Another process is reading the same segment.
         """
-        token = str(uuid.uuid4())
-        holder = self._locks.take(self._name, token)
-        if holder is not None:
-            raise SegmentError(
+
+        def busy(holder: Holder) -> SegmentError:
+            return SegmentError(
                 f"This segment is being read already, by {holder.holder} since {holder.taken_at:%H:%M} UTC.",
                 "Wait until that is done, then run it again.",
                 code="reading_twice",
             )
-        try:
+
+        with self._locks.holding() as held:
+            held.require(self._name, busy)
             self._forget_old()
             self._recall()
             yield
-        finally:
-            self._locks.release(token)
 
     def keep(
         self,
