@@ -78,13 +78,6 @@ def within(hashes: Hashes, others: Hashes) -> Hashes:
     return _joined(hashes, others, "semi") if len(hashes) and len(others) else EMPTY
 
 
-def as_array(hashes: pl.Series) -> Hashes:
-    """Return a column of 32-byte values as rows of bytes."""
-    arrow = hashes.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.binary(WIDTH))
-    packed = np.frombuffer(arrow.buffers()[1] or b"", dtype=np.uint8)
-    return packed.reshape(-1, WIDTH)[arrow.offset : arrow.offset + len(arrow)]
-
-
 def as_series(hashes: Hashes) -> pl.Series:
     """Return rows of bytes as a column."""
     return pl.Series("hash", pl.from_arrow(as_column(hashes).cast(pa.large_binary())))

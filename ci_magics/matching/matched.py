@@ -16,7 +16,6 @@ from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.tally import Tally
 from ci_magics.matching.text_column import text_column
 from ci_magics.segmentation.key_text import stored_keys
-from ci_magics.segmentation.sources.rows import BATCH
 from ci_magics.segmentation.values import is_text
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
@@ -68,22 +67,6 @@ class Matched:
     examples: Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class InMemory:
-    """Matched profiles that are in memory."""
-
-    table: pa.Table = field(repr=False)
-
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-        return int(self.table.num_rows)
-
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of their columns."""
-        yield from self.table.select([each for each in columns if each in self.table.column_names]).to_batches()
-
-
 def matched_schema(profiles: pa.Schema) -> pa.Schema:
     """Return the columns that matching makes of ``key``, ``email`` and others."""
     key = profiles.field("key").type
@@ -130,14 +113,6 @@ def match_batches(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[p
     for batch, own in in_parallel(matched, batches):
         tally.merge(own)
         yield batch
-
-
-def match_profiles(profiles: pa.Table) -> Matched:
-    """Match profiles that are in memory, and keep them there."""
-    tally = Tally()
-    batches = list(match_batches(profiles.to_batches(max_chunksize=BATCH), tally))
-    table = pa.Table.from_batches(batches, matched_schema(profiles.schema))
-    return Matched(InMemory(table), tally.domains(), tally.examples())
 
 
 def _words(codes: pl.Series, words: Sequence[str]) -> pa.Array:

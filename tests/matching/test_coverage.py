@@ -6,21 +6,20 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_in_memory import InMemory, match_profiles
 
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.expected import Reached
 from ci_magics.matching.hash_list import HashList, Scratch
-from ci_magics.matching.hashes import as_array, as_series
 from ci_magics.matching.keys import keys_of
-from ci_magics.matching.matched import InMemory, Matched, match_profiles
+from ci_magics.matching.matched import Matched
 from ci_magics.sample import customers
 
 EMAILS = ["a@contoso.com", "A@contoso.com", "b@contoso.com", "b+x@contoso.com", None, "bad", "x y@z.com", "ab" * 32]
@@ -300,9 +299,3 @@ def test_no_address_is_kept() -> None:
     texts = [value for row in table.to_pylist() for value in row.values() if isinstance(value, str)]
     assert texts
     assert not any("@" in text for text in texts)
-
-
-def test_hashes_survive_the_way_through_a_column() -> None:
-    hashes = np.random.default_rng(1).integers(0, 256, (100, 32), dtype=np.uint8)
-    assert (as_array(as_series(hashes)) == hashes).all()
-    assert (as_array(as_series(hashes)[10:20]) == hashes[10:20]).all()

@@ -11,11 +11,12 @@ import pytest
 from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_in_memory import InMemory, match_profiles
 
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.doubts import mistyped
-from ci_magics.matching.matched import InMemory, Matched, match_profiles, matched_schema
+from ci_magics.matching.matched import Matched, matched_schema
 from ci_magics.matching.packed import pack, unpack
 
 PLACEHOLDERS = (

@@ -18,13 +18,13 @@ import pytest
 from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_in_memory import match_profiles
 from matching.scalar import POISON, Judged, is_unseen, scalar
 from matching.values import values
 
 from ci_magics.errors import ArgumentError
 from ci_magics.matching import text_column
 from ci_magics.matching.characters import BLANKS, HIDDEN, STRIP
-from ci_magics.matching.matched import match_profiles
 from ci_magics.matching.normalize import normalize
 from ci_magics.segmentation.segment import build_segment
 

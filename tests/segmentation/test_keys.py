@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matched_in_memory import match_profiles
 
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import SegmentError
-from ci_magics.matching.matched import match_profiles
 from ci_magics.segmentation.segment import ROW_NUMBER, build_segment, build_segment_from_sql
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,13 +86,6 @@ def dialect_of(database: Source) -> str:
     if isinstance(source, duckdb.DuckDBPyConnection):
         return "duckdb"
     return source.dialect.name if isinstance(source, Engine) else source.get_backend_name()
-
-
-def is_database(value: Any) -> bool:
-    """Return whether a value is an engine, a DuckDB connection, or a database address."""
-    return isinstance(value, URL | Engine | duckdb.DuckDBPyConnection) or (
-        isinstance(value, str) and re.match(r"[a-z][\w+]*://", value) is not None
-    )
 
 
 def _opened(database: Any) -> URL | Engine | duckdb.DuckDBPyConnection:

@@ -10,6 +10,7 @@ from contoso import connect, email_of, export, hash_of, hashes, people, planned,
 from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matched_in_memory import InMemory, match_profiles
 
 import ci_magics as ci
 from ci_magics.activation.segments.segment_operations import activate_segment, suppress_segment
@@ -17,7 +18,6 @@ from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.hash_list import Scratch
 from ci_magics.matching.hashes import of_column
-from ci_magics.matching.matched import InMemory, match_profiles
 from ci_magics.matching.suppression import Suppression
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from matched_in_memory import match_profiles
 
 from ci_magics.errors import SegmentError
-from ci_magics.matching.matched import match_profiles
 from ci_magics.segmentation.segment import build_segment, build_segment_from_sql
 from ci_magics.segmentation.sources.frames import is_frame
 
