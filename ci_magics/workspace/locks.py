@@ -367,7 +367,6 @@ class Locks:
 _all: weakref.WeakSet[Locks] = weakref.WeakSet()
 
 
-@atexit.register
 @dataclass(frozen=True)
 class HeldLocks:
     """The locks that a block holds; see `Locks.holding`.
@@ -406,6 +405,7 @@ class HeldLocks:
         self.locks.seen(self.run_id)
 
 
+@atexit.register
 def _end_all() -> None:
     for each in list(_all):
         each._end()  # noqa: SLF001 - of this module
