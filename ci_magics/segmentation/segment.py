@@ -28,7 +28,7 @@ from ci_magics.segmentation.consent.reading import ConsentReading, Consents
 from ci_magics.segmentation.consent.stated import stated_columns
 from ci_magics.segmentation.key_text import can_be_key, largest_exact
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.rules.rows import Circumstances, read_rows
+from ci_magics.segmentation.rules.rows import RuleContext, read_rows
 from ci_magics.segmentation.rules.rule import Joinable, Rule
 from ci_magics.segmentation.rules.tree import Member, Node
 from ci_magics.segmentation.sources import frames as any_frame
@@ -189,7 +189,7 @@ def build_segment_from_rule(
     name: str,
     frame: Any,
     rule: Rule,
-    given: Circumstances,
+    given: RuleContext,
     *,
     email: str | None = None,
     key: str | None = None,

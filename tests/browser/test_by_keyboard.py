@@ -41,7 +41,7 @@ def turn(page: Page, field: Locator, key: str = "Space") -> None:
 def insert_cell(page: Page, name: str) -> Locator:
     """Insert a cell by the command palette, run it, and return the form that it shows."""
     page.keyboard.press("Control+Shift+C")
-    page.keyboard.type(f"Insert Cell: {name}")
+    page.keyboard.type(f"Insert cell: {name}")
     expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(name)
     page.keyboard.press("Enter")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
@@ -74,7 +74,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     said(form, "✓ Connection 'By keys' is saved: EMULATOR: nothing left this machine")
     page.screenshot(path=screenshots / "keys-connect.png")
 
-    form = insert_cell(page, "Segment Form")
+    form = insert_cell(page, "Segment form")
     write(page, form.get_by_label("Name"), "Dutch by keys")
     turn(page, form.get_by_role("button", name="Add condition"))
     reach(page, form.get_by_label("Column", exact=True), key="Shift+Tab")
@@ -91,7 +91,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     turn(page, form.get_by_role("button", name="Save segment"), "Enter")
     said(form, "✓ Segment 'Dutch by keys'")
 
-    form = insert_cell(page, "Coverage Form")
+    form = insert_cell(page, "Coverage form")
     turn(page, form.get_by_label(re.compile("^Dutch by keys")))
     said(form, re.compile("Dutch by keys: [0-9,]+ of [0-9,]+ can be sent"))
     expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible()
@@ -100,7 +100,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     expect(form).to_contain_text("is not known before an audience of this account")
     page.screenshot(path=screenshots / "keys-coverage.png")
 
-    form = insert_cell(page, "Export Form")
+    form = insert_cell(page, "Export form")
     reach(page, form.get_by_label("Connection"))
     page.keyboard.type("By keys")
     turn(page, form.get_by_label(re.compile("^Dutch by keys")))

@@ -48,7 +48,7 @@ def test_the_panel_inserts_the_name_and_nothing_else(
     with start_lab(folder, **places) as lab:
         page = lab.open("names", "1")
         page.get_by_role("menuitem", name="View", exact=True).first.click()
-        page.locator(".lm-Menu-item", has_text="Customer Match Exports").last.click()
+        page.locator(".lm-Menu-item", has_text="Customer Match exports").last.click()
         panel = page.get_by_role("region", name="Customer Match")
         expect(panel.get_by_role("heading", name="Exports")).to_be_visible()
         buttons = panel.get_by_role("button", name="Run in notebook")

@@ -81,7 +81,7 @@ def panel_of(page: Page) -> Locator:
 
 
 def open_panel(page: Page) -> Locator:
-    menu(page, "View", "Customer Match Exports")
+    menu(page, "View", "Customer Match exports")
     panel = panel_of(page)
     expect(panel.get_by_role("heading", name="Runs")).to_be_visible()
     return panel
@@ -133,14 +133,14 @@ def test_from_the_launcher_card_to_a_run_in_the_panel(lab: Lab, page: Page, scre
 def test_notebook_7_has_it_too(lab: Lab, page: Page, screenshots: Path) -> None:
     page.goto(f"{lab.base_url}/tree")
     with page.context.expect_page() as opened:
-        menu(page, "File", "New", "Customer Match Notebook")
+        menu(page, "File", "New", "Customer Match notebook")
     notebook = opened.value
     lab.wait_for_kernel(notebook)
     panel = open_panel(notebook)
     panel.get_by_role("button", name="Refresh").click()
     run_all(notebook)
     expect(panel.get_by_role("status")).to_have_text(DONE)
-    menu(notebook, "Edit", "Insert Customer Match Cell", "Export Form")
+    menu(notebook, "Edit", "Insert Customer Match cell", "Export form")
     notebook.wait_for_function(ACTIVE_CELL, arg="%ci_export")
     notebook.screenshot(path=screenshots / "panel-notebook-7.png")
 
@@ -203,7 +203,7 @@ def test_the_panel_is_accessible_in_both_themes(lab: Lab, page: Page, theme: str
 def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
-    by_palette(page, "Customer Match Exports")
+    by_palette(page, "Customer Match exports")
     panel = panel_of(page)
     expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     expect(panel.get_by_role("listitem").first).to_be_visible()
@@ -222,7 +222,7 @@ def test_everything_is_reached_by_keyboard(lab: Lab, page: Page) -> None:
     expect(panel.get_by_role("button", name="New notebook")).to_be_focused()
     page.keyboard.press("Enter")
     lab.wait_for_kernel(page)
-    by_palette(page, "Insert Cell: Status")
+    by_palette(page, "Insert cell: Status")
     expect(page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
     page.wait_for_function(ACTIVE_CELL, arg="%load_ext ci_magics\n%ci_status")
 
@@ -234,7 +234,7 @@ def test_many_exports_with_odd_names_fit_and_are_found_at_twice_the_size(
     page.set_viewport_size({"width": VIEWPORT["width"] // 2, "height": VIEWPORT["height"] // 2})  # as zoomed to 200 %
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-Launcher")).to_be_visible()
-    by_palette(page, "Customer Match Exports")
+    by_palette(page, "Customer Match exports")
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     exports = panel_of(page).get_by_role("region", name="Exports")
     expect(exports.get_by_role("listitem")).to_have_count(40)
@@ -299,7 +299,7 @@ def test_an_error_is_one_sentence_and_passes(lab: Lab, page: Page) -> None:
     page.route("**/ci-magics/overview*", lambda route: route.fulfill(status=503, json={"message": "It is locked."}))
     page.goto(f"{lab.base_url}/lab?reset")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible()
-    menu(page, "View", "Customer Match Exports")
+    menu(page, "View", "Customer Match exports")
     panel = panel_of(page)
     expect(panel.get_by_role("status")).to_have_text("It is locked.")
     page.unroute("**/ci-magics/overview*")

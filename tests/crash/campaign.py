@@ -11,11 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from conftest import running_emulator
-from crashing import KINDS, Emulator, Trial, WorkspaceEmulator, run_trial
-from errands import ERRANDS, run_errand
+from killed_exports import KINDS, Emulator, Trial, WorkspaceEmulator, run_trial
+from killed_tasks import TASKS, run_task
 
-#: So many trials have every kind of export and errand among them.
-_ALL_KINDS = 3 * max(len(KINDS), len(ERRANDS))
+#: So many trials have every kind of export and task among them.
+_ALL_KINDS = 3 * max(len(KINDS), len(TASKS))
 
 
 def main() -> int:
@@ -35,10 +35,10 @@ def main() -> int:
 
 
 def one(emulator: Emulator, seed: int) -> Trial:
-    """Kill an export, or every third time an errand; see `errands`."""
+    """Kill an export, or every third time a task; see `killed_tasks`."""
     rounds, place = divmod(seed, 3)
-    # Exports and errands are each counted without gaps, so that every kind has its turn.
-    trial = run_errand(emulator, rounds) if place == 2 else run_trial(emulator, 2 * rounds + place)
+    # Exports and tasks are each counted without gaps, so that every kind has its turn.
+    trial = run_task(emulator, rounds) if place == 2 else run_trial(emulator, 2 * rounds + place)
     trial = replace(trial, seed=seed)
     told = ("equal" if trial.equal else "OTHER") + ("" if trial.agreed else ", places do not agree")
     print(f"{seed} {trial.kind}: {told}", file=sys.stderr, flush=True)
@@ -55,7 +55,7 @@ def report(trials: list[Trial]) -> int:
         sums = [sum(getattr(each, head) for each in mine) for head in heads[1:]]
         print(f"{kind:<18}" + "".join(f"{number:>8}" for number in (count, *sums)))
     wrong = [each.seed for each in trials if not (each.equal and each.agreed)]
-    missing = sorted({*KINDS, *ERRANDS} - set(kinds))
+    missing = sorted({*KINDS, *TASKS} - set(kinds))
     kills, faults = sum(each.kills for each in trials), sum(each.faults for each in trials)
     print(f"{len(trials)} trials, {kills} processes killed, {faults} faults, {len(wrong)} that ended otherwise")
     if wrong:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from crashing import WorkspaceEmulator, run_trial
-from errands import ERRANDS, run_errand
+from killed_exports import WorkspaceEmulator, run_trial
+from killed_tasks import TASKS, run_task
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -29,10 +29,10 @@ def test_a_killed_export_is_finished_as_if_nothing_had_happened(emulator: Runnin
 
 @pytest.mark.usefixtures("workspace")
 def test_an_errand_that_is_killed_is_done_again_as_if_nothing_had_happened(emulator: RunningEmulator) -> None:
-    trials = [run_errand(emulator, seed) for seed in range(len(ERRANDS))]
-    assert {each.kind for each in trials} == set(ERRANDS)
+    trials = [run_task(emulator, seed) for seed in range(len(TASKS))]
+    assert {each.kind for each in trials} == set(TASKS)
     assert [each.kind for each in trials if not each.equal] == []
-    assert sum(each.kills for each in trials) >= len(ERRANDS) // 2
+    assert sum(each.kills for each in trials) >= len(TASKS) // 2
     assert sum(each.faults for each in trials) > 0
     emulator.control("POST", "/reset")
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from contoso import connect, export, hash_of
+from disk_faults import FULL, KILL, READ_ONLY, Faulted, run_with_fault
 from scanning import Scanner
-from striking import FULL, KILL, READ_ONLY, Struck, struck
 
 import ci_magics as ci
 from ci_magics.activation.connections.emulator_process import control_emulator
@@ -85,8 +85,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 
 def points(doing: Callable[[], object], within: tuple[str, ...]) -> list[int]:
-    """Return the operations at which to strike, from an undisturbed run."""
-    whole = struck(doing, 0, KILL, within, environment())
+    """Return the operations at which to disturb it, from an undisturbed run."""
+    whole = run_with_fault(doing, 0, KILL, within, environment())
     assert whole.said is None
     assert whole.operations is not None
     every = range(1, whole.operations + 1)
@@ -119,7 +119,7 @@ def test_nothing_of_a_person_is_left_after_a_kill_at_any_operation(folders: tupl
     killed = 0
     for at in points(partial(work, 0, mode), within):
         start += 1  # the one before was forgotten
-        killed += struck(partial(work, start, mode), at, KILL, within, environment()).operations is None
+        killed += run_with_fault(partial(work, start, mode), at, KILL, within, environment()).operations is None
         person = start
         forgotten(workspace, key_of(person), hash_of(email_of(person)))
         start += 1
@@ -137,7 +137,7 @@ def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> No
     within = tuple(map(str, folders))
     doing = partial(work, 0, "replace")
     for at in points(doing, within):
-        if struck(doing, at, KILL, within, environment()).operations is not None:
+        if run_with_fault(doing, at, KILL, within, environment()).operations is not None:
             continue
         purge()
         own = {workspace.rooms.owner, f"{workspace.rooms.owner}.lock"}
@@ -159,9 +159,9 @@ def test_a_disk_that_takes_nothing_more_loses_nothing(
     connect()
     within = (str(tmp_path),)
     work(0, "mirror")
-    ended: list[Struck] = []
+    ended: list[Faulted] = []
     for start, at in enumerate(points(partial(work, 0, "mirror"), within), 1):
-        ended.append(struck(partial(work, start, "mirror"), at, how, within, environment()))
+        ended.append(run_with_fault(partial(work, start, "mirror"), at, how, within, environment()))
         for record in workspace.runs:
             if record.finished_at is None:
                 ci.runs.resume(record.id, show=quietly)

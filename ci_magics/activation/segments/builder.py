@@ -11,13 +11,13 @@ import pyarrow as pa
 from ci_magics.activation.segments.algebra import profiles_of_segments, records_of, segment_of_segments
 from ci_magics.activation.segments.consents import states_by_key
 from ci_magics.activation.segments.definitions import SegmentRequest
-from ci_magics.activation.segments.rule_context import beside_a_text, circumstances, require_only_a_rule, today
+from ci_magics.activation.segments.rule_context import beside_a_text, context_for, require_only_a_rule, today
 from ci_magics.activation.segments.unmatched_keys import unmet_among_segments, unmet_in_frame
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.spark import matched_on_spark
 from ci_magics.matching.streaming import LocalStream, MatchedBefore, ProfileStream
 from ci_magics.segmentation.rules.condition import RuleCondition
-from ci_magics.segmentation.rules.rows import Circumstances
+from ci_magics.segmentation.rules.rows import RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import (
     ROW_NUMBER,
@@ -36,7 +36,7 @@ from ci_magics.workspace.store import Workspace
 
 
 @contextmanager
-def made(
+def built_segment(
     workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, show: Callable[[str], None]
 ) -> Iterator[tuple[Segment, ProfileStream]]:
     """Build a segment and its profiles. The profiles can be read until the block ends.
@@ -72,7 +72,7 @@ def made(
         with matched_on_spark(on_spark) as passing:
             yield on_spark.segment, passing
     else:
-        given = _circumstances(workspace, frame, wanted)
+        given = _rule_context(workspace, frame, wanted)
         profiles = _here(workspace, name, frame, wanted, given)
         for sentence in _notices(frame, wanted):
             show(sentence)
@@ -109,13 +109,13 @@ def _on_spark(name: str, frame: Any, wanted: SegmentRequest) -> SparkProfiles:
     )
 
 
-def _circumstances(workspace: Workspace, frame: Any, wanted: SegmentRequest) -> Circumstances | None:
+def _rule_context(workspace: Workspace, frame: Any, wanted: SegmentRequest) -> RuleContext | None:
     if wanted.rule is None:
         return None
-    return circumstances(workspace, frame, wanted.where, wanted.rule, wanted.key)
+    return context_for(workspace, frame, wanted.where, wanted.rule, wanted.key)
 
 
-def _here(workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, given: Circumstances | None) -> Profiles:
+def _here(workspace: Workspace, name: str, frame: Any, wanted: SegmentRequest, given: RuleContext | None) -> Profiles:
     email, key = wanted.email, wanted.key
     if wanted.rule is not None and given is not None:
         return build_segment_from_rule(name, frame, wanted.rule, given, email=email, key=key, consent=wanted.consent)

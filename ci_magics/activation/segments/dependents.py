@@ -167,7 +167,7 @@ def require_no_cycle(
     SegmentError
         The segment would depend on itself; the error names the segments in the cycle.
     """
-    _refuse(name, _way(workspace, name, [name], _used(rule, source, frames)))
+    _refuse(name, _path_back(workspace, name, [name], _used(rule, source, frames)))
 
 
 def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
@@ -185,13 +185,13 @@ def require_no_cycle_of(workspace: Workspace, record: SegmentRecord) -> None:
     SegmentError
         The segment would depend on itself; the error names the segments in the cycle.
     """
-    _refuse(record.name, _way(workspace, record.name, [record.name], _used_by(record)))
+    _refuse(record.name, _path_back(workspace, record.name, [record.name], _used_by(record)))
 
 
-def _refuse(name: str, way: list[str] | None) -> None:
-    if way is None:
+def _refuse(name: str, path: list[str] | None) -> None:
+    if path is None:
         return
-    through = "" if len(way) == 2 else f", through {' and '.join(repr(each) for each in way[1:-1])}"
+    through = "" if len(path) == 2 else f", through {' and '.join(repr(each) for each in path[1:-1])}"
     raise SegmentError(
         f"The segment '{name}' would be made of itself{through}.",
         "Give the new segment another name, or name those that it was made of.",
@@ -199,7 +199,7 @@ def _refuse(name: str, way: list[str] | None) -> None:
     )
 
 
-def _way(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
+def _path_back(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]) -> list[str] | None:
     """Return the cycle from a segment back to itself, as a list of names, or None."""
     for each in used:
         if each == name:
@@ -207,9 +207,9 @@ def _way(workspace: Workspace, name: str, so_far: list[str], used: Iterable[str]
         record = workspace.segments.get(each)
         if record is None or each in so_far:
             continue
-        way = _way(workspace, name, [*so_far, each], _used_by(record))
-        if way is not None:
-            return way
+        path = _path_back(workspace, name, [*so_far, each], _used_by(record))
+        if path is not None:
+            return path
     return None
 
 

@@ -17,7 +17,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column, same_key
 from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import types_of
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.segment import Segment
 from ci_magics.segmentation.sources.files import encoded
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
@@ -156,7 +156,7 @@ def _counts(
     rows: Rows, key: str, lines: Sequence[tuple[str, Line]], sets: Sequence[KeySet]
 ) -> tuple[tuple[int, int], list[tuple[int, int]]]:
     """Count the profiles of each segment, in total and for each line."""
-    evaluation = Evaluation(rows.schema, [line.rule for _name, line in lines], Circumstances()) if lines else None
+    evaluation = Evaluation(rows.schema, [line.rule for _name, line in lines], RuleContext()) if lines else None
     columns = list(dict.fromkeys(name for name, _line in lines))
     totals, counts = [0, 0], [[0, 0] for _line in lines]
     with sandbox() as database:

@@ -10,7 +10,7 @@ from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import kept_keys
 from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.rules.members import Members
-from ci_magics.segmentation.rules.rows import Circumstances, joining_key
+from ci_magics.segmentation.rules.rows import RuleContext, joining_key
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.segmentation.sources.files import is_query
@@ -22,7 +22,7 @@ from ci_magics.workspace.store import Workspace
 _LONGEST_SHOWN = 60
 
 
-def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> Circumstances:
+def context_for(workspace: Workspace, frame: Any, where: str | None, rule: Rule, key: str | None) -> RuleContext:
     """Return the context to evaluate a rule in.
 
     Parameters
@@ -49,7 +49,7 @@ def circumstances(workspace: Workspace, frame: Any, where: str | None, rule: Rul
     """
     require_only_a_rule(frame, where)
     column = joining_key(frame, key) if rule.needs_key else key
-    return Circumstances(
+    return RuleContext(
         key=column,
         today=today(),
         members={name: Members(keys_of_segment(workspace, name, column)) for name in rule.segments},

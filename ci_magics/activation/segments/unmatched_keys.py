@@ -10,7 +10,7 @@ from ci_magics.quoting import magic_word
 from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.key_forms import form_of
 from ci_magics.segmentation.rules.members import Members
-from ci_magics.segmentation.rules.rows import Circumstances
+from ci_magics.segmentation.rules.rows import RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import Member, expected_to_meet, taken_away
 from ci_magics.segmentation.segment import ROW_NUMBER
@@ -32,7 +32,7 @@ def forms_of_both(one: tuple[str, str], other: tuple[str, str]) -> str:
     return f"The keys of {name} are {form or 'none'}, the keys of {other_name} are {other_form or 'none'}."
 
 
-def unmet_in_frame(rule: Rule, given: Circumstances) -> Iterator[str]:
+def unmet_in_frame(rule: Rule, given: RuleContext) -> Iterator[str]:
     """Yield a message for each segment in a rule without a match in the frame. Call it after the rows were read.
 
     Parameters

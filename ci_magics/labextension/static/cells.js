@@ -5,11 +5,11 @@ export const cells = {
   segment: { label: "Segment", source: '%ci_segment "SEGMENT" FRAME --where "CONDITION"' },
   preview: { label: "Coverage", source: '%ci_preview "SEGMENT" --to "CONNECTION"' },
   export: { label: "Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --dry-run' },
-  save: { label: "Saved Export", source: '%ci_export "SEGMENT" --to "CONNECTION" --save "NAME"' },
-  segmentForm: { label: "Segment Form", source: "%ci_segment" },
-  previewForm: { label: "Coverage Form", source: "%ci_preview" },
-  form: { label: "Export Form", source: "%ci_export" },
-  exports: { label: "List of Exports", source: "%ci_exports" },
+  save: { label: "Saved export", source: '%ci_export "SEGMENT" --to "CONNECTION" --save "NAME"' },
+  segmentForm: { label: "Segment form", source: "%ci_segment" },
+  previewForm: { label: "Coverage form", source: "%ci_preview" },
+  form: { label: "Export form", source: "%ci_export" },
+  exports: { label: "List of exports", source: "%ci_exports" },
   status: { label: "Status", source: "%ci_status" },
 };
 

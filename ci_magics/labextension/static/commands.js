@@ -14,7 +14,7 @@ export const commandIds = {
 
 export function addCommands(app, tracker, launcher, palette, browser) {
   app.commands.addCommand(commandIds.newNotebook, {
-    label: args => (args.isLauncher ? CATEGORY : "Customer Match Notebook"),
+    label: args => (args.isLauncher ? CATEGORY : "Customer Match notebook"),
     caption: "Make a notebook that takes you from a customer table to an audience",
     icon,
     execute: async args => {
@@ -26,7 +26,7 @@ export function addCommands(app, tracker, launcher, palette, browser) {
     },
   });
   app.commands.addCommand(commandIds.insertCell, {
-    label: args => (args.isPalette ? `Insert Cell: ${labelOf(args)}` : labelOf(args)),
+    label: args => (args.isPalette ? `Insert cell: ${labelOf(args)}` : labelOf(args)),
     caption: "Insert a Customer Match cell below the active one",
     isEnabled: () => tracker?.currentWidget != null,
     execute: args =>

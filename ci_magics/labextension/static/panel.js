@@ -12,7 +12,7 @@ const ID = "ci-magics-panel";
 export function addPanel(app, tracker, palette, restorer) {
   const panel = new OverviewPanel(app, tracker);
   app.commands.addCommand(commandIds.openPanel, {
-    label: "Customer Match Exports",
+    label: "Customer Match exports",
     caption: "Show the exports and runs of the workspace",
     icon,
     execute: () => {

@@ -27,7 +27,7 @@ class _Discreet:
     complain: Callable[[], None] | None = None
 
     @validate("value")
-    def _names_nobody(self, proposal: Any) -> Any:
+    def _reject_address(self, proposal: Any) -> Any:
         if _ADDRESS.search(str(proposal["value"])) is None:
             return proposal["value"]
         self.placeholder = NOT_KEPT

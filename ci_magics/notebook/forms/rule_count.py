@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ci_magics.activation.segments.algebra import profiles_of_segments, segment_of_segments
-from ci_magics.activation.segments.rule_context import circumstances
+from ci_magics.activation.segments.rule_context import context_for
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.fields import page
@@ -88,7 +88,7 @@ class RuleCount:
             return self._of_segments(rule)
         if rule is None:
             return source.counter.total(key)
-        return source.counter.count(rule, circumstances(self._workspace, source.frame, None, rule, key))
+        return source.counter.count(rule, context_for(self._workspace, source.frame, None, rule, key))
 
     def _of_segments(self, rule: Rule | None) -> int:
         if rule is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ci_magics.activation.segments.rule_context import circumstances
+from ci_magics.activation.segments.rule_context import context_for
 from ci_magics.errors import CiError
 from ci_magics.notebook.forms.segment_source import SegmentSource
 from ci_magics.segmentation.rules.rule import Rule
@@ -35,7 +35,7 @@ def rule_html(workspace: Workspace, source: SegmentSource | None, key: str | Non
 
 def _sql(workspace: Workspace, source: SegmentSource, key: str | None, rule: Rule) -> str:
     try:
-        given = circumstances(workspace, source.frame, None, rule, key)
+        given = context_for(workspace, source.frame, None, rule, key)
         used = [*rule.columns, *([given.key] if given.key else [])]
         sql = rule.to_sql(source.counter.schema(used), today=given.today, key=given.key)
     except CiError as error:

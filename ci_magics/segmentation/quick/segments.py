@@ -13,7 +13,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
 from ci_magics.segmentation.rules.kinds import ColumnType, types_of
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import Condition, Operator
 from ci_magics.segmentation.sources.files import encoded
@@ -170,7 +170,7 @@ def _lines(rows: Rows, column: str, kind: ColumnType, percentiles: Sequence[floa
 def _counted(rows: Rows, column: str, lines: Sequence[Line]) -> QuickSegments:
     """Count what each rule chooses, as making a segment of it would."""
     empty = Rule(root=Condition(column=column, operator=Operator.NULL))
-    evaluation = Evaluation(rows.schema, [empty, *(line.rule for line in lines)], Circumstances())
+    evaluation = Evaluation(rows.schema, [empty, *(line.rule for line in lines)], RuleContext())
     counts, total = [0] * (len(lines) + 1), 0
     with sandbox() as database:
         for batch in rows.read([column]):

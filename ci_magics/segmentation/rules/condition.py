@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.sandbox import sandbox
 
@@ -66,6 +66,6 @@ class RuleCondition:
         evaluation: Evaluation | None = None
         with sandbox() as database:
             for batch in batches:
-                evaluation = evaluation or Evaluation(batch.schema, [self.rule], Circumstances(today=self.today))
+                evaluation = evaluation or Evaluation(batch.schema, [self.rule], RuleContext(today=self.today))
                 (chosen,) = evaluation.masks(database, batch)
                 yield batch.filter(chosen)

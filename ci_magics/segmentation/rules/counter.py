@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation, require_fitting_values
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.sandbox import open_sandbox
@@ -37,7 +37,7 @@ class RuleCounter:
         table = self._table([key or self._names[0]])
         return profiles(table, None, key)
 
-    def count(self, rule: Rule, given: Circumstances) -> int:
+    def count(self, rule: Rule, given: RuleContext) -> int:
         """Return how many profiles fulfil a rule.
 
         Raises

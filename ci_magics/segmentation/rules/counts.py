@@ -12,7 +12,7 @@ from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.rules.counter import profiles
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation, require_fitting_values
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
 from ci_magics.segmentation.sources.files import encoded
@@ -74,7 +74,7 @@ class Inspection(ResultTable[RuleCount]):
 def inspect_rules(
     frame: Any,
     rules: Rule | str | Sequence[Rule | str],
-    given: Circumstances | None = None,
+    given: RuleContext | None = None,
     *,
     encoding: str | None = None,
 ) -> Inspection:
@@ -100,7 +100,7 @@ def inspect_rules(
         There is an encoding, and the source is not a file.
     """
     frame = encoded(frame, encoding)
-    given = given or Circumstances()
+    given = given or RuleContext()
     whole = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
     rule = as_rule(whole)
     names = columns_of(frame)

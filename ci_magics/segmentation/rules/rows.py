@@ -35,7 +35,7 @@ def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class RuleContext:
     """What a rule is evaluated with, beside the frame.
 
     Parameters
@@ -56,7 +56,7 @@ class Circumstances:
     as_kept: Callable[[pa.Array | pa.ChunkedArray], Any] = _as_they_are
 
 
-def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> Rows:
+def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext) -> Rows:
     """Return some columns of the rows that fulfil a rule, in the frame's order.
 
     Parameters
@@ -100,7 +100,7 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstanc
     return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
 
 
-def _source(frame: Any, columns: Sequence[str], rule: Rule, given: Circumstances) -> tuple[Rows, list[str]]:
+def _source(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext) -> tuple[Rows, list[str]]:
     """Return a frame's rows, and the columns to read of them."""
     names = columns_of(frame)
     for name in rule.columns:
@@ -143,7 +143,7 @@ def _need(condition: Condition) -> Need | None:
     return Need.NUMBER if float in kinds or (int in kinds and condition.operator in ORDERING) else None
 
 
-def _needs_all_at_once(rule: Rule, rows: Rows, given: Circumstances) -> bool:
+def _needs_all_at_once(rule: Rule, rows: Rows, given: RuleContext) -> bool:
     """Tell whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
     return rule.joins_sets and given.key is not None and repetition(rows, given.key) != (0, 0)
 
@@ -193,7 +193,7 @@ class Evaluation:
         A segment does not exist.
     """
 
-    def __init__(self, schema: pa.Schema, rules: Sequence[Rule], given: Circumstances, *, by_row: bool = False) -> None:
+    def __init__(self, schema: pa.Schema, rules: Sequence[Rule], given: RuleContext, *, by_row: bool = False) -> None:
         for rule in rules:
             rule.check(schema, today=given.today)
         columns = list(dict.fromkeys(name for rule in rules for name in rule.columns))

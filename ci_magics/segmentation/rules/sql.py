@@ -151,7 +151,7 @@ class SqlWriter:
             return self._part(node)
         key, table = identifier(self._key), identifier(self._table)
         self.reorders = True
-        keys = f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL AND {self._part(node)}"  # noqa: S608
+        keys = f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL AND {self._part(node)}"  # noqa: S608 - quoted names
         return f"({key} IN ({keys}) IS TRUE)"
 
     def _key_text(self) -> str:

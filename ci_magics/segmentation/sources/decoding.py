@@ -95,7 +95,7 @@ class Decoded:
             stream: Any = source if self.is_utf8 else io.BufferedReader(_Transcoded(source, self), PIECE)
             while skipped:
                 skipped -= len(_read(stream, self.path, min(skipped, PIECE))) or skipped
-            yield io.BufferedReader(_Careful(stream, self.path), PIECE)
+            yield io.BufferedReader(_ErrorTranslatingStream(stream, self.path), PIECE)
 
     def pieces(self, skipped: int = 0) -> Iterator[bytes]:
         """Yield the text as UTF-8, block by block."""
@@ -267,7 +267,7 @@ class _Transcoded(io.RawIOBase):
         return size
 
 
-class _Careful(io.RawIOBase):
+class _ErrorTranslatingStream(io.RawIOBase):
     """A stream that translates read errors into ours."""
 
     def __init__(self, stream: Any, path: str) -> None:

@@ -18,7 +18,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.segmentation.quick.frequent import Frequent
 from ci_magics.segmentation.quick.segments import QuickSegments, quick_segments
 from ci_magics.segmentation.quick.spread import Spread
-from ci_magics.segmentation.rules.rows import Circumstances, read_rows
+from ci_magics.segmentation.rules.rows import RuleContext, read_rows
 
 PEOPLE = pl.DataFrame(
     {
@@ -53,7 +53,7 @@ def sizes(quick: QuickSegments) -> list[tuple[str, int]]:
 
 def chosen(frame: Any, quick: QuickSegments) -> list[int]:
     """Return how many profiles each line's rule chooses when a segment is made of it."""
-    return [read_rows(frame, [quick.column], rule, Circumstances()).table().num_rows for rule in quick]
+    return [read_rows(frame, [quick.column], rule, RuleContext()).table().num_rows for rule in quick]
 
 
 @pytest.mark.parametrize("kind", KINDS)

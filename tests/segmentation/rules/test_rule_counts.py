@@ -13,7 +13,7 @@ import pytest
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.choices import value_choices
 from ci_magics.segmentation.rules.counts import inspect_rules
-from ci_magics.segmentation.rules.rows import Circumstances
+from ci_magics.segmentation.rules.rows import RuleContext
 
 PEOPLE = pd.DataFrame(
     {
@@ -25,7 +25,7 @@ PEOPLE = pd.DataFrame(
 
 
 def counts(rules: Any, frame: Any = PEOPLE, **given: Any) -> list[tuple[str, str, int, int]]:
-    found = inspect_rules(frame, rules, Circumstances(**given))
+    found = inspect_rules(frame, rules, RuleContext(**given))
     return [(each.joined, each.rule, each.profiles, each.cumulative) for each in found.counts]
 
 

@@ -22,7 +22,7 @@ from ci_magics.segmentation.rules import sql as rule_sql
 from ci_magics.segmentation.rules.case import folded
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation, read_rows
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext, read_rows
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.sql import SqlWriter
 from ci_magics.segmentation.rules.tree import AllOf, Condition, Member, Node, Not, Operator
@@ -33,7 +33,7 @@ DATABASE = open_sandbox()
 
 def evaluated(node: Node, table: pa.Table, *, key: str | None = "key") -> list[bool]:
     """Return for each row whether a rule chooses it, as segments and counts evaluate it."""
-    given = Circumstances(key=key, today=TODAY, members=MEMBERS)
+    given = RuleContext(key=key, today=TODAY, members=MEMBERS)
     (chosen,) = Evaluation(table.schema, [Rule(root=node)], given).masks(DATABASE, table)
     return list(chosen.to_pylist())
 
@@ -237,7 +237,7 @@ FRAMES: dict[str, Callable[[pa.Table], Any]] = {
 def test_a_rule_fits_every_kind_of_frame(kind: str) -> None:
     table = pa.table({"Id": ["a", "b", "c"], "Country": ["NL", None, "BE"], "Spend": [1, 2, None]})
     rule = Rule.parse("Country is any of NL, BE and not Spend > 1")
-    kept = read_rows(FRAMES[kind](table), ["Id"], rule, Circumstances())
+    kept = read_rows(FRAMES[kind](table), ["Id"], rule, RuleContext())
     assert kept.table().to_pydict() == {"Id": ["a", "c"]}
     assert rule.to_sql(FRAMES[kind](table)).parameters == ("NL", "BE", 1)
     with pytest.raises(SegmentError, match=r"Spend is a number, 'x' is not\."):

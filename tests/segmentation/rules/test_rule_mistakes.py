@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruling import TODAY, as_pandas, expected, fitting_conditions, with_tables
 
 from ci_magics.errors import ArgumentError, CiError, SegmentError
-from ci_magics.segmentation.rules.rows import Circumstances, Evaluation
+from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import AllOf, Node
 
@@ -263,13 +263,13 @@ def test_the_last_days_need_a_day() -> None:
 def test_a_segment_needs_a_key_and_must_exist(text: str) -> None:
     rule = Rule.parse(text)
     with pytest.raises(CiError, match="the frame has no key to compare"):
-        Evaluation(PEOPLE.schema, [rule], Circumstances(members={"Big": ["x"]}))
+        Evaluation(PEOPLE.schema, [rule], RuleContext(members={"Big": ["x"]}))
     with pytest.raises(CiError, match=r"There is no segment 'Big'\. Did you mean 'Bigger'"):
-        Evaluation(PEOPLE.schema, [rule], Circumstances(key="Country", members={"Bigger": ["x"]}))
+        Evaluation(PEOPLE.schema, [rule], RuleContext(key="Country", members={"Bigger": ["x"]}))
     with pytest.raises(CiError, match="There is no column 'Contry'"):
-        Evaluation(PEOPLE.schema, [rule], Circumstances(key="Contry", members={"Big": ["x"]}))
+        Evaluation(PEOPLE.schema, [rule], RuleContext(key="Contry", members={"Big": ["x"]}))
     Evaluation(
-        PEOPLE.schema, [rule], Circumstances(key="Orders", members={"Big": ["x"]})
+        PEOPLE.schema, [rule], RuleContext(key="Orders", members={"Big": ["x"]})
     )  # a key of another type meets nobody
 
 

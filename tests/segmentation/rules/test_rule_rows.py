@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rules.rows import Circumstances, joining_key, read_rows
+from ci_magics.segmentation.rules.rows import RuleContext, joining_key, read_rows
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.sources.rows import BATCH
 
 COUNT = 2 * BATCH + 10
 NUMBERS = pa.array(range(COUNT), pa.int64())
 PEOPLE = pa.table({"Id": NUMBERS, "Visitor": pa.array([n % (COUNT // 2) for n in range(COUNT)]), "n": NUMBERS})
-GIVEN = Circumstances(key="Id", members={"Some": [0, 5, COUNT - 1, COUNT]})
+GIVEN = RuleContext(key="Id", members={"Some": [0, 5, COUNT - 1, COUNT]})
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def test_batches_give_what_the_whole_gives(path: Path, text: str, ids: list[int]
 
 def test_rows_of_one_key_in_different_batches_belong_together(path: Path) -> None:
     rule = Rule.parse(f"n = 1 intersect n = {COUNT // 2 + 1}")
-    assert read_rows(path, ["n"], rule, Circumstances(key="Visitor")).table()["n"].to_pylist() == [1, COUNT // 2 + 1]
-    assert read_rows(path, ["n"], rule, Circumstances(key="Id")).table().num_rows == 0
+    assert read_rows(path, ["n"], rule, RuleContext(key="Visitor")).table()["n"].to_pylist() == [1, COUNT // 2 + 1]
+    assert read_rows(path, ["n"], rule, RuleContext(key="Id")).table().num_rows == 0
 
 
 def test_mistakes_are_found_before_anything_is_read(path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.rules.rows import Circumstances
+from ci_magics.segmentation.rules.rows import RuleContext
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import ROW_NUMBER, build_segment, build_segment_from_rule, build_segment_from_sql
 from ci_magics.segmentation.sources.frame_kinds import known_columns
@@ -136,7 +136,7 @@ def test_a_column_that_nobody_asked_for_stops_nothing(kind: str) -> None:
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
     rule = Rule.parse("Spend > 15")
-    assert keys(build_segment_from_rule("S", frame, rule, Circumstances())) == ["b"]
+    assert keys(build_segment_from_rule("S", frame, rule, RuleContext())) == ["b"]
     if "dataset" in kind:
         return
     for query in (
@@ -154,7 +154,7 @@ def test_a_column_that_is_asked_for_is_read_or_refused_in_a_sentence(kind: str) 
         lambda: build_segment("S", frame, where="odd IS NULL OR odd IS NOT NULL"),
         lambda: build_segment("S", frame, key="odd"),
         lambda: build_segment("S", frame, email="odd"),
-        lambda: build_segment_from_rule("S", frame, Rule.parse("odd is not null"), Circumstances()),
+        lambda: build_segment_from_rule("S", frame, Rule.parse("odd is not null"), RuleContext()),
     ]
     if "dataset" not in kind:
         query = "SELECT odd, * EXCLUDE (odd) FROM frame"
@@ -240,7 +240,7 @@ def test_a_subclass_of_pandas_is_a_frame_of_pandas(frame: Any) -> None:
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
     assert keys(build_segment_from_sql("S", "FROM frame WHERE Spend > 15", frames={"frame": frame})) == ["b"]
-    assert keys(build_segment_from_rule("S", frame, Rule.parse("Spend > 15"), Circumstances())) == ["b"]
+    assert keys(build_segment_from_rule("S", frame, Rule.parse("Spend > 15"), RuleContext())) == ["b"]
 
 
 INDEXED: dict[str, pd.DataFrame] = {
@@ -259,7 +259,7 @@ def test_a_named_index_is_a_column(kind: str) -> None:
     frame = INDEXED[kind]
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, key="Id", where="Id = 'b'")) == ["b"]
-    assert keys(build_segment_from_rule("S", frame, Rule.parse("Id = b"), Circumstances())) == ["b"]
+    assert keys(build_segment_from_rule("S", frame, Rule.parse("Id = b"), RuleContext())) == ["b"]
     assert keys(build_segment_from_sql("S", "SELECT * FROM frame WHERE Id = 'b'", frames={"frame": frame})) == ["b"]
     assert known_columns(frame).count("Id") == 1
 
@@ -306,7 +306,7 @@ def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
 def test_names_that_differ_in_case_stop_only_what_uses_them() -> None:
     frame = people(Note=[1, 2], note=[3, 4])
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
-    assert keys(build_segment_from_rule("S", frame, Rule.parse("note = 4"), Circumstances())) == ["b"]
+    assert keys(build_segment_from_rule("S", frame, Rule.parse("note = 4"), RuleContext())) == ["b"]
     for ask in (
         lambda: build_segment("S", frame, where="Note > 1"),
         lambda: build_segment_from_sql("S", "SELECT note, * FROM frame", frames={"frame": frame}),

@@ -43,7 +43,7 @@ class DataverseRoute:
     columns: InsightsColumns
     by_id: bool
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
+    def chunks(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Yield members, sorted by id."""
         return self._asked_for(position) if self.by_id else self._passing_by(position)
 

@@ -41,7 +41,7 @@ class Chunk:
 class Route(Protocol):
     """A resumable reader: each call continues from a position."""
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
+    def chunks(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Yield the members after a position; an empty position is the beginning."""
         ...
 
@@ -65,7 +65,7 @@ class RestRoute:
     segment: str
     columns: InsightsColumns
 
-    def stretches(self, position: dict[str, Any]) -> Iterator[Chunk]:
+    def chunks(self, position: dict[str, Any]) -> Iterator[Chunk]:
         """Yield one chunk for each page."""
         names = self.columns.names
         for page in self.insights.members(self.instance_id, self.segment, names, position.get("next")):

@@ -115,8 +115,8 @@ def keep_insights(
     kept = matched_schema(taken.schema)
     reading = Reading(workspace, _identity(wanted, via, columns) | {"kept": kept.names}, kept)
     with reading.held():
-        way = ReadPlan(wanted, via, columns, taken, progress)
-        read_members(reading, way, show)
+        plan = ReadPlan(wanted, via, columns, taken, progress)
+        read_members(reading, plan, show)
         require_unchanged(reading, wanted, show)
         batches, repeated = each_once(reading)
         require_count(reading, repeated, wanted, show)

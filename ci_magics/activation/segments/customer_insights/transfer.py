@@ -58,14 +58,14 @@ def read_pages(
     kept_at = clock.monotonic()
 
     def keep() -> None:
-        stretches = gathered.copy()
+        chunks = gathered.copy()
         gathered.clear()
-        if stretches:
-            _keep_stretches(reading, stretches, columns)
+        if chunks:
+            _keep_chunks(reading, chunks, columns)
 
     try:
-        for stretch in route.stretches(reading.state.position):
-            gathered.append(stretch)
+        for chunk in route.chunks(reading.state.position):
+            gathered.append(chunk)
             waiting = sum(each.rows.num_rows for each in gathered)
             report(reading.state.rows + waiting)
             if waiting >= _ENOUGH_ROWS or clock.monotonic() - kept_at > _ENOUGH_SECONDS:
@@ -145,18 +145,18 @@ def each_once(reading: Reading) -> tuple[Callable[[], Iterator[pa.RecordBatch]],
     return filtered, int(len(joined) - first.sum())
 
 
-def _keep_stretches(reading: Reading, stretches: list[Chunk], columns: ProfileColumns) -> None:
+def _keep_chunks(reading: Reading, chunks: list[Chunk], columns: ProfileColumns) -> None:
     tally = Tally()
-    rows = pa.Table.from_batches([each.rows for each in stretches]).combine_chunks().to_batches()
+    rows = pa.Table.from_batches([each.rows for each in chunks]).combine_chunks().to_batches()
     matched = (match_batch(columns.profiles(each), tally) for each in rows)
-    last = stretches[-1]
-    totals = [each.total for each in stretches if each.total is not None]
+    last = chunks[-1]
+    totals = [each.total for each in chunks if each.total is not None]
     reading.keep(
         matched,
         tally,
         lambda _earlier: last.position,
-        lagging=sum(each.lagging for each in stretches),
-        pages=len(stretches),
+        lagging=sum(each.lagging for each in chunks),
+        pages=len(chunks),
         **({"total": totals[-1]} if totals else {}),
     )
 
@@ -308,14 +308,14 @@ class ReadPlan:
         self.progress(Progress(f"Reading '{self.wanted.segment.label}'", rows, max(self.wanted.members or 0, rows)))
 
 
-def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
+def read_members(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) -> None:
     """Read the remaining members. If the service no longer knows the saved position, start over once.
 
     Parameters
     ----------
     reading
         Stores the members and the position.
-    way
+    plan
         How to read the members.
     show
         Called with a message when reading resumes, starts over, or takes long.
@@ -330,12 +330,12 @@ def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -
     if reading.state.finished:
         return
     earlier = reading.state.pages
-    _say(reading, way, show)
+    _say(reading, plan, show)
     try:
-        way.go(reading)
+        plan.go(reading)
     except KeyboardInterrupt:
         raise SegmentError(
-            f"Reading '{way.wanted.segment.label}' was stopped after "
+            f"Reading '{plan.wanted.segment.label}' was stopped after "
             f"{counted_in_words(reading.state.pages, 'page')} and "
             f"{counted_in_words(reading.state.rows, 'member')}.",
             "Run it again: it goes on from there.",
@@ -344,23 +344,23 @@ def read_members(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -
     except CiError as error:
         if error.code not in _GONE:
             raise
-        require_there(reading, way.wanted)
+        require_there(reading, plan.wanted)
         if not earlier or reading.state.pages != earlier:
             raise
         show("The saved position has expired; starting over.")
         reading.clear()
-        way.go(reading)
+        plan.go(reading)
 
 
-def _say(reading: Reading, way: ReadPlan, show: Callable[[str], None]) -> None:
+def _say(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) -> None:
     """Show that the reading resumes, or that it will take long."""
-    members = way.wanted.members or 0
+    members = plan.wanted.members or 0
     if reading.state.pages:
         show(
             f"Going on with an earlier reading, after {counted(reading.state.pages)} pages and "
             f"{counted_in_words(reading.state.rows, 'member')}."
         )
-    elif way.is_slow:
+    elif plan.is_slow:
         show(
             f"Page by page, {counted_in_words(members, 'member', 'takes')} about "
             f"{counted_in_words(members // 10_000, 'minute')}: Customer "

@@ -103,7 +103,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Trial:
-    """One export or errand that is killed.
+    """One export or task that is killed.
 
     Parameters
     ----------

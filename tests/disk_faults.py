@@ -1,4 +1,4 @@
-"""Strike a process at one of its file operations: kill it there, or let the disk be full or read-only from there on."""
+"""Disturb a process at one file operation: kill it there, or let the disk be full or read-only from there on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 @dataclass(frozen=True)
-class Struck:
+class Faulted:
     """What came of a process.
 
     Parameters
@@ -37,10 +37,10 @@ class Struck:
     said: tuple[str, str] | None
 
 
-def struck(
+def run_with_fault(
     work: Callable[[], object], at: int, how: str, within: tuple[str, ...], environment: Mapping[str, str | None]
-) -> Struck:
-    """Do some work in a process of its own, which is struck at one of its operations.
+) -> Faulted:
+    """Do some work in a process of its own, which is disturbed at one of its operations.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def struck(
     theirs.close()
     try:
         operations, said = ours.recv()
-        return Struck(operations, said)
+        return Faulted(operations, said)
     except EOFError:
-        return Struck(None, None)
+        return Faulted(None, None)
     finally:
         process.join()
 
@@ -83,20 +83,20 @@ def _work(
     os.environ |= {name: value for name, value in environment.items() if value is not None}
     count = 0
 
-    def strike() -> None:
+    def disturb() -> None:
         nonlocal count
         count += 1
         if at and count >= at:
-            _strike(how)
+            _fail_at_operation(how)
 
     def hook(name: str, arguments: tuple[Any, ...]) -> None:
         changes = name in _CHANGES or (name == "open" and _is_write(arguments))
         if changes and any(str(each).startswith(within) for each in arguments[:2]):
-            strike()
+            disturb()
 
     def begun(_connection: object) -> None:
         try:
-            strike()
+            disturb()
         except OSError as error:
             raise OperationalError("", None, sqlite3.OperationalError(_WORDS[how])) from error
 
@@ -113,7 +113,7 @@ def _work(
     os._exit(0)
 
 
-def _strike(how: str) -> None:
+def _fail_at_operation(how: str) -> None:
     if how == KILL:
         os.kill(os.getpid(), signal.SIGKILL)
     raise OSError(errno.ENOSPC if how == FULL else errno.EROFS, _WORDS[how])

@@ -1,4 +1,4 @@
-"""Errands beside exports that are killed at random: refresh, forget, purge, segments of an export, reading, migration.
+"""Tasks beside exports that are killed at random: refresh, forget, purge, segments of an export, reading, migration.
 
 Each is prepared, begun in another process and killed; then it is done once more. What is there afterwards has to be
 what is there when nothing happened.
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from contoso import NAME, connect, export, hash_of, people, segment
-from crashing import Counting, Emulator, Trial, WorkspaceEmulator, unfinished
+from disk_faults import FULL, KILL, run_with_fault
+from killed_exports import Counting, Emulator, Trial, WorkspaceEmulator, unfinished
 from sqlalchemy import create_engine, inspect, text
-from striking import FULL, KILL, struck
 
 import ci_magics as ci
 from ci_magics.activation.erasure.forget import forget
@@ -40,7 +40,7 @@ from ci_magics.workspace.store import open_workspace
 from ci_magics.workspace.tables import metadata
 
 _TRIES = 30
-#: Where the tables of an early workspace come from, and how far it is brought before the errand.
+#: Where the tables of an early workspace come from, and how far it is brought before the task.
 _FIRST, _OLD = "0001", "0008"
 _EARLY_SEGMENTS = 300
 
@@ -156,7 +156,7 @@ def _read(via: str, _folder: Path) -> None:
     ci.segment("All", ci.insights("Contoso", show=quietly).segment("All_customers", via=via), show=quietly)
 
 
-ERRANDS: dict[str, VerbCall] = {
+TASKS: dict[str, VerbCall] = {
     "refresh": VerbCall(_file_and_export, _refresh),
     "forget": VerbCall(_sent_twice, _forget),
     "purge": VerbCall(_left_over, _purge, local=True),
@@ -168,19 +168,20 @@ ERRANDS: dict[str, VerbCall] = {
 }
 
 
-def run_errand(emulator: Emulator, seed: int) -> Trial:
-    """Kill an errand once or twice, do it once more, and compare."""
+def run_task(emulator: Emulator, seed: int) -> Trial:
+    """Kill a task once or twice, do it once more, and compare."""
     chance = random.Random(seed)
-    kind = list(ERRANDS)[seed % len(ERRANDS)]
-    disturb = _strike if ERRANDS[kind].local else _kill
-    undisturbed, seconds, operations = undisturbed_errand(emulator, kind)
+    kind = list(TASKS)[seed % len(TASKS)]
+    disturb = _fail_at_operation if TASKS[kind].local else _kill
+    undisturbed, seconds, operations = undisturbed_task(emulator, kind)
     with_faults, kills, midway, failures = chance.random() < 0.5, 0, 0, 0
     with _prepared(emulator, kind) as folder:
         counting = Counting(emulator)
-        if with_faults and ERRANDS[kind].local:
-            failures += struck(*_at_random(kind, folder, chance, operations), FULL, *_within(folder)).said is not None
+        if with_faults and TASKS[kind].local:
+            faulted = run_with_fault(*_at_random(kind, folder, chance, operations), FULL, *_within(folder))
+            failures += faulted.said is not None
         elif with_faults:
-            emulator.control("POST", "/settings", {"fault_rate": ERRANDS[kind].fault_rate, "fault_seed": seed})
+            emulator.control("POST", "/settings", {"fault_rate": TASKS[kind].fault_rate, "fault_seed": seed})
         for _ in range(chance.choice([1, 1, 2])):
             kills += disturb(emulator, kind, folder, chance, seconds, operations)
             midway += unfinished(folder)
@@ -193,7 +194,7 @@ def run_errand(emulator: Emulator, seed: int) -> Trial:
 
 
 def _kill(emulator: Emulator, kind: str, folder: Path, chance: random.Random, seconds: float, _operations: int) -> bool:
-    """Begin an errand and kill it after a while; tell whether it was still on its way."""
+    """Begin a task and kill it after a while; tell whether it was still on its way."""
     process, _answer = _start(emulator, kind, folder)
     process.join(chance.uniform(0, seconds))
     alive = process.is_alive()
@@ -204,15 +205,15 @@ def _kill(emulator: Emulator, kind: str, folder: Path, chance: random.Random, se
     return bool(alive)
 
 
-def _strike(
+def _fail_at_operation(
     _emulator: Emulator, kind: str, folder: Path, chance: random.Random, _seconds: float, operations: int
 ) -> bool:
-    """Kill an errand at one of its file operations; tell whether it came to it."""
-    return struck(*_at_random(kind, folder, chance, operations), KILL, *_within(folder)).operations is None
+    """Kill a task at one of its file operations; tell whether it came to it."""
+    return run_with_fault(*_at_random(kind, folder, chance, operations), KILL, *_within(folder)).operations is None
 
 
 def _at_random(kind: str, folder: Path, chance: random.Random, operations: int) -> tuple[Callable[[], object], int]:
-    return functools.partial(ERRANDS[kind].do, folder), chance.randint(1, operations)
+    return functools.partial(TASKS[kind].do, folder), chance.randint(1, operations)
 
 
 def _within(folder: Path) -> tuple[tuple[str, ...], dict[str, str | None]]:
@@ -220,12 +221,12 @@ def _within(folder: Path) -> tuple[tuple[str, ...], dict[str, str | None]]:
 
 
 @functools.cache
-def undisturbed_errand(emulator: Emulator, kind: str) -> tuple[dict[str, Any], float, int]:
+def undisturbed_task(emulator: Emulator, kind: str) -> tuple[dict[str, Any], float, int]:
     """Return what is there when nothing happens, how long it takes, and in how many file operations."""
     operations = 0
-    if ERRANDS[kind].local:
+    if TASKS[kind].local:
         with _prepared(emulator, kind) as folder:
-            whole = struck(functools.partial(ERRANDS[kind].do, folder), 0, KILL, *_within(folder))
+            whole = run_with_fault(functools.partial(TASKS[kind].do, folder), 0, KILL, *_within(folder))
             assert whole.said is None
             operations = whole.operations or 0
     with _prepared(emulator, kind) as folder:
@@ -244,7 +245,7 @@ def _prepared(emulator: Emulator, kind: str) -> Iterator[Path]:
         connect()
         os.environ["CI_MAGICS_SUBSCRIPTION_KEY"] = emulator.subscription_key
         emulator.control("POST", "/settings", {"customers": 2_000, "page_size": 16, "dataverse_page_size": 50})
-        ERRANDS[kind].prepare(folder)
+        TASKS[kind].prepare(folder)
         yield folder
     finally:
         if isinstance(emulator, WorkspaceEmulator):
@@ -275,7 +276,7 @@ def _work(kind: str, folder: str, base_url: str, answer: Connection) -> None:
     last: CiError | None = None
     for _ in range(_TRIES):
         try:
-            ERRANDS[kind].do(Path(folder))
+            TASKS[kind].do(Path(folder))
         except CiError as error:
             last = error
             continue
