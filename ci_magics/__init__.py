@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ci_magics.forking  # noqa: F401 - registers the fork hooks early
 from ci_magics.discreet import discreet
-
-__version__ = "0.2.0"
+from ci_magics.version import __version__ as __version__
 
 if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from IPython.core.interactiveshell import InteractiveShell
@@ -29,7 +28,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from ci_magics.activation.run import Run as Run
     from ci_magics.activation.runs.status import status as status
     from ci_magics.activation.segments.customer_insights.connect import insights as insights
-    from ci_magics.activation.segments.differentiator_search import differentiators as differentiators
+    from ci_magics.activation.segments.differentiators import differentiators as differentiators
     from ci_magics.activation.segments.make_segment import segment as segment
     from ci_magics.activation.segments.overlap import overlap as overlap
     from ci_magics.errors import AccessError as AccessError
@@ -83,7 +82,7 @@ _NAMES = {
     "activation.run": "Run",
     "activation.runs.status": "status",
     "activation.segments.customer_insights.connect": "insights",
-    "activation.segments.differentiator_search": "differentiators",
+    "activation.segments.differentiators": "differentiators",
     "activation.segments.overlap": "overlap",
     "activation.segments.make_segment": "segment",
     "errors": "AccessError ArgumentError CiError ConnectionSetupError ConsentError ExportRefusedError "

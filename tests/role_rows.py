@@ -139,7 +139,7 @@ ROWS = (
     Row(Verb.PREVIEW, "segments.overlap.overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
     Row(
         Verb.PREVIEW,
-        "segments.differentiator_search.differentiators",
+        "segments.differentiators.differentiators",
         Stage.made,
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_magics import __version__
 from ci_magics.activation.connections.emulator_process import ADDRESS_VARIABLE, workspace_emulator
 from ci_magics.activation.connections.services import connection_endpoints
 from ci_magics.activation.connections.sign_in import noted_sign_in
@@ -34,6 +33,7 @@ from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
+from ci_magics.version import __version__
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.storage_errors import told_of_file

@@ -9,7 +9,7 @@ from ci_magics.cli.command import DONE, FAILED, Commands, add_command, answer, t
 from ci_magics.errors import CiError
 
 if TYPE_CHECKING:
-    from ci_magics.activation.notifications.notice import Limits
+    from ci_magics.activation.notifications.delivery import Limits
 
 _SECRETS = ("webhook", "smtp", "smtp-password", "mail-from", "mail-to")
 
@@ -72,8 +72,7 @@ def _keep(name: str) -> None:
 
 def _tested() -> list[str]:
     """Send a notification through each channel and return the failures."""
-    from ci_magics.activation.notifications.delivery import channels
-    from ci_magics.activation.notifications.notice import News
+    from ci_magics.activation.notifications.delivery import News, channels
 
     news = News("test", "well", "This is a test", "Notices arrive here.", {"state": "test"})
     failures = []

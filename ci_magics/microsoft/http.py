@@ -17,7 +17,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from ci_magics import __version__
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.errors import CiError
 from ci_magics.microsoft.answers import Received, receive
@@ -25,6 +24,7 @@ from ci_magics.microsoft.codes import Retry
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.retries import Patience, TransientError, lost, outcome_unknown, retry
 from ci_magics.microsoft.unreachable import Adapter, answered_by_another, redirected
+from ci_magics.version import __version__
 
 _TRIES_TO_REACH = 100
 _UNTIL_IT_HAS_ENDED = 0.05  # seconds; an emulator that shuts down stops listening before it releases its lease

@@ -8,8 +8,7 @@ from typing import Any
 
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember
 from ci_magics.activation.connections.sign_in import can_ask
-from ci_magics.activation.notifications.delivery import SECRETS, channels
-from ci_magics.activation.notifications.notice import Limits, News
+from ci_magics.activation.notifications.delivery import SECRETS, Limits, News, channels
 from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ArgumentError, CiError, nearest_name

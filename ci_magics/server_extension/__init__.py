@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ci_magics import __version__ as __version__
 from ci_magics.advice import Reader, set_reader
+from ci_magics.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp

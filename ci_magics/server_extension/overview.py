@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ci_magics import __version__
 from ci_magics.activation.exports.listing import ExportLine, list_exports
 from ci_magics.activation.run import AudienceResult
 from ci_magics.activation.runs.journal import Journal
+from ci_magics.version import __version__
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
 from ci_magics.workspace.export_models import NO_CONNECTION
 from ci_magics.workspace.models import Connection, RunRecord

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("waits")
 PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
 #: Viewers read no keys and hashes, and these compare the keys of two segments.
-COMPARISONS = {"segments.overlap.overlap", "segments.differentiator_search.differentiators"}
+COMPARISONS = {"segments.overlap.overlap", "segments.differentiators.differentiators"}
 #: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
 #: rows what a run does too; a purge of an empty workspace changes nothing.
 ELSEWHERE = {

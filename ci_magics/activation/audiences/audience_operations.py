@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
-from ci_magics.activation.audiences.emptying import take_everybody_out
 from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.activation.plans.ledger import LedgerLostError, Part, read_ledger, write_ledger
 from ci_magics.activation.plans.preview import find_connection
@@ -22,6 +22,8 @@ from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ExportRefusedError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
+from ci_magics.microsoft.bulk import failed_upload, list_error
+from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.naming import require_name
 from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
@@ -280,3 +282,40 @@ def _keep(held: _Held, record: AudienceRecord, parts: list[Part]) -> AudienceRec
 def _give_up(held: _Held, why: str, show: Show) -> None:
     for run in give_up(held.workspace, held.connection.environment, held.audience.id, why, held.now):
         show(f"The run {run} was not finished and is given up for this audience.")
+
+
+def take_everybody_out(workspace: Workspace, services: Services, audience_id: str) -> None:
+    """Empty a list and wait until it is done. The operation is idempotent.
+
+    Parameters
+    ----------
+    workspace
+        The workspace with a private folder for the file.
+    services
+        The clients, signed in.
+    audience_id
+        Microsoft's id of the list.
+
+    Raises
+    ------
+    ServiceError
+        Microsoft refused, or the file did not arrive.
+    OutcomeUnknownError
+        It is unknown whether the list was emptied.
+    """
+    with workspace.rooms.for_a_while() as folder:
+        path = folder / "upload.zip"
+        # The file has no items: no personal data is sent, and no terms need to be accepted.
+        write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)
+        request_id, status = services.bulk.deliver(lambda: _send(services, path))
+    if not status.readable:
+        raise failed_upload(status)
+    if status.status != "Completed":
+        for error in services.bulk.errors(request_id, status):
+            raise list_error(error, status)
+
+
+def _send(services: Services, path: Path) -> str:
+    ticket = services.bulk.request_upload()
+    services.bulk.upload(ticket, path)
+    return ticket.request_id

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ci_magics.activation.notifications.delivery import channels
-from ci_magics.activation.notifications.notice import (
+from ci_magics.activation.notifications.delivery import (
     FAILED,
     SHRANK,
     WELL,
     Limits,
     News,
+    channels,
     news_of_export,
     news_of_refresh,
     state_after,

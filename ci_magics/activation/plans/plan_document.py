@@ -7,7 +7,6 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from ci_magics import __version__
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.ledger import outdated, sent_to
 from ci_magics.activation.plans.planner import Work
@@ -17,6 +16,7 @@ from ci_magics.display.numbers import counted_in_words
 from ci_magics.microsoft.advertising import MAX_ITEMS
 from ci_magics.microsoft.upload_file import rows_per_file
 from ci_magics.segmentation.consent.document import NOT_KNOWN, SegmentConsent
+from ci_magics.version import __version__
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 

@@ -14,8 +14,7 @@ from ci_magics.activation.run import AudienceResult
 from ci_magics.activation.runs.completion import ensure_record, finish_push, result_of
 from ci_magics.activation.runs.journal import CREATE, Journal
 from ci_magics.activation.runs.outcome import known_members, read_outcome, refusal_in
-from ci_magics.activation.runs.send_calls import send_calls
-from ci_magics.activation.runs.send_files import send_files
+from ci_magics.activation.runs.send import send_calls, send_files
 from ci_magics.errors import AccessError, CiError, ConsentError, OutcomeUnknownError, WorkspaceError
 from ci_magics.microsoft.advertising import Scope
 from ci_magics.microsoft.codes import is_final

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ci_magics import __version__
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.runs.outcome import known_members, open_push
 from ci_magics.display.displayable import plain
@@ -16,6 +15,7 @@ from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError, not_found
 from ci_magics.microsoft.advertising import Audience
+from ci_magics.version import __version__
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.statuses import RUNNING

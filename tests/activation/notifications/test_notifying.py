@@ -20,8 +20,15 @@ from holding import NOON
 
 import ci_magics as ci
 from ci_magics.activation.exports.batch import run_exports
-from ci_magics.activation.notifications.delivery import SECRETS, NoticeError, call_webhook, send_mail
-from ci_magics.activation.notifications.notice import Limits, News, state_after
+from ci_magics.activation.notifications.delivery import (
+    SECRETS,
+    Limits,
+    News,
+    NoticeError,
+    call_webhook,
+    send_mail,
+    state_after,
+)
 from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
 from ci_magics.cli import main
 from ci_magics.errors import AccessError

@@ -1,4 +1,4 @@
-"""A segment of Customer Insights: number of members, time of its last refresh, and whether it can be exported."""
+"""Segments of Customer Insights: number of members, time of the last refresh, and whether they can be exported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ci_magics.activation.segments.customer_insights.services import InsightsSer
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.numbers import counted_in_words
+from ci_magics.display.result_table import Column, ResultList, as_minute
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.microsoft.dataverse import Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, SourceSegment, folded
@@ -20,6 +21,15 @@ from ci_magics.workspace.insights_record import InsightsRecord
 #: Customer Insights evaluates segments daily or weekly. Messages point out an older refresh.
 _OLD_DAYS = 7
 _FAILED = frozenset({"completedfailure", "cancelled", "interrupted"})
+_STATUSES = {
+    "completedsuccess": "Successful",
+    "completedfailure": "Failed",
+    "running": "Refreshing",
+    "queued": "Queued",
+    "cancelled": "Canceled",
+    "interrupted": "Canceled",
+    "notqualified": "Skipped",
+}
 
 
 class Instance(Protocol):
@@ -142,3 +152,46 @@ def refuse_conditions(*conditions: object) -> None:
             "Make it first, then another one of it with --rule \"'NAME' and not 'OTHER'\".",
             code="insights_condition",
         )
+
+
+def _status(each: InsightsSegment) -> str:
+    status = "running" if each.refreshing else each.segment.evaluation.status
+    return _STATUSES.get(status, "Not started")
+
+
+@dataclass(frozen=True, repr=False)
+class InsightsSegments(ResultList[InsightsSegment]):
+    """The segments of an instance.
+
+    Parameters
+    ----------
+    origin
+        Name and environment of the instance.
+    segments
+        The segments, as `Insights.segment` returns them.
+    """
+
+    origin: str
+    segments: tuple[InsightsSegment, ...]
+
+    _columns = (
+        Column("Segment", lambda each: each.segment.label, frame_name="label"),
+        Column("Output name", "name"),
+        Column("Type", lambda each: each.segment.profile_type, lambda name: name or None, frame_name="type"),
+        Column("State", lambda each: each.segment.state, lambda name: name.capitalize() or None, frame_name="state"),
+        Column("Status", _status, frame_name="status"),
+        Column("Members", "members"),
+        Column("Last refreshed", "refreshed", lambda moment: f"{as_minute(moment)} UTC" if moment else "never"),
+    )
+    _if_empty = "No segment yet."
+
+    @property
+    def _rows(self) -> tuple[InsightsSegment, ...]:
+        return self.segments
+
+    @property
+    def _title(self) -> str:
+        return self.origin
+
+    def __getitem__(self, name: str) -> InsightsSegment:
+        return next(each for each in self.segments if name in (each.name, each.segment.label))

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
-from ci_magics.activation.segments.customer_insights.insights_segments import InsightsSegments
+from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment, InsightsSegments
 from ci_magics.activation.segments.customer_insights.routes import require_via
 from ci_magics.activation.segments.customer_insights.services import InsightsServices
 from ci_magics.display.displayable import Displayable
