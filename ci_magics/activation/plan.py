@@ -84,8 +84,8 @@ class Plan(ResultTable[AudiencePlan]):
 
     @property
     def _title(self) -> str:
-        order = self.order
-        return f"Plan for account {self.account_id}: {order.mode}, normalization {order.normalization}"
+        options = self.options
+        return f"Plan for account {self.account_id}: {options.mode}, normalization {options.normalization}"
 
     @property
     def _notes(self) -> list[str]:
@@ -169,7 +169,7 @@ class Plan(ResultTable[AudiencePlan]):
         require(self._workspace, Verb.RUN_EXPORT, connection)
         require_consents(connection)
         retention_days()  # raises if the setting is invalid; the run deletes expired data first
-        services = self._services or open_order(self._workspace, connection, self.order, self._show)
+        services = self._services or open_services_for(self._workspace, connection, self.options, self._show)
         if self._services is None or self.verdict.blocked:  # otherwise checked when the plan was made
             require_manager(services, connection)
         works = self._works or self._works_again(connection, services)
@@ -194,7 +194,7 @@ class Plan(ResultTable[AudiencePlan]):
         return self.document.verdict
 
     @property
-    def order(self) -> ExportOptions:
+    def options(self) -> ExportOptions:
         """The options of the export."""
         return self.document.order
 
@@ -230,8 +230,8 @@ class Plan(ResultTable[AudiencePlan]):
             "verdict": self.verdict.model_dump(mode="json"),
             "destination": self.destination,
             "account_id": self.account_id,
-            "mode": self.order.mode,
-            "normalization": self.order.normalization,
+            "mode": self.options.mode,
+            "normalization": self.options.normalization,
             "audiences": [
                 {name: getattr(each, name) for name in names}
                 | {"guards": [guard.code for guard in each.guards], "renewal": each.renewal}
@@ -266,7 +266,7 @@ class Plan(ResultTable[AudiencePlan]):
             stored = [stored_segment(self._workspace, each) for each in self.document.segments]
         except NotFoundError as error:
             raise _outdated(error.sentence) from None
-        return tuple(_works(self._workspace, services, connection, stored, self.order))
+        return tuple(_works(self._workspace, services, connection, stored, self.options))
 
 
 def _outdated(why: str) -> ExportRefusedError:
@@ -301,7 +301,7 @@ def make_plan(
     services: Services,
     connection: Connection,
     stored: list[StoredSegment],
-    order: ExportOptions,
+    options: ExportOptions,
     show: Show,
 ) -> Plan:
     """Calculate what an export would do.
@@ -316,7 +316,7 @@ def make_plan(
         The connection to send through.
     stored
         The segments to export.
-    order
+    options
         The options of the export.
     show
         Called with each sentence that the user must see.
@@ -326,8 +326,8 @@ def make_plan(
     CiError
         A segment or its audience cannot be used; `ci_magics.activation.exports.dry_run.examine` collects these.
     """
-    works = _works(workspace, services, connection, stored, order)
-    return plan_of(workspace, services, connection, [each.record.name for each in stored], works, order, show)
+    works = _works(workspace, services, connection, stored, options)
+    return plan_of(workspace, services, connection, [each.record.name for each in stored], works, options, show)
 
 
 def plan_of(
@@ -336,7 +336,7 @@ def plan_of(
     connection: Connection,
     segments: Sequence[str],
     works: Sequence[Work],
-    order: ExportOptions,
+    options: ExportOptions,
     show: Show,
     findings: Sequence[Finding] = (),
     not_checked: Sequence[str] = (),
@@ -355,7 +355,7 @@ def plan_of(
         Names of all segments of the export, including those that could not be planned.
     works
         The planned audiences.
-    order
+    options
         The options of the export.
     show
         Called with each sentence that the user must see.
@@ -365,14 +365,14 @@ def plan_of(
         What could not be checked.
     """
     now = services.conversation.clock.now() if services else present()
-    document = document_of(connection, order, segments, tuple(works), now, Verdict(state=READY))
+    document = document_of(connection, options, segments, tuple(works), now, Verdict(state=READY))
     foreseen, stopped = foresee(workspace, document, works)
     verdict = verdict_of([*findings, *foreseen], audiences=len(works), stopped=stopped, not_checked=not_checked)
     document = document.model_copy(update={"verdict": verdict})
     return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)
 
 
-def open_order(workspace: Workspace, connection: Connection, order: ExportOptions, show: Show) -> Services:
+def open_services_for(workspace: Workspace, connection: Connection, options: ExportOptions, show: Show) -> Services:
     """Sign in to the account that an export sends to, and return its services.
 
     Parameters
@@ -381,16 +381,22 @@ def open_order(workspace: Workspace, connection: Connection, order: ExportOption
         The workspace that stores the sign-ins.
     connection
         The connection to send through.
-    order
+    options
         The options of the export; its ids override those of the connection.
     show
         Called with each sentence that the user must see, such as a sign-in code.
     """
-    return open_services(workspace, connection, show=show, account_id=order.account_id, customer_id=order.customer_id)
+    return open_services(
+        workspace, connection, show=show, account_id=options.account_id, customer_id=options.customer_id
+    )
 
 
 def _works(
-    workspace: Workspace, services: Services, connection: Connection, stored: list[StoredSegment], order: ExportOptions
+    workspace: Workspace,
+    services: Services,
+    connection: Connection,
+    stored: list[StoredSegment],
+    options: ExportOptions,
 ) -> list[Work]:
     now = services.conversation.clock.now()
-    return [plan_work(workspace, services, connection, each, order, now) for each in stored]
+    return [plan_work(workspace, services, connection, each, options, now) for each in stored]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ci_magics.activation.connections.account_check import require_manager
 from ci_magics.activation.connections.consents import missing_consents
-from ci_magics.activation.plan import Plan, open_order, plan_of
+from ci_magics.activation.plan import Plan, open_services_for, plan_of
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.planner import Work, plan_without_microsoft, plan_work
 from ci_magics.activation.plans.verdict import Finding, finding_of
@@ -23,7 +23,7 @@ _SIGN_IN, _ROLE, _AUDIENCES = "the sign-in", "your role in the account", "what t
 
 
 def examine(
-    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: ExportOptions, show: Show
+    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], options: ExportOptions, show: Show
 ) -> Plan:
     """Return the plan of an export with its verdict. A check that fails becomes a finding, not an error.
 
@@ -37,7 +37,7 @@ def examine(
         Connection to export to.
     stored
         Segments to export.
-    order
+    options
         Export options.
     show
         Called with each message for the user, such as a sign-in code.
@@ -48,27 +48,32 @@ def examine(
     not_checked = [_SIGN_IN, _ROLE, _AUDIENCES]
     if not findings:
         try:
-            services = open_order(workspace, connection, order, show)
+            services = open_services_for(workspace, connection, options, show)
         except CiError as error:
             findings, not_checked = [finding_of(error)], [_ROLE, _AUDIENCES]
     if services is None:
-        findings += _without_microsoft(workspace, connection, stored, order)
-        return plan_of(workspace, None, connection, names, [], order, show, findings, not_checked)
+        findings += _without_microsoft(workspace, connection, stored, options)
+        return plan_of(workspace, None, connection, names, [], options, show, findings, not_checked)
     findings += _refused(lambda: require_manager(services, connection))
     works: list[Work] = []
     for each in stored:
         try:
             now = services.conversation.clock.now()
-            works.append(plan_work(workspace, services, connection, each, order, now))
+            works.append(plan_work(workspace, services, connection, each, options, now))
         except CiError as error:
             findings.append(finding_of(error))
     not_checked = [_AUDIENCES] if len(works) < len(stored) else []
     findings = list(dict.fromkeys(findings))  # every segment gets the same error from Microsoft
-    return plan_of(workspace, services, connection, names, works, order, show, findings, not_checked)
+    return plan_of(workspace, services, connection, names, works, options, show, findings, not_checked)
 
 
 def unreadable(
-    workspace: Workspace, connection: Connection, names: Sequence[str], order: ExportOptions, show: Show, error: CiError
+    workspace: Workspace,
+    connection: Connection,
+    names: Sequence[str],
+    options: ExportOptions,
+    show: Show,
+    error: CiError,
 ) -> Plan:
     """Return the plan of an export whose segments can no longer be read; see `examine`.
 
@@ -80,7 +85,7 @@ def unreadable(
         Connection to export to.
     names
         Segment names.
-    order
+    options
         Export options.
     show
         Called with each message for the user, such as a sign-in code.
@@ -88,7 +93,7 @@ def unreadable(
         Why the segments cannot be read. It becomes the only finding.
     """
     not_checked = [_SIGN_IN, _ROLE, _AUDIENCES]
-    return plan_of(workspace, None, connection, names, [], order, show, [finding_of(error)], not_checked)
+    return plan_of(workspace, None, connection, names, [], options, show, [finding_of(error)], not_checked)
 
 
 def _before_microsoft(workspace: Workspace, connection: Connection) -> list[Finding]:
@@ -101,11 +106,11 @@ def _before_microsoft(workspace: Workspace, connection: Connection) -> list[Find
 
 
 def _without_microsoft(
-    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], order: ExportOptions
+    workspace: Workspace, connection: Connection, stored: Sequence[StoredSegment], options: ExportOptions
 ) -> Iterator[Finding]:
     for each in stored:
         try:
-            for guard in plan_without_microsoft(workspace, connection, each, order):
+            for guard in plan_without_microsoft(workspace, connection, each, options):
                 yield finding_of(guard, each.record.name)
         except CiError as error:
             yield finding_of(error)

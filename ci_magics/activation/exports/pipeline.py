@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ci_magics.activation.connections.account_check import require_manager
 from ci_magics.activation.connections.consents import require_consents
-from ci_magics.activation.plan import Plan, apply_plan, make_plan, open_order
+from ci_magics.activation.plan import Plan, apply_plan, make_plan, open_services_for
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
@@ -27,7 +27,7 @@ def send_export(
     workspace: Workspace,
     connection: Connection,
     stored: list[StoredSegment],
-    order: ExportOptions,
+    options: ExportOptions,
     *,
     progress: Reporter,
     show: Show,
@@ -45,7 +45,7 @@ def send_export(
         Connection to export to.
     stored
         Segments to export.
-    order
+    options
         Export options.
     progress
         Called with the progress of the run.
@@ -67,16 +67,16 @@ def send_export(
     """
     require(workspace, Verb.RUN_EXPORT, connection)
     require_consents(connection)
-    services = open_order(workspace, connection, order, show)
+    services = open_services_for(workspace, connection, options, show)
     require_manager(services, connection)
-    plan = make_plan(workspace, services, connection, stored, order, show)
+    plan = make_plan(workspace, services, connection, stored, options, show)
     if _finished_others(workspace, plan, show, progress, owner):
-        plan = make_plan(workspace, services, connection, stored, order, show)
+        plan = make_plan(workspace, services, connection, stored, options, show)
     return apply_plan(plan, progress=progress, run_id=run_id, as_of=as_of, owner=owner)
 
 
 def chosen_segments(
-    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, order: ExportOptions
+    workspace: Workspace, segments: Sequence[Segment | str], email: str | None, options: ExportOptions
 ) -> list[StoredSegment]:
     """Return the stored segments of an export.
 
@@ -88,7 +88,7 @@ def chosen_segments(
         Segments or their names.
     email
         Expected address column of every segment; None accepts any.
-    order
+    options
         Export options.
 
     Raises
@@ -102,7 +102,7 @@ def chosen_segments(
         raise ArgumentError(
             "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
         )
-    if order.audience is not None and len(segments) > 1:
+    if options.audience is not None and len(segments) > 1:
         raise ArgumentError(
             "--audience names one list, and there are several segments.",
             "Export them one by one, or join them into one segment first.",

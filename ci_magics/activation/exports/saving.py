@@ -30,7 +30,7 @@ class ExportDocument(BaseModel):
         Segment names. Each segment goes to the audience of the same name.
     email
         Expected address column, as a safety check. None accepts the column that each segment was made with.
-    order
+    options
         How to send: mode, normalization, overridden guards.
     """
 
@@ -73,7 +73,7 @@ def save_export(
     connection: Connection,
     stored: Sequence[StoredSegment],
     email: str | None,
-    order: ExportOptions,
+    options: ExportOptions,
     show: Callable[[str], None],
 ) -> Export:
     """Save how to export segments. Replaces an export of the same name and keeps its schedule.
@@ -90,7 +90,7 @@ def save_export(
         Segments to export.
     email
         Expected address column, as a safety check; None accepts any.
-    order
+    options
         Export options.
     show
         Called when an export of the same name is replaced, and when a segment is too large for Customer Insights.
@@ -104,7 +104,7 @@ def save_export(
     """
     require(workspace, Verb.SAVE_EXPORT, connection)
     require_name(name)
-    document = ExportDocument(segments=tuple(each.record.name for each in stored), email=email, order=order)
+    document = ExportDocument(segments=tuple(each.record.name for each in stored), email=email, order=options)
     earlier = workspace.exports.get(name)
     if earlier is not None:
         require(workspace, Verb.EDIT_EXPORT, connection_of(workspace, earlier))

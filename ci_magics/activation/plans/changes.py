@@ -60,7 +60,7 @@ class Changes:
 
 
 def changes_for(
-    wanted: HashList, held_back: HashList, target: Target, order: ExportOptions, now: datetime, scratch: Scratch
+    wanted: HashList, held_back: HashList, target: Target, options: ExportOptions, now: datetime, scratch: Scratch
 ) -> Changes:
     """Calculate what to send so that the audience ends up as the mode promises.
 
@@ -76,7 +76,7 @@ def changes_for(
         Hashes that must not be in the audience: suppressed, without consent, or forgotten.
     target
         The audience, with its ledger.
-    order
+    options
         The options of the export; only the mode is used.
     now
         The current time, to decide on renewal.
@@ -84,11 +84,11 @@ def changes_for(
         Temporary storage for lists that don't fit in memory.
     """
     members = target.known.members
-    if order.mode == "mirror":
+    if options.mode == "mirror":
         return _mirror(wanted, target, scratch, renewal_of(target, now))
-    if order.mode == "add":
+    if options.mode == "add":
         return _add(wanted, held_back, target, scratch, renewal_of(target, now))
-    if order.mode == "remove":
+    if options.mode == "remove":
         # If the ledger is complete, hashes outside it need no request. If not, others may have added them.
         removes = combined(wanted, target.known.all, within, scratch) if target.ours else wanted
         return Changes(NOTHING, removes, len(wanted) - len(removes), len(wanted), shared(members, wanted))

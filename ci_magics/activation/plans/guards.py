@@ -52,7 +52,7 @@ class Guard:
 
 
 def find_guards(
-    stored: StoredSegment, counted: Counted, target: Target, order: ExportOptions, changes: Changes, consent: Decision
+    stored: StoredSegment, counted: Counted, target: Target, options: ExportOptions, changes: Changes, consent: Decision
 ) -> tuple[Guard, ...]:
     """Return the findings about one audience; those that stop it come first.
 
@@ -64,7 +64,7 @@ def find_guards(
         The hashes and counts of the segment.
     target
         The audience, with its ledger.
-    order
+    options
         The options of the export.
     changes
         The hashes to send.
@@ -72,15 +72,15 @@ def find_guards(
         The decision about the segment's consents.
     """
     found = [
-        *segment_guards(stored, cover_one(stored.record.name, stored.matched, counted), order, consent),
-        *_about_target(target, order),
-        *_about_size(stored.record.name, target, order, changes),
+        *segment_guards(stored, cover_one(stored.record.name, stored.matched, counted), options, consent),
+        *_about_target(target, options),
+        *_about_size(stored.record.name, target, options, changes),
     ]
     return tuple(sorted(found, key=lambda each: not each.stops))
 
 
 def segment_guards(
-    stored: StoredSegment, numbers: SegmentCoverage, order: ExportOptions, consent: Decision
+    stored: StoredSegment, numbers: SegmentCoverage, options: ExportOptions, consent: Decision
 ) -> list[Guard]:
     """Return the findings about a segment that need no request to Microsoft.
 
@@ -90,12 +90,12 @@ def segment_guards(
         The segment.
     numbers
         The counts of the segment.
-    order
+    options
         The options of the export.
     consent
         The decision about the segment's consents.
     """
-    about = _about_segment(stored.record.name, numbers, order)
+    about = _about_segment(stored.record.name, numbers, options)
     return [*_about_state(stored), *_about_consent(stored, consent), *about]
 
 
@@ -139,15 +139,15 @@ def _about_consent(stored: StoredSegment, consent: Decision) -> Iterator[Guard]:
         yield Guard("consent_not_used", f"Nothing of '{stored.record.name}' is sent yet. {found}", next_step)
 
 
-def _about_segment(name: str, numbers: SegmentCoverage, order: ExportOptions) -> Iterator[Guard]:
-    if not numbers.rows and not order.allow_empty:
+def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) -> Iterator[Guard]:
+    if not numbers.rows and not options.allow_empty:
         yield Guard(
             "empty_segment",
             f"The segment '{name}' has no profiles, so nothing was sent.",
             "Check its source and its condition, or use --allow-empty"
-            f"{' if everybody is to leave the audience' if order.mode in ('mirror', 'replace') else ''}.",
+            f"{' if everybody is to leave the audience' if options.mode in ('mirror', 'replace') else ''}.",
         )
-    elif not numbers.sendable and not order.allow_empty:
+    elif not numbers.sendable and not options.allow_empty:
         reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
         cannot = "may be sent" if numbers.valid else "has a valid e-mail address"
         yield Guard(
@@ -155,7 +155,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: ExportOptions) ->
             f"No profile of the segment '{name}' {cannot} ({reasons}), so nothing was sent.",
             f"See why: %ci_preview {magic_word(name)}.",
         )
-    if 0 < numbers.prehashed < numbers.valid and not order.allow_mixed:
+    if 0 < numbers.prehashed < numbers.valid and not options.allow_mixed:
         yield Guard(
             "mixed_hashes",
             f"The e-mail column of the segment '{name}' mixes addresses and hashes "
@@ -165,31 +165,31 @@ def _about_segment(name: str, numbers: SegmentCoverage, order: ExportOptions) ->
         )
 
 
-def _about_target(target: Target, order: ExportOptions) -> Iterator[Guard]:
+def _about_target(target: Target, options: ExportOptions) -> Iterator[Guard]:
     if target.remote is None:
-        yield from _about_missing(target, order)
+        yield from _about_missing(target, options)
         return
-    if order.mode == "mirror" and not target.ours:
+    if options.mode == "mirror" and not target.ours:
         yield _not_ours(target)
     record = target.record
-    if record is not None and order.mode != "replace" and record.normalization != order.normalization:
+    if record is not None and options.mode != "replace" and record.normalization != options.normalization:
         yield Guard(
             "normalization_differs",
             f"The audience '{target.name}' was filled with the normalization {record.normalization}, "
-            f"and {order.normalization} would never remove what it holds.",
+            f"and {options.normalization} would never remove what it holds.",
             f"Use --normalization {record.normalization}, or fill it once with --mode replace.",
         )
-    yield from _about_membership(target, order)
+    yield from _about_membership(target, options)
 
 
-def _about_missing(target: Target, order: ExportOptions) -> Iterator[Guard]:
-    if target.record is not None and order.mode != "replace":
+def _about_missing(target: Target, options: ExportOptions) -> Iterator[Guard]:
+    if target.record is not None and options.mode != "replace":
         yield Guard(
             "audience_deleted",
             f"The account no longer has the audience '{target.record.name}' that was filled from here.",
             "Fill it as a whole with --mode replace, or give the segment another name.",
         )
-    elif order.mode == "remove":
+    elif options.mode == "remove":
         yield Guard(
             "no_audience",
             f"There is no audience '{target.name}' to remove anybody from.",
@@ -211,17 +211,17 @@ def _not_ours(target: Target) -> Guard:
     )
 
 
-def _about_membership(target: Target, order: ExportOptions) -> Iterator[Guard]:
+def _about_membership(target: Target, options: ExportOptions) -> Iterator[Guard]:
     remote = target.remote.membership_days if target.remote else None
     if remote is None:
         return
-    if order.membership_days is not None and order.membership_days != remote:
+    if options.membership_days is not None and options.membership_days != remote:
         yield Guard(
             "membership_differs",
-            f"The audience '{target.name}' keeps members {_days(remote)}, not {_days(order.membership_days)}.",
+            f"The audience '{target.name}' keeps members {_days(remote)}, not {_days(options.membership_days)}.",
             "Leave out --membership-days, or change it in Microsoft Advertising first.",
         )
-    elif target.record is not None and target.record.membership_days != remote and order.membership_days is None:
+    elif target.record is not None and target.record.membership_days != remote and options.membership_days is None:
         yield Guard(
             "membership_changed",
             f"The audience '{target.name}' was changed in Microsoft Advertising: it keeps members {_days(remote)} now, "
@@ -230,19 +230,19 @@ def _about_membership(target: Target, order: ExportOptions) -> Iterator[Guard]:
         )
 
 
-def _about_size(name: str, target: Target, order: ExportOptions, changes: Changes) -> Iterator[Guard]:
+def _about_size(name: str, target: Target, options: ExportOptions, changes: Changes) -> Iterator[Guard]:
     before = len(target.known.members)
-    rule_changes = target.record is not None and target.record.normalization != order.normalization
+    rule_changes = target.record is not None and target.record.normalization != options.normalization
     # A new normalization changes every hash, so comparing hashes would count everybody as leaving: compare sizes.
     leaving = before - changes.wanted if rule_changes else changes.leaving
-    if order.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not order.allow_shrink:
+    if options.mode in ("mirror", "replace") and changes.wanted and leaving * 2 > before and not options.allow_shrink:
         yield Guard(
             "shrinks",
             f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
             "Check the segment, and what consents and --exclude leave out, or use --allow-shrink.",
         )
-    if order.mode != "remove" and changes.wanted < SMALLEST_SERVING:
+    if options.mode != "remove" and changes.wanted < SMALLEST_SERVING:
         yield Guard(
             "small",
             f"{name}: an audience serves only when {SMALLEST_SERVING} people are matched.",
@@ -261,7 +261,7 @@ def _days(days: int) -> str:
 
 
 def known_from_counts(
-    workspace: Workspace, connection: Connection, numbers: SegmentCoverage, order: ExportOptions
+    workspace: Workspace, connection: Connection, numbers: SegmentCoverage, options: ExportOptions
 ) -> Guard:
     """Return a warning with what the counts alone show about an export's additions and removals.
 
@@ -273,17 +273,17 @@ def known_from_counts(
         The connection to send through.
     numbers
         The counts of the segment.
-    order
+    options
         The options of the export; the mode and the audience are used.
     """
     name, hashes = numbers.name, counted_in_words(numbers.hashes, "hash")
     audiences = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     account = AccountView(tuple(audiences))
-    record = None if order.audience is not None else account.of_segment(name)
+    record = None if options.audience is not None else account.of_segment(name)
     if record is None:
         known = f"'{name}' has {hashes} to send."
     else:
         known = f"'{name}' has {hashes} to send, and its audience held {counted(record.members)} after the last run."
-        if order.mode == "mirror" and record.members > numbers.hashes:
+        if options.mode == "mirror" and record.members > numbers.hashes:
             known = f"{known} At least {counted(record.members - numbers.hashes)} would be removed."
     return Guard("known_from_counts", known, f"{_EXACTLY} {numbers.remark}", stops=False)

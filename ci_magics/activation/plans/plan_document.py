@@ -94,7 +94,7 @@ class PlanDocument(BaseModel):
         ``emulator``, ``sandbox`` or ``production``.
     customer_id, account_id
         The Microsoft Advertising account to send to.
-    order
+    options
         The options of the export.
     segments
         All requested segments. If a check failed before they could be planned, ``audiences`` has fewer.
@@ -120,7 +120,7 @@ class PlanDocument(BaseModel):
 
 def document_of(
     connection: Connection,
-    order: ExportOptions,
+    options: ExportOptions,
     segments: Sequence[str],
     works: tuple[Work, ...],
     now: datetime,
@@ -132,7 +132,7 @@ def document_of(
     ----------
     connection
         The connection to send through.
-    order
+    options
         The options of the export.
     segments
         Names of the requested segments.
@@ -151,11 +151,11 @@ def document_of(
         connection_id=connection.id,
         connection=connection.name,
         environment=connection.environment,
-        customer_id=order.customer_id or connection.customer_id,
-        account_id=order.account_id or connection.account_id,
-        order=order,
+        customer_id=options.customer_id or connection.customer_id,
+        account_id=options.account_id or connection.account_id,
+        order=options,
         segments=tuple(segments),
-        audiences=tuple(_audience_plan(work, order) for work in works),
+        audiences=tuple(_audience_plan(work, options) for work in works),
     )
 
 
@@ -234,7 +234,7 @@ def _ledger_version(workspace: Workspace, work: Work) -> str | None:
     return version_now(workspace, work.environment, work.account_id, work.stored.record.name, work.target)
 
 
-def _audience_plan(work: Work, order: ExportOptions) -> AudiencePlan:
+def _audience_plan(work: Work, options: ExportOptions) -> AudiencePlan:
     target, changes = work.target, work.changes
     return AudiencePlan(
         segment=work.stored.record.name,
@@ -242,10 +242,10 @@ def _audience_plan(work: Work, order: ExportOptions) -> AudiencePlan:
         audience=target.name,
         audience_id=target.id or None,
         adds=len(changes.adds),
-        removes=changes.leaving if order.mode == "replace" else len(changes.removes),
+        removes=changes.leaving if options.mode == "replace" else len(changes.removes),
         unchanged=changes.unchanged,
         transport=work.transport,
-        sends=_sends(work, order),
+        sends=_sends(work, options),
         guards=tuple(finding_of(each, target.name) for each in work.guards),
         ledger_version=target.version,
         digest=changes.digest,
@@ -255,7 +255,7 @@ def _audience_plan(work: Work, order: ExportOptions) -> AudiencePlan:
     )
 
 
-def _sends(work: Work, order: ExportOptions) -> str:
+def _sends(work: Work, options: ExportOptions) -> str:
     """Describe how the changes are sent, in words."""
     adds, removes = len(work.changes.adds), len(work.changes.removes)
     if work.transport == "none":
@@ -264,5 +264,5 @@ def _sends(work: Work, order: ExportOptions) -> str:
         return counted_in_words(-(-adds // MAX_ITEMS) + -(-removes // MAX_ITEMS), "call")
     rows = rows_per_file(work.environment)
     files = max(-(-adds // rows) + -(-removes // rows), 1)
-    note = ", the list is short until the last is done" if order.mode == "replace" and files > 1 else ""
+    note = ", the list is short until the last is done" if options.mode == "replace" and files > 1 else ""
     return f"{counted_in_words(files, 'file')}{note}"

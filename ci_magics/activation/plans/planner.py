@@ -69,7 +69,7 @@ def plan_work(
     services: Services,
     connection: Connection,
     stored: StoredSegment,
-    order: ExportOptions,
+    options: ExportOptions,
     now: datetime,
 ) -> Work:
     """Calculate what to send to the audience of one segment.
@@ -84,25 +84,25 @@ def plan_work(
         The connection to send through.
     stored
         The segment.
-    order
+    options
         The options of the export.
     now
         The current time.
     """
     account_id = services.account_id
-    target = find_target(workspace, services, connection, stored.record.name, order)
-    decision = decide(workspace, stored, order.consent_options)
-    counted, suppression, scratch = _counted(workspace, stored, order, decision)
+    target = find_target(workspace, services, connection, stored.record.name, options)
+    decision = decide(workspace, stored, options.consent_options)
+    counted, suppression, scratch = _counted(workspace, stored, options, decision)
     held_back = all_held_back(workspace, suppression, counted, target.known.all)
-    changes = changes_for(counted.hashes, held_back, target, order, now, scratch)
+    changes = changes_for(counted.hashes, held_back, target, options, now, scratch)
     return Work(
         stored=stored,
         target=target,
         changes=changes,
-        transport=choose_transport(len(changes.adds) + len(changes.removes), order),
+        transport=choose_transport(len(changes.adds) + len(changes.removes), options),
         guards=(
-            *find_guards(stored, counted, target, order, changes, decision),
-            *_about_exclusions(workspace, stored, counted, order),
+            *find_guards(stored, counted, target, options, changes, decision),
+            *_about_exclusions(workspace, stored, counted, options),
         ),
         consent=decision,
         environment=connection.environment,
@@ -112,7 +112,7 @@ def plan_work(
 
 
 def plan_without_microsoft(
-    workspace: Workspace, connection: Connection, stored: StoredSegment, order: ExportOptions
+    workspace: Workspace, connection: Connection, stored: StoredSegment, options: ExportOptions
 ) -> list[Guard]:
     """Return the findings about a segment's export that need no request to Microsoft.
 
@@ -124,7 +124,7 @@ def plan_without_microsoft(
         The connection to send through.
     stored
         The segment.
-    order
+    options
         The options of the export.
 
     Raises
@@ -134,49 +134,52 @@ def plan_without_microsoft(
     SegmentError
         The requested consent column cannot be used.
     """
-    decision = decide(workspace, stored, order.consent_options)
+    decision = decide(workspace, stored, options.consent_options)
     if stored.is_hidden:
-        numbers = kept_coverage(workspace, stored, decision, order.normalization, order.exclude)
-        known = known_from_counts(workspace, connection, numbers, order)
-        return [*segment_guards(stored, numbers, order, decision), known]
-    counted, _suppression, _scratch = _counted(workspace, stored, order, decision)
+        numbers = kept_coverage(workspace, stored, decision, options.normalization, options.exclude)
+        known = known_from_counts(workspace, connection, numbers, options)
+        return [*segment_guards(stored, numbers, options, decision), known]
+    counted, _suppression, _scratch = _counted(workspace, stored, options, decision)
     numbers = cover_one(stored.record.name, stored.matched, counted)
-    return [*segment_guards(stored, numbers, order, decision), *_about_exclusions(workspace, stored, counted, order)]
+    return [
+        *segment_guards(stored, numbers, options, decision),
+        *_about_exclusions(workspace, stored, counted, options),
+    ]
 
 
 def _counted(
-    workspace: Workspace, stored: StoredSegment, order: ExportOptions, decision: Decision
+    workspace: Workspace, stored: StoredSegment, options: ExportOptions, decision: Decision
 ) -> tuple[Counted, Suppression | None, Scratch]:
     """Return the segment's counts, its suppression, and the temporary storage of long lists."""
     scratch = Scratch(workspace.rooms.folder())
-    suppression = None if order.mode == "remove" else suppression_for(workspace, stored.record, order.exclude)
+    suppression = None if options.mode == "remove" else suppression_for(workspace, stored.record, options.exclude)
     profiles = stored.matched.profiles
-    counted = count_profiles(profiles, order.normalization, scratch, suppression, decision.consenting)
+    counted = count_profiles(profiles, options.normalization, scratch, suppression, decision.consenting)
     return counted, suppression, scratch
 
 
 def _about_exclusions(
-    workspace: Workspace, stored: StoredSegment, counted: Counted, order: ExportOptions
+    workspace: Workspace, stored: StoredSegment, counted: Counted, options: ExportOptions
 ) -> Iterator[Guard]:
     """Warn of exclusions that exclude nobody."""
-    if order.mode == "remove":
+    if options.mode == "remove":
         return
-    unmet = unmet_exclusions(workspace, stored.record, order.exclude, held_back=counted.suppressed)
+    unmet = unmet_exclusions(workspace, stored.record, options.exclude, held_back=counted.suppressed)
     for sentence, next_step in unmet:
         yield Guard("exclusion_meets_nobody", sentence, next_step, stops=False)
 
 
-def choose_transport(hashes: int, order: ExportOptions) -> str:
+def choose_transport(hashes: int, options: ExportOptions) -> str:
     """Return how to send a number of hashes: ``apply`` (single calls), ``bulk`` or ``none``.
 
     Parameters
     ----------
     hashes
         Number of hashes to add and remove.
-    order
+    options
         The options of the export. In `replace` mode the transport is always ``bulk``.
     """
-    if order.mode == "replace":
+    if options.mode == "replace":
         return "bulk"
     if hashes == 0:
         return "none"

@@ -67,17 +67,17 @@ def preview(
     require(workspace, Verb.PREVIEW, connection)
     stored = {each.record.name: each for each in (stored_segment(workspace, wanted) for wanted in segments)}
     excluded = [stored_segment(workspace, each).record.name for each in exclude]
-    order = ExportOptions(
+    options = ExportOptions(
         consent=consent,
         consent_yes=(consent_yes,) if isinstance(consent_yes, str) else tuple(consent_yes or ()),
         ignore_consent=ignore_consent,
     )
     account = view_account(workspace, connection) if connection else None
     if any(each.is_hidden for each in stored.values()):
-        return _from_counts(workspace, stored, order, normalization, excluded, account, connection)
+        return _from_counts(workspace, stored, options, normalization, excluded, account, connection)
     held = {name: _held(workspace, account, name, normalization) for name in stored} if account else {}
     suppressed = {name: suppression_for(workspace, each.record, excluded) for name, each in stored.items()}
-    consents = {name: decide(workspace, each, order.consent_options).counted for name, each in stored.items()}
+    consents = {name: decide(workspace, each, options.consent_options).counted for name, each in stored.items()}
     coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
@@ -96,7 +96,7 @@ def preview(
 def _from_counts(
     workspace: Workspace,
     stored: Mapping[str, StoredSegment],
-    order: ExportOptions,
+    options: ExportOptions,
     normalization: str,
     excluded: Sequence[str],
     account: AccountView | None,
@@ -106,7 +106,7 @@ def _from_counts(
     require_normalization(normalization)
     found = []
     for name, each in stored.items():
-        decision = decide(workspace, each, order.consent_options)
+        decision = decide(workspace, each, options.consent_options)
         numbers = kept_coverage(workspace, each, decision, normalization, excluded)
         if account is not None:
             numbers = against_account(numbers, account, normalization)

@@ -65,15 +65,15 @@ class Target:
         """The hashes that are known to be in it."""
         return self.ledger or Ledger()
 
-    def membership_days(self, order: ExportOptions) -> int:
+    def membership_days(self, options: ExportOptions) -> int:
         """Return how many days members stay; -1 for no end."""
         if self.remote is not None and self.remote.membership_days is not None:
             return self.remote.membership_days
-        return NEVER if order.membership_days is None else order.membership_days
+        return NEVER if options.membership_days is None else options.membership_days
 
 
 def find_target(
-    workspace: Workspace, services: Services, connection: Connection, segment_name: str, order: ExportOptions
+    workspace: Workspace, services: Services, connection: Connection, segment_name: str, options: ExportOptions
 ) -> Target:
     """Look up the audience of a segment.
 
@@ -87,7 +87,7 @@ def find_target(
         The connection to send through.
     segment_name
         The name of the segment.
-    order
+    options
         The options of the export; only ``audience`` is used.
 
     Raises
@@ -98,10 +98,12 @@ def find_target(
     account_id = services.account_id
     # Read the workspace before Microsoft, to avoid a race condition: a list that another run creates in between would
     # look like a deleted one.
-    last = _last_record(workspace, connection.environment, account_id, segment_name) if order.audience is None else None
+    last = (
+        _last_record(workspace, connection.environment, account_id, segment_name) if options.audience is None else None
+    )
     lists = services.advertising.audiences()
-    if order.audience is not None:
-        return _known_target(workspace, connection, named_audience(lists, order.audience))
+    if options.audience is not None:
+        return _known_target(workspace, connection, named_audience(lists, options.audience))
     if last is not None:
         remote = next((each for each in lists if each.id == last.audience_id), None)
         # If the list is gone, keep the record, so that a guard reports that it was deleted. But an emulator that has

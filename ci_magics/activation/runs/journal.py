@@ -281,7 +281,7 @@ def begin_run(
 
 
 def _push(run: RunRecord, document: PlanDocument, work: Work, number: int, directory: str) -> PushRecord:
-    order: ExportOptions = document.order
+    options: ExportOptions = document.order
     target, changes = work.target, work.changes
     return PushRecord(
         id=f"{run.id}-{number}",
@@ -295,15 +295,15 @@ def _push(run: RunRecord, document: PlanDocument, work: Work, number: int, direc
         audience_id=target.id,
         audience_key=audience_key(target.name),
         directory=directory,
-        chosen=order.audience is not None,
+        chosen=options.audience is not None,
         marker=uuid.uuid4().hex[:12],
-        mode=order.mode,
-        normalization=order.normalization,
-        scope=order.scope,
-        membership_days=target.membership_days(order),
+        mode=options.mode,
+        normalization=options.normalization,
+        scope=options.scope,
+        membership_days=target.membership_days(options),
         transport=work.transport,
         adds=len(changes.adds),
-        removes=changes.leaving if order.mode == "replace" else len(changes.removes),
+        removes=changes.leaving if options.mode == "replace" else len(changes.removes),
         unchanged=changes.unchanged,
         add_parts=changes.adds.lengths,
         remove_parts=changes.removes.lengths,

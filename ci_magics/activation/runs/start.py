@@ -153,14 +153,14 @@ def _disjoint(work: Work) -> list[Finding]:
 
 
 def _note_start(workspace: Workspace, document: PlanDocument, record: RunRecord) -> None:
-    order = document.order
-    overridden = [name for name in _OVERRIDES if getattr(order, name)]
+    options = document.order
+    overridden = [name for name in _OVERRIDES if getattr(options, name)]
     workspace.audit.note(
         Verb.RUN_EXPORT,
         document.connection,
         run=record.id,
         account=document.account_id,
-        mode=order.mode,
+        mode=options.mode,
         segments=[each.segment for each in document.audiences],
         adds=sum(each.adds for each in document.audiences),
         removes=sum(each.removes for each in document.audiences),
