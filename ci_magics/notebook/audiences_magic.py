@@ -12,7 +12,6 @@ from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import connection_named
 from ci_magics.notebook.shared_options import QUIET
 from ci_magics.workspace.access import nothing_shared
-from ci_magics.workspace.store import open_workspace
 
 _VERBS = ("rename", "empty", "delete")
 
@@ -67,7 +66,7 @@ def _is_verb(word: Any) -> bool:
 
 
 def _connection(call: Call, word: Any) -> Any:
-    return connection_named(word, open_workspace(), call.variables)
+    return connection_named(word, ci.open_workspace().store, call.variables)
 
 
 def _require_one_list(verb: Any, names: list[Any]) -> None:
@@ -94,7 +93,7 @@ def _either(words: tuple[str, ...]) -> str:
 
 def _only_connection() -> str:
     """Return the only connection that the current user can see."""
-    workspace = open_workspace()
+    workspace = ci.open_workspace().store
     names = workspace.connections.names()
     if len(names) > 1:
         raise ArgumentError(

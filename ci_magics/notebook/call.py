@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import ci_magics as ci
 from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
 from ci_magics.grammar.command import Arguments, Command
 from ci_magics.grammar.words import Word
 from ci_magics.notebook.display import ProgressLine
 from ci_magics.notebook.names import connection_named, segment_named
-from ci_magics.workspace.store import open_workspace
 
 
 class Settings(Protocol):
@@ -55,18 +55,18 @@ class Call:
 
     def segments(self) -> list[Any]:
         """Return the segments that the words name, as the public functions accept them."""
-        workspace = open_workspace()
+        workspace = ci.open_workspace().store
         return [segment_named(word, workspace, self.variables) for word in self.arguments.words]
 
     def excluded(self) -> list[Any]:
         """Return the segments of ``--exclude``, as the public functions accept them."""
-        workspace = open_workspace()
+        workspace = ci.open_workspace().store
         return [segment_named(word, workspace, self.variables) for word in self.arguments.options.get("exclude", [])]
 
     def connection(self, option: str) -> Any:
         """Return the connection that an option names, as the public functions accept it; None if not given."""
         word = self.arguments.options.get(option)
-        return None if word is None else connection_named(word, open_workspace(), self.variables)
+        return None if word is None else connection_named(word, ci.open_workspace().store, self.variables)
 
 
 @dataclass(frozen=True)
