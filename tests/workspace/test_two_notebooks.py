@@ -23,6 +23,7 @@ PEOPLE, BEFORE = 7_500, 2_000
 HEAD = """
 import ci_magics, contoso
 from ci_magics.activation.connections.emulator_process import control_emulator, workspace_emulator
+from ci_magics.workspace.store import open_workspace
 """
 PREPARE = f"""{HEAD}
 contoso.connect()
@@ -39,7 +40,7 @@ MEMBERS = f"""{HEAD}
 (found,) = control_emulator("audiences")
 return control_emulator("audiences/" + found["Id"] + "/members")
 """
-EMULATOR = f"{HEAD}return workspace_emulator(ci_magics.open_workspace().emulator_folder).process_id"
+EMULATOR = f"{HEAD}return workspace_emulator(open_workspace().emulator_folder).process_id"
 QUICK = f'{HEAD}control_emulator("settings", {{"delay_ms": 0}})'
 
 
