@@ -288,7 +288,7 @@ def test_what_was_sent_without_an_answer_is_not_reported_as_sent(
     connect()
     lost = [{"operation": "ApplyCustomerListUserData", "call": n, "fault": "lost_reply"} for n in range(1, 6)]
     emulator.control("POST", "/faults", lost)
-    with pytest.raises(CiError, match=r"may or may not.*0 of 3 hashes were accepted; finish it with"):
+    with pytest.raises(CiError, match=r"may or may not.*0 of 3 hashes were accepted; finish it: "):
         export(ci.segment("All", people(3)))
     (run,) = ci.open_workspace().store.runs
     assert (run.status, run.results[0]["added"], run.results[0]["unknown"]) == ("Failed", 0, 3)
