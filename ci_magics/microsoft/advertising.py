@@ -37,7 +37,6 @@ class Audience:
     name: str
     description: str
     scope: str
-    parent_id: str
     membership_days: int | None
     search_size: int | None
     audience_network_size: int | None
@@ -311,7 +310,6 @@ def _audience(item: Mapping[str, Any]) -> Audience:
         name=said(item.get("Name")),
         description=said(item.get("Description")),
         scope=said(item.get("Scope")),
-        parent_id=said(item.get("ParentId")),
         membership_days=whole(item.get("MembershipDuration")),
         search_size=whole(item.get("SearchSize")),
         audience_network_size=whole(item.get("AudienceNetworkSize")),

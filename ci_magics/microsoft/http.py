@@ -23,7 +23,7 @@ from ci_magics.microsoft.answers import Received, receive
 from ci_magics.microsoft.codes import Retry
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.retries import Patience, TransientError, lost, outcome_unknown, retry
-from ci_magics.microsoft.unreachable import Adapter, answered_by_another, redirected
+from ci_magics.microsoft.unreachable import Adapter, answered_by_another
 from ci_magics.version import __version__
 
 _TRIES_TO_REACH = 100
@@ -383,8 +383,6 @@ class Conversation:
         service = self.service
         if received.ok and _is_usable(received, needs):
             return Answer({} if received.value is None else received.value, received.tracking_id)
-        if received.is_redirect:
-            raise redirected(service.name, operation, received)
         another = answered_by_another(service.name, operation, received)
         if another is not None:
             raise another

@@ -92,9 +92,7 @@ class Entity:
     """A table of Customer Insights."""
 
     name: str
-    type: str
     attributes: tuple[Attribute, ...]
-    refreshed: datetime | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,6 @@ class Job:
     operation: str
     identifiers: tuple[str, ...]
     submitted: datetime | None
-    ended: datetime | None
 
     @property
     def is_running(self) -> bool:
@@ -198,9 +195,7 @@ def entity_of(item: Mapping[str, Any]) -> Entity:
     """
     return Entity(
         _text(item, "qualifiedEntityName", "name"),
-        folded(item.get("entityType")),
         tuple(_attribute(each) for each in _objects(item.get("attributes"))),
-        moment_of(item.get("refreshTime")),
     )
 
 
@@ -219,7 +214,6 @@ def job_of(item: Mapping[str, Any]) -> Job:
         folded(item.get("operationType")),
         tuple(map(said, identifiers)) if isinstance(identifiers, list) else (),
         moment_of(item.get("submittedTimestamp")),
-        moment_of(item.get("endTimestamp")),
     )
 
 

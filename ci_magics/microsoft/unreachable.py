@@ -132,28 +132,10 @@ def cause_of(error: BaseException) -> Cause:
     )
 
 
-def redirected(service: str, operation: str, received: Received) -> ServiceError:
-    """Build the error for a redirect: credentials are never sent to its target.
-
-    Parameters
-    ----------
-    service
-        The name of the service, for messages.
-    operation
-        Microsoft's name of the operation, for messages.
-    received
-        The response.
-    """
-    return ServiceError(
-        f"{service} answered {operation} with a redirect, which is not followed.",
-        "Check the network for a proxy or sign-in page in between.",
-        code=f"HTTP {received.status}",
-        tracking_id=received.tracking_id,
-    )
-
-
 def answered_by_another(service: str, operation: str, received: Received) -> ServiceError | None:
-    """Build the error for a refusal that is not from Microsoft: no JSON and no id for support.
+    """Build the error for a response that something between this machine and Microsoft sent.
+
+    This is a redirect, whose target never gets credentials, or a refusal without JSON and without an id for support.
 
     Parameters
     ----------
@@ -169,6 +151,14 @@ def answered_by_another(service: str, operation: str, received: Received) -> Ser
     ServiceError or None
         None if the response may be Microsoft's.
     """
+    code = f"HTTP {received.status}"
+    if received.is_redirect:
+        return ServiceError(
+            f"{service} answered {operation} with a redirect, which is not followed.",
+            "Check the network for a proxy or sign-in page in between.",
+            code=code,
+            tracking_id=received.tracking_id,
+        )
     if received.value is not None or received.tracking_id or not 400 <= received.status < 500:
         return None
     if received.status in (401, 429):
@@ -176,7 +166,7 @@ def answered_by_another(service: str, operation: str, received: Received) -> Ser
     return ServiceError(
         f"Something between this machine and {service} refused {operation}, in words that are not those of {service}.",
         "Ask who looks after your network whether a proxy or firewall blocks the address.",
-        code=f"HTTP {received.status}",
+        code=code,
     )
 
 
