@@ -146,14 +146,14 @@ def test_a_token_that_is_renewed_meanwhile_does_not_send_either(
     connect()
     segment(900)
     fail(emulator, APPLY, "109")
-    read = http._read  # noqa: SLF001 - where an answer has come and the token is about to be renewed
+    read = http.Conversation._read  # noqa: SLF001 - where an answer has come and the token is about to be renewed
 
-    def withdrawing(operation: str, *rest: Any) -> Any:
+    def withdrawing(conversation: http.Conversation, operation: str, *rest: Any) -> Any:
         if operation == APPLY:
             withdraw(workspace)
-        return read(operation, *rest)
+        return read(conversation, operation, *rest)
 
-    monkeypatch.setattr(http, "_read", withdrawing)
+    monkeypatch.setattr(http.Conversation, "_read", withdrawing)
     with pytest.raises(ConsentError):
         export("All")
     assert calls(emulator, APPLY) == 1
