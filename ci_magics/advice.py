@@ -63,7 +63,7 @@ class Do:
     arguments
         Positional arguments.
     options
-        Named arguments. True is a switch; a tuple is several values.
+        Named arguments. True or False is a switch; a tuple is several values.
     """
 
     operation: str
@@ -152,7 +152,7 @@ class Opt:
     name
         Name of the parameter.
     value
-        Value to give it; True for a switch. None only mentions the option.
+        Value to give it; True or False for a switch. None only mentions the option.
     """
 
     name: str
@@ -371,8 +371,8 @@ def _in_line(value: Single, *, in_notebook: bool, whole: bool = False) -> str:
 
 def _option(name: str, value: Value, *, in_notebook: bool) -> str:
     option = f"--{name.replace('_', '-')}"
-    if value is True:
-        return option
+    if isinstance(value, bool):
+        return option if value else f"--no-{option[2:]}"
     if isinstance(value, tuple):
         return " ".join(_option(name, each, in_notebook=in_notebook) for each in value)
     word = _in_line(value, in_notebook=in_notebook)

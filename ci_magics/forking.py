@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from ci_magics.advice import Command, advise
 from ci_magics.errors import CiError
 
 _SECONDS = 10.0  # the task takes a millisecond; this allows for a very slow machine
@@ -42,9 +43,13 @@ def require_threads() -> None:
         _pool_is_gone = True
         raise ForkedError(
             "This process was forked after Polars had begun to work, and Polars would wait forever in it.",
-            "Start processes by spawn: multiprocessing.set_start_method('spawn'), "
-            "mp_context=multiprocessing.get_context('spawn') for a ProcessPoolExecutor, no --preload for gunicorn, "
-            "execute_tasks_new_python_interpreter=True for Airflow; or run ci-magics refresh as a command.",
+            advise(
+                "Start processes by spawn: multiprocessing.set_start_method('spawn'), "
+                "mp_context=multiprocessing.get_context('spawn') for a ProcessPoolExecutor, no --preload for gunicorn, "
+                "execute_tasks_new_python_interpreter=True for Airflow; or run ",
+                Command("refresh"),
+                " as a command.",
+            ),
             code="forked",
         )
     _works_in = os.getpid()

@@ -217,10 +217,17 @@ def test_the_reader_stays_until_it_is_set_again() -> None:
 
 
 #: What is below the front ends.
-LAYERS = ("microsoft", "workspace")
-WORDS_OF_A_FRONT_END = re.compile(r"%ci_|(?<![\w-])--[a-z][a-z-]*|\bci-magics [a-z]+\b")
+LAYERS = ("microsoft", "workspace", "display", "segmentation", "matching", "activation", "errors", "forking")
+WORDS_OF_A_FRONT_END = re.compile(r"%ci_|(?<![\w-])--(?!jp-)[a-z][a-z-]*|\bci-magics [a-z]+\b")
 #: Texts that look like a command and are none: folder, and the text.
 NO_COMMANDS = {
+    ("activation", "--memory"),  # of docker
+    ("activation", "--upgrade"),  # of pip
+    *(("activation", option) for option in ("--results-after", "--state", "--until-unused")),  # of the emulator
+    *(("activation", f"ci-magics {word}") for word in ("does", "keyring", "reads", "was")),
+    ("segmentation", "ci-magics is"),
+    ("forking", "ci-magics polars"),
+    ("forking", "--preload"),  # of gunicorn
     ("microsoft", "ci-magics never"),
     ("microsoft", "ci-magics signs"),
     ("microsoft", "ci-magics software"),

@@ -35,7 +35,7 @@ def test_the_list_and_one_export_are_shown(capsys: pytest.CaptureFixture[str]) -
     assert (line["name"], line["status"], line["permissions"]) == ("Every week", "Not run yet", "edit")
     assert line["next_run"] is None
     shown = said(capsys, "show", "Every week")
-    assert shown["code"] == '%ci_export All --to "Contoso EU" --save "Every week"'
+    assert shown["code"] == "ci-magics exports save 'Every week' All --to 'Contoso EU'"
     assert main(["exports"]) == 0
     assert "Every week" in capsys.readouterr().out
 

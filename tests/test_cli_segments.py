@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,8 +8,6 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.cli import main
-from ci_magics.cli.in_terminal import in_terminal
-from ci_magics.notebook.segment_verbs import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +47,7 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     assert main(["refresh"]) == 1
     told = capsys.readouterr().out
     assert "%ci_segment" not in told
-    command = f"ci-magics segments '{NAME}' --refresh {allowance}"
+    command = f"ci-magics segments refresh '{NAME}' {allowance}"
     assert command in " ".join(told.split())
     assert workspace.segments[NAME].rows == 40
     assert main(["refresh", "--json"]) == 1
@@ -67,7 +64,7 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     written(people, 40)
     assert main(["refresh"]) == 0
     written(people, left)
-    assert main(shlex.split(command)[1:]) == 0
+    assert main(["segments", NAME, "--refresh", allowance]) == 0
     assert workspace.segments[NAME].rows == left
     assert main(["refresh"]) == 0
 
@@ -79,7 +76,7 @@ def test_a_file_whose_encoding_changed_is_refreshed_with_the_one_that_is_named(
     people.write_bytes(text.encode("cp1250") + b"41,p41@contoso.com,5,\x81\n")
     assert main(["refresh"]) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert f"ci-magics segments '{NAME}' --refresh --encoding" in told
+    assert f"ci-magics segments refresh '{NAME}' --encoding" in told
     assert main(["segments", NAME, "--refresh", "--encoding", "latin-1"]) == 0
     assert workspace.segments[NAME].rows == 41
     assert workspace.segments[NAME].definition["source"]["encoding"] == "latin-1"
@@ -103,11 +100,11 @@ def test_a_change_is_undone_and_redone(people: Path, workspace: Workspace, capsy
     assert said(capsys, NAME, "--refresh")["rows"] == 30
     assert [each["state"] for each in said(capsys, NAME, "--versions")] == ["current", "refreshed"]
     assert main(["segments", NAME, "--undo"]) == 0
-    assert f"Go back: ci-magics segments '{NAME}' --redo" in capsys.readouterr().err
+    assert f"Go back: ci-magics segments redo '{NAME}'" in capsys.readouterr().err
     assert workspace.segments[NAME].rows == 40
     assert said(capsys, NAME, "--redo")[0]["profiles"] == 30
     assert main(["segments", NAME, "--delete"]) == 0
-    assert f"ci-magics segments '{NAME}' --undo" in capsys.readouterr().err
+    assert f"ci-magics segments undo '{NAME}'" in capsys.readouterr().err
     assert said(capsys) == []
     assert said(capsys, NAME, "--undo")[0]["profiles"] == 30
 
@@ -147,22 +144,3 @@ def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: 
     assert said(capsys)
     for verb in ("--undo", "--redo", "--refresh", "--delete"):
         assert said(capsys, NAME, verb, status=1)["code"] == "role_too_low"
-
-
-@pytest.mark.parametrize("verb", [each.name for each in VERBS])
-@pytest.mark.parametrize(
-    ("magic", "shell"), [("All", "All"), ('"Big spenders"', "'Big spenders'"), ("'\"x\" y'", "'\"x\" y'")]
-)
-def test_every_verb_is_named_as_the_terminal_has_it(verb: str, magic: str, shell: str) -> None:
-    sentence = f"Go back: %ci_segment {magic} {verb}."
-    assert in_terminal(sentence) == f"Go back: ci-magics segments {shell} {verb}."
-    assert in_terminal({"reasons": [sentence]}) == {"reasons": [in_terminal(sentence)]}
-
-
-def test_what_only_a_notebook_does_stays() -> None:
-    for magic in ("%ci_segment NAME FRAME --where", "%ci_export All --to X", "%ci_connect X --sign-in"):
-        assert in_terminal(magic) == magic
-    assert (
-        in_terminal("See %ci_exports show Weekly, %ci_status.")
-        == "See ci-magics exports show Weekly, ci-magics status."
-    )

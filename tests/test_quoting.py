@@ -196,29 +196,9 @@ UNQUOTED = re.compile(
 )
 CODE = re.compile(r"(%ci_\w+|ci-magics [a-z]|\bci\.[a-z_]+\()")
 #: f-strings in which what is pasted is not a name: file, and what is pasted.
-NO_NAMES = {
-    ("activation/runs/resume.py", "record.name"),
-    ("activation/runs/start.py", "record.name"),
-    ("activation/runs/status.py", "run.name"),
-    ("activation/exports/removal.py", "open_runs[0]"),
-    ("activation/exports/removal.py", "run.name"),
-    ("activation/segments/segment_operations.py", "use.unfinished_runs[0]"),
-    ("activation/connections/connection_operations.py", "run.name"),
-    ("activation/run.py", "self.name"),
-    ("workspace/access.py", "verb.least"),
-    ("cli/in_terminal.py", "_NAME"),
-    ("cli/in_terminal.py", "_VERB"),
-    ("cli/in_terminal.py", "_in_shell(found['name'])"),
+NO_NAMES: set[tuple[str, str]] = {
     ("cli/segments.py", "beside[0]"),
-    ("activation/connections/account_check.py", "ids"),
-    ("activation/connect.py", "option"),
-    ("activation/connections/consents.py", "options"),
-    ("activation/connect.py", "name"),
-    ("activation/examination.py", "' '.join(missing)"),
     ("activation/plans/plan_document.py", "document.code_version"),
-    ("activation/segments/versions.py", "back"),
-    ("activation/segments/versions.py", "counted_in_words(retention_days(), 'day')"),
-    ("segmentation/sources/queries.py", "name"),
 }
 
 
@@ -243,15 +223,3 @@ def test_every_text_with_code_in_it_quotes_what_it_pastes() -> None:
         if not UNQUOTED.search(each)
     }
     assert found - NO_NAMES == set()
-
-
-@hostile
-@given(name=names)
-def test_a_hint_with_a_magic_becomes_a_command_of_the_same_name(name: str) -> None:
-    from ci_magics.cli.in_terminal import in_terminal
-
-    wanted = name.replace("\0", "")
-    if not wanted.strip():
-        return
-    said = in_terminal(f"Use it again: %ci_segment {magic_word(wanted)} --activate.")
-    assert said == f"Use it again: ci-magics segments {shell_word(wanted)} --activate."

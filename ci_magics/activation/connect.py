@@ -11,13 +11,13 @@ from ci_magics.activation.connections.consents import consent_notice, end_consen
 from ci_magics.activation.connections.developer_token import holding
 from ci_magics.activation.connections.given_values import Ids, read_ids, require_application, require_known
 from ci_magics.activation.runs.outcome import known_members
+from ci_magics.advice import Do, Opt, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.output import announce
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
 from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
@@ -169,7 +169,15 @@ def _new(
         missing = "customer id" if not ids.customer else "account id"
         raise ConnectionSetupError(
             f"The {missing} of the connection '{name}' is missing.",
-            "Give --customer-id and --account-id, or paste the address bar of Microsoft Advertising: --url ADDRESS.",
+            advise(
+                "Give ",
+                Opt("customer_id"),
+                " and ",
+                Opt("account_id"),
+                ", or paste the address bar of Microsoft Advertising: ",
+                Opt("url", Placeholder("ADDRESS")),
+                ".",
+            ),
             code="no_ids",
         )
     return Connection(
@@ -193,19 +201,22 @@ def _require_same(
 ) -> Connection:
     """Return the existing connection. Opening one changes nothing, so the given options must match it."""
     said = {
-        "environment": (environment, existing.environment, "--environment"),
-        "customer id": (ids.customer, existing.customer_id, "--customer-id"),
-        "account id": (ids.account, existing.account_id, "--account-id"),
-        "client id": (client_id, existing.client_id, "--client-id"),
-        "tenant": (tenant, existing.tenant, "--tenant"),
+        "environment": (environment, existing.environment, "environment"),
+        "customer id": (ids.customer, existing.customer_id, "customer_id"),
+        "account id": (ids.account, existing.account_id, "account_id"),
+        "client id": (client_id, existing.client_id, "client_id"),
+        "tenant": (tenant, existing.tenant, "tenant"),
     }
     for word, (now, kept, option) in said.items():
         if now is not None and now != kept:
             known = "" if existing.details_hidden else f": {kept or 'none'}, not {now}"
             raise ConnectionSetupError(
                 f"The connection '{existing.name}' exists with another {word}{known}.",
-                "Make a connection with another name, or change this one: "
-                f"%ci_connect {magic_word(existing.name)} --edit {option} {magic_word(now)}.",
+                advise(
+                    "Make a connection with another name, or change this one: ",
+                    Do("connections.edit", existing.name, **{option: now}),
+                    ".",
+                ),
                 code="connection_differs",
             )
     return existing
@@ -216,6 +227,5 @@ def _offer(workspace: Workspace, connection: Connection, show: Callable[[str], N
     show(f"All exports through '{connection.name}' have stopped.")
     filled = workspace.audiences.where(environment=connection.environment, account_id=connection.account_id)
     for each in filled:
-        name = magic_word(each.name)
-        line = f"%ci_audiences {magic_word(connection.name)} empty {name} --confirm {name}"
-        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {line} (or delete).")
+        empty = Do("audiences.empty", connection.name, each.name, confirm=each.name)
+        show(f"The audience '{each.name}' keeps {known_members(workspace, each)}. Empty it: {empty} (or delete).")

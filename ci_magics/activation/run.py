@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ci_magics.activation.progress import Reporter, silent
+from ci_magics.advice import Do, worded
 from ci_magics.discreet import discreet_methods
 from ci_magics.display.displayable import plain
 from ci_magics.display.numbers import counted
@@ -100,7 +101,8 @@ class AudienceResult:
     def from_document(cls, document: Mapping[str, Any]) -> AudienceResult:
         """Convert a stored result."""
         known = {name: value for name, value in document.items() if name in cls.__dataclass_fields__}
-        return cls(**{**known, "tracking_ids": tuple(document["tracking_ids"])})
+        message = worded(document["message"])
+        return cls(**{**known, "message": message, "tracking_ids": tuple(document["tracking_ids"])})
 
     def document(self) -> dict[str, Any]:
         """Return the result as the workspace stores it."""
@@ -234,7 +236,7 @@ class Run(ResultTable[AudienceResult]):
         return "\n".join([*lines, *self._way_on()])
 
     def _way_on(self) -> list[str]:
-        return [] if self.finished_at else [f"It is not finished: %ci_export --resume {self._short_id}"]
+        return [] if self.finished_at else [f"It is not finished: {Do('runs.resume', self._short_id)}"]
 
 
 def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:

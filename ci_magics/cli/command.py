@@ -8,7 +8,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ci_magics.cli.in_terminal import in_terminal
 from ci_magics.display.output import write
 from ci_magics.errors import ArgumentError
 
@@ -50,13 +49,13 @@ def answer(options: argparse.Namespace, document: Any, text: str) -> None:
     text
         The result as text.
     """
-    said = json.dumps(in_terminal(document), indent=2, default=str) if options.json else in_terminal(text)
+    said = json.dumps(document, indent=2, default=str) if options.json else text
     write(f"{said}\n")
 
 
 def say(sentence: str) -> None:
     """Report progress on standard error."""
-    write(f"{in_terminal(sentence)}\n", "stderr")
+    write(f"{sentence}\n", "stderr")
 
 
 def typed(question: str) -> str:

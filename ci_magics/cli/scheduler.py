@@ -6,7 +6,6 @@ import argparse
 import json
 
 from ci_magics.cli.command import DONE, Commands, add_command
-from ci_magics.cli.in_terminal import in_terminal
 from ci_magics.display.output import write
 
 
@@ -24,7 +23,7 @@ def _scheduler(options: argparse.Namespace) -> int:
 
 
 def _say(sentence: str) -> None:
-    write(f"{in_terminal(sentence)}\n")
+    write(f"{sentence}\n")
 
 
 def _say_json(sentence: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ci_magics.advice import Opt
 from ci_magics.display.numbers import clean, counted, counted_in_words
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 from ci_magics.matching.expected import Expected
@@ -162,7 +163,7 @@ def expected_sentence(coverage: CoveredSegments, each: SegmentCoverage) -> str:
     if coverage.destination is None:
         return (
             "How many of them Microsoft can match is not known without an account: choose a connection to compare with "
-            "(--to)."
+            f"({Opt('to')})."
         )
     return (
         "How many of them Microsoft can match is not known before an audience of this account, "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.errors import SegmentError, nearest_name, without_people
-from ci_magics.quoting import magic_word
 
 #: Names of e-mail columns in Customer Insights, Dataverse and common customer tables, normalized by `_fold`.
 _EMAIL_NAMES = frozenset(
@@ -60,12 +60,12 @@ def find_email_column(columns: Sequence[str], wanted: str | None) -> str:
     if found:
         raise SegmentError(
             f"Several columns may hold the e-mail address: {list_columns(found)}.",
-            f"Name the right one: --email {magic_word(found[0])}.",
+            advise("Name the right one: ", Opt("email", found[0]), "."),
             code="several_email_columns",
         )
     raise SegmentError(
         f"No column is named like an e-mail address. The columns are {list_columns(columns)}.",
-        "Name the right one: --email COLUMN.",
+        advise("Name the right one: ", Opt("email", COLUMN), "."),
         code="no_email_column",
     )
 

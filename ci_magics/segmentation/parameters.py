@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ci_magics.advice import Opt
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.sources.frame_kinds import is_frame
 
@@ -194,7 +195,7 @@ def rule_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("it is not a finite number")
     if isinstance(value, dt.time):
-        raise ValueError("a time of day is compared in SQL only: use --where")  # noqa: TRY004 - the kind is legal, not here
+        raise ValueError(f"a time of day is compared in SQL only: use {Opt('where')}")  # noqa: TRY004 - the kind is legal, not here
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.html_table import fields_table
 from ci_magics.display.numbers import counted_in_words
@@ -145,7 +146,8 @@ class Profiles:
             return ""
         return (
             f"No column identifies the profiles of '{self.segment.name}': {', '.join(self.no_keys)}. They are known by "
-            "their row number, so the segment cannot be joined with others. Correct it, or choose one: --key COLUMN."
+            f"their row number, so the segment cannot be joined with others. Correct it, or choose one: "
+            f"{Opt('key', COLUMN)}."
         )
 
 
@@ -302,7 +304,7 @@ class _ColumnChoice:
         if reading is None and choice.how == "chosen" and not sql_leaves_out:
             raise SegmentError(
                 "No column looks like a consent, so the values that mean yes belong to none.",
-                f"Name the column: --consent COLUMN; the columns are {list_columns(columns)}.",
+                advise("Name the column: ", Opt("consent", COLUMN), f"; the columns are {list_columns(columns)}."),
                 code="no_consent_column",
             )
         known = SegmentConsent.of(reading, choice)
@@ -391,7 +393,11 @@ def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tup
         if asked is not None:
             raise SegmentError(
                 f"The key column {asked} {wrong}.",
-                "Choose a column that is different for each profile, or leave out --key to use row numbers.",
+                advise(
+                    "Choose a column that is different for each profile, or leave out ",
+                    Opt("key"),
+                    " to use row numbers.",
+                ),
                 code="key_not_unique",
             )
     return None, no_keys
@@ -426,6 +432,6 @@ def no_addresses(email: str, kind: pa.DataType, columns: Sequence[str]) -> Segme
     """Return the error for a column of addresses that holds something else."""
     return SegmentError(
         f"The column {email} holds {kind} values, not e-mail addresses.",
-        f"Name the right one with --email COLUMN; the columns are {list_columns(columns)}.",
+        advise("Name the right one with ", Opt("email", COLUMN), f"; the columns are {list_columns(columns)}."),
         code="email_not_text",
     )

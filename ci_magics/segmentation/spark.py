@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.errors import SegmentError
 from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import find_email_column, key_candidates, require_column
@@ -206,7 +207,7 @@ def _spark_error(error: Exception) -> SegmentError:
     if ours:
         return SegmentError(
             "".join(ours.groups()),
-            "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
+            advise("Write it in SQL, for example ", Opt("where", "TotalSpend > 500 and Country = 'NL'"), "."),
             code="condition_on_spark",
         )
     said = getattr(error, "getCondition", lambda: None)()  # PySpark's name for the kind of an error
@@ -265,7 +266,10 @@ def _choose_key(source: _Source, schema: pa.Schema, candidates: Sequence[str], *
     reasons = f": {', '.join(found)}" if found else ""
     raise SegmentError(
         f"The key column {found[0]}." if asked else f"No column identifies the profiles{reasons}.",
-        "Name a column that is different for each profile: --key COLUMN. "
-        "The rows of a Spark frame have no fixed order, so that their numbers would identify nobody.",
+        advise(
+            "Name a column that is different for each profile: ",
+            Opt("key", COLUMN),
+            ". The rows of a Spark frame have no fixed order, so that their numbers would identify nobody.",
+        ),
         code="key_not_unique" if asked else "no_key_on_spark",
     )

@@ -13,9 +13,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import ci_magics
+from ci_magics.advice import Reader, set_reader
 from ci_magics.errors import CiError
 from ci_magics.notebook.magics import CiMagics
 from ci_magics.notebook.stored_names import StoredNames
+
+
+@pytest.fixture(autouse=True)
+def _reads_as_notebook(_reads_as_python: None) -> None:
+    """Forms are in a notebook with the magics, however a test makes them."""
+    set_reader(Reader.NOTEBOOK)
 
 
 class Notebook:

@@ -118,7 +118,7 @@ def test_details_and_history_are_shown(form: ExportsForm) -> None:
     form.value = {"export": "Every week"}
     form.run_chosen()
     form.details_button.click()
-    assert "--save" in form.details.value
+    assert "%ci_exports save" in form.details.value
     assert "Every week: 1 run." in form.sentence
     form.value = {"export": "Each <b> month"}
     assert form.details.value == ""

@@ -76,7 +76,7 @@ def test_both_accounts_are_listed(opened: Notebook) -> None:
 
 
 def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) -> None:
-    assert "%ci_connect --insights NAME" in repr(notebook.run("%ci_connect --list"))
+    assert "%ci_insights NAME" in repr(notebook.run("%ci_connect --list"))
 
 
 @pytest.mark.parametrize(

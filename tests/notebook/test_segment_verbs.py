@@ -99,7 +99,7 @@ def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: 
     stored.run("%ci_segment Other --delete")
     said = capsys.readouterr().out
     assert "Segment 'Other' was deleted: 6 profiles." in said
-    assert "it can be brought back: %ci_segment Other --undo." in said
+    assert 'it can be brought back: %ci_segments undo "Other".' in said
 
 
 @pytest.mark.parametrize("verb", LOOKS)
@@ -187,7 +187,7 @@ def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulato
         ci.export("Other", to="Contoso EU", progress=stop)
     error = stored.fail("%ci_segment Other --delete")
     assert isinstance(error, SegmentError)
-    assert error.next_step.startswith("Finish it first: %ci_export --resume ")
+    assert error.next_step.startswith("Finish it first: %ci_runs resume ")
     assert "Other" in list_segments().names()
 
 

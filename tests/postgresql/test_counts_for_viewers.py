@@ -77,7 +77,7 @@ def test_where_nothing_was_kept_the_way_is_named(team: Become, workspace: Worksp
     team("vera")
     with pytest.raises(AccessError, match="those of the segment 'All' are not stored yet") as refused:
         ci.preview("All")
-    assert "%ci_segment All --refresh" in refused.value.next_step
+    assert 'ci.segments.refresh("All")' in refused.value.next_step
     team("carl")
     contoso.segment(400)
     team("vera")

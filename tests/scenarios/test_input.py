@@ -189,7 +189,7 @@ def test_34_fewer_than_three_hundred_are_sent_with_a_warning() -> None:
 def test_35_a_list_of_somebody_else_is_not_mirrored(emulator: RunningEmulator) -> None:
     connect()
     foreign_list(emulator)
-    with pytest.raises(ExportRefusedError, match=r"--mode replace.*--mode add") as refused:
+    with pytest.raises(ExportRefusedError, match=r'mode="replace".*mode="add"') as refused:
         export(segment(400))
     assert refused.value.code == "audience_not_ours"
     assert export("All", mode="add").accepted == 400

@@ -19,13 +19,13 @@ def test_of_several_none_is_guessed() -> None:
     with pytest.raises(SegmentError) as refused:
         find_email_column(["Id", "Work email", "HomeEmail"], None)
     assert "Work email, HomeEmail" in refused.value.sentence
-    assert refused.value.next_step == 'Name the right one: --email "Work email".'
+    assert refused.value.next_step == 'Name the right one: email="Work email".'
 
 
 def test_without_one_the_columns_are_listed() -> None:
     with pytest.raises(SegmentError, match="The columns are Id, Phone") as refused:
         find_email_column(["Id", "Phone"], None)
-    assert "--email" in refused.value.next_step
+    assert "email=" in refused.value.next_step
 
 
 def test_a_wide_table_is_not_listed_in_full() -> None:

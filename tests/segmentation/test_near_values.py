@@ -61,7 +61,7 @@ def test_a_condition_that_nobody_fulfils_is_stopped_with_what_was_probably_meant
         ci.segment("All", PEOPLE, where=where, show=quietly)
     assert stopped.value.code == "segment_empty"
     assert hint in stopped.value.sentence
-    assert "--allow-empty (allow_empty=True)" in stopped.value.next_step
+    assert "run the same again with allow_empty=True." in stopped.value.next_step
     assert ci.open_workspace().store.segments["All"].rows == 40
 
 
@@ -147,5 +147,5 @@ def test_a_refresh_that_would_empty_a_segment_keeps_it_and_reports_it(tmp_path: 
     (line,) = [each for each in report.segments if each["segment"] == "File"]
     assert (line["status"], line["profiles"], line["stale"]) == ("Failed", 10, True)
     assert "Nobody would be left" in line["reason"]
-    assert "%ci_segment File --refresh --allow-empty" in line["reason"]
+    assert 'ci.segments.refresh("File", allow_empty=True)' in line["reason"]
     assert ci.segments.refresh("File", allow_empty=True, show=quietly).rows == 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from ci_magics.advice import Opt
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.sources.slips import find_slip
@@ -48,7 +49,7 @@ def refusal(condition: str) -> SegmentError:
 
 @pytest.mark.parametrize(("written", "mended"), SLIPS.items())
 def test_the_condition_as_sql_writes_it_is_shown(written: str, mended: str) -> None:
-    assert f'--where "{mended}".' in refusal(written).next_step
+    assert f"{Opt('where', mended)}." in refusal(written).next_step
     Condition(mended).check(SCHEMA, SCHEMA.names)
 
 

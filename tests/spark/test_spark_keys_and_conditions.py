@@ -51,7 +51,7 @@ def test_rows_are_not_numbered(people: Any, columns: list[str], words: str) -> N
     with pytest.raises(SegmentError) as refused:
         build_spark_segment("S", people.select(*columns))
     assert refused.value.sentence == words
-    assert "--key COLUMN" in refused.value.next_step
+    assert "key=COLUMN" in refused.value.next_step
     assert "no fixed order" in refused.value.next_step
 
 

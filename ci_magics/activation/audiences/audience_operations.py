@@ -18,6 +18,7 @@ from ci_magics.activation.plans.ledger import LedgerLostError, Part, read_ledger
 from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.plans.target import lock_names_of, named_audience
 from ci_magics.activation.runs.resume import give_up
+from ci_magics.advice import Opt, advise
 from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ExportRefusedError
 from ci_magics.matching.hashes import EMPTY
@@ -25,7 +26,6 @@ from ci_magics.microsoft.advertising import Audience
 from ci_magics.microsoft.bulk import failed_upload, list_error
 from ci_magics.microsoft.upload_file import write_upload_file
 from ci_magics.naming import require_name
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -255,7 +255,7 @@ def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:
     if confirm != audience.name:
         raise ArgumentError(
             f"To {verb.doing}, confirm it by its name; this one is '{audience.name}' (number {audience.id}).",
-            f"Add --confirm {magic_word(audience.name)}, in Python confirm={audience.name!r}.",
+            advise("Add ", Opt("confirm", audience.name), "."),
             code="not_confirmed",
         )
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ci_magics.activation.connections.services import Services, open_services
+from ci_magics.advice import NAME, Do, Opt, advise
 from ci_magics.display.numbers import counted
 from ci_magics.errors import ConnectionSetupError, nearest_name
 from ci_magics.microsoft.advertising import Account, User
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -123,8 +123,11 @@ def _require_manager(user: User, connection: Connection, customer_id: str) -> No
     if set(user.roles_in(customer_id)) == {_VIEWER}:
         raise ConnectionSetupError(
             "The signed-in user may only look at this account.",
-            "Ask the account's administrator for a role that manages campaigns, or sign in as somebody else: "
-            f"%ci_connect {magic_word(connection.name)} --sign-in.",
+            advise(
+                "Ask the account's administrator for a role that manages campaigns, or sign in as somebody else: ",
+                Do("connections.sign_in", connection.name),
+                ".",
+            ),
             code="viewer_role",
         )
 
@@ -133,7 +136,7 @@ def unchecked_notice(connection: Connection) -> str:
     """Return a sentence for a connection whose account was not checked, because its data privacy consent is missing."""
     return (
         f"Whether account {connection.account_id} of customer {connection.customer_id} exists has not been checked: it "
-        "is with --agree."
+        f"is with {Opt('agree', True)}."
     )
 
 
@@ -142,7 +145,7 @@ def _wrong_account(connection: Connection, accounts: Mapping[str, Account], *, s
     if swapped is not None:
         return ConnectionSetupError(
             "The customer id and the account id are swapped.",
-            f"Use --customer-id {swapped.customer_id} --account-id {swapped.id}.",
+            advise("Use ", Opt("customer_id", swapped.customer_id), " and ", Opt("account_id", swapped.id), "."),
             code="ids_swapped",
         )
     elsewhere = accounts.get(connection.account_id)
@@ -150,7 +153,7 @@ def _wrong_account(connection: Connection, accounts: Mapping[str, Account], *, s
         return ConnectionSetupError(
             f"The account {elsewhere.id} ({elsewhere.name}) belongs to customer {elsewhere.customer_id}, "
             f"not {connection.customer_id}.",
-            f"Use --customer-id {elsewhere.customer_id}.",
+            advise("Use ", Opt("customer_id", elsewhere.customer_id), "."),
             code="other_customer",
         )
     refused = f"The signed-in user has no account {connection.account_id} under customer {connection.customer_id}."
@@ -163,11 +166,11 @@ def _wrong_account(connection: Connection, accounts: Mapping[str, Account], *, s
     nearest = nearest_name(connection.account_id, accounts)
     hint = f" Did you mean {nearest} ({accounts[nearest].name})?" if nearest else ""
     chosen = accounts[nearest] if nearest else next(iter(accounts.values()))
-    ids = f"--customer-id {chosen.customer_id} --account-id {chosen.id}"
-    way = f"%ci_connect {magic_word(connection.name)} --edit {ids}" if saved else f"%ci_connect NAME {ids}"
+    ids = {"customer_id": chosen.customer_id, "account_id": chosen.id}
+    choose = Do("connections.edit", connection.name, **ids) if saved else Do("connect", NAME, **ids)
     return ConnectionSetupError(
         f"{refused}{hint}",
-        f"Accounts you may use: {_listed(accounts, nearest)}. Choose one, for example {way}.",
+        advise(f"Accounts you may use: {_listed(accounts, nearest)}. Choose one, for example ", choose, "."),
         code="account_not_found",
     )
 
@@ -184,7 +187,10 @@ def _unseen(connection: Connection) -> ConnectionSetupError:
     """Return the error for a user who may see only the name of the connection."""
     return ConnectionSetupError(
         f"You have signed in as somebody who may not use the account of the connection '{connection.name}'.",
-        f"Sign in as somebody else: %ci_connect {magic_word(connection.name)} --sign-in; or ask its administrator for "
-        "access.",
+        advise(
+            "Sign in as somebody else: ",
+            Do("connections.sign_in", connection.name),
+            "; or ask its administrator for access.",
+        ),
         code="account_not_found",
     )

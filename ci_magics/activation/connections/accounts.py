@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ci_magics.activation.connections.sign_in import noted_sign_in
+from ci_magics.advice import NAME, Do, Opt
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
 from ci_magics.workspace.store import Workspace, open_workspace
 
-_NONE = "No account yet. Make a connection: %ci_connect NAME; open Customer Insights: %ci_connect --insights NAME."
 _HIDDEN = "shared with you"
 
 
@@ -55,7 +55,7 @@ def _consents(missing: tuple[str, ...] | None) -> str:
         return ""
     if not missing:
         return "both given"
-    options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
+    options = " ".join(str(Opt(each, True)) for each in missing)
     return f"nothing can be sent: {options}"
 
 
@@ -68,11 +68,11 @@ class AccountList(ResultList[AccountLine]):
     accounts
         The accounts.
     if_none
-        The text to show if there are none.
+        The text to show if there are none; by default how to make one.
     """
 
     accounts: tuple[AccountLine, ...]
-    if_none: str = _NONE
+    if_none: str = ""
 
     _columns = (
         Column("Name", "name"),
@@ -92,7 +92,8 @@ class AccountList(ResultList[AccountLine]):
 
     @property
     def _if_empty(self) -> str:
-        return self.if_none
+        make, read = Do("connect", NAME), Do("insights", NAME)
+        return self.if_none or f"No account yet. Make a connection: {make}; open Customer Insights: {read}."
 
     def names(self) -> list[str]:
         """Return the names of the accounts."""
@@ -129,7 +130,7 @@ def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
         for each in workspace.insights
     ]
     hidden = not advertising and len(workspace.all_connections)
-    return AccountList((*advertising, *insights), NOTHING_SHARED if hidden else _NONE)
+    return AccountList((*advertising, *insights), NOTHING_SHARED if hidden else "")
 
 
 def _moment(workspace: Workspace, subject_id: str) -> datetime | None:

@@ -18,6 +18,7 @@ from ci_magics.activation.connections.sign_in import (
     note_sign_in,
     noted_sign_in,
 )
+from ci_magics.advice import Do, advise
 from ci_magics.discretion import person_name
 from ci_magics.display.numbers import agreeing, counted_in_words
 from ci_magics.display.output import announce
@@ -27,7 +28,6 @@ from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.one_line import writable
-from ci_magics.quoting import magic_word, shell_word
 from ci_magics.workspace.access import Role, Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace, open_workspace
@@ -124,7 +124,8 @@ def edit_connection(
         changed = verified(workspace, changed, show)
     if moves and connection.consents:
         end_consents(workspace, connection)
-        show("It leads elsewhere now, so both consents have to be given again: --agree --accept-terms.")
+        give = Do("connect", changed.name, agree=True, accept_terms=True)
+        show(f"It leads elsewhere now, so both consents have to be given again: {give}.")
     if moves and not connection.agreed:
         show(unchecked_notice(changed))
     workspace.connections.put(changed)
@@ -253,14 +254,14 @@ def choose_account(name: str, number: int, *, workspace: Workspace | None = None
     if not known:
         raise ArgumentError(
             f"No account is signed in for '{name}' on this machine.",
-            f"Sign in: %ci_connect {magic_word(name)} --sign-in.",
+            advise("Sign in: ", Do("connections.sign_in", name), "."),
             code="no_account",
         )
     if not 1 <= number <= len(known):
         raise ArgumentError(
             f"There is no account {number}; {counted_in_words(len(known), 'account')} "
             f"{agreeing(len(known), 'is')} signed in.",
-            f"See them: %ci_connect {magic_word(name)} --accounts.",
+            advise("See them: ", Do("connections.accounts", name), "."),
             code="no_account",
         )
     note_sign_in(workspace, connection.id, known[number - 1].home_account_id)
@@ -293,7 +294,7 @@ def _require_finished(workspace: Workspace, connection: Connection) -> None:
         if run.finished_at is None:
             raise ConnectionSetupError(
                 f"The run {run.name} through the connection '{connection.name}' was not finished.",
-                f"Finish it first: %ci_export --resume {run.name}.",
+                advise("Finish it first: ", Do("runs.resume", run.name), "."),
                 code="unfinished_run",
             )
 
@@ -352,8 +353,11 @@ def shared_with(workspace: Workspace, share: Sequence[str]) -> tuple[str, ...]:
             hint = f" Did you mean '{nearest}'?" if nearest else ""
             raise ConnectionSetupError(
                 f"There is no role or user '{each}'.{hint}",
-                f"Use {', '.join(Role)}, or tell the workspace who that is: "
-                f"ci-magics roles --give contributor --to {shell_word(each)}.",
+                advise(
+                    f"Use {', '.join(Role)}, or tell the workspace who that is: ",
+                    Do("roles.give", each, "contributor"),
+                    ".",
+                ),
                 code="unknown_role",
             )
     return tuple(dict.fromkeys(share)) or (Role.ADMINISTRATOR.value,)

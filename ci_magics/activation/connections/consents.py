@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+from ci_magics.advice import Do, advise
 from ci_magics.clock import present
 from ci_magics.errors import ConsentError
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.consents import CONSENT_VERSION
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY, Connection, Consent
@@ -76,8 +76,7 @@ def missing_consents(connection: Connection) -> list[ConsentError]:
             ConsentError(
                 f"Nobody has agreed to data privacy and compliance for the connection '{connection.name}', "
                 "so nothing was sent.",
-                "Read the text with %ci_connect --help, then agree: "
-                f"%ci_connect {magic_word(connection.name)} --agree.",
+                advise("Read the text in the help, then agree: ", Do("connect", connection.name, agree=True), "."),
                 code="no_data_privacy_consent",
             )
         )
@@ -86,7 +85,7 @@ def missing_consents(connection: Connection) -> list[ConsentError]:
             ConsentError(
                 f"Nobody has accepted the Customer Match terms for the connection '{connection.name}', "
                 "so nothing was sent.",
-                f"Accept them: %ci_connect {magic_word(connection.name)} --accept-terms.",
+                advise("Accept them: ", Do("connect", connection.name, accept_terms=True), "."),
                 code="no_terms_consent",
             )
         )
@@ -98,9 +97,8 @@ def consent_notice(connection: Connection) -> str:
     missing = connection.missing_consents
     if not missing:
         return ""
-    options = " ".join(f"--{each.replace('_', '-')}" for each in missing)
     lacking = "No consent yet" if len(missing) == 2 else "One consent is missing"
-    line = f"%ci_connect {magic_word(connection.name)} {options}"
+    line = Do("connect", connection.name, **dict.fromkeys(missing, True))
     return f"{lacking}: nothing can be sent until an administrator runs {line}."
 
 

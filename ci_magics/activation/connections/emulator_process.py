@@ -26,6 +26,7 @@ from typing import Any
 
 import requests
 
+from ci_magics.advice import Do, advise
 from ci_magics.clock import SystemClock
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import loopback
@@ -270,7 +271,7 @@ def _start(folder: Path) -> RunningEmulator:
         if status == _DAMAGED:
             raise ConnectionSetupError(
                 "What the emulator of this workspace has kept cannot be read.",
-                "Run ci-magics emulator reset in a terminal: its audiences are lost, and the next export creates them.",
+                advise("Run ", Do("emulator.reset"), ": its audiences are lost, and the next export creates them."),
                 code="emulator_damaged",
             )
         if status != _TAKEN:
@@ -285,7 +286,7 @@ def _start(folder: Path) -> RunningEmulator:
     if status == _TAKEN:
         raise ConnectionSetupError(
             "The emulator of this workspace does not answer.",
-            "Run ci-magics emulator stop in a terminal, then run this again.",
+            advise("Run ", Do("emulator.stop"), ", then run this again."),
             code="emulator_silent",
         )
     raise ConnectionSetupError(

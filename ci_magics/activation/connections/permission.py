@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ci_magics.advice import CONNECTION, Do, advise
 from ci_magics.errors import AccessError, ConsentError
 from ci_magics.workspace.access import Role, Verb, role_of, shares
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY
 from ci_magics.workspace.store import Standing, Workspace
 
-_WHAT_WAS_SENT = "What was sent before stays in the audience until it is emptied: %ci_audiences."
+_WHAT_WAS_SENT = advise(
+    "What was sent before stays in the audience until it is emptied: ", Do("audiences", CONNECTION), "."
+)
 
 
 class RightEndedError(AccessError):

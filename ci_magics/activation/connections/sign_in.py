@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ci_magics.advice import NAME, Do, Opt, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ConnectionSetupError, SignInError, SignInUnreachableError, WorkspaceError
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.token_cache import open_cache
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.location import settings_folder
 from ci_magics.workspace.models import SignInRecord
 from ci_magics.workspace.private_paths import private_folder
@@ -30,9 +30,10 @@ from ci_magics.workspace.store import Workspace
 Show = Callable[[str], None]
 
 _REFRESH_TOKEN = "CI_MAGICS_REFRESH_TOKEN"  # noqa: S105 - the name of a variable
-_WAYS = (
-    "Sign in from a notebook or terminal with %ci_connect NAME --sign-in, or set CI_MAGICS_CLIENT_ID, "
-    "CI_MAGICS_REFRESH_TOKEN and CI_MAGICS_DEVELOPER_TOKEN for unattended runs."
+_WAYS = advise(
+    "Sign in from a notebook or terminal with ",
+    Do("connections.sign_in", NAME),
+    ", or set CI_MAGICS_CLIENT_ID, CI_MAGICS_REFRESH_TOKEN and CI_MAGICS_DEVELOPER_TOKEN for unattended runs.",
 )
 
 
@@ -123,7 +124,7 @@ def application(workspace: Workspace, wanted: SignInFor, endpoints: Endpoints, s
     if not client_id:
         raise ConnectionSetupError(
             f"The connection '{wanted.name}' has no client id.",
-            "Give one with --client-id, or set CI_MAGICS_CLIENT_ID.",
+            advise("Give one with ", Opt("client_id"), ", or set CI_MAGICS_CLIENT_ID."),
             code="no_client_id",
         )
     cache = open_cache(_tokens_folder(workspace) / f"{endpoints.environment}.bin", show)
@@ -265,7 +266,13 @@ def _only_one(wanted: SignInFor, app: Any, *, ask: bool) -> str | None:
     if len(accounts) > 1 and not (ask and can_ask()):
         raise SignInError(
             f"{counted_in_words(len(accounts), 'account', 'is')} signed in, and none was chosen for '{wanted.name}'.",
-            f"See them with %ci_connect {magic_word(wanted.name)} --accounts, and choose one with --account N.",
+            advise(
+                "See them with ",
+                Do("connections.accounts", wanted.name),
+                ", and choose one: ",
+                Do("connections.choose_account", wanted.name, Placeholder("N")),
+                ".",
+            ),
             code="several_accounts",
         )
     return accounts[0].home_account_id if len(accounts) == 1 else None

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ArgumentError, NotFoundError, names_somebody, quoted_list
 from ci_magics.forking import require_threads
 from ci_magics.matching.hashes import Hashes, as_series, of_column
@@ -147,7 +148,7 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
         raise ArgumentError(
             "The key is an e-mail address, and an address is never given as an argument: it would stay in histories "
             "and logs.",
-            "Use --address, which asks for it; or the hash.",
+            advise("Use ", Opt("address"), ", which asks for it; or the hash."),
             code="address_as_key",
         )
     columns: set[str] = set()
@@ -169,13 +170,13 @@ def _by_key(workspace: Workspace, key: str, key_column: str | None) -> Person:
     if not columns:
         raise NotFoundError(
             "No segment has a profile with this key.",
-            "If the person is still in an audience, give the hash or --address.",
+            advise("If the person is still in an audience, give the hash or ", Opt("address"), "."),
             code="no_such_key",
         )
     if len(columns) > 1:
         raise ArgumentError(
             f"Segments with different keys have this value: {quoted_list(sorted(columns))}.",
-            "Say which one is meant with --key-column.",
+            advise("Say which one is meant with ", Opt("key_column"), "."),
             code="which_key",
         )
     return Person(frozenset(), frozenset(), columns.pop(), key)

@@ -11,6 +11,7 @@ from ci_magics.activation.connections.services import Services, open_services
 from ci_magics.activation.erasure.person import Person, as_rows
 from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, Part, read_ledger, write_ledger
 from ci_magics.activation.runs.spool import Spool
+from ci_magics.advice import NAME, Do, advise
 from ci_magics.errors import CiError, ExportRefusedError, WorkspaceError
 from ci_magics.matching.hash_list import HashList
 from ci_magics.matching.hash_sets import shared
@@ -90,7 +91,9 @@ def require_no_open_run(workspace: Workspace, person: Person) -> None:
             raise ExportRefusedError(
                 f"The run {push.run_id[:8]} was not finished and still holds this person, who is on the suppression "
                 "list now.",
-                f"Finish it (%ci_export --resume {push.run_id[:8]}) or empty its audience, then forget again.",
+                advise(
+                    "Finish it (", Do("runs.resume", push.run_id[:8]), ") or empty its audience, then forget again."
+                ),
                 code="unfinished_run",
             )
 
@@ -166,7 +169,7 @@ def _connection_to(workspace: Workspace, record: AudienceRecord) -> Connection:
     if not found or found[-1].account_id != record.account_id:
         raise WorkspaceError(
             "No connection leads to its account any more.",
-            "Make one with %ci_connect, or delete the audience in Microsoft Advertising.",
+            advise("Make one with ", Do("connect", NAME), ", or delete the audience in Microsoft Advertising."),
             code="no_connection",
         )
     return found[-1]

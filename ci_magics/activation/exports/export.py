@@ -15,6 +15,7 @@ from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
 from ci_magics.activation.segments.consent_decision import remember_choice
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
+from ci_magics.advice import NAME, Do, Opt, advise
 from ci_magics.errors import ArgumentError, WorkspaceError, quoted_list
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, nothing_shared, require
@@ -154,5 +155,6 @@ def _where(workspace: Workspace, to: Connection | str | None) -> Connection | st
     names = quoted_list(workspace.connections.names())
     if not names and len(workspace.all_connections):
         raise nothing_shared()
-    advice = f"Name one with --to: {names}." if names else "There is none yet. Make one: %ci_connect NAME."
+    make = advise("There is none yet. Make one: ", Do("connect", NAME), ".")
+    advice = advise("Name one with ", Opt("to"), f": {names}.") if names else make
     raise ArgumentError("The export needs a connection.", advice, code="no_to")

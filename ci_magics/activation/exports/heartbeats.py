@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ci_magics.advice import Command
 from ci_magics.clock import CLOCKS_DIFFER
 from ci_magics.workspace.export_models import Heartbeat
 from ci_magics.workspace.processes import is_running, process_name, process_place
@@ -22,8 +23,8 @@ SILENCE = timedelta(minutes=5)
 #: Cron or a timer runs ``ci-magics refresh`` at regular intervals. It may be late by one interval, or by this.
 LEAST_PAUSE = timedelta(minutes=5)
 HOW_TO_START = (
-    "Start a scheduler in a terminal that stays open: ci-magics scheduler; "
-    "or let cron look every five minutes: */5 * * * * ci-magics refresh --due"
+    f"Start a scheduler in a terminal that stays open: {Command('scheduler')}; "
+    f"or let cron look every five minutes: */5 * * * * {Command('refresh', due=True)}"
 )
 
 

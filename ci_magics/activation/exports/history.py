@@ -10,9 +10,10 @@ from typing import Any
 
 from ci_magics.activation.exports.listing import ExportLine, list_exports
 from ci_magics.activation.exports.saved_runs import with_members
-from ci_magics.activation.exports.saving import as_magic
+from ci_magics.activation.exports.saving import as_code
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run
+from ci_magics.advice import NAME, Do, advise, worded
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.errors import ArgumentError, nearest_name, not_found
@@ -144,7 +145,7 @@ def show_export(name: str, *, last: int = SHOWN, workspace: Workspace | None = N
     listed = list_exports(name, workspace=workspace)
     line = next(iter(listed))
     history = export_history(name, last=last, workspace=workspace)
-    return ExportDetails(line, as_magic(export), export.saved_by, export.saved_at, history, _bare(listed.notes))
+    return ExportDetails(line, str(as_code(export)), export.saved_by, export.saved_at, history, _bare(listed.notes))
 
 
 def _bare(notes: Iterable[str]) -> tuple[str, ...]:
@@ -211,7 +212,9 @@ def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run |
     wanted = run.strip().lower()
     found = [each for each in workspace.export_runs if wanted and each.id.startswith(wanted)]
     if len(found) != 1:
-        raise not_found("run of an export", run, workspace.export_runs.names(), "%ci_exports show lists them.")
+        raise not_found(
+            "run of an export", run, workspace.export_runs.names(), advise(Do("exports.show", NAME), " lists them.")
+        )
     records = workspace.runs.where(id=found[0].id)
     return load_run(workspace, records[0]) if records else history_line(workspace, found[0])
 
@@ -248,7 +251,7 @@ def history_line(workspace: Workspace, entry: ExportRun) -> HistoryLine:
         trigger=entry.trigger,
         started_by=entry.started_by,
         status=entry.status,
-        reason=entry.reason,
+        reason=worded(entry.reason),
         accepted=entry.accepted,
         rejected=entry.rejected,
         members=entry.members,

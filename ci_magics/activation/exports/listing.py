@@ -17,6 +17,7 @@ from ci_magics.activation.exports.schedule_checks import (
 from ci_magics.activation.exports.schedule_settings import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import zone_of
+from ci_magics.advice import CONNECTION, NAME, SEGMENT, Do, worded
 from ci_magics.clock import CLOCKS_DIFFER, Clock, SystemClock
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.workspace.access import Verb, may, require
@@ -103,7 +104,10 @@ class ExportList(ResultList[ExportLine]):
         Column("Your permissions", "permissions"),
         *frame_only("warnings"),
     )
-    _if_empty = "No export is saved yet. Save one: %ci_export SEGMENT --to CONNECTION --save NAME."
+
+    @property
+    def _if_empty(self) -> str:
+        return f"No export is saved yet. Save one: {Do('exports.save', NAME, SEGMENT, to=CONNECTION)}."
 
     @property
     def _rows(self) -> tuple[ExportLine, ...]:
@@ -196,7 +200,7 @@ def _last_runs(workspace: Workspace, now: datetime) -> dict[str, ExportRun]:
 
 def _line(export: Export, around: _Around) -> ExportLine:
     last = around.last_runs.get(export.id)
-    status, reason = (last.status, last.reason) if last else (NOT_RUN, "")
+    status, reason = (last.status, worded(last.reason)) if last else (NOT_RUN, "")
     timing = timing_of(export, around.system, around.now)
     moment = next_run(export, around.system, around.now, around.attempts)
     connection = around.connections.get(export.connection_id or "")

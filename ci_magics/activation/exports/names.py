@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from ci_magics.advice import Do
 from ci_magics.errors import ArgumentError
 from ci_magics.naming import require_name as require_text
 
-#: Verbs of %ci_exports. An export cannot have one of these names.
+#: Verbs of the saved exports. An export cannot have one of these names.
 EXPORT_VERBS = ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule")
 
 
@@ -22,7 +23,7 @@ def require_name(name: str) -> None:
     require_text(name, "export")
     if name.strip().casefold() in EXPORT_VERBS:
         raise ArgumentError(
-            f"An export cannot be called '{name}': %ci_exports has a verb of that name.",
+            f"An export cannot be called '{name}': {Do('exports')} has a verb of that name.",
             "Choose another name.",
             code="name",
         )

@@ -13,8 +13,8 @@ from ci_magics.activation.progress import Reporter
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import resume_run, unfinished_runs
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
+from ci_magics.advice import FRAME, Do, Opt, Placeholder, advise
 from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
@@ -100,11 +100,13 @@ def chosen_segments(
     """
     if not segments:
         raise ArgumentError(
-            "Nothing to export.", 'Name a segment: %ci_export "Big spenders" --to "Contoso EU".', code="no_segment"
+            "Nothing to export.",
+            advise("Name a segment: ", Do("export", "Big spenders", to="Contoso EU"), "."),
+            code="no_segment",
         )
     if options.audience is not None and len(segments) > 1:
         raise ArgumentError(
-            "--audience names one list, and there are several segments.",
+            f"{Opt('audience')} names one list, and there are several segments.",
             "Export them one by one, or join them into one segment first.",
             code="audience_of_several",
         )
@@ -135,7 +137,7 @@ def _require_different(names: Sequence[str]) -> None:
             raise ArgumentError(f"The segment '{name}' is named twice.", "Name it once.", code="segment_twice")
         raise ArgumentError(
             f"The names '{earlier}' and '{name}' differ only in capital letters, so both would fill one audience.",
-            f"Give one of them another name: %ci_segment {magic_word(name)} --rename NEW.",
+            advise("Give one of them another name: ", Do("segments.rename", name, Placeholder("NEW")), "."),
             code="segment_twice",
         )
 
@@ -145,6 +147,6 @@ def _require_email(stored: StoredSegment, email: str | None) -> None:
     if email is not None and email != used:
         raise SegmentError(
             f"The segment '{stored.record.name}' was made with the e-mail column {used}, not {email}.",
-            f"Make it again: %ci_segment {magic_word(stored.record.name)} FRAME --email {magic_word(email)}.",
+            advise("Make it again: ", Do("segment", stored.record.name, FRAME, email=email), "."),
             code="other_email_column",
         )

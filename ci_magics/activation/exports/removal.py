@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.saving import connection_of, detach_export
+from ci_magics.advice import Do, Opt, advise
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError, quoted_list
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -22,7 +22,7 @@ def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace |
     """Remove saved exports. Their audiences keep their members; the run history stays.
 
     Also erases the ledgers of audiences that no other export fills, because the hashes in them are personal data. To
-    mirror such an audience later, fill it once with ``--mode replace``.
+    mirror such an audience later, fill it once with mode ``replace``.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _require_still(workspace: Workspace, export: Export) -> None:
             f"The export '{export.name}' is running."
             if running
             else f"The run {open_runs[0]} of the export '{export.name}' is not finished.",
-            "Wait until it is done." if running else f"Finish it first: %ci_export --resume {open_runs[0]}.",
+            "Wait until it is done." if running else advise("Finish it first: ", Do("runs.resume", open_runs[0]), "."),
             code="export_running",
         )
 
@@ -187,9 +187,13 @@ def _choices(connection: Connection, using: list[Export], wanted: str | Mapping[
         raise ConnectionSetupError(
             f"The connection '{connection.name}' is used by "
             f"{counted_in_words(len(open_names), 'export')}: {quoted_list(open_names)}.",
-            f"Choose what happens to them: %ci_connect {magic_word(connection.name)} --remove --exports detach "
-            "(they are kept "
-            "and do not run until they get another connection), or --exports remove.",
+            advise(
+                "Choose what happens to them: ",
+                Do("connections.remove", connection.name, exports="detach"),
+                " (they are kept and do not run until they get another connection), or ",
+                Opt("exports", "remove"),
+                ".",
+            ),
             code="connection_in_use",
         )
     for what in (*chosen.values(), *([wanted] if isinstance(wanted, str) else [])):
@@ -205,6 +209,10 @@ def _require_finished(workspace: Workspace, connection: Connection) -> None:
         if run.finished_at is None and connection.agreed and connection.terms_accepted:
             raise ConnectionSetupError(
                 f"The run {run.name} through the connection '{connection.name}' was not finished.",
-                f"Finish it first: %ci_export --resume {run.name}; or withdraw the consents, and it is given up.",
+                advise(
+                    "Finish it first: ",
+                    Do("runs.resume", run.name),
+                    "; or withdraw the consents, and it is given up.",
+                ),
                 code="unfinished_run",
             )

@@ -15,6 +15,7 @@ from ci_magics.activation.notifications.state_changes import tell_of_run
 from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run, resume_run
+from ci_magics.advice import CONNECTION, Do, advise
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.display.output import announce
 from ci_magics.errors import (
@@ -26,7 +27,6 @@ from ci_magics.errors import (
     ExportStoppedError,
 )
 from ci_magics.microsoft.codes import is_transient
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export, ExportRun
 from ci_magics.workspace.locks import Holder
@@ -191,7 +191,7 @@ def require_connection(workspace: Workspace, export: Export) -> Connection:
     if connection is None:
         raise ExportRefusedError(
             f"The export '{export.name}' has no connection, so it does not run.",
-            f"Give it one: %ci_exports edit {magic_word(export.name)} --to CONNECTION.",
+            advise("Give it one: ", Do("exports.edit", export.name, to=CONNECTION), "."),
             code="no_connection",
         )
     return connection
@@ -316,7 +316,7 @@ def carry_out(
     except BaseException as error:
         _close_badly(workspace, _ended_badly(entry, error, clock.now()), error, show)
         raise
-    _close(workspace, _ended(entry, run, clock.now()), show)
+    _close(workspace, _ended(workspace, entry, run, clock.now()), show)
     return run
 
 
@@ -382,11 +382,12 @@ def _begun_or_new(
     )
 
 
-def _ended(entry: ExportRun, run: Run, now: datetime) -> ExportRun:
+def _ended(workspace: Workspace, entry: ExportRun, run: Run, now: datetime) -> ExportRun:
+    (record,) = workspace.runs.where(id=run.id)
     return replace(
         entry,
         status=run.status,
-        reason=" ".join(each.message for each in run.results if each.message),
+        reason=" ".join(each["message"] for each in record.results if each["message"]),
         accepted=run.accepted,
         rejected=run.rejected,
         members=sum(each.members for each in run.results),
@@ -413,4 +414,4 @@ def status_after(error: BaseException) -> str:
 
 def _reason(error: BaseException) -> str:
     """Return the reason to record. Messages of other libraries are left out because they can quote customer data."""
-    return str(error) if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."
+    return error.stored() if isinstance(error, CiError) else f"It failed unexpectedly ({type(error).__name__})."

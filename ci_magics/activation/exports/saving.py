@@ -5,16 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.exports.names import name_taken, require_free, require_name
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.segments.stored_segment import StoredSegment
+from ci_magics.advice import CONNECTION, Do
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.matching.covered_segments import LARGEST_ORIGINAL
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
@@ -46,25 +47,20 @@ def document_of(export: Export) -> ExportDocument:
     return ExportDocument.model_validate(export.document)
 
 
-def as_magic(export: Export) -> str:
-    """Return the notebook line that saves the same export."""
+def as_code(export: Export) -> Do:
+    """Return the operation that saves the same export."""
     document = document_of(export)
-    words = [*map(magic_word, document.segments), "--to", magic_word(export.connection_name or "CONNECTION")]
-    words += ["--save", magic_word(export.name)]
-    words += ["--email", magic_word(document.email)] if document.email else []
-    changed = document.order.model_dump(exclude_defaults=True)
-    for name, value in changed.items():
-        words += _option(f"--{name.replace('_', '-')}", value)
-    return " ".join(["%ci_export", *words])
+    options: dict[str, Any] = {"to": export.connection_name or CONNECTION}
+    if document.email:
+        options["email"] = document.email
+    options |= {name: _option(value) for name, value in document.order.model_dump(exclude_defaults=True).items()}
+    if "scope" in options:
+        options["scope"] = str(options["scope"]).lower()
+    return Do("exports.save", export.name, *document.segments, **options)
 
 
-def _option(option: str, value: object) -> list[str]:
-    if value is True:
-        return [option]
-    if isinstance(value, tuple | list):
-        return [word for each in value for word in (option, magic_word(str(each)))]
-    text = str(value).lower() if option == "--scope" else str(value)
-    return [option, magic_word(text)]
+def _option(value: Any) -> Any:
+    return tuple(map(str, value)) if isinstance(value, tuple | list) else value
 
 
 def save_export(

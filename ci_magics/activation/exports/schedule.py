@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.exports.time_zones import chosen_zone, local_time_zone, zone_of
+from ci_magics.advice import Command, Opt, advise
 from ci_magics.discreet import discreet_methods
 from ci_magics.errors import ArgumentError
 
@@ -109,13 +110,13 @@ def make_schedule(*, at: Sequence[str | dt.time], weekly: Sequence[str] = (), ti
     if not times:
         raise ArgumentError(
             "A schedule needs at least one time of the day.",
-            "Give it with --at, for example --at 06:00.",
+            advise("Give it with ", Opt("at"), ", for example ", Opt("at", "06:00"), "."),
             code="schedule_times",
         )
     if len(times) > MOST_TIMES:
         raise ArgumentError(
             f"A schedule can have {MOST_TIMES} times a day, not {len(times)}.",
-            "Leave some out, or let a timer of the system run ci-magics refresh.",
+            advise("Leave some out, or let a timer of the system run ", Command("refresh"), "."),
             code="schedule_times",
         )
     days = {_weekday(each) for each in weekly}

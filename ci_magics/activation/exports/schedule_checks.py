@@ -23,8 +23,8 @@ from ci_magics.activation.segments.customer_insights.services import (
 )
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.dependents import ancestors, evaluations
+from ci_magics.advice import CONNECTION, FILE, Do, Opt
 from ci_magics.errors import ArgumentError, ConsentError, SegmentError
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.sources.files import locate
 from ci_magics.workspace.access import Role, is_shared_with
 from ci_magics.workspace.export_models import Export
@@ -135,12 +135,12 @@ def _of_segments(export: Export, around: Surroundings) -> Iterator[str]:
 def _of_segment(record: SegmentRecord, around: Surroundings) -> Iterator[str]:
     name = record.name
     if not record.active:
-        yield f"The segment '{name}' is inactive, so it is skipped: %ci_segment {magic_word(name)} --activate."
+        yield f"The segment '{name}' is inactive, so it is skipped: {Do('segments.activate', name)}."
     elif why := why_static(record):
         yield (
             f"The segment '{name}' is not refreshed: {why}. Every run sends it as of "
             f"{around.evaluated[name]:%Y-%m-%d}. Make it from a file, a database or Customer Insights, or execute its "
-            "notebook with ci-magics refresh --notebook FILE."
+            f"notebook: {Do('refresh', notebook=FILE)}."
         )
     else:
         yield from _of_source(record, Definition.model_validate(record.definition["source"]), around)
@@ -178,7 +178,8 @@ def _of_connection(export: Export, around: Surroundings) -> Iterator[str]:
         )
         return
     if connection is None:
-        yield f"The export has no connection, so it does not run: %ci_exports edit {magic_word(export.name)} --to NAME."
+        edit = Do("exports.edit", export.name, to=CONNECTION)
+        yield f"The export has no connection, so it does not run: {edit}."
         return
     owner = export.saved_by
     role = around.roles.get(owner, Role.VIEWER)
@@ -220,7 +221,8 @@ def _of_schedule(export: Export, around: Surroundings) -> Iterator[str]:
     elif zone in FIXED:
         yield f"{zone} has no summer time. For the clocks of a place take its name, such as {FIXED[zone]}."
     elif zone == "UTC" and not names_a_zone() and _is_local(zone):
-        yield "This machine does not say in which time zone it is, so the times are UTC. Choose one with --time-zone."
+        choose = Opt("time_zone")
+        yield f"This machine does not say in which time zone it is, so the times are UTC. Choose one with {choose}."
 
 
 def _is_local(zone: str) -> bool:

@@ -11,6 +11,7 @@ from ci_magics.activation.exports.saving import change_export, connection_of
 from ci_magics.activation.exports.schedule import Schedule, schedule_of
 from ci_magics.activation.exports.schedule_checks import is_scheduled, obstacles, surroundings
 from ci_magics.activation.exports.system_schedule import SystemSchedule
+from ci_magics.advice import Do, Opt, advise
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, quoted_list
@@ -75,7 +76,13 @@ def schedule_export(
     if changes_timing and len(exports) > 1 and own and keep is None:
         raise ArgumentError(
             f"These exports already have their own schedule: {quoted_list(each.name for each in own)}.",
-            "Use --keep to leave those as they are, or --replace to give all the new one.",
+            advise(
+                "Use ",
+                Opt("keep", True),
+                " to leave those as they are, or ",
+                Opt("keep", False),
+                " to give all the new one.",
+            ),
             code="keep_or_replace",
         )
     document = schedule.document() if schedule else None
@@ -140,16 +147,26 @@ def _require_one_choice(
     names: tuple[str, ...], schedule: Schedule | None, follow_system: bool, active: bool | None
 ) -> None:
     if not names:
-        raise ArgumentError("No export is named.", "Name one; %ci_exports lists them.", code="no_name")
+        raise ArgumentError("No export is named.", advise("Name one; ", Do("exports"), " lists them."), code="no_name")
     if schedule is not None and follow_system:
         raise ArgumentError(
             "An export has its own schedule or follows the system refresh, not both.",
-            "Leave out --system, or the times.",
+            advise("Leave out ", Opt("follow_system", True), ", or the times."),
             code="two_ways",
         )
     if schedule is None and not follow_system and active is None:
         raise ArgumentError(
             "Nothing says when it runs.",
-            "Give times with --at 06:00, or use --system, --on or --off.",
+            advise(
+                "Give times with ",
+                Opt("at", "06:00"),
+                ", or use ",
+                Opt("follow_system", True),
+                ", ",
+                Opt("active", True),
+                " or ",
+                Opt("active", False),
+                ".",
+            ),
             code="no_schedule",
         )

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from tzlocal import get_localzone_name
 from tzlocal.windows_tz import win_tz
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ArgumentError
 
 UTC = "UTC"
@@ -122,7 +123,7 @@ def local_time_zone(environment: Mapping[str, str] | None = None) -> str:
     except ArgumentError as error:
         raise ArgumentError(
             f"The time zone of this machine is not understood (TZ={value}). {error.sentence}",
-            "Choose one with --time-zone, such as Europe/Amsterdam, or set TZ to one.",
+            advise("Choose one with ", Opt("time_zone"), ", such as Europe/Amsterdam, or set TZ to one."),
             code="time_zone",
         ) from None
 

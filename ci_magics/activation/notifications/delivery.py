@@ -16,6 +16,7 @@ import requests
 from pydantic import BaseModel, ConfigDict, Field
 
 from ci_magics.activation.connections.keyring_secrets import remembered
+from ci_magics.advice import worded
 from ci_magics.discretion import kept, without_people
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import CiError, without_addresses
@@ -186,7 +187,7 @@ def news_of_refresh(record: Refresh, state: str) -> News:
 
 
 def _line(text: str) -> str:
-    return " ".join(without_addresses(text).split())
+    return " ".join(without_addresses(worded(text)).split())
 
 
 class NoticeError(CiError):

@@ -11,13 +11,13 @@ from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.target import Target
 from ci_magics.activation.segments.consent_decision import Decision
 from ci_magics.activation.segments.stored_segment import StoredSegment
+from ci_magics.advice import Advice, Do, Opt, advise, joined
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import ExportRefusedError
 from ci_magics.matching.counting import Counted
 from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.covered_segments import SMALLEST_SERVING, SegmentCoverage
 from ci_magics.matching.hash_sets import shared
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -40,11 +40,15 @@ class Guard:
 
     code: str
     sentence: str
-    next_step: str = ""
+    next_step: str | Advice = ""
     stops: bool = True
 
     def __str__(self) -> str:
         return f"{self.sentence} {self.next_step}".strip()
+
+    def stored(self) -> str:
+        """Return it as a text to store; `ci_magics.advice.worded` words it when it is shown."""
+        return joined([self.sentence, self.next_step]).stored()
 
     def refusal(self) -> ExportRefusedError:
         """Return the error that stops the export."""
@@ -122,7 +126,7 @@ def _about_state(stored: StoredSegment) -> Iterator[Guard]:
         yield Guard(
             "segment_inactive",
             f"The segment '{name}' is inactive, so nothing was sent.",
-            f"Use it again: %ci_segment {magic_word(name)} --activate.",
+            advise("Use it again: ", Do("segments.activate", name), "."),
         )
     if stored.record.suppresses:
         yield Guard(
@@ -144,8 +148,11 @@ def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) 
         yield Guard(
             "empty_segment",
             f"The segment '{name}' has no profiles, so nothing was sent.",
-            "Check its source and its condition, or use --allow-empty"
-            f"{' if everybody is to leave the audience' if options.mode in ('mirror', 'replace') else ''}.",
+            advise(
+                "Check its source and its condition, or use ",
+                Opt("allow_empty", True),
+                " if everybody is to leave the audience." if options.mode in ("mirror", "replace") else ".",
+            ),
         )
     elif not numbers.sendable and not options.allow_empty:
         reasons = ", ".join(f"{counted(count)} {reason}" for reason, count in numbers.reasons.items() if count)
@@ -153,7 +160,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) 
         yield Guard(
             "nothing_sendable",
             f"No profile of the segment '{name}' {cannot} ({reasons}), so nothing was sent.",
-            f"See why: %ci_preview {magic_word(name)}.",
+            advise("See why: ", Do("preview", name), "."),
         )
     if 0 < numbers.prehashed < numbers.valid and not options.allow_mixed:
         yield Guard(
@@ -161,7 +168,7 @@ def _about_segment(name: str, numbers: SegmentCoverage, options: ExportOptions) 
             f"The e-mail column of the segment '{name}' mixes addresses and hashes "
             f"({counted(numbers.prehashed)} of {counted_in_words(numbers.valid, 'value')} "
             f"{agreeing(numbers.prehashed, 'is')} hashed), whose rule is not known.",
-            "Send both with --allow-mixed.",
+            advise("Send both with ", Opt("allow_mixed", True), "."),
         )
 
 
@@ -177,7 +184,13 @@ def _about_target(target: Target, options: ExportOptions) -> Iterator[Guard]:
             "normalization_differs",
             f"The audience '{target.name}' was filled with the normalization {record.normalization}, "
             f"and {options.normalization} would never remove what it holds.",
-            f"Use --normalization {record.normalization}, or fill it once with --mode replace.",
+            advise(
+                "Use ",
+                Opt("normalization", record.normalization),
+                ", or fill it once with ",
+                Opt("mode", "replace"),
+                ".",
+            ),
         )
     yield from _about_membership(target, options)
 
@@ -187,13 +200,13 @@ def _about_missing(target: Target, options: ExportOptions) -> Iterator[Guard]:
         yield Guard(
             "audience_deleted",
             f"The account no longer has the audience '{target.record.name}' that was filled from here.",
-            "Fill it as a whole with --mode replace, or give the segment another name.",
+            advise("Fill it as a whole with ", Opt("mode", "replace"), ", or give the segment another name."),
         )
     elif options.mode == "remove":
         yield Guard(
             "no_audience",
             f"There is no audience '{target.name}' to remove anybody from.",
-            "Name one with --audience; %ci_status lists those that were filled from here.",
+            advise("Name one with ", Opt("audience"), "; ", Do("status"), " lists those that were filled from here."),
         )
 
 
@@ -202,12 +215,18 @@ def _not_ours(target: Target) -> Guard:
         return Guard(
             "ledger_lost",
             f"What the audience '{target.name}' holds is not known any more: its ledger is missing, damaged or old.",
-            "Fill it once with --mode replace.",
+            advise("Fill it once with ", Opt("mode", "replace"), "."),
         )
     return Guard(
         "audience_not_ours",
         f"The account has an audience '{target.name}' that was not filled from here, so what it holds is not known.",
-        "Take it over once with --mode replace (all others leave it), or only add to it with --mode add.",
+        advise(
+            "Take it over once with ",
+            Opt("mode", "replace"),
+            " (all others leave it), or only add to it with ",
+            Opt("mode", "add"),
+            ".",
+        ),
     )
 
 
@@ -219,14 +238,14 @@ def _about_membership(target: Target, options: ExportOptions) -> Iterator[Guard]
         yield Guard(
             "membership_differs",
             f"The audience '{target.name}' keeps members {_days(remote)}, not {_days(options.membership_days)}.",
-            "Leave out --membership-days, or change it in Microsoft Advertising first.",
+            advise("Leave out ", Opt("membership_days"), ", or change it in Microsoft Advertising first."),
         )
     elif target.record is not None and target.record.membership_days != remote and options.membership_days is None:
         yield Guard(
             "membership_changed",
             f"The audience '{target.name}' was changed in Microsoft Advertising: it keeps members {_days(remote)} now, "
             f"{_days(target.record.membership_days)} before.",
-            f"Accept it with --membership-days {remote}.",
+            advise("Accept it with ", Opt("membership_days", remote), "."),
         )
 
 
@@ -240,7 +259,13 @@ def _about_size(name: str, target: Target, options: ExportOptions, changes: Chan
             "shrinks",
             f"{counted(leaving)} of {counted_in_words(before, 'member')} would leave the audience '{target.name}', "
             "more than half.",
-            "Check the segment, and what consents and --exclude leave out, or use --allow-shrink.",
+            advise(
+                "Check the segment, and what consents and ",
+                Opt("exclude"),
+                " leave out, or use ",
+                Opt("allow_shrink", True),
+                ".",
+            ),
         )
     if options.mode != "remove" and changes.wanted < SMALLEST_SERVING:
         yield Guard(

@@ -13,6 +13,7 @@ from ci_magics.activation.segments.kept_counts import kept_coverage
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.activation.segments.suppression import suppression_for
 from ci_magics.activation.segments.unmatched_keys import unmet_exclusions
+from ci_magics.advice import Do, advise
 from ci_magics.errors import ArgumentError, refuse_address
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.covered_segments import SegmentCoverage
@@ -59,7 +60,9 @@ def preview(
         A segment or the connection does not exist.
     """
     if not segments:
-        raise ArgumentError("Nothing to preview.", 'Name a segment: %ci_preview "Big spenders".', code="no_segment")
+        raise ArgumentError(
+            "Nothing to preview.", advise("Name a segment: ", Do("preview", "Big spenders"), "."), code="no_segment"
+        )
     for each in (consent, *((consent_yes,) if isinstance(consent_yes, str) else consent_yes or ())):
         refuse_address(each or "")
     workspace = store_of(workspace)

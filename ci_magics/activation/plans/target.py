@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ci_magics.activation.connections.services import Services
 from ci_magics.activation.plans.export_options import ExportOptions
 from ci_magics.activation.plans.ledger import Ledger, LedgerLostError, read_ledger
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import not_found
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -93,7 +94,7 @@ def find_target(
     Raises
     ------
     NotFoundError
-        ``--audience`` names a list that does not exist or is not a Customer Match list.
+        ``audience`` names a list that does not exist or is not a Customer Match list.
     """
     account_id = services.account_id
     # Read the workspace before Microsoft, to avoid a race condition: a list that another run creates in between would
@@ -217,7 +218,7 @@ def named_audience(lists: list[Audience], wanted: str) -> Audience:
             "Customer Match audience",
             wanted,
             names,
-            "Name a Customer Match list of the account, or leave out --audience to make one.",
+            advise("Name a Customer Match list of the account, or leave out ", Opt("audience"), " to make one."),
         )
     return found
 

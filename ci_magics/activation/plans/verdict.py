@@ -152,7 +152,7 @@ def finding_of(found: CiError | Guard, audience: str = "") -> Finding:
     return Finding(
         code=found.code,
         sentence=found.sentence,
-        next_step=found.next_step,
+        next_step=str(found.next_step),
         stops=found.stops if isinstance(found, Guard) else True,
         audience=audience,
     )

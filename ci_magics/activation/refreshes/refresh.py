@@ -19,6 +19,7 @@ from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 from ci_magics.activation.segments.consents import several
 from ci_magics.activation.segments.dependents import in_order, stale_since
 from ci_magics.activation.segments.refreshes import Allowed, SegmentRefresh, refresh_segments
+from ci_magics.advice import worded
 from ci_magics.clock import Clock, SystemClock
 from ci_magics.display.displayable import plain
 from ci_magics.display.output import announce
@@ -55,6 +56,11 @@ class RefreshLine:
     reason: str
 
 
+def _worded(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return stored results with their reasons in the language of the current reader."""
+    return [each | {"reason": worded(each["reason"])} for each in results]
+
+
 @dataclass(frozen=True, repr=False)
 class RefreshReport(ResultTable[RefreshLine]):
     """What a refresh did.
@@ -84,17 +90,17 @@ class RefreshReport(ResultTable[RefreshLine]):
     @property
     def reason(self) -> str:
         """Why the refresh as a whole failed, such as an error in a cell of its notebook."""
-        return self.record.reason
+        return worded(self.record.reason)
 
     @property
     def segments(self) -> list[dict[str, Any]]:
         """Result for each segment."""
-        return self.record.segments
+        return _worded(self.record.segments)
 
     @property
     def exports(self) -> list[dict[str, Any]]:
         """Result for each export."""
-        return self.record.exports
+        return _worded(self.record.exports)
 
     @property
     def not_completed(self) -> list[str]:
@@ -104,34 +110,35 @@ class RefreshReport(ResultTable[RefreshLine]):
 
     def document(self) -> dict[str, Any]:
         """Return all stored data of the refresh."""
-        return vars(self.record)
+        lists = {"segments": self.segments, "exports": self.exports}
+        return vars(self.record) | {"reason": self.reason, **lists}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the results, without the user and the time."""
         each = self.record
         return {
             "status": each.status,
-            "reason": each.reason,
-            "segments": plain(each.segments),
-            "exports": plain([export | {"reason": undated(export["reason"])} for export in each.exports]),
+            "reason": self.reason,
+            "segments": plain(self.segments),
+            "exports": plain([export | {"reason": undated(worded(export["reason"]))} for export in each.exports]),
         }
 
     @property
     def _title(self) -> str:
         each = self.record
         notebook = f" of {each.notebook}" if each.notebook else ""
-        reason = f": {each.reason}" if each.reason else ""
+        reason = f": {self.reason}" if self.reason else ""
         nothing = "" if each.segments or each.exports or each.reason else "; nothing was due"
         return f"Refresh{notebook} {each.started_at:%Y-%m-%d %H:%M} UTC: {each.status}{reason}{nothing}"
 
     @property
     def _rows(self) -> list[RefreshLine]:
         segments = [
-            RefreshLine("segment", each["segment"], each["status"], each["profiles"], each["reason"])
+            RefreshLine("segment", each["segment"], each["status"], each["profiles"], worded(each["reason"]))
             for each in self.segments
         ]
         return segments + [
-            RefreshLine("export", each["export"], each["status"], each.get("accepted", 0), each["reason"])
+            RefreshLine("export", each["export"], each["status"], each.get("accepted", 0), worded(each["reason"]))
             for each in self.exports
         ]
 
@@ -206,7 +213,7 @@ def refresh(
             if notebook is not None:
                 _, error = execute_notebook(Path(notebook))
                 if error is not None:
-                    return _end(workspace, replace(record, reason=str(error)), FAILED, show, clock)
+                    return _end(workspace, replace(record, reason=error.stored()), FAILED, show, clock)
             return _carry_out(workspace, record, _task(workspace, now, due_only=due_only), allowed, seen, show, clock)
         except (KeyboardInterrupt, ExportStoppedError):
             _end(workspace, record, CANCELED, show, clock)

@@ -130,7 +130,7 @@ def result_of(push: PushRecord, outcome: Outcome, members: int, error: CiError |
         unknown=outcome.count(UNKNOWN),
         unsent=outcome.count(UNSENT),
         members=members,
-        message=str(error) if error else "",
+        message=error.stored() if error else "",
         code="" if error is None or error.code is None else str(error.code),
         error_name=error.error_name if error else "",
         tracking_ids=outcome.tracking_ids,

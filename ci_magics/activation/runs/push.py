@@ -99,7 +99,7 @@ def push_audience(desk: RunContext, push: PushRecord) -> Pushed:
             error = caught
     # If the database denies the user all further writes, it records the stop itself and there is nothing to finish
     # here.
-    if isinstance(error, RightEndedError) and journal.stop(str(error)):
+    if isinstance(error, RightEndedError) and journal.stop(error.stored()):
         raise error
     try:
         return _settle(desk, journal, error)
@@ -181,7 +181,7 @@ def _give_up(workspace: Workspace, push: PushRecord, error: CiError) -> Pushed:
     record = _record(workspace, push)
     if record is not None:
         workspace.audiences.change(lambda now: replace(now, owned=False), id=record.id)
-    result = replace(_by_the_journal(workspace, push), status=FAILED, message=str(error))
+    result = replace(_by_the_journal(workspace, push), status=FAILED, message=error.stored())
     return Pushed(replace(push, finished=True), result, error)
 
 

@@ -17,6 +17,7 @@ from ci_magics.activation.runs.journal import begin_run
 from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.resume import CONCURRENT, carry_on, concurrent, unfinished_runs
 from ci_magics.activation.segments.dependents import evaluations
+from ci_magics.advice import Do, advise
 from ci_magics.errors import ExportRefusedError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import HeldLocks, Holder
@@ -204,7 +205,10 @@ def _refuse_unfinished(workspace: Workspace, document: PlanDocument) -> None:
 def _unfinished(record: RunRecord) -> ExportRefusedError:
     return ExportRefusedError(
         f"The run {record.name} on the same audience was not finished, so the plan does not fit.",
-        f"Finish it with %ci_export --resume {record.name}, then plan again; an export without a dry run finishes it "
-        "first.",
+        advise(
+            "Finish it: ",
+            Do("runs.resume", record.name),
+            ", then plan again; an export without a dry run finishes it first.",
+        ),
         code="unfinished_run",
     )

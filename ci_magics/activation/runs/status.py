@@ -8,6 +8,7 @@ from typing import Any
 
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.runs.outcome import known_members, open_push
+from ci_magics.advice import Do, advise
 from ci_magics.display.displayable import plain
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import counted, counted_in_words
@@ -150,7 +151,7 @@ def _run_line(run: RunRecord) -> str:
     line = f"run {run.name} of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.status}, {', '.join(counts)}"
     if run.finished_at or run.status == RUNNING:
         return line
-    return f"{line}, not finished: %ci_export --resume {run.name}"
+    return f"{line}, not finished: {Do('runs.resume', run.name)}"
 
 
 def _run_document(run: RunRecord) -> dict[str, Any]:
@@ -206,7 +207,9 @@ def _chosen(workspace: Workspace, names: tuple[str, ...]) -> list[AudienceRecord
     known = {name for each in records for name in (each.name, each.segment_name)}
     for name in names:
         if name not in known and name not in segments:
-            raise not_found("audience or segment", name, known | segments, "%ci_status without a name lists all.")
+            raise not_found(
+                "audience or segment", name, known | segments, advise(Do("status"), " without a name lists all.")
+            )
     return [each for each in records if each.name in names or each.segment_name in names]
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ci_magics.activation.segments.consents import consent_of, profile_batches, profile_schema, states_by_key
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.rule_context import require_key
+from ci_magics.advice import FRAME, NAME, Do, Placeholder, advise
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.consent.document import SegmentConsent
 from ci_magics.segmentation.consent.joining import one_each
@@ -48,7 +49,9 @@ def segment_of_segments(workspace: Workspace, name: str, rule: Rule) -> tuple[Se
     if rule.columns:
         raise SegmentError(
             f"The rule uses the column {rule.columns[0]}, so it needs a frame.",
-            "Name the frame behind the segment's name: %ci_segment NAME FRAME --rule TEXT.",
+            advise(
+                "Name the frame behind the segment's name: ", Do("segment", NAME, FRAME, rule=Placeholder("TEXT")), "."
+            ),
             code="frame_missing",
         )
     records = records_of(workspace, rule)

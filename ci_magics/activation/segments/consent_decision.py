@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from ci_magics.activation.segments.consents import consent_of, counted_consent, remember, remembered
 from ci_magics.activation.segments.stored_segment import StoredSegment
+from ci_magics.advice import Advice, Opt, advise, joined
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.matching.consents import Consenting, CountedConsent
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.columns import list_columns
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, answer, question
 from ci_magics.segmentation.consent.reading import STATE
@@ -64,9 +64,9 @@ class Decision:
     @property
     def question(self) -> str:
         """What the user must decide before anything is sent, as sentences; empty if nothing."""
-        return "" if self.ignored else " ".join(self.asks())
+        return "" if self.ignored else str(joined(self.asks()))
 
-    def asks(self) -> tuple[str, ...]:
+    def asks(self) -> tuple[()] | tuple[str, str | Advice]:
         """Return what the user must decide, and how.
 
         Returns
@@ -84,14 +84,14 @@ class Decision:
         if not known.columns:
             return (
                 "The source says who agreed to marketing, but these people could not be found in it.",
-                "Select its key or its consent column too, or use --ignore-consent.",
+                advise("Select its key or its consent column too, or use ", Opt("ignore_consent", True), "."),
             )
         found = (
             f"By {list_columns(list(known.columns))}, {counted_in_words(known.refused, 'person')} refused marketing, "
             f"{counted(known.unknown)} said nothing, and {counted(known.consented)} agreed."
         )
-        column = magic_word(known.columns[0])
-        return found, f"Send only those who agreed with --consent {column}, or everybody with --ignore-consent."
+        consent, everybody = Opt("consent", known.columns[0]), Opt("ignore_consent", True)
+        return found, advise("Send only those who agreed with ", consent, ", or everybody with ", everybody, ".")
 
     @property
     def note(self) -> str:
@@ -193,8 +193,12 @@ def _require_column(name: str, known: SegmentConsent, column: str | None) -> Non
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     raise SegmentError(
         f"The consents of the segment '{name}' were not read from a column '{column}'.{hint}",
-        f"They were read from: {list_columns(list(known.columns))}. To choose another column, make the segment "
-        f"again with --consent {magic_word(column)}.",
+        advise(
+            f"They were read from: {list_columns(list(known.columns))}. To choose another column, make the segment "
+            "again with ",
+            Opt("consent", column),
+            ".",
+        ),
         code="no_consent_column",
     )
 

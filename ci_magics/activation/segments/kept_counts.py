@@ -15,13 +15,13 @@ from typing import Any
 from ci_magics.activation.segments.consent_decision import ConsentOptions, Decision, decide
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_record
 from ci_magics.activation.segments.suppression import excluding, suppression_for
+from ci_magics.advice import Do, advise
 from ci_magics.clock import present
 from ci_magics.errors import AccessError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import cover_one
 from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.hash_list import Scratch
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
@@ -95,8 +95,13 @@ def kept_coverage(
     if not kept:
         raise AccessError(
             f"Viewers can see only counts, and those of the segment '{name}' are not stored yet.",
-            f"Ask a contributor to refresh it (%ci_segment {magic_word(name)} --refresh), or an administrator to run "
-            "ci-magics roles --enforce.",
+            advise(
+                "Ask a contributor to refresh it (",
+                Do("segments.refresh", name),
+                "), or an administrator to run ",
+                Do("roles.enforce"),
+                ".",
+            ),
             code="not_counted",
         )
     if exclude or kept["consenting"] != _terms(decision):

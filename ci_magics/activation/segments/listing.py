@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ci_magics.advice import FRAME, NAME, Do
 from ci_magics.display.result_table import Column, ResultList, as_minute
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
@@ -57,7 +58,10 @@ class SegmentList(ResultList[SegmentLine]):
         Column("Last made (UTC)", "last_made", as_minute),
         Column("Fills", "fills"),
     )
-    _if_empty = "No segment yet. Make one: %ci_segment NAME FRAME."
+
+    @property
+    def _if_empty(self) -> str:
+        return f"No segment yet. Make one: {Do('segment', NAME, FRAME)}."
 
     @property
     def _rows(self) -> tuple[SegmentLine, ...]:

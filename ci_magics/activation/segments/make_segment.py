@@ -22,9 +22,9 @@ from ci_magics.activation.segments.database_secrets import with_secrets
 from ci_magics.activation.segments.definitions import Definition, SegmentRequest, define
 from ci_magics.activation.segments.dependents import require_no_cycle
 from ci_magics.activation.segments.storage import Replacing, keep_segment
+from ci_magics.advice import Do, advise
 from ci_magics.display.output import announce
 from ci_magics.errors import SegmentError
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
 from ci_magics.segmentation.near_values import hints_on_condition, hints_on_query, hints_on_rule
 from ci_magics.segmentation.parameters import bound
@@ -244,7 +244,7 @@ def refresh_segment(
     if not record.active:
         raise SegmentError(
             f"The segment '{name}' is inactive, so it is not refreshed.",
-            f"Use it again with %ci_segment {magic_word(name)} --activate.",
+            advise("Use it again: ", Do("segments.activate", name), "."),
             code="segment_inactive",
         )
     if not record.is_dynamic:
@@ -261,8 +261,11 @@ def refresh_segment(
         if error.code in _ENCODING_CODES:
             raise SegmentError(
                 f"The segment '{name}' stays as it was: {error.sentence}",
-                f"Export the file again as UTF-8, or name its encoding, such as cp1252: "
-                f"%ci_segment {magic_word(name)} --refresh --encoding cp1252.",
+                advise(
+                    "Export the file again as UTF-8, or name its encoding, such as cp1252: ",
+                    Do("segments.refresh", name, encoding="cp1252"),
+                    ".",
+                ),
                 code=error.code,
             ) from None
         if error.code != "no_file":

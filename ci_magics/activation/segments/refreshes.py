@@ -99,7 +99,7 @@ def _refreshed(
             show=_nothing,
         )
     except CiError as error:
-        return result(FAILED, str(error), stale=True)
+        return result(FAILED, error.stored(), stale=True)
     except Exception as error:  # noqa: BLE001 - only the name: messages of other libraries can quote customer data
         return result(FAILED, f"It failed unexpectedly ({type(error).__name__}).", stale=True)
     return result(COMPLETED, rows=made.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import kept_keys
@@ -80,7 +81,7 @@ def require_only_a_rule(frame: Any, where: str | None) -> None:
     if where is not None:
         raise ArgumentError(
             "A segment is made with a rule or with a condition in SQL, not with both.",
-            "Leave out --where, or --rule.",
+            advise("Leave out ", Opt("where"), ", or ", Opt("rule"), "."),
             code="where_twice",
         )
     if isinstance(frame, str) and not is_path(frame):
@@ -154,12 +155,12 @@ def require_key(record: SegmentRecord, column: str | None) -> None:
     if other == ROW_NUMBER:
         raise SegmentError(
             f"The segment '{record.name}' has no key, so nobody can be found in it.",
-            "Make it again with a key column: --key COLUMN.",
+            advise("Make it again with a key column: ", Opt("key", COLUMN), "."),
             code="rule_without_key",
         )
     if column is not None and not same_key(other, column):
         raise SegmentError(
             f"The key of the segment '{record.name}' is {other}, and here it is {column}.",
-            f"Make both with the same key column, for example --key {other}.",
+            advise("Make both with the same key column, for example ", Opt("key", other), "."),
             code="rule_other_key",
         )

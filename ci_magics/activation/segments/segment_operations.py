@@ -15,11 +15,11 @@ from sqlalchemy import Connection as SqlConnection
 from ci_magics.activation.segments.dependents import follow, made_of
 from ci_magics.activation.segments.history import SegmentHistory, note_count
 from ci_magics.activation.segments.versions import DELETED, Deleted, end_version, kept_until, last_deleted
+from ci_magics.advice import Do, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ArgumentError, SegmentError, quoted_list
 from ci_magics.naming import require_name
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
@@ -187,13 +187,19 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
     if use.unfinished_runs:
         raise SegmentError(
             f"The segment '{name}' is used by a run that was not finished.",
-            f"Finish it first: %ci_export --resume {use.unfinished_runs[0]}.",
+            advise("Finish it first: ", Do("runs.resume", use.unfinished_runs[0]), "."),
             code="segment_in_use",
         )
     if use.exports:
         raise SegmentError(
             f"The segment '{name}' is used by {quoted_list(use.exports)}.",
-            f"Remove it there first: %ci_exports edit {magic_word(use.exports[0])}, or %ci_exports remove.",
+            advise(
+                "Remove it there first: ",
+                Do("exports.edit", use.exports[0], without=name),
+                ", or ",
+                Do("exports.remove", use.exports[0]),
+                ".",
+            ),
             code="segment_in_use",
         )
     for dependent in made_of(workspace, name):
@@ -287,7 +293,7 @@ def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
     if not workspace.segments[name].suppresses:
         raise SegmentError(
             f"The people of '{name}' are not excluded from every export.",
-            "%ci_segment shows which segment is the suppression segment.",
+            advise(Do("segments"), " shows which segment is the suppression segment."),
             code="not_suppressing",
         )
     suppress_segment(None, workspace=workspace)

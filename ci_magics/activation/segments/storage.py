@@ -15,11 +15,11 @@ from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.history import note_count
 from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.activation.segments.versions import DELETED, REFRESHED, REPLACED, end_version
+from ci_magics.advice import Do, Opt, advise
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import SegmentError, without_people
 from ci_magics.matching.streaming import ProfileStream
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.consent.document import StateCounter
 from ci_magics.segmentation.consent.values import SILENT
 from ci_magics.segmentation.segment import Segment
@@ -166,7 +166,6 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
     A frame without a condition is accepted as it is. A guard stops the export if its audience would shrink.
     """
     chosen = made.definition["where"] or made.definition["rule"] or replacing.refreshing
-    again = f"%ci_segment {magic_word(made.name)} --refresh" if replacing.refreshing else "the same line with"
     if not chosen or made.rows * 2 >= earlier.rows:
         return
     if made.rows == 0 and not replacing.allow_empty:
@@ -175,7 +174,7 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
             f"Nobody would be left in the segment '{made.name}' of "
             f"{counted_in_words(earlier.rows, 'profile')}, so it stays as it "
             f"was. {hints}".strip(),
-            f"If it is to be empty, run {again} --allow-empty (allow_empty=True).",
+            advise("If it is to be empty, run ", *_allowing("allow_empty", made, replacing), "."),
             code="segment_empty",
         )
     if made.rows and not replacing.allow_shrink:
@@ -183,9 +182,16 @@ def _require_not_lost(earlier: SegmentRecord, made: SegmentRecord, replacing: Re
         raise SegmentError(
             f"Only {counted(made.rows)} of {counted_in_words(earlier.rows, 'profile')} would be left in the segment "
             f"'{made.name}', less than half, so it stays as it was. {hints}".strip(),
-            f"If that is right, run {again} --allow-shrink (allow_shrink=True).",
+            advise("If that is right, run ", *_allowing("allow_shrink", made, replacing), "."),
             code="segment_shrinks",
         )
+
+
+def _allowing(option: str, made: SegmentRecord, replacing: Replacing) -> tuple[str | Do | Opt, ...]:
+    """Return how to make the segment again with a guard overridden."""
+    if replacing.refreshing:
+        return (Do("segments.refresh", made.name, **{option: True}),)
+    return "the same again with ", Opt(option, True)
 
 
 def _written(segment: Segment, definition: Definition | str) -> dict[str, Any]:

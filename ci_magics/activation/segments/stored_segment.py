@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.consents import consent_of, old_reading, state_batches
 from ci_magics.activation.segments.early_snapshots import without_raw_consents
+from ci_magics.advice import NAME, Do, Placeholder, advise
 from ci_magics.discreet import discreet_methods
 from ci_magics.errors import AccessError, ArgumentError, NotFoundError
 from ci_magics.matching.matched import Matched
@@ -161,7 +162,7 @@ def stored_segment(workspace: Workspace, wanted: Segment | str) -> StoredSegment
         what = "a DataFrame" if is_frame(wanted) else f"a {type(wanted).__name__}"
         raise ArgumentError(
             f"This is {what}, not a segment.",
-            "Make it a segment first: %ci_segment NAME df.",
+            advise("Make it a segment first: ", Do("segment", NAME, Placeholder("df")), "."),
             code="not_a_segment",
         )
     return stored_record(workspace, record)

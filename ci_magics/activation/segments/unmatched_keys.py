@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ci_magics.activation.segments.key_set import first_keys, stored_ids
 from ci_magics.activation.segments.suppression import excluding
-from ci_magics.quoting import magic_word
+from ci_magics.advice import COLUMN, Advice, Opt, advise
 from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.key_forms import form_of
 from ci_magics.segmentation.rules.members import Members
@@ -18,7 +18,7 @@ from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
-def forms_of_both(one: tuple[str, str], other: tuple[str, str]) -> str:
+def forms_of_both(one: tuple[str, str | Advice], other: tuple[str, str | Advice]) -> str:
     """Return a sentence that compares the key formats of two sources.
 
     Parameters
@@ -80,7 +80,7 @@ def unmet_among_segments(
 
 def unmet_exclusions(
     workspace: Workspace, segment: SegmentRecord, exclude: Sequence[str], *, held_back: int
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, str | Advice]]:
     """Return a sentence and a next step for each excluded segment whose keys match nobody.
 
     Parameters
@@ -100,7 +100,7 @@ def unmet_exclusions(
 
 def _unmet(
     workspace: Workspace, segment: SegmentRecord, other: SegmentRecord, held_back: int
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, str | Advice]]:
     column, other_column = segment.definition["key"], other.definition["key"]
     if ROW_NUMBER in (column, other_column):
         if not held_back:
@@ -109,7 +109,7 @@ def _unmet(
                 f"Excluding '{other.name}' leaves out nobody: '{keyless.name}' has no key, so people can be found by "
                 "their e-mail address only, and no address is in both."
             )
-            yield sentence, "Make it again with a key column: --key COLUMN."
+            yield sentence, advise("Make it again with a key column: ", Opt("key", COLUMN), ".")
         return
     forms = _forms(workspace, segment, other)
     if not same_key(column, other_column):
@@ -119,7 +119,7 @@ def _unmet(
         )
         yield (
             sentence,
-            f"To exclude by key too, make both with one key column, for example --key {magic_word(column)}.",
+            advise("To exclude by key too, make both with one key column, for example ", Opt("key", column), "."),
         )
     elif not _meet(workspace, segment, other):
         yield (

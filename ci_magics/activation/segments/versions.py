@@ -15,13 +15,13 @@ from sqlalchemy import Connection as SqlConnection
 
 from ci_magics.activation.segments.dependents import require_no_cycle_of
 from ci_magics.activation.segments.history import note_count
+from ci_magics.advice import Do, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
-from ci_magics.quoting import magic_word
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.retention_days import retention_days
@@ -138,7 +138,7 @@ class Deleted(Displayable):
             said.append(f"Segments that were made of it stay as they are: {quoted_list(self.segments)}.")
         if self.suppressed:
             said.append("Its people are not excluded from exports any more.")
-        undo = f"%ci_segment {magic_word(self.segment)} --undo"
+        undo = Do("segments.undo", self.segment)
         return " ".join([*said, f"Until {self.undo_until:%Y-%m-%d} it can be brought back: {undo}."])
 
 
@@ -387,11 +387,11 @@ def _exchange(
     workspace.change(work)
     _note(workspace, restored, undone=reason == UNDONE, version=restored.id)
     excluded = " They are excluded from every export." if restored.suppresses else ""
-    back = "--redo" if reason == UNDONE else "--undo"
+    back = Do("segments.redo" if reason == UNDONE else "segments.undo", restored.name)
     show(
         f"The segment '{restored.name}' has {counted_in_words(restored.rows, 'profile')} again, "
         f"{counted(current.rows)} before."
-        f"{excluded} Go back: %ci_segment {magic_word(restored.name)} {back}."
+        f"{excluded} Go back: {back}."
     )
     return restored
 
@@ -409,8 +409,8 @@ def _restore_deleted(workspace: Workspace, name: str, show: Callable[[str], None
         excluded = (
             " Its people are excluded from every export again."
             if still
-            else f" Its people are not excluded from exports any more; an administrator can run %ci_segment "
-            f"{magic_word(name)} --suppress."
+            else " Its people are not excluded from exports any more; an administrator can run "
+            f"{Do('segments.suppress', name)}."
         )
 
     def work(database: SqlConnection) -> None:
@@ -454,20 +454,27 @@ def _family(kept: dict[str, SegmentVersion], first: str, before: str | None) -> 
 
 def _unknown(workspace: Workspace, name: str) -> NotFoundError:
     deleted = {each.segment_name for each in workspace.versions.where(reason=DELETED)}
-    return not_found("segment", name, {*workspace.segments.names(), *deleted}, "%ci_segment --list lists them.")
+    return not_found("segment", name, {*workspace.segments.names(), *deleted}, advise(Do("segments"), " lists them."))
 
 
 def _no_version(workspace: Workspace, name: str, which: str) -> SegmentError:
     if which == "earlier" and last_deleted(workspace, name) is not None:
         return SegmentError(
             f"The segment '{name}' has no earlier version, but another one of this name was deleted.",
-            f"To bring that one back, first give this one another name: %ci_segment {magic_word(name)} --rename NEW.",
+            advise(
+                "To bring that one back, first give this one another name: ",
+                Do("segments.rename", name, Placeholder("NEW")),
+                ".",
+            ),
             code="no_version",
         )
     return SegmentError(
         f"No {which} version of the segment '{name}' is kept.",
-        f"See what is kept: %ci_segment {magic_word(name)} --versions. Versions stay for "
-        f"{counted_in_words(retention_days(), 'day')}.",
+        advise(
+            "See what is kept: ",
+            Do("segments.versions", name),
+            f". Versions stay for {counted_in_words(retention_days(), 'day')}.",
+        ),
         code="no_version",
     )
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ci_magics.advice import Advice, Opt, Placeholder, advise
 from ci_magics.discreet import discreet_methods
 from ci_magics.display.numbers import counted
 from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent_column, consent_columns
@@ -169,11 +170,11 @@ def question(known: SegmentConsent) -> str:
     return f"What these values of {', '.join(known.columns)} mean is not known: {values}."
 
 
-def answer(known: SegmentConsent) -> str:
+def answer(known: SegmentConsent) -> Advice:
     """Say how to explain them."""
-    value = next(iter(known.asked), "VALUE")
-    quoted = f'"{value}"' if " " in value else value
-    return f"Name those that mean yes: --consent-yes {quoted}; all others then mean no."
+    value = next(iter(known.asked), None)
+    yes = Placeholder("VALUE") if value is None else str(value)
+    return advise("Name those that mean yes: ", Opt("consent_yes", yes), "; all others then mean no.")
 
 
 #: Nothing says who agreed.

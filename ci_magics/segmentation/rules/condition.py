@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
@@ -55,8 +56,11 @@ class RuleCondition:
         if self.rule.segments:
             raise SegmentError(
                 f"The segment '{self.rule.segments[0]}' is not where the rows of a Spark frame are.",
-                "Make a segment of the frame first, then join the two: "
-                f"--rule \"'Mine' and '{self.rule.segments[0]}'\" without a frame.",
+                advise(
+                    "Make a segment of the frame first, then join the two: ",
+                    Opt("rule", f"'Mine' and '{self.rule.segments[0]}'"),
+                    " without a frame.",
+                ),
                 code="segment_in_rule_on_spark",
             )
         self.rule.check(schema, today=self.today)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ci_magics.advice import COLUMN, Do, Opt, advise
 from ci_magics.errors import SegmentError, not_found
 from ci_magics.segmentation.columns import require_column
 from ci_magics.segmentation.id_set import IdSet
@@ -69,17 +70,17 @@ def require_members(
     if key is None:
         raise SegmentError(
             f"The rule uses the segment '{wanted[0]}', and the frame has no key to compare.",
-            "Name the column that identifies a profile: --key COLUMN.",
+            advise("Name the column that identifies a profile: ", Opt("key", COLUMN), "."),
             code="rule_without_key",
         )
     for name in wanted:
         if name not in members:
-            raise not_found("segment", name, members, "List them with %ci_segment.")
+            raise not_found("segment", name, members, advise("List them: ", Do("segments"), "."))
     kind = schema_of(source, [key]).field(key).type
     if not (can_be_key(kind) or pa.types.is_null(kind)):
         raise SegmentError(
             f"The column {key} holds {kind} values, which identify nobody.",
-            "Name a column of texts, numbers or times: --key COLUMN.",
+            advise("Name a column of texts, numbers or times: ", Opt("key", COLUMN), "."),
             code="rule_without_key",
         )
     return {name: keys if isinstance(keys := members[name], Members) else Members(keys) for name in wanted}

@@ -163,7 +163,7 @@ class _Reader:
         try:
             return Condition.model_validate(parts)
         except SegmentError as error:
-            raise unreadable(self._text, place.start, error.sentence.rstrip("."), error.next_step) from None
+            raise unreadable(self._text, place.start, error.sentence.rstrip("."), error.advice) from None
 
     def _values(self, operator: Operator) -> tuple[Value, ...]:
         if operator in NULL_TESTS:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ci_magics.advice import Advice
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.parameters import rule_value, value_of
 from ci_magics.segmentation.place import place_in
@@ -80,7 +81,7 @@ def tokens_of(text: str, parameters: Mapping[str, Any]) -> list[Token]:
     return [*found, Token("end", "", len(text))]
 
 
-def unreadable(text: str, place: int, problem: str, next_step: str) -> SegmentError:
+def unreadable(text: str, place: int, problem: str, next_step: str | Advice) -> SegmentError:
     """Return the error for a text that is no rule, with a line that points to the place."""
     found = place_in(text, place)
     return SegmentError(

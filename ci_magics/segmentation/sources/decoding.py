@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, compression, refuse
 
@@ -176,14 +177,14 @@ def _utf8_or_windows(path: str) -> str:
         raise refuse(
             path,
             "mixes encodings: a part of it is UTF-8, another part is not",
-            "Export it again as UTF-8, or say how to read it, for example --encoding cp1252.",
+            advise("Export it again as UTF-8, or say how to read it, for example ", Opt("encoding", "cp1252"), "."),
             code="mixed_encoding",
         )
     if undefined:
         raise refuse(
             path,
             "is neither UTF-8 nor UTF-16 nor Windows-1252",
-            f"Name its encoding with --encoding, for example {', '.join(USUAL_ENCODINGS)}.",
+            advise("Name its encoding with ", Opt("encoding"), f", for example {', '.join(USUAL_ENCODINGS)}."),
             code="unknown_encoding",
         )
     return "cp1252"
@@ -203,7 +204,10 @@ def _require_utf8(path: str) -> None:
 
 def _not_encoded(path: str, encoding: str) -> SegmentError:
     return refuse(
-        path, f"is not {encoding} from end to end", "Name another encoding with --encoding.", code="wrong_encoding"
+        path,
+        f"is not {encoding} from end to end",
+        advise("Name another encoding with ", Opt("encoding"), "."),
+        code="wrong_encoding",
     )
 
 

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from ci_magics.advice import Advice
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError, SegmentError
 
@@ -211,7 +212,7 @@ def compression(path: str) -> str | None:
     return next((name for mark, name in _COMPRESSED.items() if start.startswith(mark)), None)
 
 
-def refuse(path: str, what: str, next_step: str, code: str = "unreadable_file") -> SegmentError:
+def refuse(path: str, what: str, next_step: str | Advice, code: str = "unreadable_file") -> SegmentError:
     """Return the error for a file that cannot be read.
 
     Parameters

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ci_magics.advice import FRAME, NAME, Do, advise
 from ci_magics.errors import SegmentError
 from ci_magics.in_memory import IN_MEMORY
 from ci_magics.segmentation.columns import twins
@@ -129,7 +130,7 @@ def _refuse_spark(frame: Any) -> None:
     if is_spark(frame):
         raise SegmentError(
             "A query cannot read a Spark frame: all its rows would come into this notebook.",
-            "Query it with Spark, then make the segment of what comes out: %ci_segment NAME FRAME.",
+            advise("Query it with Spark, then make the segment of what comes out: ", Do("segment", NAME, FRAME), "."),
             code="spark_in_query",
         )
 

@@ -102,7 +102,7 @@ def refuse_parameters(where: str | None) -> None:
     for name in parameter_names(f"SELECT {where}") if where else ():
         raise SegmentError(
             f"A condition has no value for ${name}.",
-            f"Write the query in a cell of %%ci_segment: there ${name} is bound.",
+            f"Write a whole query instead of a condition: there ${name} is bound.",
             code="no_parameter",
         )
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.place import letters_before, place_in
 from ci_magics.segmentation.sources.slips import UNQUOTED, find_slip
@@ -54,7 +54,11 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
     if lacks_memory(error):
         return out_of_memory()
     if not condition.strip():
-        return SegmentError("The condition is empty.", "Leave out --where to take all profiles.", code="no_condition")
+        return SegmentError(
+            "The condition is empty.",
+            advise("Leave out ", Opt("where"), " to take all profiles."),
+            code="no_condition",
+        )
     missing = _missing_column(error, condition, columns)
     slip = find_slip(condition, columns)
     if missing is not None and (slip is None or (slip.said == UNQUOTED and "Did you mean" in missing.sentence)):
@@ -62,10 +66,10 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
     if slip is not None:
         told = missing.sentence if missing else f"The condition cannot be used{_told(error, condition)}"
         code = "no_column" if missing else type(error).__name__
-        return SegmentError(told, f"{slip.said}: --where {magic_word(slip.condition)}.", code=code)
+        return SegmentError(told, advise(f"{slip.said}: ", Opt("where", slip.condition), "."), code=code)
     return SegmentError(
         f"The condition cannot be used{_told(error, condition)}",
-        "Write it in SQL, for example --where \"TotalSpend > 500 and Country = 'NL'\".",
+        advise("Write it in SQL, for example ", Opt("where", "TotalSpend > 500 and Country = 'NL'"), "."),
         code=type(error).__name__,
     )
 

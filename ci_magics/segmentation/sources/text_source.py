@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from ci_magics.advice import Opt
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.sources.delimited import Delimited, open_delimited
 from ci_magics.segmentation.sources.exact import TEXT, ColumnSurvey, Need, converted, first_misfit
@@ -100,7 +101,7 @@ class TextSource:
             if isinstance(part, Delimited | JsonLines) and not part.file.is_utf8 and not part.file.given:
                 found.append(
                     f"{Path(path).name} is not UTF-8: it is read as {part.file.shown}. "
-                    "If letters look wrong, name its encoding with --encoding."
+                    f"If letters look wrong, name its encoding with {Opt('encoding')}."
                 )
             if isinstance(part, Sheet):
                 found += part.doubts

@@ -71,7 +71,7 @@ def test_an_account_that_does_not_exist_is_not_saved_and_those_that_do_are_offer
     assert hint in refused.value.sentence
     for account in ("111 (Contoso EU, customer 222)", "112 (Contoso US, customer 222)"):
         assert account in refused.value.next_step
-    assert "%ci_connect NAME --customer-id 222 --account-id 11" in refused.value.next_step
+    assert 'ci.connect(NAME, customer_id="222", account_id="11' in refused.value.next_step
     assert "C" not in ci.open_workspace().store.connections
 
 
@@ -82,7 +82,7 @@ def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
     assert "Whether account 999 of customer 222 exists has not been checked" in notice
     with pytest.raises(ConnectionSetupError) as refused:
         ci.connect("C", agree=True)
-    assert "%ci_connect C --edit --customer-id 222 --account-id 11" in refused.value.next_step
+    assert 'ci.connections.edit("C", customer_id="222", account_id="11' in refused.value.next_step
     assert not ci.open_workspace().store.connections["C"].agreed
     heard.clear()
     edit_connection("C", account_id="998", show=heard.append)
@@ -164,14 +164,23 @@ def test_a_revoked_grant_is_an_error_with_a_way_out(emulator: RunningEmulator) -
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "No consent yet: nothing can be sent until an administrator runs %ci_connect C --agree --accept-terms."),
+        (
+            {},
+            (
+                "No consent yet: nothing can be sent until an administrator runs "
+                'ci.connect("C", agree=True, accept_terms=True).'
+            ),
+        ),
         (
             {"agree": True},
-            "One consent is missing: nothing can be sent until an administrator runs %ci_connect C --acc",
+            (
+                "One consent is missing: nothing can be sent until an administrator runs "
+                'ci.connect("C", accept_terms=True).'
+            ),
         ),
         (
             {"accept_terms": True},
-            "One consent is missing: nothing can be sent until an administrator runs %ci_connect C",
+            'One consent is missing: nothing can be sent until an administrator runs ci.connect("C", agree=True).',
         ),
         ({"agree": True, "accept_terms": True}, ""),
     ],

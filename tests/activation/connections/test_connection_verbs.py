@@ -64,7 +64,7 @@ class TestEditing:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="swapped") as refused:
             edit_connection(contoso.NAME, customer_id="112", account_id="222")
-        assert refused.value.next_step == "Use --customer-id 222 --account-id 112."
+        assert refused.value.next_step == 'Use customer_id="222" and account_id="112".'
         assert ci.open_workspace().store.connections[contoso.NAME].agreed
 
     def test_an_account_of_another_customer_is_said(self) -> None:
@@ -99,7 +99,7 @@ class TestEditing:
         contoso.connect()
         with pytest.raises(ConnectionSetupError) as refused:
             ci.connect(contoso.NAME, account_id="112")
-        assert '%ci_connect "Contoso EU" --edit --account-id 112' in refused.value.next_step
+        assert 'ci.connections.edit("Contoso EU", account_id="112")' in refused.value.next_step
 
     def test_it_is_audited(self, workspace: Workspace) -> None:
         contoso.connect()
@@ -167,7 +167,7 @@ class TestWithdrawing:
         connection = withdraw_consents(contoso.NAME, show=said.append)
         assert not connection.agreed
         assert said[0] == "All exports through 'Contoso EU' have stopped."
-        assert '%ci_audiences "Contoso EU" empty All --confirm All' in said[1]
+        assert 'ci.audiences("Contoso EU").empty("All", confirm="All")' in said[1]
         with pytest.raises(ConsentError):
             contoso.export("All")
 

@@ -157,7 +157,7 @@ def test_a_key_that_two_columns_have_is_asked_about() -> None:
     other = contoso.people(3, start=10).rename(columns={"Id": "ContactId"})
     other["ContactId"] = ["k0", "k1", "k2"]
     ci.segment("By contact", other, key="ContactId", show=quietly)
-    with pytest.raises(ArgumentError, match=r"'ContactId', 'Id'\. Say which one is meant with --key-column"):
+    with pytest.raises(ArgumentError, match=r"'ContactId', 'Id'\. Say which one is meant with key_column"):
         forget(key="k0", show=quietly)
     assert forget(key="k0", key_column="Id", show=quietly).segments == ("By id",)
     assert ci.open_workspace().store.segments["By contact"].rows == 3

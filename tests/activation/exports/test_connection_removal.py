@@ -40,7 +40,7 @@ def used(workspace: Workspace, emulator: RunningEmulator) -> None:
 def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
     with pytest.raises(ConnectionSetupError, match="used by 2 exports: 'daily', 'weekly'") as refused:
         remove_connection(contoso.NAME)
-    assert '%ci_connect "Contoso EU" --remove --exports detach' in refused.value.next_step
+    assert 'ci.connections.remove("Contoso EU", exports="detach")' in refused.value.next_step
     with pytest.raises(ConnectionSetupError, match="used by 1 export: 'weekly'"):
         remove_connection(contoso.NAME, exports={"daily": "remove"})
     assert contoso.NAME in ci.open_workspace().store.connections

@@ -61,7 +61,7 @@ def test_segments_of_one_audience_are_not_exported_together(names: tuple[str, st
 
 
 @pytest.mark.parametrize(
-    ("mode", "says"), [("mirror", "everybody is to leave the audience"), ("add", "--allow-empty.")]
+    ("mode", "says"), [("mirror", "everybody is to leave the audience"), ("add", "use allow_empty=True.")]
 )
 def test_what_an_empty_segment_does_to_the_audience_is_said_by_the_mode(mode: str, says: str) -> None:
     connect()
@@ -169,7 +169,7 @@ def test_without_a_consent_nothing_is_sent(emulator: RunningEmulator, given: dic
     connect(**given)
     with pytest.raises(ConsentError, match=missing) as refused:
         export(ci.segment("All", people(3)))
-    assert "--agree" in str(refused.value) or "--accept-terms" in str(refused.value)
+    assert "agree=True" in str(refused.value) or "accept_terms=True" in str(refused.value)
     assert emulator.audiences() == {}
 
 

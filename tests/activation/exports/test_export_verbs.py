@@ -58,7 +58,7 @@ def test_the_list_says_what_where_to_how_and_when() -> None:
 
 
 def test_an_empty_list_says_how_to_save_one() -> None:
-    assert "--save NAME" in repr(ci.exports.overview())
+    assert "ci.exports.save(NAME, SEGMENT, to=CONNECTION)" in repr(ci.exports.overview())
 
 
 def test_a_run_that_is_due_says_since_when() -> None:
@@ -103,7 +103,7 @@ def test_for_several_exports_own_schedules_are_kept_or_replaced() -> None:
     for name in ("A", "B"):
         saved(name)
     ci.exports.schedule("A", at=["07:00"], time_zone="UTC")
-    with pytest.raises(ArgumentError, match="--keep to leave those as they are, or --replace"):
+    with pytest.raises(ArgumentError, match="keep=True to leave those as they are, or keep=False"):
         ci.exports.schedule("A", "B", at=["08:00"], time_zone="UTC")
     kept = ci.exports.schedule("A", "B", at=["08:00"], time_zone="UTC", keep=True)
     assert [each.schedule["times"] for each in kept if each.schedule] == [["07:00:00"], ["08:00:00"]]
@@ -148,7 +148,7 @@ def test_an_edit_that_is_not_possible_changes_nothing(workspace: Workspace) -> N
         ({"segments": ["Nobody"]}, "There is no segment 'Nobody'"),
         ({"to": "Nowhere"}, "There is no connection 'Nowhere'"),
         ({"alow_empty": True}, "Did you mean 'allow_empty'"),
-        ({"rename": "run"}, "cannot be called 'run': %ci_exports has a verb of that name"),
+        ({"rename": "run"}, "cannot be called 'run': ci.exports has a verb of that name"),
     ):
         with pytest.raises(ci.CiError) as refused:
             ci.exports.edit("Weekly", **choices)  # type: ignore[arg-type]
@@ -220,7 +220,7 @@ def test_an_export_is_shown_with_its_code_and_its_history() -> None:
     saved()
     ci.exports.run("Weekly")
     shown = repr(ci.exports.show("Weekly"))
-    assert '%ci_export All --to "Contoso EU" --save Weekly' in shown
+    assert 'ci.exports.save("Weekly", "All", to="Contoso EU")' in shown
     assert "Completed" in shown
     assert "Completed" in ci.exports.show("Weekly")._repr_html_()
 
@@ -240,7 +240,7 @@ def test_a_removed_export_forgets_what_only_it_sent_and_keeps_its_history(
     assert list(workspace.audiences) == []
     assert emulator.members("All") == contoso.hashes(5)
     assert [each.export for each in ci.exports.history("A")] == ["A"]
-    with pytest.raises(ExportRefusedError, match="--mode replace"):
+    with pytest.raises(ExportRefusedError, match='mode="replace"'):
         contoso.export("All")
 
 

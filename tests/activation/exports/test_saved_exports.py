@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 import ci_magics as ci
-from ci_magics.activation.exports.saving import as_magic, detach_export, document_of, duplicate_export
+from ci_magics.activation.exports.saving import as_code, detach_export, document_of, duplicate_export
 from ci_magics.activation.segments.segment_operations import delete_segment, rename_segment, segment_usage
+from ci_magics.advice import Reader
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
 from ci_magics.workspace.export_models import Export
 
@@ -211,7 +212,11 @@ def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
 def test_the_line_that_saves_the_same_is_shown() -> None:
     contoso.segment(2, name="Opted out")
     export = saved("Every week", "All", exclude=["Opted out"], mode="add", allow_empty=True, scope="customer")
-    assert as_magic(export) == (
-        '%ci_export All --to "Contoso EU" --save "Every week" --mode add --scope customer '
+    assert as_code(export).text(Reader.NOTEBOOK) == (
+        '%ci_exports save "Every week" "All" --to "Contoso EU" --mode add --scope customer '
         '--exclude "Opted out" --allow-empty'
+    )
+    assert as_code(export).text(Reader.PYTHON) == (
+        'ci.exports.save("Every week", "All", to="Contoso EU", mode="add", scope="customer", '
+        'exclude=["Opted out"], allow_empty=True)'
     )

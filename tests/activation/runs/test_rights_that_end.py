@@ -98,7 +98,7 @@ def test_somebody_who_may_finishes_the_run(
     with pytest.raises(AccessError, match="nothing more is sent") as refused:
         export("All")
     (record,) = workspace.runs
-    assert f"--resume {record.name}" in refused.value.next_step
+    assert f'ci.runs.resume("{record.name}")' in refused.value.next_step
     with pytest.raises(AccessError, match="not shared with you"):
         ci.runs.resume(record.id)
     as_user(workspace.user)

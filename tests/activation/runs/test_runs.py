@@ -37,7 +37,7 @@ def test_a_guarded_audience_is_skipped_and_the_others_sent(emulator: RunningEmul
     foreign_list(emulator, name="One")
     run = export(segment(400, name="One"), segment(400, name="Two"))
     assert [(each.audience, each.status) for each in run.results] == [("One", "Skipped"), ("Two", "Completed")]
-    assert "--mode replace" in run.results[0].message
+    assert 'mode="replace"' in run.results[0].message
     assert len(emulator.members("One")) == 2
 
 
@@ -49,7 +49,7 @@ def test_an_interrupted_audience_is_resumed_and_the_finished_one_left(emulator: 
     run = export(segment(400, name="One"), segment(400, name="Two"))
     assert [each.status for each in run.results] == ["Completed", "Failed"]
     assert run.finished_at is None
-    assert f"--resume {run.id[:8]}" in repr(run)
+    assert f'ci.runs.resume("{run.id[:8]}")' in repr(run)
     before = calls(emulator, APPLY)
     again = run.resume()
     assert (again.status, again.accepted) == ("Completed", 800)
@@ -203,7 +203,7 @@ def test_status_says_how_to_finish_a_run(emulator: RunningEmulator) -> None:
         export(segment(400))
     (record,) = ci.open_workspace().store.runs
     assert f"run {record.name} of " in repr(ci.status())
-    assert f"not finished: %ci_export --resume {record.name}" in repr(ci.status())
+    assert f'not finished: ci.runs.resume("{record.name}")' in repr(ci.status())
     resumed(record.name)
     assert "not finished" not in repr(ci.status())
     assert record.name in ci.status()._repr_html_()

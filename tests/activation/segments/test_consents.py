@@ -112,7 +112,7 @@ def test_preview_plan_segment_and_receipt_count_consents() -> None:
     assert (numbers.sendable, numbers.reasons["refused"], numbers.reasons["no_consent"]) == (2, 2, 2)
     assert numbers.unique == 6
     assert words in repr(coverage)
-    assert "--ignore-consent" in coverage.warnings[0]
+    assert "ignore_consent=True" in coverage.warnings[0]
     assert ci.preview(made, ignore_consent=True).segments[0].sendable == 6
     frame = coverage.to_frame()
     assert frame[frame.kind == "consent"].profiles.tolist() == [2, 2, 2]
@@ -191,7 +191,7 @@ def test_values_that_nobody_explained_are_asked_for_once(emulator: RunningEmulat
     made = ci.segment("S", frame, show=said.append)
     (asked,) = said
     assert asked.startswith("What these values of Newsletter mean is not known: 'weekly' (2), 'monthly' (1). ")
-    assert "--consent-yes weekly" in asked
+    assert 'consent_yes="weekly"' in asked
     with pytest.raises(ExportRefusedError, match="'weekly'"):
         export(made)
     with pytest.raises(ExportRefusedError, match="'weekly'"):
@@ -293,7 +293,7 @@ def test_consents_of_segments_are_combined_one_refusal_refuses(emulator: Running
 def test_a_column_that_does_not_exist_is_refused() -> None:
     with pytest.raises(SegmentError, match=r"There is no column 'OptInn'\. Did you mean 'OptIn'"):
         ci.segment("S", people(2, OptIn=["Y", "N"]), consent="OptInn")
-    with pytest.raises(SegmentError, match="Name the column: --consent COLUMN"):
+    with pytest.raises(SegmentError, match="Name the column: consent=COLUMN"):
         ci.segment("S", people(2), consent_yes="A")
     ci.segment("S", people(2, OptIn=["Y", "N"]))
     with pytest.raises(SegmentError, match="were not read from a column 'Consent'"):

@@ -164,7 +164,7 @@ REFUSED = {
     "no header": (b"jan@contoso.com\npiet@contoso.com\n", "where the column names belong"),
     "no bytes": (b"\r\n\r\n", "is empty"),
     "two encodings": ("a,b\n1,é\n".encode() + b"2,\xe9\n", "mixes encodings"),
-    "an unknown encoding": (b"a,b\n1,\x81\n", "Name its encoding with --encoding"),
+    "an unknown encoding": (b"a,b\n1,\x81\n", "Name its encoding with encoding"),
 }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import SegmentError
 from ci_magics.microsoft.dataverse import PREFIX
 from ci_magics.microsoft.insights_values import CUSTOMER_ID, Entity
-from ci_magics.quoting import magic_word
 from ci_magics.segmentation.columns import find_email_column, list_columns, require_column
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
@@ -91,7 +91,7 @@ def _by_meaning(entity: Entity, names: list[str]) -> str:
     if found:
         raise SegmentError(
             f"Several attributes hold an e-mail address: {list_columns(found)}.",
-            f"Name the right one: --email {magic_word(found[0])}.",
+            advise("Name the right one: ", Opt("email", found[0]), "."),
             code="several_email_columns",
         )
     return find_email_column(names, None)

@@ -10,6 +10,7 @@ from typing import Any
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
 from ci_magics.activation.segments.customer_insights.insights_segment import not_eligible
 from ci_magics.activation.segments.customer_insights.routes import Chunk
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ServiceError
 from ci_magics.microsoft.dataverse import ID, IDS_PER_CALL, PAGE_SIZE, TYPE, Dataverse
 from ci_magics.microsoft.insights_values import CUSTOMER, folded
@@ -162,6 +163,6 @@ def prefers_ids(members: int | None, profiles: int | None) -> bool:
 def _no_order() -> ServiceError:
     return ServiceError(
         "Dataverse does not send its rows in the order that was asked for.",
-        "Read the segment with --via csv or --via rest.",
+        advise("Read the segment with ", Opt("via", "csv"), " or ", Opt("via", "rest"), "."),
         code="no_order",
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ci_magics.activation.segments.customer_insights.services import InsightsServices
+from ci_magics.advice import Opt, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.numbers import counted_in_words
@@ -114,7 +115,8 @@ class InsightsSegment(Displayable):
         if self.failed:
             yield "Its last refresh failed; the members are those of the one before."
         if self.refreshing or self.segment.evaluation.is_running:
-            yield f"A refresh is running. To wait for it and read the result, add --wait (refresh: {self.name})."
+            wait = Opt("wait", True)
+            yield f"A refresh is running. To wait for it and read the result, add {wait} (refresh: {self.name})."
         if self.segment.state and self.segment.state != "active":
             yield f"It is {self.segment.state} there, so it is not refreshed any more."
 
@@ -149,7 +151,7 @@ def refuse_conditions(*conditions: object) -> None:
     if any(each is not None for each in conditions):
         raise ArgumentError(
             "A segment of Customer Insights is taken as it is.",
-            "Make it first, then another one of it with --rule \"'NAME' and not 'OTHER'\".",
+            advise("Make it first, then another one of it with ", Opt("rule", "'NAME' and not 'OTHER'"), "."),
             code="insights_condition",
         )
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ci_magics.activation.segments.customer_insights.columns import InsightsColumns
+from ci_magics.advice import Opt
 from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.microsoft.customer_insights import CustomerInsights
 from ci_magics.segmentation.sources.records import batch_of_records
@@ -85,4 +86,4 @@ def require_via(via: str | None) -> None:
         return
     nearest = nearest_name(via, VIAS)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
-    raise ArgumentError(f"--via cannot be '{via}'.{hint}", f"Use {', '.join(VIAS)}.", code="unknown_via")
+    raise ArgumentError(f"{Opt('via')} cannot be '{via}'.{hint}", f"Use {', '.join(VIAS)}.", code="unknown_via")

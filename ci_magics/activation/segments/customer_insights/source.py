@@ -10,6 +10,7 @@ from typing import Any
 from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment, InsightsSegments
 from ci_magics.activation.segments.customer_insights.routes import require_via
 from ci_magics.activation.segments.customer_insights.services import InsightsServices
+from ci_magics.advice import Do, advise
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ConnectionSetupError, ServiceError, not_found
 from ci_magics.microsoft.dataverse import Dataverse
@@ -136,7 +137,11 @@ class Insights(Displayable):
         if not self.record.organization_url:
             raise ConnectionSetupError(
                 f"Customer Insights '{self.name}' does not say which Dataverse organization it writes to.",
-                "Name it: %ci_connect --insights NAME --organization-url https://contoso.crm4.dynamics.com.",
+                advise(
+                    "Name it: ",
+                    Do("insights", self.name, organization_url="https://contoso.crm4.dynamics.com"),
+                    ".",
+                ),
                 code="no_organization",
             )
         return self.services.open_dataverse(self.record.organization_url)

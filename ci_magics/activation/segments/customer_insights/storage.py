@@ -23,6 +23,7 @@ from ci_magics.activation.segments.customer_insights.transfer import (
 )
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.storage import Replacing, keep_segment
+from ci_magics.advice import Opt, advise
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.matched import matched_schema
 from ci_magics.matching.tally import Tally
@@ -104,7 +105,9 @@ def keep_insights(
     wanted.require_eligible()
     if key not in (None, CUSTOMER_ID):
         raise ArgumentError(
-            f"Profiles of Customer Insights are known by their {CUSTOMER_ID}.", "Leave out --key.", code="insights_key"
+            f"Profiles of Customer Insights are known by their {CUSTOMER_ID}.",
+            advise("Leave out ", Opt("key"), "."),
+            code="insights_key",
         )
     for sentence in wanted.freshness():
         show(sentence)

@@ -17,6 +17,7 @@ from ci_magics.activation.segments.customer_insights.dataverse_route import Data
 from ci_magics.activation.segments.customer_insights.insights_segment import InsightsSegment
 from ci_magics.activation.segments.customer_insights.routes import Chunk, RestRoute, Route
 from ci_magics.activation.segments.customer_insights.spool import Reading
+from ci_magics.advice import Opt, advise
 from ci_magics.clock import Clock
 from ci_magics.display.numbers import agreeing, counted, counted_in_words
 from ci_magics.errors import CiError, NotFoundError, SegmentError
@@ -253,7 +254,7 @@ def require_count(reading: Reading, repeated: int, wanted: InsightsSegment, show
         raise SegmentError(
             f"Customer Insights said that '{wanted.segment.label}' has "
             f"{counted_in_words(said, 'member')}; {counted(came)} came.",
-            "Run it again, or read it another way (--via); nothing was changed.",
+            advise("Run it again, or read it another way (", Opt("via"), "); nothing was changed."),
             code="members_missing",
         )
     if wanted.members is not None and came != wanted.members:
@@ -364,5 +365,5 @@ def _say(reading: Reading, plan: ReadPlan, show: Callable[[str], None]) -> None:
         show(
             f"Page by page, {counted_in_words(members, 'member', 'takes')} about "
             f"{counted_in_words(members // 10_000, 'minute')}: Customer "
-            "Insights allows 100 calls of 100 members a minute. With --via csv or dataverse it is quicker."
+            f"Insights allows 100 calls of 100 members a minute. With {Opt('via', 'csv')} or dataverse it is quicker."
         )

@@ -199,7 +199,7 @@ def test_a_refresh_is_waited_for(
     settings(emulator, refresh_seconds=3600)
     running = source.refresh(THERE, wait=False)
     assert "A refresh is running" in repr(running)
-    assert "--wait" in repr(source.segment(THERE))
+    assert "wait=True" in repr(source.segment(THERE))
     before = source.segment(THERE).refreshed
     monkey = iter([1.0])
 
