@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from magic_lines import magic
 from test_quoting import HOSTILE, hostile, line_that_runs, names
 
 import ci_magics
@@ -38,7 +39,6 @@ from ci_magics.advice import (
 from ci_magics.errors import ArgumentError, CiError, not_found
 from ci_magics.grammar.arguments import parse_words
 from ci_magics.grammar.words import split
-from ci_magics.notebook.exports_command import COMMAND
 
 PACKAGE = Path(ci_magics.__file__).parent
 
@@ -130,8 +130,9 @@ def test_python_reads_the_name(name: str) -> None:
 @given(name=names)
 def test_a_magic_reads_the_name(name: str) -> None:
     line = Do("exports.edit", name, NAME, to=name).text(Reader.NOTEBOOK)
-    read = parse_words(COMMAND, split(line_that_runs(line)), {})
-    assert [each.text for each in read.words] == ["edit", name, "NAME"]
+    chosen = magic("%ci_exports").chosen(line_that_runs(line))
+    read = parse_words(chosen.command, split(chosen.rest), {})
+    assert [chosen.verb, *(each.text for each in read.words)] == ["edit", name, "NAME"]
     assert read.given("to") == name
 
 

@@ -22,32 +22,30 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -
 def test_an_administrator_gives_and_takes_roles(
     workspace: Workspace, as_user: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = json.loads(said(capsys, "roles", "--give", "contributor", "--to", "ann", "--json"))
+    listed = json.loads(said(capsys, "roles", "give", "ann", "contributor", "--json"))
     assert {each["user"]: each["role"] for each in listed} == {"ann": "contributor", workspace.user: "administrator"}
     assert role_of(workspace, "ann") == "contributor"
-    assert "ann" not in said(capsys, "roles", "--take-from", "ann")
+    assert "ann" not in said(capsys, "roles", "take", "ann")
     assert role_of(workspace, "ann") == "viewer"
     as_user("ann")
-    refused = json.loads(said(capsys, "roles", "--give", "administrator", "--to", "ann", "--json", status=1))
+    refused = json.loads(said(capsys, "roles", "give", "ann", "administrator", "--json", status=1))
     assert "only administrators may give somebody a role" in refused["error"]
     assert refused["code"] == "role_too_low"
 
 
 def test_somebody_stays_administrator(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--take-from", workspace.user], ["--give", "viewer", "--to", workspace.user]):
+    for arguments in (["take", workspace.user], ["give", workspace.user, "viewer"]):
         assert main(["roles", *arguments]) == 1
         assert "is the only administrator" in capsys.readouterr().err
-    main(["roles", "--give", "administrator", "--to", "ann"])
-    assert main(["roles", "--give", "viewer", "--to", workspace.user]) == 0
+    main(["roles", "give", "ann", "administrator"])
+    assert main(["roles", "give", workspace.user, "viewer"]) == 0
 
 
-@pytest.mark.parametrize("arguments", [["--give", "viewer"], ["--to", "ann"], ["--give", "king", "--to", "ann"]])
+@pytest.mark.parametrize("arguments", [["give"], ["give", "ann"], ["give", "ann", "king"], ["--to", "ann"]])
 @pytest.mark.usefixtures("workspace")
 def test_half_a_role_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["roles", *arguments])
-    assert ended.value.code == 2
-    assert "usage: ci-magics roles" in capsys.readouterr().err
+    assert main(["roles", *arguments]) == 2
+    assert capsys.readouterr().err
 
 
 def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,10 +60,8 @@ def test_the_audit_log_is_printed_in_three_forms(workspace: Workspace, capsys: p
 
 
 def test_a_day_that_is_none_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["audit", "--since", "yesterday"])
-    assert ended.value.code == 2
-    assert "--since" in capsys.readouterr().err
+    assert main(["audit", "--since", "yesterday"]) == 2
+    assert "'yesterday' is not a day." in capsys.readouterr().err
 
 
 def test_the_audit_log_is_for_administrators(

@@ -54,15 +54,15 @@ def test_running_ends_with_the_status(capsys: pytest.CaptureFixture[str], emulat
 
 
 def test_every_other_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [each["name"] for each in said(capsys, "duplicate", "Every week", "Copy")] == ["Every week", "Copy"]
+    assert [each["name"] for each in said(capsys, "duplicate", "Every week", "Copy")] == ["Copy"]
     assert said(capsys, "edit", "Copy", "--mode", "add", "--membership-days", "-1")["code"].endswith("--mode add "
         "--membership-days -1")  # fmt: skip
     [line] = said(capsys, "schedule", "Copy", "--at", "06:00", "--time-zone", "UTC")
     assert line["schedule"] == "daily at 06:00 (UTC)"
-    assert said(capsys, "schedule", "--at", "05:00", "--time-zone", "UTC")["active"] is True
+    assert said(capsys, "system-schedule", "--at", "05:00", "--time-zone", "UTC")["active"] is True
     assert said(capsys, "detach", "Copy")[0]["status"] == "No connection"
     assert len(said(capsys, "remove", "Copy")) == 1
-    assert said(capsys, "show", "--status", "Failed") == []
+    assert said(capsys, "history", "--status", "Failed") == []
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_one_pass_ends_with_0_and_says_what_it_did(capsys: pytest.CaptureFixture
 
 
 def test_nothing_due_is_done_too(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> None:
-    assert main(["refresh", "--due"]) == 0
+    assert main(["refresh", "--due-only"]) == 0
     assert "nothing was due" in capsys.readouterr().out
     assert list(workspace.refreshes) == []
 
@@ -72,6 +72,6 @@ def test_a_refresh_on_its_way_is_no_failure_of_a_timer(
     since = HeldClock(now - timedelta(hours=2))
     ci.exports.schedule("Daily", at=[(now - timedelta(minutes=1)).time()], time_zone="UTC", clock=since)
     workspace.locks.take("refresh", "another")
-    assert main(["refresh", "--due"]) == 0
+    assert main(["refresh", "--due-only"]) == 0
     assert "Another refresh is running" in capsys.readouterr().out
     assert main(["refresh"]) == 1

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
+from ci_magics.advice import Do, Reader, advise
 from ci_magics.cli import main
+from ci_magics.operations.declarations import NOUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +54,7 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     assert workspace.segments[NAME].rows == 40
     assert main(["refresh", "--json"]) == 1
     assert command in json.loads(capsys.readouterr().out)["segments"][0]["reason"]
-    with pytest.raises(SystemExit):
-        main(["refresh", allowance])
+    assert main(["refresh", allowance]) == 2
     assert main(["refresh", allowance, "Nobody"]) == 1
     assert "There is no segment 'Nobody'" in capsys.readouterr().err
     other = "--allow-shrink" if allowance == "--allow-empty" else "--allow-empty"
@@ -77,7 +78,7 @@ def test_a_file_whose_encoding_changed_is_refreshed_with_the_one_that_is_named(
     assert main(["refresh"]) == 1
     told = " ".join(capsys.readouterr().out.split())
     assert f"ci-magics segments refresh '{NAME}' --encoding" in told
-    assert main(["segments", NAME, "--refresh", "--encoding", "latin-1"]) == 0
+    assert main(["segments", "refresh", NAME, "--encoding", "latin-1"]) == 0
     assert workspace.segments[NAME].rows == 41
     assert workspace.segments[NAME].definition["source"]["encoding"] == "latin-1"
     assert main(["refresh"]) == 0
@@ -88,59 +89,68 @@ def test_a_refresh_reads_the_consents_from_the_column_that_is_named(
 ) -> None:
     frame = pd.read_csv(people).assign(Club=["in", "out"] * 20)
     frame.to_csv(people, index=False)
-    assert main(["segments", NAME, "--refresh", "--consent", "Club", "--consent-yes", "in", "--json"]) == 0
+    assert main(["segments", "refresh", NAME, "--consent", "Club", "--consent-yes", "in", "--json"]) == 0
     assert "20" in capsys.readouterr().out
     kept = workspace.segments[NAME].definition["source"]
     assert (kept["consent"], kept["consent_yes"]) == (["Club"], ["in"])
 
 
 def test_a_change_is_undone_and_redone(people: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, NAME, "--undo", status=1)["code"] == "no_version"
+    assert said(capsys, "undo", NAME, status=1)["code"] == "no_version"
     written(people, 30)
-    assert said(capsys, NAME, "--refresh")["rows"] == 30
-    assert [each["state"] for each in said(capsys, NAME, "--versions")] == ["current", "refreshed"]
-    assert main(["segments", NAME, "--undo"]) == 0
+    assert said(capsys, "refresh", NAME)[0]["profiles"] == 30
+    assert [each["state"] for each in said(capsys, "versions", NAME)] == ["current", "refreshed"]
+    assert main(["segments", "undo", NAME]) == 0
     assert f"Go back: ci-magics segments redo '{NAME}'" in capsys.readouterr().err
     assert workspace.segments[NAME].rows == 40
-    assert said(capsys, NAME, "--redo")[0]["profiles"] == 30
-    assert main(["segments", NAME, "--delete"]) == 0
-    assert f"ci-magics segments undo '{NAME}'" in capsys.readouterr().err
+    assert said(capsys, "redo", NAME)[0]["profiles"] == 30
+    assert main(["segments", "delete", NAME]) == 0
+    assert f"ci-magics segments undo '{NAME}'" in capsys.readouterr().out
     assert said(capsys) == []
-    assert said(capsys, NAME, "--undo")[0]["profiles"] == 30
+    assert said(capsys, "undo", NAME)[0]["profiles"] == 30
 
 
 def test_segments_are_listed_and_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["name"] for each in said(capsys)] == [NAME]
     assert main(["segments"]) == 0
     assert NAME in capsys.readouterr().out
-    assert said(capsys, NAME, "--rename", "All")[0]["name"] == "All"
-    assert [each["name"] for each in said(capsys, "All", "--duplicate", "Copy")] == ["All", "Copy"]
-    assert said(capsys, "Copy", "--tag", "old", "--tag", "test")[0]["tags"] == ["old", "test"]
-    assert said(capsys, "Copy", "--deactivate")[0]["state"] == "inactive"
-    assert said(capsys, "All", "--usage")["exports"] == []
-    assert said(capsys, "All", "--history")
-    assert said(capsys, "All", "--download", str(tmp_path / "keys.csv"))["file"] == str(tmp_path / "keys.csv")
+    assert said(capsys, "rename", NAME, "All")[0]["name"] == "All"
+    assert [each["name"] for each in said(capsys, "duplicate", "All", "Copy")] == ["Copy"]
+    assert said(capsys, "tag", "Copy", "old", "test")[0]["tags"] == ["old", "test"]
+    assert said(capsys, "deactivate", "Copy")[0]["state"] == "inactive"
+    assert said(capsys, "usage", "All")["exports"] == []
+    assert said(capsys, "history", "All")
+    assert said(capsys, "download", "All", str(tmp_path / "keys.csv"))["file"] == str(tmp_path / "keys.csv")
     assert main(["segments", "--help"]) == 0
-    assert "ci-magics segments [NAME]" in capsys.readouterr().out
+    assert "ci-magics segments [VERB]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--undo",), ("X", "--undo", "--redo"), ("X", "--nonsense"), ("X", "--allow-empty"), ("X", "frame", "--undo")],
+    [
+        ("undo",),
+        ("undo", "X", "redo"),
+        ("undo", "X", "--nonsense"),
+        ("undo", "X", "--allow-empty"),
+        ("X",),
+        ("--undo",),
+    ],
 )
 def test_what_is_not_understood_is_status_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, *arguments, status=2)["code"]
 
 
-def test_an_allowance_without_a_refresh_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        said(capsys, "X", "--allow-empty", status=2)["error"]
-        == "--allow-empty is about a refresh, and --refresh is missing."
-    )
-
-
 def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     as_user("ann")
     assert said(capsys)
-    for verb in ("--undo", "--redo", "--refresh", "--delete"):
-        assert said(capsys, NAME, verb, status=1)["code"] == "role_too_low"
+    for verb in ("undo", "redo", "refresh", "delete"):
+        assert said(capsys, verb, NAME, status=1)["code"] == "role_too_low"
+
+
+@pytest.mark.parametrize("verb", NOUNS["segments"].verbs())
+@pytest.mark.parametrize(
+    ("name", "shell"), [("All", "All"), ("Big spenders", "'Big spenders'"), ('"x" y', "'\"x\" y'")]
+)
+def test_every_verb_is_named_as_the_terminal_has_it(verb: str, name: str, shell: str) -> None:
+    advice = advise("Go back: ", Do(f"segments.{verb.replace('-', '_')}", name), ".")
+    assert advice.text(Reader.TERMINAL) == f"Go back: ci-magics segments {verb} {shell}."

@@ -37,7 +37,7 @@ COMMANDS = [
     ["exports", "run", NAME],
     ["exports", "show", "nobody's"],
     ["segments"],
-    ["segments", NAME, "--refresh"],
+    ["segments", "refresh", NAME],
     ["refresh"],
     ["roles"],
     ["audit"],

@@ -33,7 +33,7 @@ FORBIDDEN = {
     "operations": {"notebook", "cli", "emulation", "server_extension"},
     "notebook": {"cli", "emulation", "server_extension"},
     "server_extension": {"notebook", "cli", "emulation"},
-    "cli": {"emulation"},
+    "cli": {"emulation", "notebook"},
     "sample": PARTS - {"sample"},
     "errors": PARTS,
 }

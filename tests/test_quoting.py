@@ -16,12 +16,12 @@ from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
+from magic_lines import magic
 
 import ci_magics
 from ci_magics.grammar.arguments import parse_words
 from ci_magics.grammar.words import split
-from ci_magics.notebook.exports_command import COMMAND
-from ci_magics.notebook.forms.code_text import code_html, copyable, magic_line, python_call
+from ci_magics.notebook.forms.code_text import code_html, code_of, copyable, magic_line
 from ci_magics.quoting import magic_quoted, magic_word, python_literal, shell_word
 
 PACKAGE = Path(ci_magics.__file__).parent
@@ -102,8 +102,8 @@ def line_that_runs(cell: str) -> str:
 
 def words_of(cell: str) -> list[str]:
     """Return the words of a magic as it understands them."""
-    words = split(line_that_runs(cell))
-    return [each.text for each in parse_words(COMMAND, words, {}).words]
+    chosen = magic("%ci_exports").chosen(line_that_runs(cell))
+    return [chosen.verb, *(each.text for each in parse_words(chosen.command, split(chosen.rest), {}).words)]
 
 
 @hostile
@@ -117,16 +117,16 @@ def test_a_magic_reads_the_name(name: str) -> None:
 @hostile
 @given(name=names)
 def test_a_magic_reads_the_name_behind_an_option_and_beside_another(name: str) -> None:
-    line = magic_line("%ci_exports edit", [name, name], {"to": name})
-    arguments = parse_words(COMMAND, split(line_that_runs(line)), {})
-    assert [each.text for each in arguments.words] == ["edit", name, name]
+    chosen = magic("%ci_exports").chosen(line_that_runs(magic_line("%ci_exports edit", [name], {"to": name})))
+    arguments = parse_words(chosen.command, split(chosen.rest), {})
+    assert [each.text for each in arguments.words] == [name]
     assert arguments.given("to") == name
 
 
 @hostile
 @given(name=names)
 def test_python_reads_the_name(name: str) -> None:
-    code = python_call("ci.exports.run", [name], {"to": name, "exclude": [name]})
+    code = code_of("export", [name], {"to": name, "exclude": [name]}).python
     assert len(code.splitlines()) == 1
     (statement,) = ast.parse(TransformerManager().transform_cell(code)).body
     call = statement.value  # type: ignore[attr-defined]
@@ -183,16 +183,15 @@ def test_the_page_writes_the_same_line_as_python(many: list[str]) -> None:
 
 
 def test_both_ways_of_copying_hold_the_code_and_nothing_else() -> None:
-    from ci_magics.notebook.forms.code_text import Code
 
     name = "</pre><script>alert(1)</script>"
-    html = code_html(Code(magic_line("%ci_export", [name], {}), python_call("ci.export", [name], {})))
+    html = code_html(code_of("export", [name], {}))
     assert "<script" not in html
 
 
 #: Values that need no quotes: ids and numbers of our own, words of a fixed list, and texts made by the functions.
 UNQUOTED = re.compile(
-    r"magic_word|magic_quoted|shell_word|python_literal|magic_line|python_call|\.run_id|\.name\[:8\]|__version__"
+    r"magic_word|magic_quoted|shell_word|python_literal|magic_line|code_of|\.run_id|\.name\[:8\]|__version__"
 )
 CODE = re.compile(r"(%ci_\w+|ci-magics [a-z]|\bci\.[a-z_]+\()")
 #: f-strings in which what is pasted is not a name: file, and what is pasted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
 from ci_magics.activation.connections.connection_operations import share_connection, shared_with
@@ -15,6 +16,9 @@ from ci_magics.advice import Do, Opt, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.output import announce
 from ci_magics.errors import ConnectionSetupError
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import ACCOUNT_ID, CLIENT_ID, CUSTOMER_ID, ENVIRONMENT, FLOW, TENANT, URL
 from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
@@ -23,21 +27,34 @@ from ci_magics.workspace.models import DATA_PRIVACY, Connection
 from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
 
 
+@operation(Verb.OPEN_CONNECTION, example='"Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms')
 def connect(
-    name: str,
+    name: Annotated[str, Option("what to call the connection", kind="connection", hint="for example Contoso EU")],
     *,
-    environment: str | None = None,
-    url: str | None = None,
-    customer_id: str | None = None,
-    account_id: str | None = None,
-    agree: bool = False,
-    accept_terms: bool = False,
-    share: Sequence[str] = (),
-    flow: str | None = None,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    developer_token: str | None = None,
-    withdraw: bool = False,
+    environment: Annotated[str | None, ENVIRONMENT] = None,
+    url: Annotated[str | None, URL] = None,
+    customer_id: Annotated[str | None, CUSTOMER_ID] = None,
+    account_id: Annotated[str | None, ACCOUNT_ID] = None,
+    agree: Annotated[
+        bool, Option("consent to data privacy and compliance", label="I agree to data privacy and compliance")
+    ] = False,
+    accept_terms: Annotated[
+        bool, Option("accept the Customer Match terms", label="I accept the Customer Match terms")
+    ] = False,
+    share: Annotated[
+        Sequence[str],
+        Option("role, or user by name, that may use it too", kind="share", value="ROLE", label="Who can use it"),
+    ] = (),
+    flow: Annotated[str | None, FLOW] = None,
+    client_id: Annotated[str | None, CLIENT_ID] = None,
+    tenant: Annotated[str | None, TENANT] = None,
+    developer_token: Annotated[
+        str | None,
+        Option(
+            "developer token of Microsoft Advertising", kind="secret", hint="kept in the keyring; empty: as it is kept"
+        ),
+    ] = None,
+    withdraw: Annotated[bool, Option("take both consents back: nothing is sent any more")] = False,
     workspace: Opened | None = None,
     show: Callable[[str], None] = announce,
 ) -> Connection:

@@ -31,6 +31,7 @@ from ci_magics.display.html_table import signed
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError
+from ci_magics.grammar.operation import operation
 from ci_magics.microsoft.reach import Answer, ask_services
 from ci_magics.microsoft.unreachable import EMULATOR_GONE
 from ci_magics.version import __version__
@@ -77,6 +78,7 @@ class Examination(ResultTable[Finding]):
         )
 
 
+@operation(changes=False)
 def doctor(
     *, front_end: Sequence[Finding] = (), workspace: Opened | None = None, machine: Machine | None = None
 ) -> Examination:

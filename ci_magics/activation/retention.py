@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from ci_magics.activation.segments.dependents import made_of
 from ci_magics.activation.segments.early_snapshots import rewrite_early_snapshots
 from ci_magics.activation.segments.versions import sweep_versions
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted_in_words
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.orphans import REJECTED, sweep, unknown_files
@@ -72,7 +75,13 @@ class Purged:
         )
 
 
-def purge(*, dry_run: bool = False, now: datetime | None = None, workspace: Opened | None = None) -> Purged:
+@operation(Verb.PURGE, example="--dry-run")
+def purge(
+    *,
+    dry_run: Annotated[bool, Option("only say what would be removed")] = False,
+    now: datetime | None = None,
+    workspace: Opened | None = None,
+) -> Purged:
     """Delete expired data.
 
     A segment whose snapshot is deleted keeps its definition; the next refresh of a dynamic segment matches it again.

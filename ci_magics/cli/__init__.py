@@ -1,51 +1,50 @@
-"""The ``ci-magics`` command line. To add a command, write a module with ``add`` and list it here."""
+"""The ``ci-magics`` command line. Commands derive from the declarations of operations; a few run processes."""
 
 from __future__ import annotations
 
-import argparse
+import sys
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from ci_magics.advice import Reader, reading
-from ci_magics.cli import (
-    audit,
-    doctor,
-    emulator,
-    exports,
-    forget,
-    notebook,
-    notifications,
-    purge,
-    refresh,
-    roles,
-    scheduler,
-    segments,
-    status,
+from ci_magics.cli import audit, emulator, notebook, refresh, scheduler
+from ci_magics.cli.command import DONE, FAILED, PARTLY, USAGE, TerminalCommand, answer, say
+from ci_magics.cli.operations import noun_command, operation_command
+from ci_magics.display.output import adapt_streams, unwritten, write
+from ci_magics.errors import ArgumentError, CiError, nearest_name
+from ci_magics.grammar.command import Arguments
+from ci_magics.operations import lines
+from ci_magics.operations.declarations import Done
+
+
+def _segment(arguments: Arguments, carry: Callable[..., Done]) -> Done:
+    return lines.segment(arguments, carry, show=say)
+
+
+COMMANDS: tuple[TerminalCommand, ...] = (
+    operation_command("connect"),
+    operation_command("insights"),
+    operation_command("segment", *lines.SEGMENT, work=_segment),
+    operation_command("preview"),
+    operation_command("export", *lines.EXPORT, work=lines.export),
+    operation_command("plan"),
+    operation_command("status"),
+    operation_command("overlap"),
+    *(noun_command(name) for name in ("connections", "segments", "exports", "runs", "audiences")),
+    emulator.COMMAND,
+    refresh.COMMAND,
+    scheduler.COMMAND,
+    notebook.COMMAND,
+    operation_command("doctor"),
+    *(noun_command(name) for name in ("notifications", "roles")),
+    audit.COMMAND,
+    operation_command("forget"),
+    operation_command("purge"),
 )
-from ci_magics.cli.command import DONE, FAILED, PARTLY, answer, say
-from ci_magics.discretion import without_addresses
-from ci_magics.display.output import adapt_streams, unwritten
-from ci_magics.errors import CiError
-
-COMMANDS = (
-    notebook,
-    status,
-    doctor,
-    notifications,
-    emulator,
-    segments,
-    exports,
-    refresh,
-    scheduler,
-    roles,
-    audit,
-    forget,
-    purge,
-)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Parameters
@@ -59,30 +58,52 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0 done, 1 failed, 2 usage error, 3 done in part.
     """
     with reading(Reader.TERMINAL):
-        return _run(arguments)
+        return _ended(list(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: list[str] | None) -> int:
+def _ended(words: list[str]) -> int:
+    """Run a command and return the exit status."""
     adapt_streams()
     unwritten.clear()
-    options = _parser().parse_args(arguments)
     try:
-        status = int(options.work(options))
+        status = _run(words)
+    except ArgumentError as error:
+        return _failed(words, error, USAGE)
     except CiError as error:
-        return _failed(options, error)
+        return _failed(words, error, FAILED)
     except Exception as error:  # noqa: BLE001 - messages of other libraries may quote data, so none is shown
-        return _failed(options, _unexpected(error))
+        return _failed(words, _unexpected(error), FAILED)
     if status == DONE and "stdout" in unwritten:
         say("The work is done, but what it says could not be written to the end: is the disk full?")
         return PARTLY
     return status
 
 
-def _failed(options: argparse.Namespace, error: CiError) -> int:
-    if getattr(options, "json", False):
-        answer(options, error.document(), "")
+def _run(words: list[str]) -> int:
+    known = {each.name: each for each in COMMANDS}
+    if words and words[0] in ("--help", "-h"):
+        write(f"{_overview()}\n")
+        return DONE
+    if not words:
+        raise ArgumentError("ci-magics needs a command.", "See ci-magics --help.", code="no_command")
+    if words[0] not in known:
+        nearest = nearest_name(words[0], known)
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        raise ArgumentError(f"There is no command '{words[0]}'.{hint}", "See ci-magics --help.", code="unknown_command")
+    return known[words[0]].run(words[1:])
+
+
+def _overview() -> str:
+    width = max(len(each.name) for each in COMMANDS)
+    commands = [f"  {each.name:<{width}}  {each.summary()}" for each in COMMANDS]
+    return "\n".join(["Customer Match audiences from notebooks.", "", "ci-magics COMMAND [--help]", "", *commands])
+
+
+def _failed(words: Sequence[str], error: CiError, status: int) -> int:
+    if "--json" in words:
+        answer(error.document(), "", as_json=True)
     say(str(error))
-    return FAILED
+    return status
 
 
 def _unexpected(error: Exception) -> CiError:
@@ -93,18 +114,3 @@ def _unexpected(error: Exception) -> CiError:
         "Please report this as a bug of ci-magics, with what you typed.",
         code="unexpected",
     )
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors repeat no address."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(without_addresses(message))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="ci-magics", description="Customer Match audiences from notebooks.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
-    return parser

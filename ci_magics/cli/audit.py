@@ -1,41 +1,30 @@
-"""``ci-magics audit``: print the audit log."""
+"""``ci-magics audit``: print the audit log, as text, JSON or comma-separated values."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ci_magics.cli.command import DONE, Commands, add_command, answer
+from ci_magics.cli.command import DONE, TerminalCommand, answer
+from ci_magics.cli.operations import carrier, operation_command
+from ci_magics.grammar.command import Arguments, Flag
 
 if TYPE_CHECKING:
     from ci_magics.workspace.audit import AuditEntry
 
-
-def add(commands: Commands) -> None:
-    """Add the command."""
-    audit = add_command(commands, "audit", "print who did what when; for administrators")
-    audit.add_argument("--since", type=_moment, metavar="MOMENT", help="day or moment in UTC, such as 2026-11-01")
-    audit.add_argument("--csv", action="store_true", help="answer with comma-separated values")
-    audit.set_defaults(work=_audit)
+CSV = Flag("--csv", "answer with comma-separated values")
 
 
-def _audit(options: argparse.Namespace) -> int:
-    from ci_magics.workspace.store import open_workspace
-
-    entries = open_workspace().audit.since(options.since)
-    text = _as_csv(entries) if options.csv else "\n".join(map(repr, entries)) or "Nothing was done yet."
-    answer(options, [vars(each) for each in entries], text)
+def _work(_verb: str, arguments: Arguments) -> int:
+    entries = carrier(arguments)("audit").result
+    text = _as_csv(entries) if arguments.switch("csv") else "\n".join(map(repr, entries)) or "Nothing was done yet."
+    if not arguments.switch("quiet"):
+        answer([vars(each) for each in entries], text, as_json=arguments.switch("json"))
     return DONE
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _as_csv(entries: Sequence[AuditEntry]) -> str:
@@ -45,3 +34,6 @@ def _as_csv(entries: Sequence[AuditEntry]) -> str:
     for each in entries:
         writer.writerow([each.number, each.at.isoformat(), each.user, each.verb, each.subject, json.dumps(each.facts)])
     return file.getvalue().rstrip("\n")
+
+
+COMMAND: TerminalCommand = replace(operation_command("audit", CSV), work=_work)

@@ -1,55 +1,83 @@
-"""Shared by all commands: registration, output, and exit statuses."""
+"""Shared by all commands: what a command is, its output, and exit statuses."""
 
 from __future__ import annotations
 
-import argparse
-import getpass
 import json
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ci_magics.display.output import write
-from ci_magics.errors import ArgumentError
+from ci_magics.grammar.arguments import parse_words
+from ci_magics.grammar.command import Arguments, Command, Flag
+from ci_magics.grammar.words import Word
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
-else:
-    Commands = Any
-
-#: Exit statuses: done, failed, usage error (argparse's own), done in part.
+#: Exit statuses: done, failed, usage error, done in part.
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+JSON = Flag("--json", "answer with one JSON document")
+QUIET = Flag("--quiet", "say nothing but errors")
 
 
-def add_command(commands: Commands, name: str, help: str) -> argparse.ArgumentParser:  # noqa: A002 - argparse's word
-    """Add a command that prints text, or one JSON document with ``--json``.
+@dataclass(frozen=True)
+class TerminalCommand:
+    """A command of ``ci-magics``.
 
     Parameters
     ----------
-    commands
-        The parser's subcommands.
     name
-        The word on the command line.
-    help
-        What the command does, starting in lower case.
+        The word after ``ci-magics``.
+    summary
+        Returns what it does, in one line.
+    declare
+        Returns the declaration of its arguments; for a noun, of a line without a verb.
+    work
+        Carries out a line and returns the exit status. It gets the verb, which is empty without one, and the arguments.
+    verbs
+        Returns the declarations of its verbs.
     """
-    command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
-    command.add_argument("--json", action="store_true", help="answer with one JSON document")
-    return command
+
+    name: str
+    summary: Callable[[], str]
+    declare: Callable[[], Command]
+    work: Callable[[str, Arguments], int]
+    verbs: Callable[[], Mapping[str, Command]] = dict
+
+    def run(self, texts: Sequence[str]) -> int:
+        """Carry out a line.
+
+        Parameters
+        ----------
+        texts
+            The words after the command's name.
+
+        Raises
+        ------
+        ArgumentError
+            The words do not match the declaration.
+        """
+        verbs = self.verbs()
+        verb = texts[0] if texts and texts[0] in verbs else ""
+        command, rest = (verbs[verb], texts[1:]) if verb else (self.declare(), texts)
+        arguments = parse_words(command, [_word(text) for text in rest], {})
+        if arguments.wants_help:
+            write(f"{command.help()}\n")
+            return DONE
+        return self.work(verb, arguments)
 
 
-def answer(options: argparse.Namespace, document: Any, text: str) -> None:
-    """Print the result of a command: JSON with ``--json``, else text.
+def answer(document: Any, text: str, *, as_json: bool) -> None:
+    """Print the result of a command: one JSON document, or text.
 
     Parameters
     ----------
-    options
-        The parsed options; only ``json`` is used.
     document
         The result as JSON-compatible values.
     text
         The result as text.
+    as_json
+        Whether JSON is wanted.
     """
-    said = json.dumps(document, indent=2, default=str) if options.json else text
+    said = json.dumps(document, indent=2, default=str) if as_json else text
     write(f"{said}\n")
 
 
@@ -58,26 +86,6 @@ def say(sentence: str) -> None:
     write(f"{sentence}\n", "stderr")
 
 
-def typed(question: str) -> str:
-    """Prompt for a secret without echoing it, or read the first line of standard input.
-
-    Raises
-    ------
-    ArgumentError
-        There is nothing to read, or it is not text.
-    """
-    try:
-        if sys.stdin is not None and sys.stdin.isatty():
-            return getpass.getpass(f"{question}: ").strip()
-        line = sys.stdin.readline() if sys.stdin is not None else ""
-    except UnicodeDecodeError:
-        raise ArgumentError(
-            "Standard input is not text in the encoding of this terminal.",
-            "Set PYTHONIOENCODING to its encoding, for example to latin-1.",
-            code="not_text",
-        ) from None
-    except (EOFError, ValueError, OSError):
-        line = ""
-    if not line.strip():
-        raise ArgumentError("Nothing was typed.", f"Type it, or pipe it in: {question}.", code="nothing_typed")
-    return line.strip()
+def _word(text: str) -> Word:
+    """Return a word of the command line, in which variables are not expanded."""
+    return Word(text, quoted=not text.startswith("-"), held=True)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from ci_magics.cli.command import DONE, Commands
+from ci_magics.cli.command import DONE, TerminalCommand
 from ci_magics.display.output import write
+from ci_magics.errors import ArgumentError
+from ci_magics.grammar.command import Arguments, Command, Positional
+
+_LINE = Command(
+    "ci-magics notebook",
+    "Execute a notebook and print what its cells say.",
+    "ci-magics notebook weekly.ipynb",
+    (Positional("FILE", "the notebook; its file does not change", kind="file"),),
+)
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    notebook = commands.add_parser("notebook", help="execute a notebook and print what its cells say")
-    notebook.add_argument("file", type=Path)
-    notebook.set_defaults(work=_execute)
-
-
-def _execute(options: argparse.Namespace) -> int:
+def _execute(_verb: str, arguments: Arguments) -> int:
     """Run a notebook without changing its file."""
+    if not arguments.words:
+        raise ArgumentError("notebook needs FILE: the notebook.", "See --help.", code="word_missing")
     from ci_magics.activation.refreshes.notebook_execution import execute_notebook
 
-    notebook, error = execute_notebook(options.file)
+    notebook, error = execute_notebook(Path(arguments.words[0].text))
     write(_told(notebook))
     if error is not None:
         raise error
@@ -42,3 +45,6 @@ def _text(output: Any) -> str:
     if output.output_type == "stream":
         return str(output.text).rstrip()
     return str(output.get("data", {}).get("text/plain", ""))
+
+
+COMMAND = TerminalCommand("notebook", lambda: _LINE.summary, lambda: _LINE, _execute)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 
-from ci_magics.cli.command import DONE, Commands, add_command
+from ci_magics.cli.command import DONE, JSON, TerminalCommand
 from ci_magics.display.output import write
+from ci_magics.grammar.command import Arguments, Command
+
+_LINE = Command(
+    "ci-magics scheduler",
+    "Keep exports and the system refresh on their schedules.",
+    "ci-magics scheduler",
+    (),
+    (JSON,),
+)
 
 
-def add(commands: Commands) -> None:
-    """Add the command."""
-    scheduler = add_command(commands, "scheduler", "keep exports and the system refresh on their schedules")
-    scheduler.set_defaults(work=_scheduler)
-
-
-def _scheduler(options: argparse.Namespace) -> int:
+def _scheduler(_verb: str, arguments: Arguments) -> int:
     from ci_magics.activation.refreshes.scheduler import run_scheduler
 
-    run_scheduler(show=_say_json if options.json else _say)
+    run_scheduler(show=_say_json if arguments.switch("json") else _say)
     return DONE
 
 
@@ -28,3 +30,6 @@ def _say(sentence: str) -> None:
 
 def _say_json(sentence: str) -> None:
     _say(json.dumps({"said": sentence}))
+
+
+COMMAND = TerminalCommand("scheduler", lambda: _LINE.summary, lambda: _LINE, _scheduler)

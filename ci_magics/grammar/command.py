@@ -28,6 +28,8 @@ class Positional:
         What the word names; selects the candidates for completion.
     choices
         The allowed words; empty if any word is allowed.
+    needed
+        Whether it must be given.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Positional:
     several: bool = False
     kind: str = "text"
     choices: tuple[str, ...] = ()
+    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ class Arguments:
 
 
 def _usage(positional: Positional) -> str:
-    return f"[{positional.name}]{'...' if positional.several else ''}"
+    name = positional.name if positional.needed else f"[{positional.name}]"
+    return f"{name}{'...' if positional.several else ''}"
 
 
 def shown(option: Flag) -> str:

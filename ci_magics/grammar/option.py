@@ -27,7 +27,7 @@ class Option:
     label
         Label of the field in a form; by default the name of the parameter.
     choices
-        Label of each choice in a form, by its value.
+        The allowed values, where the type does not say them; with the label of each in a form, or without.
     hint
         Placeholder of an empty field in a form.
     default
@@ -42,7 +42,7 @@ class Option:
     kind: str = "text"
     value: str = ""
     label: str = ""
-    choices: Mapping[str, str] = field(default_factory=dict, hash=False)
+    choices: Mapping[str, str] | tuple[str, ...] = field(default=(), hash=False)
     hint: str = ""
     default: Any = field(default=None, hash=False)
     shown_default: str = ""

@@ -66,7 +66,7 @@ def begun(line: str) -> tuple[list[Word], str]:
             break  # a quote or a brace is still open
         if not after:
             break
-        words.append(word)
+        words.append(replace(word, start=len(line) - len(rest), end=len(line) - len(after)))
         rest = _without_blanks(after)
     return words, rest
 

@@ -33,7 +33,7 @@ from ci_magics.errors import ServiceError, UnreachableError
 from ci_magics.microsoft.answers import Received
 
 EMULATOR_GONE = advise(
-    "Start it again: ", Command("emulator"), ", or unset CI_MAGICS_EMULATOR to use the workspace's own."
+    "Start it again: ", Command("emulator.serve"), ", or unset CI_MAGICS_EMULATOR to use the workspace's own."
 )
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

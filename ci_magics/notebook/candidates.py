@@ -172,6 +172,10 @@ def _shares(_place: Place, around: Surroundings) -> Iterator[Candidates]:
     yield Candidates("user", around.stored.names("user"))
 
 
+def _users(_place: Place, around: Surroundings) -> Iterator[Candidates]:
+    yield Candidates("user", around.stored.names("user"))
+
+
 KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "audience": _audiences,
     "column": _columns,
@@ -188,4 +192,5 @@ KINDS: dict[str, Callable[[Place, Surroundings], Iterator[Candidates]]] = {
     "run": _runs,
     "segment": _segments,
     "share": _shares,
+    "user": _users,
 }

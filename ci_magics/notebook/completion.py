@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 IDENTIFIER = "ci_magics.names"
-_BY_NAME = {magic.command.name: magic for magic in MAGICS}
+_BY_NAME = {magic.title: magic for magic in MAGICS}
 _BREAKS = re.compile(r"[\s'\"]")
 
 

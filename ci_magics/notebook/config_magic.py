@@ -41,4 +41,4 @@ def config(call: Call) -> Any:
     return call.settings.option_list(sources=call.arguments.switch("sources"))
 
 
-MAGIC = Magic(COMMAND, config)
+MAGIC = Magic(COMMAND.name, lambda: COMMAND, config)

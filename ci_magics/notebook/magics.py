@@ -13,12 +13,13 @@ from ci_magics.discreet import UNEXPECTED
 from ci_magics.display.output import adapt_streams, write
 from ci_magics.errors import ArgumentError, CiError
 from ci_magics.grammar.arguments import parse
-from ci_magics.grammar.command import Command
 from ci_magics.notebook.call import Call, Magic
 from ci_magics.notebook.completion import add_matcher, remove_matcher
+from ci_magics.notebook.earlier_forms import refuse_earlier_form
 from ci_magics.notebook.options import OPTIONS, SET, OptionList, OptionRefused, known_option, outside_options
 from ci_magics.notebook.registry import MAGICS
 from ci_magics.notebook.stored_names import StoredNames
+from ci_magics.operations.declarations import Done
 from ci_magics.unquoted import type_of, unquoted
 
 if TYPE_CHECKING:
@@ -110,20 +111,25 @@ class CiMagics(Magics):
         """
         variables = {**self._variables, **(local_ns or {})}
         try:
-            arguments = parse(magic.command, line, variables)
+            chosen = magic.chosen(line)
+            refuse_earlier_form(magic.title, chosen.rest)
+            arguments = parse(chosen.command, chosen.rest, variables)
             if arguments.wants_help:
-                write(f"{magic.command.help()}\n")
+                write(f"{chosen.command.help()}\n")
                 return None
-            result = magic.work(Call(arguments, variables, self, cell))
+            call = Call(arguments, variables, self, cell, chosen.verb)
+            result = magic.work(call)
+            if isinstance(result, Done):
+                result = result.shown(call.say)
         except CiError as error:
             if error.code == UNEXPECTED and error.__cause__ is not None:
-                unexpected = _unexpected(magic.command, error.__cause__)
+                unexpected = _unexpected(magic.title, error.__cause__)
                 unexpected.short = self.short_errors
                 raise unexpected from error.__cause__
             error.short = self.short_errors
             raise
         except Exception as error:  # noqa: BLE001 - re-raised without its text, which may quote data
-            unexpected = _unexpected(magic.command, error)
+            unexpected = _unexpected(magic.title, error)
             unexpected.short = self.short_errors
             raise unexpected from unquoted(error)
         if arguments.given("o"):
@@ -132,13 +138,14 @@ class CiMagics(Magics):
 
 
 def _function(magics: CiMagics, magic: Magic) -> Callable[..., Any]:
-    """Return the function for IPython. Its docstring is the ``--help`` text, so ``%name?`` shows the same."""
+    """Return the function for IPython. ``%name?`` shows the ``--help`` text, which is made when it is asked for."""
 
     def call(line: str, cell: str = "", local_ns: Variables | None = None) -> Any:
         return magics.run(magic, line, cell, local_ns)
 
     call.__name__ = magic.name
-    call.__doc__ = magic.command.help()
+    call.__doc__ = f"See {magic.title} --help."
+    call.getdoc = lambda: magic.command.help()  # type: ignore[attr-defined]  # IPython's hook for docstrings
     return no_var_expand(needs_local_scope(call))
 
 
@@ -171,10 +178,10 @@ def unload(shell: InteractiveShell) -> None:
     shell.meta.pop("ci_magics.forms", None)
 
 
-def _unexpected(command: Command, error: BaseException) -> CiError:
+def _unexpected(title: str, error: BaseException) -> CiError:
     """Return the error for an unexpected failure, without another library's text, which may quote data."""
     return CiError(
-        f"{command.name} failed unexpectedly ({type_of(error)}).",
+        f"{title} failed unexpectedly ({type_of(error)}).",
         "See where with %tb or %config CiMagics.short_errors = False, and please report it.",
         code=UNEXPECTED,
     )

@@ -86,7 +86,10 @@ def place_in(magics: Mapping[str, Magic], before: str, after: str) -> Place | No
     found = _CELL.match(before) if "\n" not in before else None
     found = found or _LINE.match(_CONTINUED.sub(" ", before).rpartition("\n")[2])
     magic = magics.get(found["name"]) if found else None
-    return None if found is None or magic is None else _place(magic.command, found["rest"], line, body)
+    if found is None or magic is None:
+        return None
+    chosen = magic.chosen(found["rest"], typing=True)
+    return _place(chosen.command, chosen.rest, line, body)
 
 
 def _place(command: Command, line: str, after: str, body: str) -> Place:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.grammar.command import Command, Flag, Positional
+from ci_magics.grammar.command import Command, Flag
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import frames_of, parameters_of
-from ci_magics.notebook.segment_verbs import ALLOWANCES
-from ci_magics.notebook.shared_options import ENCODING, OUTPUT, QUIET, SEGMENT_CONSENT
+from ci_magics.notebook.shared_options import QUIET
+from ci_magics.operations.declarations import declaration
 
-COMMAND = Command(
-    "%%ci_segment",
-    "Make a segment from one SELECT over frames, files, earlier segments or a database; $name is bound.",
-    '%%ci_segment "Big spenders" --key CustomerId\nSELECT * FROM customers WHERE TotalSpend > $least',
-    (Positional("NAME", "what to call the segment", kind="segment"),),
-    (
-        Flag("--email", "column with the addresses", value="COL", kind="column"),
-        Flag("--key", "column that identifies a profile", value="COL", kind="column"),
-        *SEGMENT_CONSENT,
-        ENCODING,
-        Flag("--database", "address or engine of the database that runs the query", value="URL"),
-        *ALLOWANCES,
-        OUTPUT,
-        QUIET,
-    ),
-)
+OUTPUT = Flag("-o", "keep the result in this variable", value="NAME", variable=True)
+
+
+def declare() -> Command:
+    """Return the declaration: that of `ci_magics.segment` without what the cell says."""
+    derived = declaration("segment").but("frame", "where", "rule", "static").command("%%ci_segment", OUTPUT, QUIET)
+    return replace(
+        derived,
+        summary="Make a segment from one SELECT over frames, files, earlier segments or a database; $name is bound.",
+        example='%%ci_segment "Big spenders" --key CustomerId\nSELECT * FROM customers WHERE TotalSpend > $least',
+    )
 
 
 def segment_from_sql(call: Call) -> Any:
@@ -38,21 +34,12 @@ def segment_from_sql(call: Call) -> Any:
     name, database = text_of(arguments.words[0]), arguments.given("database")
     # A frame with the segment's own name is still read as the frame when the cell runs again.
     earlier = [each for each in ci.segments.names() if each != name]
-    return ci.segment(
-        name,
-        call.cell,
+    return call.carry_out(
+        "segment",
+        frame=call.cell,
         frames={} if database else frames_of(call.cell, call.variables, earlier),
         parameters=parameters_of(call.cell, call.variables, database=database),
-        database=database,
-        email=arguments.given("email"),
-        key=arguments.given("key"),
-        consent=arguments.all("consent"),
-        consent_yes=arguments.all("consent_yes"),
-        allow_empty=arguments.switch("allow_empty"),
-        allow_shrink=arguments.switch("allow_shrink"),
-        encoding=arguments.given("encoding"),
-        show=call.say,
     )
 
 
-MAGIC = Magic(COMMAND, segment_from_sql)
+MAGIC = Magic("%%ci_segment", declare, segment_from_sql)

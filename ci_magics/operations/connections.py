@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated
 
 from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import connection_operations
@@ -11,6 +12,19 @@ from ci_magics.activation.connections.connection_operations import SignedInAccou
 from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.activation.segments.customer_insights import connect as insights_operations
 from ci_magics.display.output import announce
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import (
+    ACCOUNT_ID,
+    CLIENT_ID,
+    CONNECTION_NAME,
+    CUSTOMER_ID,
+    ENVIRONMENT,
+    FLOW,
+    NEW_NAME,
+    TENANT,
+    URL,
+)
 from ci_magics.operations.collection import Collection
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -55,18 +69,19 @@ class Connections(Collection[Connection]):
         """Return the table of accounts: environment, who may use each, your sign-in, and its consents."""
         return list_accounts(workspace=self._workspace)
 
+    @operation(Verb.EDIT_CONNECTION, example='"Contoso EU" --rename "Contoso Europe"')
     def edit(
         self,
-        name: str,
+        name: Annotated[str, CONNECTION_NAME],
         *,
-        rename: str | None = None,
-        environment: str | None = None,
-        url: str | None = None,
-        customer_id: str | None = None,
-        account_id: str | None = None,
-        flow: str | None = None,
-        client_id: str | None = None,
-        tenant: str | None = None,
+        rename: Annotated[str | None, NEW_NAME] = None,
+        environment: Annotated[str | None, ENVIRONMENT] = None,
+        url: Annotated[str | None, URL] = None,
+        customer_id: Annotated[str | None, CUSTOMER_ID] = None,
+        account_id: Annotated[str | None, ACCOUNT_ID] = None,
+        flow: Annotated[str | None, FLOW] = None,
+        client_id: Annotated[str | None, CLIENT_ID] = None,
+        tenant: Annotated[str | None, TENANT] = None,
         show: Show = announce,
     ) -> Connection:
         """Change a connection; what is not given stays. Saved exports follow.
@@ -117,7 +132,12 @@ class Connections(Collection[Connection]):
             show=show,
         )
 
-    def share(self, name: str, *users: str) -> Connection:
+    @operation(Verb.SHARE_CONNECTION, example='"Contoso EU" contributor')
+    def share(
+        self,
+        name: Annotated[str, CONNECTION_NAME],
+        *users: Annotated[str, Option("role, or user by name, that may use it", kind="share", value="ROLE")],
+    ) -> Connection:
         """Set who may use a connection besides administrators; this replaces the earlier setting.
 
         Exports that others have saved stay, but don't run while the connection is not shared with the user who runs
@@ -139,7 +159,8 @@ class Connections(Collection[Connection]):
         """
         return share_connection(name, users, workspace=self._workspace)
 
-    def accounts(self, name: str, *, show: Show = announce) -> list[SignedInAccount]:
+    @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"', changes=False)
+    def accounts(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> list[SignedInAccount]:
         """Return the accounts that the current user has signed in with on this machine, in a stable order.
 
         Parameters
@@ -151,7 +172,14 @@ class Connections(Collection[Connection]):
         """
         return connection_operations.signed_in_accounts(name, workspace=self._workspace, show=show)
 
-    def choose_account(self, name: str, number: int, *, show: Show = announce) -> Connection:
+    @operation(Verb.OPEN_CONNECTION, example='"Contoso EU" 2')
+    def choose_account(
+        self,
+        name: Annotated[str, CONNECTION_NAME],
+        number: Annotated[int, Option("number of the account in the list of accounts", value="N")],
+        *,
+        show: Show = announce,
+    ) -> Connection:
         """Use one of the signed-in accounts for a connection.
 
         Parameters
@@ -172,7 +200,10 @@ class Connections(Collection[Connection]):
         """
         return connection_operations.choose_account(name, number, workspace=self._workspace, show=show)
 
-    def sign_in(self, name: str, *, flow: str | None = None, show: Show = announce) -> Connection | InsightsRecord:
+    @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"')
+    def sign_in(
+        self, name: Annotated[str, CONNECTION_NAME], *, flow: Annotated[str | None, FLOW] = None, show: Show = announce
+    ) -> Connection | InsightsRecord:
         """Sign in as the current user, even if the user is already signed in.
 
         Parameters
@@ -196,7 +227,8 @@ class Connections(Collection[Connection]):
             return insights_operations.sign_in_again(name, workspace=self._workspace, show=show)
         return connection_operations.sign_in_again(name, flow=flow, workspace=self._workspace, show=show)
 
-    def sign_out(self, name: str, *, show: Show = announce) -> None:
+    @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"')
+    def sign_out(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> None:
         """Delete the current user's tokens, and the developer token of a connection, from this machine.
 
         The account is signed out of every connection that uses it.
@@ -216,7 +248,8 @@ class Connections(Collection[Connection]):
         out = insights_operations.sign_out if self._is_instance(name) else connection_operations.sign_out
         out(name, workspace=self._workspace, show=show)
 
-    def withdraw_consents(self, name: str, *, show: Show = announce) -> Connection:
+    @operation(Verb.WITHDRAW_CONSENT, example='"Contoso EU"')
+    def withdraw_consents(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> Connection:
         """Withdraw both consents; no current or future run sends anything through the connection.
 
         Parameters
@@ -233,7 +266,17 @@ class Connections(Collection[Connection]):
         """
         return withdraw_consents(name, workspace=self._workspace, show=show)
 
-    def remove(self, name: str, *, exports: str | Mapping[str, str] | None = None, show: Show = announce) -> None:
+    @operation(Verb.REMOVE_CONNECTION, example='"Contoso EU" --exports detach')
+    def remove(
+        self,
+        name: Annotated[str, CONNECTION_NAME],
+        *,
+        exports: Annotated[
+            str | Mapping[str, str] | None,
+            Option("what happens to the exports that use it", value="WHAT", choices=("remove", "detach")),
+        ] = None,
+        show: Show = announce,
+    ) -> None:
         """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
 
         Parameters

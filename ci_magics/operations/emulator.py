@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.activation.audiences import emulator_view
 from ci_magics.activation.audiences.emulator_view import EmulatorReset, EmulatorStatus
 from ci_magics.activation.connections.emulator_process import control_emulator
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import refuse_address
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
@@ -32,10 +35,12 @@ class Emulator(Displayable):
     def _workspace(self) -> Workspace:
         return store_of(self._opened)
 
+    @operation(Verb.SHOW_STATUS, changes=False)
     def status(self) -> EmulatorStatus:
         """Return the state of the emulator without starting it."""
         return emulator_view.emulator_status(workspace=self._workspace)
 
+    @operation()
     def stop(self) -> bool:
         """End the process of the emulator; its state stays, and the next request starts it again.
 
@@ -46,6 +51,7 @@ class Emulator(Displayable):
         """
         return emulator_view.stop_emulator(workspace=self._workspace)
 
+    @operation(Verb.EMPTY_AUDIENCE)
     def reset(self) -> EmulatorReset:
         """Reset the emulator: delete its audiences, and restore its settings and clock. For administrators.
 
@@ -63,7 +69,12 @@ class Emulator(Displayable):
         """
         return emulator_view.reset_emulator(workspace=self._workspace)
 
-    def control(self, call: str, body: Any = None) -> Any:
+    @operation(Verb.SHOW_STATUS, example="clock")
+    def control(
+        self,
+        call: Annotated[str, Option("control call, such as clock or faults", value="CALL")],
+        body: Annotated[Any, Option("JSON to send; without it, only read", kind="json", value="JSON")] = None,
+    ) -> Any:
         """Send a control call to the emulator, to inspect or change it in demonstrations.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from ci_magics.activation.exports.export import export_segments, plan_export
 from ci_magics.activation.plan import Plan
@@ -12,15 +12,23 @@ from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.display.output import announce
 from ci_magics.grammar.keywords import takes
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.shared import CONNECTION, SEGMENT
 from ci_magics.segmentation.segment import Segment
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Opened, store_of
 
 
 @takes(ExportKeywords)
+@operation(
+    Verb.PLAN_EXPORT,
+    example='"Big spenders" --to "Contoso EU" --dry-run\n"Big spenders" --to "Contoso EU"',
+    changes=False,
+)
 def plan(
-    *segments: Segment | str,
-    to: Connection | str | None = None,
+    *segments: Annotated[Segment | str, SEGMENT],
+    to: Annotated[Connection | str | None, CONNECTION] = None,
     show: Callable[[str], None] = announce,
     workspace: Opened | None = None,
     **options: Unpack[ExportKeywords],
@@ -54,9 +62,10 @@ def plan(
 
 
 @takes(ExportKeywords)
+@operation(Verb.RUN_EXPORT, example='"Big spenders" --to "Contoso EU" --dry-run\n"Big spenders" --to "Contoso EU"')
 def export(
-    *segments: Segment | str,
-    to: Connection | str | None = None,
+    *segments: Annotated[Segment | str, SEGMENT],
+    to: Annotated[Connection | str | None, CONNECTION] = None,
     progress: Reporter = silent,
     show: Callable[[str], None] = announce,
     workspace: Opened | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from typing import Unpack, overload
+from typing import Annotated, Unpack, overload
 
 from ci_magics.activation.exports import edits, history, saving
 from ci_magics.activation.exports.batch import run_exports
@@ -21,6 +21,9 @@ from ci_magics.activation.run import Run
 from ci_magics.clock import Clock
 from ci_magics.display.output import announce
 from ci_magics.grammar.keywords import takes
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import AT, CONNECTION, EXPORT_NAME, LAST, NEW_NAME, SEGMENT, TIME_ZONE, WEEKLY
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -80,11 +83,12 @@ class Exports(Collection[Export]):
         return list_exports(*names, workspace=self._workspace, clock=clock)
 
     @takes(ExportKeywords)
+    @operation(Verb.SAVE_EXPORT, example='Weekly "Big spenders" --to "Contoso EU"')
     def save(
         self,
-        name: str,
-        *segments: Segment | str,
-        to: Connection | str | None = None,
+        name: Annotated[str, Option("name of the export", kind="export")],
+        *segments: Annotated[Segment | str, SEGMENT],
+        to: Annotated[Connection | str | None, CONNECTION] = None,
         show: Show = announce,
         **options: Unpack[ExportKeywords],
     ) -> Export:
@@ -113,14 +117,15 @@ class Exports(Collection[Export]):
         return save_segments(self._workspace, name, segments, to, options, show)
 
     @takes(ExportKeywords, kept=True)
+    @operation(Verb.EDIT_EXPORT, example="Weekly --mode add")
     def edit(
         self,
-        name: str,
+        name: Annotated[str, EXPORT_NAME],
         *,
-        segments: Sequence[Segment | str] = (),
-        to: Connection | str | None = None,
-        rename: str | None = None,
-        without: Sequence[str] = (),
+        segments: Annotated[Sequence[Segment | str], Option("its segments", kind="segment", value="SEGMENT")] = (),
+        to: Annotated[Connection | str | None, CONNECTION] = None,
+        rename: Annotated[str | None, NEW_NAME] = None,
+        without: Annotated[Sequence[str], Option("choice to take back, such as allow-empty", value="CHOICE")] = (),
         **options: Unpack[ExportKeywords],
     ) -> Export:
         """Change the given parts of a saved export; the rest stays the same.
@@ -168,11 +173,12 @@ class Exports(Collection[Export]):
         clock: Clock | None = None,
     ) -> ExportHistory: ...
 
+    @operation(Verb.RUN_EXPORT, example="Weekly")
     def run(
         self,
-        name: str,
+        name: Annotated[str, EXPORT_NAME],
         /,
-        *names: str,
+        *names: Annotated[str, EXPORT_NAME],
         progress: Reporter = silent,
         show: Show = announce,
         clock: Clock | None = None,
@@ -212,6 +218,7 @@ class Exports(Collection[Export]):
             return run_exports(name, *names, progress=progress, show=show, workspace=workspace, clock=clock)
         return run_export(name, progress=progress, show=show, workspace=workspace, clock=clock)
 
+    @operation(Verb.RUN_EXPORT)
     def run_all(
         self, *, progress: Reporter = silent, show: Show = announce, clock: Clock | None = None
     ) -> ExportHistory:
@@ -235,15 +242,16 @@ class Exports(Collection[Export]):
         """
         return run_exports(progress=progress, show=show, workspace=self._workspace, clock=clock)
 
+    @operation(Verb.SCHEDULE_EXPORT, example="Weekly --weekly Monday --at 06:00")
     def schedule(
         self,
-        *names: str,
-        at: Sequence[str | dt.time] = (),
-        weekly: Sequence[str] = (),
-        time_zone: str | None = None,
-        follow_system: bool = False,
-        active: bool | None = None,
-        keep: bool | None = None,
+        *names: Annotated[str, EXPORT_NAME],
+        at: Annotated[Sequence[str | dt.time], AT] = (),
+        weekly: Annotated[Sequence[str], WEEKLY] = (),
+        time_zone: Annotated[str | None, TIME_ZONE] = None,
+        follow_system: Annotated[bool, Option("follow the system refresh instead")] = False,
+        active: Annotated[bool | None, Option("turn it on; it can be run either way")] = None,
+        keep: Annotated[bool | None, Option("exports that have their own schedule keep it")] = None,
         clock: Clock | None = None,
         show: Show = announce,
     ) -> list[Export]:
@@ -292,13 +300,14 @@ class Exports(Collection[Export]):
             show=show,
         )
 
+    @operation(Verb.SET_SYSTEM_SCHEDULE, example="--at 05:00")
     def system_schedule(
         self,
         *,
-        at: Sequence[str | dt.time] = (),
-        weekly: Sequence[str] = (),
-        time_zone: str | None = None,
-        active: bool | None = None,
+        at: Annotated[Sequence[str | dt.time], AT] = (),
+        weekly: Annotated[Sequence[str], WEEKLY] = (),
+        time_zone: Annotated[str | None, TIME_ZONE] = None,
+        active: Annotated[bool | None, Option("turn the system refresh on")] = None,
         clock: Clock | None = None,
         show: Show = announce,
     ) -> SystemSchedule:
@@ -338,7 +347,8 @@ class Exports(Collection[Export]):
             show=show,
         )
 
-    def duplicate(self, name: str, to: str) -> Export:
+    @operation(Verb.DUPLICATE_EXPORT, example='Weekly "Weekly too"')
+    def duplicate(self, name: Annotated[str, EXPORT_NAME], to: Annotated[str, NEW_NAME]) -> Export:
         """Copy an export, including its schedule, under another name.
 
         Parameters
@@ -357,7 +367,8 @@ class Exports(Collection[Export]):
         """
         return saving.duplicate_export(name, to, workspace=self._workspace)
 
-    def detach(self, *names: str) -> list[Export]:
+    @operation(Verb.DETACH_EXPORT, example="Weekly")
+    def detach(self, *names: Annotated[str, EXPORT_NAME]) -> list[Export]:
         """Remove the connection from exports. They keep their configuration but do not run until they get another one.
 
         Parameters
@@ -367,7 +378,12 @@ class Exports(Collection[Export]):
         """
         return saving.detach_export(*names, workspace=self._workspace)
 
-    def remove(self, *names: str, keep_ledger: bool = False) -> list[str]:
+    @operation(Verb.REMOVE_EXPORT, example="Weekly")
+    def remove(
+        self,
+        *names: Annotated[str, EXPORT_NAME],
+        keep_ledger: Annotated[bool, Option("keep what was sent, to go on without a saved export")] = False,
+    ) -> list[str]:
         """Remove saved exports. Their audiences keep their members; the run history stays.
 
         Also erases the ledgers of audiences that no other export fills, because the hashes in them are personal data.
@@ -394,8 +410,15 @@ class Exports(Collection[Export]):
         """
         return remove_export(*names, keep_ledger=keep_ledger, workspace=self._workspace)
 
+    @operation(Verb.LIST_EXPORTS, example="Weekly --last 5", changes=False)
     def history(
-        self, *names: str, status: str | None = None, since: dt.datetime | None = None, last: int = SHOWN
+        self,
+        *names: Annotated[str, EXPORT_NAME],
+        status: Annotated[str | None, Option("only runs with this status", value="STATUS")] = None,
+        since: Annotated[
+            dt.datetime | None, Option("only runs since this day, such as 2026-11-01", value="DAY")
+        ] = None,
+        last: Annotated[int, LAST] = SHOWN,
     ) -> ExportHistory:
         """Return the last runs of saved exports, including exports that were removed.
 
@@ -419,7 +442,10 @@ class Exports(Collection[Export]):
         """
         return history.export_history(*names, status=status, since=since, last=last, workspace=self._workspace)
 
-    def run_details(self, run: str) -> Run | HistoryLine:
+    @operation(Verb.LIST_EXPORTS, changes=False)
+    def run_details(
+        self, run: Annotated[str, Option("one run, audience by audience", kind="run")]
+    ) -> Run | HistoryLine:
         """Return the result of one run of a saved export for each audience, or its history line if nothing was sent.
 
         Parameters
@@ -434,7 +460,8 @@ class Exports(Collection[Export]):
         """
         return history.export_run_details(run, workspace=self._workspace)
 
-    def show(self, name: str, *, last: int = SHOWN) -> ExportDetails:
+    @operation(Verb.LIST_EXPORTS, example="Weekly", changes=False)
+    def show(self, name: Annotated[str, EXPORT_NAME], *, last: Annotated[int, LAST] = SHOWN) -> ExportDetails:
         """Return the configuration and the last runs of an export.
 
         Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from getpass import getpass
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.activation.connections.keyring_secrets import forget_secret, remember
 from ci_magics.activation.connections.sign_in import can_ask
@@ -12,6 +12,9 @@ from ci_magics.activation.notifications.delivery import SECRETS, Limits, News, c
 from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
 from ci_magics.display.displayable import Displayable
 from ci_magics.errors import ArgumentError, CiError, nearest_name
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import CHANNEL
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Opened, Workspace, store_of
 
@@ -70,14 +73,19 @@ class Notifications(Displayable):
         """Return when notifications are sent, and where to."""
         return NotificationSettings(notification_limits(workspace=self._workspace), tuple(sorted(channels())))
 
+    @operation(Verb.SET_NOTIFICATIONS, example="webhook\n--rejected-percent 10")
     def set(
         self,
-        channel: str | None = None,
-        value: str | None = None,
+        channel: Annotated[str | None, CHANNEL] = None,
+        value: Annotated[str | None, Option("where to, which is asked for", kind="secret")] = None,
         *,
-        rejected_percent: int | None = None,
-        drop_percent: int | None = None,
-        active: bool | None = None,
+        rejected_percent: Annotated[
+            int | None, Option("notify if a larger percentage of the hashes is refused", value="PERCENT")
+        ] = None,
+        drop_percent: Annotated[
+            int | None, Option("notify if audiences lose a larger percentage", value="PERCENT")
+        ] = None,
+        active: Annotated[bool | None, Option("notify at all")] = None,
     ) -> NotificationSettings:
         """Set where notifications are sent, or when. What is not given stays.
 
@@ -114,7 +122,8 @@ class Notifications(Displayable):
             set_notification_limits(chosen, workspace=self._workspace)
         return self.overview()
 
-    def clear(self, channel: str) -> NotificationSettings:
+    @operation(Verb.SET_NOTIFICATIONS, example="webhook")
+    def clear(self, channel: Annotated[str, CHANNEL]) -> NotificationSettings:
         """Delete where notifications are sent from this machine's keyring.
 
         Parameters
@@ -134,6 +143,7 @@ class Notifications(Displayable):
             raise CiError(f"{reason}, so {channel} may still be there.", "Delete it there.", code="no_keyring")
         return self.overview()
 
+    @operation(Verb.LIST_EXPORTS)
     def test(self) -> list[str]:
         """Send a notification through each channel now, and return one message for each that failed."""
         require(self._workspace, Verb.LIST_EXPORTS)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from ci_magics.activation.segments.kept_counts import keep_all_counts
 from ci_magics.display.result_table import Column, ResultList, as_minute
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.operations.collection import Collection
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import UserRole
 from ci_magics.workspace.rights import Enforced
 from ci_magics.workspace.roles import give_role, take_role
@@ -70,7 +74,12 @@ class Roles(Collection[UserRole]):
         """Return the table of roles."""
         return RoleList(tuple(self._workspace.roles))
 
-    def give(self, user: str, role: str) -> UserRole:
+    @operation(Verb.GIVE_ROLE, example="ann contributor")
+    def give(
+        self,
+        user: Annotated[str, Option("user", kind="user")],
+        role: Annotated[str, Option("role", choices=("viewer", "contributor", "administrator"))],
+    ) -> UserRole:
         """Give a user a role; it replaces the earlier one.
 
         Parameters
@@ -89,7 +98,8 @@ class Roles(Collection[UserRole]):
         """
         return give_role(self._workspace, user, role)
 
-    def take(self, user: str) -> None:
+    @operation(Verb.GIVE_ROLE, example="ann")
+    def take(self, user: Annotated[str, Option("user, who becomes a viewer again", kind="user")]) -> None:
         """Make a user a viewer, the role of every user without another one.
 
         Parameters
@@ -106,6 +116,7 @@ class Roles(Collection[UserRole]):
         """
         take_role(self._workspace, user)
 
+    @operation(Verb.GIVE_ROLE)
     def enforce(self) -> Enforced:
         """Make the roles privileges of the PostgreSQL database, and store the counts that viewers may not compute.
 

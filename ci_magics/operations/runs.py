@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
@@ -12,6 +13,8 @@ from ci_magics.activation.runs.resume import find_run, load_run, resume_run
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.errors import NotFoundError
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.operations.collection import Collection
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import RunRecord
@@ -121,11 +124,19 @@ class Runs(Collection[Run]):
         """Return the table of runs: status, counts, and whether something is left to do."""
         return RunList(tuple(_line(each) for each in reversed(list(self._readable().runs))))
 
+    @operation(Verb.SHOW_STATUS, changes=False)
     def unfinished(self) -> RunList:
         """Return the runs that were interrupted and can be resumed, newest first."""
         return RunList(tuple(each for each in self.overview() if each.unfinished))
 
-    def resume(self, run: str = LAST, *, progress: Reporter = silent, show: Show = announce) -> Run:
+    @operation(Verb.RESUME_RUN, example="last")
+    def resume(
+        self,
+        run: Annotated[str, Option("run to finish: its id, or last", kind="run")] = LAST,
+        *,
+        progress: Reporter = silent,
+        show: Show = announce,
+    ) -> Run:
         """Finish an interrupted run as it was planned. A finished run is returned unchanged.
 
         Parameters

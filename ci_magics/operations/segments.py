@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from ci_magics.activation.segments import segment_operations, versions
 from ci_magics.activation.segments.history import SegmentHistory
@@ -13,6 +14,17 @@ from ci_magics.activation.segments.segment_operations import SegmentUse
 from ci_magics.activation.segments.stored_segment import segment_of
 from ci_magics.activation.segments.versions import Deleted, SegmentVersions
 from ci_magics.display.output import announce
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import (
+    ALLOW_EMPTY,
+    ALLOW_SHRINK,
+    CONSENT_COLUMNS,
+    CONSENT_YES,
+    ENCODING,
+    NEW_NAME,
+    SEGMENT_NAME,
+)
 from ci_magics.operations.collection import Collection
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -67,7 +79,8 @@ class Segments(Collection[Segment]):
         """
         return list_segments(*names, workspace=self._workspace)
 
-    def rename(self, name: str, to: str) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" "Large spenders"')
+    def rename(self, name: Annotated[str, SEGMENT_NAME], to: Annotated[str, NEW_NAME]) -> Segment:
         """Rename a segment. The audience that it fills keeps its name and stays linked to it.
 
         Also changes the name in the rules of other segments and in saved exports.
@@ -90,7 +103,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(segment_operations.rename_segment(name, to, workspace=self._workspace))
 
-    def duplicate(self, name: str, to: str) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" "Copy of it"')
+    def duplicate(self, name: Annotated[str, SEGMENT_NAME], to: Annotated[str, NEW_NAME]) -> Segment:
         """Copy a segment under another name.
 
         Parameters
@@ -109,7 +123,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(segment_operations.duplicate_segment(name, to, workspace=self._workspace))
 
-    def delete(self, name: str) -> Deleted:
+    @operation(Verb.DELETE_SEGMENT, example='"Big spenders"')
+    def delete(self, name: Annotated[str, SEGMENT_NAME]) -> Deleted:
         """Delete a segment; audiences stay unchanged. Until the retention period ends, `undo` restores it.
 
         Parameters
@@ -133,7 +148,12 @@ class Segments(Collection[Segment]):
         """
         return segment_operations.delete_segment(name, workspace=self._workspace)
 
-    def tag(self, name: str, *tags: str) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" spring weekly')
+    def tag(
+        self,
+        name: Annotated[str, SEGMENT_NAME],
+        *tags: Annotated[str, Option("tags in place of those it had", value="TAG")],
+    ) -> Segment:
         """Replace the tags of a segment.
 
         Parameters
@@ -150,7 +170,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(segment_operations.tag_segment(name, tags, workspace=self._workspace))
 
-    def activate(self, name: str) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
+    def activate(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
         """Activate a segment, so that it is refreshed and exported again.
 
         Parameters
@@ -160,7 +181,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(segment_operations.activate_segment(name, workspace=self._workspace))
 
-    def deactivate(self, name: str) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
+    def deactivate(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
         """Deactivate a segment: it is neither refreshed nor exported until you activate it again.
 
         Parameters
@@ -170,7 +192,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(segment_operations.activate_segment(name, active=False, workspace=self._workspace))
 
-    def suppress(self, name: str) -> Segment:
+    @operation(Verb.SUPPRESS, example='"Opted out"')
+    def suppress(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
         """Exclude the profiles of a segment from every export. It replaces the current suppression segment.
 
         Parameters
@@ -186,7 +209,8 @@ class Segments(Collection[Segment]):
         segment_operations.suppress_segment(name, workspace=self._workspace)
         return self[name]
 
-    def end_suppression(self, name: str) -> Segment:
+    @operation(Verb.SUPPRESS, example='"Opted out"')
+    def end_suppression(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
         """Stop excluding the profiles of a segment from every export.
 
         Parameters
@@ -204,7 +228,8 @@ class Segments(Collection[Segment]):
         segment_operations.end_suppression(name, workspace=self._workspace)
         return self[name]
 
-    def undo(self, name: str, *, show: Show = announce) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
+    def undo(self, name: Annotated[str, SEGMENT_NAME], *, show: Show = announce) -> Segment:
         """Undo the last replacement of a segment, or restore a deleted segment.
 
         Each call goes back one more version; `redo` goes forward again. Audiences change with the next export.
@@ -225,7 +250,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(versions.undo_segment(name, workspace=self._workspace, show=show))
 
-    def redo(self, name: str, *, show: Show = announce) -> Segment:
+    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
+    def redo(self, name: Annotated[str, SEGMENT_NAME], *, show: Show = announce) -> Segment:
         """Restore the version of a segment that was undone last.
 
         Parameters
@@ -244,7 +270,8 @@ class Segments(Collection[Segment]):
         """
         return segment_of(versions.redo_segment(name, workspace=self._workspace, show=show))
 
-    def versions(self, name: str) -> SegmentVersions:
+    @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
+    def versions(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentVersions:
         """Return the stored versions of a segment: the current one, earlier ones, and undone ones.
 
         Parameters
@@ -259,7 +286,8 @@ class Segments(Collection[Segment]):
         """
         return versions.segment_versions(name, workspace=self._workspace)
 
-    def history(self, name: str) -> SegmentHistory:
+    @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
+    def history(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentHistory:
         """Return the number of profiles of a segment at each time it was made or refreshed.
 
         Parameters
@@ -269,7 +297,8 @@ class Segments(Collection[Segment]):
         """
         return segment_operations.segment_history(name, workspace=self._workspace)
 
-    def usage(self, name: str) -> SegmentUse:
+    @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
+    def usage(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentUse:
         """Return where a segment is used: audiences, other segments, saved exports, and unfinished runs.
 
         Parameters
@@ -279,15 +308,16 @@ class Segments(Collection[Segment]):
         """
         return segment_operations.segment_usage(name, workspace=self._workspace)
 
+    @operation(Verb.REFRESH_SEGMENT, example='"Big spenders" --allow-shrink')
     def refresh(
         self,
-        name: str,
+        name: Annotated[str, SEGMENT_NAME],
         *,
-        allow_empty: bool = False,
-        allow_shrink: bool = False,
-        encoding: str | None = None,
-        consent: str | Sequence[str] | None = None,
-        consent_yes: str | Sequence[str] | None = None,
+        allow_empty: Annotated[bool, ALLOW_EMPTY] = False,
+        allow_shrink: Annotated[bool, ALLOW_SHRINK] = False,
+        encoding: Annotated[str | None, ENCODING] = None,
+        consent: Annotated[str | Sequence[str] | None, CONSENT_COLUMNS] = None,
+        consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES] = None,
         show: Show = announce,
     ) -> Segment:
         """Evaluate a dynamic segment again.
@@ -328,7 +358,12 @@ class Segments(Collection[Segment]):
             show=show,
         )
 
-    def download(self, name: str, path: str | Path) -> Path:
+    @operation(Verb.DOWNLOAD_KEYS, example='"Big spenders" keys.csv')
+    def download(
+        self,
+        name: Annotated[str, SEGMENT_NAME],
+        path: Annotated[str | Path, Option("CSV file to write", kind="file", value="FILE")],
+    ) -> Path:
         """Write the keys of a segment's profiles to a CSV file that only its owner can read.
 
         A key that looked like an address is stored as its hash, and written as that hash.

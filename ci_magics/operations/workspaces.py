@@ -6,9 +6,11 @@ import os
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.display.displayable import Displayable
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.operations.connections import Connections
 from ci_magics.operations.emulator import Emulator
 from ci_magics.operations.exports import Exports
@@ -17,6 +19,7 @@ from ci_magics.operations.roles import Roles
 from ci_magics.operations.runs import Runs
 from ci_magics.operations.segments import Segments
 from ci_magics.workspace import store
+from ci_magics.workspace.access import Verb
 from ci_magics.workspace.audit import AuditEntry
 
 
@@ -114,7 +117,15 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
     return Workspace(store.open_workspace(location))
 
 
-def audit(*, since: datetime | None = None, workspace: store.Opened | None = None) -> list[AuditEntry]:
+@operation(Verb.READ_AUDIT, example="--since 2026-11-01", changes=False)
+def audit(
+    *,
+    since: Annotated[
+        datetime | None,
+        Option("only what was done since this day or moment in UTC, such as 2026-11-01", value="MOMENT"),
+    ] = None,
+    workspace: store.Opened | None = None,
+) -> list[AuditEntry]:
     """Return who did what in a workspace, oldest first. For administrators.
 
     Parameters

@@ -1,6 +1,6 @@
 """Workspace roles as PostgreSQL privileges: plain SQL allows no more than ci-magics does.
 
-``ci-magics roles --enforce`` creates three database roles, named after the database: for a database ``team`` these are
+``ci-magics roles enforce`` creates three database roles, named after the database: for a database ``team`` these are
 ``team_viewer``, ``team_contributor``, and ``team_administrator``, each with the rights of those before it. Each person
 needs a database user with the name from JupyterHub or the operating system. That user becomes a member of the role that
 ``ci-magics roles`` shows, and of no other. To run the command, you must own the tables and be able to create roles.
@@ -45,6 +45,10 @@ class Enforced:
 
     members: dict[str, str]
     without_user: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        lines = [f"{user}: {role}" for user, role in self.members.items()]
+        return "\n".join([*lines, *(f"{user} has no database user of that name" for user in self.without_user)])
 
 
 def connections_of(engine: Engine) -> Table:

@@ -392,5 +392,5 @@ def test_an_error_is_shown_in_the_status_line(lab: Lab) -> None:
     press(form, "More choices")
     form.get_by_label("Membership days").fill("soon")
     press(form, "Show the plan")
-    said(form, "✗ The membership is not a number of days.")
+    said(form, "✗ Membership days is not a whole number.")
     page.close()

@@ -12,7 +12,7 @@ from ci_magics.errors import ArgumentError
 from ci_magics.grammar.arguments import parse
 from ci_magics.grammar.command import Arguments, Command, Flag, Positional
 from ci_magics.grammar.words import Word
-from ci_magics.notebook.shared_options import OUTPUT
+from ci_magics.notebook.segment_cell_magic import OUTPUT
 from ci_magics.quoting import magic_quoted
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""``%ci_audiences [CONNECTION] [rename|empty|delete NAME_OR_ID]``."""
+"""``%ci_audiences [rename|empty|delete] [CONNECTION] [NAME_OR_ID]``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.errors import ArgumentError
+from ci_magics.errors import ArgumentError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,9 @@ def filled(notebook: Notebook, emulator: RunningEmulator) -> Notebook:
 def test_lists_are_shown_renamed_emptied_and_deleted(filled: Notebook, emulator: RunningEmulator) -> None:
     assert filled.run('%ci_audiences "Contoso EU"').names() == ["All"]
     assert filled.run("%ci_audiences").names() == ["All"]
-    assert filled.run("%ci_audiences rename All --to Everybody --confirm All").names() == ["Everybody"]
+    assert filled.run("%ci_audiences rename All Everybody --confirm All").names() == ["Everybody"]
     number = emulator.audiences()["Everybody"]["Id"]
-    filled.run(f'%ci_audiences "Contoso EU" empty {number} --confirm Everybody')
+    filled.run(f'%ci_audiences empty "Contoso EU" {number} --confirm Everybody')
     assert emulator.members("Everybody") == set()
     assert filled.run("%ci_audiences delete Everybody --confirm Everybody").names() == []
 
@@ -40,21 +40,23 @@ def test_lists_are_shown_renamed_emptied_and_deleted(filled: Notebook, emulator:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("delete All", "confirm it by its name; this one is 'All'"),
-        ('"Contoso EU" erase All', "'erase' is not rename, empty or delete"),
-        ('"Contoso EU" renam All', "Did you mean rename?"),
-        ("delete", "delete needs the name or number of a list"),
-        ("empty Big spenders", "empty takes one list, and the line also has 'spenders'"),
-        ("rename All --confirm All", "rename needs the new name"),
-        ("empty All --to X --confirm All", "--to is the new name for rename, and the line says empty"),
-        ("--confirm All", "--to and --confirm go with rename, empty or delete, and the line has none of them"),
+        ("delete All", "delete needs --confirm: the list's name once more"),
+        ("delete All --confirm Al", "confirm it by its name; this one is 'All'"),
+        ('erase "Contoso EU" All', "There is no connection 'erase'"),
+        ('"Contoso EU" renam All', "%ci_audiences does not know 'renam'. Did you mean 'rename'?"),
+        ("delete", "delete needs NAME_OR_ID: name or number of the list"),
+        ("empty Contoso Big spenders", "%ci_audiences empty does not expect 'spenders' here"),
+        ("rename All --confirm All", "rename needs NEW: new name"),
+        ("empty All --confirm All --force", "%ci_audiences empty has no option --force"),
+        ("--confirm All", "%ci_audiences has no option --confirm"),
+        ("rename All --to X", "%ci_audiences rename has no option --to"),
     ],
 )
 def test_a_line_that_is_not_whole_changes_nothing(
     filled: Notebook, emulator: RunningEmulator, line: str, words: str
 ) -> None:
     error = filled.fail(f"%ci_audiences {line}")
-    assert isinstance(error, ArgumentError)
+    assert isinstance(error, ArgumentError | NotFoundError)
     assert words in str(error)
     assert len(emulator.members("All")) == 3
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ci_magics.workspace.store import Workspace
 
 CURSOR = "|"
-BARE = {"text", "verb"}
+BARE = {"text", "new name", "secret", "json"}
 
 
 def offered(notebook: Notebook, cell: str) -> list[str]:
@@ -74,7 +74,8 @@ def test_every_choice_of_every_option_is_offered(notebook: Notebook, magic: Any)
 
 @pytest.mark.parametrize("magic", MAGICS, ids=lambda magic: magic.command.name)
 def test_every_kind_of_word_is_known(magic: Any) -> None:
-    kinds = {each.kind for each in (*magic.command.options, *magic.command.positionals)}
+    commands = [magic.command, *magic.verbs().values()]
+    kinds = {each.kind for command in commands for each in (*command.options, *command.positionals)}
     assert kinds <= set(KINDS) | BARE
 
 
@@ -145,8 +146,8 @@ def test_files_are_offered(notebook: Notebook, tmp_path: Path, monkeypatch: pyte
     (tmp_path / "keys of mine").mkdir()
     (tmp_path / "keys.csv").touch()
     (tmp_path / "keys of mine" / "one.csv").touch()
-    assert words(notebook, "%ci_segment A --download key") == ['"keys of mine/"', "keys.csv"]
-    assert words(notebook, '%ci_segment A --download "keys of mine/o') == ['"keys of mine/one.csv"']
+    assert words(notebook, "%ci_segments download A key") == ['"keys of mine/"', "keys.csv"]
+    assert words(notebook, '%ci_segments download A "keys of mine/o') == ['"keys of mine/one.csv"']
 
 
 def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: RunningEmulator) -> None:
@@ -156,9 +157,10 @@ def test_connections_audiences_and_interrupted_runs(filled: Notebook, emulator: 
     assert words(filled, "%ci_export lapsed --to ") == ['"Contoso EU"']
     assert words(filled, "%ci_export lapsed --audience B") == ['"Big spenders"']
     assert words(filled, "%ci_export --resume ") == []
-    assert words(filled, "%ci_audiences ")[0] == '"Contoso EU"'
-    assert words(filled, '%ci_audiences "Contoso EU" em') == ["empty"]
-    assert words(filled, '%ci_audiences "Contoso EU" empty B') == ['"Big spenders"']
+    assert words(filled, "%ci_audiences ")[:4] == ["rename", "empty", "delete", '"Contoso EU"']
+    assert words(filled, "%ci_audiences em") == ["empty"]
+    assert words(filled, "%ci_audiences empty ")[0] == '"Contoso EU"'
+    assert words(filled, '%ci_audiences empty "Contoso EU" B') == ['"Big spenders"']
 
 
 def test_roles_and_users_are_offered_to_share_with(filled: Notebook, workspace: Workspace) -> None:
@@ -168,7 +170,7 @@ def test_roles_and_users_are_offered_to_share_with(filled: Notebook, workspace: 
 
 
 def test_where_nothing_is_known_nothing_is_offered(filled: Notebook) -> None:
-    for cell in ("%ci_connect A --tenant ", "%ci_export --resume ", "%ci_segment lapsed --rename num"):
+    for cell in ("%ci_connect A --tenant ", "%ci_export --resume ", "%ci_segments rename lapsed num"):
         assert words(filled, cell) == []
 
 

@@ -4,13 +4,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from magic_lines import parsed
 
 import ci_magics as ci
 from ci_magics.activation.connections.developer_token import developer_token
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
-from ci_magics.grammar.arguments import parse
 from ci_magics.microsoft.signin_prompt import SignInPrompt
-from ci_magics.notebook.connect_magic import COMMAND
 from ci_magics.notebook.forms.connect import ConnectForm
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 
@@ -161,10 +160,11 @@ def test_a_connection_is_changed(form: ConnectForm, workspace: Workspace) -> Non
         ("administrator", "contributor"),
     )
     assert workspace.connections.names() == ["Contoso US"]
-    arguments = parse(COMMAND, code.magic.removeprefix("%ci_connect "), {})
-    assert arguments.switch("edit")
-    assert (arguments.given("rename"), arguments.given("account_id")) == ("Contoso US", "112")
-    assert arguments.all("share") == ["administrator", "contributor"]
+    edited, agreed = map(parsed, code.magic.splitlines())
+    assert edited.words[0].text == "Contoso"
+    assert (edited.given("rename"), edited.given("account_id")) == ("Contoso US", "112")
+    assert agreed.words[0].text == "Contoso US"
+    assert agreed.all("share") == ["administrator", "contributor"]
     form.wait()
 
 
@@ -194,7 +194,7 @@ def test_a_connection_that_is_gone_is_named(form: ConnectForm, workspace: Worksp
 @pytest.mark.parametrize("more", [{}, {"share": ["administrator", "viewer"], "flow": "env"}, {"agree": True}])
 def test_the_code_makes_the_same_connection(form: ConnectForm, workspace: Workspace, more: dict[str, Any]) -> None:
     form.value = {"name": 'It\'s "ours"', **IDS, **more}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_connect "), {})
+    arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == ['It\'s "ours"']
     assert arguments.given("customer_id") == "222"
     assert arguments.switch("agree") == form.value["agree"]

@@ -1,4 +1,4 @@
-"""``%ci_connect NAME --VERB``."""
+"""``%ci_connections VERB NAME``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("emulator")
 
 
-def test_a_connection_is_edited_and_agreed_to_in_one_line(notebook: Notebook) -> None:
+def test_a_connection_is_edited_agreed_to_and_shared(notebook: Notebook) -> None:
     contoso.connect()
-    line = '"Contoso EU" --edit --account-id 112 --agree --accept-terms --share contributor'
-    changed = notebook.run(f"%ci_connect {line}")
+    changed = notebook.run('%ci_connections edit "Contoso EU" --account-id 112')
+    assert not changed.agreed
+    notebook.run('%ci_connect "Contoso EU" --agree --accept-terms')
+    changed = notebook.run('%ci_connections share "Contoso EU" contributor')
     assert (changed.account_id, changed.account_name) == ("112", "Contoso US")
     assert changed.agreed
     assert changed.terms_accepted
@@ -27,27 +29,27 @@ def test_a_connection_is_edited_and_agreed_to_in_one_line(notebook: Notebook) ->
 
 def test_a_connection_is_renamed(notebook: Notebook) -> None:
     contoso.connect()
-    assert notebook.run('%ci_connect "Contoso EU" --rename Europe').name == "Europe"
+    assert notebook.run('%ci_connections edit "Contoso EU" --rename Europe').name == "Europe"
 
 
 def test_the_emulators_own_user_is_no_account_of_the_person(notebook: Notebook) -> None:
     contoso.connect()
-    assert notebook.run('%ci_connect "Contoso EU" --accounts') == []
-    assert notebook.run('%ci_connect "Contoso EU" --sign-out') is None
-    assert notebook.run('%ci_connect "Contoso EU" --sign-in').name == "Contoso EU"
+    assert notebook.run('%ci_connections accounts "Contoso EU"') == []
+    assert notebook.run('%ci_connections sign-out "Contoso EU"')[0].name == "Contoso EU"
+    assert notebook.run('%ci_connections sign-in "Contoso EU"').name == "Contoso EU"
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('"Contoso EU" --rename X --sign-out', "--rename cannot be combined with --sign-out"),
-        ('"Contoso EU" --accounts --agree', "--accounts cannot be combined with --agree"),
-        ("--edit --account-id 112", "--edit needs the name of a connection"),
-        ('"Contoso EU" --account two', "--account must be a whole number"),
+        ('sign-out "Contoso EU" --rename X', "%ci_connections sign-out has no option --rename"),
+        ('accounts "Contoso EU" --agree', "%ci_connections accounts has no option --agree"),
+        ("edit --account-id 112", "edit needs NAME: connection"),
+        ('choose-account "Contoso EU" two', "N must be a whole number"),
     ],
 )
 def test_a_line_says_one_thing(notebook: Notebook, line: str, words: str) -> None:
     contoso.connect()
-    error = notebook.fail(f"%ci_connect {line}")
+    error = notebook.fail(f"%ci_connections {line}")
     assert isinstance(error, ArgumentError)
     assert words in str(error)

@@ -3,12 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from magic_lines import parsed
 
 import ci_magics as ci
 from ci_magics.errors import ArgumentError
-from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.forms.coverage import CoverageForm
-from ci_magics.notebook.preview_magic import COMMAND
 from ci_magics.sample import customers
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def test_only_the_latest_choice_counts(workspace: Workspace) -> None:
 
 def test_the_code_does_what_the_form_does(form: CoverageForm) -> None:
     form.value = {"segments": ["Dutch", "All"], "normalization": "enhanced"}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_preview "), {})
+    arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == ["Dutch", "All"]
     assert arguments.given("normalization") == "enhanced"
     assert repr(eval(form.code.python, {"ci": ci})) == repr(form.preview())  # noqa: S307 - the code that the form gives

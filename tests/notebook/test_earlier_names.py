@@ -36,8 +36,8 @@ def test_they_can_be_listed_renamed_and_deleted(name: str, notebook: Notebook) -
     notebook.run(f"%ci_exports duplicate {quoted} Copy")
     notebook.run(f"%ci_exports remove {quoted}")
     notebook.run("%ci_exports remove Copy")
-    notebook.run(f"%ci_segment {quoted} --rename Renamed")
-    notebook.run("%ci_segment Renamed --delete")
-    notebook.run(f"%ci_connect {quoted} --edit --rename Other")
-    notebook.run("%ci_connect Other --remove")
+    notebook.run(f"%ci_segments rename {quoted} Renamed")
+    notebook.run("%ci_segments delete Renamed")
+    notebook.run(f"%ci_connections edit {quoted} --rename Other")
+    notebook.run("%ci_connections remove Other")
     assert [len(workspace.segments), len(workspace.exports), len(workspace.connections)] == [0, 0, 0]

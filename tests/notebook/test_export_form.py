@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from magic_lines import parsed
 
 import ci_magics as ci
 from ci_magics.activation.plan import Plan
 from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, CiError, ExportStoppedError
-from ci_magics.grammar.arguments import parse
-from ci_magics.notebook.export_magic import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.pattern import background, callback
 from ci_magics.sample import customers
@@ -103,7 +102,7 @@ def test_a_membership_that_is_no_number_is_refused(form: ExportForm, days: str) 
     form.value = {"segments": ["Dutch"], "membership_days": days}
     form.plan_button.click()
     form.wait()
-    assert "The membership is not a number of days" in form.sentence
+    assert "Membership days is not a whole number" in form.sentence
 
 
 def test_a_plan_is_shown_and_sends_nothing(form: ExportForm, emulator: RunningEmulator) -> None:
@@ -236,7 +235,7 @@ def test_the_lists_of_the_account_are_offered(form: ExportForm) -> None:
 )
 def test_the_code_does_what_the_form_does(form: ExportForm, choices: dict[str, Any]) -> None:
     form.value = choices | {"normalization": "both"}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_export "), {})
+    arguments = parsed(form.code.magic)
     assert [word.text for word in arguments.words] == choices["segments"]
     assert (arguments.given("to"), arguments.given("normalization")) == ("Contoso EU", "both")
     assert (arguments.given("consent") or "") == (form.value["consent"] or "")
@@ -254,7 +253,7 @@ def test_the_code_quotes_any_name(form: ExportForm, name: str) -> None:
     ci.segment(name, customers(50), where="MarketingConsent")
     form.refresh()
     form.value = {"segments": [name]}
-    assert parse(COMMAND, form.code.magic.removeprefix("%ci_export "), {}).words[0].text == name
+    assert parsed(form.code.magic).words[0].text == name
 
 
 def test_the_code_is_shown_to_be_copied(form: ExportForm) -> None:

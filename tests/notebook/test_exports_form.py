@@ -4,12 +4,11 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from magic_lines import parsed
 
 import ci_magics as ci
 from ci_magics.activation.progress import Progress
 from ci_magics.errors import ArgumentError, ExportStoppedError
-from ci_magics.grammar.arguments import parse
-from ci_magics.notebook.exports_command import COMMAND
 from ci_magics.notebook.forms.export import ExportForm
 from ci_magics.notebook.forms.exports import ExportsForm
 from ci_magics.operations.exports import Exports
@@ -139,8 +138,8 @@ def test_a_schedule_is_set_by_form_and_code_alike(form: ExportsForm, choices: di
     said = form.sentence
     assert words in said
     schedule = next(iter(ci.exports.overview("Every week"))).schedule
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_exports "), {})
-    assert [word.text for word in arguments.words] == ["schedule", "Every week"]
+    arguments = parsed(form.code.magic)
+    assert [word.text for word in arguments.words] == ["Every week"]
     ci.exports.schedule("Every week", follow_system=True, active=words == "off")
     eval(form.code.python, {"ci": ci})  # noqa: S307 - the code that the form gives
     assert next(iter(ci.exports.overview("Every week"))).schedule == schedule

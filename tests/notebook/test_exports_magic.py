@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-
-from ci_magics.notebook.exports_command import COMMAND
+from magic_lines import magic
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -38,10 +37,10 @@ def test_every_verb(saved: Notebook) -> None:
     assert saved.run("%ci_exports --list").names() == ["Every week"]
     assert saved.run('%ci_exports run "Every week"').accepted == 3
     assert saved.run('%ci_exports "Every week"').line.status == "Completed"
-    assert len(saved.run('%ci_exports show "Every week" --status Failed')) == 0
-    [line] = saved.run("%ci_exports show --last 1 --since 2026-01-01")
-    assert saved.run(f"%ci_exports show --details {line.run}").accepted == 3
-    assert saved.run('%ci_exports duplicate "Every week" Copy').names() == ["Every week", "Copy"]
+    assert len(saved.run('%ci_exports history "Every week" --status Failed')) == 0
+    [line] = saved.run("%ci_exports history --last 1 --since 2026-01-01")
+    assert saved.run(f"%ci_exports run-details {line.run}").accepted == 3
+    assert saved.run('%ci_exports duplicate "Every week" Copy').names() == ["Copy"]
     edited = saved.run("%ci_exports edit Copy --mode add --rename Added --allow-empty")
     assert "--mode add --allow-empty" in edited.code
     assert "--allow-empty" not in saved.run("%ci_exports edit Added --without allow-empty").code
@@ -49,20 +48,20 @@ def test_every_verb(saved: Notebook) -> None:
     lines = saved.run(f"%ci_exports {schedule}")
     assert {each.schedule for each in lines} == {"weekly on Monday at 06:00 and 18:30 (Europe/Amsterdam)"}
     assert saved.fail("%ci_exports schedule 'Every week' Added --at 07:00").code == "keep_or_replace"
-    saved.run("%ci_exports schedule 'Every week' Added --at 07:00 --time-zone UTC --replace")
-    saved.run("%ci_exports schedule Added --off")
+    saved.run("%ci_exports schedule 'Every week' Added --at 07:00 --time-zone UTC --no-keep")
+    saved.run("%ci_exports schedule Added --no-active")
     assert [each.export for each in saved.run("%ci_exports run-all")] == ["Every week"]
-    [line] = saved.run("%ci_exports schedule Added --system --on")
+    [line] = saved.run("%ci_exports schedule Added --follow-system --active")
     assert line.schedule == "with the system refresh (off)"
     assert saved.run("%ci_exports detach Added").exports[0].status == "No connection"
     assert saved.run("%ci_exports remove Added --keep-ledger").names() == ["Every week"]
 
 
-def test_without_a_name_the_system_refresh_is_scheduled(saved: Notebook) -> None:
-    assert repr(saved.run("%ci_exports schedule")) == "System refresh: off"
-    chosen = saved.run("%ci_exports schedule --at 05:00 --time-zone UTC")
+def test_the_system_refresh_is_shown_and_scheduled(saved: Notebook) -> None:
+    assert repr(saved.run("%ci_exports system-schedule")) == "System refresh: off"
+    chosen = saved.run("%ci_exports system-schedule --at 05:00 --time-zone UTC")
     assert repr(chosen) == "System refresh: daily at 05:00 (UTC)"
-    assert repr(saved.run("%ci_exports schedule --off")) == "System refresh: off (daily at 05:00 (UTC))"
+    assert repr(saved.run("%ci_exports system-schedule --no-active")) == "System refresh: off (daily at 05:00 (UTC))"
 
 
 def test_one_of_several_that_fails_stops_the_notebook(saved: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,17 +80,14 @@ def test_one_of_several_that_fails_stops_the_notebook(saved: Notebook, capsys: p
     [
         ("%ci_exports rnu 'Every week'", "Did you mean 'run'?"),
         ("%ci_exports 'Every wek'", "Did you mean 'Every week'?"),
-        ("%ci_exports run", "needs the name of an export"),
-        (
-            "%ci_exports run-all 'Every week'",
-            'it takes no name. To run only those that you name, write %ci_exports run "Every week"',
-        ),
-        ("%ci_exports duplicate 'Every week'", "duplicate needs two names, and the line has 1"),
-        ("%ci_exports edit 'Every week' Another", "edit takes one export, and the line has 2 names"),
-        ("%ci_exports run 'Every week' --at 06:00", "--at belongs to %ci_exports schedule"),
-        ("%ci_exports schedule 'Every week' --on --off", "--on and --off cannot be combined"),
+        ("%ci_exports run", "run needs NAME: saved export"),
+        ("%ci_exports run-all 'Every week'", "%ci_exports run-all does not expect 'Every week' here"),
+        ("%ci_exports duplicate 'Every week'", "duplicate needs NEW: new name"),
+        ("%ci_exports edit 'Every week' Another", "%ci_exports edit does not expect 'Another' here"),
+        ("%ci_exports run 'Every week' --at 06:00", "%ci_exports run has no option --at"),
+        ("%ci_exports schedule 'Every week' --active --no-active", "--active and --no-active cannot be combined"),
         ("%ci_exports schedule 'Every week' --at 25:00", "is not a time of the day"),
-        ("%ci_exports show --since yesterday", "is not a day"),
+        ("%ci_exports history --since yesterday", "is not a day"),
         ("%ci_exports schedule 'Every week' --weekly Mondy --at 06:00", "Did you mean 'Monday'?"),
     ],
 )
@@ -111,4 +107,4 @@ def offered(notebook: Notebook, cell: str) -> list[str]:
 
 def test_the_help_names_every_verb() -> None:
     for verb in ("run", "run-all", "show", "duplicate", "edit", "detach", "remove", "schedule"):
-        assert verb in COMMAND.help()
+        assert f"\n  {verb} " in magic("%ci_exports").command.help()

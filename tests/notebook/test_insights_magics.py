@@ -21,7 +21,7 @@ MAKE = '%ci_segment "Male under 40" --from-insights Male_under_40'
 def opened(notebook: Notebook, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> Notebook:
     """A notebook that has opened Customer Insights."""
     monkeypatch.setenv("CI_MAGICS_SUBSCRIPTION_KEY", emulator.subscription_key)
-    notebook.run("source = %ci_connect --insights Contoso")
+    notebook.run("source = %ci_insights Contoso")
     return notebook
 
 
@@ -44,7 +44,7 @@ def test_the_only_instance_needs_no_name_and_no_connection_before(
     error = notebook.fail(MAKE)
     assert isinstance(error, ArgumentError)
     assert "Contoso, Contoso trial" in str(error)
-    notebook.run("%ci_connect --insights Contoso")
+    notebook.run("%ci_insights Contoso")
     assert notebook.run(MAKE).rows > 300
 
 
@@ -54,18 +54,17 @@ def test_without_a_name_it_is_called_as_it_is_there(opened: Notebook) -> None:
 
 def test_an_instance_can_be_signed_out_of_and_removed_once_nothing_is_read_from_it(opened: Notebook) -> None:
     opened.run(MAKE)
-    assert len(opened.run("%ci_connect --insights Contoso --sign-out")) == 1
+    assert len(opened.run("%ci_connections sign-out Contoso")) == 1
     assert "Segments are read from Customer Insights 'Contoso': 'Male under 40'" in str(
-        opened.fail("%ci_connect --insights Contoso --remove")
+        opened.fail("%ci_connections remove Contoso")
     )
-    opened.run('%ci_segment "Male under 40" --delete')
-    assert len(opened.run("%ci_connect --insights Contoso --remove")) == 0
-    assert "--rename is for a connection" in str(opened.fail("%ci_connect --insights Contoso --rename Other"))
+    opened.run("%ci_segments delete 'Male under 40'")
+    assert len(opened.run("%ci_connections remove Contoso")) == 0
 
 
 def test_both_accounts_are_listed(opened: Notebook) -> None:
     connect()
-    listed = opened.run("%ci_connect --list")
+    listed = opened.run("%ci_connections")
     assert [(each.name, each.type) for each in listed] == [
         ("Contoso EU", "Microsoft Advertising"),
         ("Contoso", "Customer Insights"),
@@ -76,7 +75,7 @@ def test_both_accounts_are_listed(opened: Notebook) -> None:
 
 
 def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) -> None:
-    assert "%ci_insights NAME" in repr(notebook.run("%ci_connect --list"))
+    assert "%ci_insights NAME" in repr(notebook.run("%ci_connections"))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +89,6 @@ def test_without_an_account_the_list_says_how_to_make_one(notebook: Notebook) ->
 def test_a_frame_or_a_condition_beside_it_is_refused(opened: Notebook, more: str, says: str) -> None:
     line = f"{MAKE} {more}" if more.startswith("--") else MAKE.replace(" --from", f" {more} --from")
     assert says in str(opened.fail(line))
-
-
-def test_an_advertising_account_is_not_opened_in_the_same_line(opened: Notebook) -> None:
-    assert "--agree is for a connection" in str(opened.fail("%ci_connect --insights Contoso --agree"))
-    assert "the line also has 'Contoso EU'" in str(opened.fail('%ci_connect "Contoso EU" --insights Contoso'))
 
 
 def test_a_segment_of_accounts_is_refused(opened: Notebook) -> None:

@@ -73,7 +73,7 @@ def test_a_segment_is_made_and_returned(notebook: Notebook) -> None:
     segment = notebook.run("made = %ci_segment 'Big spenders' customers --where \"TotalSpend > 250\"\nmade")
     assert isinstance(segment, Segment)
     assert (segment.name, segment.rows, segment.where) == ("Big spenders", 4, "TotalSpend > 250")
-    assert notebook.run("%ci_segment --list").names() == ["Big spenders"]
+    assert notebook.run("%ci_segments").names() == ["Big spenders"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_quiet_shows_nothing(notebook: Notebook) -> None:
         assert notebook.run("%ci_segment A customers --quiet") is None
         assert notebook.run("%ci_segment A customers --quiet --where 'TotalSpend > 300'") is None
     assert said.stdout + said.stderr == ""
-    assert notebook.run("%ci_segment --list").names() == ["A"]
+    assert notebook.run("%ci_segments").names() == ["A"]
 
 
 def test_a_replaced_segment_is_told(notebook: Notebook) -> None:

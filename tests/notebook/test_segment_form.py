@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from hypothesis import given
+from magic_lines import parsed
 from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 
 import ci_magics as ci
 from ci_magics.activation.segments.segment_operations import delete_segment
 from ci_magics.errors import ArgumentError, CiError, SegmentError
-from ci_magics.grammar.arguments import parse
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
 from ci_magics.notebook.forms.segment import SegmentForm
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS
-from ci_magics.notebook.segment_magic import COMMAND
 from ci_magics.sample import customers
 from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.tree import Join, Operator
@@ -183,7 +182,7 @@ def test_a_rule_that_is_none_is_refused(form: SegmentForm) -> None:
 @pytest.mark.parametrize("rule", ["", RULE, "City contains \"it's 'x'\" ignoring case"])
 def test_the_code_makes_the_same_segment(form: SegmentForm, frame: pd.DataFrame, rule: str) -> None:
     form.value = {"name": "A \"b\" 'c'", "rule": rule, "key": "CustomerId"}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_segment "), {"customers": frame})
+    arguments = parsed(form.code.magic, {"customers": frame})
     assert [word.text for word in arguments.words] == ["A \"b\" 'c'", "customers"]
     assert (arguments.given("rule") or "", arguments.given("key")) == (rule, "CustomerId")
     made = eval(form.code.python, {"ci": ci, "customers": frame})  # noqa: S307 - the code that the form gives
@@ -216,7 +215,7 @@ def test_an_encoding_is_chosen_for_files(form: SegmentForm, tmp_path: Path, enco
     form.value = {"rule": "City equals Köln"}
     assert form.count() == 1
     assert form.save().rows == 1
-    arguments = parse(COMMAND, form.code.magic.split("%ci_segment ", 1)[1], {"files": str(path)})
+    arguments = parsed(form.code.magic[form.code.magic.index("%ci_segment") :], {"files": str(path)})
     assert arguments.given("encoding") == encoding
     assert f"encoding={encoding!r}" in form.code.python
     form.wait()
@@ -259,7 +258,7 @@ def test_a_segment_that_loses_its_people_is_stopped_and_may_be_allowed(
     assert [form.fields[each].layout.display for each in ("allow_empty", "allow_shrink") if each != guard] == ["none"]
     assert workspace.segments["North"].rows == 40
     form.value = {guard: True}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_segment "), {"people": people})
+    arguments = parsed(form.code.magic, {"people": people})
     assert arguments.switch(guard)
     assert f"{guard}=True" in form.code.python
     saved = form.save()
@@ -375,7 +374,7 @@ def test_a_segment_of_customer_insights(
     form.wait()
     assert "Male_under_40" in [value for _label, value in form.fields["from_insights"].options]
     form.value = {"from_insights": "Male_under_40"}
-    arguments = parse(COMMAND, form.code.magic.removeprefix("%ci_segment "), {})
+    arguments = parsed(form.code.magic)
     assert (arguments.given("from_insights"), arguments.given("instance")) == ("Male_under_40", "Contoso")
     assert form.save().rows > 0
     assert workspace.segments["Young men"].is_dynamic

@@ -1,4 +1,4 @@
-"""What ``%ci_segment NAME --VERB`` does with a segment that exists, and the list of all."""
+"""What ``%ci_segments VERB NAME`` does with a segment that exists, and the list of all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from contoso import connect, export
+from magic_lines import magic
 
 import ci_magics as ci
 from ci_magics.activation.segments.history import SegmentHistory
@@ -16,7 +17,6 @@ from ci_magics.activation.segments.listing import SegmentLine, list_segments
 from ci_magics.activation.segments.segment_operations import SegmentUse
 from ci_magics.activation.segments.versions import SegmentVersions
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
-from ci_magics.notebook.segment_verbs import VERBS
 
 if TYPE_CHECKING:
     from conftest import Notebook, RunningEmulator
@@ -36,49 +36,46 @@ def line(name: str) -> SegmentLine:
 
 
 CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
-    "--rename": ("--rename Rich", lambda: list_segments().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
-    "--duplicate": ("--duplicate 'Rich too'", lambda: line("Rich too").profiles == line("Big spenders").profiles == 4),
-    "--delete": ("--delete", lambda: list_segments().names() == ["Other"]),
-    "--undo": ("--undo", lambda: line("Big spenders").profiles == 4),
-    "--deactivate": (
-        "--deactivate",
-        lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active"),
-    ),
-    "--activate": ("--activate", lambda: line("Big spenders").state == "active"),
-    "--suppress": (
-        "--suppress",
-        lambda: (line("Big spenders").state, line("Other").state) == ("suppresses", "active"),
-    ),
-    "--end-suppression": ("--end-suppression", lambda: line("Big spenders").state == "active"),
-    "--tag": ("--tag vip --tag=spring --tag 'vip'", lambda: line("Big spenders").tags == ("vip", "spring")),
+    "rename": ("Rich", lambda: list_segments().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
+    "duplicate": ("'Rich too'", lambda: line("Rich too").profiles == line("Big spenders").profiles == 4),
+    "delete": ("", lambda: list_segments().names() == ["Other"]),
+    "undo": ("", lambda: line("Big spenders").profiles == 4),
+    "deactivate": ("", lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active")),
+    "activate": ("", lambda: line("Big spenders").state == "active"),
+    "suppress": ("", lambda: (line("Big spenders").state, line("Other").state) == ("suppresses", "active")),
+    "end-suppression": ("", lambda: line("Big spenders").state == "active"),
+    "tag": ("vip spring 'vip'", lambda: line("Big spenders").tags == ("vip", "spring")),
 }
 UNDONE = {
-    "--activate": "--deactivate",
-    "--end-suppression": "--suppress",
-    "--undo": "customers --where 'TotalSpend > 350'",
+    "activate": "%ci_segments deactivate 'Big spenders'",
+    "end-suppression": "%ci_segments suppress 'Big spenders'",
+    "undo": "%ci_segment 'Big spenders' customers --where 'TotalSpend > 350'",
 }
-LOOKS: dict[str, type] = {"--versions": SegmentVersions, "--history": SegmentHistory, "--usage": SegmentUse}
+LOOKS: dict[str, type] = {"versions": SegmentVersions, "history": SegmentHistory, "usage": SegmentUse}
+VERBS = tuple(magic("%ci_segments").verbs())
 
 
 def test_every_verb_is_tested_here() -> None:
-    assert {each.name for each in VERBS} == {*CHANGES, *LOOKS, "--download", "--refresh", "--redo"}
+    assert set(VERBS) == {*CHANGES, *LOOKS, "download", "refresh", "redo"}
 
 
 @pytest.mark.parametrize("verb", CHANGES)
-def test_a_verb_changes_the_segment_and_shows_it_in_the_list(stored: Notebook, verb: str) -> None:
+def test_a_verb_changes_the_segment_and_shows_what_came_of_it(stored: Notebook, verb: str) -> None:
     words, changed = CHANGES[verb]
     if verb in UNDONE:
-        stored.run(f"%ci_segment 'Big spenders' {UNDONE[verb]} --quiet")
+        stored.run(f"{UNDONE[verb]} --quiet")
         assert not changed()
-    shown = stored.run(f"%ci_segment 'Big spenders' {words}")
+    shown = stored.run(f"%ci_segments {verb} 'Big spenders' {words}")
     assert changed()
-    assert set(shown.names()) <= set(list_segments().names())
+    if verb != "delete":
+        assert len(shown) == 1
+        assert set(shown.names()) <= set(list_segments().names())
 
 
 def test_what_was_undone_can_be_redone(stored: Notebook) -> None:
     stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
-    stored.run("%ci_segment 'Big spenders' --undo --quiet")
-    (shown,) = stored.run("%ci_segment 'Big spenders' --redo")
+    stored.run("%ci_segments undo 'Big spenders' --quiet")
+    (shown,) = stored.run("%ci_segments redo 'Big spenders'")
     assert shown.profiles == line("Big spenders").profiles == 3
 
 
@@ -96,7 +93,7 @@ def test_a_condition_that_loses_people_is_stopped_unless_it_is_allowed(stored: N
 
 def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    stored.run("%ci_segment Other --delete")
+    stored.run("%ci_segments delete Other")
     said = capsys.readouterr().out
     assert "Segment 'Other' was deleted: 6 profiles." in said
     assert 'it can be brought back: %ci_segments undo "Other".' in said
@@ -105,74 +102,89 @@ def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: 
 @pytest.mark.parametrize("verb", LOOKS)
 def test_a_verb_that_looks_changes_nothing(stored: Notebook, verb: str) -> None:
     before = list_segments()
-    assert isinstance(stored.run(f"%ci_segment 'Big spenders' {verb}"), LOOKS[verb])
+    assert isinstance(stored.run(f"%ci_segments {verb} 'Big spenders'"), LOOKS[verb])
     assert list_segments() == before
 
 
 def test_tags_replace_those_there_were(stored: Notebook) -> None:
-    stored.run("%ci_segment Other --tag a --tag b")
-    stored.run("%ci_segment Other --tag c")
+    stored.run("%ci_segments tag Other a b")
+    stored.run("%ci_segments tag Other c")
     assert line("Other").tags == ("c",)
-    stored.run("%ci_segment Other --tag ''")
+    stored.run("%ci_segments tag Other ''")
     assert line("Other").tags == ()
-    error = stored.fail("%ci_segment Other " + " ".join(f"--tag t{number}" for number in range(21)))
+    error = stored.fail("%ci_segments tag Other " + " ".join(f"t{number}" for number in range(21)))
     assert "at most 20 tags" in error.sentence
 
 
 def test_a_download_holds_keys_and_is_private(stored: Notebook, tmp_path: Path) -> None:
     path = tmp_path / "keys.csv"
     stored.variables["path"] = str(path)
-    assert stored.run("%ci_segment 'Big spenders' --download $path") == path
+    assert stored.run("%ci_segments download 'Big spenders' $path") == path
     assert path.read_text("utf-8").split() == ["Id", "c2", "c3", "c4", "c5"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_history_counts_each_time_that_the_segment_was_made(stored: Notebook) -> None:
     stored.run("%ci_segment 'Big spenders' customers --where 'TotalSpend > 350' --quiet")
-    assert [count for _moment, count in stored.run("%ci_segment 'Big spenders' --history").counts] == [4, 3]
-    stored.run("%ci_segment 'Big spenders' --rename Rich --quiet")
-    assert len(stored.run("%ci_segment Rich --history").counts) == 2
+    assert [count for _moment, count in stored.run("%ci_segments history 'Big spenders'").counts] == [4, 3]
+    stored.run("%ci_segments rename 'Big spenders' Rich --quiet")
+    assert len(stored.run("%ci_segments history Rich").counts) == 2
 
 
-@pytest.mark.parametrize("verb", [each.name for each in VERBS])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> None:
-    option = next(each for each in VERBS if each.name == verb)
-    words = f"{verb} x" if option.value else verb
-    error = stored.fail(f"%ci_segment 'Big spender' {words}")
+    needed = [each for each in magic("%ci_segments").verbs()[verb].positionals if each.needed]
+    words = " ".join(["x"] * (len(needed) - 1))
+    error = stored.fail(f"%ci_segments {verb} 'Big spender' {words}")
     assert isinstance(error, NotFoundError)
     assert "Did you mean 'Big spenders'?" in error.sentence
-    assert "needs the name of a segment" in stored.fail(f"%ci_segment {words}").sentence
+    assert f"{verb} needs NAME" in stored.fail(f"%ci_segments {verb}").sentence
 
 
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        ("--delete", "--rename cannot be combined with --delete."),
-        ("customers", "--rename takes the name of one segment and nothing else, and the line also has 'customers'."),
-        ("--where 'TotalSpend > 5'", "--rename cannot be combined with --where."),
-        ("--rule 'Id = c1'", "--rename cannot be combined with --rule."),
-        ("--key Id", "--rename cannot be combined with --key."),
+        ("Third", "%ci_segments rename does not expect 'Third' here."),
+        ("--where 'TotalSpend > 5'", "%ci_segments rename has no option --where."),
+        ("--allow-shrink", "%ci_segments rename has no option --allow-shrink."),
     ],
 )
-def test_a_verb_stands_alone(stored: Notebook, other: str, says: str) -> None:
+def test_a_verb_takes_nothing_else(stored: Notebook, other: str, says: str) -> None:
     before = list_segments()
-    error = stored.fail(f"%ci_segment Other {other} --rename New")
+    error = stored.fail(f"%ci_segments rename Other New {other}")
     assert isinstance(error, ArgumentError)
     assert error.sentence == says
     assert list_segments() == before
 
 
-def test_a_name_that_is_not_quoted_is_quoted_in_the_advice(stored: Notebook) -> None:
-    error = stored.fail("%ci_segment Big spenders --delete")
-    assert error.sentence.endswith("the line also has 'spenders'.")
-    assert error.next_step == 'If it is part of the name, quote the whole name: "Big spenders".'
+@pytest.mark.parametrize(
+    ("line", "now"),
+    [
+        ("%ci_segment Other --rename New", "%ci_segments rename Other New"),
+        ('%ci_segment "Big spenders" --rename="Rich ones"', '%ci_segments rename "Big spenders" "Rich ones"'),
+        ("%ci_segment Other --tag spring", "%ci_segments tag Other spring"),
+        ("%ci_segment Other --undo", "%ci_segments undo Other"),
+        ("%ci_segment --undo", "%ci_segments undo NAME"),
+        ("%ci_segment --list", "%ci_segments"),
+        ("%ci_connect EU --rename Europe", "%ci_connections edit EU --rename Europe"),
+        ("%ci_connect EU --edit --account-id 112", "%ci_connections edit EU"),
+        ("%ci_connect EU --withdraw", "%ci_connections withdraw-consents EU"),
+        ("%ci_connect --insights Contoso", "%ci_insights Contoso"),
+    ],
+)
+def test_an_earlier_form_is_answered_with_the_new_one(stored: Notebook, line: str, now: str) -> None:
+    before = list_segments()
+    error = stored.fail(line)
+    assert error.code == "verb_now"
+    assert error.next_step == f"Write {now}."
+    assert list_segments() == before
 
 
 @pytest.mark.parametrize(
-    "words", ["--rename 'Big spenders'", "--duplicate Other", "--rename ' '", f"--rename {'x' * 129}"]
+    "line", ["rename Other 'Big spenders'", "duplicate Other Other", "rename Other ' '", f"rename Other {'x' * 129}"]
 )
-def test_a_new_name_must_be_free_and_a_name(stored: Notebook, words: str) -> None:
-    assert isinstance(stored.fail(f"%ci_segment Other {words}"), ArgumentError)
+def test_a_new_name_must_be_free_and_a_name(stored: Notebook, line: str) -> None:
+    assert isinstance(stored.fail(f"%ci_segments {line}"), ArgumentError)
     assert list_segments().names() == ["Big spenders", "Other"]
 
 
@@ -185,7 +197,7 @@ def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulato
 
     with pytest.raises(ci.CiError):
         ci.export("Other", to="Contoso EU", progress=stop)
-    error = stored.fail("%ci_segment Other --delete")
+    error = stored.fail("%ci_segments delete Other")
     assert isinstance(error, SegmentError)
     assert error.next_step.startswith("Finish it first: %ci_runs resume ")
     assert "Other" in list_segments().names()
@@ -196,8 +208,8 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
     connect()
     export("Other", consent=None)
     stored.run("%ci_segment Some --rule \"'Other' and not 'Big spenders'\" --quiet")
-    stored.run("%ci_segment 'Big spenders' --tag '<b>' --quiet")
-    found = stored.run("%ci_segment --list")
+    stored.run("%ci_segments tag 'Big spenders' '<b>' --quiet")
+    found = stored.run("%ci_segments")
     frame = found.to_frame().set_index("name")
     assert list(frame.columns) == ["type", "state", "profiles", "tags", "last_made", "fills"]
     assert frame["type"].to_dict() == {"Big spenders": "static", "Other": "static", "Some": "dynamic"}
@@ -209,14 +221,14 @@ def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emu
 
 
 def test_an_empty_list_says_how_to_begin(notebook: Notebook) -> None:
-    assert repr(notebook.run("%ci_segment --list")) == "No segment yet. Make one: %ci_segment NAME FRAME."
+    assert repr(notebook.run("%ci_segments")) == "No segment yet. Make one: %ci_segment NAME FRAME."
 
 
 def test_another_segment_takes_over_the_suppression(stored: Notebook) -> None:
-    stored.run("%ci_segment 'Big spenders' --suppress --quiet")
-    stored.run("%ci_segment Other --suppress --quiet")
+    stored.run("%ci_segments suppress 'Big spenders' --quiet")
+    stored.run("%ci_segments suppress Other --quiet")
     assert (line("Big spenders").state, line("Other").state) == ("active", "suppresses")
-    error = stored.fail("%ci_segment 'Big spenders' --end-suppression")
+    error = stored.fail("%ci_segments end-suppression 'Big spenders'")
     assert "are not excluded" in error.sentence
     assert line("Other").state == "suppresses"
 
@@ -226,17 +238,18 @@ def test_a_refresh_evaluates_the_definition_again(stored: Notebook, tmp_path: Pa
     path.write_text("Id,EMail\nk1,a@contoso.com\n", "utf-8")
     ci.segment("Files", str(path))
     path.write_text("Id,EMail\nk1,a@contoso.com\nk2,b@contoso.com\n", "utf-8")
-    assert stored.run("%ci_segment Files --refresh").rows == 2
-    error = stored.fail("%ci_segment Other --refresh")
+    assert line("Files").profiles == 1
+    assert stored.run("%ci_segments refresh Files").to_frame()["profiles"].to_list() == [2]
+    error = stored.fail("%ci_segments refresh Other")
     assert error.sentence == "The segment 'Other' is static: it reads a frame of a notebook."
 
 
 def test_rules_follow_a_segment_that_gets_another_name(stored: Notebook) -> None:
     stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
     stored.run("""%ci_segment Some customers --rule "'Big spenders' or Id = c1" --quiet""")
-    stored.run("%ci_segment 'Big spenders' --rename \"Bo's rich\" --quiet")
-    assert stored.run('%ci_segment "Bo\'s rich" --usage').segments == ("Rest", "Some")
-    assert stored.run("%ci_segment Rest --refresh --quiet") is None
+    stored.run("%ci_segments rename 'Big spenders' \"Bo's rich\" --quiet")
+    assert stored.run('%ci_segments usage "Bo\'s rich"').segments == ("Rest", "Some")
+    assert stored.run("%ci_segments refresh Rest --quiet") is None
     assert line("Rest").profiles == line("Other").profiles - 4
     kept = ci.open_workspace().store.segments["Some"].definition["rule"]
     assert ci.Rule.parse(kept).segments == ("Bo's rich",)
@@ -246,17 +259,17 @@ def test_a_segment_that_a_query_reads_keeps_its_name(stored: Notebook, tmp_path:
     path = tmp_path / "customers.csv"
     path.write_text("Id,EMail\nc2,a@contoso.com\n", "utf-8")
     ci.segment("Joined", f"SELECT f.* FROM '{path}' f JOIN Other USING (Id)")
-    error = stored.fail("%ci_segment Other --rename Others")
+    error = stored.fail("%ci_segments rename Other Others")
     assert error.sentence == "The query of the segment 'Joined' reads 'Other'."
     assert list_segments().names() == ["Big spenders", "Joined", "Other"]
 
 
 def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> None:
     stored.run("""%ci_segment Rest --rule "'Other' and not 'Big spenders'" --quiet""")
-    error = stored.fail("%ci_segment Other --delete")
+    error = stored.fail("%ci_segments delete Other")
     assert error.sentence == "The segment 'Rest' is made of 'Other' whenever it is refreshed."
-    stored.run("%ci_segment Rest --delete --quiet")
-    stored.run("%ci_segment Other --delete --quiet")
+    stored.run("%ci_segments delete Rest --quiet")
+    stored.run("%ci_segments delete Other --quiet")
     assert list_segments().names() == ["Big spenders"]
 
 

@@ -146,7 +146,7 @@ def team(
         as_user(name, role)
         monkeypatch.setenv("JUPYTERHUB_USER", owner)
     as_user(owner)
-    assert main(["roles", "--enforce"]) == 0
+    assert main(["roles", "enforce"]) == 0
 
     def become(name: str) -> Workspace:
         monkeypatch.setenv("JUPYTERHUB_USER", name)

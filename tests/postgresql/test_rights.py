@@ -144,7 +144,7 @@ def test_a_role_that_is_taken_is_taken_in_the_database_too(
     team: Become, workspace: Workspace, database_url: URL
 ) -> None:
     del team
-    assert main(["roles", "--take-from", "carl", "--enforce"]) == 0
+    assert main(["roles", "take", "carl"]) == 0
     with sql_of("carl", database_url) as run, pytest.raises(ProgrammingError, match="permission denied"):
         run("DELETE FROM segments")
     assert workspace.enforce_roles().members == {"ada": "administrator", "carl": "viewer", "vera": "viewer"}
@@ -156,5 +156,5 @@ def test_who_has_no_database_user_is_said(
     del team
     as_user("zoe", "viewer")
     as_user(workspace.user)
-    assert main(["roles", "--enforce"]) == 0
+    assert main(["roles", "enforce"]) == 0
     assert "zoe has no database user of that name" in capsys.readouterr().out

@@ -6,7 +6,6 @@ the command line, and the fields of the forms. A new one is tried as soon as it 
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import re
@@ -32,7 +31,7 @@ from marking import Ears, Marks, shown
 from traitlets.config import Config
 
 import ci_magics as ci
-from ci_magics.cli import _parser, main
+from ci_magics.cli import COMMANDS, main
 from ci_magics.notebook.forms.connect import ConnectForm
 from ci_magics.notebook.forms.coverage import CoverageForm
 from ci_magics.notebook.forms.export import ExportForm
@@ -82,17 +81,18 @@ def shell(stage: Path) -> Iterator[InteractiveShell]:
 
 
 def lines_of(magic: Any, marks: Marks) -> Iterator[tuple[str, str]]:
-    """Yield a line for each word and option of a magic that takes text."""
-    command = magic.command
-    before = {"%ci_connect": "EU", "%ci_export": "All --to EU", "%ci_audiences": "EU", "%ci_segment": "All people"}
-    first = before.get(command.name, "")
-    for position in range(len(command.positionals) + 1):
-        where = f"{command.name} word {position}"
-        yield where, " ".join([command.name, *first.split()[:position], marks.new(where)])
-    for option in command.options:
-        if option.value is not None:
-            where = f"{command.name} {option.name}"
-            yield where, f'{command.name} {first} {option.name} "{marks.new(where)}"'
+    """Yield a line for each word and option of a magic and its verbs that takes text."""
+    before = {"%ci_connect": "EU", "%ci_export": "All --to EU", "%ci_segment": "All people"}
+    first = before.get(magic.title, "")
+    for command in (magic.command, *magic.verbs().values()):
+        for position in range(len(command.positionals) + 1):
+            where = f"{command.name} word {position}"
+            known = (first or "EU All Weekly").split()[:position]
+            yield where, " ".join([command.name, *known, marks.new(where)])
+        for option in command.options:
+            if option.value is not None:
+                where = f"{command.name} {option.name}"
+                yield where, f'{command.name} {first or "Weekly"} {option.name} "{marks.new(where)}"'
 
 
 def test_no_word_or_option_of_a_magic_leaves_an_address(stage: Path, shell: InteractiveShell) -> None:
@@ -106,36 +106,29 @@ def test_no_word_or_option_of_a_magic_leaves_an_address(stage: Path, shell: Inte
     require_nothing(ears, marks, stage, at_least=60)
 
 
-def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for name, command in action.choices.items():
-                yield from commands(command, (*words, name))
-        elif action.nargs != 0:
-            yield words, action
-
-
 def test_no_option_of_the_command_line_leaves_an_address(stage: Path) -> None:
     marks, ears = Marks(), Ears()
-    needed = {("roles", "to"): ["--give", "viewer"], ("roles", "give"): ["--to", "eva"]}
-    for words, action in commands(_parser()):
-        if words[0] in SERVING:
-            continue
-        where = f"{' '.join(words)} {action.dest}"
-        beside = needed.get((words[0], action.dest), [])
-        option = [action.option_strings[-1]] if action.option_strings else []
-        verbs = (
-            [[], ["show"], ["run"], ["remove"], ["duplicate", "Weekly"]]
-            if words[0] in ("exports", "segments")
-            else [[]]
-        )
-        for verb in verbs:
+    lines = [
+        (each.name, verb, command)
+        for each in COMMANDS
+        if each.name not in SERVING
+        for verb, command in [("", each.declare()), *each.verbs().items()]
+        if (each.name, verb) != ("emulator", "serve")
+    ]
+    for name, verb, command in lines:
+        begun = [name, *([verb] if verb else [])]
+        for number in range(len(command.positionals) + 1):
+            where = f"{command.name} word {number}"
             prepare()
-            line = [*words, *beside, *option, *verb, marks.new(where)]
-            if words[0] == "emulator" and action.dest == "state":
-                line = ["emulator", "status", "--state", marks.new(where)]
+            line = [*begun, *["Weekly", "All", "EU"][:number], marks.new(where)]
             ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
-    require_nothing(ears, marks, stage, at_least=15)
+        for option in command.options:
+            if option.value is not None:
+                where = f"{command.name} {option.name}"
+                prepare()
+                line = [*begun, "Weekly", option.name, marks.new(where)]
+                ears.hear(where, lambda: main(line))  # noqa: B023 - called at once
+    require_nothing(ears, marks, stage, at_least=60)
 
 
 def typed_fields(widget: widgets.Widget) -> Iterator[widgets.Widget]:
@@ -186,7 +179,7 @@ def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pyt
         lambda: ci.insights("Contoso", show=str),
         ci.doctor,
         ci.connections.overview,
-        lambda: main(["notifications", "--test"]),
+        lambda: main(["notifications", "test"]),
         lambda: main(["roles"]),
         lambda: main(["audit"]),
     ]
@@ -201,12 +194,12 @@ def test_no_environment_variable_leaves_an_address(stage: Path, monkeypatch: pyt
 def test_somebody_whose_name_is_an_address_is_known_by_a_mark(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks, ears = Marks(), Ears()
     name = marks.new("a user")
-    ears.hear("giving a role", lambda: main(["roles", "--give", "administrator", "--to", name]))
+    ears.hear("giving a role", lambda: main(["roles", "give", name, "administrator"]))
     monkeypatch.setenv("JUPYTERHUB_USER", name.upper())
     ears.hear("sharing", lambda: ci.connections.share("EU", name))
     assert role_of(ci.open_workspace().store) is Role.ADMINISTRATOR
     assert ci.open_workspace().store.user in ci.open_workspace().store.connections["EU"].shared_with
-    ears.hear("taking it", lambda: main(["roles", "--take-from", name]))
+    ears.hear("taking it", lambda: main(["roles", "take", name]))
     assert role_of(ci.open_workspace().store) is Role.VIEWER
     require_nothing(ears, marks, stage, at_least=1)
 

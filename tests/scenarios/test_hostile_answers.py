@@ -113,7 +113,7 @@ def test_a_hostile_answer_is_one_harmless_line_on_every_surface(
         "no segment": lambda: ci.insights("Contoso").segment("nobody's"),
         "members": lambda: ci.segment("Lapsed", ci.insights("Contoso").segment("Lapsed")),
         "a magic": lambda: shell.run_cell("%ci_audiences EU").result,
-        "another magic": lambda: shell.run_cell("%ci_connect --list").result,
+        "another magic": lambda: shell.run_cell("%ci_connections").result,
         "status by magic": lambda: shell.run_cell("%ci_status").result,
         "connect form": lambda: looked_up(ConnectForm()),
         "export form": lambda: everything_of(ExportForm()),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from contoso import calls, connect, export, fail, foreign_list, hash_of, hashes, planned, resumed, segment
+from magic_lines import parsed
 
 import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
@@ -24,9 +25,7 @@ from ci_magics.errors import (
     SegmentError,
     ServiceError,
 )
-from ci_magics.grammar.arguments import parse
 from ci_magics.microsoft.upload_file import rows_per_file, write_upload_file
-from ci_magics.notebook import export_magic
 
 if TYPE_CHECKING:
     from conftest import RunningEmulator
@@ -273,8 +272,8 @@ def test_38_impossible_memberships_are_refused(days: int) -> None:
 
 def test_38_a_membership_is_a_whole_number_with_blanks_around_it_or_not() -> None:
     with pytest.raises(ArgumentError, match="whole number"):
-        parse(export_magic.COMMAND, "All --membership-days forever", {})
-    assert parse(export_magic.COMMAND, 'All --membership-days " -1 "', {}).given("membership_days") == -1
+        parsed("%ci_export All --membership-days forever")
+    assert parsed('%ci_export All --membership-days " -1 "').given("membership_days") == -1
 
 
 def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: RunningEmulator) -> None:

@@ -21,5 +21,5 @@ def test_on_sqlite_roles_are_guidance(workspace: Workspace, capsys: pytest.Captu
     with pytest.raises(WorkspaceError, match="on SQLite they are guidance") as refused:
         workspace.enforce_roles()
     assert "PostgreSQL" in refused.value.next_step
-    assert main(["roles", "--enforce"]) == 1
+    assert main(["roles", "enforce"]) == 1
     assert "guidance" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ci_magics.activation.audiences import audience_operations
 from ci_magics.activation.connections.services import open_services
@@ -12,6 +13,8 @@ from ci_magics.activation.plans.preview import find_connection
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, frame_only
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.shared import AUDIENCE, CONFIRM, NEW_NAME
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
@@ -102,8 +105,11 @@ class AudienceList(ResultList[AccountAudience]):
     def _title_html(self) -> str:
         return f"<div><b>{html.escape(self.destination)}</b></div>"
 
-    def rename(self, audience: str, new: str, *, confirm: str) -> AudienceList:
-        """Rename a list and return the lists again; see `audience_operations.rename_audience`.
+    @operation(Verb.RENAME_AUDIENCE, example='"Contoso EU" "Big spenders" "Large spenders" --confirm "Big spenders"')
+    def rename(
+        self, audience: Annotated[str, AUDIENCE], new: Annotated[str, NEW_NAME], *, confirm: Annotated[str, CONFIRM]
+    ) -> AudienceList:
+        """Rename a list and return the lists again.
 
         Parameters
         ----------
@@ -119,8 +125,9 @@ class AudienceList(ResultList[AccountAudience]):
         )
         return self._again()
 
-    def empty(self, audience: str, *, confirm: str) -> AudienceList:
-        """Remove all members of a list and return the lists again; see `audience_operations.empty_audience`.
+    @operation(Verb.EMPTY_AUDIENCE, example='"Contoso EU" "Big spenders" --confirm "Big spenders"')
+    def empty(self, audience: Annotated[str, AUDIENCE], *, confirm: Annotated[str, CONFIRM]) -> AudienceList:
+        """Remove all members of a list and return the lists again.
 
         Parameters
         ----------
@@ -134,8 +141,9 @@ class AudienceList(ResultList[AccountAudience]):
         )
         return self._again()
 
-    def delete(self, audience: str, *, confirm: str) -> AudienceList:
-        """Delete a list and return the remaining ones; see `audience_operations.delete_audience`.
+    @operation(Verb.DELETE_AUDIENCE, example='"Contoso EU" "Big spenders" --confirm "Big spenders"')
+    def delete(self, audience: Annotated[str, AUDIENCE], *, confirm: Annotated[str, CONFIRM]) -> AudienceList:
+        """Delete a list and return the remaining ones.
 
         Parameters
         ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,8 @@ from ci_magics.activation.segments.kept_counts import keep_counts
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.output import announce
 from ci_magics.errors import quoted_list
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
@@ -59,12 +62,13 @@ class Forgotten(Displayable):
         }
 
 
+@operation(Verb.FORGET_PERSON, example="--key 4711")
 def forget(
     *,
-    key: str | None = None,
-    key_column: str | None = None,
-    sha256: str | None = None,
-    address: str | None = None,
+    key: Annotated[str | None, Option("what identifies the person in segments", value="KEY")] = None,
+    key_column: Annotated[str | None, Option("which key, where several columns have this value", kind="column")] = None,
+    sha256: Annotated[str | None, Option("SHA-256 of the address, under either rule", value="HASH")] = None,
+    address: Annotated[str | None, Option("e-mail address, which is not shown", kind="secret")] = None,
     workspace: Opened | None = None,
     show: Callable[[str], None] = announce,
 ) -> Forgotten:

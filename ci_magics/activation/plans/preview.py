@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 from ci_magics.activation.plans.account_view import AccountView, against_account, view_account
 from ci_magics.activation.plans.export_options import ExportOptions
@@ -15,6 +16,9 @@ from ci_magics.activation.segments.suppression import suppression_for
 from ci_magics.activation.segments.unmatched_keys import unmet_exclusions
 from ci_magics.advice import Do, advise
 from ci_magics.errors import ArgumentError, refuse_address
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import CONSENT, CONSENT_YES, EXCLUDE, IGNORE_CONSENT, NORMALIZATION, SEGMENT
 from ci_magics.matching.coverage import Coverage, cover
 from ci_magics.matching.covered_segments import SegmentCoverage
 from ci_magics.matching.hash_list import NOTHING, HashList, Scratch
@@ -25,14 +29,17 @@ from ci_magics.workspace.models import Connection, SegmentRecord
 from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
+@operation(Verb.PREVIEW, example='"Big spenders" --to "Contoso EU"', changes=False)
 def preview(
-    *segments: Segment | str,
-    to: Connection | str | None = None,
-    normalization: str = "basic",
-    exclude: Sequence[Segment | str] = (),
-    consent: str | None = None,
-    consent_yes: str | Sequence[str] | None = None,
-    ignore_consent: bool = False,
+    *segments: Annotated[Segment | str, SEGMENT],
+    to: Annotated[
+        Connection | str | None, Option("connection: count also what is new there", kind="connection")
+    ] = None,
+    normalization: Annotated[str, NORMALIZATION] = "basic",
+    exclude: Annotated[Sequence[Segment | str], EXCLUDE] = (),
+    consent: Annotated[str | None, CONSENT] = None,
+    consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES] = None,
+    ignore_consent: Annotated[bool, IGNORE_CONSENT] = False,
     workspace: Opened | None = None,
 ) -> Coverage:
     """Count how many profiles can be matched, and how many cannot for each reason.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.activation.exports.due import Due, due_exports, system_due_at
 from ci_magics.activation.exports.heartbeats import REFRESH_LOCK
@@ -25,6 +25,8 @@ from ci_magics.display.displayable import plain
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import AccessError, ExportRefusedError, ExportStoppedError
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.workspace.access import Verb, is_shared_with, require, role_of
 from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.locks import Holder
@@ -162,12 +164,21 @@ class _Task:
     due_at: datetime | None
 
 
+@operation(Verb.REFRESH_ALL, example="--due-only")
 def refresh(
     *,
-    due_only: bool = False,
-    notebook: str | Path | None = None,
-    allow_empty: str | Sequence[str] = (),
-    allow_shrink: str | Sequence[str] = (),
+    due_only: Annotated[bool, Option("only what the schedules say is due now, and the segments that it needs")] = False,
+    notebook: Annotated[
+        str | Path | None,
+        Option("execute this notebook first; if it fails, nothing is exported", kind="file", value="FILE"),
+    ] = None,
+    allow_empty: Annotated[
+        str | Sequence[str], Option("segment that may lose all of its profiles", kind="segment", value="SEGMENT")
+    ] = (),
+    allow_shrink: Annotated[
+        str | Sequence[str],
+        Option("segment that may lose more than half of its profiles", kind="segment", value="SEGMENT"),
+    ] = (),
     show: Show = announce,
     workspace: Opened | None = None,
     clock: Clock | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.runs.outcome import known_members, open_push
@@ -15,6 +15,8 @@ from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import CiError, not_found
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.version import __version__
 from ci_magics.workspace.access import Verb, require
@@ -164,7 +166,12 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def status(*names: str, workspace: Opened | None = None, show: Callable[[str], None] = announce) -> Status:
+@operation(Verb.SHOW_STATUS, example='"Big spenders"', changes=False)
+def status(
+    *names: Annotated[str, Option("audience or segment", kind="segment", value="NAME")],
+    workspace: Opened | None = None,
+    show: Callable[[str], None] = announce,
+) -> Status:
     """Return the audiences that were filled from this workspace, with the sizes that Microsoft has counted.
 
     Parameters

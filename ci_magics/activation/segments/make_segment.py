@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.segments.builder import built_segment
@@ -25,6 +25,9 @@ from ci_magics.activation.segments.storage import Replacing, keep_segment
 from ci_magics.advice import Do, advise
 from ci_magics.display.output import announce
 from ci_magics.errors import SegmentError
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import ALLOW_EMPTY, ALLOW_SHRINK, CONSENT_COLUMNS, CONSENT_YES, EMAIL, ENCODING, KEY, RULE
 from ci_magics.segmentation.consent.document import ConsentChoice, answer, question
 from ci_magics.segmentation.near_values import hints_on_condition, hints_on_query, hints_on_rule
 from ci_magics.segmentation.parameters import bound
@@ -38,23 +41,28 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
 
 
+@operation(Verb.MAKE_SEGMENT, example='"Big spenders" customers --where "TotalSpend > 500"')
 def segment(
-    name: str,
-    frame: Any = None,
+    name: Annotated[str, Option("what to call the segment", kind="segment", hint="for example Big spenders")],
+    frame: Annotated[Any, Option("variable that holds the frame, or a path of files", kind="frame")] = None,
     *,
-    email: str | None = None,
-    key: str | None = None,
-    where: str | None = None,
-    rule: Rule | str | None = None,
+    email: Annotated[str | None, EMAIL] = None,
+    key: Annotated[str | None, KEY] = None,
+    where: Annotated[
+        str | None, Option("condition in SQL over the columns; $name is bound", kind="condition", value="SQL")
+    ] = None,
+    rule: Annotated[Rule | str | None, RULE] = None,
     frames: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
-    database: Source | None = None,
-    static: bool = False,
-    consent: str | Sequence[str] | None = None,
-    consent_yes: str | Sequence[str] | None = None,
-    allow_empty: bool = False,
-    allow_shrink: bool = False,
-    encoding: str | None = None,
+    database: Annotated[
+        Source | None, Option("address or engine of the database that runs the query", value="URL")
+    ] = None,
+    static: Annotated[bool, Option("keep it as it is now, although a refresh could evaluate it again")] = False,
+    consent: Annotated[str | Sequence[str] | None, CONSENT_COLUMNS] = None,
+    consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES] = None,
+    allow_empty: Annotated[bool, ALLOW_EMPTY] = False,
+    allow_shrink: Annotated[bool, ALLOW_SHRINK] = False,
+    encoding: Annotated[str | None, ENCODING] = None,
     workspace: Opened | None = None,
     show: Callable[[str], None] = announce,
     progress: Reporter = silent,

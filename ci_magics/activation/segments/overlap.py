@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from ci_magics.activation.segments.key_set import key_sets
 from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import Share, counted
 from ci_magics.display.result_table import Column, ResultTable, frame_only
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.shared import SEGMENT
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
@@ -113,7 +116,13 @@ class Overlap(ResultTable[OverlapPart]):
         return draw_parts(f"{self.first} and {self.second}", parts)
 
 
-def overlap(first: Segment | str, second: Segment | str, *, workspace: Opened | None = None) -> Overlap:
+@operation(Verb.PREVIEW, example='"Big spenders" Lapsed', changes=False)
+def overlap(
+    first: Annotated[Segment | str, SEGMENT],
+    second: Annotated[Segment | str, SEGMENT],
+    *,
+    workspace: Opened | None = None,
+) -> Overlap:
     """Count the profiles that two segments share, by key.
 
     Parameters

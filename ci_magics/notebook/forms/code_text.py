@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ci_magics.grammar.operation import Parameter
+from ci_magics.operations.declarations import declaration
 from ci_magics.quoting import magic_quoted, magic_word, python_literal
 
 _PRE = (
@@ -59,23 +61,35 @@ def magic_line(magic: str, words: Sequence[str], options: Mapping[str, Any]) -> 
     return " ".join(parts)
 
 
-def python_call(function: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Write a Python call.
+def code_of(path: str, words: Sequence[str], options: Mapping[str, Any]) -> Code:
+    """Write an operation as a magic and as a Python call, with what differs from its defaults.
 
     Parameters
     ----------
-    function
-        The qualified name, such as ``ci.export``.
-    arguments
-        The positional arguments.
+    path
+        The operation's name in Python.
+    words
+        Its positional arguments; a `Name` is written bare.
     options
-        The keyword arguments; those that are None, False or empty are left out.
+        Its options, by their names in Python.
     """
-    given = [python_literal(each) for each in arguments]
-    given += [
-        f"{name}={python_literal(value)}" for name, value in options.items() if value not in (None, False, "", [], ())
-    ]
-    return f"{function}({', '.join(given)})"
+    operation = declaration(path)
+    given = {name: value for name, value in options.items() if _says_something(operation[name], value)}
+    noun, _, verb = path.replace("_", "-").rpartition(".")
+    lines = {
+        operation[name].opposite[2:] if value is False else name: True if value is False else value
+        for name, value in given.items()
+    }
+    arguments = [*map(python_literal, words), *(f"{name}={python_literal(value)}" for name, value in given.items())]
+    magic = magic_line(f"%ci_{noun} {verb}" if noun else f"%ci_{verb}", words, lines)
+    return Code(magic, f"ci.{path}({', '.join(arguments)})")
+
+
+def _says_something(parameter: Parameter, value: Any) -> bool:
+    """Return whether a value differs from what the operation does without it."""
+    if value is False:
+        return parameter.default is True or parameter.type == "choice of two"
+    return value not in (None, "", [], ()) and value != parameter.default
 
 
 def copyable(label: str, text: str, *, large: bool = False) -> str:

@@ -11,27 +11,16 @@ import ipywidgets as widgets
 from ci_magics.activation.connections.given_values import Ids, read_ids
 from ci_magics.errors import CiError
 from ci_magics.microsoft.advertising import Account
-from ci_magics.microsoft.endpoints import ENVIRONMENTS
-from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, offer, show
+from ci_magics.notebook.forms.fields import column, dropdown, field_of, offer, show
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.secret_entry import SecretEntry
+from ci_magics.operations.declarations import declaration
 from ci_magics.workspace.consents import DATA_PRIVACY_TEXT, TERMS_TEXT
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
 NEW = ""
 NO_ACCOUNT = ""
-_ENVIRONMENTS = {
-    "emulator": "emulator: nothing leaves this machine",
-    "sandbox": "sandbox: Microsoft's test environment",
-    "production": "production: your real account",
-}
-_FLOWS = [
-    ("what fits this machine", ""),
-    ("device: a code that you enter on any screen", "device"),
-    ("browser: a window on this machine", "browser"),
-    ("env: a refresh token in the environment", "env"),
-]
 _SHARES = [
     ("administrators", "administrator"),
     ("contributors too", "contributor"),
@@ -50,26 +39,27 @@ class ConnectFields:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        connect = declaration("connect")
         self.existing = dropdown("Connection", [("a new one", NEW)], "existing")
-        self.name = entry("Name", "name", hint="for example Contoso EU")
-        self.environment = dropdown(
-            "Environment", [(_ENVIRONMENTS[each], each) for each in ENVIRONMENTS], "environment"
-        )
-        self.address = entry("Address bar", "address", hint="paste the address of Microsoft Advertising here, or")
+        self.name = field_of(connect["name"], "name")
+        self.environment = field_of(connect["environment"], "environment")
+        self.address = field_of(connect["url"], "address")
         self.accounts = dropdown("Your accounts", [], "accounts")
         self._accounts: dict[str, Account] = {}
-        self.customer = entry("Customer id", "customer", hint="the number after cid=")
-        self.account = entry("Account id", "account", hint="the number after aid=")
+        self.customer = field_of(connect["customer_id"], "customer")
+        self.account = field_of(connect["account_id"], "account")
         self.offer_accounts({})
-        self.share = Picker("Who can use it", "share")
+        self.share = Picker(connect["share"].label, "share")
         self.share.options = _SHARES
         self.share.choose(["administrator"])
-        self.agree = checkbox("I agree to data privacy and compliance", "agree")
-        self.accept_terms = checkbox("I accept the Customer Match terms", "accept-terms")
-        self.flow = dropdown("Sign in by", _FLOWS, "flow")
-        self.client_id = entry("Client id", "client-id", hint="of your application in Microsoft Entra")
-        self.tenant = entry("Tenant", "tenant", hint="in Microsoft Entra; empty for common")
-        self.token = SecretEntry("Developer token", "token", hint="kept in the keyring; empty: as it is kept")
+        self.agree = field_of(connect["agree"], "agree")
+        self.accept_terms = field_of(connect["accept_terms"], "accept-terms")
+        self.flow = field_of(connect["flow"], "flow")
+        self.flow.options = [("what fits this machine", ""), *self.flow.options]
+        self.flow.value = ""
+        self.client_id = field_of(connect["client_id"], "client-id")
+        self.tenant = field_of(connect["tenant"], "tenant")
+        self.token = SecretEntry(connect["developer_token"].label, "token", hint=connect["developer_token"].option.hint)
         self.consents = column(
             _text(DATA_PRIVACY_TEXT), self.agree, _text(TERMS_TEXT), self.accept_terms, name="consents"
         )

@@ -9,7 +9,7 @@ from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.coverage import Coverage
 from ci_magics.matching.normalize import NORMALIZATIONS
-from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.code_text import Code, code_of
 from ci_magics.notebook.forms.fields import button, dropdown, nothing_chosen, offer, page, row
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background
@@ -65,7 +65,7 @@ class CoverageForm(Form):
     def code(self) -> Code:
         """The preview as a magic and as a Python call."""
         names, options = self._asked()
-        return Code(magic_line("%ci_preview", names, options), python_call("ci.preview", names, options))
+        return code_of("preview", names, options)
 
     def preview(self) -> Coverage:
         """Count immediately and show the result."""

@@ -11,14 +11,14 @@ import ipywidgets as widgets
 import ci_magics as ci
 from ci_magics.activation.connections.services import open_services
 from ci_magics.activation.plan import Plan
-from ci_magics.activation.plans.export_options import MODES
 from ci_magics.activation.segments.consents import consent_of
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
-from ci_magics.matching.normalize import NORMALIZATIONS
-from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
-from ci_magics.notebook.forms.fields import checkbox, column, dropdown, entry, nothing_chosen, offer, show, suggesting
+from ci_magics.grammar.operation import Parameter
+from ci_magics.notebook.forms.code_text import Code, code_of
+from ci_magics.notebook.forms.fields import column, dropdown, field_of, nothing_chosen, offer, show
 from ci_magics.notebook.forms.picker import Picker
+from ci_magics.operations.declarations import declaration
 from ci_magics.operations.exports import Exports
 from ci_magics.workspace.access import nothing_shared
 from ci_magics.workspace.export_models import Export
@@ -29,19 +29,11 @@ EVERYBODY = ""
 AS_CHOSEN = "(as chosen)"
 #: The choice that ignores consent.
 ALL_PROFILES = "All profiles, those who refused too"
-_MODES = {
-    "mirror": "mirror: the audience becomes the segment",
-    "add": "add: only add these people",
-    "remove": "remove: only take these people out",
-    "replace": "replace: the whole list",
+#: Options with a field of their own, or that the form does without.
+_OTHERWISE = {
+    *("email", "url", "customer_id", "account_id", "to"),
+    *("consent", "consent_yes", "ignore_consent", "mode", "exclude"),
 }
-_SCOPES = [("this account only", "account"), ("all accounts of the customer", "customer")]
-_RULES = {
-    "basic": "basic: trimmed, lower case",
-    "enhanced": "enhanced: also without dots, tags and accents",
-    "both": "both hashes of each profile",
-}
-_OWN = "empty: the one named as the segment"
 
 
 class ExportChoices:
@@ -55,24 +47,20 @@ class ExportChoices:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self.connection = dropdown("Connection", [], "connection")
+        export = declaration("export")
+        self.connection = dropdown(export["to"].label, [], "connection")
         self.segments = Picker("Segments", "segments", empty="There is no segment yet.")
         self.email = widgets.HTML()
-        self.consent = dropdown("Consent", [], "consent")
-        rules = [(_RULES[each], each) for each in NORMALIZATIONS]
-        self.mode = dropdown("Mode", [(_MODES[mode], mode) for mode in MODES], "mode")
-        self.normalization = dropdown("Normalization", rules, "normalization")
-        self.audience = suggesting("Audience", "audience", hint=_OWN)
-        self.membership = entry("Membership days", "membership", hint="empty: no end for a new audience; or 1 to 390")
-        self.scope = dropdown("New audience for", _SCOPES, "scope")
-        self.exclude = Picker("People to leave out", "exclude", empty="There is no other segment.", most=5)
-        self.allow_empty = checkbox("Go on even if nobody is left to send", "allow-empty")
-        self.allow_shrink = checkbox("Go on even if more than half of the members leave", "allow-shrink")
-        self.allow_mixed = checkbox("Send a column that mixes addresses and hashes", "allow-mixed")
-        self.more = column(
-            self.audience, self.membership, self.scope, self.normalization, self.exclude, self.allow_empty,
-            self.allow_shrink, self.allow_mixed, name="more",
-        )  # fmt: skip
+        self.consent = dropdown(export["consent"].label, [], "consent")
+        self.exclude = Picker(export["exclude"].label, "exclude", empty="There is no other segment.", most=5)
+        self.mode = field_of(export["mode"], "mode")
+        self.options_shown = {
+            each.name: field_of(each, each.name.replace("_", "-"))
+            for each in export.options
+            if each.name not in _OTHERWISE
+        }
+        self.audience = self.options_shown["audience"]
+        self.more = column(*self.options_shown.values(), self.exclude, name="more")
 
     def fields(self) -> dict[str, Any]:
         """Return the fields by the parameter names of the public function; earlier ones affect later ones."""
@@ -81,14 +69,8 @@ class ExportChoices:
             "segments": self.segments,
             "consent": self.consent,
             "mode": self.mode,
-            "audience": self.audience,
-            "membership_days": self.membership,
-            "scope": self.scope,
-            "normalization": self.normalization,
+            **self.options_shown,
             "exclude": self.exclude,
-            "allow_empty": self.allow_empty,
-            "allow_shrink": self.allow_shrink,
-            "allow_mixed": self.allow_mixed,
         }
 
     def refresh(self) -> None:
@@ -129,19 +111,14 @@ class ExportChoices:
         consent = self.consent.value or ""
         explained = consent.startswith("=")
         column = None if explained or consent == AS_CHOSEN else consent or None
+        export = declaration("export")
+        fields = {"mode": self.mode, **self.options_shown}
         return {
-            "mode": None if self.mode.value == "mirror" else self.mode.value,
-            "audience": self.audience.value.strip() or None,
-            "scope": None if self.scope.value == "account" else self.scope.value,
-            "normalization": None if self.normalization.value == "basic" else self.normalization.value,
-            "membership_days": _days(self.membership.value),
+            **{name: _value(export[name], field.value) for name, field in fields.items()},
             "consent": column,
             "consent_yes": [consent[1:]] if explained else [],
             "ignore_consent": consent == EVERYBODY and bool(self.consent.options),
             "exclude": list(self.exclude.value),
-            "allow_empty": self.allow_empty.value,
-            "allow_shrink": self.allow_shrink.value,
-            "allow_mixed": self.allow_mixed.value,
         }
 
     def arguments(self) -> dict[str, Any]:
@@ -190,10 +167,9 @@ class ExportChoices:
     def code(self, *, save: str | None = None) -> Code:
         """Return the export, or the saving of it if ``save`` is a name, as a magic and as a Python call."""
         options, names = {"to": self.connection.value, **self.options()}, self.segments.value
-        magic = magic_line("%ci_export", names, options | {"save": save})
         if save is not None:
-            return Code(magic, python_call("ci.exports.save", [save, *names], options))
-        return Code(magic, python_call("ci.export", names, options))
+            return code_of("exports.save", [save, *names], options)
+        return code_of("export", names, options)
 
     def _asked(self, show: Callable[[str], None]) -> dict[str, Any]:
         return {"to": self.connection.value, "show": show, **self.arguments()}
@@ -212,17 +188,22 @@ def _connection_label(connection: Any) -> str:
     return f"{connection.name}: {connection.environment}, {connection.account_name or connection.account_id}"
 
 
-def _days(typed: str) -> int | None:
-    text = typed.strip()
-    if not text:
+def _value(parameter: Parameter, typed: Any) -> Any:
+    """Return the value of a field; None for the default."""
+    value = typed.strip() if isinstance(typed, str) else typed
+    if value in ("", parameter.default):
         return None
+    return _number(parameter, value) if parameter.type == "number" else value
+
+
+def _number(parameter: Parameter, text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise ArgumentError(
-            "The membership is not a number of days.",
-            "Use 1 to 390, -1 for no end, or nothing.",
-            code="membership_days",
+            f"{parameter.label} is not a whole number.",
+            f"Use {parameter.option.help}, or nothing.",
+            code=parameter.name,
         ) from None
 
 

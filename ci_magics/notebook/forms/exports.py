@@ -12,7 +12,7 @@ from ci_magics.activation.run import Run
 from ci_magics.clock import SystemClock
 from ci_magics.display.numbers import agreeing, counted_in_words
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.code_text import Code, code_of
 from ci_magics.notebook.forms.exports_schedule import ScheduleFields
 from ci_magics.notebook.forms.exports_view import ExportsView
 from ci_magics.notebook.forms.fields import (
@@ -30,7 +30,6 @@ from ci_magics.notebook.forms.pattern import Form, background, callback, handled
 from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
 from ci_magics.operations.exports import Exports
-from ci_magics.quoting import python_literal
 from ci_magics.workspace.statuses import QUEUED, RUNNING
 from ci_magics.workspace.store import Opened
 
@@ -91,7 +90,7 @@ class ExportsForm(Form):
     def run_chosen(self) -> Run:
         """Run the chosen export now."""
         name = self._name()
-        self._code = Code(magic_line("%ci_exports run", [name], {}), python_call("ci.exports.run", [name], {}))
+        self._code = code_of("exports.run", [name], {})
         self._clock = SystemClock()
         run = self._with_progress(
             lambda: self._exports.run(name, progress=self.progress.report, show=self.say, clock=self._clock)
@@ -122,7 +121,7 @@ class ExportsForm(Form):
     def show_details(self) -> None:
         """Show the configuration and the history of the chosen export."""
         name = self._name()
-        self._code = Code(magic_line("%ci_exports show", [name], {}), python_call("ci.exports.show", [name], {}))
+        self._code = code_of("exports.show", [name], {})
         history = self._exports.history(name)
         self.details.value = self._exports.show(name)._repr_html_() + history._repr_html_()
         self.say(f"{name}: {counted_in_words(len(history), 'run')}.")
@@ -132,12 +131,7 @@ class ExportsForm(Form):
         name, given = self._name(), self.schedule.arguments()
         warnings: list[str] = []
         self._exports.schedule(name, **given, show=warnings.append)
-        self._code = Code(
-            magic_line("%ci_exports schedule", [name], self.schedule.options()),
-            "ci.exports.schedule("
-            + ", ".join([python_literal(name), *(f"{key}={python_literal(value)}" for key, value in given.items())])
-            + ")",
-        )
+        self._code = code_of("exports.schedule", [name], given)
         self._done(" ".join([f"{name} runs {self._line(name).schedule}.", *warnings]))
 
     def duplicate(self) -> None:
@@ -146,17 +140,14 @@ class ExportsForm(Form):
         if not new:
             raise ArgumentError("The copy has no name yet.", "Type one in the field New name.", code="no_name")
         self._exports.duplicate(name, new)
-        self._code = Code(
-            magic_line("%ci_exports duplicate", [name, new], {}),
-            python_call("ci.exports.duplicate", [name, new], {}),
-        )
+        self._code = code_of("exports.duplicate", [name, new], {})
         self._done(f"{name} was copied as {new}.")
 
     def detach(self) -> None:
         """Detach the chosen export from its connection: it stays but does not run."""
         name = self._name()
         self._exports.detach(name)
-        self._code = Code(magic_line("%ci_exports detach", [name], {}), python_call("ci.exports.detach", [name], {}))
+        self._code = code_of("exports.detach", [name], {})
         self._done(f"{name} has no connection any more and does not run.")
 
     def remove(self) -> None:
@@ -173,7 +164,7 @@ class ExportsForm(Form):
                 "Removing is not confirmed.", f"Tick '{self.confirm.description}'.", code="not_confirmed"
             )
         forgotten = self._exports.remove(name)
-        self._code = Code(magic_line("%ci_exports remove", [name], {}), python_call("ci.exports.remove", [name], {}))
+        self._code = code_of("exports.remove", [name], {})
         self.confirm.value = False
         self._done(" ".join([f"{name} was removed.", *forgotten]))
 

@@ -52,14 +52,6 @@ class ScheduleFields:
                 }
                 return {name: value for name, value in times.items() if value}
 
-    def options(self) -> dict[str, Any]:
-        """Return the same as options of the magic."""
-        given = self.arguments()
-        named = {"follow_system": "system"}
-        if "active" in given:
-            return {"on" if given["active"] else "off": True}
-        return {named.get(name, name): value for name, value in given.items()}
-
     def _show_times(self) -> None:
         for each in (self.at, self.weekly, self.time_zone):
             show(each, self.when.value == _OWN)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 from traitlets import TraitError, validate
 
 from ci_magics.errors import ArgumentError, nearest_name
+from ci_magics.grammar.operation import Parameter
 
 #: The hint in a field after it rejects an e-mail address.
 NOT_KEPT = "An e-mail address is not kept in a form."
@@ -104,6 +105,28 @@ def checkbox(label: str, name: str) -> widgets.Checkbox:
     """
     layout = widgets.Layout(width="auto", max_width="100%")
     return _named(widgets.Checkbox(description=label, indent=False, layout=layout), name)
+
+
+def field_of(parameter: Parameter, name: str) -> Any:
+    """Return the field of an operation's parameter: a list of its choices, a check box, or a text field.
+
+    Parameters
+    ----------
+    parameter
+        The parameter; its declaration has the label, the choices and the hint.
+    name
+        The field's name, for its CSS class.
+    """
+    if parameter.choices:
+        labels = parameter.option.choices if isinstance(parameter.option.choices, Mapping) else {}
+        field = dropdown(parameter.label, [(labels.get(each, each), each) for each in parameter.choices], name)
+        if parameter.default in parameter.choices:
+            field.value = parameter.default
+        return field
+    if parameter.type == "switch":
+        return checkbox(parameter.label, name)
+    make = suggesting if parameter.option.kind in ("audience", "encoding") else entry
+    return make(parameter.label, name, hint=parameter.option.hint)
 
 
 def button(label: str, name: str, action: Callable[..., None], *, style: str = "", hint: str = "") -> widgets.Button:

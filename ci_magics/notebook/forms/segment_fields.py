@@ -10,9 +10,10 @@ import ipywidgets as widgets
 
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.forms.fields import dropdown, entry, offer, show, suggesting
+from ci_magics.notebook.forms.fields import dropdown, entry, field_of, offer, show
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.segment_source import SegmentSource, frames_to_choose, size_of
+from ci_magics.operations.declarations import declaration
 from ci_magics.segmentation.consent.columns import consent_columns
 from ci_magics.segmentation.sources.files import USUAL_ENCODINGS, Encoded, is_query
 from ci_magics.segmentation.sources.streams import is_path
@@ -35,19 +36,20 @@ class SegmentFields:
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self.variables = variables
         self._opened: tuple[Any, str | None, SegmentSource] | None = None
-        self.name = entry("Name", "name", hint="for example Big spenders")
+        segment = declaration("segment")
+        self.name = field_of(segment["name"], "name")
         self.source = dropdown("Source", [], "source")
         self.path = entry("Files", "path", hint="customers.parquet, or customers-*.csv")
         self.path.continuous_update = False
-        self.encoding = suggesting("Encoding", "encoding", hint="found by reading the files; for example cp1252")
+        self.encoding = field_of(segment["encoding"], "encoding")
         self.encoding.options = ("utf-8", *USUAL_ENCODINGS)
         self.encoding.continuous_update = False
         self.instance = dropdown("Instance", [], "instance")
         self.there = dropdown("Segment there", [], "there")
-        self.email = dropdown("E-mail column", [], "email")
-        self.key = dropdown("Key column", [], "key")
-        self.consent = dropdown("Consent", [], "consent")
-        self.consent_yes = Picker("Values that mean yes", "consent-yes", empty="All values are understood.")
+        self.email = dropdown(segment["email"].label, [], "email")
+        self.key = dropdown(segment["key"].label, [], "key")
+        self.consent = dropdown(segment["consent"].label, [], "consent")
+        self.consent_yes = Picker(segment["consent_yes"].label, "consent-yes", empty="All values are understood.")
         self.keep = dropdown("Keep it", [], "keep")
         self.note = widgets.HTML()
 

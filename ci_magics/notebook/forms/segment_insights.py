@@ -64,7 +64,7 @@ class InsightsChoice:
         if self._fields.instance.value is None:
             raise ArgumentError(
                 "No instance of Customer Insights is known.",
-                "Open one: %ci_connect --insights NAME.",
+                "Open one: %ci_insights NAME.",
                 code="no_instance",
             )
         return ci.insights(self._fields.instance.value, workspace=self._workspace, show=self._show)

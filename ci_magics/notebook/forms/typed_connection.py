@@ -14,7 +14,7 @@ from ci_magics.activation.connections.developer_token import forget_developer_to
 from ci_magics.activation.connections.sign_in import forget_sign_in
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.forms.code_text import Code, magic_line, python_call
+from ci_magics.notebook.forms.code_text import Code, code_of
 from ci_magics.notebook.forms.connect_fields import ConnectFields
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
@@ -130,15 +130,12 @@ class TypedConnection:
         said = {**given, "share": self._share(), "agree": self._fields.agree.value}
         said["accept_terms"] = self._fields.accept_terms.value
         if earlier is None:
-            return Code(magic_line("%ci_connect", [name], said), python_call("ci.connect", [name], said))
+            return code_of("connect", [name], said)
         rename = None if name == earlier.name else name
         changes = {"rename": rename, **given}
         consents = {each: said[each] for each in ("agree", "accept_terms", "share")}
-        return Code(
-            magic_line("%ci_connect", [earlier.name], {"edit": True, **changes, **consents}),
-            f"{python_call('ci.connections.edit', [earlier.name], changes)}\n"
-            f"{python_call('ci.connect', [name], consents)}",
-        )
+        edited, agreed = code_of("connections.edit", [earlier.name], changes), code_of("connect", [name], consents)
+        return Code(f"{edited.magic}\n{agreed.magic}", f"{edited.python}\n{agreed.python}")
 
     def _make(self) -> Connection:
         given = {name: value for name, value in self._fields.arguments().items() if value is not None}

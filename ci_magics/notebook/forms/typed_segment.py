@@ -8,7 +8,7 @@ from typing import Any
 import ci_magics as ci
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.notebook.forms.allowances import Allowances
-from ci_magics.notebook.forms.code_text import Code, Name, magic_line, python_call
+from ci_magics.notebook.forms.code_text import Code, Name, code_of
 from ci_magics.notebook.forms.segment_fields import FILES, INSIGHTS, SEGMENTS, SegmentFields
 from ci_magics.notebook.forms.segment_insights import InsightsChoice
 from ci_magics.quoting import python_literal
@@ -79,10 +79,8 @@ class TypedSegment:
         frame = self._frame()
         before = f"files = {python_literal(frame)}\n" if source == FILES else ""
         word = [] if source == SEGMENTS else [Name("files" if source == FILES else source)]
-        return Code(
-            before + magic_line("%ci_segment", [name, *word], given),
-            before + python_call("ci.segment", [name, *word], given),
-        )
+        code = code_of("segment", [name, *word], given)
+        return Code(before + code.magic, before + code.python)
 
     def name(self) -> str:
         """Return the typed name.

@@ -105,7 +105,7 @@ def test_the_command_says_that_it_is_not_kept_and_which_variable_to_set(
     reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SECRET}\n"))
-    assert main(["notifications", "--set", "webhook"]) == 1
+    assert main(["notifications", "set", "webhook"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"{reason}, so webhook is not kept. Set CI_MAGICS_WEBHOOK instead. (code no_keyring)\n"

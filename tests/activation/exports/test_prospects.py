@@ -89,7 +89,7 @@ def test_a_heartbeat_tells_whether_anything_starts_what_is_scheduled(
     state = scheduler_state(workspace, NOON)
     assert state.is_running == is_running
     assert ("ci-magics scheduler" in state.warning) == (not is_running)
-    assert ("*/5 * * * * ci-magics refresh --due" in state.warning) == (not is_running)
+    assert ("*/5 * * * * ci-magics refresh --due-only" in state.warning) == (not is_running)
 
 
 def test_a_warning_says_when_a_scheduler_was_seen_last(workspace: Workspace) -> None:
@@ -98,8 +98,8 @@ def test_a_warning_says_when_a_scheduler_was_seen_last(workspace: Workspace) -> 
 
 
 def test_a_refresh_of_the_command_line_leaves_a_heartbeat(workspace: Workspace) -> None:
-    assert main(["refresh", "--due"]) == 0
-    assert main(["refresh", "--due"]) == 0
+    assert main(["refresh", "--due-only"]) == 0
+    assert main(["refresh", "--due-only"]) == 0
     (found,) = workspace.heartbeats
     assert found.kind == REFRESH
     assert found.seen_before is not None

@@ -286,18 +286,17 @@ def test_the_command_shows_chooses_and_tries(
     workspace: Workspace, webhook: Webhook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert workspace
-    assert main(["notifications", "--drop", "40", "--test", "--json"]) == 0
+    assert main(["notifications", "set", "--drop-percent", "40", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
+    assert main(["notifications", "test"]) == 0
     assert (shown["drop_percent"], shown["rejected_percent"], shown["channels"]) == (40, 5, ["webhook"])
     assert webhook.notices == [{"text": "This is a test. Notices arrive here.", "state": "test"}]
     webhook.status = 500
-    assert main(["notifications", "--test"]) == 1
-    assert "refused the notice" in capsys.readouterr().out
-    assert main(["notifications", "--off"]) == 0
+    assert main(["notifications", "test"]) == 1
+    assert "refused the notice" in capsys.readouterr().err
+    assert main(["notifications", "set", "--no-active"]) == 0
     assert "Nothing is told." in capsys.readouterr().out
-    with pytest.raises(SystemExit) as ended:
-        main(["notifications", "--drop", "101"])
-    assert ended.value.code == 2
+    assert main(["notifications", "set", "--drop-percent", "101"]) == 2
 
 
 def test_without_a_way_it_says_how_to_set_one(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

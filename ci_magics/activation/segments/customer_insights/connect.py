@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 from ci_magics.activation.connections.emulator_process import emulator_locator, emulator_url
 from ci_magics.activation.connections.given_values import require_application
@@ -18,6 +19,9 @@ from ci_magics.activation.segments.customer_insights.source import Insights
 from ci_magics.clock import present
 from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SegmentError, not_found, quoted_list
+from ci_magics.grammar.operation import operation
+from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import CLIENT_ID, ENVIRONMENT, FLOW, TENANT
 from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import Endpoints
 from ci_magics.microsoft.insights_endpoints import insights_endpoints
@@ -29,14 +33,19 @@ from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_o
 Show = Callable[[str], None]
 
 
+@operation(Verb.READ_INSIGHTS, example="Contoso")
 def insights(
-    name: str | None = None,
+    name: Annotated[
+        str | None, Option("instance of Customer Insights; the only one if left out", kind="instance")
+    ] = None,
     *,
-    environment: str | None = None,
-    organization_url: str | None = None,
-    flow: str | None = None,
-    client_id: str | None = None,
-    tenant: str | None = None,
+    environment: Annotated[str | None, ENVIRONMENT] = None,
+    organization_url: Annotated[
+        str | None, Option("its Dataverse organization, where it does not say so itself", value="URL")
+    ] = None,
+    flow: Annotated[str | None, FLOW] = None,
+    client_id: Annotated[str | None, CLIENT_ID] = None,
+    tenant: Annotated[str | None, TENANT] = None,
     workspace: Opened | None = None,
     show: Callable[[str], None] = announce,
 ) -> Insights:

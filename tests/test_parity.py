@@ -1,0 +1,142 @@
+"""What one of Python, magics and the command line can do, all three can; what one of them lacks is listed with why."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+import ci_magics as ci
+from ci_magics.cli import COMMANDS
+from ci_magics.grammar.operation import Operation
+from ci_magics.grammar.reading import declared
+from ci_magics.grammar.source import names_of
+from ci_magics.notebook.registry import MAGICS
+from ci_magics.operations.declarations import FUNCTIONS, NOUNS, declaration, function_of
+from ci_magics.workspace.access import Verb
+
+#: Functions that only Python has.
+ONLY_PYTHON = {
+    "compare_normalizations": "an experiment that makes two audiences and returns a live object",
+    "differentiators": "it takes a frame, and its answer is worked with in Python",
+    "inspect_rules": "it counts for the rule builder, which takes a frame",
+    "load_ipython_extension": "IPython calls it",
+    "normalize": "it takes addresses, which nobody writes into a line",
+    "open_workspace": "a line works in the default workspace",
+    "quick_segments": "it takes a frame and returns pictures",
+    "text_of_keys": "it takes keys from a frame",
+    "unload_ipython_extension": "IPython calls it",
+}
+#: Magics and commands that are no operation.
+NO_OPERATION = {
+    "%%ci_segment": "ci.segment with a query in the cell",
+    "%ci_config": "the options of this notebook",
+    "ci-magics notebook": "it runs a process",
+    "ci-magics scheduler": "it runs a process",
+    "ci-magics emulator serve": "it runs a process",
+}
+#: Methods of every collection that are no verbs.
+READING = {"names", "overview", "to_frame", "to_dict"}
+#: Parameters that the front end gives, or that only Python has.
+AROUND = {"self", "show", "progress", "workspace", "clock"}
+ONLY_IN_PYTHON = {
+    ("doctor", "front_end"): "the notebook says what it is",
+    ("doctor", "machine"): "tests stand in for the machine",
+    ("purge", "now"): "tests set the time",
+    ("segment", "frames"): "the frames that a query names are found",
+    ("segment", "parameters"): "the variables that a query names are found",
+}
+#: Parameters that only some lines take.
+ONLY_SOME_LINES = {("%ci_segment", "--database"): "the query is in the cell of %%ci_segment"}
+
+
+def operations() -> dict[str, Operation]:
+    found = {path: declaration(path) for path in FUNCTIONS}
+    return found | {each.path: each for noun in NOUNS.values() for each in noun.verbs().values()}
+
+
+def lines_of_magics() -> dict[str, Any]:
+    found = {f"{each.title} {verb}": command for each in MAGICS for verb, command in each.verbs().items()}
+    return found | {each.title: each.command for each in MAGICS}
+
+
+def lines_of_commands() -> dict[str, Any]:
+    found = {f"ci-magics {each.name} {verb}": line for each in COMMANDS for verb, line in each.verbs().items()}
+    return found | {f"ci-magics {each.name}": each.declare() for each in COMMANDS}
+
+
+def line_of(path: str, begin: str) -> str:
+    noun, _, verb = path.replace("_", "-").rpartition(".")
+    return f"{begin}{noun} {verb}" if noun else f"{begin}{verb}"
+
+
+def test_every_function_is_an_operation() -> None:
+    functions = {name for name in ci.__all__ if inspect.isfunction(getattr(ci, name))}
+    assert functions - set(NOUNS) == set(FUNCTIONS) | set(ONLY_PYTHON)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_method_of_a_collection_is_an_operation(noun: str) -> None:
+    collection = getattr(importlib.import_module(f"ci_magics.{NOUNS[noun].module}"), NOUNS[noun].collection)
+    methods = {name for name, each in inspect.getmembers(collection, inspect.isfunction) if name[0] != "_"}
+    assert methods - READING == {path.partition(".")[2] for path in operations() if path.startswith(f"{noun}.")}
+
+
+def test_every_operation_is_a_magic_and_a_command_and_the_other_way_round() -> None:
+    for begin, lines in (("%ci_", lines_of_magics()), ("ci-magics ", lines_of_commands())):
+        expected = {line_of(path, begin) for path in operations()} | {f"{begin}{noun}" for noun in NOUNS}
+        assert set(lines) - set(NO_OPERATION) == expected
+    assert set(NO_OPERATION) <= {*lines_of_magics(), *lines_of_commands()}
+
+
+@pytest.mark.parametrize("path", sorted(operations()))
+def test_every_option_of_an_operation_is_one_of_its_magic_and_its_command(path: str) -> None:
+    wanted = {flag.name for each in operations()[path].options for flag in each.flags()}
+    for begin, lines in (("%ci_", lines_of_magics()), ("ci-magics ", lines_of_commands())):
+        line = line_of(path, begin)
+        given = {flag.name for flag in lines[line].options}
+        assert {(line, name) for name in wanted - given} <= set(ONLY_SOME_LINES)
+
+
+@pytest.mark.parametrize("path", sorted(operations()))
+def test_what_is_read_from_source_is_what_the_function_is(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = operations()[path]
+    noun, _, name = path.rpartition(".")
+    module = importlib.import_module(f"ci_magics.{NOUNS[noun].module if noun else FUNCTIONS[name]}")
+    function = getattr(getattr(module, NOUNS[noun].collection) if noun else module, name)
+    monkeypatch.delattr(
+        inspect.unwrap(function), "__signature__", raising=False
+    )  # it spells out a TypedDict for people
+    real = declared(path, function, names_of(module.__name__))
+    assert [(each.name, each.word, each.type, each.several, each.choices) for each in real.parameters] == [
+        (each.name, each.word, each.type, each.several, each.choices) for each in operation.parameters
+    ]
+    assert [each.default for each in real.parameters] == [each.default for each in operation.parameters]
+    assert (real.summary, real.facts.example, real.facts.changes) == (
+        operation.summary,
+        operation.facts.example,
+        operation.facts.changes,
+    )
+
+
+@pytest.mark.parametrize("path", sorted(operations()))
+def test_every_parameter_is_an_option_or_only_for_python(path: str) -> None:
+    operation = operations()[path]
+    noun, _, name = path.rpartition(".")
+    module = importlib.import_module(f"ci_magics.{NOUNS[noun].module if noun else FUNCTIONS[name]}")
+    function = getattr(getattr(module, NOUNS[noun].collection) if noun else module, name)
+    parameters = inspect.signature(function).parameters.values()
+    plain = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+    left = plain - {each.name for each in operation.parameters} - AROUND
+    assert {(path, each) for each in left} == {each for each in ONLY_IN_PYTHON if each[0] == path}
+
+
+@pytest.mark.parametrize("path", sorted(operations()))
+def test_every_operation_says_what_it_does_and_what_it_needs(path: str) -> None:
+    operation = operations()[path]
+    assert operation.summary.endswith(".")
+    assert operation.facts.verb is None or isinstance(operation.facts.verb, Verb)
+    assert all(each.option.help for each in operation.parameters)
+    assert path.startswith("audiences.") or callable(function_of(path))
