@@ -65,7 +65,7 @@ def test_the_command_that_a_stopped_refresh_names_lets_it_go_on(
     written(people, 40)
     assert main(["refresh"]) == 0
     written(people, left)
-    assert main(["segments", NAME, "--refresh", allowance]) == 0
+    assert main(["segments", "refresh", NAME, allowance]) == 0
     assert workspace.segments[NAME].rows == left
     assert main(["refresh"]) == 0
 

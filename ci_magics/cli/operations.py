@@ -11,7 +11,7 @@ from ci_magics.cli.command import JSON, QUIET, TerminalCommand, answer, say
 from ci_magics.cli.outcome import document_of, status_of, text_of
 from ci_magics.grammar.command import Arguments, Command, Flag
 from ci_magics.grammar.operation import Parameter
-from ci_magics.operations.declarations import NOUNS, Done, audiences_of, carry_out, declaration
+from ci_magics.operations.declarations import NOUNS, Done, carry_out, declaration
 
 Work = Callable[[Arguments, Callable[..., Done]], Done]
 
@@ -62,7 +62,7 @@ def noun_command(name: str) -> TerminalCommand:
     def done(verb: str, arguments: Arguments) -> int:
         path = f"{name}.{verb.replace('-', '_')}" if verb else ""
         owner, rest = noun.owner_of(path, arguments)
-        of = audiences_of(None if owner is None else owner.text, show=say) if noun.of else None
+        of = _collection_of(None if owner is None else owner.text) if noun.of else None
         if verb:
             return _told(arguments, carrier(arguments)(path, rest, of=of))
         return _told(arguments, Done(name, noun.listed([each.text for each in rest.words], of, title)))
@@ -95,3 +95,9 @@ def _told(arguments: Arguments, done: Done) -> int:
         result = done.shown(say)
         answer(document_of(result), text_of(result), as_json=arguments.switch("json"))
     return status_of(done.path, done.result)
+
+
+def _collection_of(connection: str | None) -> Any:
+    from ci_magics.operations.audiences import audiences_of
+
+    return audiences_of(connection, show=say)

@@ -12,7 +12,7 @@ from ci_magics.grammar.command import Command, Flag
 from ci_magics.notebook.call import Call, Magic, text_of
 from ci_magics.notebook.names import connection_named
 from ci_magics.notebook.shared_options import QUIET
-from ci_magics.operations.declarations import NOUNS, Noun, audiences_of
+from ci_magics.operations.declarations import NOUNS, Noun
 
 LIST = Flag("--list", "list them, instead of showing the panel")
 
@@ -58,6 +58,8 @@ def _carried_out(noun: Noun, call: Call) -> Any:
 
 def _collection(owner: Any, call: Call) -> Any:
     named = None if owner is None else connection_named(owner, ci.open_workspace().store, call.variables)
+    from ci_magics.operations.audiences import audiences_of
+
     return audiences_of(named, show=call.say)
 
 

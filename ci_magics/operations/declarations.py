@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import ci_magics
-import ci_magics.workspace.access
-from ci_magics.errors import ArgumentError, NotFoundError, nearest_name
+from ci_magics.discreet import discreet
+from ci_magics.errors import ArgumentError, nearest_name
 from ci_magics.grammar.command import Arguments, Command, Flag, Positional
 from ci_magics.grammar.operation import Operation, Resolve
 from ci_magics.grammar.reading import operation_of, operations_of
-from ci_magics.workspace.access import nothing_shared
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,11 @@ class Noun:
     summary: str
     of: str = ""
 
+    def default(self) -> Any:
+        """Return the public collection, which uses the default workspace; `ci_magics.audiences` for audiences."""
+        found = getattr(importlib.import_module(f"ci_magics.{self.module}"), self.name)
+        return discreet(found) if inspect.isfunction(found) else found
+
     def verbs(self) -> dict[str, Operation]:
         """Return its operations by their verbs."""
         return operations_of(self.name, f"ci_magics.{self.module}", self.collection)
@@ -63,7 +67,7 @@ class Noun:
         examples = [f"{title} {name} {each.facts.example}" for name, each in verbs.items() if each.facts.example]
         notes = "\n".join([f"{title} VERB --help says more about a verb:", *lines])
         words = (word,)
-        return Command(title, self.summary, "\n".join([title, *examples[:2]]), words, options, notes)
+        return Command(title, self.summary, "\n".join([title, *examples[:3]]), words, options, notes)
 
     def commands(self, title: str, *options: Flag) -> dict[str, Command]:
         """Return the declarations of the lines with a verb, by their verbs.
@@ -115,7 +119,7 @@ class Noun:
         ArgumentError
             The word is neither a verb nor a name.
         """
-        found = getattr(ci_magics, self.name) if of is None else of
+        found = self.default() if of is None else of
         if not words:
             return _table(found)
         verbs, names = self.verbs(), found.names() if hasattr(found, "names") else []
@@ -158,6 +162,8 @@ NOUNS: Mapping[str, Noun] = {
 _OBJECTS = ("Segment", "Export", "UserRole")
 #: The operations that return sentences.
 _SENTENCES = ("exports.remove", "notifications.test")
+#: The operations that show the object that they return instead of its line in a table.
+_SHOWN_ALONE = ("exports.save",)
 #: The operations without a noun, and the modules that define them.
 FUNCTIONS: Mapping[str, str] = {
     "audit": "operations.workspaces",
@@ -221,9 +227,9 @@ class Done:
         result = self.result
         if isinstance(result, bool):
             return "Done." if result else "There was nothing to do."
-        if not noun:
+        if not noun or self.path in _SHOWN_ALONE:
             return result
-        collection = getattr(ci_magics, noun) if self.of is None else self.of
+        collection = NOUNS[noun].default() if self.of is None else self.of
         objects = result if isinstance(result, list) else [result]
         if result is None:
             return _table(collection)
@@ -279,40 +285,12 @@ def function_of(path: str, of: Any = None) -> Callable[..., Any]:
         The collection; by default, the one of the default workspace.
     """
     noun, _, name = path.rpartition(".")
-    owner = ci_magics if not noun else getattr(ci_magics, noun) if of is None else of
-    function: Callable[..., Any] = getattr(owner, name)
+    function: Callable[..., Any]
+    if noun:
+        function = getattr(NOUNS[noun].default() if of is None else of, name)
+    else:
+        function = discreet(getattr(importlib.import_module(f"ci_magics.{FUNCTIONS[name]}"), name))
     return function
-
-
-def audiences_of(connection: Any, **around: Any) -> Any:
-    """Return the lists of an account.
-
-    Parameters
-    ----------
-    connection
-        The connection or its name; None for the only one that the current user can see.
-    around
-        More arguments of `ci_magics.audiences`.
-
-    Raises
-    ------
-    ArgumentError
-        No connection is given, and there are several.
-    NotFoundError
-        There is no connection yet.
-    """
-    if connection is not None:
-        return ci_magics.audiences(connection, **around)
-    names = ci_magics.connections.names()
-    if len(names) > 1:
-        raise ArgumentError(
-            "There are several connections.", f"Name one of them: {', '.join(names)}.", code="which_connection"
-        )
-    if not names:
-        if len(ci_magics.open_workspace().store.all_connections):
-            raise nothing_shared()
-        raise NotFoundError("There is no connection yet.", "Make one.", code="not_found")
-    return ci_magics.audiences(names[0], **around)
 
 
 def _table(collection: Any) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import ci_magics as ci
 from ci_magics.errors import ArgumentError
 from ci_magics.grammar.command import Arguments, Flag
 from ci_magics.grammar.words import Word
-from ci_magics.operations.declarations import Done
+from ci_magics.operations.declarations import Done, function_of
 
 _WAYS = ("rest", "csv", "dataverse")
 #: What the line of an export takes besides the options of `ci_magics.export`.
@@ -109,7 +108,7 @@ def _from_insights(arguments: Arguments, carry: Carry, around: dict[str, Any]) -
             "Make it first, then make another one of it with --rule.",
             code="insights_condition",
         )
-    source = ci.insights(arguments.given("instance"), **around)
+    source = function_of("insights")(arguments.given("instance"), **around)
     found = source.segment(arguments.given("from_insights"), via=arguments.given("via"), wait=arguments.switch("wait"))
     name = arguments.words or (Word(found.segment.label, quoted=True),)
     return carry("segment", Arguments(tuple(name), arguments.options), frame=found)
