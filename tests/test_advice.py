@@ -95,7 +95,7 @@ WORDED = [
     (Do("segments"), "%ci_segments", "ci-magics segments", "ci.segments"),
     (Do("status"), "%ci_status", "ci-magics status", "ci.status()"),
     (Command("scheduler"), *["ci-magics scheduler"] * 3),
-    (Command("refresh", due=True), *["ci-magics refresh --due"] * 3),
+    (Command("refresh", due_only=True), *["ci-magics refresh --due-only"] * 3),
     (Opt("allow_shrink", True), "--allow-shrink", "--allow-shrink", "allow_shrink=True"),
     (Opt("key", COLUMN), "--key COLUMN", "--key COLUMN", "key=COLUMN"),
     (Opt("email", "E mail"), '--email "E mail"', "--email 'E mail'", 'email="E mail"'),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from ci_magics.notebook.registry import MAGICS
 from ci_magics.operations.declarations import FUNCTIONS, NOUNS, declaration, function_of
 from ci_magics.workspace.access import Verb
 
+#: How the product advises an operation.
+ADVICE = ("Do", "Command")
 #: Functions that only Python has.
 ONLY_PYTHON = {
     "compare_normalizations": "an experiment that makes two audiences and returns a live object",
@@ -140,3 +144,36 @@ def test_every_operation_says_what_it_does_and_what_it_needs(path: str) -> None:
     assert operation.facts.verb is None or isinstance(operation.facts.verb, Verb)
     assert all(each.option.help for each in operation.parameters)
     assert path.startswith("audiences.") or callable(function_of(path))
+
+
+def advised() -> set[tuple[str, str, frozenset[str]]]:
+    """Return what the product advises: the kind of call, the operation, and the names of its options."""
+    found = set()
+    for path in Path(ci.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ADVICE):
+                continue
+            names = [node.args[0]] if node.args else []
+            if names and isinstance(names[0], ast.IfExp):
+                names = [names[0].body, names[0].orelse]
+            options = frozenset(each.arg for each in node.keywords if each.arg)
+            found |= {(node.func.id, each.value, options) for each in names if isinstance(each, ast.Constant)}
+    return {each for each in found if not each[1].startswith(("%", "ci-magics"))}  # declarations of lines
+
+
+def test_every_operation_and_option_that_is_advised_exists() -> None:
+    known, commands = operations(), lines_of_commands()
+    assert len(advised()) > 50
+    wrong = []
+    for kind, name, options in advised():
+        line = f"ci-magics {name.replace('.', ' ').replace('_', '-')}"
+        flags: set[str] | None = None
+        if kind == "Command" and line in commands:
+            flags = {flag.name.lstrip("-").replace("-", "_") for flag in commands[line].options}
+        elif kind == "Do" and name in known:
+            flags = {each.name for each in known[name].options}
+        elif kind == "Do" and name in NOUNS:
+            flags = set()
+        if flags is None or not options <= flags:
+            wrong.append((kind, name, sorted(options)))
+    assert wrong == []

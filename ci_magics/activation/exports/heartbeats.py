@@ -24,7 +24,7 @@ SILENCE = timedelta(minutes=5)
 LEAST_PAUSE = timedelta(minutes=5)
 HOW_TO_START = (
     f"Start a scheduler in a terminal that stays open: {Command('scheduler')}; "
-    f"or let cron look every five minutes: */5 * * * * {Command('refresh', due=True)}"
+    f"or let cron look every five minutes: */5 * * * * {Command('refresh', due_only=True)}"
 )
 
 
