@@ -162,6 +162,8 @@ NOUNS: Mapping[str, Noun] = {
 _OBJECTS = ("Segment", "Export", "UserRole")
 #: The operations that return sentences.
 _SENTENCES = ("exports.remove", "notifications.test")
+#: What to say of an operation that returns whether it did something.
+_SAID = {"emulator.stop": ("The emulator of this workspace has stopped.", "The emulator did not run.")}
 #: The operations that show the object that they return instead of its line in a table.
 _SHOWN_ALONE = ("exports.save",)
 #: The operations without a noun, and the modules that define them.
@@ -226,7 +228,8 @@ class Done:
         noun = self.path.rpartition(".")[0]
         result = self.result
         if isinstance(result, bool):
-            return "Done." if result else "There was nothing to do."
+            done, nothing = _SAID.get(self.path, ("Done.", "There was nothing to do."))
+            return done if result else nothing
         if not noun or self.path in _SHOWN_ALONE:
             return result
         collection = NOUNS[noun].default() if self.of is None else self.of

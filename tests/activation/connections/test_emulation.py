@@ -341,7 +341,7 @@ def test_a_state_that_cannot_be_read_is_said_and_a_reset_helps(
     running(workspace).control("stop", {})
     assert eventually(lambda: not runs(process_id))
     (workspace.emulator_folder / "state.sqlite").write_bytes(b"x" * 9_000)
-    with pytest.raises(CiError, match="ci-magics emulator reset") as refused:
+    with pytest.raises(CiError, match=r"Run ci\.emulator\.reset\(\)") as refused:
         export("All")
     assert refused.value.code == "emulator_damaged"
     assert main(["emulator", "reset"]) == 0
