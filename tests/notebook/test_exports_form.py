@@ -175,11 +175,11 @@ def test_the_export_form_saves(form: ExportsForm, workspace: Workspace) -> None:
     export.value = {"segments": ["Dutch"], "mode": "add"}
     with pytest.raises(ArgumentError, match="The export has no name yet"):
         export.save()
-    assert "--save" not in export.code.magic
+    assert export.code.magic.startswith("%ci_export ")
     export.save_as.value = "By form"
     export.save_button.click()
     export.wait()
     assert "Saved as &#x27;By form&#x27;" in export.sentence
-    assert export.code.magic == '%ci_export "Dutch" --to "Contoso EU" --mode add --save "By form"'
+    assert export.code.magic == '%ci_exports save "By form" "Dutch" --to "Contoso EU" --mode add'
     form.refresh()
     assert "By form" in form.view.table.value

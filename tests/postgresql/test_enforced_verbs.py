@@ -36,7 +36,7 @@ ELSEWHERE = {
     "audiences.audience_operations.empty_audience",
     "audiences.audience_operations.delete_audience",
     "retention.purge",
-    "connections.connect.connect",
+    "connect.connect",
     "connections.connection_operations.sign_in_again",
     "connections.connection_operations.sign_out",
     "connections.connection_operations.signed_in_accounts",

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import ci_magics as ci
 from ci_magics.activation.connections.consents import end_consents
+from ci_magics.activation.segments.segment_operations import suppress_segment
 from ci_magics.errors import CiError
 from ci_magics.sample import customers
 from ci_magics.workspace.access import Role
@@ -353,7 +354,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "set aside": lambda: ci.segments.deactivate("All"),
     "use again": lambda: ci.segments.activate("All"),
     "suppress": lambda: ci.segments.suppress("All"),
-    "end suppression": lambda: ci.segments.end_suppression("All"),
+    "end suppression": lambda: suppress_segment(None),
     "enhanced": lambda: _attempt(lambda: export("All", normalization="enhanced")),
 }
 
