@@ -129,10 +129,10 @@ def test_python_reads_the_name(name: str) -> None:
 @hostile
 @given(name=names)
 def test_a_magic_reads_the_name(name: str) -> None:
-    line = Do("exports.edit", name, NAME, to=name).text(Reader.NOTEBOOK)
+    line = Do("exports.save", name, NAME, to=name).text(Reader.NOTEBOOK)
     chosen = magic("%ci_exports").chosen(line_that_runs(line))
     read = parse_words(chosen.command, split(chosen.rest), {})
-    assert [chosen.verb, *(each.text for each in read.words)] == ["edit", name, "NAME"]
+    assert [chosen.verb, *(each.text for each in read.words)] == ["save", name, "NAME"]
     assert read.given("to") == name
 
 
@@ -239,12 +239,16 @@ NO_COMMANDS = {
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield every text in a module that is no docstring."""
+    """Yield every text in a module that is no docstring and no example of a declaration."""
     tree = ast.parse(path.read_text("utf-8"))
     documented = [tree, *(each for each in ast.walk(tree) if isinstance(each, ast.ClassDef | ast.FunctionDef))]
     docstrings = {id(each.body[0].value) for each in documented if each.body and isinstance(each.body[0], ast.Expr)}
+    declared = [
+        each for node in documented for each in getattr(node, "decorator_list", []) if getattr(each, "keywords", [])
+    ]
+    examples = {id(each.value) for call in declared for each in call.keywords if each.arg == "example"}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+        if isinstance(node, ast.Constant) and id(node) not in docstrings | examples:
             yield str(node.value if not isinstance(node.value, bytes) else node.value.decode("latin-1"))
 
 
