@@ -145,6 +145,7 @@ def test_a_role_that_is_taken_is_taken_in_the_database_too(
 ) -> None:
     del team
     assert main(["roles", "take", "carl"]) == 0
+    assert main(["roles", "enforce"]) == 0
     with sql_of("carl", database_url) as run, pytest.raises(ProgrammingError, match="permission denied"):
         run("DELETE FROM segments")
     assert workspace.enforce_roles().members == {"ada": "administrator", "carl": "viewer", "vera": "viewer"}
