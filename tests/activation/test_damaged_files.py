@@ -91,7 +91,7 @@ def test_a_refresh_brings_damaged_profiles_back_though_nothing_changed(
     people(900).to_csv(tmp_path / "people.csv", index=False)
     ci.segment("All", tmp_path / "people.csv", show=lambda _: None)
     DAMAGES[damage](the_file(workspace.snapshots.root))  # type: ignore[attr-defined]  # as above
-    with pytest.raises(CiError, match=r"segment 'All'.*--refresh"):
+    with pytest.raises(CiError, match=r"segment 'All'.*ci\.segments\.refresh"):
         export("All")
     assert sent(emulator) == 0
     refresh_segment("All", show=lambda _: None)

@@ -283,7 +283,7 @@ def test_39_a_run_that_was_stopped_is_finished_by_another_process(emulator: Runn
         if progress.done:
             raise KeyboardInterrupt
 
-    with pytest.raises(ExportStoppedError, match=r"hashes were accepted\. Finish it with"):
+    with pytest.raises(ExportStoppedError, match=r"hashes were accepted\. Finish it: ci\.runs\.resume"):
         export(segment(9_500), progress=stop)
     (record,) = ci.open_workspace().store.runs
     assert record.status == "Canceled"
