@@ -159,7 +159,7 @@ def test_an_error_of_another_library_is_one_line_without_its_words(
     monkeypatch.setattr("ci_magics.activation.runs.status.status", fail)
     assert main(["status"]) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("The command failed unexpectedly (LookupError in line ")
+    assert said.err.startswith("fail failed unexpectedly (LookupError). ")
     assert "contoso" not in said.err
 
 
@@ -177,7 +177,7 @@ def test_an_address_that_cannot_be_read_is_refused(
     typed: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
-    assert main(["forget", "--address"]) == 1
+    assert main(["forget", "--address"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
