@@ -115,7 +115,7 @@ def test_preview_plan_segment_and_receipt_count_consents() -> None:
     assert "ignore_consent=True" in coverage.warnings[0]
     assert ci.preview(made, ignore_consent=True).segments[0].sendable == 6
     frame = coverage.to_frame()
-    assert frame[frame.kind == "consent"].profiles.tolist() == [2, 2, 2]
+    assert frame[frame.kind == "consent"]["count"].tolist() == [2, 2, 2]
     plan = planned(made, consent="OptIn")
     assert (plan.audiences[0].adds, plan.guards[0][:5]) == (2, "S: an")
     assert words in repr(plan)
