@@ -26,7 +26,7 @@ class _Unknown(type):
     """Makes `NotLoaded` stand for a module too, whose types are unknown."""
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return cls
 
