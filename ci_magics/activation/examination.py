@@ -71,6 +71,10 @@ class Examination(ResultTable[Finding]):
         """Return every finding."""
         return {"healthy": self.healthy, "findings": plain(self.findings)}
 
+    def document(self) -> dict[str, Any]:
+        """Return the whole result as a JSON document."""
+        return self.to_dict()
+
     def __repr__(self) -> str:
         return "\n".join(
             f"{_MARKS[each.state]} {each.check}: {each.found}{f' {each.remedy}' if each.remedy else ''}"

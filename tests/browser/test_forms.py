@@ -209,8 +209,8 @@ ORDERS: dict[str, tuple[str, list[str]]] = {
     ]),
     "%ci_export": ("More choices", [
         "combobox Connection", "a segment", "combobox Mode", "button Fewer choices",
-        "button Look up the account's lists", "combobox Audience", "textbox Membership days",
-        "combobox New audience for", "combobox Normalization", "a segment",
+        "button Look up the account's lists", "combobox Audience", "combobox New audience for",
+        "combobox Normalization", "textbox Membership days", "a segment",
         "checkbox Go on even if nobody is left to send", "checkbox Go on even if more than half of the members leave",
         "checkbox Send a column that mixes addresses and hashes", "textbox Save as", "button Save for later",
         "button Show the plan", "button Copy as code",

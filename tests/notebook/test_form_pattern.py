@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ci_magics.errors import ArgumentError
-from ci_magics.notebook.forms.code_text import Name, copyable, magic_line, python_call
+from ci_magics.notebook.forms.code_text import Name, code_of, copyable, magic_line
 from ci_magics.notebook.forms.picker import Picker
 from ci_magics.notebook.forms.receipts import Receipts
 
@@ -25,8 +25,10 @@ def test_a_magic_is_written_with_its_options() -> None:
 
 
 def test_a_call_is_written_with_its_arguments() -> None:
-    call = python_call("ci.export", ["It's", Name("lapsed")], {"to": 'a"b', "dry_run": True, "exclude": [], "days": -1})
-    assert call == "ci.export(\"It's\", lapsed, to='a\"b', dry_run=True, days=-1)"
+    options = {"to": 'a"b', "allow_empty": True, "exclude": [], "membership_days": -1, "mode": "mirror"}
+    written = code_of("export", ["It's", Name("lapsed")], options)
+    assert written.python == "ci.export(\"It's\", lapsed, to='a\"b', allow_empty=True, membership_days=-1)"
+    assert written.magic == "%ci_export \"It's\" lapsed --to 'a\"b' --allow-empty --membership-days -1"
 
 
 def test_code_to_be_copied_is_text() -> None:

@@ -142,8 +142,8 @@ def test_an_executor_needs_little_of_the_package(people: Any) -> None:
     assert "ci_magics.matching.packed" in ours
     parts = {name.split(".")[1] for name in ours}
     at_the_root = {
-        *("discreet", "discretion", "display", "errors", "forking", "in_memory", "memory", "naming", "quoting"),
-        "unquoted",
+        *("advice", "discreet", "discretion", "display", "errors", "forking", "in_memory", "memory", "naming"),
+        *("one_line", "quoting", "unquoted", "version"),
     }
     assert parts - at_the_root == {"matching", "segmentation"}
     rooms = ("ci_magics.segmentation.rules", "ci_magics.segmentation.sources.databases", "ci_magics.segmentation.spark")
