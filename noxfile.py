@@ -7,6 +7,7 @@ Each task that runs tests leaves a report in ``.ci``; a test that is skipped fai
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -113,7 +114,7 @@ def binder(session: nox.Session) -> None:
         programs = Path(folder) / "environment" / "bin"
         python(session, "venv", str(programs.parent))
         session.run(str(programs / "pip"), "install", "-q", "-r", "binder/requirements.txt", external=True)
-        path = {"PATH": f"{programs}:{session.env['PATH']}", "CI_MAGICS_WORKSPACE": f"{folder}/workspace"}
+        path = {"PATH": f"{programs}:{os.environ['PATH']}", "CI_MAGICS_WORKSPACE": f"{folder}/workspace"}
         session.run("bash", "binder/postBuild", external=True, env=path)
         session.run(str(programs / "ci-magics"), "notebook", str(NOTEBOOKS[0]), external=True, silent=True, env=path)
 
