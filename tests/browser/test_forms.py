@@ -210,10 +210,10 @@ ORDERS: dict[str, tuple[str, list[str]]] = {
     "%ci_export": ("More choices", [
         "combobox Connection", "a segment", "combobox Mode", "button Fewer choices",
         "button Look up the account's lists", "combobox Audience", "combobox New audience for",
-        "combobox Normalization", "textbox Membership days", "a segment",
+        "combobox Normalization", "textbox Membership days",
         "checkbox Go on even if nobody is left to send", "checkbox Go on even if more than half of the members leave",
-        "checkbox Send a column that mixes addresses and hashes", "textbox Save as", "button Save for later",
-        "button Show the plan", "button Copy as code",
+        "checkbox Send a column that mixes addresses and hashes", "a segment",
+        "textbox Save as", "button Save for later", "button Show the plan", "button Copy as code",
     ]),
     "%ci_exports": ("Schedule, copy, remove …", [
         "textbox Search", "combobox Status", "combobox Sort by", "checkbox last one first", "combobox Export",
