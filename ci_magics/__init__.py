@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import ci_magics.forking  # noqa: F401 - registers the fork hooks early
 from ci_magics.discreet import discreet
-from ci_magics.version import __version__ as __version__
 
 if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from IPython.core.interactiveshell import InteractiveShell
@@ -65,6 +64,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`; a test compares them
     from ci_magics.segmentation.rules.counts import inspect_rules as inspect_rules
     from ci_magics.segmentation.rules.rule import Rule as Rule
     from ci_magics.segmentation.segment import Segment as Segment
+    from ci_magics.version import __version__ as __version__
     from ci_magics.workspace.export_models import Export as Export
     from ci_magics.workspace.models import Connection as Connection
 
@@ -105,12 +105,13 @@ _NAMES = {
     "segmentation.rules.counts": "inspect_rules",
     "segmentation.rules.rule": "Rule",
     "segmentation.segment": "Segment",
+    "version": "__version__",
     "workspace.export_models": "Export",
     "workspace.models": "Connection",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_HOMES]
+__all__ = ["load_ipython_extension", "unload_ipython_extension", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
