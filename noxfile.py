@@ -40,7 +40,7 @@ def python(session: nox.Session, *arguments: str, **options: str) -> None:
 
 
 def run_tests(session: nox.Session, name: str, *arguments: str, **options: str) -> None:
-    """Run tests, and fail if one is skipped; whoever calls a task can add arguments of pytest after ``--``."""
+    """Run tests, and fail if one is skipped. You can pass arguments to pytest after ``--``."""
     report = REPORTS / f"{name}.xml"
     python(session, "pytest", "-q", f"--junitxml={report}", *arguments, *session.posargs, **options)
     if counts(report)["skipped"]:
@@ -109,7 +109,7 @@ def papermill(session: nox.Session) -> None:
 
 @nox.session
 def binder(session: nox.Session) -> None:
-    """Install what Binder installs, in an environment of its own, and execute the first notebook there."""
+    """Install what Binder installs in a new environment, and execute the first notebook there."""
     with tempfile.TemporaryDirectory() as folder:
         programs = Path(folder) / "environment" / "bin"
         python(session, "venv", str(programs.parent))

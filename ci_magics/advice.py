@@ -130,7 +130,7 @@ class Do:
 
 @dataclass(frozen=True, init=False)
 class Command(Do):
-    """An operation in a process of its own, such as the scheduler or a line for cron: a command for every reader."""
+    """An operation that runs as a separate process, such as the scheduler: shown to every reader as a command."""
 
     def text(self, reader: Reader) -> str:  # noqa: ARG002 - the same for all
         """Return the operation as a command.

@@ -31,7 +31,7 @@ class Option:
     hint
         Placeholder of an empty field in a form.
     default
-        The default of a key of a TypedDict, which has none of its own. A parameter's default is in its signature.
+        The default of a TypedDict key, because a TypedDict cannot declare one. Parameters use their signature's.
     description
         Sentences for the docstring of a function that takes a key of a TypedDict; by default the help.
     shown_default

@@ -300,7 +300,7 @@ class Conversation:
         def send() -> requests.Response:
             given = {**self.headers(), **(headers or {})}
             request = self.session.prepare_request(requests.Request(verb, url, json=body, headers=given))
-            request.url = url  # requests would encode some characters of a link anew
+            request.url = url  # keeps the link unchanged: requests would encode some characters again
             settings = self.session.merge_environment_settings(url, {}, True, None, None)
             return self.session.send(request, timeout=_JSON_TIMEOUT, allow_redirects=False, **settings)
 

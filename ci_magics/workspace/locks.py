@@ -140,7 +140,7 @@ class Locks:
         Parameters
         ----------
         run_id
-            The run that will hold them. By default, an operation of its own.
+            The run that holds the locks; by default, a new holder for this operation.
         """
         held = HeldLocks(self, run_id or str(uuid.uuid4()))
         try:

@@ -32,7 +32,7 @@ class ConsentOptions:
     yes
         Its values that mean yes.
     everybody
-        Whether everybody is taken, whoever agreed.
+        Whether to send everyone, including people who did not consent.
     """
 
     column: str | None = None

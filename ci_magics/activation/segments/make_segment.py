@@ -57,7 +57,7 @@ def segment(
     database: Annotated[
         Source | None, Option("address or engine of the database that runs the query", value="URL")
     ] = None,
-    static: Annotated[bool, Option("keep it as it is now, although a refresh could evaluate it again")] = False,
+    static: Annotated[bool, Option("keep a snapshot; a refresh does not evaluate it again")] = False,
     consent: Annotated[str | Sequence[str] | None, CONSENT_COLUMNS] = None,
     consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES] = None,
     allow_empty: Annotated[bool, ALLOW_EMPTY] = False,

@@ -98,7 +98,7 @@ class StoredSegment:
 
     @property
     def profiles(self) -> StoredProfiles:
-        """The profiles in the workspace; an error for a viewer from whom the database hides them."""
+        """The profiles in the workspace; raises an `AccessError` for viewers if the database hides them."""
         if not isinstance(self.matched.profiles, StoredProfiles):
             raise _hidden()
         return self.matched.profiles

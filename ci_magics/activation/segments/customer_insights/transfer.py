@@ -167,7 +167,7 @@ def _with_file(mark: str, number: int) -> Callable[[dict[str, Any]], dict[str, A
 
 
 def require_there(reading: Reading, wanted: InsightsSegment) -> InsightsSegment:
-    """Return the segment as it is now.
+    """Return the current state of the segment.
 
     Parameters
     ----------
