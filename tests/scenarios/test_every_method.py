@@ -90,7 +90,7 @@ def every_class() -> set[type]:
 def led_to_by(value: Any) -> Iterator[type]:
     if isinstance(value, Displayable):  # a collection
         yield type(value)
-    else:
+    elif callable(value):  # and no text, such as the version
         yield from classes_in(value if isinstance(value, type) else hints(inspect.unwrap(value)).get("return"))
 
 
