@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
@@ -69,7 +70,7 @@ class Repository(Displayable, Generic[T]):
         self._order = order
         self._shows = ("name", *shows)
         self._columns = {column.name for column in table.columns}
-        self._tuples = {name for name, hint in get_type_hints(kind).items() if get_origin(hint) is tuple}
+        self._tuples = _tuples_of(kind)
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._select())
@@ -297,6 +298,12 @@ class Repository(Displayable, Generic[T]):
 
     def _field_names(self) -> list[str]:
         return [each.name for each in fields(self._kind) if each.name in self._columns]  # type: ignore[arg-type]  # a dataclass
+
+
+@functools.cache  # to resolve annotations takes longer than to open the workspace
+def _tuples_of(kind: type) -> frozenset[str]:
+    """Return the fields that hold tuples, which the database stores as lists."""
+    return frozenset(name for name, hint in get_type_hints(kind).items() if get_origin(hint) is tuple)
 
 
 def _tuple(value: Any) -> Any:
