@@ -13,17 +13,11 @@ from role_stage import Stage, quietly
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import audiences
-from ci_magics.activation.connect import withdraw_consents
-from ci_magics.activation.connections import connection_operations as connection_verbs
 from ci_magics.activation.connections import emulator_process
-from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.activation.notifications import state_changes
 from ci_magics.activation.refreshes.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
-from ci_magics.activation.segments.customer_insights import connect as insights_verbs
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb
@@ -105,7 +99,7 @@ def lists() -> Any:
 
 
 ROWS = (
-    Row(Verb.LIST_CONNECTIONS, "connections.accounts.list_accounts", Stage.connected, lambda _: list_accounts()),
+    Row(Verb.LIST_CONNECTIONS, "connections.overview", Stage.connected, lambda _: ci.connections.overview()),
     Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.segments.overview()),
     Row(
         Verb.LIST_SEGMENTS, "segments.segment_operations.segment_usage", Stage.made, lambda _: ci.segments.usage("All")
@@ -170,30 +164,30 @@ ROWS = (
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connections.connection_operations.sign_in_again",
+        "connections.sign_in",
         Stage.connected,
-        lambda _: connection_verbs.sign_in_again(contoso.NAME, show=quietly),
+        lambda _: ci.connections.sign_in(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connections.connection_operations.sign_out",
+        "connections.sign_out",
         Stage.connected,
-        lambda _: connection_verbs.sign_out(contoso.NAME, show=quietly),
+        lambda _: ci.connections.sign_out(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connections.connection_operations.signed_in_accounts",
+        "connections.accounts",
         Stage.connected,
-        lambda _: connection_verbs.signed_in_accounts(contoso.NAME, show=quietly),
+        lambda _: ci.connections.accounts(contoso.NAME, show=quietly),
         through=True,
     ),
     Row(
         Verb.OPEN_CONNECTION,
-        "connections.connection_operations.choose_account",
+        "connections.choose_account",
         Stage.connected,
-        lambda _: connection_verbs.choose_account(contoso.NAME, 1, show=quietly),
+        lambda _: ci.connections.choose_account(contoso.NAME, 1, show=quietly),
         through=True,
     ),
     Row(
@@ -204,21 +198,21 @@ ROWS = (
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.connect.sign_in_again",
+        "connections.sign_in",
         Stage.reading,
-        lambda _: insights_verbs.sign_in_again("Contoso", show=quietly),
+        lambda _: ci.connections.sign_in("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.connect.sign_out",
+        "connections.sign_out",
         Stage.reading,
-        lambda _: insights_verbs.sign_out("Contoso", show=quietly),
+        lambda _: ci.connections.sign_out("Contoso", show=quietly),
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.connect.remove_insights",
+        "connections.remove",
         Stage.reading,
-        lambda _: insights_verbs.remove_insights("Contoso", show=quietly),
+        lambda _: ci.connections.remove("Contoso", show=quietly),
     ),
     Row(Verb.MAKE_SEGMENT, "segments.make_segment.segment", Stage.nothing, lambda _: contoso.segment(3)),
     Row(
@@ -344,15 +338,15 @@ ROWS = (
     ),
     Row(
         Verb.EDIT_CONNECTION,
-        "connections.connection_operations.edit_connection",
+        "connections.edit",
         Stage.connected,
-        lambda _: connection_verbs.edit_connection(contoso.NAME, rename="New", show=quietly),
+        lambda _: ci.connections.edit(contoso.NAME, rename="New", show=quietly),
     ),
     Row(
         Verb.SHARE_CONNECTION,
-        "connections.connection_operations.share_connection",
+        "connections.share",
         Stage.connected,
-        lambda _: share_connection(contoso.NAME, ["contributor"]),
+        lambda _: ci.connections.share(contoso.NAME, "contributor"),
     ),
     Row(
         Verb.GIVE_CONSENT,
@@ -362,15 +356,15 @@ ROWS = (
     ),
     Row(
         Verb.WITHDRAW_CONSENT,
-        "connect.withdraw_consents",
+        "connections.withdraw_consents",
         Stage.connected,
-        lambda _: withdraw_consents(contoso.NAME, show=quietly),
+        lambda _: ci.connections.withdraw_consents(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.REMOVE_CONNECTION,
-        "exports.removal.remove_connection",
+        "connections.remove",
         Stage.connected,
-        lambda _: remove_connection(contoso.NAME, show=quietly),
+        lambda _: ci.connections.remove(contoso.NAME, show=quietly),
     ),
     Row(
         Verb.EMPTY_AUDIENCE,

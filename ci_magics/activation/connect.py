@@ -24,7 +24,7 @@ from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
-from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
 @operation(Verb.OPEN_CONNECTION, example='"Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms')
@@ -75,7 +75,7 @@ def connect(
     accept_terms
         Acceptance of the Customer Match terms (`workspace.consents.TERMS_TEXT`), the second consent.
     share
-        Roles and users that may use it besides administrators; see `share_connection`.
+        Roles and users that may use it besides administrators; see `Connections.share`.
     flow
         How to sign in: ``device``, ``browser`` or ``env``. By default, what the kernel supports.
     client_id, tenant
@@ -112,7 +112,7 @@ def connect(
     else:
         connection = _require_same(existing, environment, ids, client_id, tenant)
     if withdraw:
-        return withdraw_consents(name, workspace=workspace, show=show)
+        return withdraw_consents(workspace, name, show)
     newly = new_consents(workspace, connection, agree=agree, accept_terms=accept_terms)
     require(workspace, Verb.GIVE_CONSENT if newly else Verb.OPEN_CONNECTION, connection)
     if existing and share:
@@ -129,33 +129,15 @@ def connect(
         )
     keep_consents(workspace, connection, newly)
     if existing and share:
-        share_connection(name, share, workspace=workspace)
+        share_connection(workspace, name, share)
     made = workspace.connections[name]
     if existing is None and made.missing_consents:
         show(consent_notice(made) if made.agreed else f"{consent_notice(made)} {unchecked_notice(made)}")
     return made
 
 
-def withdraw_consents(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
-) -> Connection:
-    """Withdraw both consents; no current or future run sends anything through the connection.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with sentences about what you can do with the audiences that were filled through it.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    """
-    workspace = workspace or open_workspace()
+def withdraw_consents(workspace: Workspace, name: str, show: Callable[[str], None]) -> Connection:
+    """Withdraw both consents; see `Connections.withdraw_consents`."""
     connection = workspace.connections[name]
     require(workspace, Verb.WITHDRAW_CONSENT, connection)
     end_consents(workspace, connection)

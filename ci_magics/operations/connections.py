@@ -8,7 +8,8 @@ from typing import Annotated
 from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import connection_operations
 from ci_magics.activation.connections.accounts import AccountList, list_accounts
-from ci_magics.activation.connections.connection_operations import SignedInAccount, share_connection
+from ci_magics.activation.connections.connection_operations import SignedInAccount
+from ci_magics.activation.connections.given_values import read_ids, require_application, require_known
 from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.activation.segments.customer_insights import connect as insights_operations
 from ci_magics.display.output import announce
@@ -25,6 +26,8 @@ from ci_magics.grammar.shared import (
     TENANT,
     URL,
 )
+from ci_magics.microsoft.endpoints import ENVIRONMENTS
+from ci_magics.microsoft.signin import FLOWS
 from ci_magics.operations.collection import Collection
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
@@ -67,7 +70,7 @@ class Connections(Collection[Connection]):
 
     def overview(self) -> AccountList:
         """Return the table of accounts: environment, who may use each, your sign-in, and its consents."""
-        return list_accounts(workspace=self._workspace)
+        return list_accounts(self._workspace)
 
     @operation(Verb.EDIT_CONNECTION, example='"Contoso EU" --rename "Contoso Europe"')
     def edit(
@@ -94,20 +97,8 @@ class Connections(Collection[Connection]):
             Connection to change.
         rename
             New name.
-        environment
-            ``emulator``, ``sandbox`` or ``production``.
-        url
-            The URL from the address bar of Microsoft Advertising, instead of the two ids.
-        customer_id
-            Id of the customer, as text; a pasted URL works too.
-        account_id
-            Id of the account, as text; a pasted URL works too.
-        flow
-            How to sign in: ``device``, ``browser`` or ``env``.
-        client_id
-            Application in Microsoft Entra; only for ``sandbox`` and ``production``.
-        tenant
-            Tenant in Microsoft Entra; only for ``sandbox`` and ``production``.
+        environment, url, customer_id, account_id, flow, client_id, tenant
+            As in `ci_magics.connect`.
         show
             Called with each message for the user.
 
@@ -118,19 +109,23 @@ class Connections(Collection[Connection]):
         ConnectionSetupError
             A run through it is unfinished, the name is taken, or the ids are not those of an account.
         """
-        return connection_operations.edit_connection(
-            name,
-            rename=rename,
-            environment=environment,
-            url=url,
-            customer_id=customer_id,
-            account_id=account_id,
-            flow=flow,
-            client_id=client_id,
-            tenant=tenant,
-            workspace=self._workspace,
-            show=show,
-        )
+        workspace = self._workspace
+        connection = workspace.connections[name]
+        require(workspace, Verb.EDIT_CONNECTION, connection)
+        require_known("environment", environment, ENVIRONMENTS)
+        require_known("flow", flow, FLOWS)
+        require_application(client_id, tenant)
+        ids = read_ids(url, customer_id, account_id)
+        wanted = {
+            "name": rename,
+            "environment": environment,
+            "customer_id": ids.customer,
+            "account_id": ids.account,
+            "flow": flow,
+            "client_id": client_id,
+            "tenant": tenant,
+        }
+        return connection_operations.change_connection(workspace, connection, wanted, show)
 
     @operation(Verb.SHARE_CONNECTION, example='"Contoso EU" contributor')
     def share(
@@ -157,7 +152,7 @@ class Connections(Collection[Connection]):
         ConnectionSetupError
             A role or user is unknown.
         """
-        return share_connection(name, users, workspace=self._workspace)
+        return connection_operations.share_connection(self._workspace, name, users)
 
     @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"', changes=False)
     def accounts(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> list[SignedInAccount]:
@@ -170,7 +165,7 @@ class Connections(Collection[Connection]):
         show
             Called with each message for the user.
         """
-        return connection_operations.signed_in_accounts(name, workspace=self._workspace, show=show)
+        return connection_operations.signed_in_accounts(self._workspace, name, show)
 
     @operation(Verb.OPEN_CONNECTION, example='"Contoso EU" 2')
     def choose_account(
@@ -198,7 +193,7 @@ class Connections(Collection[Connection]):
         ConnectionSetupError
             The account may not manage the connection's account in Microsoft Advertising.
         """
-        return connection_operations.choose_account(name, number, workspace=self._workspace, show=show)
+        return connection_operations.choose_account(self._workspace, name, number, show)
 
     @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"')
     def sign_in(
@@ -224,8 +219,8 @@ class Connections(Collection[Connection]):
             The signed-in user may not manage the account.
         """
         if self._is_instance(name):
-            return insights_operations.sign_in_again(name, workspace=self._workspace, show=show)
-        return connection_operations.sign_in_again(name, flow=flow, workspace=self._workspace, show=show)
+            return insights_operations.sign_in_again(self._workspace, name, show)
+        return connection_operations.sign_in_again(self._workspace, name, flow, show)
 
     @operation(Verb.OPEN_CONNECTION, example='"Contoso EU"')
     def sign_out(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> None:
@@ -246,7 +241,7 @@ class Connections(Collection[Connection]):
             The connection is not shared with the current user.
         """
         out = insights_operations.sign_out if self._is_instance(name) else connection_operations.sign_out
-        out(name, workspace=self._workspace, show=show)
+        out(self._workspace, name, show)
 
     @operation(Verb.WITHDRAW_CONSENT, example='"Contoso EU"')
     def withdraw_consents(self, name: Annotated[str, CONNECTION_NAME], *, show: Show = announce) -> Connection:
@@ -264,7 +259,7 @@ class Connections(Collection[Connection]):
         AccessError
             The current user is not an administrator.
         """
-        return withdraw_consents(name, workspace=self._workspace, show=show)
+        return withdraw_consents(self._workspace, name, show)
 
     @operation(Verb.REMOVE_CONNECTION, example='"Contoso EU" --exports detach')
     def remove(
@@ -298,9 +293,9 @@ class Connections(Collection[Connection]):
             Exports use the connection and you did not choose what to do with them, or a run through it is unfinished.
         """
         if self._is_instance(name):
-            insights_operations.remove_insights(name, workspace=self._workspace, show=show)
+            insights_operations.remove_insights(self._workspace, name, show)
         else:
-            remove_connection(name, exports=exports, workspace=self._workspace, show=show)
+            remove_connection(self._workspace, name, exports, show)
 
     def _overview(self) -> AccountList:
         return self.overview()

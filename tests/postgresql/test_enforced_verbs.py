@@ -16,7 +16,6 @@ from role_stage import Stage
 from sqlalchemy import URL, Engine, create_engine, text
 
 import ci_magics as ci
-from ci_magics.activation.connections.connection_operations import share_connection
 from ci_magics.activation.segments.kept_counts import keep_all_counts
 from ci_magics.errors import AccessError, CiError, NotFoundError
 from ci_magics.workspace import access
@@ -37,10 +36,10 @@ ELSEWHERE = {
     "audiences.audience_operations.delete_audience",
     "retention.purge",
     "connect.connect",
-    "connections.connection_operations.sign_in_again",
-    "connections.connection_operations.sign_out",
-    "connections.connection_operations.signed_in_accounts",
-    "connections.connection_operations.choose_account",
+    "connections.sign_in",
+    "connections.sign_out",
+    "connections.accounts",
+    "connections.choose_account",
     "audiences.emulator_view.stop_emulator",
     "audiences.emulator_view.reset_emulator",
     "connections.emulator_process.control_emulator",
@@ -106,7 +105,7 @@ def test_the_database_allows_what_the_role_may(
     row.prepared(stage)
     enforced(role)
     if is_allowed(row, role):
-        if row.function == "connections.connection_operations.choose_account":
+        if row.function == "connections.choose_account":
             with pytest.raises(CiError, match="No account is signed in"):
                 row.act(stage)
         else:
@@ -124,7 +123,7 @@ def test_the_scheduler_skips_what_its_user_may_not_see_and_says_so(
 ) -> None:
     stage.saved()
     workspace = stage.workspace
-    share_connection(contoso.NAME, ["administrator"])
+    ci.connections.share(contoso.NAME, "administrator")
     seen = enforced(Role.CONTRIBUTOR)
     assert seen.exports.names() == ["daily"]
     with pytest.raises(AccessError, match="'Contoso EU' is not shared with you"):

@@ -23,7 +23,7 @@ Become = Callable[[str], Workspace]
 
 
 def unshare(workspace: Workspace) -> None:
-    share_connection(contoso.NAME, ["administrator"], workspace=workspace)
+    share_connection(workspace, contoso.NAME, ["administrator"])
 
 
 def lower(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from ci_magics.activation.connections.sign_in import noted_sign_in
 from ci_magics.advice import NAME, Do, Opt
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 _HIDDEN = "shared with you"
 
@@ -100,9 +100,8 @@ class AccountList(ResultList[AccountLine]):
         return [each.name for each in self.accounts]
 
 
-def list_accounts(*, workspace: Workspace | None = None) -> AccountList:
+def list_accounts(workspace: Workspace) -> AccountList:
     """Return the connections to Microsoft Advertising and the instances of Customer Insights in a workspace."""
-    workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_CONNECTIONS)
     advertising = [
         AccountLine(

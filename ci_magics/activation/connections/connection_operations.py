@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ci_magics.activation.connections.account_check import unchecked_notice, verified
 from ci_magics.activation.connections.consents import end_consents
 from ci_magics.activation.connections.developer_token import forget_developer_token
-from ci_magics.activation.connections.given_values import read_ids, require_application, require_known
+from ci_magics.activation.connections.given_values import require_known
 from ci_magics.activation.connections.services import connection_endpoints, sign_in_for
 from ci_magics.activation.connections.sign_in import (
     acquire,
@@ -21,16 +21,14 @@ from ci_magics.activation.connections.sign_in import (
 from ci_magics.advice import Do, advise
 from ci_magics.discretion import person_name
 from ci_magics.display.numbers import agreeing, counted_in_words
-from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, nearest_name
 from ci_magics.microsoft import signin
-from ci_magics.microsoft.endpoints import ENVIRONMENTS
 from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.one_line import writable
 from ci_magics.workspace.access import Role, Verb, require
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]
 
@@ -57,65 +55,17 @@ class SignedInAccount:
         return f"{self.number}: {self.shown}{' (used here)' if self.used else ''}"
 
 
-def edit_connection(
-    name: str,
-    *,
-    rename: str | None = None,
-    environment: str | None = None,
-    url: str | None = None,
-    customer_id: str | None = None,
-    account_id: str | None = None,
-    flow: str | None = None,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    workspace: Workspace | None = None,
-    show: Show = announce,
+def change_connection(
+    workspace: Workspace, connection: Connection, wanted: Mapping[str, str | None], show: Show
 ) -> Connection:
-    """Change a connection; options that are not given stay. Saved exports follow.
-
-    Both consents are valid for one account in one environment. If either changes, they have to be given again.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    rename
-        The new name.
-    environment, url, customer_id, account_id, flow, client_id, tenant
-        As in `ci_magics.connect`.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    ConnectionSetupError
-        A run through it is unfinished, the name is taken, or the ids are not those of an account.
-    """
-    workspace = workspace or open_workspace()
-    connection = workspace.connections[name]
-    require(workspace, Verb.EDIT_CONNECTION, connection)
-    require_known("environment", environment, ENVIRONMENTS)
-    require_known("flow", flow, FLOWS)
-    require_application(client_id, tenant)
-    ids = read_ids(url, customer_id, account_id)
+    """Change fields of a connection; those that are None stay. See `Connections.edit`."""
     changes: dict[str, Any] = {
-        "name": rename,
-        "environment": environment,
-        "customer_id": ids.customer,
-        "account_id": ids.account,
-        "flow": flow,
-        "client_id": client_id,
-        "tenant": tenant,
+        field: value for field, value in wanted.items() if value not in (None, getattr(connection, field))
     }
-    changes = {key: value for key, value in changes.items() if value not in (None, getattr(connection, key))}
     if not changes:
         return connection
     if "name" in changes:
-        _require_free(workspace, str(rename))
+        _require_free(workspace, changes["name"])
     moves = {"environment", "customer_id", "account_id"} & set(changes)
     if moves:
         _require_finished(workspace, connection)
@@ -131,34 +81,12 @@ def edit_connection(
     workspace.connections.put(changed)
     for export in workspace.exports.where(connection_id=connection.id):
         workspace.exports.change(lambda now: replace(now, connection_name=changed.name), id=export.id)
-    workspace.audit.note(Verb.EDIT_CONNECTION, name, **changes)
+    workspace.audit.note(Verb.EDIT_CONNECTION, connection.name, **changes)
     return workspace.connections[changed.name]
 
 
-def sign_in_again(
-    name: str, *, flow: str | None = None, workspace: Workspace | None = None, show: Show = announce
-) -> Connection:
-    """Sign in to a connection as the current user, even if the user is already signed in.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    flow
-        How to sign in, this time only. By default, as the connection says.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see, such as a sign-in code.
-
-    Raises
-    ------
-    SignInError
-        There is no user to ask, or Microsoft refused.
-    ConnectionSetupError
-        The signed-in user may not manage the account.
-    """
-    workspace = workspace or open_workspace()
+def sign_in_again(workspace: Workspace, name: str, flow: str | None, show: Show) -> Connection:
+    """Sign in to a connection again; see `Connections.sign_in`."""
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     require_known("flow", flow, FLOWS)
@@ -168,26 +96,8 @@ def sign_in_again(
     return verified(workspace, connection, show)
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
-    """Delete the current user's tokens for a connection and its developer token from this machine.
-
-    The account is signed out of every connection that uses it.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-
-    Raises
-    ------
-    AccessError
-        The connection is not shared with the current user.
-    """
-    workspace = workspace or open_workspace()
+def sign_out(workspace: Workspace, name: str, show: Show) -> None:
+    """Sign out of a connection; see `Connections.sign_out`."""
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     noted = noted_sign_in(workspace, connection.id)
@@ -201,21 +111,8 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = anno
     workspace.audit.note(Verb.OPEN_CONNECTION, name, signed_in=False)
 
 
-def signed_in_accounts(
-    name: str, *, workspace: Workspace | None = None, show: Show = announce
-) -> list[SignedInAccount]:
-    """Return the accounts that the current user has signed in with on this machine, in a stable order.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-    """
-    workspace = workspace or open_workspace()
+def signed_in_accounts(workspace: Workspace, name: str, show: Show) -> list[SignedInAccount]:
+    """Return the accounts of `Connections.accounts`."""
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     noted = noted_sign_in(workspace, connection.id)
@@ -226,28 +123,8 @@ def signed_in_accounts(
     ]
 
 
-def choose_account(name: str, number: int, *, workspace: Workspace | None = None, show: Show = announce) -> Connection:
-    """Use one of the signed-in accounts for a connection.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    number
-        The account's number in `signed_in_accounts`.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-
-    Raises
-    ------
-    ArgumentError
-        No account has that number.
-    ConnectionSetupError
-        The account may not manage the connection's account in Microsoft Advertising.
-    """
-    workspace = workspace or open_workspace()
+def choose_account(workspace: Workspace, name: str, number: int, show: Show) -> Connection:
+    """Use another account for a connection; see `Connections.choose_account`."""
     connection = workspace.connections[name]
     require(workspace, Verb.OPEN_CONNECTION, connection)
     known = _signed_in(workspace, connection, show)
@@ -299,28 +176,8 @@ def _require_finished(workspace: Workspace, connection: Connection) -> None:
             )
 
 
-def share_connection(name: str, share: Sequence[str], *, workspace: Workspace | None = None) -> Connection:
-    """Set who may use a connection besides administrators; this replaces the earlier setting.
-
-    Exports that others have saved stay, but don't run while the connection is not shared with the user who runs them.
-
-    Parameters
-    ----------
-    name
-        The name of the connection.
-    share
-        Roles, or names of users with a role; ``administrator`` alone shares it with nobody else.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    ConnectionSetupError
-        A role or user is unknown.
-    """
-    workspace = workspace or open_workspace()
+def share_connection(workspace: Workspace, name: str, share: Sequence[str]) -> Connection:
+    """Set who may use a connection; see `Connections.share`."""
     connection = workspace.connections[name]
     require(workspace, Verb.SHARE_CONNECTION, connection)
     wanted = shared_with(workspace, share)

@@ -8,7 +8,6 @@ from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.saving import connection_of, detach_export
 from ci_magics.advice import Do, Opt, advise
 from ci_magics.display.numbers import counted_in_words
-from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError, quoted_list
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
@@ -115,35 +114,9 @@ def _filled_only_by(workspace: Workspace, export: Export) -> Iterator[AudienceRe
 
 
 def remove_connection(
-    name: str,
-    *,
-    exports: str | Mapping[str, str] | None = None,
-    workspace: Workspace | None = None,
-    show: Callable[[str], None] = announce,
+    workspace: Workspace, name: str, exports: str | Mapping[str, str] | None, show: Callable[[str], None]
 ) -> None:
-    """Remove a connection. Members that were sent through it stay in Microsoft's audiences.
-
-    Parameters
-    ----------
-    name
-        Connection to remove.
-    exports
-        What to do with the saved exports that use the connection: ``remove`` or ``detach`` for all, or a mapping from
-        export name to one of these. A detached export keeps its configuration and does not run until it gets another
-        connection.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with a message for each of its exports.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    ConnectionSetupError
-        Exports use the connection and you did not choose what to do with them, or a run through it is unfinished.
-    """
-    workspace = workspace or open_workspace()
+    """Remove a connection after its exports; see `Connections.remove`."""
     connection = workspace.connections[name]
     require(workspace, Verb.REMOVE_CONNECTION, connection)
     using = workspace.exports.where(connection_id=connection.id)
@@ -156,7 +129,7 @@ def remove_connection(
         else:
             remove_export(export.name, workspace=workspace)
             show(f"The export '{export.name}' was removed.")
-    sign_out(name, workspace=workspace, show=show)
+    sign_out(workspace, name, show)
     for each in workspace.sign_ins.where(subject_id=connection.id):
         workspace.sign_ins.remove(each.id)
     workspace.connections.remove(connection.id)

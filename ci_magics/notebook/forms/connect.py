@@ -108,9 +108,7 @@ class ConnectForm(Form):
     def sign_in(self) -> Connection:
         """Sign in to the chosen connection again, possibly as another user."""
         chosen = self._require_chosen()
-        found = sign_in_again(
-            chosen.name, flow=self._fields.flow.value or None, workspace=self.workspace, show=self.hear
-        )
+        found = sign_in_again(self.workspace, chosen.name, self._fields.flow.value or None, self.hear)
         self._show_account(found)
         self.receipts.add(f"Signed in to '{chosen.name}'.")
         self.say(f"Signed in to '{chosen.name}': {found.account_name}.", "done")

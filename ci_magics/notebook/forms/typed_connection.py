@@ -9,13 +9,13 @@ from typing import Any
 
 import ci_magics as ci
 from ci_magics.activation.connections.account_check import SignedInUser, checked, signed_in_user
-from ci_magics.activation.connections.connection_operations import edit_connection, share_connection
 from ci_magics.activation.connections.developer_token import forget_developer_token, holding
 from ci_magics.activation.connections.sign_in import forget_sign_in
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError
 from ci_magics.notebook.forms.code_text import Code, code_of
 from ci_magics.notebook.forms.connect_fields import ConnectFields
+from ci_magics.operations.connections import Connections
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.store import Workspace
 
@@ -152,15 +152,15 @@ class TypedConnection:
 
     def _change(self, earlier: Connection) -> Connection:
         name = self._name()
-        changed = edit_connection(
+        connections = Connections(self._workspace)
+        changed = connections.edit(
             earlier.name,
             rename=None if name == earlier.name else name,
             **self._fields.arguments(),
-            workspace=self._workspace,
             show=self._show,
         )
         if tuple(self._fields.share.value) != earlier.shared_with:
-            share_connection(changed.name, list(self._fields.share.value), workspace=self._workspace)
+            connections.share(changed.name, *self._fields.share.value)
         return ci.connect(
             changed.name,
             agree=self._fields.agree.value,

@@ -10,7 +10,6 @@ import pytest
 
 import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import AudienceList, audiences
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.errors import (
     AccessError,
@@ -138,7 +137,7 @@ def test_a_list_that_does_not_exist_is_named_with_the_nearest(filled: AudienceLi
 
 
 def test_neither_consent_is_needed_to_take_data_back(filled: AudienceList, emulator: RunningEmulator) -> None:
-    withdraw_consents(contoso.NAME, show=quietly)
+    ci.connections.withdraw_consents(contoso.NAME, show=quietly)
     filled.empty("All", confirm="All")
     assert emulator.members("All") == set()
     assert filled.delete("All", confirm="All").names() == ["Theirs"]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connections.connection_operations import edit_connection
 from ci_magics.errors import ArgumentError, ConnectionSetupError, SignInError
 
 if TYPE_CHECKING:
@@ -85,12 +84,12 @@ def test_without_consent_nothing_is_asked_and_the_notice_says_so() -> None:
     assert 'ci.connections.edit("C", customer_id="222", account_id="11' in refused.value.next_step
     assert not ci.open_workspace().store.connections["C"].agreed
     heard.clear()
-    edit_connection("C", account_id="998", show=heard.append)
+    ci.connections.edit("C", account_id="998", show=heard.append)
     assert "account 998 of customer 222" in heard[0]
-    edit_connection("C", account_id="111", show=heard.append)
+    ci.connections.edit("C", account_id="111", show=heard.append)
     assert ci.connect("C", agree=True).account_name == "Contoso EU"
     with pytest.raises(ConnectionSetupError, match="no account 997"):
-        edit_connection("C", account_id="997", show=heard.append)
+        ci.connections.edit("C", account_id="997", show=heard.append)
     assert ci.open_workspace().store.connections["C"].account_id == "111"
 
 

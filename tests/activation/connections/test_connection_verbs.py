@@ -10,17 +10,7 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.connections import sign_in
-from ci_magics.activation.connections.accounts import list_accounts
-from ci_magics.activation.connections.connection_operations import (
-    choose_account,
-    edit_connection,
-    share_connection,
-    sign_in_again,
-    sign_out,
-    signed_in_accounts,
-)
 from ci_magics.errors import (
     AccessError,
     ArgumentError,
@@ -47,7 +37,7 @@ class TestEditing:
     def test_another_account_needs_both_consents_again(self) -> None:
         made = contoso.connect()
         said: list[str] = []
-        changed = edit_connection(contoso.NAME, account_id="112", show=said.append)
+        changed = ci.connections.edit(contoso.NAME, account_id="112", show=said.append)
         assert (changed.id, changed.account_id, changed.account_name) == (made.id, "112", "Contoso US")
         assert not changed.agreed
         assert not changed.terms_accepted
@@ -58,23 +48,23 @@ class TestEditing:
     @pytest.mark.parametrize("changes", [{"url": ADDRESS}, {"account_id": ADDRESS}, {"customer_id": ADDRESS}])
     def test_a_pasted_address_is_read_wherever_it_is_pasted(self, changes: dict[str, str]) -> None:
         contoso.connect()
-        assert edit_connection(contoso.NAME, **changes, show=lambda _: None).account_id == "112"
+        assert ci.connections.edit(contoso.NAME, **changes, show=lambda _: None).account_id == "112"
 
     def test_swapped_ids_are_recognized_and_nothing_changes(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="swapped") as refused:
-            edit_connection(contoso.NAME, customer_id="112", account_id="222")
+            ci.connections.edit(contoso.NAME, customer_id="112", account_id="222")
         assert refused.value.next_step == 'Use customer_id="222" and account_id="112".'
         assert ci.open_workspace().store.connections[contoso.NAME].agreed
 
     def test_an_account_of_another_customer_is_said(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="belongs to customer 222, not 333"):
-            edit_connection(contoso.NAME, customer_id="333")
+            ci.connections.edit(contoso.NAME, customer_id="333")
 
     def test_another_name_keeps_everything_else(self) -> None:
         made = contoso.connect()
-        renamed = edit_connection(contoso.NAME, rename="Contoso Europe")
+        renamed = ci.connections.edit(contoso.NAME, rename="Contoso Europe")
         assert (renamed.id, renamed.agreed, renamed.terms_accepted) == (made.id, True, True)
         assert ci.open_workspace().store.connections.names() == ["Contoso Europe"]
 
@@ -83,7 +73,7 @@ class TestEditing:
         contoso.connect()
         ci.connect("Another", customer_id="222", account_id="112")
         with pytest.raises(ConnectionSetupError):
-            edit_connection(contoso.NAME, rename=name)
+            ci.connections.edit(contoso.NAME, rename=name)
 
     def test_a_run_on_its_way_is_finished_where_it_began(self, emulator: RunningEmulator) -> None:
         contoso.connect()
@@ -92,8 +82,8 @@ class TestEditing:
         with pytest.raises(Exception, match="resume"):
             contoso.export(contoso.segment(3))
         with pytest.raises(ConnectionSetupError, match="was not finished"):
-            edit_connection(contoso.NAME, account_id="112")
-        assert edit_connection(contoso.NAME, rename="C").name == "C"
+            ci.connections.edit(contoso.NAME, account_id="112")
+        assert ci.connections.edit(contoso.NAME, rename="C").name == "C"
 
     def test_opening_by_name_with_other_ids_says_how_to_change(self) -> None:
         contoso.connect()
@@ -103,7 +93,7 @@ class TestEditing:
 
     def test_it_is_audited(self, workspace: Workspace) -> None:
         contoso.connect()
-        edit_connection(contoso.NAME, account_id="112", show=lambda _: None)
+        ci.connections.edit(contoso.NAME, account_id="112", show=lambda _: None)
         entry = next(each for each in workspace.audit if each.verb == "edit_connection")
         assert entry.facts == {"account_id": "112"}
 
@@ -117,7 +107,9 @@ class TestSharing:
         as_user("ann", "contributor")
         assert contoso.export(contoso.segment(3)).accepted == 3
         as_user(admin)
-        share_connection(contoso.NAME, ["bob"], workspace=as_user("bob", "contributor") and as_user(admin))
+        as_user("bob", "contributor")
+        as_user(admin)
+        ci.connections.share(contoso.NAME, "bob")
         as_user("ann")
         with pytest.raises(AccessError, match="not shared with you"):
             contoso.export("All")
@@ -135,7 +127,7 @@ class TestSharing:
     def test_a_user_nobody_knows_is_named(self) -> None:
         contoso.connect()
         with pytest.raises(ConnectionSetupError, match="no role or user 'zoe'") as refused:
-            share_connection(contoso.NAME, ["zoe"])
+            ci.connections.share(contoso.NAME, "zoe")
         assert 'ci.roles.give("zoe", "contributor")' in refused.value.next_step
 
     def test_opening_an_existing_connection_shares_it(self) -> None:
@@ -164,7 +156,7 @@ class TestWithdrawing:
         contoso.connect()
         contoso.export(contoso.segment(3))
         said: list[str] = []
-        connection = withdraw_consents(contoso.NAME, show=said.append)
+        connection = ci.connections.withdraw_consents(contoso.NAME, show=said.append)
         assert not connection.agreed
         assert said[0] == "All exports through 'Contoso EU' have stopped."
         assert 'ci.audiences("Contoso EU").empty("All", confirm="All")' in said[1]
@@ -178,7 +170,7 @@ class TestWithdrawing:
 
         def withdraw(progress: Any) -> None:
             if "upload file" in progress.step and not withdrawn:
-                withdrawn.append(withdraw_consents(contoso.NAME, show=lambda _: None))
+                withdrawn.append(ci.connections.withdraw_consents(contoso.NAME, show=lambda _: None))
 
         with pytest.raises(ConsentError, match="withdrawn while the run was on its way") as stopped:
             contoso.export(made, progress=withdraw)
@@ -195,7 +187,10 @@ class TestWithdrawing:
     def test_only_administrators_withdraw(self, as_user: Becoming) -> None:
         contoso.connect(share=["contributor"])
         as_user("ann", "contributor")
-        for withdraw in (lambda: withdraw_consents(contoso.NAME), lambda: ci.connect(contoso.NAME, withdraw=True)):
+        for withdraw in (
+            lambda: ci.connections.withdraw_consents(contoso.NAME),
+            lambda: ci.connect(contoso.NAME, withdraw=True),
+        ):
             with pytest.raises(AccessError, match="only administrators may withdraw a consent"):
                 withdraw()
 
@@ -218,27 +213,27 @@ class TestSigningIn:
         return enter
 
     def test_where_nobody_is_signed_in_no_account_can_be_chosen(self) -> None:
-        sign_out(contoso.NAME)
+        ci.connections.sign_out(contoso.NAME)
         with pytest.raises(ArgumentError, match="No account is signed in for 'Contoso EU' on this machine"):
-            choose_account(contoso.NAME, 1)
+            ci.connections.choose_account(contoso.NAME, 1)
 
     def test_accounts_are_listed_masked_and_chosen_by_number(self) -> None:
-        (account,) = signed_in_accounts(contoso.NAME)
+        (account,) = ci.connections.accounts(contoso.NAME)
         assert (account.number, account.used) == (1, True)
         assert repr(account) == "1: a*** (used here)"
-        assert choose_account(contoso.NAME, 1).account_name == "Contoso EU"
+        assert ci.connections.choose_account(contoso.NAME, 1).account_name == "Contoso EU"
         with pytest.raises(ArgumentError, match="There is no account 2; 1 account is signed in"):
-            choose_account(contoso.NAME, 2)
+            ci.connections.choose_account(contoso.NAME, 2)
 
     def test_signing_out_forgets_the_account_and_the_next_use_asks(
         self, signed_in: Callable[[str], None], emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        sign_out(contoso.NAME)
-        assert signed_in_accounts(contoso.NAME) == []
+        ci.connections.sign_out(contoso.NAME)
+        assert ci.connections.accounts(contoso.NAME) == []
         asked = emulator.operations().count("DeviceCode")
         ci.connect(contoso.NAME, show=signed_in)
         assert emulator.operations().count("DeviceCode") == asked + 1
-        sign_out(contoso.NAME)
+        ci.connections.sign_out(contoso.NAME)
         monkeypatch.setattr(sign_in, "can_ask", lambda: False)
         with pytest.raises(SignInError, match="nobody can be asked here"):
             ci.connect(contoso.NAME)
@@ -247,7 +242,7 @@ class TestSigningIn:
         self, signed_in: Callable[[str], None], emulator: RunningEmulator
     ) -> None:
         asked = emulator.operations().count("DeviceCode")
-        assert sign_in_again(contoso.NAME, show=signed_in).account_name == "Contoso EU"
+        assert ci.connections.sign_in(contoso.NAME, show=signed_in).account_name == "Contoso EU"
         assert emulator.operations().count("DeviceCode") == asked + 1
 
 
@@ -264,14 +259,17 @@ def test_a_run_is_not_finished_in_another_environment(workspace: Workspace, emul
 
 def test_the_list_says_who_may_use_a_connection_and_to_whom_it_is_shared_only_that_it_is(as_user: Becoming) -> None:
     contoso.connect(share=["contributor"])
-    (line,) = list_accounts()
+    (line,) = ci.connections.overview()
     assert line.shared_with == ("contributor",)
-    assert "customer 222, account 111" in repr(list_accounts())
+    assert "customer 222, account 111" in repr(ci.connections.overview())
     as_user("ann", "contributor")
-    assert "shared with you" in repr(list_accounts())
-    assert "111" not in list_accounts().to_frame().to_string() + repr(list_accounts())
+    assert "shared with you" in repr(ci.connections.overview())
+    assert "111" not in ci.connections.overview().to_frame().to_string() + repr(ci.connections.overview())
     as_user("zoe", "viewer")
-    assert repr(list_accounts()) == "No Microsoft Advertising connection is shared with you; ask an administrator."
+    assert (
+        repr(ci.connections.overview())
+        == "No Microsoft Advertising connection is shared with you; ask an administrator."
+    )
 
 
 def test_a_viewer_reads_what_was_sent_without_the_connection(as_user: Becoming) -> None:

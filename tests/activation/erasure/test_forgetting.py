@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.cli import main
@@ -123,7 +122,7 @@ def test_a_suppressed_person_leaves_with_the_next_export_even_before_that(emulat
 
 @pytest.mark.usefixtures("sent")
 def test_nothing_is_sent_without_consent_and_that_is_said() -> None:
-    withdraw_consents(contoso.NAME, show=quietly)
+    ci.connections.withdraw_consents(contoso.NAME, show=quietly)
     forgotten = forget(key="k-jane", show=quietly)
     assert not forgotten.erased
     assert "Nobody has agreed to data privacy" in repr(forgotten)

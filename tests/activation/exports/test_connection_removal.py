@@ -9,9 +9,6 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.connect import withdraw_consents
-from ci_magics.activation.connections.connection_operations import edit_connection
-from ci_magics.activation.exports.removal import remove_connection
 from ci_magics.errors import AccessError, ArgumentError, ConnectionSetupError, ExportRefusedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -39,10 +36,10 @@ def used(workspace: Workspace, emulator: RunningEmulator) -> None:
 @pytest.mark.usefixtures("used")
 def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
     with pytest.raises(ConnectionSetupError, match="used by 2 exports: 'daily', 'weekly'") as refused:
-        remove_connection(contoso.NAME)
+        ci.connections.remove(contoso.NAME)
     assert 'ci.connections.remove("Contoso EU", exports="detach")' in refused.value.next_step
     with pytest.raises(ConnectionSetupError, match="used by 1 export: 'weekly'"):
-        remove_connection(contoso.NAME, exports={"daily": "remove"})
+        ci.connections.remove(contoso.NAME, exports={"daily": "remove"})
     assert contoso.NAME in ci.open_workspace().store.connections
     assert ci.open_workspace().store.exports.names() == ["daily", "weekly"]
 
@@ -50,7 +47,7 @@ def test_exports_that_use_it_are_named_and_nothing_happens() -> None:
 @pytest.mark.usefixtures("used")
 def test_each_export_is_removed_or_detached(workspace: Workspace) -> None:
     said: list[str] = []
-    remove_connection(contoso.NAME, exports={"daily": "remove", "weekly": "detach"}, show=said.append)
+    ci.connections.remove(contoso.NAME, exports={"daily": "remove", "weekly": "detach"}, show=said.append)
     assert workspace.connections.names() == []
     (kept,) = workspace.exports
     assert (kept.name, kept.connection_id) == ("weekly", None)
@@ -61,20 +58,20 @@ def test_each_export_is_removed_or_detached(workspace: Workspace) -> None:
 @pytest.mark.usefixtures("used")
 def test_a_choice_is_remove_or_detach_for_an_export_that_uses_it() -> None:
     with pytest.raises(ArgumentError, match="cannot be 'delete'"):
-        remove_connection(contoso.NAME, exports="delete")
+        ci.connections.remove(contoso.NAME, exports="delete")
     with pytest.raises(NotFoundError, match="not used by an export 'monthly'"):
-        remove_connection(contoso.NAME, exports={"monthly": "detach"})
+        ci.connections.remove(contoso.NAME, exports={"monthly": "detach"})
 
 
 @pytest.mark.usefixtures("used")
 def test_exports_follow_another_name(workspace: Workspace) -> None:
-    edit_connection(contoso.NAME, rename="Europe")
+    ci.connections.edit(contoso.NAME, rename="Europe")
     assert {each.connection_name for each in workspace.exports} == {"Europe"}
 
 
 def test_what_was_agreed_goes_with_it(workspace: Workspace) -> None:
     contoso.connect()
-    remove_connection(contoso.NAME)
+    ci.connections.remove(contoso.NAME)
     assert len(workspace.connections.consents) == 0
     assert not contoso.connect(agree=False, accept_terms=False).agreed
 
@@ -86,9 +83,9 @@ def test_a_run_on_its_way_keeps_it_until_it_is_finished_or_given_up(emulator: Ru
         contoso.export(contoso.segment(3))
     (run,) = ci.open_workspace().store.runs
     with pytest.raises(ConnectionSetupError, match=f"The run {run.name} through .* was not finished"):
-        remove_connection(contoso.NAME)
-    withdraw_consents(contoso.NAME, show=quietly)
-    remove_connection(contoso.NAME)
+        ci.connections.remove(contoso.NAME)
+    ci.connections.withdraw_consents(contoso.NAME, show=quietly)
+    ci.connections.remove(contoso.NAME)
     with pytest.raises(ExportRefusedError, match="does not exist any more"):
         contoso.resumed(run.name)
 
@@ -97,4 +94,4 @@ def test_only_administrators_remove(as_user: Callable[..., Workspace]) -> None:
     contoso.connect(share=["contributor"])
     as_user("ann", "contributor")
     with pytest.raises(AccessError, match="only administrators may remove a connection"):
-        remove_connection(contoso.NAME)
+        ci.connections.remove(contoso.NAME)

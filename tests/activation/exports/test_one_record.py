@@ -14,7 +14,6 @@ from contoso import NAME, connect, export, fail, foreign_list, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.activation.runs.journal import Journal
 from ci_magics.activation.runs.resume import load_run
@@ -198,7 +197,7 @@ def test_all_places_agree_when_a_consent_is_withdrawn_on_the_way(
         answered = [each for each in workspace.steps if each.state == "answered" and each.stop > each.start]
         mine = [each for each in answered if each.push_id == journal.push.id]
         if (len(mine) >= 2 or mode == "replace") and not messages:
-            withdraw_consents(NAME, show=messages.append)
+            ci.connections.withdraw_consents(NAME, show=messages.append)
         return sending(journal, *arguments, **options)
 
     monkeypatch.setattr(Journal, "sending", withdrawing)
@@ -229,7 +228,7 @@ def test_a_withdrawal_says_what_may_be_in_the_audience(emulator: RunningEmulator
     fail(emulator, APPLY, *["lost_reply"] * 30)  # more than the three calls and their retries
     assert run_it() is not None
     messages: list[str] = []
-    withdraw_consents(NAME, show=messages.append)
+    ci.connections.withdraw_consents(NAME, show=messages.append)
     (kept,) = [each for each in messages if "keeps" in each]
     low, high = (int(each.replace(",", "")) for each in re.findall(r"\d[\d,]*", kept.split("between")[1])[:2])
     assert low <= len(emulator.members("All")) <= high
@@ -241,7 +240,7 @@ def test_a_withdrawal_does_not_count_what_others_put_in(emulator: RunningEmulato
     foreign_list(emulator, name="All")
     export(segment(400), mode="add")
     messages: list[str] = []
-    withdraw_consents(NAME, show=messages.append)
+    ci.connections.withdraw_consents(NAME, show=messages.append)
     assert any("keeps at least 400 members" in each for each in messages)
 
 

@@ -15,7 +15,6 @@ from contoso import NAME, connect, people, segment
 from holding import HeldClock
 
 import ci_magics as ci
-from ci_magics.activation.connect import withdraw_consents
 from ci_magics.activation.exports.heartbeats import (
     REFRESH,
     REFRESH_LOCK,
@@ -138,7 +137,10 @@ BEFORE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 AFTER: dict[str, tuple[Callable[[Workspace], object], str]] = {
     "no connection": (lambda _: ci.exports.detach("Weekly"), "The export has no connection"),
-    "no consent": (lambda _: withdraw_consents(NAME, show=lambda _said: None), "so its runs are skipped"),
+    "no consent": (
+        lambda _: ci.connections.withdraw_consents(NAME, show=lambda _said: None),
+        "so its runs are skipped",
+    ),
     "a person has to sign in": (
         lambda workspace: workspace.all_connections.change(lambda found: replace(found, flow="device")),
         "A scheduler cannot ask anyone to sign in to 'Contoso EU'",

@@ -28,7 +28,7 @@ AsUser = Callable[..., Workspace]
 
 
 def unshare(workspace: Workspace) -> None:
-    share_connection(NAME, ["administrator"], workspace=workspace)
+    share_connection(workspace, NAME, ["administrator"])
 
 
 def lower(workspace: Workspace) -> None:

@@ -30,7 +30,7 @@ APPLY, UPLOAD = "ApplyCustomerListUserData", "UploadFile"
 
 
 def withdraw(workspace: Workspace) -> None:
-    withdraw_consents(NAME, workspace=workspace, show=lambda _: None)
+    withdraw_consents(workspace, NAME, lambda _: None)
 
 
 def end(kind: str) -> Callable[[Workspace], None]:

@@ -28,7 +28,7 @@ from ci_magics.microsoft.insights_endpoints import insights_endpoints
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
-from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 Show = Callable[[str], None]
 
@@ -179,26 +179,8 @@ def chosen_instance(instances: Sequence[Instance], name: str | None) -> Instance
     )
 
 
-def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> InsightsRecord:
-    """Sign in to an instance again, with the same or another account.
-
-    Parameters
-    ----------
-    name
-        Name of the instance.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each message for the user, such as a sign-in code.
-
-    Raises
-    ------
-    NotFoundError
-        The instance is not known.
-    SignInError
-        No user can be prompted, or Microsoft refused the sign-in.
-    """
-    workspace = workspace or open_workspace()
+def sign_in_again(workspace: Workspace, name: str, show: Show) -> InsightsRecord:
+    """Sign in to an instance again; see `Connections.sign_in`."""
     record = workspace.insights[name]
     require(workspace, Verb.READ_INSIGHTS)
     acquire(workspace, sign_in_for_insights(record), _endpoints(workspace, record), show, again=True)
@@ -206,26 +188,8 @@ def sign_in_again(name: str, *, workspace: Workspace | None = None, show: Show =
     return record
 
 
-def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
-    """Delete the current user's tokens for an instance, and its subscription key, from this machine.
-
-    This also signs out of everything else that uses the same account.
-
-    Parameters
-    ----------
-    name
-        Name of the instance.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each message for the user, such as a sign-in code.
-
-    Raises
-    ------
-    NotFoundError
-        The instance is not known.
-    """
-    workspace = workspace or open_workspace()
+def sign_out(workspace: Workspace, name: str, show: Show) -> None:
+    """Sign out of an instance, and delete its subscription key here; see `Connections.sign_out`."""
     record = workspace.insights[name]
     require(workspace, Verb.READ_INSIGHTS)
     noted = noted_sign_in(workspace, record.id)
@@ -239,26 +203,8 @@ def sign_out(name: str, *, workspace: Workspace | None = None, show: Show = anno
     workspace.audit.note(Verb.READ_INSIGHTS, name, signed_in=False)
 
 
-def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show = announce) -> None:
-    """Sign out of an instance and remove it from the workspace.
-
-    Parameters
-    ----------
-    name
-        Name of the instance.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each message for the user, such as a sign-in code.
-
-    Raises
-    ------
-    NotFoundError
-        The instance is not known.
-    SegmentError
-        Dynamic segments read from it.
-    """
-    workspace = workspace or open_workspace()
+def remove_insights(workspace: Workspace, name: str, show: Show) -> None:
+    """Sign out of an instance and remove it from the workspace, unless a dynamic segment reads from it."""
     record = workspace.insights[name]
     read = [each.name for each in workspace.segments if _reads(each.definition.get("source"), name)]
     if read:
@@ -267,7 +213,7 @@ def remove_insights(name: str, *, workspace: Workspace | None = None, show: Show
             "Delete them or make them of something else first.",
             code="insights_in_use",
         )
-    sign_out(name, workspace=workspace, show=show)
+    sign_out(workspace, name, show)
     workspace.insights.remove(record.id)
     workspace.audit.note(Verb.READ_INSIGHTS, name, removed=True)
 

@@ -10,9 +10,8 @@ from contoso import connect
 
 import ci_magics as ci
 from ci_magics.activation.connections import sign_in
-from ci_magics.activation.connections.accounts import list_accounts
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.segments.customer_insights.connect import chosen_instance, sign_out
+from ci_magics.activation.segments.customer_insights.connect import chosen_instance
 from ci_magics.activation.segments.definitions import Definition
 from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
@@ -323,11 +322,11 @@ def test_the_second_account_is_asked_for_although_the_first_is_signed_in(
     assert len(asked) == 1
     source = ci.insights("Contoso", flow="device", show=enter)
     assert len(asked) == 2
-    assert {each.signed_in_at is None for each in list_accounts()} == {False}
+    assert {each.signed_in_at is None for each in ci.connections.overview()} == {False}
     ci.segment(NAME, source.segment(THERE, via="dataverse"))
     ci.insights("Contoso", show=enter)
     assert len(asked) == 2
-    sign_out("Contoso")
+    ci.connections.sign_out("Contoso")
     with monkeypatch.context() as patch:
         patch.setattr(sign_in, "can_ask", lambda: False)
         with pytest.raises(SignInError, match="Nobody is signed in to 'Customer Insights Contoso'"):
