@@ -70,7 +70,7 @@ class Repository(Displayable, Generic[T]):
         self._order = order
         self._shows = ("name", *shows)
         self._columns = {column.name for column in table.columns}
-        self._tuples = _tuples_of(kind)
+        self._tuples = _tuples_of(kind)  # type: ignore[arg-type]  # a class is hashable
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._select())
