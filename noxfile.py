@@ -69,7 +69,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Campaigns of kills, several kernels at once, notebooks by nbval; and rules with five times the examples."""
+    """Campaigns of kills, tests that start programs or kernels, notebooks by nbval; and rules with more examples."""
     options = ("-n", "auto", "--dist", "loadfile", "-m", "slow or hypothesis")
     run_tests(session, "slow", *options, CI_MAGICS_TESTS="thorough")
 

@@ -77,6 +77,7 @@ def ended(arguments: list[str]) -> int:
         return int(done.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "shift_jis"])
 def test_every_command_says_all_that_it_has_to_say_in_any_encoding(encoding: str) -> None:
@@ -104,6 +105,7 @@ def test_what_the_encoding_knows_is_written_as_it_is() -> None:
         assert screen.getvalue() == "✓ Zürich 東京 \\ud83d".encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
@@ -120,6 +122,7 @@ def test_a_process_in_another_encoding_ends_well(environment: dict[str, str]) ->
     assert b"Z" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
 @pytest.mark.usefixtures("full_workspace")
 def test_a_reader_that_has_gone_changes_nothing(emulator: RunningEmulator, both: bool) -> None:
@@ -133,6 +136,7 @@ def test_a_reader_that_has_gone_changes_nothing(emulator: RunningEmulator, both:
     assert len(emulator.members(NAME)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
 def test_without_any_output_the_work_is_done(emulator: RunningEmulator) -> None:
     line = f"'{PROGRAM}' exports run '{NAME}' <&- >&- 2>&-"
@@ -140,6 +144,7 @@ def test_without_any_output_the_work_is_done(emulator: RunningEmulator) -> None:
     assert len(emulator.members(NAME)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
 def test_output_that_a_full_disk_cuts_off_is_said_and_is_status_3() -> None:
     with Path("/dev/full").open("wb") as full:
@@ -181,6 +186,7 @@ def test_an_address_that_cannot_be_read_is_refused(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_workspace")
 def test_a_terminal_of_ipython_shows_results_in_its_encoding(tmp_path: Path) -> None:
     lines = f'%load_ext ci_magics\n%ci_status\n%ci_exports show "{NAME}"\n%ci_doctor\nexit\n'
@@ -213,6 +219,7 @@ except ci.CiError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

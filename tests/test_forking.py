@@ -101,12 +101,14 @@ def after_a_fork(tmp_path: Path, jobs: dict[str, str], warm: str) -> dict[str, s
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("emulator")
 def test_where_polars_has_not_begun_everything_works(tmp_path: Path) -> None:
     jobs = {name: job for name, job in JOBS.items() if name in ("normalize", "segment", "preview", "export", "forget")}
     assert set(after_a_fork(tmp_path, jobs, "nothing").values()) == {"works"}
 
 
+@pytest.mark.slow
 def test_where_polars_has_worked_every_computation_says_at_once_what_to_do(
     emulator: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -115,11 +117,13 @@ def test_where_polars_has_worked_every_computation_says_at_once_what_to_do(
     assert emulator.audiences() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("emulator")
 def test_what_needs_no_polars_works_after_every_fork(tmp_path: Path) -> None:
     assert after_a_fork(tmp_path, EASY, "ours") == dict.fromkeys(EASY, "works")
 
 
+@pytest.mark.slow
 def test_somebody_elses_use_of_polars_counts_too(tmp_path: Path) -> None:
     assert after_a_fork(tmp_path, {"normalize": JOBS["normalize"]}, "theirs") == {"normalize": "forked"}
 

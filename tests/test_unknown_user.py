@@ -14,6 +14,8 @@ from ci_magics.activation.connections.sign_in import SignInFor, application
 from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.workspace.store import Workspace
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(sys.executable).with_name("ci-magics")
 USER_ID = "54321"
 #: Ways of running as the user id while still reading what the tests' own user may read.

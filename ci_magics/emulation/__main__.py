@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import tornado.httpserver
 
@@ -23,10 +24,11 @@ from ci_magics.emulation.server import start
 from ci_magics.emulation.state import SIZE_HOURS, Settings, World
 from ci_magics.emulation.storage import StateDamagedError, StateTakenError, Storage, write_private
 
-#: Imported in the background after the start.
+#: Imported in the background in the first quiet moment: an emulator that lives for one short call never needs them.
 _SLOW = ("advertising.ingest", "insights.data_pages", "insights.entity_metadata", "dataverse.tables")
+Imports = list[asyncio.Future[ModuleType]]
 _TICK = 0.25
-_QUIET = 0.5  # seconds without a request before lists are compacted on disk
+_QUIET = 0.5  # seconds without a request before modules are imported and lists are compacted on disk
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,17 +99,24 @@ async def _serve(world: World, storage: Storage | None, options: argparse.Namesp
             loop.run_in_executor(None, carry_out, world, upload, content)
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    warm = [loop.run_in_executor(None, importlib.import_module, f"ci_magics.emulation.{name}") for name in _SLOW]
+    imports: Imports = []
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _TICK)
         if options.until_unused and (leases.unused() or not _has_folder(storage)):
             end()
-        elif storage is not None and leases.quiet_seconds() > _QUIET and storage.unsettled(world):
-            await loop.run_in_executor(None, _settle, world, storage)
-    await asyncio.gather(*warm)
+        elif leases.quiet_seconds() > _QUIET:
+            imports = imports or _import_slow_modules(loop)
+            if storage is not None and storage.unsettled(world):
+                await loop.run_in_executor(None, _settle, world, storage)
+    await asyncio.gather(*imports)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), 1)
+
+
+def _import_slow_modules(loop: asyncio.AbstractEventLoop) -> Imports:
+    names = (f"ci_magics.emulation.{each}" for each in _SLOW)
+    return [loop.run_in_executor(None, importlib.import_module, each) for each in names]
 
 
 def _listen(

@@ -148,6 +148,7 @@ def test_expired_tokens_stay_expired_in_the_next_process(kept: Kept) -> None:
         assert kept.emulator.insights("/manage/segments").ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.0, 0.02, 0.1, 0.5])
 def test_a_file_that_was_taken_is_carried_out_by_the_next_process_once(kept: Kept, wait: float) -> None:
     bulk = BulkFiles(kept.emulator)
@@ -186,6 +187,7 @@ def test_a_fault_of_a_file_that_was_taken_happens_in_the_next_process_too(kept: 
     assert kept.emulator.audiences() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_any_moment_it_holds_what_was_answered_and_nothing_half(kept: Kept, seed: int) -> None:
     chance = random.Random(seed)
@@ -219,6 +221,7 @@ def test_killed_at_any_moment_it_holds_what_was_answered_and_nothing_half(kept: 
         expected = found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_members_who_were_removed_leave_the_disk(kept: Kept, killed: bool) -> None:
     by_call, by_file, deleted = kept.create("By call"), kept.create("By file"), kept.create("Deleted")

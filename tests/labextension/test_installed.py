@@ -54,6 +54,7 @@ def test_what_is_installed_here_is_what_is_written() -> None:
     assert files(installed) == files(SOURCE), "pip install -e . again: it copies them"
 
 
+@pytest.mark.slow
 def test_jupyter_lists_both_extensions_as_enabled() -> None:
     line = next(line for line in jupyter("labextension", "list").splitlines() if "ci-magics" in line)
     assert f"v{ci_magics.__version__}" in line
@@ -78,6 +79,7 @@ def test_the_template_is_a_notebook_that_nobody_has_run() -> None:
         assert f"%{magic} " in written
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("emulator", "workspace")
 def test_the_template_runs_from_top_to_bottom() -> None:
     template = SOURCE / "static" / "customer_match.ipynb"

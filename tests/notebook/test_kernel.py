@@ -68,6 +68,7 @@ def start(emulator: RunningEmulator, tmp_path: Path) -> Iterator[Callable[[], Ke
         kernel.manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.slow
 def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
     start: Callable[[], Kernel], emulator: RunningEmulator
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_stop_button_ends_a_push_and_the_run_can_be_finished(
     assert len(emulator.members("All")) == 3_000
 
 
+@pytest.mark.slow
 def test_a_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
     kernel = start()
     # Another name than before: a request that the stop button cut off may still arrive at the emulator.
@@ -107,6 +109,7 @@ def test_a_restart_keeps_segments_and_runs(start: Callable[[], Kernel]) -> None:
     assert kernel.shown("ci.open_workspace().store.exports.names()") == "['Weekly']"
 
 
+@pytest.mark.slow
 def test_two_notebooks_share_one_workspace(start: Callable[[], Kernel]) -> None:
     one, two = start(), start()
     two.shown("%load_ext ci_magics")

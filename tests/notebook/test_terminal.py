@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningEmulator
 
+pytestmark = pytest.mark.slow
+
 _PATIENCE = 90
 
 

@@ -37,6 +37,7 @@ def undisturbed(source: Insights, via: str) -> tuple[int, dict[str, Any], str]:
     return record.rows, dict(record.domains), str(record.examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", ["skip", "skiptoken", "none"])
 def test_a_reading_that_breaks_off_at_page_1000_goes_on_from_there(
     source: Insights, emulator: RunningEmulator, link: str
@@ -95,6 +96,7 @@ ci.segment("All", source.segment("All_customers", via="rest"))
 """
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_loses_a_hundred_pages_at_most(source: Insights, emulator: RunningEmulator) -> None:
     emulator.control("POST", "/settings", {"customers": 25_000})
     expected = undisturbed(source, "csv")

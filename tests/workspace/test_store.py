@@ -139,6 +139,7 @@ def test_the_files_of_a_database_elsewhere_are_beside_it_and_private(tmp_path: P
     assert (mode(workspace.folder), workspace.folder) == (0o700, tmp_path / "team.files")
 
 
+@pytest.mark.slow
 def test_kernels_that_start_together_make_one_workspace(tmp_path: Path) -> None:
     code = "import ci_magics as ci\nopen = ci.open_workspace\nprint('ready', flush=True)\ninput()\nprint(open())"
     kernels = [

@@ -125,6 +125,7 @@ def test_processes_that_start_at_once_share_one_emulator(clients: Callable[[int]
     assert several[1].used() == process_id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_it_ends_when_the_last_client_is_gone_however_it_went(clients: Callable[[int], list[Client]]) -> None:
     first, second = clients(2)

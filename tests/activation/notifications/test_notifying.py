@@ -113,7 +113,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
     def sign_in(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
         kept.signed_in.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p@ss")
+        return AuthResult(success=data.password == b"p@ss", handled=False)
 
     controller = AnyPort(kept, "127.0.0.1", 0, authenticator=sign_in, auth_require_tls=False)
     controller.start()
@@ -200,7 +200,7 @@ def test_the_mail_server_gets_the_password_of_the_environment(
     send_mail(NEWS)
     assert mailbox.signed_in == [(b"notifier@contoso.com", b"p@ss")]
     monkeypatch.setenv("CI_MAGICS_SMTP_PASSWORD", "wrong")
-    with pytest.raises(NoticeError, match="did not take the notice") as refused:
+    with pytest.raises(NoticeError, match="does not accept the user name or the password") as refused:
         send_mail(NEWS)
     assert "wrong" not in str(refused.value)
     assert len(mailbox.mails) == 1
@@ -269,6 +269,7 @@ def test_limits_are_the_administrators(saved: Workspace, webhook: Webhook, as_us
         set_notification_limits(Limits())
 
 
+@pytest.mark.slow
 def test_a_notebook_that_fails_is_told_and_that_it_is_well_again(
     tmp_path: Path, workspace: Workspace, webhook: Webhook
 ) -> None:

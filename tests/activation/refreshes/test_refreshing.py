@@ -308,6 +308,7 @@ def notebook(folder: Path, *cells: str) -> Path:
     return folder / "weekly.ipynb"
 
 
+@pytest.mark.slow
 def test_a_notebook_can_be_the_definition(
     tmp_path: Path, clock: HeldClock, workspace: Workspace, emulator: RunningEmulator
 ) -> None:

@@ -77,6 +77,7 @@ def told_of(said: IO[str], *names: str) -> None:
             waiting.remove(words[1])
 
 
+@pytest.mark.slow
 def test_what_was_missed_is_caught_up_once_also_after_a_kill(workspace: Workspace) -> None:
     overdue("A")
     with schedulers() as (said, _processes):
@@ -90,6 +91,7 @@ def test_what_was_missed_is_caught_up_once_also_after_a_kill(workspace: Workspac
     assert Counter(each.export_name for each in workspace.export_runs) == {"A": 1, "B": 1}
 
 
+@pytest.mark.slow
 def test_two_schedulers_at_once_run_nothing_twice(workspace: Workspace, emulator: RunningEmulator) -> None:
     names = [f"E{number}" for number in range(5)]
     overdue(*names)

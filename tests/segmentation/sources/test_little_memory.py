@@ -16,6 +16,8 @@ import pytest
 
 from ci_magics.in_memory import passes_by
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_500_000
 #: How each source is read; the number of rows that are left, or the code of the error.
 READINGS: dict[str, tuple[str, str]] = {
