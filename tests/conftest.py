@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ settings.register_profile("ours", deadline=None, max_examples=examples(100))
 settings.load_profile("ours")
 
 HERE = Path(__file__).parent
+#: Of a matrix of cases, every fifth runs with the tests that are not slow, the others with the slow ones.
+SAMPLED = 5
 #: What `pytest -m quick` runs: rules and plain functions, without processes, databases and kernels.
 QUICK = (
     "display",
@@ -80,11 +83,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is quick, and the notebooks, which each start a kernel, as slow."""
+    """Mark what is quick; mark as slow the notebooks, which each start a kernel, and most cases of a matrix."""
+    cases: Counter[str] = Counter()
     for each in items:
         if each.path.suffix == ".ipynb":
             each.add_marker("slow")
-        elif _is_quick(each.path) and each.get_closest_marker("slow") is None:
+        if each.get_closest_marker("matrix") is not None:
+            test = each.nodeid.partition("[")[0]
+            if cases[test] % SAMPLED:
+                each.add_marker("slow")
+            cases[test] += 1
+        if _is_quick(each.path) and each.get_closest_marker("slow") is None:
             each.add_marker("quick")
 
 

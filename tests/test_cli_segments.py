@@ -147,6 +147,7 @@ def test_a_viewer_may_look_and_not_undo(as_user: Callable[[str], None], capsys: 
         assert said(capsys, verb, NAME, status=1)["code"] == "role_too_low"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("verb", NOUNS["segments"].verbs())
 @pytest.mark.parametrize(
     ("name", "shell"), [("All", "All"), ("Big spenders", "'Big spenders'"), ('"x" y', "'\"x\" y'")]

@@ -88,6 +88,7 @@ def test_an_allowed_name_is_one_line_of_sensible_length(name: str) -> None:
     name.encode()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("what", "name"),
     [

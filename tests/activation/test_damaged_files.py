@@ -46,6 +46,7 @@ def the_file(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_ledger_is_named_and_filled_anew(
     emulator: RunningEmulator, workspace: Workspace, damage: str
@@ -65,6 +66,7 @@ def test_a_damaged_ledger_is_named_and_filled_anew(
     assert emulator.members("All") == hashes(900, start=200)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_profiles_are_named_and_nothing_is_sent_of_them(
     emulator: RunningEmulator, workspace: Workspace, damage: str
@@ -99,6 +101,7 @@ def test_a_refresh_brings_damaged_profiles_back_though_nothing_changed(
     assert emulator.members("All") == hashes(900)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("damage", ["byte at 0%", "byte at 50%", "cut off", "gone"])
 @pytest.mark.parametrize("kind", ["hashes.bin", "profiles.parquet", "reasons.parquet"])
 def test_what_a_run_put_aside_is_not_sent_when_it_is_damaged(

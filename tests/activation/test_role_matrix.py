@@ -48,6 +48,7 @@ def stage(tmp_path: Path, workspace: Workspace, emulator: RunningEmulator, monke
     return Stage(tmp_path, emulator)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("row", ROWS, ids=_named)
 def test_a_role_may_do_what_it_may_and_nothing_else(
@@ -75,6 +76,7 @@ def _carried_out(row: Row, stage: Stage) -> None:
         row.act(stage)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("row", [row for row in ROWS if row.through], ids=_named)
 def test_what_goes_through_a_connection_needs_it_to_be_shared(
     row: Row, stage: Stage, as_user: Callable[..., Workspace]

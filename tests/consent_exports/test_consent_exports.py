@@ -34,6 +34,7 @@ def made(name: str, tmp_path: Path) -> ci.Segment:
     return ci.segment("People", query, database=f"sqlite:///{tmp_path}/shop.sqlite", **chosen)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", sorted(RIGHT))
 def test_the_right_people_of_an_export_are_sent(name: str, emulator: RunningEmulator, tmp_path: Path) -> None:
     right = right_hashes(name)

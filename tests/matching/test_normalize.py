@@ -273,6 +273,7 @@ def _pieces_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(text_column, "PIECE", request.param)
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("_pieces_of")
 @pytest.mark.parametrize(("kind", "column"), PIECES, ids=[kind for kind, _column in PIECES])
 def test_every_kind_of_column_gives_the_same(kind: str, column: Callable[[], Any]) -> None:

@@ -52,6 +52,7 @@ def frame(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "people" if request.param == "frame" else str(path)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("options", "values", "rows"), LINES)
 def test_a_line_binds_the_values_of_its_names(
     notebook: Notebook, frame: str, options: str, values: dict[str, Any], rows: int

@@ -87,6 +87,7 @@ def test_names_are_offered_wherever_a_magic_stands(filled: Notebook, form: str) 
     assert words(filled, f"{form}Big") == ['"Big spenders"', "big"]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("cell", "becomes"),
     [

@@ -36,6 +36,7 @@ def definition(address: str) -> dict[str, object]:
     return {"email": "EMail", "key": "Id", "where": None, "rule": None, "source": source}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("where", WITH_SECRETS)
 def test_no_byte_of_the_secret_is_left(where: str, tmp_path: Path) -> None:
     engine = before_the_revision(tmp_path)

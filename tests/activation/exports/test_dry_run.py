@@ -229,6 +229,7 @@ def changed(record: Any, **changes: Any) -> Any:
     return replace(record, **changes)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("broken", "code"), CASES, ids=[case.__name__ for case, _code in CASES])
 def test_what_a_push_is_refused_for_blocks_the_dry_run(
     scene: Scene, broken: Callable[[Scene], None], code: int | str

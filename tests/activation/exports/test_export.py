@@ -306,6 +306,7 @@ def test_a_failed_upload_is_unknown_and_sent_again(emulator: RunningEmulator) ->
     assert emulator.audiences()["All"]["members"] == 12_000
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "fault", ["117", "109", "0", "http_502_html", "empty_body", "token_expired", "lost_reply", "lost_request"]
 )

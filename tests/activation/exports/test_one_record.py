@@ -96,6 +96,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("operation", "faults", "count", "status", "is_finished"), FAULTS)
 def test_all_places_agree_after_a_fault_and_after_the_next_run(
     emulator: RunningEmulator,
@@ -152,6 +153,7 @@ STRIKES: list[tuple[str, str, int, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("mode", ["mirror", "replace"])
 @pytest.mark.parametrize(("operation", "fault", "times", "details"), STRIKES)
 def test_all_places_agree_whatever_strikes(

@@ -46,6 +46,7 @@ def days_of_runs(workspace: Workspace, clock: HeldClock, days: int) -> list[str]
     return [f"{each.due_at:%m-%d %H}" for each in workspace.export_runs if each.due_at is not None]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("follows_system", [False, True])
 def test_a_schedule_of_a_wrong_clock_runs_once_and_then_as_it_says(

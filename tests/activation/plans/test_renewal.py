@@ -23,6 +23,7 @@ def aged(workspace: Workspace, age: timedelta | None) -> None:
     workspace.audiences.change(lambda record: replace(record, full_send_at=sent))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("mode", ["mirror", "add"])
 @pytest.mark.parametrize(
     ("membership", "age", "is_renewed"),

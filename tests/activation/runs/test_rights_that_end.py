@@ -47,6 +47,7 @@ ENDS: dict[str, tuple[Callable[[Workspace], None], str]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
 def test_nothing_more_is_sent_after_a_wait(

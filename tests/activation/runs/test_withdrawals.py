@@ -86,6 +86,7 @@ def while_waiting(monkeypatch: pytest.MonkeyPatch, doing: Callable[[], None]) ->
     return waits
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("operation", "fault", "details", "count", "may_have_arrived"), WAITS)
 def test_nothing_more_is_sent_after_a_wait(

@@ -51,6 +51,7 @@ WAYS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("way", WAYS)
 def test_a_refresh_reads_with_the_encoding_that_was_named(path: Path, way: str) -> None:
     said: list[str] = []

@@ -94,6 +94,7 @@ def ci_columns(frame: Any) -> list[str]:
 REST = {hash_of(email_of(number)) for number in IDS if number not in OUT}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_exclusion_of_any_type_excludes(kind: str, emulator: RunningEmulator) -> None:
     connect()
@@ -103,6 +104,7 @@ def test_an_exclusion_of_any_type_excludes(kind: str, emulator: RunningEmulator)
     assert emulator.members("Big") == REST
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("whole", BIG)
 @pytest.mark.parametrize("kind", KINDS)
 def test_set_algebra_rules_queries_and_overlap_meet_by_value(kind: str, whole: str) -> None:

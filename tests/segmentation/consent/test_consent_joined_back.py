@@ -54,6 +54,7 @@ FILES: dict[str, Callable[[str], object]] = {
 KEYS = ("Id", "CAST(Id AS DOUBLE) AS Id", "CAST(Id AS VARCHAR) AS Id", "CAST(Id AS DECIMAL(9, 2)) AS Id")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("file", FILES)
 def test_a_consent_of_a_file_is_joined_back_by_key(file: str) -> None:
     FILES[file](file)
@@ -89,6 +90,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Any]:
     yield "duckdb:///shop.duckdb" if request.param == "DuckDB" else create_engine("duckdb:///shop.duckdb")
 
 
+@pytest.mark.matrix
 def test_a_consent_of_a_database_is_joined_back_by_key(database: Any) -> None:
     for query in (
         "SELECT Id, EMail FROM people",

@@ -56,6 +56,7 @@ def database(request: pytest.FixtureRequest, file: Path) -> Iterator[Any]:
         yield connection if request.param == "connection" else f"duckdb:///{file}"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "sql",
     [
@@ -82,6 +83,7 @@ def test_a_select_is_read(database: Any, sql: str) -> None:
     assert query_database(database, sql, {"least": 1}).table().column(0).to_pylist() == [1, 2, 3]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "sql",
     [

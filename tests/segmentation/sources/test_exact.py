@@ -101,11 +101,13 @@ FOUND = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("where", FOUND)
 def test_a_condition_sees_each_value_exactly(tmp_path: Path, write: Writer, where: str | None) -> None:
     assert keys(write(tmp_path, ROWS), where) == FOUND[where]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("where", [each for each in FOUND if each and "profiles" not in each])
 def test_a_query_sees_what_a_condition_sees(tmp_path: Path, write: Writer, where: str) -> None:
     assert keys_of_sql(f"SELECT * FROM '{write(tmp_path, ROWS)}' WHERE {where}") == FOUND[where]
@@ -123,6 +125,7 @@ MISFITS = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("where", MISFITS)
 def test_a_condition_that_needs_a_number_names_the_late_row_that_is_not_one(
     tmp_path: Path, write: Writer, where: str
@@ -137,6 +140,7 @@ def test_a_condition_that_needs_a_number_names_the_late_row_that_is_not_one(
         build_segment_from_sql("S", f"SELECT * FROM '{path}' WHERE {where}", frames={}).rows.table()
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("rule", "count"),

@@ -87,6 +87,7 @@ def keys_of_sql(name: str) -> list[str]:
     return list(build_segment_from_sql("S", sql, frames={}).rows.table()["key"].to_pylist())
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("number", range(len(FORMATS)))
 def test_a_file_may_have_any_name(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -130,6 +130,7 @@ def keys(profiles: Any) -> list[str]:
     return list(table["key"].to_pylist())
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", ODD)
 def test_a_column_that_nobody_asked_for_stops_nothing(kind: str) -> None:
     frame = ODD[kind]()
@@ -147,6 +148,7 @@ def test_a_column_that_nobody_asked_for_stops_nothing(kind: str) -> None:
         assert keys(build_segment_from_sql("S", query, frames={"frame": frame})) == ["b"]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", ODD)
 def test_a_column_that_is_asked_for_is_read_or_refused_in_a_sentence(kind: str) -> None:
     frame = ODD[kind]()
@@ -172,6 +174,7 @@ def refused(ask: Callable[[], Any]) -> SegmentError | None:
     return None
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("kind", [each for each in ODD if "dataset" not in each])
 def test_comparisons_pass_over_odd_columns(kind: str) -> None:

@@ -93,6 +93,7 @@ def test_a_query_with_two_columns_of_one_name_is_refused(names: tuple[str, str],
     assert "@" not in str(refused.value)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", [*SOURCES, *DATABASES])
 @pytest.mark.parametrize("names", PAIRS[1:], ids=str)
 @pytest.mark.parametrize("wanted", [0, 1])
