@@ -72,6 +72,7 @@ QUICK = (
 )
 
 
+@functools.cache
 def _is_quick(path: Path) -> bool:
     return any((HERE / each) in (path, *path.parents) for each in QUICK)
 
