@@ -15,7 +15,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.normalize import Hashed
 from ci_magics.matching.tally import domain_counts, example_values
-from ci_magics.segmentation.recipe import Recipe
+from ci_magics.segmentation.profile_pipeline import ProfilePipeline
 
 #: The rows of Spark that `pack` makes, in Spark's words.
 SPARK_SCHEMA = (
@@ -36,7 +36,7 @@ class _Noted:
         self.domains, self.examples = domain_counts(addresses), example_values(addresses)
 
 
-def pack(recipe: Recipe, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def pack(pipeline: ProfilePipeline, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Match the profiles of one partition.
 
     Raises
@@ -45,7 +45,7 @@ def pack(recipe: Recipe, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Recor
         The condition or the kernel failed; the sentence quotes no value, as it goes into Spark's log.
     """
     try:
-        for profiles in _together(recipe.profiles(batches)):
+        for profiles in _together(pipeline.profiles(batches)):
             yield _packed(profiles)
     except (pa.ArrowException, pl.exceptions.PolarsError, duckdb.Error, TypeError, ValueError) as error:
         raise SegmentError(

@@ -36,7 +36,7 @@ _MOST_PARTITIONS = 16
 def matched_on_spark(profiles: SparkProfiles) -> Iterator[SparkStream]:
     """Match profiles on the executors of their frame, which keep the outcome until the block is left."""
     with spark_errors():
-        packed = profiles.frame.mapInArrow(partial(pack, profiles.recipe), SPARK_SCHEMA).persist()
+        packed = profiles.frame.mapInArrow(partial(pack, profiles.pipeline), SPARK_SCHEMA).persist()
     try:
         yield SparkStream(profiles, packed)
     finally:
@@ -60,7 +60,7 @@ class SparkStream:
     def __init__(self, profiles: SparkProfiles, packed: Any) -> None:
         self._rows = profiles.segment.rows
         self._packed = packed
-        self.schema = matched_schema(profiles.recipe.columns.schema)
+        self.schema = matched_schema(profiles.pipeline.columns.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Return the matched profiles, some at a time.

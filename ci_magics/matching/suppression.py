@@ -39,5 +39,5 @@ class Suppression:
             values = pl.Series(pl.from_arrow(batch.column(name).cast(pa.large_binary())))
             found |= values.is_in(listed.implode()).fill_null(value=False).to_numpy()
         if self.keys is not None:
-            found |= np.asarray(self.keys.among(batch.column("key")))
+            found |= np.asarray(self.keys.contains(batch.column("key")))
         return found

@@ -119,7 +119,7 @@ def key_candidates(columns: Sequence[str]) -> list[str]:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Return whether two names mean the same key column: they differ at most in case, blanks and punctuation.
+    """Return whether two names mean the same key column: they differ only in case, spaces and punctuation.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def same_key(one: str, other: str) -> bool:
     return one == other or (bool(_fold(one)) and _fold(one) == _fold(other))
 
 
-def twins(names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the first two names that differ at most in case, which SQL and most file readers treat as one; else None.
+def names_equal_in_sql(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two names that differ only in case, because SQL and most file readers treat them as one.
 
     Every check for duplicate column names calls this function.
     """
@@ -156,7 +156,7 @@ def mentions(text: str | None, column: str) -> bool:
     return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def mentioned(text: str, names: Sequence[str]) -> list[str]:
+def columns_in_sql(text: str, names: Sequence[str]) -> list[str]:
     """Return the columns that SQL over one table may use: those it mentions, or all if it can refer to all.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A row condition that is evaluated batch by batch where the rows are, with the same SQL everywhere."""
+"""Filter rows with the same SQL everywhere, batch by batch, for example in Spark's executors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from ci_magics.segmentation.columns import PROFILES, mentioned
+from ci_magics.segmentation.columns import PROFILES, columns_in_sql
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.sources.sql_errors import condition_error
 
@@ -17,7 +17,7 @@ _POSITION = "position in the batch"
 
 @dataclass(frozen=True)
 class Condition:
-    """A filter on rows; small, so that it can be sent to where the rows are.
+    """A filter on rows; small enough to send to workers.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Condition:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Return the columns that the condition may use: those it mentions, or all if it can refer to all."""
-        return mentioned(self.text, names)
+        return columns_in_sql(self.text, names)
 
     def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
         """Require that the condition can be evaluated.
@@ -55,8 +55,8 @@ class Condition:
             except duckdb.Error as error:
                 raise condition_error(error, self.text, names) from None
 
-    def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that match, in their order.
+    def filter(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the matching rows in their original order.
 
         Raises
         ------

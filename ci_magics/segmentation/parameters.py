@@ -1,8 +1,8 @@
-"""Values for ``$name`` in a condition or a rule: bound as values, whatever they contain.
+"""Bind values to ``$name`` in a condition or a rule, whatever the values contain.
 
 A condition is evaluated in many places: over frames and files, by Spark's executors, by a refresh in another process.
-So a value is bound once, when the segment is made, by writing it as the literal that DuckDB reads as exactly this
-value. What a text holds can never become SQL.
+So a value is bound once, when the segment is created: it is written as a literal that DuckDB reads as exactly this
+value. The content of a text can never become SQL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ci_magics.advice import Opt
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.sources.frame_kinds import is_frame
 
-#: Everything in which a ``$`` is no parameter, then the parameter.
+#: The parts of SQL in which a ``$`` is not a parameter, then the parameter.
 _PARTS = re.compile(
     r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'          # a text with escapes
     |'(?:[^']|'')*'                              # a text
@@ -39,19 +39,19 @@ _SMALLEST, _GREATEST = -(2**127), 2**127 - 1
 
 
 def names_in_condition(condition: str) -> list[str]:
-    """Return the names of the ``$name`` in a condition, in order; those in quotes and comments are text."""
+    """Return the names of the ``$name`` parameters in a condition, in order, ignoring quotes and comments."""
     return list(dict.fromkeys(found["name"] for found in _PARTS.finditer(condition) if found["name"]))
 
 
 def bound(condition: str, parameters: Mapping[str, Any]) -> str:
-    """Return a condition with the values of its ``$name``.
+    """Return a condition with its ``$name`` parameters replaced by values.
 
     Parameters
     ----------
     condition
         In DuckDB's SQL.
     parameters
-        Values by name: numbers, texts, booleans, dates, times, None, and lists of these; those of NumPy and pandas too.
+        Values by name: numbers, texts, Booleans, dates, times, None, and lists of these; also from NumPy and pandas.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def bound(condition: str, parameters: Mapping[str, Any]) -> str:
 
 
 def value_of(name: str, parameters: Mapping[str, Any]) -> Any:
-    """Return the value of ``$name`` as one of Python's own; a list of any kind as a tuple.
+    """Return the value of ``$name`` as a plain Python value; any list as a tuple.
 
     Raises
     ------
     SegmentError
-        There is no such value, or a condition cannot use it.
+        The value does not exist, or a condition cannot use it.
     """
     if name not in parameters:
         nearest = nearest_name(name, [each for each in parameters if not each.startswith("_")])
@@ -112,7 +112,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return a value of NumPy or pandas as one of Python's own."""
+    """Convert a NumPy or pandas value to a plain Python value."""
     if isinstance(value, np.datetime64):
         value = None if np.isnat(value) else value.astype("datetime64[us]").item()
     elif isinstance(value, np.generic):
@@ -134,7 +134,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _literal(name: str, value: Any) -> str:
-    """Return a value as DuckDB writes it."""
+    """Return a value as a DuckDB literal."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -174,19 +174,17 @@ def _text(name: str, value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise SegmentError(
-            f"${name} holds half of a character, which is no text.", "Use a whole one.", code="parameter"
-        ) from None
+        raise SegmentError(f"${name} holds half of a character.", "Use a complete text.", code="parameter") from None
     return "'" + value.replace("'", "''") + "'"
 
 
 def rule_value(value: Any) -> Any:
-    """Return a value as a rule keeps it: an exact decimal number as a number, a day or a moment as it is.
+    """Convert a value to one that a rule stores: a decimal number becomes a float, dates and times stay.
 
     Raises
     ------
     ValueError
-        A rule has no such value; the message says what is wrong.
+        A rule cannot hold the value; the message says why.
     """
     if value is None:
         raise ValueError("it is empty; write is null instead")
@@ -195,7 +193,7 @@ def rule_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("it is not a finite number")
     if isinstance(value, dt.time):
-        raise ValueError(f"a time of day is compared in SQL only: use {Opt('where')}")  # noqa: TRY004 - the kind is legal, not here
+        raise ValueError(f"a time of day is compared in SQL only: use {Opt('where')}")  # noqa: TRY004 - the type is valid, but not here
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)

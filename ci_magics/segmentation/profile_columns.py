@@ -1,4 +1,4 @@
-"""From rows of a source to profiles: which columns are used, and how."""
+"""Turn rows of a source into profiles: which columns are used, and how."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ci_magics.segmentation.values import as_text
 
 @dataclass(frozen=True)
 class ProfileColumns:
-    """The columns of a source that make a profile; small, so that it can travel to where the rows are.
+    """The columns of a source that form a profile; small enough to send to workers.
 
     Parameters
     ----------
     email, key
         The columns that hold the address and the identifier; without a key, profiles are numbered.
     consents
-        Reads who agreed; None if nothing says so.
+        Determines who agreed; None if the source does not say so.
     schema
-        What comes out: ``key``, ``email``, and the state of the consent where there is one.
+        The columns of a profile: ``key``, ``email``, and the consent state if there is one.
     """
 
     email: str
@@ -33,7 +33,7 @@ class ProfileColumns:
 
     @classmethod
     def of(cls, source: pa.Schema, email: str, key: str | None, consents: Consents | None) -> ProfileColumns:
-        """Choose columns of a source by their names."""
+        """Choose columns of a source by name."""
         kept = pa.int64() if key is None else stored_key_type(source.field(key).type)
         state = [(STATE, pa.string())] if consents else []
         schema = pa.schema([("key", kept), ("email", pa.large_string()), *state])
@@ -41,7 +41,7 @@ class ProfileColumns:
 
     @property
     def needed(self) -> list[str]:
-        """The columns of the source, each once."""
+        """The columns of the source, without duplicates."""
         return list(dict.fromkeys([self.email, *([self.key] if self.key else []), *self._read]))
 
     @property
@@ -54,9 +54,9 @@ class ProfileColumns:
         Parameters
         ----------
         batch
-            The columns that are needed.
+            A batch with the `needed` columns.
         first
-            Number of its first row, for profiles without a key.
+            The number of the batch's first row, for profiles without a key.
         """
         numbered = np.arange(first, first + batch.num_rows, dtype=np.int64)
         keys = stored_keys(batch.column(self.key)) if self.key else pa.array(numbered)

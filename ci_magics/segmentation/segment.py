@@ -26,7 +26,7 @@ from ci_magics.segmentation.columns import (
 from ci_magics.segmentation.consent.document import NOT_KNOWN, ConsentChoice, SegmentConsent
 from ci_magics.segmentation.consent.joining import join_back, tables_in, tables_of
 from ci_magics.segmentation.consent.reading import ConsentReading, Consents
-from ci_magics.segmentation.consent.stated import stated_columns
+from ci_magics.segmentation.consent.stated import columns_by_value
 from ci_magics.segmentation.key_text import can_be_key, largest_exact
 from ci_magics.segmentation.profile_columns import ProfileColumns
 from ci_magics.segmentation.rules.rows import RuleContext, read_rows
@@ -173,7 +173,7 @@ def build_segment(
     where
         A condition in SQL over the frame's columns.
     consent
-        Which columns say who agreed; the rule for headers finds them unless some were chosen.
+        Which columns say who agreed; by default, the rule for headers finds them.
 
     Raises
     ------
@@ -299,8 +299,8 @@ class _ColumnChoice:
         email_column = find_email_column(columns, email)
         candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
         choice = fitting(choice, columns, required=not sql_leaves_out)
-        stated = stated_columns(columns, choice, rows_of)
-        reading = choice.reading(columns, (email_column, key), stated)
+        by_value = columns_by_value(columns, choice, rows_of)
+        reading = choice.reading(columns, (email_column, key), by_value)
         if reading is None and choice.how == "chosen" and not sql_leaves_out:
             raise SegmentError(
                 "No column looks like a consent, so the values that mean yes belong to none.",
@@ -370,7 +370,7 @@ def _profiles(
 
 
 def _rounded(rows: Rows, column: str) -> bool:
-    """Tell whether a column holds floats too large to represent every whole number."""
+    """Return whether a column holds floats too large to represent every whole number."""
     limit = largest_exact(rows.schema.field(column).type)
     if limit is None:
         return False

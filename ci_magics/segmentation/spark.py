@@ -20,10 +20,10 @@ from ci_magics.naming import require_name
 from ci_magics.segmentation.columns import find_email_column, key_candidates, require_column
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
-from ci_magics.segmentation.consent.stated import MOST_STATES, stated_columns
+from ci_magics.segmentation.consent.stated import MOST_STATES, columns_by_value
 from ci_magics.segmentation.key_text import can_be_key
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.recipe import Counting, Recipe, RowCondition
+from ci_magics.segmentation.profile_pipeline import ProfilePipeline, RowCondition, RowFilter
 from ci_magics.segmentation.rules.condition import RuleCondition
 from ci_magics.segmentation.segment import (
     FOUND,
@@ -53,13 +53,13 @@ class SparkProfiles:
         What they belong to; its number of rows is the one that was seen when the key was chosen.
     frame
         The columns that are needed, by numbers for names: Spark has its own rules for names.
-    recipe
+    pipeline
         What its executors make of them.
     """
 
     segment: Segment
     frame: Any = field(repr=False)
-    recipe: Recipe
+    pipeline: ProfilePipeline
 
 
 def build_spark_segment(
@@ -104,8 +104,8 @@ def build_spark_segment(
         require_column(names, used)
     with spark_errors():
         source = _Source(frame, tuple(names), rule or _condition(frame, where, names))
-        stated = stated_columns(names, consent, source.different)
-        consents = consent.reading(names, (email_column, key), stated)
+        by_value = columns_by_value(names, consent, source.different)
+        consents = consent.reading(names, (email_column, key), by_value)
         schema = source.schema([email_column, *candidates, *(consents.needed if consents else ())])
         _require_text(schema, email_column, names)
         if source.condition:
@@ -124,7 +124,9 @@ def build_spark_segment(
         )
         taken = ProfileColumns.of(schema, email_column, key_column, consents)
         columns = source.used(taken.needed)
-        return SparkProfiles(segment, source.numbered(columns), Recipe(Counting(columns, source.condition), taken))
+        return SparkProfiles(
+            segment, source.numbered(columns), ProfilePipeline(RowFilter(columns, source.condition), taken)
+        )
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class _Source:
         kind = values.limit(0).toArrow().schema.field("value").type
         if self.condition or not (is_text(kind) or pa.types.is_integer(kind)):
             used = self.used([column])
-            chosen = partial(Counting(used, self.condition).keys, column)
+            chosen = partial(RowFilter(used, self.condition).keys, column)
             values = self.numbered(used).mapInArrow(chosen, "value string")
         value = on_spark.col("value")
         rows, present, different = values.agg(

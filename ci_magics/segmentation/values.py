@@ -8,12 +8,12 @@ import pyarrow as pa
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether a column holds texts."""
+    """Return whether a column holds texts."""
     return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Tell whether a column holds bytes, of fixed or any length."""
+    """Return whether a column holds bytes, of fixed or any length."""
     view = pa.types.is_binary_view(kind)
     return bool(
         view or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)

@@ -23,15 +23,15 @@ from ci_magics.matching.packed import TOGETHER, pack, unpack
 from ci_magics.sample import customers
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.recipe import Counting, Recipe
+from ci_magics.segmentation.profile_pipeline import ProfilePipeline, RowFilter
 from ci_magics.workspace.store import Workspace
 
 PAGE = Path(__file__).parents[2] / "docs" / "distributed.md"
 
 
-def recipe(schema: pa.Schema, where: str | None = None) -> Recipe:
+def pipeline(schema: pa.Schema, where: str | None = None) -> ProfilePipeline:
     columns = ProfileColumns.of(schema, "EMail", "Id", ())
-    return Recipe(Counting(tuple(schema.names), Condition(where) if where else None), columns)
+    return ProfilePipeline(RowFilter(tuple(schema.names), Condition(where) if where else None), columns)
 
 
 def test_a_batch_is_matched_as_anywhere_else() -> None:
@@ -66,7 +66,7 @@ def test_columns_must_exist_and_keys_identify() -> None:
 
 def test_small_batches_travel_together_and_hold_no_address() -> None:
     table = pa.Table.from_pandas(contoso.people(TOGETHER + 5_000))
-    packed = list(pack(recipe(table.schema), table.to_batches(max_chunksize=10_000)))
+    packed = list(pack(pipeline(table.schema), table.to_batches(max_chunksize=10_000)))
     profiles = [batch["profiles"][0].as_py() for batch in packed]
     assert sum(profiles) == table.num_rows
     assert len(profiles) == 2
@@ -79,7 +79,7 @@ def test_small_batches_travel_together_and_hold_no_address() -> None:
 def test_what_travels_of_an_invalid_value_is_no_address() -> None:
     emails = ["jan@x.com@contoso.com", "eva smit@contoso.com", "tom@a!b.com", "no"]
     table = pa.table({"Id": ["a", "b", "c", "d"], "EMail": emails})
-    (packed,) = pack(recipe(table.schema), table.to_batches())
+    (packed,) = pack(pipeline(table.schema), table.to_batches())
     values = {each["reason"]: (each["first"], each["domain"]) for each in packed["examples"][0].as_py()}
     assert values == {
         "many_at": ("j", ""),
@@ -91,19 +91,19 @@ def test_what_travels_of_an_invalid_value_is_no_address() -> None:
 
 def test_a_partition_without_profiles_gives_nothing() -> None:
     table = pa.Table.from_pandas(contoso.people(3))
-    assert list(pack(recipe(table.schema, "Id = 'nobody'"), table.to_batches())) == []
-    assert list(pack(recipe(table.schema), [])) == []
+    assert list(pack(pipeline(table.schema, "Id = 'nobody'"), table.to_batches())) == []
+    assert list(pack(pipeline(table.schema), [])) == []
 
 
 def test_an_error_on_a_worker_quotes_no_value() -> None:
     table = pa.Table.from_pandas(contoso.people(3))
     with pytest.raises(SegmentError, match="a value of the column EMail is no INT32") as refused:
-        list(pack(recipe(table.schema, "EMail::INTEGER = 1"), table.to_batches()))
+        list(pack(pipeline(table.schema, "EMail::INTEGER = 1"), table.to_batches()))
     assert refused.value.__cause__ is None
     assert "contoso" not in str(refused.value)
     wrong = pa.record_batch({"Id": ["a"], "EMail": [["p0@contoso.com"]]})
     with pytest.raises(SegmentError, match="could not be matched") as refused:
-        list(pack(recipe(table.schema), [wrong]))
+        list(pack(pipeline(table.schema), [wrong]))
     assert "contoso" not in str(refused.value)
 
 

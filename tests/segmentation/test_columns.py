@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import find_email_column, key_candidates, mentioned, mentions
+from ci_magics.segmentation.columns import columns_in_sql, find_email_column, key_candidates, mentions
 from ci_magics.segmentation.segment import build_segment
 
 
@@ -97,4 +97,4 @@ def test_of_a_consent_only_its_state_is_read_whatever_the_condition_uses() -> No
     ],
 )
 def test_a_condition_that_can_mean_any_column_may_use_all(condition: str, used: list[str]) -> None:
-    assert mentioned(condition, ["a", "b"]) == used
+    assert columns_in_sql(condition, ["a", "b"]) == used

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import ci_magics as ci
 from ci_magics.segmentation.id_set import IdSet
-from ci_magics.segmentation.key_forms import form_of
+from ci_magics.segmentation.key_formats import format_of_keys
 from ci_magics.segmentation.key_text import arrow_keys, key_marks, key_text, text_of_value
 from ci_magics.segmentation.segment import build_segment
 from ci_magics.segmentation.sources.rows import Rows, repetition
@@ -149,9 +149,9 @@ def test_what_identifies_nobody_is_no_key(kind: pa.DataType) -> None:
 def test_a_set_of_keys_holds_all_types() -> None:
     found = IdSet([pa.array([1001, 1002]), pa.array(["1001", "AA"]), pa.array([1003.0, None])])
     assert len(found) == 4
-    assert found.among(pa.array(["1003", "01001", None, "1002"])).to_pylist() == [True, False, False, True]
-    assert found.among(pa.array([Decimal("1001.00")])).to_pylist() == [True]
-    assert found.shared(IdSet([pa.array([1003, 1004], pa.int16())])) == 1
+    assert found.contains(pa.array(["1003", "01001", None, "1002"])).to_pylist() == [True, False, False, True]
+    assert found.contains(pa.array([Decimal("1001.00")])).to_pylist() == [True]
+    assert found.count_shared(IdSet([pa.array([1003, 1004], pa.int16())])) == 1
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_repetition_is_judged_by_value(values: pa.Array, expected: tuple[int, in
     ],
 )
 def test_the_form_of_keys_names_nobody(keys: list[Any], form: str) -> None:
-    assert form_of(arrow_keys(keys)) == form
+    assert format_of_keys(arrow_keys(keys)) == form
 
 
 def test_the_texts_of_a_column_join_with_it() -> None:

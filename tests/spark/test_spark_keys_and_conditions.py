@@ -129,12 +129,12 @@ def test_addresses_must_be_texts(people: Any) -> None:
 
 def test_an_executor_needs_little_of_the_package(people: Any) -> None:
     built = build_spark_segment("S", people, where="TotalSpend > 0")
-    recipe = built.recipe
+    pipeline = built.pipeline
 
     def loaded(batches: Any) -> Any:
         import sys
 
-        assert list(pack(recipe, batches))
+        assert list(pack(pipeline, batches))
         yield pa.RecordBatch.from_pydict({"module": sorted(sys.modules)})
 
     modules = {row[0] for row in built.frame.coalesce(1).mapInArrow(loaded, "module string").collect()}

@@ -16,7 +16,7 @@ from ci_magics.activation.segments.rule_context import require_key
 from ci_magics.advice import FRAME, NAME, Do, Placeholder, advise
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.consent.document import SegmentConsent
-from ci_magics.segmentation.consent.joining import one_each
+from ci_magics.segmentation.consent.joining import strictest_states
 from ci_magics.segmentation.consent.reading import STATE
 from ci_magics.segmentation.consent.values import SILENT
 from ci_magics.segmentation.key_text import key_text
@@ -92,7 +92,7 @@ def profiles_of_segments(
     known = _states(workspace, records)
     for number, record in enumerate(records):
         for batch in profile_batches(workspace, record, profile_schema(workspace, record).names):
-            inside = {name: each.among_kept(batch.column("key")) for name, each in sets.items()}
+            inside = {name: each.contains_stored(batch.column("key")) for name, each in sets.items()}
             met |= {name for name, found in inside.items() if name != record.name and name not in met and found.any()}
             chosen = _fulfilled(rule.root, inside)
             for earlier in records[:number]:  # leave out profiles that came from an earlier segment
@@ -174,7 +174,7 @@ def _states(workspace: Workspace, records: Sequence[SegmentRecord]) -> pl.DataFr
     if len(records) == 1:
         return None
     parts = [known for each in records if (known := states_by_key(workspace, each)) is not None]
-    return one_each(pl.concat(parts)) if parts else None
+    return strictest_states(pl.concat(parts)) if parts else None
 
 
 def _with_state(batch: pa.RecordBatch, known: pl.DataFrame | None) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ from ci_magics.clock import present
 from ci_magics.errors import refuse_address
 from ci_magics.segmentation.consent.columns import consent_column
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, StateCounter
-from ci_magics.segmentation.consent.joining import name_of_database, table_names
+from ci_magics.segmentation.consent.joining import redacted_database, table_names
 from ci_magics.segmentation.consent.reading import STATE, ConsentReading
 from ci_magics.segmentation.consent.values import UNREADABLE
 from ci_magics.segmentation.key_text import key_text
@@ -57,7 +57,7 @@ def sources_of(workspace: Workspace, frame: Any, frames: Mapping[str, Any], data
     if not isinstance(frame, str):
         return (_frame(frame),)
     if database is not None:
-        address = name_of_database(database)
+        address = redacted_database(database)
         return tuple(f"table {_mark(f'{address} {name}')}" for name in table_names(frame, database))
     found: list[str] = []
     for name in sorted(referenced_tables(frame)):
@@ -170,7 +170,7 @@ def with_few_words(batch: pa.RecordBatch, states: StateCounter) -> pa.RecordBatc
         return batch
     column = batch.column(STATE)
     found = pc.value_counts(column)
-    replaced = states.counted(found.field("values").to_pylist(), found.field("counts").to_pylist())
+    replaced = states.count(found.field("values").to_pylist(), found.field("counts").to_pylist())
     if not replaced:
         return batch
     known = pa.array(list(replaced), column.type)

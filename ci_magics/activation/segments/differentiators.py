@@ -20,7 +20,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.matching.picture import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.columns import require_column, same_key
-from ci_magics.segmentation.quick.lines import Line, LinesOfColumn, names_people, usable
+from ci_magics.segmentation.quick.lines import Line, LineFinder, usable, would_show_people
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
@@ -263,22 +263,23 @@ def _members(
 ) -> Iterator[tuple[pa.RecordBatch, list[pl.Series]]]:
     """Yield the rows that are in either segment, with one mask for each segment."""
     for batch in rows.read([key, *columns]):
-        inside = [each.among(batch.column(0)) for each in sets]
+        inside = [each.contains(batch.column(0)) for each in sets]
         either = inside[0] | inside[1]
         yield batch.filter(either.to_arrow()), [each.filter(either) for each in inside]
 
 
 def _lines(rows: Rows, key: str, columns: Sequence[str], sets: Sequence[KeySet]) -> list[tuple[str, Line]]:
     kinds = types_of(rows.schema)
-    seen: Mapping[str, LinesOfColumn] = {
-        name: LinesOfColumn(name, kinds[name]) for name in columns if usable(kinds[name])
-    }
+    seen: Mapping[str, LineFinder] = {name: LineFinder(name, kinds[name]) for name in columns if usable(kinds[name])}
     for batch, _inside in _members(rows, key, list(seen), sets):
         for name, column in seen.items():
             column.add(batch.column(name))
     lines = {name: column.lines() for name, column in seen.items()}
     return [
-        (name, line) for name, found in lines.items() if len(found) > 1 and not names_people(found) for line in found
+        (name, line)
+        for name, found in lines.items()
+        if len(found) > 1 and not would_show_people(found)
+        for line in found
     ]
 
 

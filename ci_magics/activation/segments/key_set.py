@@ -36,15 +36,15 @@ class KeySet:
 
     def shared(self, other: KeySet) -> int:
         """Return how many keys are in both sets."""
-        return self.ids.shared(other.ids)
+        return self.ids.count_shared(other.ids)
 
-    def among(self, keys: pa.Array) -> pl.Series:
+    def contains(self, keys: pa.Array) -> pl.Series:
         """Return which keys of a frame are in the set, as a Boolean mask."""
-        return self.among_kept(kept_keys(keys))
+        return self.contains_stored(kept_keys(keys))
 
-    def among_kept(self, keys: pa.Array) -> pl.Series:
+    def contains_stored(self, keys: pa.Array) -> pl.Series:
         """Return which keys of a stored segment are in the set, as a Boolean mask."""
-        return pl.Series(pl.from_arrow(self.ids.among(keys)), dtype=pl.Boolean)
+        return pl.Series(pl.from_arrow(self.ids.contains(keys)), dtype=pl.Boolean)
 
 
 def key_sets(workspace: Workspace, records: Sequence[SegmentRecord]) -> list[KeySet]:

@@ -97,7 +97,7 @@ def all_held_back(workspace: Workspace, suppression: Suppression | None, counted
         The workspace that stores the hashes of forgotten people.
     suppression
         The people who must not be sent; None if there are none.
-    counted
+    count
         The counts of the segment, with the hashes that were held back.
     known
         All hashes that may be in the audience.

@@ -8,28 +8,28 @@ from ci_magics.activation.segments.key_set import first_keys, stored_ids
 from ci_magics.activation.segments.suppression import excluding
 from ci_magics.advice import COLUMN, Advice, Opt, advise
 from ci_magics.segmentation.columns import same_key
-from ci_magics.segmentation.key_forms import form_of
+from ci_magics.segmentation.key_formats import format_of_keys
 from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.rows import RuleContext
 from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.segmentation.rules.tree import Member, expected_to_meet, taken_away
+from ci_magics.segmentation.rules.tree import Member, segments_expected_to_match, subtracted_segments
 from ci_magics.segmentation.segment import ROW_NUMBER
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
 
 
-def forms_of_both(one: tuple[str, str | Advice], other: tuple[str, str | Advice]) -> str:
+def compare_formats(one: tuple[str, str | Advice], other: tuple[str, str | Advice]) -> str:
     """Return a sentence that compares the key formats of two sources.
 
     Parameters
     ----------
     one, other
-        Name of the source in the sentence, and the format of its keys as `form_of` returns it.
+        Name of the source in the sentence, and the format of its keys as `format_of_keys` returns it.
     """
-    (name, form), (other_name, other_form) = one, other
-    if form == other_form:
-        return f"The keys of both are {form}." if form else ""
-    return f"The keys of {name} are {form or 'none'}, the keys of {other_name} are {other_form or 'none'}."
+    (name, key_format), (other_name, other_format) = one, other
+    if key_format == other_format:
+        return f"The keys of both are {key_format}." if key_format else ""
+    return f"The keys of {name} are {key_format or 'none'}, the keys of {other_name} are {other_format or 'none'}."
 
 
 def unmet_in_frame(rule: Rule, given: RuleContext) -> Iterator[str]:
@@ -43,11 +43,13 @@ def unmet_in_frame(rule: Rule, given: RuleContext) -> Iterator[str]:
         Context that the rule was evaluated in.
     """
     root = rule.root
-    for name in dict.fromkeys(expected_to_meet(root, narrows=isinstance(root, Member))):
+    for name in dict.fromkeys(segments_expected_to_match(root, narrows=isinstance(root, Member))):
         members = given.members.get(name)
-        if isinstance(members, Members) and len(members.ids) and len(members.looked_for) and not members.met:
-            forms = forms_of_both(("the frame", form_of(members.looked_for)), (f"'{name}'", form_of(members.keys)))
-            yield f"No {given.key} of the frame is among the keys of the segment '{name}'. {forms}"
+        if isinstance(members, Members) and len(members.ids) and len(members.frame_keys) and not members.found_any:
+            comparison = compare_formats(
+                ("the frame", format_of_keys(members.frame_keys)), (f"'{name}'", format_of_keys(members.keys))
+            )
+            yield f"No {given.key} of the frame is among the keys of the segment '{name}'. {comparison}"
 
 
 def unmet_among_segments(
@@ -63,19 +65,19 @@ def unmet_among_segments(
         Rule over segments only.
     records
         The segments in the rule.
-    met
+    found_any
         Names of the segments that share a profile with another one.
     """
-    said: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     by_name = {each.name: each for each in records if each.rows}
-    away = taken_away(rule.root)
-    for name in sorted(dict.fromkeys(expected_to_meet(rule.root)), key=lambda each: each not in away):
+    subtracted = subtracted_segments(rule.root)
+    for name in sorted(dict.fromkeys(segments_expected_to_match(rule.root)), key=lambda each: each not in subtracted):
         other = next((each for each in by_name if each != name), None)
-        if name in met or name not in by_name or other is None or {name, other} in said:
+        if name in met or name not in by_name or other is None or {name, other} in reported:
             continue
-        said.add(frozenset({name, other}))
-        forms = [(f"'{each}'", form_of(first_keys(workspace, by_name[each]))) for each in (other, name)]
-        yield f"No key of the segment '{other}' is among those of '{name}'. {forms_of_both(*forms)}"
+        reported.add(frozenset({name, other}))
+        comparison = [(f"'{each}'", format_of_keys(first_keys(workspace, by_name[each]))) for each in (other, name)]
+        yield f"No key of the segment '{other}' is among those of '{name}'. {compare_formats(*comparison)}"
 
 
 def unmet_exclusions(
@@ -111,29 +113,29 @@ def _unmet(
             )
             yield sentence, advise("Make it again with a key column: ", Opt("key", COLUMN), ".")
         return
-    forms = _forms(workspace, segment, other)
+    comparison = _compare_keys(workspace, segment, other)
     if not same_key(column, other_column):
         sentence = (
             f"'{other.name}' is excluded by e-mail address only: its key is {other_column}, and the key of "
-            f"'{segment.name}' is {column}. {forms}"
+            f"'{segment.name}' is {column}. {comparison}"
         )
         yield (
             sentence,
             advise("To exclude by key too, make both with one key column, for example ", Opt("key", column), "."),
         )
-    elif not _meet(workspace, segment, other):
+    elif not _share_a_key(workspace, segment, other):
         yield (
-            f"Excluding '{other.name}' leaves out nobody by key: no key of '{segment.name}' is in it. {forms}",
+            f"Excluding '{other.name}' leaves out nobody by key: no key of '{segment.name}' is in it. {comparison}",
             "If it should, write the keys of both in the same way.",
         )
 
 
-def _meet(workspace: Workspace, segment: SegmentRecord, other: SegmentRecord) -> bool:
+def _share_a_key(workspace: Workspace, segment: SegmentRecord, other: SegmentRecord) -> bool:
     ids = stored_ids(workspace, other)
     batches = workspace.snapshots.batches(segment.id, ["key"])
-    return any(ids.among(batch.column(0)).true_count for batch in batches)
+    return any(ids.contains(batch.column(0)).true_count for batch in batches)
 
 
-def _forms(workspace: Workspace, segment: SegmentRecord, other: SegmentRecord) -> str:
-    one, two = ((f"'{each.name}'", form_of(first_keys(workspace, each))) for each in (segment, other))
-    return forms_of_both(one, two)
+def _compare_keys(workspace: Workspace, segment: SegmentRecord, other: SegmentRecord) -> str:
+    one, two = ((f"'{each.name}'", format_of_keys(first_keys(workspace, each))) for each in (segment, other))
+    return compare_formats(one, two)

@@ -1,4 +1,4 @@
-"""What is known about the consents of a segment's people, as stored with the segment, its plans and its runs."""
+"""The consents of a segment's people, as stored with the segment, its plans and its runs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, consent
 from ci_magics.segmentation.consent.reading import ConsentReading
 from ci_magics.segmentation.consent.values import AGREES, ASKED, REFUSES, SILENT, UNREADABLE
 
-#: ``found`` by the rule for headers, ``chosen`` by a person, ``remembered`` from the last choice for the same source.
+#: ``found`` by the rule for headers, ``chosen`` by the user, ``remembered`` from the last choice for the same source.
 How = Literal["found", "chosen", "remembered"]
 #: At most this many unexplained values are kept, to ask what they mean.
 MOST_ASKED = 20
 
 
 class ConsentChoice(BaseModel):
-    """Which columns say who agreed, and which values mean yes: what a person chose, once for each source.
+    """Which columns say who agreed, and which values mean yes: the user's choice for a source.
 
     Parameters
     ----------
     columns
-        The columns; empty where the rule for headers finds them.
+        The columns; empty if the rule for headers finds them.
     yes
-        Values that mean yes although the rule for values does not know them.
+        Values that mean yes in addition to those that the rule for values knows.
     how
         Who chose.
     """
@@ -41,24 +41,24 @@ class ConsentChoice(BaseModel):
     how: How = "found"
 
     def reading(
-        self, names: Sequence[str], apart: Iterable[str | None] = (), stated: Iterable[str] = ()
+        self, names: Sequence[str], excluded: Iterable[str | None] = (), by_value: Iterable[str] = ()
     ) -> ConsentReading | None:
-        """Return how the consents of a source are read; None if it has none.
+        """Return what reads the consents of a source; None if it has none.
 
         Parameters
         ----------
         names
             Its columns.
-        apart
+        excluded
             Columns that hold something else: the address, the key.
-        stated
-            Columns whose values say that they are consents although their headers do not.
+        by_value
+            Columns that are consents according to their values, not their headers.
         """
         if self.columns:
             return ConsentReading(tuple(map(consent_column, self.columns)), self.yes)
-        taken = set(apart)
-        found = tuple(consent_columns([each for each in names if each not in taken]))
-        found += tuple(map(consent_column, stated))
+        skipped = set(excluded)
+        found = tuple(consent_columns([each for each in names if each not in skipped]))
+        found += tuple(map(consent_column, by_value))
         return ConsentReading(found, self.yes) if found else None
 
 
@@ -73,19 +73,19 @@ class SegmentConsent(BaseModel):
     how
         Who chose the columns.
     yes
-        Values that somebody said to mean yes.
+        Values that mean yes because the user said so.
     lost
-        Whether the source says who agreed, but the segment's people could not be found there.
+        Whether the source says who agreed, but the segment's people were not found in it.
     sources
-        What the choice is remembered by.
+        The sources for which the choice is remembered.
     consented, refused, unknown
         How many agreed; how many refused; how many are unknown or not yet decided.
     blank
-        How many have an empty cell; they are among the unknown.
+        How many have an empty cell; these count as unknown too.
     asked
-        How many have each value that nobody explained; they are among the unknown.
+        How many have each unexplained value; these count as unknown too.
     in_old_form
-        Whether the snapshot holds the columns themselves, as early versions kept them, and nothing is counted.
+        Whether the snapshot holds the columns themselves, as in early versions, and nothing is counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -105,7 +105,7 @@ class SegmentConsent(BaseModel):
 
     @classmethod
     def of(cls, reading: ConsentReading | None, choice: ConsentChoice, *, lost: bool = False) -> SegmentConsent:
-        """Return what is known before anything was counted."""
+        """Return what is known before the profiles are counted."""
         if reading is None:
             return cls(lost=lost)
         columns: tuple[ConsentColumn, ...] = reading.columns
@@ -119,11 +119,11 @@ class SegmentConsent(BaseModel):
 
     @property
     def decided(self) -> bool:
-        """Whether a person chose the columns, now or earlier: then only those who agreed are sent."""
+        """Whether the user chose the columns, now or earlier: then only those who agreed are sent."""
         return bool(self.columns) and self.how != "found"
 
     def with_counts(self, counts: Mapping[str, int]) -> SegmentConsent:
-        """Return it with how many profiles have each state."""
+        """Return a copy with the number of profiles in each state."""
         words = [(state[len(ASKED) :], count) for state, count in counts.items() if state.startswith(ASKED)]
         asked = dict(sorted(words, key=lambda each: (-each[1], each[0])))
         consented, refused = counts.get(AGREES, 0), counts.get(REFUSES, 0)
@@ -137,9 +137,9 @@ class SegmentConsent(BaseModel):
         """Where the consents were read, in words."""
         if not self.columns:
             return ""
-        told = f", where {', '.join(self.yes)} means yes" if self.yes else ""
+        meaning = f", where {', '.join(self.yes)} means yes" if self.yes else ""
         remembered = ", as chosen before" if self.how == "remembered" else ""
-        return f"{', '.join(self.columns)}{told}{remembered}"
+        return f"{', '.join(self.columns)}{meaning}{remembered}"
 
     def __str__(self) -> str:
         if not self.known:
@@ -165,13 +165,13 @@ class SegmentConsent(BaseModel):
 
 
 def question(known: SegmentConsent) -> str:
-    """Say which values nobody has explained."""
+    """Return a sentence that lists the unexplained values."""
     values = ", ".join(f"'{value}' ({counted(count)})" for value, count in known.asked.items())
-    return f"What these values of {', '.join(known.columns)} mean is not known: {values}."
+    return f"It is not known what these values of {', '.join(known.columns)} mean: {values}."
 
 
 def answer(known: SegmentConsent) -> Advice:
-    """Say how to explain them."""
+    """Return the advice on how to explain them."""
     value = next(iter(known.asked), None)
     yes = Placeholder("VALUE") if value is None else str(value)
     return advise("Name those that mean yes: ", Opt("consent_yes", yes), "; all others then mean no.")
@@ -182,20 +182,20 @@ NOT_KNOWN = SegmentConsent()
 
 
 class StateCounter:
-    """Count states in a single pass, and keep at most a few unexplained words."""
+    """Count states in a single pass, and keep at most a few unexplained values."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._words: set[str] = set()
+        self._unexplained: set[str] = set()
 
-    def counted(self, states: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:
-        """Add the states of a batch; return which of them are replaced, and by what."""
+    def count(self, states: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:
+        """Add the states of a batch; return the replacements for those that are not kept."""
         replaced: dict[str, str] = {}
         for state, number in zip(states, numbers, strict=True):
             kept = state
-            if state.startswith(ASKED) and state not in self._words:
-                if len(self._words) < MOST_ASKED:
-                    self._words.add(state)
+            if state.startswith(ASKED) and state not in self._unexplained:
+                if len(self._unexplained) < MOST_ASKED:
+                    self._unexplained.add(state)
                 else:
                     kept = replaced[state] = UNREADABLE
             self.counts[kept] += number

@@ -1,4 +1,4 @@
-"""Consents that a query left out, looked up again in the tables that it reads, by the key or by the address."""
+"""Look up consents that a query left out in the tables that it reads, by the key or by the address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ci_magics.errors import SegmentError
 from ci_magics.kept_address import kept_address
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
-from ci_magics.segmentation.consent.stated import stated_columns
+from ci_magics.segmentation.consent.stated import columns_by_value
 from ci_magics.segmentation.consent.values import AGREES, REFUSES, SILENT, UNCLEAR
 from ci_magics.segmentation.key_text import can_be_key, key_text
 from ci_magics.segmentation.sources.databases import Source, dialect_of, query_database
@@ -50,7 +50,7 @@ class JoinedConsents:
     column
         The column of the query's result.
     known
-        ``key`` (text, each once) and ``state``.
+        ``key`` (text, without duplicates) and ``state``.
     """
 
     column: str
@@ -62,7 +62,7 @@ class JoinedConsents:
         return (self.column,)
 
     def states(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return the state of each row; unknown for one that is not found."""
+        """Return the state of each row; unknown if it is not found."""
         keys = _texts(batch.column(self.column)).to_frame("key")
         found = keys.join(self.known, on="key", how="left", maintain_order="left")["state"].fill_null(SILENT)
         return found.to_arrow().cast(pa.string())
@@ -92,11 +92,11 @@ def join_back(
     Returns
     -------
     tuple
-        What looks the states up; the first reading that was used, to tell its columns; and whether some table says who
-        agreed but has neither the key nor the address.
+        What looks up the states; what read the first table, for the names of its columns; and whether some table says
+        who agreed but has neither the key nor the address.
     """
     parts: list[tuple[str, pl.DataFrame]] = []
-    used: ConsentReading | None = None
+    first_reading: ConsentReading | None = None
     lost = False
     for table in tables:
         reading = _reading(table, choice, key, email)
@@ -106,16 +106,16 @@ def join_back(
         if column is None:
             lost = True
             continue
-        used = used or reading
-        parts += [(column, part) for part in _looked_up(table, reading, column)]
+        first_reading = first_reading or reading
+        parts += [(column, part) for part in _states_in(table, reading, column)]
     for name, keys, known in states:
         if name == key:
             parts.append((name, pl.DataFrame({"key": _texts(keys), "state": pl.Series(known)}, schema=_SCHEMA)))
     column = key if any(each == key for each, _part in parts) else email
-    fitting = [part for each, part in parts if each == column]
-    if not fitting or column is None:
+    matching = [part for each, part in parts if each == column]
+    if not matching or column is None:
         return None, None, lost
-    return JoinedConsents(column, one_each(pl.concat(fitting))), used, lost
+    return JoinedConsents(column, strictest_states(pl.concat(matching))), first_reading, lost
 
 
 def tables_of(frames: Mapping[str, Any], paths: Iterable[Any]) -> Iterator[ConsentTable]:
@@ -129,23 +129,23 @@ def tables_of(frames: Mapping[str, Any], paths: Iterable[Any]) -> Iterator[Conse
 
 
 def tables_in(database: Source, sql: str) -> Iterator[ConsentTable]:
-    """Return the tables of a database that a query names; names of anything else are left out."""
+    """Return the tables of a database that a query names; other names are left out."""
     mark = "`" if lexis_of(dialect_of(database)).double_is_text else '"'
     for name in table_names(sql, database):
         try:
-            rows = query_database(database, f"SELECT * FROM {name} WHERE 1 = 0", {})  # noqa: S608 - the query's own words
+            rows = query_database(database, f"SELECT * FROM {name} WHERE 1 = 0", {})  # noqa: S608 - quoted from the query itself
         except SegmentError:
-            continue  # the name of a part of the query
+            continue  # not a table, for example a WITH clause
 
         def read(columns: Sequence[str], name: str = name) -> Rows:
             chosen = ", ".join(mark + each.replace(mark, mark * 2) + mark for each in columns)
-            return query_database(database, f"SELECT {chosen} FROM {name}", {})  # noqa: S608 - likewise
+            return query_database(database, f"SELECT {chosen} FROM {name}", {})  # noqa: S608 - quoted names
 
         yield ConsentTable(tuple(rows.schema.names), read)
 
 
-def name_of_database(database: Source) -> str:
-    """Return what may be kept of the address of a database; only the kind of one that is open in DuckDB."""
+def redacted_database(database: Source) -> str:
+    """Return a database's address without secrets; only the kind for a DuckDB connection."""
     if isinstance(database, duckdb.DuckDBPyConnection):
         return "duckdb:"
     return kept_address(database)
@@ -155,37 +155,37 @@ def table_names(sql: str, database: Source) -> list[str]:
     """Return the names after FROM and JOIN, and after commas there, as written in the query."""
     parts = tokens(sql, lexis_of(dialect_of(database)))
     found: list[str] = []
-    place = 0
-    while place < len(parts):
-        place += 1
-        if not parts[place - 1].says("from", "join"):
+    position = 0
+    while position < len(parts):
+        position += 1
+        if not parts[position - 1].says("from", "join"):
             continue
-        while end := _end_of_name(sql, parts, place):
-            found.append(sql[parts[place].start : parts[end - 1].end])
-            place = _behind_alias(parts, end)
-            if place >= len(parts) or parts[place].text != ",":
+        while end := _end_of_name(sql, parts, position):
+            found.append(sql[parts[position].start : parts[end - 1].end])
+            position = _after_alias(parts, end)
+            if position >= len(parts) or parts[position].text != ",":
                 break
-            place += 1
+            position += 1
     return list(dict.fromkeys(found))
 
 
-def _end_of_name(sql: str, parts: Sequence[Token], place: int) -> int:
-    """Return where the table name that begins at a place ends; 0 if there is none."""
+def _end_of_name(sql: str, parts: Sequence[Token], position: int) -> int:
+    """Return the end of the table name that begins at a position; 0 if there is none."""
     end = 0
-    while place < len(parts) and (parts[place].kind in ("word", "name") or sql[parts[place].start] == '"'):
-        end = place + 1
+    while position < len(parts) and (parts[position].kind in ("word", "name") or sql[parts[position].start] == '"'):
+        end = position + 1
         if end >= len(parts) or parts[end].text != ".":
             break
-        place = end + 1
+        position = end + 1
     return 0 if end < len(parts) and parts[end].text == "(" else end  # a function
 
 
-def _behind_alias(parts: Sequence[Token], place: int) -> int:
-    """Return the place after the alias of a table, if it has one."""
-    if place < len(parts) and parts[place].says("as"):
-        place += 1
-    named = place < len(parts) and parts[place].kind in ("word", "name") and not parts[place].says("join")
-    return place + 1 if named else place
+def _after_alias(parts: Sequence[Token], position: int) -> int:
+    """Return the position after a table's alias, if it has one."""
+    if position < len(parts) and parts[position].says("as"):
+        position += 1
+    named = position < len(parts) and parts[position].kind in ("word", "name") and not parts[position].says("join")
+    return position + 1 if named else position
 
 
 def _reading(table: ConsentTable, choice: ConsentChoice, key: str | None, email: str) -> ConsentReading | None:
@@ -193,11 +193,11 @@ def _reading(table: ConsentTable, choice: ConsentChoice, key: str | None, email:
         if choice.how == "chosen":
             return None
         choice = ConsentChoice()
-    stated = stated_columns(table.columns, choice, lambda column: table.read([column]))
-    return choice.reading(table.columns, (key, email), stated)
+    by_value = columns_by_value(table.columns, choice, lambda column: table.read([column]))
+    return choice.reading(table.columns, (key, email), by_value)
 
 
-def _looked_up(table: ConsentTable, reading: ConsentReading, column: str) -> Iterator[pl.DataFrame]:
+def _states_in(table: ConsentTable, reading: ConsentReading, column: str) -> Iterator[pl.DataFrame]:
     wanted = list(dict.fromkeys([column, *reading.needed]))
     rows = table.read(wanted)
     if not can_be_key(rows.schema.field(column).type):
@@ -207,8 +207,8 @@ def _looked_up(table: ConsentTable, reading: ConsentReading, column: str) -> Ite
         yield pl.DataFrame({"key": _texts(batch.column(column)), "state": states}, schema=_SCHEMA)
 
 
-def one_each(known: pl.DataFrame) -> pl.DataFrame:
-    """Return one state for each key: one refusal refuses, a value that nobody explained is asked for, yes agrees."""
+def strictest_states(known: pl.DataFrame) -> pl.DataFrame:
+    """Return one state for each key: a refusal comes first, then an unexplained value, then agreement."""
     order = {REFUSES: 0, AGREES: 2, UNCLEAR: 3, SILENT: 4}
     ranked = known.drop_nulls("key").with_columns(
         pl.col("state").replace_strict(order, default=1, return_dtype=pl.Int8).alias("rank")
@@ -217,5 +217,5 @@ def one_each(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(values: Any) -> pl.Series:
-    """Return the texts by which keys or addresses are compared; case and white space of an address are ignored."""
+    """Convert keys or addresses to text for comparison, without case and surrounding white space."""
     return pl.Series("key", pl.from_arrow(key_text(values))).str.strip_chars().str.to_lowercase()

@@ -1,15 +1,15 @@
-"""What the values of a consent column mean: yes, no, unknown, or a word that a person must explain.
+"""Interpret the values of a consent column: yes, no, unknown, or a value that the user must explain.
 
-A value is read in this order, whatever its case, accents, punctuation and white space:
+Values are interpreted in this order; case, accents, punctuation and white space are ignored:
 
-1. Nothing, and words for nothing (`BLANK`): nobody said anything. In a column of moments of refusal
-   (``unsubscribed_at``) an empty value says that nobody refused.
+1. An empty value or a word for it (`BLANK`) says nothing. In a column of refusal times (``unsubscribed_at``) an empty
+   value says that nobody refused.
 2. Yes and no (`YES`, `NO`: Y, ja, oui, sí, wahr, 1, 1.0, ✓ …) mean what the column's header means: yes in an opt-out
    column is a refusal.
-3. A moment (``2024-05-01``, ``1 May 2024``, ``01.05.24 10:00``) means that it happened: a consent or a refusal.
-4. Words that speak for themselves (`AGREED`, `REFUSED`, `WAITING`): ``subscribed``, ``Do Not Allow``, ``cleaned``,
-   ``pending`` mean the same under every header. A negation turns them around (``not subscribed``, ``non inscrit``).
-5. Lists of channels (``['email', 'sms']``) agree where e-mail is among them.
+3. A time (``2024-05-01``, ``1 May 2024``, ``01.05.24 10:00``) means that it happened: a consent or a refusal.
+4. Words with a fixed meaning (`AGREED`, `REFUSED`, `WAITING`): ``subscribed``, ``Do Not Allow``, ``cleaned``,
+   ``pending`` mean the same under every header. A negation inverts them (``not subscribed``, ``non inscrit``).
+5. Lists of channels (``['email', 'sms']``) agree if they contain e-mail.
 6. Everything else is not guessed.
 """
 
@@ -21,13 +21,13 @@ from collections.abc import Iterable
 
 from ci_magics.segmentation.consent.columns import ConsentColumn, Sense, fold
 
-#: What is kept of a profile: agreed, refused, said to be not known, nothing said, or a value that nobody explained.
+#: A profile's state: agreed, refused, marked as unknown, empty, or a value that the user has not explained.
 AGREES, REFUSES, UNCLEAR, SILENT, UNREADABLE = "y", "n", "?", "-", "!"
-#: All states but those of values that nobody explained.
+#: All states except those of unexplained values.
 PLAIN = (AGREES, REFUSES, UNCLEAR, SILENT, UNREADABLE)
 #: An unexplained value is stored with this prefix, so that it can be explained later.
 ASKED = "="
-#: How a person names the empty value.
+#: How the user names the empty value.
 NOTHING = "(blank)"
 _LONGEST = 40
 
@@ -121,7 +121,7 @@ _MOMENT = re.compile(
     )\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
-_NO_MOMENT = re.compile(r"\s*0{2,4}[-/.]0{1,2}[-/.]0{1,4}(?:[T ]00:00(?::00)?(?:\.0+)?Z?)?\s*")
+_ZERO_MOMENT = re.compile(r"\s*0{2,4}[-/.]0{1,2}[-/.]0{1,4}(?:[T ]00:00(?::00)?(?:\.0+)?Z?)?\s*")
 _EPOCH = re.compile(r"\s*\d{10}(?:\d{3})?(?:\.0*)?\s*")
 _SUBSCRIPTION = re.compile(r"subscri|opt(?:ed)? ?(?:in|out)|consent|abonn|abgemeldet|inscrit|suscri|uitgeschreven")
 _NUMBER = re.compile(r"\s*[+-]?(\d+)(?:[.,]0+)?\s*")
@@ -129,7 +129,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+)(?:[.,]0+)?\s*")
 
 @functools.lru_cache(maxsize=65_536)
 def state_of(value: str, column: ConsentColumn, agreed: frozenset[str]) -> str:
-    """Return what one value of a column says.
+    """Return the state that one value of a column means.
 
     Parameters
     ----------
@@ -138,21 +138,21 @@ def state_of(value: str, column: ConsentColumn, agreed: frozenset[str]) -> str:
     column
         What its header means.
     agreed
-        Values that somebody said to agree, folded by `folded_value`; where there are some, every other value that the
-        rule does not understand refuses.
+        Values that mean agreement because the user said so, folded by `folded_value`. If there are any, every other
+        value that the rule does not understand refuses.
 
     Returns
     -------
     str
-        `AGREES`, `REFUSES`, `UNCLEAR`, `SILENT`, or `ASKED` with the value behind it; `UNREADABLE` where the value is
-        too long for a word or may be somebody's address.
+        `AGREES`, `REFUSES`, `UNCLEAR`, `SILENT`, or `ASKED` followed by the value; `UNREADABLE` if the value is
+        too long for a word or may be an address.
     """
     folded = folded_value(value)
     if folded in agreed:
         return AGREES
-    said = _understood(value, folded, column)
-    if said is not None:
-        return said
+    state = _state_by_rule(value, folded, column)
+    if state is not None:
+        return state
     if agreed:
         return REFUSES
     word = " ".join(value.split())
@@ -160,7 +160,7 @@ def state_of(value: str, column: ConsentColumn, agreed: frozenset[str]) -> str:
 
 
 def folded_value(value: str) -> str:
-    """Return a value without case, accents, punctuation and white space around it; the empty one as `NOTHING`."""
+    """Return a value without case, accents, punctuation and surrounding white space; an empty one as `NOTHING`."""
     number = _NUMBER.fullmatch(value)
     if number:
         return number.group(1).lstrip("0") or "0"
@@ -169,14 +169,14 @@ def folded_value(value: str) -> str:
     return stripped.casefold() or NOTHING if not folded else folded if folded != "blank" else NOTHING
 
 
-def speaks_of_subscriptions(values: Iterable[str]) -> bool:
-    """Tell whether all values of a column are words of subscriptions; ``active`` alone may be those of anything."""
+def are_subscription_states(values: Iterable[str]) -> bool:
+    """Return whether all values of a column are subscription states; ``active`` alone is not enough."""
     given = [each for each in values if _state_of_status(each) != SILENT]
-    return may_be_of_subscriptions(given) and any(_SUBSCRIPTION.search(folded_value(each)) for each in given)
+    return may_be_subscription_states(given) and any(_SUBSCRIPTION.search(folded_value(each)) for each in given)
 
 
-def may_be_of_subscriptions(values: Iterable[str]) -> bool:
-    """Tell whether each of some values is a word of subscriptions, or says nothing."""
+def may_be_subscription_states(values: Iterable[str]) -> bool:
+    """Return whether each value is a subscription state or empty."""
     return all(
         state == SILENT or (state in PLAIN and folded_value(each) not in YES | NO)
         for each in values
@@ -188,9 +188,9 @@ def _state_of_status(value: str) -> str:
     return state_of(value, ConsentColumn("Status"), frozenset())
 
 
-def _understood(value: str, folded: str, column: ConsentColumn) -> str | None:
+def _state_by_rule(value: str, folded: str, column: ConsentColumn) -> str | None:
     wordless = not any(each.isalnum() or each in _SIGNS for each in value)
-    if folded == NOTHING or folded in BLANK or wordless or _NO_MOMENT.fullmatch(value):
+    if folded == NOTHING or folded in BLANK or wordless or _ZERO_MOMENT.fullmatch(value):
         return SILENT
     if column.coded and folded in _MAGENTO:
         return _MAGENTO[folded]
@@ -202,10 +202,10 @@ def _understood(value: str, folded: str, column: ConsentColumn) -> str | None:
         return negative
     if _MOMENT.fullmatch(value) or (column.dated and _EPOCH.fullmatch(value)):
         return positive
-    return _spoken(folded) or _listed(folded, column)
+    return _state_of_words(folded) or _state_of_list(folded, column)
 
 
-def _spoken(folded: str) -> str | None:
+def _state_of_words(folded: str) -> str | None:
     """Return the state for words that mean the same under every header; None for other words."""
     for known, state in ((WAITING, UNCLEAR), (AGREED, AGREES), (REFUSED, REFUSES)):
         if folded in known:
@@ -216,20 +216,20 @@ def _spoken(folded: str) -> str | None:
     core = " ".join(each for each in rest if each not in _FILLERS)
     if core in WAITING:
         return UNCLEAR
-    if core in AGREED or _all_among(core, AGREED):
+    if core in AGREED or _all_known(core, AGREED):
         return REFUSES if negated else AGREES
-    if core in REFUSED or _all_among(core, REFUSED):
+    if core in REFUSED or _all_known(core, REFUSED):
         # "No, unsubscribed" and "not unsubscribed" look alike.
         return None if negated else REFUSES
     return None
 
 
-def _all_among(core: str, known: frozenset[str]) -> bool:
+def _all_known(core: str, known: frozenset[str]) -> bool:
     return bool(core) and all(each in known for each in core.split())
 
 
-def _listed(folded: str, column: ConsentColumn) -> str | None:
-    """Return what a list of channels says: e-mail is among them, or others only."""
+def _state_of_list(folded: str, column: ConsentColumn) -> str | None:
+    """Return the state that a list of channels means: it contains e-mail, or other channels only."""
     words = folded.split()
     if column.sense is Sense.REFUSAL or not words or not all(each in _CHANNELS for each in words):
         return None

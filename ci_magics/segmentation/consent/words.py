@@ -1,8 +1,8 @@
 """The words of consents, in English, German, French, Dutch and Spanish, folded by `consent.columns.fold`.
 
-Where they come from: the headers of customer exports of Shopify, Klaviyo, HubSpot, Mailchimp, Salesforce (Sales and
-Marketing Cloud), Account Engagement (Pardot), Marketo, WooCommerce, Magento, Braze and Dynamics 365, and what CRM
-tables in the four other languages call them. docs/consent.md lists them.
+They come from the headers of customer exports of Shopify, Klaviyo, HubSpot, Mailchimp, Salesforce (Sales and
+Marketing Cloud), Account Engagement (Pardot), Marketo, WooCommerce, Magento, Braze and Dynamics 365, and
+from CRM tables in the four other languages. docs/consent.md lists them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ REFUSING = _set(
 NEGATIONS = _set(
     "not never non nicht kein keine keinen ne pas niet geen nunca",
 )
-#: Refuse where all words of the header are known and it has a subject, or beside a word that agrees.
+#: Refuse if all words of the header are known and it has a subject, or together with a word that agrees.
 WEAKLY_REFUSING = _set(
     "donot suspended blocked block suppress refused refuses denied declined rejected objection objected objects",
     "withdrawn withdrawal withdrew revoked revocation bounced cleaned clean stop widerruf widerrufen widerspruch",
     "widersprochen sperre gesperrt ausgetragen austragung refus refuse refusee opposition oppose bezwaar opgezegd",
     "baja bajas cancelado rechazado rechaza oposicion revocado",
 )
-#: Agree where all words of the header are known and it has a subject.
+#: Agree if all words of the header are known and it has a subject.
 WEAK = _set(
     "accept accepts accepted accepting agree agrees agreed allow allows allowed permission permissions permit",
     "permits permitted receive receives wants want wish wishes subscriber subscribers subscription subscriptions",
@@ -48,7 +48,7 @@ WEAK = _set(
     "ingeschreven ontvangen ontvangt wil akkoord acepta aceptado aceptacion aceptar autoriza autorizacion permiso",
     "permite recibir recibe suscripcion suscriptor suscrito suscrita envio",
 )
-#: What a weak word has to be about.
+#: Subjects that make a weak word count.
 SUBJECTS = _set(
     "email emails emailing emailings mail mails newsletter newsletters marketing market advertising advertisement",
     "promotions promotional promotion promo offers mailinglist mailing mailings contacted commercial bulk",
@@ -57,7 +57,7 @@ SUBJECTS = _set(
     "nieuwsbrief nieuwsbrieven reclame aanbiedingen gemaild boletin boletines correo correos publicidad ofertas",
     "promociones comercial comerciales",
 )
-#: Headers that are a consent as a whole, without their fillers, although their words are not enough.
+#: Complete headers, without fillers, that are a consent although their words alone are not enough.
 WHOLE = _set(
     "newsletter newsletters newsletteranmeldung newsletterempfanger mailinglist emailinglist subscriber",
     "subscriberstatus subscriberstate subscriptionstatus subscriptionstate emailmarketing emailmarketingstatus",
@@ -78,11 +78,11 @@ OTHER_CHANNELS = _set(
     "appel appels courrier courriers portable telefoon bellen gebeld brieven belmeniet telefono telefonico",
     "llamada llamadas movil correopostal carta",
 )
-#: Mail that these words speak of is not e-mail.
+#: With these words, "mail" is not e-mail.
 POST = _set(
     "post postal directmail postalmail brief briefpost postalisch letter letters correopostal",
 )
-#: A header that speaks of these is about something else.
+#: A header with one of these is about something else.
 OTHER_SUBJECTS = _set(
     "ip ipaddress source sources reason reasons method methods url urls link token tokens id ids guid uuid text",
     "texte version versions language locale form forms count counts total number rate title campaign campaigns",
@@ -97,12 +97,12 @@ AGREEMENTS = _set(
     "terms conditions tos agb privacy policy datenschutz datenschutzerklarung cgv cgu confidentialite voorwaarden",
     "privacybeleid terminos condiciones privacidad",
 )
-#: Say that the values are moments.
+#: The values are times.
 DATES = _set(
     "date dates datetime at on time timestamp since day when datum am seit zeitpunkt zeit le depuis heure op",
     "sinds tijd fecha desde dia hora ts",
 )
-#: Say nothing.
+#: Without meaning.
 FILLERS = _set(
     "a an the is are was has have had been to of for from in out by via and or my our your customer customers",
     "contact contacts user lead leads person profile member members account crm all global globally any general",
@@ -189,7 +189,7 @@ STATUS = frozenset(
         "mail status",
     )
 )
-#: Magento keeps 1 (subscribed), 2 (not active), 3 (unsubscribed), 4 (not confirmed) in this column.
+#: Magento stores 1 (subscribed), 2 (not active), 3 (unsubscribed), 4 (not confirmed) in this column.
 MAGENTO_CODED = _set(
     "subscriberstatus",
 )

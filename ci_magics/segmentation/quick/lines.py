@@ -1,4 +1,4 @@
-"""Which values or ranges of a column make good segments, each with its rule."""
+"""Propose segments from a column's values or ranges, each with its rule."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from ci_magics.display.numbers import shortened
 from ci_magics.errors import without_addresses
-from ci_magics.segmentation.quick.frequent import Frequent
-from ci_magics.segmentation.quick.spread import Spread
+from ci_magics.segmentation.quick.frequent_values import FrequentValues
+from ci_magics.segmentation.quick.percentiles import Percentiles
 from ci_magics.segmentation.rules.kinds import MOMENTS, NUMBERS, ColumnType, Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.rules.tree import AllOf, Condition, Operator
@@ -29,18 +29,18 @@ _HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class Line:
-    """A value or a range, in words, and the rule that chooses it."""
+    """A value or a range in words, and the rule that selects it."""
 
     value: str
     rule: Rule
 
 
-class LinesOfColumn:
-    """Reads a column batch by batch, then returns its lines."""
+class LineFinder:
+    """Read a column batch by batch, then return its lines."""
 
     def __init__(self, column: str, kind: ColumnType) -> None:
         self._column = column
-        self._sketch: Frequent | Spread = Frequent() if kind.kind in _CATEGORIES else Spread()
+        self._sketch: FrequentValues | Percentiles = FrequentValues() if kind.kind in _CATEGORIES else Percentiles()
 
     def add(self, values: pa.Array) -> None:
         """Add values."""
@@ -49,8 +49,8 @@ class LinesOfColumn:
 
     def lines(self, percentiles: Sequence[float] = PERCENTILES) -> list[Line]:
         """Return the most frequent values, or the ranges between percentiles."""
-        if isinstance(self._sketch, Frequent):
-            return [self._equal(value) for value in self._sketch.most(MOST_VALUES)]
+        if isinstance(self._sketch, FrequentValues):
+            return [self._equal(value) for value in self._sketch.top(MOST_VALUES)]
         bounds = self._sketch.bounds(percentiles)
         return [self._between(low, high) for low, high in zip([None, *bounds], [*bounds, None], strict=True)]
 
@@ -75,12 +75,12 @@ class LinesOfColumn:
 
 
 def usable(kind: ColumnType) -> bool:
-    """Tell whether a column of this kind has values or ranges to choose."""
+    """Return whether a column of this type has values or ranges to choose from."""
     return kind.kind in _CATEGORIES or kind.kind in NUMBERS or kind.kind in MOMENTS
 
 
-def names_people(lines: Sequence[Line]) -> bool:
-    """Tell whether lines would show addresses or hashes of them."""
+def would_show_people(lines: Sequence[Line]) -> bool:
+    """Return whether lines would show addresses or hashes."""
     return any(
         isinstance(value, str) and (without_addresses(value) != value or _HASH.fullmatch(value.strip()))
         for line in lines

@@ -1,4 +1,4 @@
-"""Quick segments: the top values of a category or the percentiles of a number, each one line to a segment."""
+"""Quick segments: the top values of a category or the percentiles of a number, one line for each segment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LinesOfColumn, names_people, usable
+from ci_magics.segmentation.quick.lines import PERCENTILES, Line, LineFinder, usable, would_show_people
 from ci_magics.segmentation.rules.kinds import ColumnType, types_of
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext
 from ci_magics.segmentation.rules.rule import Rule
@@ -35,7 +35,7 @@ class QuickSegment:
     share
         Of all profiles, from 0 to 1.
     rule
-        What makes a segment of it.
+        The rule that selects it, to make a segment.
     """
 
     value: str
@@ -53,11 +53,11 @@ class QuickSegments(ResultTable[QuickSegment]):
     column
         The column.
     profiles
-        How many profiles there are at all.
+        How many profiles there are.
     empty
         How many of them have no value.
     lines
-        Values from the most frequent on, ranges from the least on.
+        The most frequent value or the lowest range first.
     """
 
     column: str
@@ -118,9 +118,9 @@ def quick_segments(
 ) -> QuickSegments:
     """Return the ten most frequent values of a category, or the ranges between percentiles of a number, date or time.
 
-    The sizes are those of segments made of the same frame. It is read twice, batch by batch. Of more than 262,144
-    numbers the percentiles are those of a fair sample; among more than 50,000 different values, two whose counts differ
-    by less than one in 50,000 of the profiles may be taken for each other.
+    The sizes are those of segments made of the same frame. It is read twice, batch by batch. For more than 262,144
+    numbers, the percentiles come from a random sample. Among more than 50,000 distinct values, two values may be
+    swapped if their counts differ by less than one in 50,000 of the profiles.
 
     Parameters
     ----------
@@ -129,16 +129,16 @@ def quick_segments(
     column
         The column.
     percentiles
-        Between which the ranges of a number lie, in percent.
+        The limits between the ranges of a number, in percent.
     encoding
-        Of files of text, where it is not recognized; as in `ci_magics.segment`.
+        The encoding of text files, if it is not detected; as in `ci_magics.segment`.
 
     Raises
     ------
     SegmentError
-        The column does not exist, holds addresses, or nothing that can be chosen.
+        The column does not exist, holds addresses, or has no values or ranges to choose from.
     ArgumentError
-        There is an encoding, and the source is not a file.
+        An encoding is given, and the source is not a file.
     """
     frame = encoded(frame, encoding)
     name = require_column(columns_of(frame), column)
@@ -146,29 +146,29 @@ def quick_segments(
     kind = types_of(rows.schema)[name]
     if not usable(kind):
         raise SegmentError(
-            f"The column {name} holds {rows.schema.field(name).type} values, of which no quick segments can be made.",
+            f"The column {name} holds {rows.schema.field(name).type} values. Quick segments cannot be made of them.",
             "Choose a column of texts, numbers, dates, or true and false.",
             code="quick_type",
         )
     lines = _lines(rows, name, kind, percentiles)
-    if names_people(lines):
+    if would_show_people(lines):
         raise SegmentError(
-            f"The column {name} holds e-mail addresses or hashes, each of which stands for one person.",
-            "Choose a column of which many people have the same value, such as a country.",
+            f"The column {name} holds e-mail addresses or hashes, which identify people.",
+            "Choose a column with values that many people share, such as a country.",
             code="quick_addresses",
         )
     return _counted(rows, name, lines)
 
 
 def _lines(rows: Rows, column: str, kind: ColumnType, percentiles: Sequence[float]) -> list[Line]:
-    seen = LinesOfColumn(column, kind)
+    seen = LineFinder(column, kind)
     for batch in rows.read([column]):
         seen.add(batch.column(0))
     return seen.lines(sorted(percentiles))
 
 
 def _counted(rows: Rows, column: str, lines: Sequence[Line]) -> QuickSegments:
-    """Count what each rule chooses, as making a segment of it would."""
+    """Count the profiles of each rule, as a segment of it would."""
     empty = Rule(root=Condition(column=column, operator=Operator.NULL))
     evaluation = Evaluation(rows.schema, [empty, *(line.rule for line in lines)], RuleContext())
     counts, total = [0] * (len(lines) + 1), 0

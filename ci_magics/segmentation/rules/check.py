@@ -37,7 +37,7 @@ _FITTING = {
 
 
 def check_conditions(node: Node, columns: Sequence[str], types: Types) -> None:
-    """Refuse a rule whose conditions do not fit a frame's columns.
+    """Reject a rule whose conditions do not fit a frame's columns.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def check_conditions(node: Node, columns: Sequence[str], types: Types) -> None:
 
 
 def check_condition(condition: Condition, of: ColumnType) -> None:
-    """Refuse a condition that does not fit its column's type.
+    """Reject a condition that does not fit its column's type.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class RuleCondition:
             )
         self.rule.check(schema, today=self.today)
 
-    def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def filter(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the rows that fulfil it, in their order."""
         evaluation: Evaluation | None = None
         with sandbox() as database:

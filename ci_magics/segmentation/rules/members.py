@@ -1,4 +1,4 @@
-"""The keys of earlier segments, as a rule compares them with the key of a frame: by value, whatever the types."""
+"""The keys of earlier segments in a rule, compared with the keys of a frame by value, whatever their types."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Members:
     def __init__(self, keys: Any) -> None:
         self.keys = arrow_keys(keys)
         self.ids = IdSet(self.keys.chunks if isinstance(self.keys, pa.ChunkedArray) else [self.keys])
-        self.met = False
-        #: Some keys of the frame that were looked for.
-        self.looked_for = pa.nulls(0)
+        self.found_any = False
+        #: A sample of the frame's keys, for messages.
+        self.frame_keys = pa.nulls(0)
 
-    def among(self, keys: pa.Array) -> pa.Array:
-        """Tell for each key of a frame whether it is among them."""
-        found = self.ids.among(keys)
-        if not self.met and len(keys):
-            self.met, self.looked_for = found.true_count > 0, keys
+    def contains(self, keys: pa.Array) -> pa.Array:
+        """Return for each key of a frame whether the segment has it."""
+        found = self.ids.contains(keys)
+        if not self.found_any and len(keys):
+            self.found_any, self.frame_keys = found.true_count > 0, keys
         return found
 
 

@@ -144,7 +144,7 @@ def _need(condition: Condition) -> Need | None:
 
 
 def _needs_all_at_once(rule: Rule, rows: Rows, given: RuleContext) -> bool:
-    """Tell whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
+    """Return whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
     return rule.joins_sets and given.key is not None and repetition(rows, given.key) != (0, 0)
 
 
@@ -242,7 +242,7 @@ class Evaluation:
         }
         if self._key is not None:
             keys = self._as_kept(_one_array(table.column(self._key)))
-            read |= {self._flags[name]: members.among(keys) for name, members in self._members.items()}
+            read |= {self._flags[name]: members.contains(keys) for name, members in self._members.items()}
             read |= {"key": keys} if self._joins else {}
         if self._ordered:
             read["position"] = pa.array(range(table.num_rows), pa.int64())

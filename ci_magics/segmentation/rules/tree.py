@@ -181,7 +181,7 @@ def walk(node: Node) -> Iterator[Node]:
         waiting.extend(reversed(children(current)))
 
 
-def expected_to_meet(node: Node, *, narrows: bool = False) -> Iterator[str]:
+def segments_expected_to_match(node: Node, *, narrows: bool = False) -> Iterator[str]:
     """Return the segments of a rule that should share somebody with what they are joined to.
 
     Those are the ones that are taken away (``not``, ``except``), and the ones that narrow (``and``, ``intersect``). A
@@ -199,21 +199,21 @@ def expected_to_meet(node: Node, *, narrows: bool = False) -> Iterator[str]:
             if narrows:
                 yield node.segment
         case Not():
-            yield from expected_to_meet(node.rule, narrows=True)
+            yield from segments_expected_to_match(node.rule, narrows=True)
         case AllOf():
             for rule in node.rules:
-                yield from expected_to_meet(rule, narrows=True)
+                yield from segments_expected_to_match(rule, narrows=True)
         case AnyOf():
             for rule in node.rules:
-                yield from expected_to_meet(rule, narrows=narrows)
+                yield from segments_expected_to_match(rule, narrows=narrows)
         case Joined():
             narrowing = narrows or any(step.join is not Join.UNION for step in node.steps)
-            yield from expected_to_meet(node.first, narrows=narrowing)
+            yield from segments_expected_to_match(node.first, narrows=narrowing)
             for step in node.steps:
-                yield from expected_to_meet(step.rule, narrows=narrows or step.join is not Join.UNION)
+                yield from segments_expected_to_match(step.rule, narrows=narrows or step.join is not Join.UNION)
 
 
-def taken_away(node: Node) -> set[str]:
+def subtracted_segments(node: Node) -> set[str]:
     """Return the segments that a rule takes away, by ``not`` or ``except``."""
     found: set[str] = set()
     for each in walk(node):

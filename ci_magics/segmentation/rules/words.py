@@ -10,7 +10,7 @@ from typing import Any
 from ci_magics.advice import Advice
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.parameters import rule_value, value_of
-from ci_magics.segmentation.place import place_in
+from ci_magics.segmentation.text_position import locate_in_text
 
 #: Words that end a value or a name unless they are quoted.
 STRUCTURE = frozenset({"and", "or", "not", "union", "intersect", "except", "ignoring", "null"})
@@ -50,7 +50,7 @@ class Token:
     value: Any = None
 
     def says(self, word: str) -> bool:
-        """Tell whether this is a word of the grammar."""
+        """Return whether this is a word of the grammar."""
         return self.kind in ("word", "symbol") and self.text.lower() == word
 
     def __str__(self) -> str:
@@ -83,9 +83,9 @@ def tokens_of(text: str, parameters: Mapping[str, Any]) -> list[Token]:
 
 def unreadable(text: str, place: int, problem: str, next_step: str | Advice) -> SegmentError:
     """Return the error for a text that is no rule, with a line that points to the place."""
-    found = place_in(text, place)
+    found = locate_in_text(text, place)
     return SegmentError(
-        f"The rule cannot be read at {found.words}: {problem}.{found.picture}", next_step, code="rule_unreadable"
+        f"The rule cannot be read at {found.words}: {problem}.{found.excerpt}", next_step, code="rule_unreadable"
     )
 
 
@@ -103,7 +103,7 @@ def names_in_rule(text: str) -> list[str]:
 
 
 def is_parameter(token: Token) -> bool:
-    """Tell whether a word is ``$name``; ``$5`` is a text."""
+    """Return whether a word is ``$name``; ``$5`` is a text."""
     return token.kind == "word" and token.text.startswith("$") and token.text[1:].isidentifier()
 
 

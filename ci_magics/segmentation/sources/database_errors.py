@@ -11,8 +11,8 @@ from sqlalchemy import URL
 
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.kept_address import kept_url
-from ci_magics.segmentation.place import place_in
 from ci_magics.segmentation.sources.sql_text import Token
+from ci_magics.segmentation.text_position import locate_in_text
 
 #: SQLSTATE codes. https://www.postgresql.org/docs/current/errcodes-appendix.html, and the states of ODBC.
 _STATES = {
@@ -352,8 +352,8 @@ def _place(error: Exception, asked: Asked) -> str:
     position = _position(error, asked)
     if position is None or not 0 <= position <= len(asked.sql):
         return "."
-    place = place_in(asked.sql, position)
-    return f" at {place.words}.{place.picture}"
+    place = locate_in_text(asked.sql, position)
+    return f" at {place.words}.{place.excerpt}"
 
 
 def _position(error: Exception, asked: Asked) -> int | None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ci_magics.advice import FRAME, NAME, Do, advise
 from ci_magics.errors import SegmentError
 from ci_magics.in_memory import IN_MEMORY
-from ci_magics.segmentation.columns import twins
+from ci_magics.segmentation.columns import names_equal_in_sql
 from ci_magics.segmentation.key_text import text_of_value
 from ci_magics.segmentation.sources.frame_kinds import is_frame as is_frame
 from ci_magics.segmentation.sources.frame_kinds import is_spark as is_spark
@@ -60,14 +60,14 @@ def require_different(names: Sequence[str], what: str) -> None:
 
 
 def require_different_in_sql(names: Sequence[str]) -> None:
-    """Require that column names differ in more than case, because SQL names are case-insensitive; see `twins`.
+    """Require that column names differ in more than case, because SQL ignores case; see `names_equal_in_sql`.
 
     Raises
     ------
     SegmentError
         Two names differ only in case.
     """
-    if found := twins(names):
+    if found := names_equal_in_sql(names):
         raise SegmentError(
             f"SQL cannot tell the columns {found[0]} and {found[1]} apart.",
             "Rename one of them.",

@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from ci_magics.errors import SegmentError
 from ci_magics.forking import require_threads
-from ci_magics.segmentation.columns import PROFILES, email_candidates, key_candidates, mentioned, mentions, twins
+from ci_magics.segmentation.columns import (
+    PROFILES,
+    columns_in_sql,
+    email_candidates,
+    key_candidates,
+    mentions,
+    names_equal_in_sql,
+)
 from ci_magics.segmentation.sources.earlier import register_keys
 from ci_magics.segmentation.sources.exact import TEXT
 from ci_magics.segmentation.sources.files import encoded_text, locate, no_text, require_files
@@ -255,7 +262,7 @@ def _types(sql: str, tables: _Tables, parameters: Mapping[str, Any], written: Se
     texts = tables.texts
     if not texts:
         return {}
-    used = {name: mentioned(sql, each.names) for name, each in texts.items()}
+    used = {name: columns_in_sql(sql, each.names) for name, each in texts.items()}
     handed_on = _handed_on(sql, [name for each in texts.values() for name in each.names], written)
 
     def attempt(types: Types) -> str:
@@ -362,11 +369,11 @@ def _register(
     def is_named(column: str) -> bool:
         return column in (needed or ()) or mentions(text, column)
 
-    while (found := twins(names)) and not any(map(is_named, found)):
+    while (found := names_equal_in_sql(names)) and not any(map(is_named, found)):
         names.remove(found[1])  # DuckDB would rename it
     require_different_in_sql(names)
     if needed is not None:
-        used = {*needed, *mentioned(text, names)}
+        used = {*needed, *columns_in_sql(text, names)}
         names = [each for each in names if each in used]
     database.register(name, table_for_sql(frame, names, is_named))
 

@@ -10,8 +10,8 @@ import duckdb
 from ci_magics.advice import Opt, advise
 from ci_magics.errors import SegmentError, nearest_name
 from ci_magics.segmentation.columns import no_column
-from ci_magics.segmentation.place import letters_before, place_in
 from ci_magics.segmentation.sources.slips import UNQUOTED, find_slip
+from ci_magics.segmentation.text_position import characters_before, locate_in_text
 
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" (?:was )?not found|does not have a column named "([^"]+)"')
 _CONVERSION = re.compile(r" to (?P<type>[A-Z][A-Z0-9_]*)(?: when casting from source column (?P<column>\w+))?$")
@@ -103,8 +103,8 @@ def _told(error: duckdb.Error, sql: str, hint: str = "") -> str:
     position = _position(error, sql)
     if position is None:
         return f": {why}"
-    place = place_in(sql, position)
-    return f" at {place.words}: {why}{place.picture}"
+    place = locate_in_text(sql, position)
+    return f" at {place.words}: {why}{place.excerpt}"
 
 
 def _position(error: duckdb.Error, sql: str) -> int | None:
@@ -116,7 +116,7 @@ def _position(error: duckdb.Error, sql: str) -> int | None:
     if found is None:
         return None
     shown = found.group("line")
-    column = letters_before(shown, len(found.group("before")) - len(found.group("head")))
+    column = characters_before(shown, len(found.group("before")) - len(found.group("head")))
     pointed = shown[column:].removesuffix("...")
     for start in range(column + 1):
         position = sql.find(shown[start:column] + pointed[:_COMPARED])

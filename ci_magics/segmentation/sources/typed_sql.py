@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.columns import PROFILES, mentioned
+from ci_magics.segmentation.columns import PROFILES, columns_in_sql
 from ci_magics.segmentation.sources.exact import TEXT, Need
 from ci_magics.segmentation.sources.frames import plain_text
 from ci_magics.segmentation.sources.one_select import nodes
@@ -99,7 +99,7 @@ def rows_where(source: TextSource, where: str) -> Rows:
     SegmentError
         The condition cannot be evaluated, or it needs a number or a date and a row has none.
     """
-    used = mentioned(where, source.names)
+    used = columns_in_sql(where, source.names)
 
     numbers = {name: number for number, name in enumerate(source.names)}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci_magics.segmentation.consent.columns import Sense, consent_columns, recognized
+from ci_magics.segmentation.consent.columns import Sense, consent_columns, recognize
 
 AGREE = """
 Accepts Email Marketing|Accepts Marketing|accepts_marketing|Newsletter (ja/nein)|Newsletter|email_subscribe|$consent
@@ -71,22 +71,22 @@ def test_a_header_that_refuses(name: str) -> None:
 @pytest.mark.parametrize("name", listed(OTHER_CHANNELS))
 def test_a_consent_to_another_channel_is_none_to_mail(name: str) -> None:
     assert consent_columns([name]) == []
-    found = recognized(name)
+    found = recognize(name)
     assert found is not None
     assert found.other_channel
 
 
 @pytest.mark.parametrize("name", listed(NEITHER))
 def test_a_header_about_something_else(name: str) -> None:
-    assert recognized(name) is None
+    assert recognize(name) is None
 
 
 @given(st.sampled_from(listed(AGREE) + listed(REFUSE)), st.sampled_from([str.upper, str.lower, str.strip]), st.data())
 def test_case_accents_and_punctuation_do_not_matter(name: str, case: object, data: st.DataObject) -> None:
-    plain = recognized(name)
+    plain = recognize(name)
     sign = data.draw(st.sampled_from([" ", "_", "-", ".", "  ", ": "]))
     written = case(sign.join(name.split()))  # type: ignore[operator]  # a function of texts
-    other = recognized(f"  {written} ")
+    other = recognize(f"  {written} ")
     assert plain is not None
     assert other is not None
     assert other.sense is plain.sense
@@ -94,7 +94,7 @@ def test_case_accents_and_punctuation_do_not_matter(name: str, case: object, dat
 
 @given(st.text(max_size=80))
 def test_any_header_is_read(name: str) -> None:
-    recognized(name)
+    recognize(name)
 
 
 def test_a_moment_of_consent_beside_a_state_is_not_needed() -> None:

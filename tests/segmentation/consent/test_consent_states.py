@@ -90,10 +90,10 @@ def test_many_moments_are_read_as_few_are(rows: int) -> None:
 def test_only_few_words_are_kept() -> None:
     counter = StateCounter()
     words = [f"=w{number}" for number in range(MOST_ASKED + 2)]
-    replaced = counter.counted(["y", *words], [3, *[1] * len(words)])
+    replaced = counter.count(["y", *words], [3, *[1] * len(words)])
     assert replaced == {words[-2]: "!", words[-1]: "!"}
     assert counter.counts["!"] == 2
-    assert counter.counted([words[0], words[-1]], [1, 1]) == {words[-1]: "!"}
+    assert counter.count([words[0], words[-1]], [1, 1]) == {words[-1]: "!"}
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.quick.frequent import Frequent
+from ci_magics.segmentation.quick.frequent_values import FrequentValues
+from ci_magics.segmentation.quick.percentiles import Percentiles
 from ci_magics.segmentation.quick.segments import QuickSegments, quick_segments
-from ci_magics.segmentation.quick.spread import Spread
 from ci_magics.segmentation.rules.rows import RuleContext, read_rows
 
 PEOPLE = pl.DataFrame(
@@ -162,10 +162,10 @@ def test_lines_are_shown_as_text_table_and_frame() -> None:
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 12), max_size=30), max_size=8), st.integers(1, 6))
 def test_a_bounded_count_misses_no_value_that_is_frequent(batches: list[list[int]], capacity: int) -> None:
-    seen, every = Frequent(capacity), [value for batch in batches for value in batch]
+    seen, every = FrequentValues(capacity), [value for batch in batches for value in batch]
     for batch in batches:
         seen.add(pl.Series(batch, dtype=pl.Int64))
-    most = seen.most(capacity)
+    most = seen.top(capacity)
     assert len(most) <= capacity
     assert {value for value in every if every.count(value) > len(every) / (capacity + 1)} <= set(most)
 
@@ -177,7 +177,7 @@ def test_a_sample_does_not_depend_on_the_batches_and_is_fair() -> None:
 
     found = []
     for size in (1_000, 7_777, 100_000):
-        spread = Spread(size=5_000)
+        spread = Percentiles(size=5_000)
         for batch in batches(size):
             spread.add(batch)
         found.append(spread.bounds([10, 50, 90]))

@@ -63,8 +63,8 @@ def test_an_id_set_is_a_set(ids: list[str], asked: list[str | None]) -> None:
     found = IdSet([pa.array(ids, pa.large_string()), pa.array([None], pa.large_string())])
     given_ids = pa.array(asked, pa.large_string())
     assert len(found) == len(set(ids))
-    assert found.among(given_ids).to_pylist() == [each in set(ids) for each in asked]
-    rest = found.left_out([given_ids])
-    assert [each for each in ids if rest.among(pa.array([each], pa.large_string()))[0].as_py()] == [
+    assert found.contains(given_ids).to_pylist() == [each in set(ids) for each in asked]
+    rest = found.without([given_ids])
+    assert [each for each in ids if rest.contains(pa.array([each], pa.large_string()))[0].as_py()] == [
         each for each in ids if each not in set(asked)
     ]

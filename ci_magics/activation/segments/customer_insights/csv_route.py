@@ -140,9 +140,9 @@ class CsvRoute:
         """Yield the members that have no profile yet, given the keys of those that were read."""
         if self._ids is None or self._members is None:
             return
-        rest = self._ids.left_out(keys)
+        rest = self._ids.without(keys)
         for ids in _ids_in(self._members) if len(rest) else ():
-            late = ids.filter(rest.among(ids))
+            late = ids.filter(rest.contains(ids))
             nothing = [pa.nulls(len(late), each.type) for each in self.columns.schema]
             yield pa.RecordBatch.from_arrays([late, *nothing[1:]], schema=self.columns.schema)
 
@@ -150,7 +150,7 @@ class CsvRoute:
         """Yield the members in a file."""
         names = self.columns.all if self._ids is not None else None
         for batch in csv_batches(stream, self.columns.schema, names):
-            yield batch if self._ids is None else batch.filter(self._ids.among(batch.column(CUSTOMER_ID)))
+            yield batch if self._ids is None else batch.filter(self._ids.contains(batch.column(CUSTOMER_ID)))
 
 
 def _ids_in(files: Files) -> Iterator[pa.Array]:

@@ -39,7 +39,7 @@ _UPPER = (Operator.LESS, Operator.AT_MOST, Operator.BETWEEN, Operator.EQUALS)
 
 
 def check_possible(node: Node, test: Callable[[Condition], Test]) -> None:
-    """Refuse a rule when it, or a part of it, can never be true.
+    """Reject a rule when it, or a part of it, can never be true.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _require_possible(conditions: Sequence[Condition], tests: Sequence[Test]) ->
 
 
 def _excluded(tests: Sequence[Test]) -> bool:
-    """Tell whether no value fulfils all of some tests of one column."""
+    """Return whether no value fulfils all of some tests of one column."""
     compared = _alike([test for test in tests if test.operator not in (Operator.NULL, Operator.NOT_NULL)])
     if any(test.operator is Operator.NULL for test in tests):
         return len({test.operator for test in tests}) > 1
@@ -114,7 +114,7 @@ def _alike(tests: Sequence[Test]) -> list[Test]:
 
 
 def _none_left(same: Sequence[Test], tests: Sequence[Test]) -> bool:
-    """Tell whether tests of one view leave no value; ``tests`` are those of other views too."""
+    """Return whether tests of one view leave no value; ``tests`` are those of other views too."""
     if same[0].view is View.NOTHING:
         return False
     choices = next((test.values for test in same if test.operator in _CHOICES), _ALL.get(same[0].view))
@@ -124,7 +124,7 @@ def _none_left(same: Sequence[Test], tests: Sequence[Test]) -> bool:
 
 
 def _may_hold(value: Any, view: View, test: Test) -> bool:
-    """Tell whether a value, as a view sees it, fulfils a test; True if unknown."""
+    """Return whether a value, as a view sees it, fulfils a test; True if unknown."""
     if view is not test.view:
         if view is View.TEXT and test.view is View.FOLDED:
             value = folded(value)
@@ -138,7 +138,7 @@ def _may_hold(value: Any, view: View, test: Test) -> bool:
 
 
 def _out_of_order(tests: Sequence[Test]) -> bool:
-    """Tell whether the greatest lower bound is above the least upper one, or excludes it."""
+    """Return whether the greatest lower bound is above the least upper one, or excludes it."""
     lower = [(test.values[0], test.operator is Operator.GREATER) for test in tests if test.operator in _LOWER]
     upper = [(test.values[-1], test.operator is Operator.LESS) for test in tests if test.operator in _UPPER]
     if tests[0].view is View.WHOLE:  # above 4 is at least 5

@@ -6,16 +6,16 @@ from typing import Any
 
 import polars as pl
 
-#: How many different values are counted at a time.
+#: How many distinct values are counted at a time.
 CAPACITY = 50_000
 
 
-class Frequent:
-    """Counts values: exactly, while there are at most `capacity` distinct values.
+class FrequentValues:
+    """Count values, exactly as long as there are at most `capacity` distinct values.
 
-    Beyond that, all counts are lowered by the same number whenever there are too many, and what falls to nothing is
-    forgotten (Misra and Gries, "Finding repeated elements", 1982). No count is then too low by more than the share
-    ``1 / capacity`` of all values, so that a value more frequent than that is never missed.
+    Beyond that, all counts are lowered by the same number whenever there are too many, and values whose count reaches
+    zero are dropped (Misra and Gries, "Finding repeated elements", 1982). Then no count is too low by more than
+    ``1 / capacity`` of all values, so a more frequent value is never missed.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -23,7 +23,7 @@ class Frequent:
         self._counts = pl.DataFrame()
 
     def add(self, values: pl.Series) -> None:
-        """Count further values; empty ones do not count."""
+        """Count more values; nulls are ignored."""
         found = values.drop_nulls().alias("value").value_counts(name="count").cast({"count": pl.Int64})
         if self._counts.width:
             found = pl.concat([self._counts, found]).group_by("value").agg(pl.col("count").sum())
@@ -32,8 +32,8 @@ class Frequent:
             found = found.with_columns(pl.col("count") - surplus).filter(pl.col("count") > 0)
         self._counts = found
 
-    def most(self, number: int) -> list[Any]:
-        """Return the most frequent values, those of equal counts in order."""
+    def top(self, number: int) -> list[Any]:
+        """Return the most frequent values; values with equal counts are sorted."""
         if not self._counts.height:
             return []
         ranked = self._counts.sort(["count", "value"], descending=[True, False])

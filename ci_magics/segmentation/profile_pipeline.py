@@ -1,4 +1,4 @@
-"""How the rows of a distributed frame become profiles: everything that its workers need."""
+"""What workers need to turn the rows of a distributed frame into profiles."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from ci_magics.segmentation.profile_columns import ProfileColumns
 
 
 class RowCondition(Protocol):
-    """What a row must fulfil: in SQL (`Condition`) or as a rule (`RuleCondition`)."""
+    """A condition on rows: in SQL (`Condition`) or as a rule (`RuleCondition`)."""
 
     def columns(self, names: Sequence[str]) -> list[str]:
-        """Return the columns that it may use."""
+        """Return the columns that the condition may use."""
         ...
 
     def check(self, schema: pa.Schema, names: Sequence[str]) -> None:
-        """Require that it can be evaluated."""
+        """Require that the condition can be evaluated."""
         ...
 
-    def kept(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return the rows that fulfil it."""
+    def filter(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that match the condition."""
         ...
 
 
 @dataclass(frozen=True)
-class Counting:
-    """Which rows of a frame are used; small, so that it can be sent to the workers.
+class RowFilter:
+    """Select the rows of a frame; small enough to send to workers.
 
     Parameters
     ----------
     names
         The columns of the frame, in its order.
     condition
-        What a row must fulfil; None for all.
+        The condition on rows; None for all rows.
     """
 
     names: tuple[str, ...]
@@ -46,29 +46,29 @@ class Counting:
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return the selected rows, all columns."""
         named = (pa.RecordBatch.from_arrays(batch.columns, names=list(self.names)) for batch in batches)
-        return named if self.condition is None else self.condition.kept(named)
+        return named if self.condition is None else self.condition.filter(named)
 
     def keys(self, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return the keys of the rows that count, in a column ``value`` of their texts; see `key_text`."""
+        """Yield the keys of the selected rows as text, in a column ``value``; see `key_text`."""
         for batch in self.rows(batches):
             yield pa.RecordBatch.from_arrays([key_text(batch.column(column)).cast(pa.string())], names=["value"])
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the rows of a frame are processed; small, so that it can be sent to the workers.
+class ProfilePipeline:
+    """Turn rows of a frame into profiles; small enough to send to workers.
 
     Parameters
     ----------
-    counting
-        Which of them count.
+    row_filter
+        Selects the rows.
     columns
-        What of them makes a profile.
+        Selects the columns of a profile.
     """
 
-    counting: Counting
+    row_filter: RowFilter
     columns: ProfileColumns
 
     def profiles(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Return ``key``, ``email`` and the other columns that are kept."""
-        return map(self.columns.profiles, self.counting.rows(batches))
+        """Yield ``key``, ``email`` and the other columns of a profile."""
+        return map(self.columns.profiles, self.row_filter.rows(batches))

@@ -1,4 +1,4 @@
-"""What keys look like, in words that name nobody: why the keys of two segments never meet."""
+"""Describe the format of keys without showing any, to explain why the keys of two segments never match."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pyarrow as pa
 
 from ci_magics.segmentation.key_text import key_text
 
-_LOOKED_AT = 1_000
-_MOST_PARTS = 7
+_SAMPLE = 1_000
+_MAX_PARTS = 7
 _HASH = re.compile(r"[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _NUMBER = re.compile(r"-?[0-9]+[.,][0-9]+")
 
 
-def form_of(keys: Any) -> str:
-    """Say what most of the first thousand keys of an Arrow column look like; empty where there is no key.
+def format_of_keys(keys: Any) -> str:
+    """Return the format of most of the first thousand keys of an Arrow column; empty if there is no key.
 
-    The words are the same for all keys of one form: ``whole numbers of 4 digits``, ``text such as letters-digits``.
-    No letter and no digit of a key is in them.
+    All keys of one format have the same description: ``whole numbers of 4 digits``, ``text such as letters-digits``.
+    It contains no letter or digit of a key.
     """
     if pa.types.is_null(keys.type):
         return ""
-    texts = [each for each in key_text(keys.drop_null()[:_LOOKED_AT]).to_pylist() if each is not None]
+    texts = [each for each in key_text(keys.drop_null()[:_SAMPLE]).to_pylist() if each is not None]
     forms = Counter(map(_form, texts))
     if not forms:
         return ""
@@ -42,7 +42,7 @@ def form_of(keys: Any) -> str:
 
 
 def _form(text: str) -> str:
-    for pattern, name in ((_WHOLE, "whole numbers"), (_HASH, "hashes"), (_UUID, "UUIDs")):
+    for pattern, name in ((_INTEGER, "whole numbers"), (_HASH, "hashes"), (_UUID, "UUIDs")):
         if pattern.fullmatch(text):
             return name
     if _NUMBER.fullmatch(text):
@@ -50,11 +50,11 @@ def _form(text: str) -> str:
     if not text.strip():
         return "blank text"
     if text != text.strip():
-        return "text with blanks around it"
+        return "text with spaces around it"
     if text.isdigit():
         return "digits that begin with zero"
     parts = ["".join(group) if kind == "" else kind for kind, group in groupby(text, _kind)]
-    return f"text such as {''.join(parts)}" if len(parts) <= _MOST_PARTS else "text"
+    return f"text such as {''.join(parts)}" if len(parts) <= _MAX_PARTS else "text"
 
 
 def _kind(character: str) -> str:
