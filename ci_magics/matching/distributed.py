@@ -51,7 +51,7 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
     _require_columns(profiles.schema.names, email, key)
     if not can_be_key(profiles.schema.field(key).type):
         raise ArgumentError(
-            f"The column {key} identifies nobody.", "Name a column of texts, numbers or times.", code="not_a_key"
+            f"The column {key} cannot identify profiles.", "Name a column of texts, numbers or times.", code="not_a_key"
         )
     columns = ProfileColumns.of(profiles.schema, email, key, None)
     whole = pa.Table.from_batches([profiles]) if isinstance(profiles, pa.RecordBatch) else profiles

@@ -109,7 +109,7 @@ def key_text(keys: Any) -> pa.Array:
     for is_kind, text in _WRITERS:
         if is_kind(kind):
             return text(keys)
-    raise TypeError(f"{kind} values identify nobody")
+    raise TypeError(f"{kind} values cannot be keys")
 
 
 def text_of_keys(column: Any) -> Any:

@@ -40,7 +40,7 @@ from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.values import is_text
 
 ROW_NUMBER = "row number"
-NO_KEY = "holds values that identify nobody"
+NO_KEY = "holds values that cannot identify profiles"
 #: Nobody chose the columns of consents: the rule for headers finds them.
 FOUND = ConsentChoice()
 
@@ -52,21 +52,21 @@ class Segment(Displayable, Joinable):
     Parameters
     ----------
     id
-        Changes whenever the segment is made again.
+        Changes whenever the segment is created again.
     name
-        What a person calls it; also the name of the audience it is exported to.
+        Its name, which is also the name of the audience that it is exported to.
     rows
         Number of profiles.
     email, key
         The columns that hold the address and the identifier; `ROW_NUMBER` where there is no identifier.
     where
-        The condition or the query it was made with, if any.
+        The condition or the query that it was created with, if any.
     columns
         All columns of the source.
     consent
-        What is known of who agreed; its counts are those of the segment that is kept.
+        What is known about who agreed; the counts are those of the stored segment.
     rule
-        The text of the rule it was made with, if any.
+        The text of the rule that it was created with, if any.
     tags
         Its tags.
     active
@@ -89,12 +89,12 @@ class Segment(Displayable, Joinable):
     suppresses: bool = False
 
     def as_node(self) -> Node:
-        """Return what the segment is in a rule: being a member of it."""
+        """Return the node of a rule that tests membership of the segment."""
         return Member(segment=self.name)
 
     def __repr__(self) -> str:
-        made = without_addresses(self.where or self.rule or "")
-        condition = f", where {made}" if made else ""
+        definition = without_addresses(self.where or self.rule or "")
+        condition = f", where {definition}" if definition else ""
         profiles = counted_in_words(self.rows, "profile")
         return (
             f"Segment '{self.name}': {profiles}, e-mail in {self.email}, key in {self.key}{condition}. {self.consent}"
@@ -107,10 +107,10 @@ class Segment(Displayable, Joinable):
         return fields_table(fields, title=f"Segment {self.name}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its name, its size and how it was made."""
+        """Return its name, its size and its definition."""
         made = {name: getattr(self, name) and without_addresses(getattr(self, name)) for name in ("where", "rule")}
-        known = {"name": self.name, "rows": self.rows, "email": self.email, "key": self.key}
-        return {**known, **made, "consent": self.consent.to_dict()}
+        basics = {"name": self.name, "rows": self.rows, "email": self.email, "key": self.key}
+        return {**basics, **made, "consent": self.consent.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,13 @@ class Profiles:
     Parameters
     ----------
     segment
-        What they belong to; its number of rows is not known before they are read.
+        The segment; its number of rows is unknown until they are read.
     rows
-        Columns ``key`` and ``email``, and the state of the consent where one is known, one row per profile.
+        One row for each profile: columns ``key``, ``email``, and the consent state if it is known.
     no_keys
         Columns that are named like a key but are not keys, each with the reason.
     rounded
-        Whether the keys are floating-point numbers so large that different ids may have become one before.
+        Whether the keys are floats so large that different ids may have been rounded to the same number.
     """
 
     segment: Segment
@@ -136,18 +136,18 @@ class Profiles:
 
     @property
     def notice(self) -> str:
-        """A warning about the key that was found; empty if there is none."""
+        """A warning about the key; empty if there is none."""
         if self.rounded:
             return (
                 f"The key column {self.segment.key} holds floating-point numbers so large that neighboring whole "
-                "numbers are the same, so ids may have changed before they came here. Read them as text or as integers."
+                "numbers are the same, so ids may have been rounded. Read them as text or as integers."
             )
         if not self.no_keys or self.segment.key != ROW_NUMBER:
             return ""
         return (
-            f"No column identifies the profiles of '{self.segment.name}': {', '.join(self.no_keys)}. They are known by "
-            f"their row number, so the segment cannot be joined with others. Correct it, or choose one: "
-            f"{Opt('key', COLUMN)}."
+            f"No column identifies the profiles of '{self.segment.name}': {', '.join(self.no_keys)}. They "
+            "are identified by their row number, so the segment cannot be joined with others. Correct the column, or "
+            f"choose one: {Opt('key', COLUMN)}."
         )
 
 
@@ -165,11 +165,11 @@ def build_segment(
     Parameters
     ----------
     name
-        What to call it.
+        Its name.
     frame
         pandas, polars, pyarrow, a DuckDB relation or dataset, or a path or pattern of CSV or Parquet files.
     email, key
-        Columns; found by their names when not given. Without a key column profiles are known by row number.
+        The columns; found by their names by default. Without a key column, profiles are identified by row number.
     where
         A condition in SQL over the frame's columns.
     consent
@@ -182,26 +182,26 @@ def build_segment(
     """
     require_name(name, "segment", error=SegmentError)
     columns = sources.columns_of(frame)
-    wanted = _ColumnChoice.of(columns, email, key, consent, _reader(frame))
-    rows = sources.read_columns(frame, wanted.read, where)
-    return _profiles(name, rows, wanted, where)
+    selection = _ColumnSelection.of(columns, email, key, consent, _reader(frame))
+    rows = sources.read_columns(frame, selection.read, where)
+    return _profiles(name, rows, selection, where)
 
 
 def build_segment_from_rule(
     name: str,
     frame: Any,
     rule: Rule,
-    given: RuleContext,
+    context: RuleContext,
     *,
     email: str | None = None,
     key: str | None = None,
     consent: ConsentChoice = FOUND,
 ) -> Profiles:
-    """Build a segment from the rows that fulfil a rule; see `build_segment` for the columns."""
+    """Build a segment from the rows that match a rule; see `build_segment` for the columns."""
     require_name(name, "segment", error=SegmentError)
-    wanted = _ColumnChoice.of(sources.columns_of(frame), email, key, consent, _reader(frame))
-    rows = read_rows(frame, wanted.read, rule, given)
-    profiles = _profiles(name, rows, wanted, None)
+    selection = _ColumnSelection.of(sources.columns_of(frame), email, key, consent, _reader(frame))
+    rows = read_rows(frame, selection.read, rule, context)
+    profiles = _profiles(name, rows, selection, None)
     return replace(profiles, segment=replace(profiles.segment, rule=rule.text))
 
 
@@ -221,7 +221,7 @@ def build_segment_from_sql(
 ) -> Profiles:
     """Build a segment from one SELECT over frames, files and earlier segments, or in a database; see `query`.
 
-    Who agreed is looked up in the tables that the query reads where its result does not say so.
+    If the result does not say who agreed, that is looked up in the tables that the query reads.
 
     Parameters
     ----------
@@ -234,11 +234,11 @@ def build_segment_from_sql(
     earlier
         Earlier segments by name, each as a table of its keys.
     parameters
-        Values of its ``$name``.
+        Values for its ``$name``.
     database
-        What runs it; DuckDB over frames and files unless given.
+        The database that runs it; by default DuckDB over frames and files.
     states
-        Of the earlier segments that know who agreed: the name of the key, the keys, and the state of each.
+        For each earlier segment that knows who agreed: the name of its key, the keys, and their states.
 
     Raises
     ------
@@ -253,29 +253,29 @@ def build_segment_from_sql(
         rows = query_database(database, sql, parameters or {})
     columns = list(rows.schema.names)
     any_frame.require_different(columns, "query")
-    wanted = _ColumnChoice.of(columns, email, key, consent, lambda _name: rows, sql_leaves_out=True)
+    selection = _ColumnSelection.of(columns, email, key, consent, lambda _name: rows, from_sql=True)
     chosen_elsewhere = consent.how == "chosen" and not set(consent.columns) <= set(columns)
-    if wanted.consents is not None and not chosen_elsewhere:
-        return _profiles(name, rows, wanted, sql.strip())
+    if selection.consents is not None and not chosen_elsewhere:
+        return _profiles(name, rows, selection, sql.strip())
     if database is None:
         paths = [encoded_text(each, encoding) for each in sources.referenced_tables(sql) if is_path(each)]
         tables = tables_of(frames, paths)
     else:
         tables = tables_in(database, sql)
 
-    def joined(key_column: str | None) -> tuple[Consents | None, SegmentConsent]:
-        found, reading, lost = join_back(tables, consent, key=key_column, email=wanted.email, states=states)
+    def look_up_consents(key_column: str | None) -> tuple[Consents | None, SegmentConsent]:
+        found, reading, lost = join_back(tables, consent, key=key_column, email=selection.email, states=states)
         if reading is None and consent.how == "chosen" and not lost:
             raise no_column([*columns], consent.columns[0])
         how = consent if reading is None or set(consent.columns) <= set(reading.needed) else FOUND
-        known = SegmentConsent.of(reading, how, lost=lost or (found is not None and reading is None))
-        return found or (ConsentReading(()) if lost else None), known
+        consent_summary = SegmentConsent.of(reading, how, lost=lost or (found is not None and reading is None))
+        return found or (ConsentReading(()) if lost else None), consent_summary
 
-    return _profiles(name, rows, wanted, sql.strip(), joined)
+    return _profiles(name, rows, selection, sql.strip(), look_up_consents)
 
 
 @dataclass(frozen=True)
-class _ColumnChoice:
+class _ColumnSelection:
     """The columns of a source that a segment needs."""
 
     columns: tuple[str, ...]
@@ -294,25 +294,25 @@ class _ColumnChoice:
         choice: ConsentChoice,
         rows_of: Callable[[str], Rows],
         *,
-        sql_leaves_out: bool = False,
-    ) -> _ColumnChoice:
+        from_sql: bool = False,
+    ) -> _ColumnSelection:
         email_column = find_email_column(columns, email)
         candidates = [require_column(columns, key)] if key is not None else key_candidates(columns)
-        choice = fitting(choice, columns, required=not sql_leaves_out)
+        choice = fit_choice(choice, columns, required=not from_sql)
         by_value = columns_by_value(columns, choice, rows_of)
         reading = choice.reading(columns, (email_column, key), by_value)
-        if reading is None and choice.how == "chosen" and not sql_leaves_out:
+        if reading is None and choice.how == "chosen" and not from_sql:
             raise SegmentError(
-                "No column looks like a consent, so the values that mean yes belong to none.",
+                "No column looks like a consent, so the values that mean yes have no column.",
                 advise("Name the column: ", Opt("consent", COLUMN), f"; the columns are {list_columns(columns)}."),
                 code="no_consent_column",
             )
-        known = SegmentConsent.of(reading, choice)
-        return cls(tuple(columns), email_column, key, tuple(candidates), reading, known)
+        consent_summary = SegmentConsent.of(reading, choice)
+        return cls(tuple(columns), email_column, key, tuple(candidates), reading, consent_summary)
 
     @property
     def read(self) -> list[str]:
-        """The columns to read, each once."""
+        """The columns to read, without duplicates."""
         consents = self.consents.needed if self.consents else ()
         return list(dict.fromkeys([self.email, *self.candidates, *consents]))
 
@@ -321,13 +321,13 @@ def _reader(frame: Any) -> Callable[[str], Rows]:
     return lambda name: sources.read_columns(frame, [name], None)
 
 
-def fitting(choice: ConsentChoice, columns: Sequence[str], *, required: bool = True) -> ConsentChoice:
-    """Return a choice of consent columns as it fits a source: one that is only remembered may be of other columns.
+def fit_choice(choice: ConsentChoice, columns: Sequence[str], *, required: bool = True) -> ConsentChoice:
+    """Adapt a choice of consent columns to a source: a remembered choice may name columns that this source lacks.
 
     Raises
     ------
     SegmentError
-        A column that was chosen now does not exist.
+        A column that the user just chose does not exist.
     """
     if set(choice.columns) <= set(columns):
         return choice
@@ -340,33 +340,35 @@ def fitting(choice: ConsentChoice, columns: Sequence[str], *, required: bool = T
 def _profiles(
     name: str,
     rows: Rows,
-    wanted: _ColumnChoice,
+    selection: _ColumnSelection,
     where: str | None,
     look_up: Callable[[str | None], tuple[Consents | None, SegmentConsent]] | None = None,
 ) -> Profiles:
-    columns = list(wanted.columns)
-    _require_text(rows, wanted.email, columns)
-    key_column, no_keys = _choose_key(rows, wanted.candidates, wanted.key)
-    consents, known = (wanted.consents, wanted.consent) if look_up is None else look_up(key_column)
+    columns = list(selection.columns)
+    _require_text(rows, selection.email, columns)
+    key_column, no_keys = _choose_key(rows, selection.candidates, selection.key)
+    consents, consent_summary = (selection.consents, selection.consent) if look_up is None else look_up(key_column)
     segment = Segment(
         id=str(uuid.uuid4()),
         name=name,
         rows=0,
-        email=wanted.email,
+        email=selection.email,
         key=key_column or ROW_NUMBER,
         where=where,
-        columns=wanted.columns,
-        consent=known,
+        columns=selection.columns,
+        consent=consent_summary,
     )
-    taken = ProfileColumns.of(rows.schema, wanted.email, key_column, consents)
+    profile_columns = ProfileColumns.of(rows.schema, selection.email, key_column, consents)
 
     def read(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         first = 1
-        for batch in rows.read(taken.needed):
-            yield taken.profiles(batch, first)
+        for batch in rows.read(profile_columns.needed):
+            yield profile_columns.profiles(batch, first)
             first += batch.num_rows
 
-    return Profiles(segment, Rows(taken.schema, read), no_keys, key_column is not None and _rounded(rows, key_column))
+    return Profiles(
+        segment, Rows(profile_columns.schema, read), no_keys, key_column is not None and _rounded(rows, key_column)
+    )
 
 
 def _rounded(rows: Rows, column: str) -> bool:
@@ -379,20 +381,20 @@ def _rounded(rows: Rows, column: str) -> bool:
     return any(pc.any(pc.greater_equal(pc.abs(values), limit)).as_py() for values in batches)
 
 
-def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tuple[str | None, tuple[str, ...]]:
+def _choose_key(rows: Rows, candidates: Sequence[str], requested: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the key column, and why the candidates before it are not keys.
 
-    It is the one asked for, which must be unique, else the first candidate that is.
+    It is the requested one, which must be unique, else the first unique candidate.
     """
     no_keys: tuple[str, ...] = ()
     for column in candidates:
-        wrong = _not_unique(rows, column)
-        if wrong is None:
+        problem = _why_not_key(rows, column)
+        if problem is None:
             return column, no_keys
-        no_keys = (*no_keys, f"{column} {wrong}")
-        if asked is not None:
+        no_keys = (*no_keys, f"{column} {problem}")
+        if requested is not None:
             raise SegmentError(
-                f"The key column {asked} {wrong}.",
+                f"The key column {requested} {problem}.",
                 advise(
                     "Choose a column that is different for each profile, or leave out ",
                     Opt("key"),
@@ -403,13 +405,13 @@ def _choose_key(rows: Rows, candidates: Sequence[str], asked: str | None) -> tup
     return None, no_keys
 
 
-def _not_unique(rows: Rows, column: str) -> str | None:
+def _why_not_key(rows: Rows, column: str) -> str | None:
     if not can_be_key(rows.schema.field(column).type):
         return NO_KEY
-    return repeats(*repetition(rows, column))
+    return why_not_unique(*repetition(rows, column))
 
 
-def repeats(empty: int, repeated: int) -> str | None:
+def why_not_unique(empty: int, repeated: int) -> str | None:
     """Return why a column with these empty and repeated values is not a key; None if it is one."""
     return (
         f"has {counted_in_words(empty, 'empty value')} and {counted_in_words(repeated, 'repeated value')}"
@@ -419,16 +421,16 @@ def repeats(empty: int, repeated: int) -> str | None:
 
 
 def _require_text(rows: Rows, email: str, columns: list[str]) -> None:
-    """Require that the addresses are texts, or that there are none at all."""
+    """Require that the addresses are texts, or that there are none."""
     kind = rows.schema.field(email).type
     if pa.types.is_null(kind) or is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
         return
     if all(batch.column(0).null_count == batch.num_rows for batch in rows.read([email])):
         return
-    raise no_addresses(email, kind, columns)
+    raise not_addresses(email, kind, columns)
 
 
-def no_addresses(email: str, kind: pa.DataType, columns: Sequence[str]) -> SegmentError:
+def not_addresses(email: str, kind: pa.DataType, columns: Sequence[str]) -> SegmentError:
     """Return the error for a column of addresses that holds something else."""
     return SegmentError(
         f"The column {email} holds {kind} values, not e-mail addresses.",

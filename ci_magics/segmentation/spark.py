@@ -1,4 +1,4 @@
-"""A Spark DataFrame as a segment: what is decided here, before Spark reads a row for us."""
+"""Build a segment from a Spark DataFrame: everything that is decided before Spark reads the rows."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from ci_magics.segmentation.segment import (
     FOUND,
     NO_KEY,
     Segment,
-    fitting,
-    no_addresses,
-    repeats,
+    fit_choice,
+    not_addresses,
+    why_not_unique,
 )
 from ci_magics.segmentation.sources.frames import column_names, require_different_in_sql
 from ci_magics.segmentation.sources.queries import referenced_tables, refuse_parameters
@@ -39,22 +39,22 @@ from ci_magics.segmentation.sources.rows import Rows
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.segmentation.values import is_text
 
-#: What our own code on an executor said; it quotes no value.
+#: A message of our own code on an executor; it quotes no value.
 _OURS = re.compile(r"SegmentError: (The condition cannot be used)(?: at [^:\n]*)?(: [^.\n]*\.)")
 
 
 @dataclass(frozen=True)
 class SparkProfiles:
-    """A segment with its profiles, which stay in Spark.
+    """A segment whose profiles stay in Spark.
 
     Parameters
     ----------
     segment
-        What they belong to; its number of rows is the one that was seen when the key was chosen.
+        The segment; its number of rows is from when the key was chosen.
     frame
-        The columns that are needed, by numbers for names: Spark has its own rules for names.
+        The needed columns, with numbers as names, because Spark has its own rules for names.
     pipeline
-        What its executors make of them.
+        What the executors do with the rows.
     """
 
     segment: Segment
@@ -72,7 +72,7 @@ def build_spark_segment(
     rule: RuleCondition | None = None,
     consent: ConsentChoice = FOUND,
 ) -> SparkProfiles:
-    """Build a segment from a Spark DataFrame; no row of it comes here.
+    """Build a segment from a Spark DataFrame; its rows stay in Spark.
 
     Parameters
     ----------
@@ -81,13 +81,13 @@ def build_spark_segment(
     frame
         A Spark DataFrame.
     email, key
-        Columns; found by their names when not given. A key is needed: the rows have no order to number them by.
+        The columns; found by their names by default. A key is required, because the rows are not in a fixed order.
     where
         A condition in DuckDB's SQL, as for every other frame; the executors evaluate it, batch by batch.
     rule
-        Instead of that a rule, evaluated in the same way.
+        A rule instead of a condition, evaluated in the same way.
     consent
-        Which columns say who agreed; the executors read them, and only the state of each profile leaves them.
+        Which columns say who agreed; only the state of each profile leaves the executors.
 
     Raises
     ------
@@ -97,20 +97,20 @@ def build_spark_segment(
     require_name(name, "segment", error=SegmentError)
     names = column_names(frame)
     email_column = find_email_column(names, email)
-    considered = rule.rule.columns if rule else ()
-    consent = fitting(consent, names)
+    rule_columns = rule.rule.columns if rule else ()
+    consent = fit_choice(consent, names)
     candidates = [require_column(names, key)] if key is not None else key_candidates(names)
-    for used in considered:
-        require_column(names, used)
+    for column in rule_columns:
+        require_column(names, column)
     with spark_errors():
         source = _Source(frame, tuple(names), rule or _condition(frame, where, names))
-        by_value = columns_by_value(names, consent, source.different)
+        by_value = columns_by_value(names, consent, source.distinct)
         consents = consent.reading(names, (email_column, key), by_value)
         schema = source.schema([email_column, *candidates, *(consents.needed if consents else ())])
         _require_text(schema, email_column, names)
         if source.condition:
             source.condition.check(schema, names)
-        key_column, rows = _choose_key(source, schema, candidates, asked=key is not None)
+        key_column, rows = _choose_key(source, schema, candidates, requested=key is not None)
         segment = Segment(
             id=str(uuid.uuid4()),
             name=name,
@@ -131,35 +131,35 @@ def build_spark_segment(
 
 @dataclass(frozen=True)
 class _Source:
-    """A Spark frame, its columns, and which of its rows count."""
+    """A Spark frame, its columns, and the condition on its rows."""
 
     frame: Any
     names: tuple[str, ...]
     condition: RowCondition | None
 
     def used(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Return some columns and those that the condition needs, each once."""
+        """Return some columns and those that the condition needs, without duplicates."""
         return tuple(dict.fromkeys([*wanted, *(self.condition.columns(self.names) if self.condition else ())]))
 
     def numbered(self, columns: Sequence[str]) -> Any:
-        """Return some columns of the frame, whatever signs their names hold."""
+        """Return some columns of the frame, whatever characters their names have."""
         numbers = self.frame.toDF(*[f"c{number}" for number in range(len(self.names))])
         return numbers.select(*[f"c{self.names.index(column)}" for column in columns])
 
     def schema(self, wanted: Sequence[str]) -> pa.Schema:
-        """Return as what the executors will see some columns, and those that the condition needs."""
+        """Return the Arrow types that the executors see, of some columns and those that the condition needs."""
         columns = self.used(wanted)
         return pa.schema(list(zip(columns, self.numbered(columns).limit(0).toArrow().schema.types, strict=True)))
 
-    def different(self, column: str) -> Rows:
-        """Return the different values of a column, and no more than can be states of a subscription."""
+    def distinct(self, column: str) -> Rows:
+        """Return the distinct values of a column, up to one more than a list of subscription states can have."""
         values = self.numbered([column])
         if is_text(self.schema([column]).field(column).type):
             values = values.distinct()
         return Rows.of(values.limit(MOST_STATES + 1).toArrow().rename_columns([column]))
 
     def repetition(self, column: str) -> tuple[int, int, int]:
-        """Return how many rows count, and how many keys of a column are empty or repeat another; Spark counts."""
+        """Let Spark count the selected rows, and the keys of a column that are empty or repeat another one."""
         from pyspark.sql import functions as on_spark
 
         values = self.numbered([column]).toDF("value")
@@ -169,18 +169,18 @@ class _Source:
             chosen = partial(RowFilter(used, self.condition).keys, column)
             values = self.numbered(used).mapInArrow(chosen, "value string")
         value = on_spark.col("value")
-        rows, present, different = values.agg(
-            # Keys may be addresses, and Spark puts on disk what it compares.
+        rows, present, distinct = values.agg(
+            # Keys may be addresses, and Spark writes what it compares to disk.
             on_spark.count(on_spark.lit(1)),
             on_spark.count(value),
             on_spark.count_distinct(on_spark.sha2(value.cast("string").cast("binary"), 256)),
         ).first()
-        return rows, rows - present, present - different
+        return rows, rows - present, present - distinct
 
 
 @contextmanager
 def spark_errors() -> Iterator[None]:
-    """Say in a sentence what Spark could not do; its own words may quote a value.
+    """Translate Spark's errors, because its messages may quote a value.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def _failures() -> tuple[type[Exception], ...]:
     from pyspark.errors import PySparkException
 
     kinds: list[type[Exception]] = [PySparkException, pa.ArrowException]
-    if find_spec("py4j"):  # a client of Spark Connect has none
+    if find_spec("py4j"):  # a Spark Connect client lacks it
         from py4j.protocol import Py4JError
 
         kinds.append(Py4JError)
@@ -212,12 +212,11 @@ def _spark_error(error: Exception) -> SegmentError:
             advise("Write it in SQL, for example ", Opt("where", "TotalSpend > 500 and Country = 'NL'"), "."),
             code="condition_on_spark",
         )
-    said = getattr(error, "getCondition", lambda: None)()  # PySpark's name for the kind of an error
+    condition = getattr(error, "getCondition", lambda: None)()  # PySpark's name for the class of an error
     return SegmentError(
         "Spark could not read or match the frame.",
-        "See whether the frame can be counted, for example with df.count(), and that ci-magics is installed where "
-        "Spark's executors run.",
-        code=said or type(error).__name__,
+        "Check that df.count() works, and that ci-magics is installed where Spark's executors run.",
+        code=condition or type(error).__name__,
     )
 
 
@@ -228,8 +227,8 @@ def _condition(frame: Any, where: str | None, names: list[str]) -> Condition | N
     require_different_in_sql(names)
     if referenced_tables(f"SELECT 1 WHERE {where}"):
         raise SegmentError(
-            "A condition on a Spark frame looks at one profile at a time and cannot read a table.",
-            "Filter the frame with Spark first, then make the segment of what comes out.",
+            "A condition on a Spark frame applies to one profile at a time and cannot read a table.",
+            "Filter the frame with Spark first, then make the segment from the result.",
             code="query_in_condition",
         )
     return Condition(where, _time_zone(frame))
@@ -251,27 +250,27 @@ def _time_zone(frame: Any) -> str:
 def _require_text(schema: pa.Schema, email: str, names: list[str]) -> None:
     kind = schema.field(email).type
     if not (is_text(kind) or pa.types.is_null(kind)):
-        raise no_addresses(email, kind, names)
+        raise not_addresses(email, kind, names)
 
 
-def _choose_key(source: _Source, schema: pa.Schema, candidates: Sequence[str], *, asked: bool) -> tuple[str, int]:
-    """Return the first candidate that is unique among the rows that count, and how many these are."""
+def _choose_key(source: _Source, schema: pa.Schema, candidates: Sequence[str], *, requested: bool) -> tuple[str, int]:
+    """Return the first candidate that is unique among the selected rows, and the number of these rows."""
     found = []
     for column in candidates:
         wrong: str | None = NO_KEY
         if can_be_key(schema.field(column).type):
             rows, *repeated = source.repetition(column)
-            wrong = repeats(*repeated)
+            wrong = why_not_unique(*repeated)
         if wrong is None:
             return column, rows
         found.append(f"{column} {wrong}")
     reasons = f": {', '.join(found)}" if found else ""
     raise SegmentError(
-        f"The key column {found[0]}." if asked else f"No column identifies the profiles{reasons}.",
+        f"The key column {found[0]}." if requested else f"No column identifies the profiles{reasons}.",
         advise(
             "Name a column that is different for each profile: ",
             Opt("key", COLUMN),
-            ". The rows of a Spark frame have no fixed order, so that their numbers would identify nobody.",
+            ". The rows of a Spark frame have no fixed order, so row numbers cannot identify profiles.",
         ),
-        code="key_not_unique" if asked else "no_key_on_spark",
+        code="key_not_unique" if requested else "no_key_on_spark",
     )

@@ -60,7 +60,7 @@ def test_an_address_may_be_its_own_key() -> None:
 def test_columns_must_exist_and_keys_identify() -> None:
     with pytest.raises(ArgumentError, match="no column 'Mail'"):
         match_frame(contoso.people(1), email="Mail", key="Id")
-    with pytest.raises(ArgumentError, match="Flags identifies nobody"):
+    with pytest.raises(ArgumentError, match="Flags cannot identify profiles"):
         match_frame(contoso.people(1).assign(Flags=[[1]]), email="EMail", key="Flags")
 
 
@@ -97,7 +97,7 @@ def test_a_partition_without_profiles_gives_nothing() -> None:
 
 def test_an_error_on_a_worker_quotes_no_value() -> None:
     table = pa.Table.from_pandas(contoso.people(3))
-    with pytest.raises(SegmentError, match="a value of the column EMail is no INT32") as refused:
+    with pytest.raises(SegmentError, match="a value of the column EMail is not of type INT32") as refused:
         list(pack(pipeline(table.schema, "EMail::INTEGER = 1"), table.to_batches()))
     assert refused.value.__cause__ is None
     assert "contoso" not in str(refused.value)

@@ -196,7 +196,7 @@ def test_a_key_that_repeats_is_counted_and_a_choice_is_offered() -> None:
     assert notice.startswith(
         "No column identifies the profiles of 'S': CustomerId has 2 empty values and 1 repeated value."
     )
-    assert notice.endswith("Correct it, or choose one: key=COLUMN.")
+    assert notice.endswith("Correct the column, or choose one: key=COLUMN.")
     with pytest.raises(SegmentError, match="has no key"):
         ci.segment("T", rule="not 'S'")
     said.clear()

@@ -65,7 +65,7 @@ def test_the_key_asked_for_must_exist() -> None:
 
 @pytest.mark.parametrize("values", [[["x"], ["y"]], [{"a": 1}, {"a": 2}], [True, False]])
 def test_a_key_is_a_text_a_number_or_a_time(values: list[Any]) -> None:
-    with pytest.raises(SegmentError, match="identify nobody"):
+    with pytest.raises(SegmentError, match="cannot identify profiles"):
         build_segment("S", frame(Code=values), key="Code")
 
 

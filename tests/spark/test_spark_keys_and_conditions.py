@@ -60,7 +60,7 @@ def test_the_key_asked_for_must_be_different_for_each(people: Any) -> None:
         build_spark_segment("S", people, key="CustomerId")
     with pytest.raises(SegmentError, match="Did you mean 'CustomerId'"):
         build_spark_segment("S", people, key="CustmerId")
-    with pytest.raises(SegmentError, match="The key column Flags holds values that identify nobody"):
+    with pytest.raises(SegmentError, match="The key column Flags holds values that cannot identify profiles"):
         build_spark_segment("S", people.selectExpr("EMail", "array(Id) AS Flags"), key="Flags")
 
 
@@ -104,7 +104,7 @@ def test_a_condition_means_the_same_as_for_pandas(people: Any, workspace: Worksp
         ("TotalSpend > $least", r"no value for \$least"),
         ("TotalSpend > (SELECT avg(TotalSpend) FROM profiles)", "one profile at a time"),
         ("sum(TotalSpend) > 1", "cannot contain aggregates"),
-        ("EMail::INTEGER > 1", "a value of the column EMail is no INT32"),
+        ("EMail::INTEGER > 1", "a value of the column EMail is not of type INT32"),
         ("", "The condition is empty"),
     ],
 )

@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_rule_is_said_before_spark_reads(people: Any, rule:
 
 def test_earlier_segments_are_joined_afterwards(people: Any, workspace: Workspace) -> None:
     ci.segment("Big", PEOPLE, rule="TotalSpend > 500")
-    with pytest.raises(SegmentError, match="'Big' is not where the rows of a Spark frame are") as refused:
+    with pytest.raises(SegmentError, match="A rule on a Spark frame cannot use the segment 'Big'") as refused:
         ci.segment("S", people, rule="Country equals nl and 'Big'")
     assert "'Mine' and 'Big'" in refused.value.next_step
     ci.segment("Mine", people, rule="Country equals nl")

@@ -10,7 +10,7 @@ from typing import Any
 from ci_magics.activation.segments.definitions import Definition, segments_used
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules.rule import Rule
-from ci_magics.segmentation.rules.tree import renamed
+from ci_magics.segmentation.rules.tree import rename_segment
 from ci_magics.segmentation.sources.queries import referenced_tables
 from ci_magics.segmentation.sources.streams import is_path
 from ci_magics.workspace.models import SegmentRecord
@@ -52,7 +52,7 @@ def follow(record: SegmentRecord, name: str, new: str) -> SegmentRecord:
             code="segment_in_query",
         )
     rule = Rule.parse(record.definition["rule"])
-    text = Rule(root=renamed(rule.root, name, new)).text
+    text = Rule(root=rename_segment(rule.root, name, new)).text
     definition = {**record.definition, "rule": text}
     if record.definition["source"]:
         definition["source"] = {**record.definition["source"], "rule": text}

@@ -54,7 +54,7 @@ def context_for(workspace: Workspace, frame: Any, where: str | None, rule: Rule,
         key=column,
         today=today(),
         members={name: Members(keys_of_segment(workspace, name, column)) for name in rule.segments},
-        as_kept=kept_keys,
+        as_stored=kept_keys,
     )
 
 

@@ -32,28 +32,28 @@ def compare_formats(one: tuple[str, str | Advice], other: tuple[str, str | Advic
     return f"The keys of {name} are {key_format or 'none'}, the keys of {other_name} are {other_format or 'none'}."
 
 
-def unmet_in_frame(rule: Rule, given: RuleContext) -> Iterator[str]:
+def unmet_in_frame(rule: Rule, context: RuleContext) -> Iterator[str]:
     """Yield a message for each segment in a rule without a match in the frame. Call it after the rows were read.
 
     Parameters
     ----------
     rule
         The rule.
-    given
+    context
         Context that the rule was evaluated in.
     """
     root = rule.root
     for name in dict.fromkeys(segments_expected_to_match(root, narrows=isinstance(root, Member))):
-        members = given.members.get(name)
+        members = context.members.get(name)
         if isinstance(members, Members) and len(members.ids) and len(members.frame_keys) and not members.found_any:
             comparison = compare_formats(
                 ("the frame", format_of_keys(members.frame_keys)), (f"'{name}'", format_of_keys(members.keys))
             )
-            yield f"No {given.key} of the frame is among the keys of the segment '{name}'. {comparison}"
+            yield f"No {context.key} of the frame is among the keys of the segment '{name}'. {comparison}"
 
 
 def unmet_among_segments(
-    workspace: Workspace, rule: Rule, records: Sequence[SegmentRecord], met: Collection[str]
+    workspace: Workspace, rule: Rule, records: Sequence[SegmentRecord], matched: Collection[str]
 ) -> Iterator[str]:
     """Yield a message for each segment in a rule that shares no profile with the others. Call it after joining them.
 
@@ -73,7 +73,7 @@ def unmet_among_segments(
     subtracted = subtracted_segments(rule.root)
     for name in sorted(dict.fromkeys(segments_expected_to_match(rule.root)), key=lambda each: each not in subtracted):
         other = next((each for each in by_name if each != name), None)
-        if name in met or name not in by_name or other is None or {name, other} in reported:
+        if name in matched or name not in by_name or other is None or {name, other} in reported:
             continue
         reported.add(frozenset({name, other}))
         comparison = [(f"'{each}'", format_of_keys(first_keys(workspace, by_name[each]))) for each in (other, name)]

@@ -1,9 +1,9 @@
-"""Ignoring case: one folding that Python, which folds the values of a rule, and DuckDB implement identically.
+"""Case folding with the same result in Python, which folds the values of a rule, and in DuckDB.
 
-They lower-case a few letters differently: what a capital sigma at the end of a word becomes, what a dotted capital I
-becomes, and the letters that came with a version of Unicode one of them does not know. Those are replaced first, then
-their own lower-casing gives the same. So: Istanbul and İSTANBUL are the same, a dotless i is none, the capital ẞ is the
-small ß and neither is ss, and all sigmas are one.
+The two lower-case a few letters differently: a capital sigma at the end of a word, a dotted capital I, and letters
+of a Unicode version that one of them does not know. These letters are replaced first; then both give the same result.
+So Istanbul equals İSTANBUL, a dotless i is a different letter, the capital ẞ equals ß but not ss, and all sigmas are
+equal.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _CAPITALS = {
     0xA7DC: 0x019B,
 }
 _SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
-#: Letters that engines lower-case differently, and what they become.
-UNSETTLED = {"İ": "i", "Σ": _SIGMA, "ς": _SIGMA}
-#: Capitals that are too new for some engine, and what they become.
+#: Letters that the engines lower-case differently, with their replacements.
+AMBIGUOUS = {"İ": "i", "Σ": _SIGMA, "ς": _SIGMA}
+#: Capitals that are too new for some engine, with their replacements.
 NEW = "".join(map(chr, _CAPITALS))
 NEW_REPLACEMENTS = "".join(map(chr, _CAPITALS.values()))
-_TABLE = str.maketrans("".join(UNSETTLED) + NEW, "".join(UNSETTLED.values()) + NEW_REPLACEMENTS)
+_TABLE = str.maketrans("".join(AMBIGUOUS) + NEW, "".join(AMBIGUOUS.values()) + NEW_REPLACEMENTS)
 
 
-def folded(text: str) -> str:
-    """Return a text as it is compared when case is ignored."""
+def fold_case(text: str) -> str:
+    """Fold a text for comparisons that ignore case."""
     return text.translate(_TABLE).lower()

@@ -1,4 +1,4 @@
-"""What is wrong with a rule for a frame, found before anything runs."""
+"""Check a rule for a frame before anything runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXAMPLES = {
     Kind.TIME: "Write a date or a time without quotes, for example 2026-01-31 or 2026-01-31T14:30.",
     Kind.TRUTH: "Write true or false without quotes.",
 }
-_FITTING = {
+_OPERATORS = {
     Kind.WHOLE: "equals, does not equal, >, >=, <, <=, between, is any of, is null, is not null",
     Kind.TEXT: "equals, does not equal, contains, starts with, ends with, is any of, is null, is not null",
     Kind.DATE: "equals, does not equal, >, <, between, within the last, month of, is any of, is null, is not null",
@@ -78,7 +78,7 @@ def check_condition(condition: Condition, of: ColumnType) -> None:
     if condition.ignore_case and of.kind is not Kind.TEXT:
         raise SegmentError(
             f"{condition.column} is {_NAMES[of.kind]}, so case cannot be ignored.",
-            "Leave out ignoring case.",
+            "Leave out 'ignoring case'.",
             code="rule_type",
         )
 
@@ -97,7 +97,7 @@ def _value_fits(value: object, kind: Kind) -> bool:
     match kind:
         case Kind.WHOLE | Kind.NUMBER:
             return type(value) in (int, float)
-        case Kind.TEXT:  # a whole number is written the same as a text, and many codes are whole numbers
+        case Kind.TEXT:  # a whole number too, because many codes are whole numbers
             return type(value) in (str, int)
         case Kind.DATE:
             return type(value) is dt.date
@@ -110,8 +110,8 @@ def _value_fits(value: object, kind: Kind) -> bool:
 def _wrong_operator(condition: Condition, kind: Kind) -> SegmentError:
     base = Kind.WHOLE if kind in NUMBERS else Kind.DATE if kind in MOMENTS else kind
     return SegmentError(
-        f"{condition.column} is {_NAMES[kind]}, and '{WORDING[condition.operator]}' is not for that.",
-        f"What fits is: {_FITTING[base]}.",
+        f"{condition.column} is {_NAMES[kind]}, so '{WORDING[condition.operator]}' cannot be used.",
+        f"Use one of: {_OPERATORS[base]}.",
         code="rule_type",
     )
 

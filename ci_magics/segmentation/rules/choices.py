@@ -1,4 +1,4 @@
-"""Which values a person can choose from for a column."""
+"""Find the values of a column that a user can choose from."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ci_magics.segmentation.rules.kinds import Kind, types_of
 from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows
 
-#: As in Customer Insights: values are offered when there are fewer of them than this among the first rows.
+#: As in Customer Insights: offer values if the first rows have at most this many.
 MOST_VALUES = 200
 FIRST_ROWS = 10_000
 _OFFERED = (Kind.WHOLE, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.TIME, Kind.TRUTH)
 
 
 def value_choices(frame: Any, column: str) -> list[Any]:
-    """Return the values of a column that has only a few, in order; none when it has many.
+    """Return the sorted values of a column with few values; empty if it has many.
 
     Parameters
     ----------
     frame
-        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files; its first 10,000 rows are looked at.
+        pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files; the first 10,000 rows are read.
     column
         The column.
 
@@ -44,7 +44,7 @@ def value_choices(frame: Any, column: str) -> list[Any]:
 
 
 def _head(frame: Any) -> Any:
-    """Return the first rows of a frame that is in memory; others are not read further than needed."""
+    """Return the first rows of a frame in memory; other sources are read lazily anyway."""
     return frame.head(FIRST_ROWS) if type(frame).__module__.startswith("pandas") else frame
 
 

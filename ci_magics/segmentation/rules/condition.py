@@ -1,4 +1,4 @@
-"""A rule that is evaluated where the rows are, batch by batch, with the same SQL as for every other frame."""
+"""Evaluate a rule batch by batch, for example in Spark's executors, with the same SQL as for other frames."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ci_magics.segmentation.sources.sandbox import sandbox
 
 @dataclass(frozen=True)
 class RuleCondition:
-    """What a row must fulfil; small, so that it can travel to where the rows are.
+    """A rule as a condition on rows; small enough to send to workers.
 
-    The key of the rows is different for each, so that sets of profiles are joined row by row.
+    The key is unique, so sets of profiles can be joined row by row.
 
     Parameters
     ----------
     rule
         A rule over columns.
     today
-        The day on which the last days end, the same for all rows wherever they are.
+        The day on which the last days end, the same for all workers.
     """
 
     rule: Rule
@@ -45,17 +45,17 @@ class RuleCondition:
         schema
             The columns that it uses.
         names
-            All columns there are.
+            All columns.
 
         Raises
         ------
         SegmentError
-            It uses earlier segments, whose keys are not where the rows are; or a value does not fit its column.
+            It uses earlier segments, whose keys the workers do not have; or a value does not fit its column.
         """
         del names
         if self.rule.segments:
             raise SegmentError(
-                f"The segment '{self.rule.segments[0]}' is not where the rows of a Spark frame are.",
+                f"A rule on a Spark frame cannot use the segment '{self.rule.segments[0]}'.",
                 advise(
                     "Make a segment of the frame first, then join the two: ",
                     Opt("rule", f"'Mine' and '{self.rule.segments[0]}'"),
@@ -66,7 +66,7 @@ class RuleCondition:
         self.rule.check(schema, today=self.today)
 
     def filter(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows that fulfil it, in their order."""
+        """Yield the matching rows in their original order."""
         evaluation: Evaluation | None = None
         with sandbox() as database:
             for batch in batches:

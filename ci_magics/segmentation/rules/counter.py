@@ -17,7 +17,7 @@ from ci_magics.segmentation.sources.sandbox import open_sandbox
 
 
 class RuleCounter:
-    """Counts what rules choose; each column of the source is read once.
+    """Count the profiles that rules select, reading each column of the source once.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class RuleCounter:
         self._database: duckdb.DuckDBPyConnection | None = None
 
     def total(self, key: str | None = None) -> int:
-        """Return how many profiles there are: different keys, or rows without a key."""
+        """Return the number of profiles: distinct keys, or rows if there is no key."""
         table = self._table([key or self._names[0]])
-        return profiles(table, None, key)
+        return count_profiles(table, None, key)
 
-    def count(self, rule: Rule, given: RuleContext) -> int:
-        """Return how many profiles fulfil a rule.
+    def count(self, rule: Rule, context: RuleContext) -> int:
+        """Return how many profiles match a rule.
 
         Raises
         ------
@@ -46,12 +46,12 @@ class RuleCounter:
             The rule does not fit the source.
         """
         require_fitting_values(self._frame, rule)
-        table = self._table([*rule.columns, *([given.key] if given.key else [])] or self._names[:1])
-        evaluation = Evaluation(table.schema, [rule], given)
+        table = self._table([*rule.columns, *([context.key] if context.key else [])] or self._names[:1])
+        evaluation = Evaluation(table.schema, [rule], context)
         database, self._database = self._database or open_sandbox(), None
         (chosen,) = evaluation.masks(database, table)
-        self._database = database  # not kept after an error, which DuckDB may not survive
-        return profiles(table, chosen, given.key)
+        self._database = database  # not after an error, because DuckDB may be unusable
+        return count_profiles(table, chosen, context.key)
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the types of some columns."""
@@ -68,15 +68,15 @@ class RuleCounter:
         return pa.table({name: self._read[name] for name in wanted})
 
 
-def profiles(table: pa.Table, chosen: pa.BooleanArray | None, key: str | None) -> int:
-    """Return how many profiles the chosen rows of a table are: different keys, or rows without a key.
+def count_profiles(table: pa.Table, chosen: pa.BooleanArray | None, key: str | None) -> int:
+    """Return the number of profiles in the selected rows: distinct keys, or rows if there is no key.
 
     Parameters
     ----------
     table
         The rows.
     chosen
-        Which of them; None for all.
+        The selected rows; None for all.
     key
         The key column, if there is one.
     """

@@ -1,4 +1,4 @@
-"""How many profiles each part of a rule chooses, by itself and together with the parts before it."""
+"""Count the profiles of each part of a rule, alone and together with the parts before it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from ci_magics.display.result_table import Column, ResultTable
 from ci_magics.errors import without_addresses
 from ci_magics.segmentation.columns import require_column
-from ci_magics.segmentation.rules.counter import profiles
+from ci_magics.segmentation.rules.counter import count_profiles
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext, require_fitting_values
 from ci_magics.segmentation.rules.rule import Rule, as_rule
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Join, Joined, Node, Step
@@ -32,9 +32,9 @@ class RuleCount:
     rule
         Its text.
     profiles
-        How many fulfil it.
+        How many match it.
     cumulative
-        How many fulfil the rule up to it.
+        How many match the rule up to it.
     """
 
     joined: str
@@ -45,7 +45,7 @@ class RuleCount:
 
 @dataclass(frozen=True, repr=False)
 class Inspection(ResultTable[RuleCount]):
-    """The counts of a rule's parts, and how many profiles there are at all."""
+    """The counts of a rule's parts, and the number of all profiles."""
 
     total: int
     counts: tuple[RuleCount, ...]
@@ -78,31 +78,31 @@ def inspect_rules(
     *,
     encoding: str | None = None,
 ) -> Inspection:
-    """Count what each part of a rule chooses.
+    """Count the profiles that each part of a rule selects.
 
     Parameters
     ----------
     frame
         pandas, polars, pyarrow, a DuckDB relation or dataset, or a path of files.
     rules
-        A rule, of which each part is counted: those joined by and, or, union, intersect, except. Several rules are
-        counted as if they were intersected.
+        A rule whose parts are counted: those joined by and, or, union, intersect, except. Several rules are counted as
+        if they were joined by intersect.
     given
-        The key, the day and earlier segments. With a key profiles are counted, without one rows.
+        The key, the day and earlier segments. With a key, profiles are counted; without one, rows.
     encoding
-        Of files of text, where it is not recognized; as in `ci_magics.segment`.
+        The encoding of text files, if it is not detected; as in `ci_magics.segment`.
 
     Raises
     ------
     SegmentError
         A rule does not fit the frame.
     ArgumentError
-        There is an encoding, and the source is not a file.
+        An encoding is given, and the source is not a file.
     """
     frame = encoded(frame, encoding)
     given = given or RuleContext()
-    whole = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
-    rule = as_rule(whole)
+    combined = rules if isinstance(rules, Rule | str) else _intersected([as_rule(rule) for rule in rules])
+    rule = as_rule(combined)
     names = columns_of(frame)
     used = [require_column(names, name) for name in (*rule.columns, *([given.key] if given.key else []))]
     used = list(dict.fromkeys(used or names[:1]))
@@ -112,17 +112,17 @@ def inspect_rules(
     rule.check(table.schema, today=given.today)
     parts = _parts(rule.root)
     alone = [Rule(root=part) for _word, part in parts]
-    together = [Rule(root=_first(rule.root, number)) for number in range(1, len(parts) + 1)]
+    cumulative_rules = [Rule(root=_leading_parts(rule.root, number)) for number in range(1, len(parts) + 1)]
     with sandbox() as database:
-        masks = Evaluation(table.schema, [*alone, *together], given).masks(database, table)
-    chosen = [profiles(table, mask, given.key) for mask in masks]
+        masks = Evaluation(table.schema, [*alone, *cumulative_rules], given).masks(database, table)
+    chosen = [count_profiles(table, mask, given.key) for mask in masks]
     counts = [
         RuleCount(word, one.text, own, cumulative)
         for (word, _part), one, own, cumulative in zip(
             parts, alone, chosen[: len(parts)], chosen[len(parts) :], strict=True
         )
     ]
-    return Inspection(profiles(table, None, given.key), tuple(counts))
+    return Inspection(count_profiles(table, None, given.key), tuple(counts))
 
 
 def _intersected(rules: Sequence[Rule]) -> Rule:
@@ -144,8 +144,8 @@ def _parts(root: Node) -> list[tuple[str, Node]]:
             return [("", root)]
 
 
-def _first(root: Node, count: int) -> Node:
-    """Return a rule of which only the first parts are left."""
+def _leading_parts(root: Node, count: int) -> Node:
+    """Return a rule with only its first parts."""
     match root:
         case AllOf() | AnyOf() if count > 1:
             return root.model_copy(update={"rules": root.rules[:count]})

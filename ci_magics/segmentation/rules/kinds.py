@@ -13,7 +13,7 @@ from ci_magics.segmentation.sources.frames import as_table, column_names
 
 
 class Kind(Enum):
-    """A kind of values, as it is called in a sentence."""
+    """A kind of values, named as in messages."""
 
     WHOLE = auto()
     NUMBER = auto()
@@ -58,13 +58,13 @@ Types = Mapping[str, ColumnType]
 
 
 def types_of(source: Any, columns: list[str] | None = None) -> dict[str, ColumnType]:
-    """Return the kinds of some columns, or all, of a frame or an Arrow schema; those that are missing are left out."""
+    """Return the types of columns of a frame or an Arrow schema, by default all; missing columns are omitted."""
     schema = schema_of(source, columns)
     return {field.name: _type_of(field.type) for field in schema if columns is None or field.name in columns}
 
 
 def schema_of(source: Any, columns: list[str] | None = None) -> pa.Schema:
-    """Return the Arrow schema of some columns, or all, of a frame; a schema as it is."""
+    """Return the Arrow schema of a frame's columns, by default all; a schema is returned unchanged."""
     if isinstance(source, pa.Schema):
         return source
     names = column_names(source)
@@ -73,7 +73,7 @@ def schema_of(source: Any, columns: list[str] | None = None) -> pa.Schema:
 
 
 def _without_rows(frame: Any) -> Any:
-    """Return a frame without its rows where it knows its types without them, as pandas does not always."""
+    """Return a frame without rows, if its types do not depend on them; those of pandas may."""
     if type(frame).__module__.startswith("polars"):
         return frame.head(0)
     return frame.limit(0) if hasattr(frame, "limit") else frame
@@ -108,7 +108,7 @@ _KINDS = (
 def _time(kind: pa.TimestampType) -> ColumnType:
     zone = kind.tz
     if zone and zone[0] in "+-":
-        # A fixed difference: the names of such zones count the other way round, and know whole hours only.
+        # A fixed offset: Etc/GMT names have the opposite sign, and only whole hours.
         hours, _colon, minutes = zone[1:].partition(":")
         if minutes != "00":
             return ColumnType(Kind.OTHER)

@@ -1,4 +1,4 @@
-"""One word of a rule's text as a value."""
+"""Read one word of a rule's text as a value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRUTH = {"true": True, "false": False}
 
 
 def read_value(text: str, token: Token) -> Value:
-    """Return the value that a word stands for; quoted it is always a text.
+    """Return the value of a word; in quotes, it is always a text.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read_value(text: str, token: Token) -> Value:
     if token.kind == "quoted":
         return token.text
     if token.kind == "value":
-        return _bound(text, token)
+        return _bound_value(text, token)
     if token.kind != "word" or token.text.lower() in STRUCTURE:
         raise unreadable(text, token.start, f"a value is expected, not {token}", _value_help(token))
     if token.text.lower() in _TRUTH:
@@ -53,7 +53,7 @@ def read_text(text: str, token: Token) -> str:
 
 
 def read_month(text: str, token: Token) -> int:
-    """Return the month that a word stands for: its name, the first three letters of it, or 1 to 12.
+    """Return the month that a word means: its name, the first three letters, or 1 to 12.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_month(text: str, token: Token) -> int:
 
 
 def read_days(text: str, token: Token) -> int:
-    """Return the number of days that a word stands for.
+    """Return the number of days that a word means.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def read_days(text: str, token: Token) -> int:
     raise unreadable(text, token.start, problem, "Write it as: LastPurchase within the last 90 days.")
 
 
-def _bound(text: str, token: Token) -> Value:
-    """Return the value of a ``$name`` as it is kept."""
+def _bound_value(text: str, token: Token) -> Value:
+    """Return the value of a ``$name`` in the form that rules store."""
     if isinstance(token.value, tuple):
         raise unreadable(
             text, token.start, f"{token.text} is a list", "Only is any of and month of take several values."
@@ -109,17 +109,17 @@ def _number(text: str, token: Token) -> int | float:
 
 
 def _moment(text: str, token: Token) -> dt.date | dt.datetime:
-    problem = f"{token} is no day of the calendar"
+    problem = f"{token} is not a date of the calendar"
     try:
         if len(token.text) == len("2026-01-31"):
             return dt.date.fromisoformat(token.text)
-        problem = f"{token} is no time of a day, without a zone"
+        problem = f"{token} is not a time without a time zone"
         moment = dt.datetime.fromisoformat(token.text)
         if moment.tzinfo is None:
             return moment
     except ValueError:
         pass
-    help_text = "Write a date as 2026-01-31, a time as 2026-01-31 14:30; in quotes it is a text."
+    help_text = "Write a date as 2026-01-31, a time as 2026-01-31 14:30; in quotes, it is a text."
     raise unreadable(text, token.start, problem, help_text)
 
 

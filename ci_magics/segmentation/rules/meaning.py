@@ -1,4 +1,4 @@
-"""What a condition means for a column of a kind: the same for SQL and for finding contradictions."""
+"""Interpret a condition for a column of a type: used for SQL and to find contradictions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from ci_magics.errors import ArgumentError
-from ci_magics.segmentation.rules.case import folded
+from ci_magics.segmentation.rules.case import fold_case
 from ci_magics.segmentation.rules.kinds import ColumnType, Kind
 from ci_magics.segmentation.rules.tree import NULL_TESTS, Condition, Operator
 from ci_magics.segmentation.rules.values import SMALLEST
 
 _EPOCH = dt.datetime.fromisoformat("1970-01-01")  # without a zone, as the values of rules are
-#: Above it a whole number of 64 bits has no sign.
+#: Larger 64-bit integers are unsigned.
 GREATEST_SIGNED = 2**63 - 1
 
 
 class View(Enum):
     """The form in which the values of a column are compared."""
 
-    RAW = auto()  #: as they are: only whether there is one
+    RAW = auto()  #: unchanged: only whether there is a value
     WHOLE = auto()  #: whole numbers
     NUMBER = auto()  #: floating point; NaN is null
     TEXT = auto()
@@ -43,16 +43,16 @@ class Test:
     Parameters
     ----------
     column, type
-        What is compared.
+        The column and its type.
     view
-        As what.
+        The form in which it is compared.
     operator
-        How: never `Operator.WITHIN_LAST` or `Operator.MONTH`, which are comparisons of days and months.
+        The comparison; never `Operator.WITHIN_LAST` or `Operator.MONTH`, which become comparisons of days and months.
     values
-        With what, as the view needs them.
+        The values to compare with, in the form of the view.
     """
 
-    __test__ = False  # not a test of ours, whatever pytest thinks of its name
+    __test__ = False  # keeps pytest from collecting it
 
     column: str
     type: ColumnType
@@ -76,7 +76,7 @@ def meaning(condition: Condition, of: ColumnType, today: dt.date | None) -> Test
     Raises
     ------
     ArgumentError
-        The condition is about the last days, and today is not given.
+        The condition is about the last days, and ``today`` is missing.
     """
     operator, values = condition.operator, tuple(condition.values)
     if operator in NULL_TESTS:
@@ -84,7 +84,7 @@ def meaning(condition: Condition, of: ColumnType, today: dt.date | None) -> Test
     elif of.kind is Kind.EMPTY:
         view = View.NOTHING
     elif operator is Operator.WITHIN_LAST:
-        view, operator, values = View.DAY, Operator.BETWEEN, _last_days(values[0], today)
+        view, operator, values = View.DAY, Operator.BETWEEN, _days_until(values[0], today)
     elif operator is Operator.MONTH:
         view, operator = View.MONTH, Operator.ANY_OF
     else:
@@ -101,7 +101,7 @@ def _compared(condition: Condition, of: ColumnType) -> tuple[View, tuple[Any, ..
             return View.NUMBER, tuple(_rounded(value, of) for value in values)
         case Kind.TEXT:
             texts = tuple(map(str, values))
-            return (View.FOLDED, tuple(map(folded, texts))) if condition.ignore_case else (View.TEXT, texts)
+            return (View.FOLDED, tuple(map(fold_case, texts))) if condition.ignore_case else (View.TEXT, texts)
         case Kind.DATE | Kind.TIME:
             return _moments(values, of)
         case _:
@@ -109,7 +109,7 @@ def _compared(condition: Condition, of: ColumnType) -> tuple[View, tuple[Any, ..
 
 
 def _rounded(value: Any, of: ColumnType) -> float:
-    """Return a number as the column would hold it: 0.1 in single precision is not quite 0.1."""
+    """Round a number as the column would: 0.1 in single precision is not exactly 0.1."""
     with np.errstate(over="ignore"):
         return float(np.float32(value)) if of.single else float(value)
 
@@ -130,10 +130,10 @@ def _nanoseconds(time: dt.datetime) -> int:
     return min(max(exact, SMALLEST), GREATEST_SIGNED)
 
 
-def _last_days(days: Any, today: dt.date | None) -> tuple[dt.date, dt.date]:
+def _days_until(days: Any, today: dt.date | None) -> tuple[dt.date, dt.date]:
     if today is None:
         raise ArgumentError(
-            "The rule is about the last days, and the date of today is missing.",
+            "The rule is about the last days, but today's date is missing.",
             "Give it: today=datetime.date.today().",
             code="no_today",
         )

@@ -59,7 +59,7 @@ def require_members(
     Raises
     ------
     SegmentError
-        There is no key to compare, or its values identify nobody.
+        There is no key to compare, or its values cannot identify profiles.
     NotFoundError
         A segment does not exist.
     """
@@ -79,7 +79,7 @@ def require_members(
     kind = schema_of(source, [key]).field(key).type
     if not (can_be_key(kind) or pa.types.is_null(kind)):
         raise SegmentError(
-            f"The column {key} holds {kind} values, which identify nobody.",
+            f"The column {key} holds {kind} values, which cannot identify profiles.",
             advise("Name a column of texts, numbers or times: ", Opt("key", COLUMN), "."),
             code="rule_without_key",
         )

@@ -1,4 +1,4 @@
-"""From the text of a rule to its tree: a recursive-descent parser, for the sake of good error messages."""
+"""Parse the text of a rule; a recursive-descent parser gives good error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ci_magics.segmentation.rules.tree import (
 from ci_magics.segmentation.rules.values import Value
 from ci_magics.segmentation.rules.words import STRUCTURE, Token, tokens_of, unreadable
 
-#: Every way to write an operator; what the text begins with is tried in this order.
+#: All spellings of operators, in the order in which they are tried.
 _PHRASES: tuple[tuple[tuple[str, ...], Operator], ...] = tuple(
     (tuple(words.split()), operator)
     for words, operator in (
@@ -62,7 +62,7 @@ _PHRASES: tuple[tuple[tuple[str, ...], Operator], ...] = tuple(
 )
 _OPERATOR_HELP = (
     "Write one of: equals, does not equal, >, >=, <, <=, between A and B, contains, starts with, ends with, "
-    "is any of, is null, is not null, within the last N days, month of. A name of several words is quoted."
+    "is any of, is null, is not null, within the last N days, month of. Put a name of several words in quotes."
 )
 _RULE_HELP = "For example: Country is any of NL, BE and TotalSpend > 500."
 
@@ -80,7 +80,7 @@ def read(text: str, parameters: Mapping[str, Any] | None = None) -> Node:
     Raises
     ------
     SegmentError
-        The text is no rule; the error points to the place and says what was expected there.
+        The text is not a rule; the error points to the position and says what is expected there.
     """
     return _Reader(text, parameters or {}).rule()
 
@@ -89,53 +89,53 @@ class _Reader:
     def __init__(self, text: str, parameters: Mapping[str, Any]) -> None:
         self._text = text
         self._tokens = tokens_of(text, parameters)
-        self._place = 0
+        self._position = 0
         self._depth = 0
 
     def rule(self) -> Node:
-        node = self._joined()
-        if self._now.kind != "end":
+        node = self._sets()
+        if self._current.kind != "end":
             raise self._unexpected("and, or, union, intersect, except or the end", self._end_help())
         return node
 
-    def _joined(self) -> Node:
-        first, steps = self._either(), []
-        while join := next((each for each in Join if self._now.says(each)), None):
+    def _sets(self) -> Node:
+        first, steps = self._or(), []
+        while join := next((each for each in Join if self._current.says(each)), None):
             self._advance()
-            steps.append(Step(join=join, rule=self._either()))
+            steps.append(Step(join=join, rule=self._or()))
         return Joined(first=first, steps=tuple(steps)) if steps else first
 
-    def _either(self) -> Node:
-        rules = self._chain("or", self._both)
+    def _or(self) -> Node:
+        rules = self._chain("or", self._and)
         return AnyOf(rules=rules) if len(rules) > 1 else rules[0]
 
-    def _both(self) -> Node:
-        rules = self._chain("and", self._negated)
+    def _and(self) -> Node:
+        rules = self._chain("and", self._not)
         return AllOf(rules=rules) if len(rules) > 1 else rules[0]
 
     def _chain(self, word: str, part: Callable[[], Node]) -> tuple[Node, ...]:
         rules = [part()]
-        while self._take(word):
+        while self._accept(word):
             rules.append(part())
         return tuple(rules)
 
-    def _negated(self) -> Node:
-        start = self._now
-        if not self._take("not"):
+    def _not(self) -> Node:
+        start = self._current
+        if not self._accept("not"):
             return self._primary()
-        return Not(rule=self._deeper(start, self._negated))
+        return Not(rule=self._nested(start, self._not))
 
     def _primary(self) -> Node:
-        start = self._now
-        if self._take("("):
-            node = self._deeper(start, self._joined)
-            if not self._take(")"):
-                raise self._unexpected("a closing parenthesis", "Close what was opened.")
+        start = self._current
+        if self._accept("("):
+            node = self._nested(start, self._sets)
+            if not self._accept(")"):
+                raise self._unexpected("a closing parenthesis", "Close the parenthesis that was opened.")
             return node
         if start.kind in ("end", "symbol", "value") or (start.kind == "word" and start.text.lower() in STRUCTURE):
             raise self._unexpected("a column or a segment's name", _RULE_HELP)
         self._advance()
-        if start.kind == "quoted" and self._operator(taking=False) is None and self._ends_rule():
+        if start.kind == "quoted" and self._operator(consume=False) is None and self._ends_rule():
             return self._member(start)
         return self._condition(start)
 
@@ -147,23 +147,25 @@ class _Reader:
     def _condition(self, column: Token) -> Condition:
         if not column.text:
             raise unreadable(self._text, column.start, "the name is empty", "Write a column's name.")
-        place, operator = self._now, self._operator(taking=True)
+        operator_token, operator = self._current, self._operator(consume=True)
         if operator is None:
-            raise self._unexpected(f"an operator for the column '{column.text}'", _operator_help(column, self._now))
+            raise self._unexpected(f"an operator for the column '{column.text}'", _operator_help(column, self._current))
         values = self._values(operator)
-        ignoring = self._now
+        ignoring = self._current
         ignore_case = self._ignoring_case()
         if ignore_case and operator not in TEXTUAL:
             raise unreadable(
                 self._text, ignoring.start, "'ignoring case' is for texts", "Leave it out after this operator."
             )
-        return self._built(place, column=column.text, operator=operator, values=values, ignore_case=ignore_case)
+        return self._build(
+            operator_token, column=column.text, operator=operator, values=values, ignore_case=ignore_case
+        )
 
-    def _built(self, place: Token, **parts: object) -> Condition:
+    def _build(self, token: Token, **parts: object) -> Condition:
         try:
             return Condition.model_validate(parts)
         except SegmentError as error:
-            raise unreadable(self._text, place.start, error.sentence.rstrip("."), error.advice) from None
+            raise unreadable(self._text, token.start, error.sentence.rstrip("."), error.advice) from None
 
     def _values(self, operator: Operator) -> tuple[Value, ...]:
         if operator in NULL_TESTS:
@@ -172,7 +174,7 @@ class _Reader:
             return (self._days(),)
         if operator is Operator.BETWEEN:
             first = self._value()
-            if not self._take("and"):
+            if not self._accept("and"):
                 raise self._unexpected("'and' between the two values", "Write it as: TotalSpend between 10 and 20.")
             return (first, self._value())
         if operator in FRAGMENTS:
@@ -180,13 +182,13 @@ class _Reader:
         several = {Operator.MONTH: read_month, Operator.ANY_OF: read_value}.get(operator)
         if several is None:
             return (self._value(),)
-        values = self._listed(several)
-        while self._take(","):
-            values += self._listed(several)
+        values = self._list_or_value(several)
+        while self._accept(","):
+            values += self._list_or_value(several)
         return tuple(values)
 
-    def _listed(self, read_one: Callable[[str, Token], Value]) -> list[Value]:
-        """Return the next value, or those of a list that has a name."""
+    def _list_or_value(self, read_one: Callable[[str, Token], Value]) -> list[Value]:
+        """Return the next value, or the values of a ``$name`` list."""
         token = self._advance()
         several = token.value if isinstance(token.value, tuple) else None
         if several is None:
@@ -200,29 +202,29 @@ class _Reader:
 
     def _days(self) -> Value:
         days = read_days(self._text, self._advance())
-        if not (self._take("days") or self._take("day")):
+        if not (self._accept("days") or self._accept("day")):
             raise self._unexpected("'days'", "Write it as: LastPurchase within the last 90 days.")
         return days
 
     def _ignoring_case(self) -> bool:
-        if not self._take("ignoring"):
+        if not self._accept("ignoring"):
             return False
-        if not self._take("case"):
+        if not self._accept("case"):
             raise self._unexpected("'case'", "Write it as: City equals Amsterdam ignoring case.")
         return True
 
-    def _operator(self, *, taking: bool) -> Operator | None:
+    def _operator(self, *, consume: bool) -> Operator | None:
         for words, operator in _PHRASES:
-            ahead = self._tokens[self._place : self._place + len(words)]
+            ahead = self._tokens[self._position : self._position + len(words)]
             if len(ahead) == len(words) and all(map(Token.says, ahead, words)):
-                self._place += len(words) if taking else 0
+                self._position += len(words) if consume else 0
                 return operator
         return None
 
     def _ends_rule(self) -> bool:
-        return self._now.kind == "end" or any(map(self._now.says, ("and", "or", ")", *Join)))
+        return self._current.kind == "end" or any(map(self._current.says, ("and", "or", ")", *Join)))
 
-    def _deeper(self, start: Token, part: Callable[[], Node]) -> Node:
+    def _nested(self, start: Token, part: Callable[[], Node]) -> Node:
         self._depth += 1
         if self._depth > MOST_DEPTH:
             raise unreadable(
@@ -233,31 +235,31 @@ class _Reader:
         return node
 
     @property
-    def _now(self) -> Token:
-        return self._tokens[self._place]
+    def _current(self) -> Token:
+        return self._tokens[self._position]
 
     def _advance(self) -> Token:
-        token = self._now
-        self._place = min(self._place + 1, len(self._tokens) - 1)
+        token = self._current
+        self._position = min(self._position + 1, len(self._tokens) - 1)
         return token
 
-    def _take(self, word: str) -> bool:
-        found = self._now.says(word)
-        self._place += found
+    def _accept(self, word: str) -> bool:
+        found = self._current.says(word)
+        self._position += found
         return found
 
     def _unexpected(self, expected: str, next_step: str) -> SegmentError:
-        return unreadable(self._text, self._now.start, f"{expected} is expected, not {self._now}", next_step)
+        return unreadable(self._text, self._current.start, f"{expected} is expected, not {self._current}", next_step)
 
     def _end_help(self) -> str:
-        if self._now.says(","):
+        if self._current.says(","):
             return "Only is any of and month of take several values; a number is written without commas: 1000."
-        if self._now.kind == "word":
+        if self._current.kind == "word":
             return 'A value of several words is quoted: City equals "New York".'
         return _RULE_HELP
 
 
 def _operator_help(column: Token, found: Token) -> str:
     if column.kind == "word" and (found.kind == "end" or found.text.lower() in STRUCTURE or found.says(")")):
-        return f"{_OPERATOR_HELP} A segment's name stands in quotes: '{column.text}'."
+        return f"{_OPERATOR_HELP} A segment's name is in quotes: '{column.text}'."
     return _OPERATOR_HELP

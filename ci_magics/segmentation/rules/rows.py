@@ -30,34 +30,34 @@ from ci_magics.segmentation.sources.streams import text_of
 from ci_magics.segmentation.values import is_text, readable
 
 
-def _as_they_are(keys: pa.Array | pa.ChunkedArray) -> Any:
+def _unchanged(keys: pa.Array | pa.ChunkedArray) -> Any:
     return keys
 
 
 @dataclass(frozen=True)
 class RuleContext:
-    """What a rule is evaluated with, beside the frame.
+    """What a rule needs in addition to the frame.
 
     Parameters
     ----------
     key
-        The column on which sets of profiles are joined; without one each row stands for itself.
+        The column on which sets of profiles are joined; without one, each row is its own profile.
     today
         The day on which the last days end.
     members
         Keys of earlier segments by name.
-    as_kept
-        How a frame's keys look where those of segments are kept.
+    as_stored
+        Converts a frame's keys to the form of stored keys.
     """
 
     key: str | None = None
     today: dt.date | None = None
     members: Mapping[str, Any] = field(default_factory=dict)
-    as_kept: Callable[[pa.Array | pa.ChunkedArray], Any] = _as_they_are
+    as_stored: Callable[[pa.Array | pa.ChunkedArray], Any] = _unchanged
 
 
-def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext) -> Rows:
-    """Return some columns of the rows that fulfil a rule, in the frame's order.
+def read_rows(frame: Any, columns: Sequence[str], rule: Rule, context: RuleContext) -> Rows:
+    """Return some columns of the rows that match a rule, in the frame's order.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext
     columns
         The columns to read.
     rule
-        The rule; only the columns that it uses are read beside those.
-    given
+        The rule; the columns that it uses are read too.
+    context
         The key, the day, and earlier segments.
 
     Raises
@@ -75,7 +75,7 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext
     SegmentError
         The rule does not fit the frame.
     """
-    rows, needed = _source(frame, columns, rule, given)
+    rows, needed = _source(frame, columns, rule, context)
     for name in rule.columns:
         if pa.types.is_union(kind := rows.schema.field(name).type):
             raise SegmentError(
@@ -83,13 +83,13 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext
                 "Convert it to numbers or text first.",
                 code="unreadable_column",
             )
-    if _needs_all_at_once(rule, rows, given):
+    if _needs_all_at_once(rule, rows, context):
         table = pa.Table.from_batches(rows.read(needed), pa.schema([rows.schema.field(name) for name in needed]))
         with sandbox() as database:
-            (chosen,) = Evaluation(table.schema, [rule], given).masks(database, table)
+            (chosen,) = Evaluation(table.schema, [rule], context).masks(database, table)
         return Rows.of(table.select(list(columns)).filter(chosen))
     schema = pa.schema([rows.schema.field(name) for name in needed])
-    evaluation = Evaluation(schema, [rule], given, by_row=True)  # a mistake shows before anything is read
+    evaluation = Evaluation(schema, [rule], context, by_row=True)  # raises errors before anything is read
 
     def read(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with sandbox() as database:
@@ -100,23 +100,23 @@ def read_rows(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext
     return Rows(pa.schema([rows.schema.field(name) for name in columns]), read)
 
 
-def _source(frame: Any, columns: Sequence[str], rule: Rule, given: RuleContext) -> tuple[Rows, list[str]]:
+def _source(frame: Any, columns: Sequence[str], rule: Rule, context: RuleContext) -> tuple[Rows, list[str]]:
     """Return a frame's rows, and the columns to read of them."""
     names = columns_of(frame)
     for name in rule.columns:
         require_column(names, name)
-    needed = list(dict.fromkeys([*columns, *rule.columns, *([given.key] if given.key and rule.needs_key else [])]))
+    needed = list(dict.fromkeys([*columns, *rule.columns, *([context.key] if context.key and rule.needs_key else [])]))
     require_fitting_values(frame, rule)
     return read_columns(frame, needed, None, exact=rule.columns, written=columns), needed
 
 
 def require_fitting_values(frame: Any, rule: Rule) -> None:
-    """Require that a file of text holds what a rule compares: numbers, dates, or true and false.
+    """Require that the values of a text file have the types that a rule compares: numbers, dates or Booleans.
 
     Raises
     ------
     SegmentError
-        A row does not; the error names it.
+        A row has another value; the error names the row.
     """
     text = text_of(frame)
     if text is None:
@@ -132,7 +132,7 @@ def require_fitting_values(frame: Any, rule: Rule) -> None:
 
 
 def _need(condition: Condition) -> Need | None:
-    """Return what a condition needs the values of its column to be; a whole number may be the name of something."""
+    """Return the type that a condition needs; None for a whole number, because it may be a code."""
     if condition.operator in CALENDAR:
         return Need.MOMENT
     kinds = {type(value) for value in condition.values}
@@ -143,36 +143,36 @@ def _need(condition: Condition) -> Need | None:
     return Need.NUMBER if float in kinds or (int in kinds and condition.operator in ORDERING) else None
 
 
-def _needs_all_at_once(rule: Rule, rows: Rows, given: RuleContext) -> bool:
-    """Return whether a row's fate hangs on other rows: on those with the same key in a rule that joins sets."""
-    return rule.joins_sets and given.key is not None and repetition(rows, given.key) != (0, 0)
+def _needs_all_at_once(rule: Rule, rows: Rows, context: RuleContext) -> bool:
+    """Return whether the result for a row depends on other rows: those with the same key, in a rule that joins sets."""
+    return rule.joins_sets and context.key is not None and repetition(rows, context.key) != (0, 0)
 
 
-def joining_key(frame: Any, asked: str | None) -> str | None:
+def joining_key(frame: Any, wanted: str | None) -> str | None:
     """Return the column on which sets of profiles are joined.
 
-    It is the one asked for, else the first that is named like a key and is different for each row, else none.
+    It is the requested column, else the first one that is named like a key and has unique values, else None.
 
     Raises
     ------
     SegmentError
-        The column asked for does not exist.
+        The requested column does not exist.
     """
     names = columns_of(frame)
-    if asked is not None:
-        return require_column(names, asked)
+    if wanted is not None:
+        return require_column(names, wanted)
     candidates = key_candidates(names)
     if not candidates:
         return None
     rows = read_columns(frame, candidates, None)
-    fitting = [name for name in candidates if can_be_key(rows.schema.field(name).type)]
-    return next((name for name in fitting if repetition(rows, name) == (0, 0)), None)
+    possible = [name for name in candidates if can_be_key(rows.schema.field(name).type)]
+    return next((name for name in possible if repetition(rows, name) == (0, 0)), None)
 
 
 class Evaluation:
-    """Rules over tables of one schema, as one query of DuckDB.
+    """Rules over tables of one schema, as one DuckDB query.
 
-    Columns have names of ours in the query, since SQL cannot tell the names of all columns apart.
+    The query has generated column names, because SQL names ignore case.
 
     Parameters
     ----------
@@ -180,10 +180,10 @@ class Evaluation:
         The columns that the rules use, and the key if one is given.
     rules
         The rules.
-    given
+    context
         The key, the day, and earlier segments.
     by_row
-        Whether sets are joined row by row, since each row is another profile.
+        Whether sets are joined row by row, because each row is a different profile.
 
     Raises
     ------
@@ -193,13 +193,13 @@ class Evaluation:
         A segment does not exist.
     """
 
-    def __init__(self, schema: pa.Schema, rules: Sequence[Rule], given: RuleContext, *, by_row: bool = False) -> None:
+    def __init__(self, schema: pa.Schema, rules: Sequence[Rule], context: RuleContext, *, by_row: bool = False) -> None:
         for rule in rules:
-            rule.check(schema, today=given.today)
+            rule.check(schema, today=context.today)
         columns = list(dict.fromkeys(name for rule in rules for name in rule.columns))
         segments = list(dict.fromkeys(name for rule in rules for name in rule.segments))
-        self._key = given.key if any(rule.needs_key for rule in rules) else None
-        self._as_kept = given.as_kept
+        self._key = context.key if any(rule.needs_key for rule in rules) else None
+        self._as_stored = context.as_stored
         folded = {
             each.column
             for rule in rules
@@ -208,22 +208,22 @@ class Evaluation:
         }
         self._types = {name: _compared(kind, name in folded) for name, kind in types_of(schema, columns).items()}
         self._names = {name: f"column_{number}" for number, name in enumerate(columns)}
-        self._members = require_members(segments, given.members, schema, self._key)
+        self._members = require_members(segments, context.members, schema, self._key)
         self._flags = {name: f"in_segment_{number}" for number, name in enumerate(segments)}
         self._joins = self._key is not None and not by_row and any(rule.joins_sets for rule in rules)
 
         def test(condition: Condition) -> Test:
-            return meaning(condition, self._types[condition.column][1], given.today)
+            return meaning(condition, self._types[condition.column][1], context.today)
 
         writer = SqlWriter(test, PROFILES, "key" if self._joins else None, names=self._names, members=self._flags)
         conditions = [f"({writer.condition(rule.root)}) AS {identifier(str(n))}" for n, rule in enumerate(rules)]
         order = "ORDER BY position" if writer.reorders else ""
-        self._query = f"SELECT {', '.join(conditions)} FROM {PROFILES} {order}"  # noqa: S608 - all are built here
+        self._query = f"SELECT {', '.join(conditions)} FROM {PROFILES} {order}"  # noqa: S608 - generated names and parameters
         self._values = list(writer.values)
         self._ordered = writer.reorders
 
     def masks(self, database: duckdb.DuckDBPyConnection, table: pa.Table | pa.RecordBatch) -> list[pa.BooleanArray]:
-        """Return for each rule which rows of a table fulfil it.
+        """Return for each rule which rows of a table match.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class Evaluation:
             self._names[name]: convert(table.column(name)) for name, (convert, _kind) in self._types.items()
         }
         if self._key is not None:
-            keys = self._as_kept(_one_array(table.column(self._key)))
+            keys = self._as_stored(_one_array(table.column(self._key)))
             read |= {self._flags[name]: members.contains(keys) for name, members in self._members.items()}
             read |= {"key": keys} if self._joins else {}
         if self._ordered:
@@ -258,22 +258,22 @@ _Convert = Callable[[pa.Array | pa.ChunkedArray], Any]
 
 
 def _compared(kind: ColumnType, folded: bool) -> tuple[_Convert, ColumnType]:
-    """Return how a column of a kind becomes one that DuckDB reads exactly, and the kind of that."""
-    if folded:  # to ignore case, DuckDB needs whole letters
-        return _letters, kind
-    if kind.kind is Kind.OTHER:  # a rule asks of a list, an interval and the like only whether there is one
+    """Return a conversion that lets DuckDB read a column exactly, and the resulting type."""
+    if folded:  # to ignore case, DuckDB needs complete characters
+        return _complete_characters, kind
+    if kind.kind is Kind.OTHER:  # of a list, an interval and so on, a rule asks only for null
         return _presence, kind
     if kind.fine and kind.zone is not None:  # DuckDB has no nanoseconds in a zone
         return _wall_time, replace(kind, zone=None)
-    return _as_they_are, kind
+    return _unchanged, kind
 
 
 def _presence(column: pa.Array | pa.ChunkedArray) -> Any:
-    there = column.is_valid()
-    return pc.if_else(there, there, pa.scalar(None, pa.bool_()))
+    is_valid = column.is_valid()
+    return pc.if_else(is_valid, is_valid, pa.scalar(None, pa.bool_()))
 
 
-def _letters(column: pa.Array | pa.ChunkedArray) -> Any:
+def _complete_characters(column: pa.Array | pa.ChunkedArray) -> Any:
     return readable(_one_array(column)) if is_text(column.type) else column
 
 
@@ -290,7 +290,7 @@ def _not_evaluated(error: duckdb.Error) -> SegmentError:
         return out_of_memory()
     return SegmentError(
         f"The rule cannot be evaluated ({type(error).__name__}).",
-        "A column that it uses holds a value out of range, broken text or a time zone that is not known: correct the "
+        "A column that it uses holds a value out of range, broken text or an unknown time zone: correct the "
         "column, or leave it out of the rule.",
         code=type(error).__name__,
     )

@@ -16,10 +16,10 @@ from ci_magics.display.displayable import Displayable, plain
 from ci_magics.errors import SegmentError, without_addresses
 from ci_magics.segmentation.columns import no_column
 from ci_magics.segmentation.rules.check import check_conditions
+from ci_magics.segmentation.rules.contradictions import check_contradictions
 from ci_magics.segmentation.rules.kinds import schema_of, types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
 from ci_magics.segmentation.rules.members import require_members
-from ci_magics.segmentation.rules.possible import check_possible
 from ci_magics.segmentation.rules.reader import read
 from ci_magics.segmentation.rules.sql import RuleSql, SqlWriter
 from ci_magics.segmentation.rules.tree import (
@@ -39,22 +39,22 @@ from ci_magics.segmentation.sources.frames import column_names
 
 
 class Joinable:
-    """What can be joined with a segment or a rule; the key tells who is the same."""
+    """Something that can be joined with a segment or a rule, by key."""
 
     def as_node(self) -> Node:
-        """Return it as part of a rule."""
-        raise TypeError(f"a {type(self).__name__} is no part of a rule")
+        """Return the node that represents it in a rule."""
+        raise TypeError(f"a {type(self).__name__} cannot be part of a rule")
 
     def __and__(self, other: Any) -> Rule:
-        """Return who is in both."""
+        """Return a rule for the profiles in both."""
         return _joined(AllOf, self, other)
 
     def __or__(self, other: Any) -> Rule:
-        """Return who is in either."""
+        """Return a rule for the profiles in either."""
         return _joined(AnyOf, self, other)
 
     def __sub__(self, other: Any) -> Rule:
-        """Return who is in the first and not in the second."""
+        """Return a rule for the profiles in the first but not in the second."""
         if not isinstance(other, Joinable):
             return NotImplemented
         return Rule(root=AllOf(rules=(self.as_node(), Not(rule=other.as_node()))))
@@ -63,14 +63,14 @@ class Joinable:
 class Rule(Displayable, Joinable, BaseModel):
     """A rule of a segment, for example ``Country is any of NL, BE and TotalSpend > 500``.
 
-    An empty value (null, or NaN among numbers) fulfils no condition but ``is null``, not even ``does not equal``;
-    ``not`` inverts that, so that ``not Country equals NL`` holds where the country is not known. Times are
-    compared in the zone of their column; with a date they are compared by their day.
+    An empty value (null, or NaN in a column of numbers) matches only ``is null``, not even ``does not equal``. ``not``
+    inverts the result, so ``not Country equals NL`` is true if the country is empty. Times are compared in the time
+    zone of their column; compared with a date, only their day counts.
 
     Parameters
     ----------
     version
-        Of the document.
+        The version of the document.
     root
         The tree.
     """
@@ -106,7 +106,7 @@ class Rule(Displayable, Joinable, BaseModel):
         Raises
         ------
         SegmentError
-            The text is no rule; the error points to the place.
+            The text is not a rule; the error points to the position.
         """
         return cls(root=read(text, parameters))
 
@@ -130,7 +130,7 @@ class Rule(Displayable, Joinable, BaseModel):
 
     @property
     def text(self) -> str:
-        """The rule as a person writes it; reading it gives the same rule."""
+        """The rule as text; parsing it gives the same rule."""
         return write(self.root)
 
     def __str__(self) -> str:
@@ -155,12 +155,12 @@ class Rule(Displayable, Joinable, BaseModel):
 
     @property
     def needs_key(self) -> bool:
-        """Whether it joins sets of profiles, which is done on the key."""
+        """Whether it joins sets of profiles by key."""
         return any(isinstance(each, Member | Joined) for each in walk(self.root))
 
     @property
     def joins_sets(self) -> bool:
-        """Whether a profile may be chosen for what another row of the same key says."""
+        """Whether a profile may match because of another row with the same key."""
         return any(isinstance(each, Joined) for each in walk(self.root))
 
     def to_sql(
@@ -171,7 +171,7 @@ class Rule(Displayable, Joinable, BaseModel):
         Parameters
         ----------
         source
-            The frame it is for, or the Arrow schema of one.
+            The frame that it is for, or its Arrow schema.
         today
             The day on which the last days end; needed only by rules about them.
         key
@@ -182,7 +182,7 @@ class Rule(Displayable, Joinable, BaseModel):
         Raises
         ------
         SegmentError
-            The rule does not fit the frame, can never be true, or needs a key that was not given.
+            The rule does not fit the frame, can never be true, or needs a missing key.
         """
         test = self.check(source, today=today)
         require_members(self.segments, dict.fromkeys(self.segments, ()), source, key)
@@ -190,7 +190,7 @@ class Rule(Displayable, Joinable, BaseModel):
         return SqlWriter(test, table, key, key_type).rule(self.root)
 
     def check(self, source: Any, *, today: dt.date | None = None) -> Callable[[Condition], Test]:
-        """Find what is wrong with the rule for a frame, without running it, and return the meaning of its conditions.
+        """Check the rule for a frame without running it, and return a function that interprets its conditions.
 
         Parameters
         ----------
@@ -212,12 +212,12 @@ class Rule(Displayable, Joinable, BaseModel):
         def test(condition: Condition) -> Test:
             return meaning(condition, types[condition.column], today)
 
-        check_possible(self.root, test)
+        check_contradictions(self.root, test)
         return test
 
 
 def as_rule(rule: Rule | str, parameters: Mapping[str, Any] | None = None) -> Rule:
-    """Return a rule that may be given as text, with values for its ``$name``."""
+    """Return a rule from a rule or its text, with values for its ``$name``."""
     return rule if isinstance(rule, Rule) else Rule.parse(rule, parameters)
 
 

@@ -1,4 +1,4 @@
-"""Compile a rule's tree to SQL for DuckDB. Values are bound and names are quoted; nothing is pasted into the SQL."""
+"""Compile a rule's tree to SQL for DuckDB. Values are bound and names are quoted; nothing else enters the SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ci_magics.segmentation.rules.case import NEW, NEW_REPLACEMENTS, UNSETTLED
+from ci_magics.segmentation.rules.case import AMBIGUOUS, NEW, NEW_REPLACEMENTS
 from ci_magics.segmentation.rules.meaning import Test, View
 from ci_magics.segmentation.rules.tree import AllOf, AnyOf, Condition, Join, Joined, Member, Node, Not, Operator
 
@@ -62,7 +62,7 @@ class RuleSql:
 
 
 class SqlWriter:
-    """Writes rules as SQL conditions, which are true or false for each row and never null.
+    """Write rules as SQL conditions, which are true or false for each row, never null.
 
     Parameters
     ----------
@@ -75,10 +75,10 @@ class SqlWriter:
     key_type
         Its type, if known.
     names
-        What columns are called in the table, if otherwise.
+        The table's names for columns, if they differ.
     members
-        By segment, the table's column that tells whether a row's key is in it; keys of other segments are looked up in
-        a table of their own.
+        For a segment, the table's column that says whether it has the row's key. Other segments are looked up in
+        separate tables.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SqlWriter:
         self._members = members or {}
         self._values: list[Any] = []
         self._segments: dict[str, str] = {}
-        #: Whether a condition has a subquery, after which DuckDB need not return the rows in their order.
+        #: Whether a condition has a subquery, which can make DuckDB return the rows in a different order.
         self.reorders = False
 
     @property
@@ -114,13 +114,13 @@ class SqlWriter:
         return RuleSql(condition, self.values, self._table, tables)
 
     def condition(self, node: Node) -> str:
-        """Return the condition of a rule; several rules share the numbers of their values."""
+        """Return the condition of a rule; the values of several rules are numbered consecutively."""
         return self._write(node)
 
     def _write(self, node: Node) -> str:
         match node:
             case Condition():
-                return self._tested(self._test(node))
+                return self._comparison(self._test(node))
             case Member():
                 return self._member(node.segment)
             case Not():
@@ -136,7 +136,7 @@ class SqlWriter:
         if segment in self._members:
             return identifier(self._members[segment])
         table = self._segments.setdefault(segment, f"segment_{len(self._segments) + 1}")
-        keys = f'SELECT CAST("key" AS VARCHAR) FROM {identifier(table)}'  # noqa: S608 - a name we made
+        keys = f'SELECT CAST("key" AS VARCHAR) FROM {identifier(table)}'  # noqa: S608 - a generated name
         return f"({self._key_text()} IN ({keys}) IS TRUE)"
 
     def _joined(self, node: Joined) -> str:
@@ -146,7 +146,7 @@ class SqlWriter:
         return found
 
     def _set(self, node: Node) -> str:
-        """Return whether a row's key is among the keys of the rows that fulfil a rule."""
+        """Return SQL for whether a row's key is among the keys of the rows that match a rule."""
         if self._key is None:
             return self._part(node)
         key, table = identifier(self._key), identifier(self._table)
@@ -155,45 +155,45 @@ class SqlWriter:
         return f"({key} IN ({keys}) IS TRUE)"
 
     def _key_text(self) -> str:
-        """Return the key as `key_text` writes it, so that it meets keys of other types."""
+        """Return SQL for the key in the form of `key_text`, which keys of other types can equal."""
         key = identifier(str(self._key))
         if self._key_type is None or not (pa.types.is_floating(self._key_type) or pa.types.is_decimal(self._key_type)):
             return f"CAST({key} AS VARCHAR)"
-        whole = f"CAST(CAST({key} AS HUGEINT) AS VARCHAR)"
-        return f"CASE WHEN {key} = trunc({key}) AND abs({key}) < 1e38 THEN {whole} ELSE CAST({key} AS VARCHAR) END"
+        integer = f"CAST(CAST({key} AS HUGEINT) AS VARCHAR)"
+        return f"CASE WHEN {key} = trunc({key}) AND abs({key}) < 1e38 THEN {integer} ELSE CAST({key} AS VARCHAR) END"
 
     def _part(self, node: Node) -> str:
         return f"({self._write(node)})"
 
-    def _tested(self, test: Test) -> str:
+    def _comparison(self, test: Test) -> str:
         if test.view is View.NOTHING:
             return "FALSE"
-        seen = self._seen(test)
+        expression = self._view(test)
         if test.operator is Operator.ANY_OF and len(test.values) > _MOST_LISTED:
             self.reorders = True
-            return f"({seen} IN (SELECT unnest({self._bound(list(test.values))}))) IS TRUE"
-        values = [self._bound(value) for value in test.values]
+            return f"({expression} IN (SELECT unnest({self._bind(list(test.values))}))) IS TRUE"
+        values = [self._bind(value) for value in test.values]
         if test.operator is Operator.ANY_OF:
-            return f"({seen} IN ({', '.join(values)})) IS TRUE"
-        compared = _COMPARE[test.operator].format(seen, *values)
-        return compared if not values else f"({compared}) IS TRUE"
+            return f"({expression} IN ({', '.join(values)})) IS TRUE"
+        comparison = _COMPARE[test.operator].format(expression, *values)
+        return comparison if not values else f"({comparison}) IS TRUE"
 
-    def _bound(self, value: Any) -> str:
+    def _bind(self, value: Any) -> str:
         self._values.append(value)
         return f"${len(self._values)}"
 
-    def _seen(self, test: Test) -> str:
-        """Return a column in the form that the test compares."""
+    def _view(self, test: Test) -> str:
+        """Return SQL for a column in the form that the test compares."""
         raw = identifier(self._names.get(test.column, test.column))
-        # The zone is bound before the values, so that their numbers follow the text.
-        wall = f"timezone({self._bound(test.type.zone)}, {raw})" if _needs_zone(test) else raw
+        # Bind the time zone before the values, because parameters are numbered in order of the text.
+        wall = f"timezone({self._bind(test.type.zone)}, {raw})" if _needs_zone(test) else raw
         match test.view:
             case View.NUMBER:
                 return f"nullif(CAST({raw} AS DOUBLE), CAST('NaN' AS DOUBLE))"
             case View.TEXT:
                 return f"CAST({raw} AS VARCHAR)"
             case View.FOLDED:
-                return caseless(f"CAST({raw} AS VARCHAR)")
+                return fold_case_in_sql(f"CAST({raw} AS VARCHAR)")
             case View.DAY:
                 return _day(wall, test)
             case View.MONTH:
@@ -207,20 +207,20 @@ class SqlWriter:
 
 
 def identifier(name: str) -> str:
-    """Return a name as SQL quotes it."""
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def caseless(text: str) -> str:
-    """Return SQL for a text as it is compared when case is ignored."""
-    settled = text
-    for letter, replacement in UNSETTLED.items():
-        settled = f"replace({settled}, '{letter}', '{replacement}')"
-    # translate() is slow, and nearly no text has one of the letters that only it replaces; most texts are ASCII.
+def fold_case_in_sql(text: str) -> str:
+    """Return SQL that folds a text for comparisons that ignore case."""
+    unambiguous = text
+    for letter, replacement in AMBIGUOUS.items():
+        unambiguous = f"replace({unambiguous}, '{letter}', '{replacement}')"
+    # translate() is slow and rarely needed; most texts are ASCII.
     return (
         f"lower(CASE WHEN strlen({text}) = length({text}) THEN {text} "
-        f"WHEN regexp_matches({settled}, '[{NEW}]') THEN translate({settled}, '{NEW}', '{NEW_REPLACEMENTS}') "
-        f"ELSE {settled} END)"
+        f"WHEN regexp_matches({unambiguous}, '[{NEW}]') THEN translate({unambiguous}, '{NEW}', '{NEW_REPLACEMENTS}') "
+        f"ELSE {unambiguous} END)"
     )
 
 

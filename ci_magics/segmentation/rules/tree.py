@@ -14,7 +14,7 @@ from ci_magics.segmentation.rules.values import Value
 
 
 class Operator(StrEnum):
-    """How a column is compared; named as in the documents of Customer Insights, where those have the same."""
+    """How a column is compared; with the names of Customer Insights, where it has the same operator."""
 
     EQUALS = "equals"
     DIFFERS = "notEquals"
@@ -58,8 +58,7 @@ class _Document(BaseModel):
 class Condition(_Document):
     """One comparison of a column.
 
-    An empty value (null, and NaN in a column of numbers) fulfils no condition but `Operator.NULL`; not even
-    `Operator.DIFFERS`.
+    An empty value (null, or NaN in a column of numbers) matches only `Operator.NULL`, not even `Operator.DIFFERS`.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ class Condition(_Document):
     operator
         How it is compared.
     values
-        With what: none for the tests of null, two for between, any number for `Operator.ANY_OF` and
+        The values to compare with: none for the tests of null, two for between, any number for `Operator.ANY_OF` and
         `Operator.MONTH` (1 to 12), a number of days for `Operator.WITHIN_LAST`, else one.
     ignore_case
         Whether capitals and small letters are the same.
@@ -83,12 +82,12 @@ class Condition(_Document):
     @model_validator(mode="after")
     def _require_values(self) -> Condition:
         _require_count(self)
-        if self.operator is Operator.MONTH and not _whole(self.values, 12):
+        if self.operator is Operator.MONTH and not _are_integers(self.values, 12):
             raise _wrong_values(self, "has months from 1 to 12")
-        if self.operator is Operator.WITHIN_LAST and not _whole(self.values, MOST_DAYS):
+        if self.operator is Operator.WITHIN_LAST and not _are_integers(self.values, MOST_DAYS):
             raise _wrong_values(self, f"has a whole number of days from 1 to {counted(MOST_DAYS)}")
         if self.operator in FRAGMENTS and not isinstance(self.values[0], str):
-            raise _wrong_values(self, "looks for a text")
+            raise _wrong_values(self, "needs a text")
         if self.ignore_case and self.operator not in TEXTUAL:
             raise _wrong_values(self, "compares no texts, so it cannot ignore case")
         return self
@@ -109,21 +108,21 @@ class AllOf(_Document):
 
 
 class AnyOf(_Document):
-    """Rules of which one must hold."""
+    """Rules of which at least one must hold."""
 
     kind: Literal["any"] = "any"
     rules: tuple[Node, ...] = Field(min_length=2)
 
 
 class Not(_Document):
-    """A rule that must not hold; true for a profile whose value is empty, since no condition holds for it."""
+    """A rule that must not hold; true for a profile whose value is empty, because no condition holds for it."""
 
     kind: Literal["not"] = "not"
     rule: Node
 
 
 class Step(_Document):
-    """What is joined to the profiles found so far."""
+    """A rule that is joined to the profiles found so far."""
 
     join: Join
     rule: Node
@@ -144,7 +143,7 @@ for _model in (AllOf, AnyOf, Not, Step, Joined):
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """Return the rules that a rule is made of."""
+    """Return the direct parts of a rule."""
     match node:
         case AllOf() | AnyOf():
             return node.rules
@@ -156,24 +155,24 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def renamed(node: Node, segment: str, new: str) -> Node:
-    """Return a rule that names an earlier segment by another name."""
+def rename_segment(node: Node, segment: str, new: str) -> Node:
+    """Return a rule with a segment renamed."""
     match node:
         case Member():
             return Member(segment=new) if node.segment == segment else node
         case AllOf() | AnyOf():
-            return type(node)(rules=tuple(renamed(each, segment, new) for each in node.rules))
+            return type(node)(rules=tuple(rename_segment(each, segment, new) for each in node.rules))
         case Not():
-            return Not(rule=renamed(node.rule, segment, new))
+            return Not(rule=rename_segment(node.rule, segment, new))
         case Joined():
-            steps = tuple(Step(join=each.join, rule=renamed(each.rule, segment, new)) for each in node.steps)
-            return Joined(first=renamed(node.first, segment, new), steps=steps)
+            steps = tuple(Step(join=each.join, rule=rename_segment(each.rule, segment, new)) for each in node.steps)
+            return Joined(first=rename_segment(node.first, segment, new), steps=steps)
         case _:
             return node
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Yield a rule and all that it is made of, in the order of its text."""
+    """Yield a rule and all of its parts, in the order of its text."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
@@ -182,10 +181,10 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def segments_expected_to_match(node: Node, *, narrows: bool = False) -> Iterator[str]:
-    """Return the segments of a rule that should share somebody with what they are joined to.
+    """Return the segments of a rule that should share profiles with the rest of the rule.
 
-    Those are the ones that are taken away (``not``, ``except``), and the ones that narrow (``and``, ``intersect``). A
-    segment that is only added (``or``, ``union``) need not share anybody.
+    These are segments that are subtracted (``not``, ``except``) and those that narrow (``and``, ``intersect``). A
+    segment that is only added (``or``, ``union``) need not share any.
 
     Parameters
     ----------
@@ -214,7 +213,7 @@ def segments_expected_to_match(node: Node, *, narrows: bool = False) -> Iterator
 
 
 def subtracted_segments(node: Node) -> set[str]:
-    """Return the segments that a rule takes away, by ``not`` or ``except``."""
+    """Return the segments that a rule subtracts, by ``not`` or ``except``."""
     found: set[str] = set()
     for each in walk(node):
         parts: list[Node] = [each] if isinstance(each, Not) else []
@@ -232,24 +231,24 @@ def depth(node: Node) -> int:
     return level
 
 
-def _whole(values: tuple[object, ...], most: int) -> bool:
+def _are_integers(values: tuple[object, ...], most: int) -> bool:
     return all(type(value) is int and 1 <= value <= most for value in values)
 
 
 def _require_count(condition: Condition) -> None:
-    given, operator = len(condition.values), condition.operator
+    count, operator = len(condition.values), condition.operator
     if operator in (Operator.ANY_OF, Operator.MONTH):
-        if not given:
+        if not count:
             raise SegmentError(
                 f"The rule can never be true: {condition.column} has no value to choose from.",
                 "Give at least one value.",
                 code="rule_never_true",
             )
         return
-    wanted = 0 if operator in NULL_TESTS else 2 if operator is Operator.BETWEEN else 1
-    if given != wanted:
-        words = ("no value", "one value", "two values")[wanted]
-        raise _wrong_values(condition, f"takes {words}, not {given}")
+    expected = 0 if operator in NULL_TESTS else 2 if operator is Operator.BETWEEN else 1
+    if count != expected:
+        words = ("no value", "one value", "two values")[expected]
+        raise _wrong_values(condition, f"takes {words}, not {count}")
 
 
 def _wrong_values(condition: Condition, why: str) -> SegmentError:

@@ -1,4 +1,4 @@
-"""The values of a rule: texts, numbers, dates, times, true and false. How they are kept in JSON."""
+"""The values of a rule (texts, numbers, dates, times, Booleans), and their form in JSON."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pydantic import PlainSerializer, PlainValidator
 SMALLEST, GREATEST = -(2**63), 2**64 - 1
 
 
-def checked_value(given: Any) -> bool | int | float | str | dt.date | dt.datetime:
-    """Return a value as it is kept; dates and times come from JSON under a name, to tell them from texts."""
-    if isinstance(given, Mapping) and len(given) == 1:
-        given = _from_document(*next(iter(given.items())))
-    if type(given) not in (bool, int, float, str, dt.date, dt.datetime):
+def checked_value(value: Any) -> bool | int | float | str | dt.date | dt.datetime:
+    """Return a value in the form that rules store. In JSON, dates and times have a name."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        value = _from_document(*next(iter(value.items())))
+    if type(value) not in (bool, int, float, str, dt.date, dt.datetime):
         raise ValueError("not a text, a number, a date, a time, true or false")
-    if isinstance(given, float) and not math.isfinite(given):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("not a finite number")
-    if type(given) is int and not SMALLEST <= given <= GREATEST:
+    if type(value) is int and not SMALLEST <= value <= GREATEST:
         raise ValueError("a whole number of more than 64 bits")
-    if isinstance(given, dt.datetime) and given.tzinfo is not None:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
         raise ValueError("a time with a time zone")
-    if isinstance(given, str):
-        given.encode()  # half of a surrogate pair is no text: this is a ValueError too
-    # Which of two equal hours of an autumn night is meant cannot be written.
-    return given.replace(fold=0) if isinstance(given, dt.datetime) else given
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate raises a ValueError
+    # A rule cannot say which of two repeated hours is meant, when clocks go back.
+    return value.replace(fold=0) if isinstance(value, dt.datetime) else value
 
 
 def _from_document(name: Any, text: Any) -> dt.date | dt.datetime:
@@ -49,4 +49,4 @@ Value = Annotated[
     PlainValidator(checked_value),
     PlainSerializer(_document, when_used="json"),
 ]
-"""A value that somebody wrote in a rule. Times have no zone: they are meant in the zone of the column."""
+"""A value in a rule. Times have no time zone: they are in the time zone of the column."""

@@ -1,4 +1,4 @@
-"""From the tree of a rule to its text."""
+"""Write the tree of a rule as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ci_magics.segmentation.rules.tree import (
 )
 from ci_magics.segmentation.rules.words import RESERVED
 
-#: How each operator is written.
+#: The text of each operator.
 WORDING = {
     Operator.EQUALS: "equals",
     Operator.DIFFERS: "does not equal",
@@ -45,7 +45,7 @@ _PLAIN = re.compile(r"[^\W\d]\w*")
 
 
 def write(node: Node) -> str:
-    """Return a rule's text; reading it gives the same tree."""
+    """Return a rule's text; parsing it gives the same tree."""
     match node:
         case Condition():
             return write_condition(node)
@@ -72,13 +72,13 @@ def write_condition(condition: Condition) -> str:
 
 
 def write_name(name: str) -> str:
-    """Return a name, in quotes when it is more than a word or a word of the grammar."""
+    """Return a name, in quotes unless it is one word that is not part of the grammar."""
     plain = _PLAIN.fullmatch(name) and name.lower() not in RESERVED
     return name if plain else _in_quotes(name, '"')
 
 
 def write_value(value: object) -> str:
-    """Return a value; a text is in quotes when it could be taken for something else."""
+    """Return a value; a text is in quotes if it could be read as something else."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.date):  # a time is a date too
@@ -92,7 +92,7 @@ def _write_values(condition: Condition) -> str:
         return f"{values[0]} {'day' if values[0] == 1 else 'days'}"
     if operator is Operator.MONTH:
         return ", ".join(MONTHS[month - 1] for month in values if isinstance(month, int))
-    if operator in FRAGMENTS:  # part of a text is no word, so it always stands in quotes
+    if operator in FRAGMENTS:  # part of a text is always in quotes
         return _in_quotes(str(values[0]), '"')
     return (" and " if operator is Operator.BETWEEN else ", ").join(map(write_value, values))
 

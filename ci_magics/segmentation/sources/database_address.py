@@ -32,7 +32,7 @@ _DRIVERS = {
     "oracle": (("oracledb", "oracledb"), ("cx_Oracle", "cx_oracle")),
 }
 #: asyncio drivers, each with a synchronous driver for the same database.
-_WAITING = {
+_ASYNC_DRIVERS = {
     "asyncpg": "psycopg",
     "aiosqlite": "pysqlite",
     "aiomysql": "pymysql",
@@ -74,7 +74,7 @@ _OF_MODULES = {
     "mysql": "mysql-connector-python",
     "snowflake": "snowflake-sqlalchemy",
 }
-_FORM = "Write it as dialect://host/name, for example postgresql://db.contoso.com/shop."
+_EXAMPLE = "Write it as dialect://host/name, for example postgresql://db.contoso.com/shop."
 
 
 def read_address(address: str) -> URL:
@@ -93,10 +93,10 @@ def read_address(address: str) -> URL:
     try:
         url = make_url(address.strip())
     except (UrlError, ValueError):
-        raise SegmentError("The address of the database cannot be read.", _FORM, code="database_address") from None
+        raise SegmentError("The address of the database cannot be read.", _EXAMPLE, code="database_address") from None
     backend, _, driver = url.drivername.partition("+")
     backend = _ALIASES.get(backend.lower(), backend.lower())
-    driver = _WAITING.get(driver, driver)
+    driver = _ASYNC_DRIVERS.get(driver, driver)
     if not driver and backend in _DRIVERS:
         driver = next((name for module, name in _DRIVERS[backend] if _is_installed(module)), "")
     return url.set(drivername=f"{backend}+{driver}" if driver else backend)
@@ -128,7 +128,7 @@ def open_engine(url: URL, **options: Any) -> Engine:
         nearest = nearest_name(backend, [*_PACKAGES, *_ALIASES, "sqlite", "duckdb"])
         hint = f" Did you mean '{nearest}'?" if nearest else ""
         raise SegmentError(
-            f"The address of the database begins with '{backend}', which is no database that SQLAlchemy knows.{hint}",
+            f"The address of the database begins with '{backend}', which SQLAlchemy does not know.{hint}",
             "If it is one, install its package for SQLAlchemy.",
             code="database_address",
         ) from None
@@ -143,7 +143,7 @@ def open_engine(url: URL, **options: Any) -> Engine:
             code="no_database_driver",
         ) from None
     except (SQLAlchemyError, TypeError, ValueError):
-        raise SegmentError("The address of the database cannot be used.", _FORM, code="database_address") from None
+        raise SegmentError("The address of the database cannot be used.", _EXAMPLE, code="database_address") from None
 
 
 def require_file(path: str) -> Path:

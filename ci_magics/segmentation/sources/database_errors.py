@@ -86,7 +86,7 @@ _NUMBERS = {
     229: "rights",
 }
 #: Messages of other databases and drivers, in the order in which they are matched.
-_WORDS = [
+_PATTERNS = [
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
         (
@@ -132,7 +132,7 @@ _PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class FailedQuery:
     """A query and its database, so that an error can name what is wrong.
 
     Parameters
@@ -174,44 +174,46 @@ def code_of(error: Exception) -> str:
 
 def kind_of(error: Exception) -> str:
     """Return our word for the kind of error; empty if unknown."""
-    code, said = code_of(error), _said(error)
+    code, message = code_of(error), _message(error)
     if code in _STATES:
         return _STATES[code]
     if code.isdecimal() and int(code) in _NUMBERS:
         return _NUMBERS[int(code)]
     if code in _CLASSES or code[:2] in _CLASSES:
         return _CLASSES.get(code) or _CLASSES[code[:2]]
-    return next((kind for words, kind in _WORDS if words.search(said)), "")
+    return next((kind for words, kind in _PATTERNS if words.search(message)), "")
 
 
-def database_error(error: Exception, asked: Asked) -> SegmentError:
+def database_error(error: Exception, query: FailedQuery) -> SegmentError:
     """Return the error for a query that a database did not run.
 
     Parameters
     ----------
     error
         The exception of the driver or of SQLAlchemy.
-    asked
+    query
         The query and its database.
     """
     kind, code = kind_of(error), code_of(error)
     if kind and code.isidentifier() and not code.isupper():
         code = f"database_{kind}"  # only the driver's class name is known
     if kind in ("table", "column", "schema", "function", "ambiguous", "rights"):
-        return _about_a_name(kind, _named(_said(error), asked), asked, code)
+        return _name_error(kind, _named(_message(error), query), query, code)
     if kind == "syntax":
-        place = _place(error, asked)
+        place = _place(error, query)
         return SegmentError(
             f"The database does not understand the query{place}",
-            f"Write it in the SQL of {asked.url.get_backend_name()}.",
+            f"Write it in the SQL of {query.url.get_backend_name()}.",
             code=code,
         )
-    if kind in _SENTENCES:
-        sentence, step = _SENTENCES[kind]
-        return SegmentError(sentence.format(**_where(asked.url)), step.format(**_where(asked.url)), code=code)
+    if kind in _MESSAGES:
+        sentence, next_step = _MESSAGES[kind]
+        return SegmentError(
+            sentence.format(**_location(query.url)), next_step.format(**_location(query.url)), code=code
+        )
     return SegmentError(
         f"The database did not run the query ({code}).",
-        "Run the query in a program of the database, which shows what the database says of it.",
+        "Run the query in a program of the database, which shows the database's own message.",
         code=code,
     )
 
@@ -228,9 +230,9 @@ def connection_error(error: Exception, url: URL) -> SegmentError:
     """
     kind = kind_of(error)
     if kind not in ("user", "database", "busy", "file", "no_sqlite"):
-        kind = _reached(url) or ("host" if kind == "host" else "refused")
-    sentence, step = _SENTENCES[kind]
-    where = _where(url)
+        kind = _why_unreachable(url) or ("host" if kind == "host" else "refused")
+    sentence, step = _MESSAGES[kind]
+    where = _location(url)
     return DatabaseClosedError(sentence.format(**where), step.format(**where), code=code_of(error))
 
 
@@ -238,14 +240,14 @@ class DatabaseClosedError(SegmentError):
     """A database is unreachable or rejects the user."""
 
 
-_SENTENCES = {
+_MESSAGES = {
     "writes": (
-        "A segment's query only reads, and this one would change something. It was stopped.",
+        "A segment's query only reads, and this one would change data. It was stopped.",
         "Write one SELECT, without functions that write.",
     ),
     "user": (
         "The database at {host} refused the user or the password.",
-        "Check both; the password may come from an engine that you hand in.",
+        "Check both; the password may come from an engine that you pass.",
     ),
     "refused": (
         "The database at {host} did not accept the connection.",
@@ -257,10 +259,10 @@ _SENTENCES = {
     "host": ("No database answers at {host}{port}.", "Is it running, and is it reachable from here?"),
     "canceled": (
         "The database stopped the query: it took longer than the server allows, or somebody stopped it there.",
-        "Run it again; if it stays, make it smaller, or ask the database's administrator for more time.",
+        "Run it again; if that fails too, make it smaller, or ask the database's administrator for more time.",
     ),
     "resources": (
-        "The server has not enough memory or disk for the query.",
+        "The server does not have enough memory or disk space for the query.",
         "Make it smaller, or tell the database's administrator.",
     ),
     "gone": (
@@ -273,16 +275,16 @@ _SENTENCES = {
         "Check the conversions and comparisons in the query.",
     ),
     "parameter": (
-        "A parameter of the query has no value, or one that the database cannot take.",
+        "A parameter of the query has no value, or one that the database does not accept.",
         "Write a parameter as $name, and give it a number, a text or a date.",
     ),
     "file": ("The database file '{file}' cannot be opened.", "Check the path and your rights."),
-    "no_sqlite": ("The file '{file}' is not a whole SQLite database.", "Check the path."),
+    "no_sqlite": ("The file '{file}' is not a complete SQLite database.", "Check the path."),
 }
 
 
-def _where(whole: URL) -> dict[str, str]:
-    url = kept_url(whole)
+def _location(address: URL) -> dict[str, str]:
+    url = kept_url(address)
     query = url.query.get("host") or url.query.get("unix_socket") or "this machine"
     host = url.host or (query if isinstance(query, str) else query[0])
     database = url.database or ""
@@ -294,7 +296,7 @@ def _where(whole: URL) -> dict[str, str]:
     }
 
 
-def _about_a_name(kind: str, name: str, asked: Asked, code: str) -> SegmentError:
+def _name_error(kind: str, name: str, query: FailedQuery, code: str) -> SegmentError:
     if kind == "rights":
         what = f" '{name}'" if name else " what the query selects from"
         return SegmentError(
@@ -307,9 +309,9 @@ def _about_a_name(kind: str, name: str, asked: Asked, code: str) -> SegmentError
             code=code,
         )
     schema, _, last = name.rpartition(".")
-    if kind == "table" and schema and _missing(schema.rpartition(".")[2], asked.existing("schema")):
+    if kind == "table" and schema and _missing(schema.rpartition(".")[2], query.existing("schema")):
         kind, last = "schema", schema
-    existing = [] if kind == "function" else asked.existing(kind)
+    existing = [] if kind == "function" else query.existing(kind)
     nearest = nearest_name(last, existing) if last else None
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     known = f"The {kind}s are {', '.join(existing[:30])}." if existing else "Check the names in the query."
@@ -321,7 +323,7 @@ def _missing(name: str, existing: Sequence[str]) -> bool:
     return bool(existing) and name.lower() not in {each.lower() for each in existing}
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """Return the first line of the database's message; never shown."""
     cause = getattr(error, "orig", None) or error
     message = getattr(getattr(cause, "diag", None), "message_primary", None)
@@ -332,9 +334,9 @@ def _said(error: Exception) -> str:
     return str(message or primary or " ".join(map(str, cause.args)) or cause)
 
 
-def _named(said: str, asked: Asked) -> str:
+def _named(message: str, query: FailedQuery) -> str:
     """Return the name in the database's message. It must occur in the query, so that it cannot be a data value."""
-    names = asked.names
+    names = query.names
 
     def of_the_query(found: str) -> str:
         path = [part.strip("\"'`[] ") for part in found.split(".")]
@@ -342,42 +344,42 @@ def _named(said: str, asked: Asked) -> str:
             path = path[1:]
         return ".".join(path) if path and all(part.lower() in names for part in path) else ""
 
-    quoted = [of_the_query(each) for each in _QUOTED.findall(said)]
-    loose = [of_the_query(each) for each in re.findall(r"[\w$]+(?:\.[\w$]+)*", said) if not _FILLING.fullmatch(each)]
+    quoted = [of_the_query(each) for each in _QUOTED.findall(message)]
+    loose = [of_the_query(each) for each in re.findall(r"[\w$]+(?:\.[\w$]+)*", message) if not _FILLING.fullmatch(each)]
     return next((each for each in [*quoted, *loose] if each), "")
 
 
-def _place(error: Exception, asked: Asked) -> str:
+def _place(error: Exception, query: FailedQuery) -> str:
     """Return the position of the syntax error, with a pointer, if the database reports it."""
-    position = _position(error, asked)
-    if position is None or not 0 <= position <= len(asked.sql):
+    position = _position(error, query)
+    if position is None or not 0 <= position <= len(query.sql):
         return "."
-    place = locate_in_text(asked.sql, position)
+    place = locate_in_text(query.sql, position)
     return f" at {place.words}.{place.excerpt}"
 
 
-def _position(error: Exception, asked: Asked) -> int | None:
+def _position(error: Exception, query: FailedQuery) -> int | None:
     """Return the position of a syntax error in the query, or None.
 
     PostgreSQL reports a position, which is unreliable after a parameter, because drivers rewrite parameters. MySQL and
     SQLite quote the text near the error, which helps only if it occurs once.
     """
     cause = getattr(error, "orig", None) or error
-    told = getattr(getattr(cause, "diag", None), "statement_position", None)
-    if told is None:
-        told = dict(getattr(cause, "details", None) or ()).get(b"PG_DIAG_STATEMENT_POSITION")
-    if told is not None:
-        position = int(told) - 1 - asked.before
-        moved = any(part.kind == "parameter" and part.start < position for part in asked.parts)
+    reported = getattr(getattr(cause, "diag", None), "statement_position", None)
+    if reported is None:
+        reported = dict(getattr(cause, "details", None) or ()).get(b"PG_DIAG_STATEMENT_POSITION")
+    if reported is not None:
+        position = int(reported) - 1 - query.before
+        moved = any(part.kind == "parameter" and part.start < position for part in query.parts)
         return None if moved else position
-    near = re.search(r"""near ["'](.*?)["'](?: at line|:|$)""", _said(error), re.DOTALL)
+    near = re.search(r"""near ["'](.*?)["'](?: at line|:|$)""", _message(error), re.DOTALL)
     if near is None or not near.group(1):
         return None
-    found = [part.start for part in asked.parts if asked.sql.startswith(near.group(1)[:20], part.start)]
+    found = [part.start for part in query.parts if query.sql.startswith(near.group(1)[:20], part.start)]
     return found[0] if len(found) == 1 else None
 
 
-def _reached(url: URL) -> str | None:
+def _why_unreachable(url: URL) -> str | None:
     """Return ``no_host`` if the host does not exist, ``host`` if it does not answer, None if it is reachable."""
     port = url.port or _PORTS.get(url.get_backend_name())
     if not url.host or port is None:

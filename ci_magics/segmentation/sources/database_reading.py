@@ -10,9 +10,9 @@ import pyarrow as pa
 from sqlalchemy import URL
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.database_errors import Asked, connection_error, database_error
+from ci_magics.segmentation.sources.database_errors import FailedQuery, connection_error, database_error
 from ci_magics.segmentation.sources.database_sql import is_drivers
-from ci_magics.segmentation.sources.database_values import Seen, array_of
+from ci_magics.segmentation.sources.database_values import ColumnTypeSurvey, to_array
 from ci_magics.segmentation.sources.rows import Rows
 
 _Connection = TypeVar("_Connection")
@@ -47,12 +47,12 @@ def connected(url: URL, connect: Callable[[], AbstractContextManager[_Connection
 
 
 @contextmanager
-def in_words(asked: Callable[[], Asked]) -> Iterator[None]:
+def translated_errors(failed_query: Callable[[], FailedQuery]) -> Iterator[None]:
     """Translate errors of a query into ours, because a driver's messages quote data.
 
     Parameters
     ----------
-    asked
+    failed_query
         Returns the query and its database; called only after an error.
     """
     try:
@@ -62,14 +62,14 @@ def in_words(asked: Callable[[], Asked]) -> Iterator[None]:
     except Exception as error:
         if not is_drivers(error):
             raise
-        raise database_error(error, asked()) from None
+        raise database_error(error, failed_query()) from None
 
 
 def batch_of(
     rows: Sequence[Any],
     names: Sequence[str],
     schema: pa.Schema,
-    array: Callable[[list[Any], pa.DataType], pa.Array] = array_of,
+    array: Callable[[list[Any], pa.DataType], pa.Array] = to_array,
 ) -> pa.RecordBatch:
     """Return some columns of rows as a batch.
 
@@ -100,7 +100,7 @@ def rows_by_value(stream: Callable[[], Stream]) -> Rows:
     """
     first = stream()
     names, _none = next(first)
-    seen = [Seen() for _name in names]
+    seen = [ColumnTypeSurvey() for _name in names]
     for _names, rows in first:
         for column, each in zip(zip(*rows, strict=True), seen, strict=True):
             each.add(column)

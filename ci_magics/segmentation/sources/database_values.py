@@ -22,7 +22,7 @@ MOMENT = pa.timestamp("us", "UTC")
 
 
 @dataclass
-class Seen:
+class ColumnTypeSurvey:
     """The values of a column seen so far.
 
     Parameters
@@ -67,7 +67,7 @@ class Seen:
         return simple.get(next(iter(self.kinds)), TEXT) if len(self.kinds) == 1 else TEXT
 
 
-def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+def to_array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
     """Convert values to a column of a type. Values that do not fit become null, or text in a text column.
 
     Parameters
@@ -84,7 +84,7 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
                 return pa.array(listed, kind)
         except (pa.ArrowException, UnicodeError):
             pass  # a lone surrogate has no UTF-8 encoding
-        return pa.array([as_words(each) for each in listed], kind)
+        return pa.array([as_text_value(each) for each in listed], kind)
     fits = _FITS.get(kind.id)
     try:
         return pa.array(listed, kind)
@@ -92,7 +92,7 @@ def array_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
         return pa.array([each if fits is None or fits(each) else None for each in listed], kind)
 
 
-def as_words(value: Any) -> str | None:
+def as_text_value(value: Any) -> str | None:
     """Convert a value to text: whole numbers of any type to digits, bytes to UTF-8."""
     if value is None:
         return None

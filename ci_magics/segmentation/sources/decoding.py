@@ -205,7 +205,7 @@ def _require_utf8(path: str) -> None:
 def _not_encoded(path: str, encoding: str) -> SegmentError:
     return refuse(
         path,
-        f"is not {encoding} from end to end",
+        f"is not valid {encoding}",
         advise("Name another encoding with ", Opt("encoding"), "."),
         code="wrong_encoding",
     )

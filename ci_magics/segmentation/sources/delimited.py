@@ -145,7 +145,9 @@ class Delimited:
                 number += 1
                 count = len(cells)
                 if count > self.width and any(cells[self.width :]):
-                    raise self._wrong(number, line, f"has {count} cells, but the header has {_names(self.width)}")
+                    raise self._wrong(
+                        number, line, f"has {count} cells, but the header has {_column_count(self.width)}"
+                    )
                 if short and count < self.width and short + count == self.width + 1:
                     raise self._wrong(number, line, "seems to be the rest of the row above it")
                 short = count if count < self.width else 0
@@ -160,7 +162,7 @@ class Delimited:
         if number and not whole:
             raise refuse(
                 self.file.path,
-                f"has {_names(self.width)}, but each of its rows has fewer cells",
+                f"has {_column_count(self.width)}, but each of its rows has fewer cells",
                 "Are the column names in the first row? Delete the lines above them.",
             )
 
@@ -251,9 +253,9 @@ def open_delimited(path: str, encoding: str | None = None) -> Delimited:
     file = decoded(path, encoding)
     with file.opened() as stream:
         head, ended = _head(stream)
-    told = _SEP.match(head)
-    start = told.end() if told else 0
-    delimiter = told.group(1) if told else _delimiter(head[start:], path, ended=ended)
+    declared = _SEP.match(head)
+    start = declared.end() if declared else 0
+    delimiter = declared.group(1) if declared else _delimiter(head[start:], path, ended=ended)
     cells, length, lines = _header(head[start:], delimiter, path)
     before = head[: start + length]
     whole = Delimited(
@@ -263,7 +265,7 @@ def open_delimited(path: str, encoding: str | None = None) -> Delimited:
         places=(),
         width=len(cells),
         skipped=len(before.encode("utf-8")),
-        header_lines=lines + (1 if told else 0),
+        header_lines=lines + (1 if declared else 0),
     )
     return _with_names(whole, cells)
 
@@ -382,5 +384,5 @@ def _surveyed(file: Decoded, skipped: int, delimiter: str) -> _Survey:
     return _Survey(in_order and not inside, has_mark, before.endswith((b"\r", b"\n")), is_empty)
 
 
-def _names(count: int) -> str:
+def _column_count(count: int) -> str:
     return counted_in_words(count, "column name")

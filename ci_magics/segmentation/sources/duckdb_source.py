@@ -59,7 +59,7 @@ def query_duckdb_file(path: str, sql: str, values: Mapping[str, Any]) -> Rows:
     if path.startswith(("md:", "motherduck:")):
         raise SegmentError(
             "MotherDuck cannot be read by its address.",
-            "Open it yourself, and hand in the connection: database=duckdb.connect('md:...').",
+            "Open it yourself, and pass the connection: database=duckdb.connect('md:...').",
             code="database_address",
         )
     file = None if path in ("", ":memory:") else require_file(path)
@@ -105,7 +105,7 @@ def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, val
     """
 
     @contextmanager
-    def beside() -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
         own = connection.cursor()
         try:
             yield own
@@ -113,7 +113,7 @@ def query_duckdb_connection(connection: duckdb.DuckDBPyConnection, sql: str, val
             own.close()
 
     try:
-        return _query(beside, sql, values, owned=True)
+        return _query(cursor, sql, values, owned=True)
     except SegmentError as error:
         if error.code != duckdb.CatalogException.__name__:
             raise
@@ -139,13 +139,13 @@ def duckdb_connection(engine: Engine) -> duckdb.DuckDBPyConnection:
     except Exception as error:
         if not is_drivers(error):
             raise
-        raise _unopened(error, Path(path)) from None
+        raise _cannot_open(error, Path(path)) from None
 
 
 def _query(opened: _Opened, sql: str, values: Mapping[str, Any], *, owned: bool) -> Rows:
     @contextmanager
     def result() -> Iterator[duckdb.DuckDBPyRelation]:
-        with opened() as database, _said(database, sql):
+        with opened() as database, _translated(database, sql):
             names = _checked(database, sql, owned=owned)
             with _only_reading(database) if owned else nullcontext():
                 yield database.sql(without_end(sql), params={name: values[name] for name in names} or None)
@@ -175,18 +175,18 @@ def _attached(file: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
         with sandbox(attached=(str(file), name)) as database:
             yield database
     except duckdb.Error as error:
-        raise _unopened(error, file) from None
+        raise _cannot_open(error, file) from None
 
 
-def _unopened(error: Exception, file: Path) -> SegmentError:
-    said = str(error)
-    if "file handle conflict" in said or "already attached" in said:
+def _cannot_open(error: Exception, file: Path) -> SegmentError:
+    message = str(error)
+    if "file handle conflict" in message or "already attached" in message:
         return SegmentError(
             f"The DuckDB file '{file.name}' is open in this notebook.",
-            "Close that connection, or hand it in instead of the address: database=connection.",
+            "Close that connection, or pass it instead of the address: database=connection.",
             code="database_open",
         )
-    if "lock" in said:
+    if "lock" in message:
         return SegmentError(
             f"Another program has the DuckDB file '{file.name}' open for writing.",
             "Close it there, or make a copy of the file and read the copy.",
@@ -194,7 +194,7 @@ def _unopened(error: Exception, file: Path) -> SegmentError:
         )
     return SegmentError(
         f"The file '{file.name}' cannot be opened as a DuckDB database ({type(error).__name__}).",
-        "Is it whole, not encrypted, and of a version that this DuckDB knows?",
+        "Is it complete, not encrypted, and of a version that this DuckDB knows?",
         code="unreadable_file",
     )
 
@@ -242,13 +242,13 @@ def _require_within(database: duckdb.DuckDBPyConnection, nodes: Sequence[dict[st
         if node.get("type") == "TABLE_FUNCTION":
             called = str((node.get("function") or {}).get("function_name", "")).lower()
             if not _TABLE_FUNCTIONS.fullmatch(called) and not _is_macro(database, called):
-                raise _acts(called)
+                raise _not_a_table(called)
         elif function and _FUNCTIONS.fullmatch(function):
-            raise _acts(function)
+            raise _not_a_table(function)
         if node.get("type") == "BASE_TABLE" and re.search(r"[./\\:*]", str(node.get("table_name"))):
             known = "SELECT 1 FROM information_schema.tables WHERE table_name = ?"
             if not database.execute(known, [node["table_name"]]).fetchall():
-                raise _acts(Path(str(node["table_name"])).name)
+                raise _not_a_table(Path(str(node["table_name"])).name)
 
 
 def _is_macro(database: duckdb.DuckDBPyConnection, name: str) -> bool:
@@ -257,7 +257,7 @@ def _is_macro(database: duckdb.DuckDBPyConnection, name: str) -> bool:
     return bool(database.execute(query, [name]).fetchall())
 
 
-def _acts(name: str) -> SegmentError:
+def _not_a_table(name: str) -> SegmentError:
     return SegmentError(
         f"A segment's query reads the tables of the database, and '{name}' is something else. The query was not run.",
         "Read files by their path without database=, as in FROM 'people.parquet'.",
@@ -266,7 +266,7 @@ def _acts(name: str) -> SegmentError:
 
 
 @contextmanager
-def _said(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[None]:
+def _translated(database: duckdb.DuckDBPyConnection, sql: str) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:

@@ -14,7 +14,9 @@ from ci_magics.segmentation.key_text import can_be_key, key_text
 _TEXTS = "texts of keys"
 
 
-def register_keys(database: duckdb.DuckDBPyConnection, earlier: Mapping[str, pa.Table], others: Iterable[str]) -> None:
+def register_keys(
+    database: duckdb.DuckDBPyConnection, earlier: Mapping[str, pa.Table], other_tables: Iterable[str]
+) -> None:
     """Register earlier segments as tables, with keys that can be compared with the other tables by value.
 
     SQL compares values of one type. A query must see the keys of a segment in the type that its other tables give the
@@ -28,12 +30,12 @@ def register_keys(database: duckdb.DuckDBPyConnection, earlier: Mapping[str, pa.
         Where the query runs; it already has the other tables.
     earlier
         The keys of each segment as a one-column table, by the segment's name.
-    others
+    other_tables
         The names of the other tables in the query.
     """
     columns = [
         column
-        for name in others
+        for name in other_tables
         for relation in [database.sql(f"FROM {_quoted(name)}")]
         for column in zip(relation.columns, relation.types, strict=True)
     ]

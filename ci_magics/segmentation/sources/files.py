@@ -273,7 +273,7 @@ def _kind(path: str) -> FileKind:
     if start.startswith(b"PAR1"):
         return FileKind.PARQUET
     if ending in ("parquet", "pq"):
-        raise refuse(path, "cannot be read: it is not a Parquet file", "Export it again, and copy it as a whole.")
+        raise refuse(path, "cannot be read: it is not a Parquet file", "Export it again, and copy it completely.")
     if start.startswith(_OLD_EXCEL):
         return FileKind.SHEET
     if start.startswith(b"PK\x03\x04"):

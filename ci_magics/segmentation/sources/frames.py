@@ -170,7 +170,7 @@ def _converted(convert: _Converter, name: str) -> pa.Array | pa.ChunkedArray:
         column = convert(name)
     except (pa.ArrowException, pl.exceptions.PolarsError, duckdb.Error, TypeError, ValueError, OverflowError):
         raise SegmentError(
-            f"The column {name} mixes kinds of values that cannot stand together.",
+            f"The column {name} mixes kinds of values.",
             "Give it one type, for example with DataFrame.convert_dtypes(), or leave it out.",
             code="mixed_column",
         ) from None
@@ -258,7 +258,7 @@ def _names(frame: Any) -> list[str]:
         )
     if not all(isinstance(name, str) and name for name in names):
         raise SegmentError(
-            "A column of the frame has no name in words.",
+            "A column of the frame has a name that is not text.",
             "Name the columns, for example with df.columns = [...].",
             code="unnamed_column",
         )

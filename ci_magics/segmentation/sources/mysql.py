@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
-from ci_magics.segmentation.sources.database_errors import Asked, code_of
-from ci_magics.segmentation.sources.database_reading import batch_of, connected, in_words
+from ci_magics.segmentation.sources.database_errors import FailedQuery, code_of
+from ci_magics.segmentation.sources.database_reading import batch_of, connected, translated_errors
 from ci_magics.segmentation.sources.database_sql import existing_names, is_drivers, written
-from ci_magics.segmentation.sources.database_values import TEXT, array_of
+from ci_magics.segmentation.sources.database_values import TEXT, to_array
 from ci_magics.segmentation.sources.one_select import require_parsed, require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Lexis, Token, lexis_of, rewritten, tokens
@@ -102,10 +102,10 @@ def _reading(engine: Engine, sql: str) -> Iterator[tuple[Connection, _Query]]:
         with engine.connect() as other:
             return list(other.exec_driver_sql(query))
 
-    def asked() -> Asked:
-        return Asked(engine.url, sql, parts, lambda kind: existing_names(rows, kind, parts))
+    def failed_query() -> FailedQuery:
+        return FailedQuery(engine.url, sql, parts, lambda kind: existing_names(rows, kind, parts))
 
-    with connected(engine.url, engine.connect) as connection, in_words(asked):
+    with connected(engine.url, engine.connect) as connection, translated_errors(failed_query):
         try:
             lexis = lexis_of("mysql", str(connection.exec_driver_sql("SELECT @@sql_mode").scalar()))
             parts = tokens(sql, lexis)
@@ -170,4 +170,4 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pa.array(
             [bool(each) if pa.types.is_boolean(kind) and each is not None else each for each in whole], kind
         )
-    return array_of(values, kind)
+    return to_array(values, kind)

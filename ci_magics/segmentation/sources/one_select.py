@@ -238,7 +238,7 @@ def require_parsed(sql: str, dialect: str, *, otherwise: str) -> None:
     writes = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock, exp.Drop, exp.Alter, exp.Copy, exp.Set, exp.Use)
     for node in trees[0].walk():
         if isinstance(node, writes) and not isinstance(node, exp.Query | exp.Values):
-            raise not_select("this does more than reading")
+            raise not_select("this does more than read")
         if isinstance(node, exp.Column | exp.Dot) and node.name.lower() == "nextval":
             raise _forbidden("NEXTVAL")
 
@@ -274,7 +274,7 @@ def _require_reading(parts: Sequence[Token]) -> None:
             "key",
             "update",
         ]:
-            raise not_select(f"{' '.join(ahead).upper()} does more than reading")
+            raise not_select(f"{' '.join(ahead).upper()} does more than read")
 
 
 def _writes(part: Token, behind: Token, parts: Sequence[Token]) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect
 
-from ci_magics.segmentation.sources.database_errors import Asked
-from ci_magics.segmentation.sources.database_reading import Stream, connected, in_words, rows_by_value
+from ci_magics.segmentation.sources.database_errors import FailedQuery
+from ci_magics.segmentation.sources.database_reading import Stream, connected, rows_by_value, translated_errors
 from ci_magics.segmentation.sources.database_sql import is_drivers, written
 from ci_magics.segmentation.sources.one_select import require_parsed, require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
@@ -58,10 +58,10 @@ def query_other(engine: Engine, sql: str, values: Mapping[str, Any]) -> Rows:
 
 @contextmanager
 def _reading(engine: Engine, sql: str, parts: Sequence[Token]) -> Iterator[Connection]:
-    def asked() -> Asked:
-        return Asked(engine.url, sql, parts, lambda kind: _existing(engine, kind, parts))
+    def failed_query() -> FailedQuery:
+        return FailedQuery(engine.url, sql, parts, lambda kind: _existing(engine, kind, parts))
 
-    with connected(engine.url, engine.connect) as connection, in_words(asked):
+    with connected(engine.url, engine.connect) as connection, translated_errors(failed_query):
         try:
             yield connection
         finally:

@@ -16,10 +16,10 @@ import pyarrow as pa
 from sqlalchemy import URL, Connection, Engine
 
 from ci_magics.errors import SegmentError
-from ci_magics.segmentation.sources.database_errors import Asked
-from ci_magics.segmentation.sources.database_reading import connected, in_words
+from ci_magics.segmentation.sources.database_errors import FailedQuery
+from ci_magics.segmentation.sources.database_reading import connected, translated_errors
 from ci_magics.segmentation.sources.database_sql import existing_names, written
-from ci_magics.segmentation.sources.database_values import MOMENT, TEXT, array_of, without_zeros
+from ci_magics.segmentation.sources.database_values import MOMENT, TEXT, to_array, without_zeros
 from ci_magics.segmentation.sources.one_select import not_select, require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import lexis_of, parameters, rewritten, tokens
@@ -96,13 +96,13 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
     """
     parts = tokens(sql, lexis_of("postgresql"))
     body = require_select(sql, parts, "postgresql")
-    way = _Through(source, values) if isinstance(source, Engine) else _Adbc(source, values)
+    reader = _EngineReader(source, values) if isinstance(source, Engine) else _AdbcReader(source, values)
 
-    def asked() -> Asked:
-        return Asked(way.url, sql, parts, lambda kind: existing_names(way.rows, kind, parts), len(_BEFORE))
+    def failed_query() -> FailedQuery:
+        return FailedQuery(reader.url, sql, parts, lambda kind: existing_names(reader.rows, kind, parts), len(_BEFORE))
 
-    with in_words(asked):
-        columns = way.columns(f"{_BEFORE}{body}\n) AS q LIMIT 0")
+    with translated_errors(failed_query):
+        columns = reader.columns(f"{_BEFORE}{body}\n) AS q LIMIT 0")
     if not columns:
         raise not_select("this one selects no column")
     schema = pa.schema([(column.name, column.arrow) for column in columns])
@@ -113,8 +113,8 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
         selected = [_SELECTED.get(columns[each].kind, "{0}::text").format(f"c{each}") for each in chosen]
         wanted = pa.schema([schema.field(each) for each in chosen])
         query = _AS_SUBQUERY.format(", ".join(selected) or "NULL", body, aliases)
-        with in_words(asked):
-            for batch in way.batches(query, wanted):
+        with translated_errors(failed_query):
+            for batch in reader.batches(query, wanted):
                 exact = [
                     without_zeros(array) if columns[each].kind == "numeric" else array
                     for each, array in zip(chosen, batch, strict=True)
@@ -124,7 +124,7 @@ def query_postgresql(source: URL | Engine, sql: str, values: Mapping[str, Any]) 
     return Rows(schema, read)
 
 
-class _Through:
+class _EngineReader:
     """Read through a SQLAlchemy engine."""
 
     def __init__(self, engine: Engine, values: Mapping[str, Any]) -> None:
@@ -142,7 +142,7 @@ class _Through:
             result = streaming.exec_driver_sql(*self._written(sql))
             while rows := result.fetchmany(BATCH):
                 by_column = zip(*rows, strict=True)
-                yield [array_of(column, field.type) for column, field in zip(by_column, schema, strict=False)]
+                yield [to_array(column, field.type) for column, field in zip(by_column, schema, strict=False)]
 
     def rows(self, sql: str) -> list[Any]:
         with self._open() as connection:
@@ -172,7 +172,7 @@ def _reads_only(connection: Connection) -> bool:
     return connection.exec_driver_sql(_ASK).scalar() == "on"
 
 
-class _Adbc:
+class _AdbcReader:
     """Read an address through the ADBC driver, which returns Arrow."""
 
     def __init__(self, url: URL, values: Mapping[str, Any]) -> None:
@@ -221,9 +221,9 @@ class _Adbc:
 
 def _kind_in_arrow(field: pa.Field) -> str:
     """Return a column's PostgreSQL type name; older drivers report only the Arrow type."""
-    told = (field.metadata or {}).get(b"POSTGRESQL:type")
-    if told is not None:
-        return str(told.decode("utf-8", "replace"))
+    reported = (field.metadata or {}).get(b"POSTGRESQL:type")
+    if reported is not None:
+        return str(reported.decode("utf-8", "replace"))
     by_arrow = {
         "bool": "bool",
         "int16": "int2",

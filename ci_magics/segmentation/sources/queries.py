@@ -54,7 +54,7 @@ from ci_magics.segmentation.sources.typed_sql import (
     TypedTable,
     Types,
     chosen_types,
-    naming_rows,
+    naming_failed_rows,
     parsed,
     plan_of,
 )
@@ -175,7 +175,7 @@ def query(
         schema = plain_text(relation.limit(0).to_arrow_table()).schema
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _result(sql, tables, parameters, types) as relation, naming_rows(list(tables.texts.values())):
+        with _result(sql, tables, parameters, types) as relation, naming_failed_rows(list(tables.texts.values())):
             chosen = relation.select(*[duckdb.ColumnExpression(each) for each in columns])
             yield from map(plain_text, chosen.to_arrow_reader(BATCH))
 

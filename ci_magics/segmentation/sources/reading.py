@@ -58,10 +58,10 @@ def unreadable(what: str, error: Exception) -> SegmentError:
     error
         The original exception; only its type is shown.
     """
-    whole = f"{what[0].upper()}{what[1:]}"
+    subject = f"{what[0].upper()}{what[1:]}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException | pa.ArrowMemoryError):
         return SegmentError(
-            f"{whole} cannot be read: there is not enough memory for it.",
+            f"{subject} cannot be read: there is not enough memory for it.",
             "Close other notebooks, give the machine or container more memory, or read fewer columns and rows.",
             code="out_of_memory",
         )
@@ -69,7 +69,7 @@ def unreadable(what: str, error: Exception) -> SegmentError:
         return SegmentError(f"You may not read {what}.", "Ask its owner for the right to read it.", code="no_right")
     return SegmentError(
         f"{what[0].upper()}{what[1:]} cannot be read to the end ({type(error).__name__}).",
-        "Is it whole, and does each line have a value of the same kind in each column?",
+        "Is it complete, and does each line have a value of the same kind in each column?",
         code="unreadable_file",
     )
 

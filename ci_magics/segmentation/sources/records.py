@@ -50,7 +50,7 @@ def csv_batches(
     wanted
         The file's names for the columns of the schema, if they differ.
     """
-    asked = list(wanted or schema.names)
+    failed_query = list(wanted or schema.names)
     reader = pa_csv.open_csv(
         stream,
         # With its own threads, Arrow would read far ahead; the caller already reads several files in parallel.
@@ -59,15 +59,15 @@ def csv_batches(
         ),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(asked, pa.string()),
-            include_columns=asked,
+            column_types=dict.fromkeys(failed_query, pa.string()),
+            include_columns=failed_query,
             include_missing_columns=True,
             null_values=[""],
             strings_can_be_null=True,
         ),
     )
     for batch in reader:
-        arrays = [_typed(batch.column(name), field.type) for name, field in zip(asked, schema, strict=True)]
+        arrays = [_typed(batch.column(name), field.type) for name, field in zip(failed_query, schema, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

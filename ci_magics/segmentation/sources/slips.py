@@ -15,7 +15,7 @@ _SIGNS = {"\u2265": ">=", "\u2264": "<=", "\u2260": "<>"}
 _VALUE = r"(?=\s*(?:'|[-+]?\d))"
 
 #: The hint for a word that may be a text or a misspelled column name.
-UNQUOTED = "A text stands in single quotes in SQL"
+UNQUOTED = "In SQL, a text is in single quotes"
 
 Fix = str | Callable[[re.Match[str]], str]
 #: What people write, the SQL for it, and the sentence about it.
@@ -54,13 +54,13 @@ class Slip:
 
     Parameters
     ----------
-    said
+    explanation
         The correct SQL, in words.
     condition
         The corrected condition.
     """
 
-    said: str
+    explanation: str
     condition: str
 
 
@@ -74,40 +74,40 @@ def find_slip(condition: str, columns: Sequence[str]) -> Slip | None:
     columns
         All columns.
     """
-    said: list[str] = []
-    fixed = _straight(condition, said)
+    notes: list[str] = []
+    fixed = _straight(condition, notes)
     for pattern, instead, words in _RULES:
         changed = _outside_quotes(fixed, pattern, instead)
         if changed != fixed:
-            said.append(words)
+            notes.append(words)
             fixed = changed
     if _quotes(fixed) % 2:
-        said.append("A text ends with a quote, and one is missing")
+        notes.append("A text ends with a quote, and one is missing")
         fixed = f"{fixed.rstrip()}'"
-    if not said:
-        fixed = _quoted_word(fixed, columns, said)
-    return Slip("; ".join(said), fixed) if said else None
+    if not notes:
+        fixed = _quoted_word(fixed, columns, notes)
+    return Slip("; ".join(notes), fixed) if notes else None
 
 
-def _straight(condition: str, said: list[str]) -> str:
+def _straight(condition: str, notes: list[str]) -> str:
     """Replace the quotes, dashes and signs of word processors."""
     fixed = condition
     if (straight := fixed.translate(_TYPOGRAPHIC)) != fixed and "'" not in fixed:
-        said.append("Typographic quotes are no quotes in SQL")
+        notes.append("Typographic quotes are not quotes in SQL")
         fixed = straight
     dashed = _outside_quotes(fixed, rf"[{_DASHES}](?=\s*\d)", "-")
     if dashed != fixed:
-        said.append("A typographic dash is no minus sign")
+        notes.append("A typographic dash is not a minus sign")
         fixed = dashed
     for sign, operator in _SIGNS.items():
         changed = _outside_quotes(fixed, sign, f" {operator} ")
         if changed != fixed:
-            said.append(f"SQL writes {operator} for {sign}")
+            notes.append(f"SQL writes {operator} for {sign}")
             fixed = re.sub(r"(?<=\S) {2,}| {2,}(?=\S)", " ", changed)
     return fixed
 
 
-def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str:
+def _quoted_word(condition: str, columns: Sequence[str], notes: list[str]) -> str:
     """Quote a word after a comparison if it is not a column."""
     known = {each.casefold() for each in columns} | {
         "null",
@@ -124,7 +124,7 @@ def _quoted_word(condition: str, columns: Sequence[str], said: list[str]) -> str
         word = found[2]
         if word.casefold() in known or word.isdigit():
             return found.group()
-        said.append(UNQUOTED)
+        notes.append(UNQUOTED)
         return f"{found[1]}'{word}'"
 
     return _outside_quotes(condition, r"((?:=|<>|!=)\s*)([^\W\d]\w*)(?!\s*[\w(.'\"])", fix)

@@ -61,14 +61,14 @@ def condition_error(error: duckdb.Error, condition: str, columns: Sequence[str])
         )
     missing = _missing_column(error, condition, columns)
     slip = find_slip(condition, columns)
-    if missing is not None and (slip is None or (slip.said == UNQUOTED and "Did you mean" in missing.sentence)):
+    if missing is not None and (slip is None or (slip.explanation == UNQUOTED and "Did you mean" in missing.sentence)):
         return missing
     if slip is not None:
-        told = missing.sentence if missing else f"The condition cannot be used{_told(error, condition)}"
+        sentence = missing.sentence if missing else f"The condition cannot be used{_describe(error, condition)}"
         code = "no_column" if missing else type(error).__name__
-        return SegmentError(told, advise(f"{slip.said}: ", Opt("where", slip.condition), "."), code=code)
+        return SegmentError(sentence, advise(f"{slip.explanation}: ", Opt("where", slip.condition), "."), code=code)
     return SegmentError(
-        f"The condition cannot be used{_told(error, condition)}",
+        f"The condition cannot be used{_describe(error, condition)}",
         advise("Write it in SQL, for example ", Opt("where", "TotalSpend > 500 and Country = 'NL'"), "."),
         code=type(error).__name__,
     )
@@ -91,13 +91,13 @@ def query_error(error: duckdb.Error, sql: str, columns: Sequence[str], frames: S
     if lacks_memory(error):
         return out_of_memory()
     return _missing_column(error, sql, columns) or SegmentError(
-        f"The query cannot be run{_told(error, sql, _table_hint(error, frames))}",
+        f"The query cannot be run{_describe(error, sql, _table_hint(error, frames))}",
         "Check its names and its grammar.",
         code=type(error).__name__,
     )
 
 
-def _told(error: duckdb.Error, sql: str, hint: str = "") -> str:
+def _describe(error: duckdb.Error, sql: str, hint: str = "") -> str:
     """Return position and reason, with a pointer if DuckDB reports the position."""
     why = f"{_why(error, sql)}.{hint}"
     position = _position(error, sql)
@@ -147,29 +147,29 @@ def _table_hint(error: duckdb.Error, frames: Sequence[str]) -> str:
 
 def _why(error: duckdb.Error, sql: str) -> str:
     """Return the reason, in DuckDB's words if they cannot contain data or an address."""
-    said = str(error).partition(": ")[2].partition("\n")[0].rstrip("!.")
-    if isinstance(error, duckdb.CatalogException) and (found := _MISSING_NAME.search(said)):
+    reason = str(error).partition(": ")[2].partition("\n")[0].rstrip("!.")
+    if isinstance(error, duckdb.CatalogException) and (found := _MISSING_NAME.search(reason)):
         return f"there is no {found.group(1).lower()} '{found.group(2)}'"
     if isinstance(error, duckdb.ConversionException):
-        return _not_converted(said)
+        return _not_converted(reason)
     if isinstance(error, duckdb.PermissionException):
-        return "it may read only the frames of the notebook, no file, database or address"
+        return "it may read only the frames of the notebook, not files, databases or URLs"
     if isinstance(error, duckdb.InvalidInputException | duckdb.OutOfRangeException):
-        return "a value is not what a function takes"
+        return "a function does not accept a value"
     of_the_query = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)
-    return said if said and of_the_query and not _quotes_address(said, sql) else "the database refused it"
+    return reason if reason and of_the_query and not _quotes_address(reason, sql) else "the database refused it"
 
 
-def _quotes_address(said: str, sql: str) -> bool:
+def _quotes_address(message: str, sql: str) -> bool:
     """Return whether DuckDB's message repeats part of an address in the query."""
     addresses = re.findall(r"\S+@\S*", sql)
-    return "@" in said or any(word in said for each in addresses for word in re.findall(r"\w{3,}", each))
+    return "@" in message or any(word in message for each in addresses for word in re.findall(r"\w{3,}", each))
 
 
-def _not_converted(said: str) -> str:
+def _not_converted(message: str) -> str:
     """Return the type that a value does not fit, without the value."""
-    found = _CONVERSION.search(said)
+    found = _CONVERSION.search(message)
     if found is None:
         return "a value does not fit its type"
     column = f" of the column {found.group('column')}" if found.group("column") else ""
-    return f"a value{column} is no {found.group('type')}"
+    return f"a value{column} is not of type {found.group('type')}"

@@ -15,8 +15,8 @@ from sqlalchemy import URL, Engine, NullPool
 from sqlalchemy.pool import StaticPool
 
 from ci_magics.segmentation.sources.database_address import open_engine, require_file
-from ci_magics.segmentation.sources.database_errors import Asked
-from ci_magics.segmentation.sources.database_reading import Stream, connected, in_words, rows_by_value
+from ci_magics.segmentation.sources.database_errors import FailedQuery
+from ci_magics.segmentation.sources.database_reading import Stream, connected, rows_by_value, translated_errors
 from ci_magics.segmentation.sources.one_select import require_select
 from ci_magics.segmentation.sources.rows import BATCH, Rows
 from ci_magics.segmentation.sources.sql_text import Token, lexis_of, tokens
@@ -104,10 +104,10 @@ def _reading(
     """Make a connection read-only until it is released."""
     with _driver_connection(engine) as connection:
 
-        def asked() -> Asked:
-            return Asked(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
+        def failed_query() -> FailedQuery:
+            return FailedQuery(engine.url, sql, parts, lambda kind: _existing(connection, kind, parts))
 
-        with in_words(asked):
+        with translated_errors(failed_query):
             try:
                 with _only_reading(connection, decode):
                     yield connection

@@ -174,7 +174,7 @@ def _opened(open_in: Any, database: duckdb.DuckDBPyConnection, name: str) -> duc
             raise unreadable(name, error) from None
         raise SegmentError(
             f"{name[0].upper()}{name[1:]} cannot be read ({type(error).__name__}).",
-            "Do the files have the same columns, is each whole, and may you read them?",
+            "Do the files have the same columns, is each complete, and may you read them?",
             code="unreadable_file",
         ) from None
     return relation

@@ -23,7 +23,7 @@ from ci_magics.segmentation.sources.rows import BATCH
 #: Files below this size in bytes are parsed once and kept in memory while they are in use.
 SMALL = 32 << 20
 #: The number of cached sources, so that the steps of one command need not open them again.
-_REMEMBERED = 4
+_CACHE_SIZE = 4
 #: The line of a row is searched for up to this row number, because a user waits for the answer.
 _ROWS_WITH_LINES = 2_000_000
 
@@ -197,7 +197,7 @@ class TextSource:
         return pa.Table.from_batches(batches, pa.schema([(name, TEXT) for name in self.names])).combine_chunks()
 
 
-_remembered: dict[object, TextSource] = {}
+_cache: dict[object, TextSource] = {}
 
 
 def text_source(files: FileSet, encoding: str | None = None) -> TextSource:
@@ -211,10 +211,10 @@ def text_source(files: FileSet, encoding: str | None = None) -> TextSource:
         Their encoding, if the user named it.
     """
     key = (files, encoding, tuple(map(_identity, files.paths)))
-    found = _remembered.pop(key, None) or TextSource(files, encoding)
-    _remembered[key] = found
-    while len(_remembered) > _REMEMBERED:
-        _remembered.pop(next(iter(_remembered)))
+    found = _cache.pop(key, None) or TextSource(files, encoding)
+    _cache[key] = found
+    while len(_cache) > _CACHE_SIZE:
+        _cache.pop(next(iter(_cache)))
     return found
 
 

@@ -52,7 +52,7 @@ _EQUALITY = {
     "COMPARE_NOT_DISTINCT_FROM",
 }
 #: The most combinations of column types that are tried before a query is rejected.
-_MOST_WAYS = 200
+_MAX_COMBINATIONS = 200
 
 #: A table and one of its columns.
 Column = tuple[str, str]
@@ -129,7 +129,7 @@ def rows_where(source: TextSource, where: str) -> Rows:
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         about = f"the file {source.files.name}"
-        with reading(about, source.files.paths, where), naming_rows([source]), sandbox() as database:
+        with reading(about, source.files.paths, where), naming_failed_rows([source]), sandbox() as database:
             relation = kept(database, types, columns, empty=False).select(*map(shown, columns))
             for batch in map(plain_text, relation.to_arrow_reader(BATCH)):
                 yield pa.RecordBatch.from_arrays([each.cast(TEXT) for each in batch.columns], names=list(columns))
@@ -138,7 +138,7 @@ def rows_where(source: TextSource, where: str) -> Rows:
 
 
 @contextmanager
-def naming_rows(sources: Sequence[TextSource]) -> Iterator[None]:
+def naming_failed_rows(sources: Sequence[TextSource]) -> Iterator[None]:
     """Name the row with the value that an explicit conversion in a query could not convert.
 
     Raises
@@ -194,13 +194,16 @@ def chosen_types(
     """
     types = _of_values(sources, used, written)
     tree = parsed(sql)
-    ways = [_ways(column, kind, tree) for column, kind in types.items()]
-    ordered = sorted(islice(product(*ways), _MOST_WAYS), key=lambda way: sum(cost for _kind, cost, _need in way))
+    options = [_type_options(column, kind, tree) for column, kind in types.items()]
+    ordered = sorted(
+        islice(product(*options), _MAX_COMBINATIONS),
+        key=lambda combination: sum(cost for _kind, cost, _need in combination),
+    )
     cast = {node["child"]["column_names"][-1].casefold() for node in nodes(tree) if _is_cast_of_column(node)}
     failure: duckdb.Error | None = None
-    lost: tuple[Column, Need] | None = None
-    for way in ordered:
-        tried = {column: kind for column, (kind, _cost, _need) in zip(types, way, strict=True)}
+    misfit: tuple[Column, Need] | None = None
+    for combination in ordered:
+        tried = {column: kind for column, (kind, _cost, _need) in zip(types, combination, strict=True)}
         try:
             plan = attempt(tried)
         except duckdb.BinderException as error:
@@ -208,16 +211,16 @@ def chosen_types(
             continue
         guessed = _guessed(plan, tried, cast)
         if guessed is not None:
-            lost = lost or guessed
+            misfit = misfit or guessed
             continue
-        needed = [(column, need) for column, (_kind, _cost, need) in zip(types, way, strict=True) if need]
+        needed = [(column, need) for column, (_kind, _cost, need) in zip(types, combination, strict=True) if need]
         if needed:
             raise _misfit(sources, *needed[0])
         return tried
     if failure is not None:
         raise failure
-    if lost is not None:
-        raise _misfit(sources, *lost)
+    if misfit is not None:
+        raise _misfit(sources, *misfit)
     return types
 
 
@@ -240,10 +243,10 @@ def _of_values(
     }
 
 
-_Way = tuple[pa.DataType, int, Need | None]
+_TypeOption = tuple[pa.DataType, int, Need | None]
 
 
-def _ways(column: Column, kind: pa.DataType, tree: Any) -> list[_Way]:
+def _type_options(column: Column, kind: pa.DataType, tree: Any) -> list[_TypeOption]:
     """Return the possible types of a column, each with its cost: 0 for the preferred one."""
     if pa.types.is_null(kind):
         return [(kind, 0, None)]

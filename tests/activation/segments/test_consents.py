@@ -190,7 +190,7 @@ def test_values_that_nobody_explained_are_asked_for_once(emulator: RunningEmulat
     frame = people(5, Newsletter=["weekly", "never", "monthly", "weekly", None])
     made = ci.segment("S", frame, show=said.append)
     (asked,) = said
-    assert asked.startswith("What these values of Newsletter mean is not known: 'weekly' (2), 'monthly' (1). ")
+    assert asked.startswith("It is not known what these values of Newsletter mean: 'weekly' (2), 'monthly' (1). ")
     assert 'consent_yes="weekly"' in asked
     with pytest.raises(ExportRefusedError, match="'weekly'"):
         export(made)

@@ -137,7 +137,7 @@ def test_addresses_and_their_hashes_are_never_shown(values: list[str]) -> None:
 def test_what_has_no_lines_is_refused() -> None:
     with pytest.raises(SegmentError, match="Did you mean 'Country'"):
         quick_segments(PEOPLE, "Contry")
-    with pytest.raises(SegmentError, match="no quick segments can be made"):
+    with pytest.raises(SegmentError, match="Quick segments cannot be made"):
         quick_segments(pa.table({"n": [[1], [2]]}), "n")
     quick = quick_segments(PEOPLE, "Country")
     with pytest.raises(SegmentError, match="There is no line 2") as refused:

@@ -19,7 +19,7 @@ from ruling import MEMBERS, TODAY, as_pandas, expected, fitting_conditions, memb
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.rules import sql as rule_sql
-from ci_magics.segmentation.rules.case import folded
+from ci_magics.segmentation.rules.case import fold_case
 from ci_magics.segmentation.rules.kinds import types_of
 from ci_magics.segmentation.rules.meaning import Test, meaning
 from ci_magics.segmentation.rules.rows import Evaluation, RuleContext, read_rows
@@ -91,11 +91,11 @@ LETTERS = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= c
 @pytest.mark.parametrize("before", ["", "A"])
 def test_every_letter_ignores_case_alike_in_python_and_duckdb(before: str) -> None:
     words = [before + letter for letter in LETTERS]
-    wanted = [folded(word) for word in words]
+    wanted = [fold_case(word) for word in words]
     table = pa.table({"word": words})
     with duckdb.connect() as database:
         database.register("words", table)
-        rows = database.execute(f"SELECT {rule_sql.caseless('word')} FROM words").fetchall()
+        rows = database.execute(f"SELECT {rule_sql.fold_case_in_sql('word')} FROM words").fetchall()
     assert [row[0] for row in rows] == wanted
 
 

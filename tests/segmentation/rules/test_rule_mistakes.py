@@ -64,17 +64,17 @@ def refusal(text: str) -> SegmentError:
         ("a within the last 0 days", 19, "a whole number of days from 1 to 36,500 is expected, not '0'"),
         ("a within the last 9 weeks", 21, "'days' is expected, not 'weeks'"),
         ("a month of Foo", 12, "a month is expected, not 'Foo'"),
-        ("a = 2026-02-30", 5, "'2026-02-30' is no day of the calendar"),
-        ("a = 2026-02-28T14:30Z", 5, "'2026-02-28T14:30Z' is no time of a day, without a zone"),
+        ("a = 2026-02-30", 5, "'2026-02-30' is not a date of the calendar"),
+        ("a = 2026-02-28T14:30Z", 5, "'2026-02-28T14:30Z' is not a time without a time zone"),
         ("a = 1e999", 5, "the number is too large"),
         ("a > 5 ignoring case", 7, "'ignoring case' is for texts"),
         ("a = x ignoring", 15, "'case' is expected, not the end"),
         ("not", 4, "a column or a segment's name is expected, not the end"),
-        ("a ! 5", 3, "'!' means nothing here"),
+        ("a ! 5", 3, "'!' is not expected here"),
         ("''", 1, "the name is empty"),
         ('"" = 1', 1, "the name is empty"),
-        ("\u201ca\u201d = 1", 1, "curly quotes hold nothing together"),
-        ("a = \ud800", 5, "half of a character stands here"),
+        ("\u201ca\u201d = 1", 1, "curly quotes are not quotes here"),
+        ("a = \ud800", 5, "there is half of a character"),
         ("(" * 99, 31, "rules are nested more than 30 deep"),
         ("not " * 99, 121, "rules are nested more than 30 deep"),
     ],
@@ -168,12 +168,12 @@ def test_any_words_are_a_rule_or_are_refused_with_a_sentence(words: list[str]) -
         ("Birthday = 2026-01-31 14:30", "Birthday is a date, '2026-01-31T14:30:00' is not.", "Leave out the time"),
         ("LastPurchase > 5", "LastPurchase is a time, '5' is not.", "2026-01-31"),
         ("Subscribed = yes", "Subscribed is true or false, 'yes' is not.", "Write true or false"),
-        ("Country > 5", "Country is a text, and '>' is not for that.", "contains"),
-        ("TotalSpend contains 5", "TotalSpend is a number, and 'contains' is not for that.", "between"),
-        ("Country month of March", "Country is a text, and 'month of' is not for that.", "equals"),
-        ("Orders within the last 5 days", "Orders is a number, and 'within the last' is not for that.", "equals"),
-        ("Subscribed >= true", "Subscribed is true or false, and '>=' is not for that.", "equals"),
-        ("Tags = x", "Tags is neither a text, a number, a date, a time nor true or false, and", "is null"),
+        ("Country > 5", "Country is a text, so '>' cannot be used.", "contains"),
+        ("TotalSpend contains 5", "TotalSpend is a number, so 'contains' cannot be used.", "between"),
+        ("Country month of March", "Country is a text, so 'month of' cannot be used.", "equals"),
+        ("Orders within the last 5 days", "Orders is a number, so 'within the last' cannot be used.", "equals"),
+        ("Subscribed >= true", "Subscribed is true or false, so '>=' cannot be used.", "equals"),
+        ("Tags = x", "Tags is neither a text, a number, a date, a time nor true or false, so", "is null"),
         ("TotalSpend = 5 ignoring case", "TotalSpend is a number, so case cannot be ignored.", "Leave out"),
         ("Contry = NL", "There is no column 'Contry'. Did you mean 'Country'?", "Country, TotalSpend, Orders"),
         ("not (Country = NL or country = BE)", "There is no column 'country'. Did you mean 'Country'?", "Country, Tot"),
@@ -254,7 +254,7 @@ def test_only_rules_that_no_row_fulfils_are_refused(ruled: tuple[Node, pa.Table]
 
 def test_the_last_days_need_a_day() -> None:
     rule = Rule.parse("LastPurchase within the last 5 days")
-    with pytest.raises(ArgumentError, match="the date of today is missing"):
+    with pytest.raises(ArgumentError, match="today's date is missing"):
         rule.to_sql(PEOPLE)
     assert rule.to_sql(PEOPLE, today=TODAY).parameters == (dt.date(2026, 2, 24), TODAY)
 

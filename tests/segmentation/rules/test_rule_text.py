@@ -219,7 +219,7 @@ def test_a_document_that_is_no_rule_is_refused(document: str, sentence: str) -> 
         ("monthOf", [True], "has months from 1 to 12"),
         ("isWithinLast", [0], "has a whole number of days from 1 to 36,500"),
         ("isWithinLast", [1.5], "has a whole number of days"),
-        ("contains", [5], "looks for a text"),
+        ("contains", [5], "needs a text"),
     ],
 )
 def test_a_condition_with_the_wrong_values_is_refused(operator: str, given: list[Any], sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import make_url
 
-from ci_magics.segmentation.sources.database_errors import Asked, database_error
+from ci_magics.segmentation.sources.database_errors import FailedQuery, database_error
 
 
 class RefusedError(Exception):
@@ -17,15 +17,15 @@ class RefusedError(Exception):
 
 
 def said(error: Exception) -> str:
-    asked = Asked(make_url("postgresql://db/x"), "SELECT 1", (), lambda _kind: [])
+    asked = FailedQuery(make_url("postgresql://db/x"), "SELECT 1", (), lambda _kind: [])
     return str(database_error(error, asked))
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("53100", "not enough memory or disk"),
-        ("53200", "not enough memory or disk"),
+        ("53100", "does not have enough memory or disk space"),
+        ("53200", "does not have enough memory or disk space"),
         ("53300", "busy or locked"),
         ("57014", "somebody stopped it there"),
         ("57P01", "ended the connection"),
@@ -45,7 +45,7 @@ def test_each_state_of_postgresql_has_a_sentence_that_is_true(state: str, words:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(1213, "busy or locked"), (1021, "not enough memory or disk"), (2013, "ended the connection")],
+    [(1213, "busy or locked"), (1021, "does not have enough memory or disk space"), (2013, "ended the connection")],
 )
 def test_each_number_of_mysql_has_a_sentence_that_is_true(number: int, words: str) -> None:
     assert words in said(RuntimeError(number, "jan@contoso.com"))

@@ -232,7 +232,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
         ("SELECT * FROM peple", "there is no table 'peple'. Did you mean 'people'"),
         ("SELECT emial FROM people", "no column 'emial'. Did you mean 'email'"),
         ("SELECT no_such(id) FROM people", "there is no function 'no_such'"),
-        ("SELECT email::INT FROM people", "a value of the column email is no INT32"),
+        ("SELECT email::INT FROM people", "a value of the column email is not of type INT32"),
         ("SELECT id FORM people GROUP", "syntax error"),
     ],
 )

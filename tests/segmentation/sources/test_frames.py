@@ -117,7 +117,7 @@ def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
 
 @pytest.mark.parametrize("columns", [[0, 1], ["EMail", ""], pd.MultiIndex.from_tuples([("EMail", "x"), ("Id", "y")])])
 def test_a_column_has_a_name_in_words(columns: Any) -> None:
-    with pytest.raises(SegmentError, match="no name in words"):
+    with pytest.raises(SegmentError, match="a name that is not text"):
         build_segment("S", pd.DataFrame([["a@contoso.com", "b"]], columns=columns))
 
 

@@ -177,7 +177,7 @@ def test_tables_are_found(sql: str, tables: set[str]) -> None:
         ("SELECT * FROM poeple", "there is no table 'poeple'. Did you mean 'people'"),
         ("SELECT EMail FROM people WHERE whatever(Id)", "there is no function 'whatever'"),
         ("SELECT EMail FORM people GROUP", 'syntax error at or near "people"'),
-        ("SELECT EMail FROM people WHERE EMail::INT = 1", "a value of the column EMail is no INT32"),
+        ("SELECT EMail FROM people WHERE EMail::INT = 1", "a value of the column EMail is not of type INT32"),
         ('SELECT EMail FROM people WHERE Name = "jan@contoso.com"', "double quotes"),
     ],
 )

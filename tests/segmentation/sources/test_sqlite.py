@@ -16,7 +16,7 @@ from sqlalchemy import Engine, StaticPool, create_engine, event, text
 
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment_from_sql
-from ci_magics.segmentation.sources.database_values import Seen, array_of, as_words
+from ci_magics.segmentation.sources.database_values import ColumnTypeSurvey, as_text_value, to_array
 from ci_magics.segmentation.sources.databases import query_database
 
 PEOPLE = [(1, "p1@contoso.com", 1), (2, "p2@contoso.com", 2), (3, None, 3)]
@@ -145,7 +145,7 @@ def test_a_folder_and_a_file_of_something_else_are_named(shop: Path, tmp_path_fa
         query_database(f"sqlite:///{shop.parent}", "SELECT 1", {})
     other = tmp_path_factory.mktemp("other") / "people.csv"
     other.write_text("id,email\n1,a@contoso.com\n" * 99)
-    with pytest.raises(SegmentError, match=r"'people\.csv' is not a whole SQLite database"):
+    with pytest.raises(SegmentError, match=r"'people\.csv' is not a complete SQLite database"):
         query_database(f"sqlite:///{other}", "SELECT 1 FROM people", {})
 
 
@@ -190,12 +190,12 @@ VALUES = st.one_of(
 
 @given(st.lists(VALUES), st.integers(0, 9))
 def test_one_type_holds_every_value_of_a_column(values: list[Any], split: int) -> None:
-    seen = Seen()
+    seen = ColumnTypeSurvey()
     seen.add(values[:split])
     seen.add(values[split:])
-    kept = [*array_of(values[:split], seen.kind).to_pylist(), *array_of(values[split:], seen.kind).to_pylist()]
+    kept = [*to_array(values[:split], seen.kind).to_pylist(), *to_array(values[split:], seen.kind).to_pylist()]
     if pa.types.is_large_string(seen.kind):
-        assert kept == [as_words(each) for each in values]
+        assert kept == [as_text_value(each) for each in values]
     else:
         assert kept == values
 
@@ -219,7 +219,7 @@ def test_one_type_holds_every_value_of_a_column(values: list[Any], split: int) -
     ],
 )
 def test_a_value_as_text(value: Any, words: str | None) -> None:
-    assert as_words(value) == words
+    assert as_text_value(value) == words
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_an_error_names_what_is_wrong(database: str | Engine, sql: str, words: s
 def test_parameters_are_bound(database: str | Engine) -> None:
     assert ids(database, "SELECT id FROM people WHERE id > $n AND '$x' = '$x' -- $y", n=1) == [2, 3]
     assert ids(database, "SELECT $day AS id", day=dt.date(2026, 1, 2)) == ["2026-01-02"]
-    with pytest.raises(SegmentError, match="one that the database cannot take"):
+    with pytest.raises(SegmentError, match="one that the database does not accept"):
         ids(database, "SELECT $n AS id", n=[1])
 
 

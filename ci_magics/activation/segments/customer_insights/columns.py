@@ -13,7 +13,7 @@ from ci_magics.microsoft.insights_values import CUSTOMER_ID, Entity
 from ci_magics.segmentation.columns import find_email_column, list_columns, require_column
 from ci_magics.segmentation.consent.document import ConsentChoice
 from ci_magics.segmentation.consent.reading import ConsentReading
-from ci_magics.segmentation.segment import FOUND, fitting
+from ci_magics.segmentation.segment import FOUND, fit_choice
 from ci_magics.segmentation.sources.records import record_schema
 
 
@@ -78,7 +78,7 @@ def choose_columns(entity: Entity, email: str | None, consent: ConsentChoice = F
     # For other sources, a column `Status` is used if all its values are about subscriptions. Here the values are
     # unknown before the columns are chosen: reading them takes a second pass over all pages, at 100 calls a minute,
     # and the profile of an attribute names only the ten most frequent values of the first 100,000 rows.
-    consents = fitting(consent, names).reading(names, (address, CUSTOMER_ID))
+    consents = fit_choice(consent, names).reading(names, (address, CUSTOMER_ID))
     others = [each for each in consents.needed if each not in (address, CUSTOMER_ID)] if consents else []
     schema = record_schema(dict.fromkeys([CUSTOMER_ID, address, *others], False))
     return InsightsColumns(address, consents, tuple(names), schema)

@@ -31,7 +31,7 @@ from ci_magics.microsoft.insights_values import CUSTOMER_ID
 from ci_magics.naming import require_name
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent
 from ci_magics.segmentation.profile_columns import ProfileColumns
-from ci_magics.segmentation.segment import FOUND, Segment, fitting
+from ci_magics.segmentation.segment import FOUND, Segment, fit_choice
 from ci_magics.workspace.store import Workspace
 
 
@@ -131,7 +131,7 @@ def keep_insights(
             key=CUSTOMER_ID,
             where=None,
             columns=columns.all,
-            consent=SegmentConsent.of(columns.consents, fitting(consent, columns.all)).model_copy(
+            consent=SegmentConsent.of(columns.consents, fit_choice(consent, columns.all)).model_copy(
                 update={"sources": (insights_source(source.record.name),)}
             ),
         )
