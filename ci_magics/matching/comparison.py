@@ -1,4 +1,4 @@
-"""The funnels of several segments, one below the other: a bar is all profiles of its segment."""
+"""Draw the funnels of several segments below each other: each full bar is all profiles of a segment."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ci_magics.display.numbers import Share, clean, counted
+from ci_magics.matching.drawing import FAINT, GREEN, TRACK, Picture, block, cut, length, numbered, panel, text
 from ci_magics.matching.funnel import Bar, funnel_words
-from ci_magics.matching.picture import FAINT, GREEN, TRACK, Picture, block, cut, length, numbered, panel, text
 
 _WIDTH = 720
 _TOP, _STEP = 88, 34
@@ -25,7 +25,7 @@ class Row:
 
 
 def draw_comparison(rows: Sequence[Row]) -> Picture:
-    """Draw for each segment how many of its profiles can be sent, each step within the one before it."""
+    """Draw how many profiles of each segment can be sent, with each step inside the previous one."""
     parts = list(_legend([bar.label for bar in rows[0].bars]))
     for place, row in enumerate(rows):
         parts += _row(_TOP + place * _STEP, numbered(place, row.name), row)
@@ -48,11 +48,11 @@ def _legend(labels: Sequence[str]) -> Iterator[str]:
 
 
 def _row(top: float, name: str, row: Row) -> Iterator[str]:
-    whole, sendable = row.bars[0].count, row.bars[-1].count
+    total, sendable = row.bars[0].count, row.bars[-1].count
     yield text(_NAMES, top + 15, cut(name, _LEFT - _NAMES - 12))
     yield block(_LEFT, top, _BAR, 22, TRACK)
     for bar, shade in zip(row.bars, _shades(len(row.bars)), strict=True):
-        yield block(_LEFT, top, length(bar.count, whole, _BAR), 22, shade)
+        yield block(_LEFT, top, length(bar.count, total, _BAR), 22, shade)
     yield text(_COUNTS, top + 15, counted(sendable), anchor="end", bold=True)
-    yield text(_SHARES, top + 15, Share(sendable, whole).percent, anchor="end", fill=FAINT)
-    yield text(_WHOLES, top + 15, counted(whole), anchor="end", fill=FAINT)
+    yield text(_SHARES, top + 15, Share(sendable, total).percent, anchor="end", fill=FAINT)
+    yield text(_WHOLES, top + 15, counted(total), anchor="end", fill=FAINT)

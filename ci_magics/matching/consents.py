@@ -8,7 +8,7 @@ from ci_magics.segmentation.consent.document import SegmentConsent
 
 
 @dataclass(frozen=True)
-class Consenting:
+class ConsentPolicy:
     """Which profiles of a segment may be sent.
 
     Parameters
@@ -43,5 +43,5 @@ class CountedConsent:
     """
 
     known: SegmentConsent
-    consenting: Consenting | None
+    consenting: ConsentPolicy | None
     question: str

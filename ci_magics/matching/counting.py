@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ci_magics.forking import require_threads
-from ci_magics.matching.consents import Consenting
+from ci_magics.matching.consents import ConsentPolicy
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import by_rank, combined, distinct
 from ci_magics.matching.hashes import EMPTY, Hashes, chosen, of_column, without
@@ -82,11 +82,11 @@ class _Counts:
 
 
 @dataclass(frozen=True)
-class _Held:
-    """What keeps profiles from being sent."""
+class _Exclusions:
+    """The profiles that must not be sent."""
 
     suppression: Suppression | None
-    consenting: Consenting | None
+    consenting: ConsentPolicy | None
 
     def columns(self, columns: Sequence[str]) -> list[str]:
         """Return the columns together with those needed to decide, without duplicates."""
@@ -101,11 +101,11 @@ class _Held:
             of_state = [_rank(self.consenting, each) for each in states.dictionary.to_pylist()]
             ranks = np.array(of_state, np.uint8)[states.indices.to_numpy()]
         if self.suppression is not None:
-            ranks[self.suppression.holds(batch)] = SUPPRESSED
+            ranks[self.suppression.contains_profiles(batch)] = SUPPRESSED
         return ranks
 
 
-def _rank(consenting: Consenting, state: str | None) -> int:
+def _rank(consenting: ConsentPolicy, state: str | None) -> int:
     """Return the rank of a profile from its consent state."""
     if state in consenting.refused:
         return REFUSED
@@ -117,7 +117,7 @@ def count_profiles(
     normalization: str,
     scratch: Scratch,
     suppression: Suppression | None = None,
-    consenting: Consenting | None = None,
+    consenting: ConsentPolicy | None = None,
 ) -> Counted:
     """Count profiles and collect their hashes.
 
@@ -137,12 +137,12 @@ def count_profiles(
     """
     require_threads()
     counts = _Counts()
-    held = _Held(suppression, consenting)
+    exclusions = _Exclusions(suppression, consenting)
     rules = rules_of(normalization)
-    people, hashes = by_rank(_people(profiles, rules, counts, held), SENT, profiles.rows, scratch)
+    people, hashes = by_rank(_people(profiles, rules, counts, exclusions), SENT, profiles.rows, scratch)
     held_back = unique_of(counts.held_back)
     if len(rules) > 1:
-        hashes = distinct(_pairs(profiles, held), profiles.rows * len(rules), scratch)
+        hashes = distinct(_pairs(profiles, exclusions), profiles.rows * len(rules), scratch)
         hashes = combined(hashes, HashList.of(held_back), without, scratch) if len(held_back) else hashes
     return Counted(
         rows=counts.rows,
@@ -165,27 +165,29 @@ def unique_of(parts: list[Hashes]) -> Hashes:
     return unique_hashes(np.concatenate([EMPTY, *parts]))
 
 
-def _people(profiles: Profiles, rules: tuple[str, ...], counts: _Counts, held: _Held) -> Iterator[tuple[int, Hashes]]:
+def _people(
+    profiles: Profiles, rules: tuple[str, ...], counts: _Counts, exclusions: _Exclusions
+) -> Iterator[tuple[int, Hashes]]:
     """Yield one hash per profile, grouped by rank; update the counts."""
     columns = ["prehashed", "sha256_basic", "sha256_enhanced", *(f"reason_{rule}" for rule in rules), DOUBT]
-    for batch in profiles.batches(held.columns(columns)):
+    for batch in profiles.batches(exclusions.columns(columns)):
         differs = _differs(batch)
         _count(batch, rules, counts, differs)
         identity = _identity(batch, rules)
-        ranks, valid, values = held.ranks(batch), _true(identity.is_valid()), _rows(identity)
-        kept_out = ranks <= REFUSED
-        if kept_out.any():
-            others = _other_hashes(batch, rules, kept_out & differs)
-            counts.held_back += [chosen(values, kept_out & valid), others]
+        ranks, valid, values = exclusions.ranks(batch), _true(identity.is_valid()), _rows(identity)
+        excluded = ranks <= REFUSED
+        if excluded.any():
+            others = _other_hashes(batch, rules, excluded & differs)
+            counts.held_back += [chosen(values, excluded & valid), others]
             yield OTHER_HASH, others
         for rank in np.flatnonzero(np.bincount(ranks[valid])):
             yield int(rank), chosen(values, valid & (ranks == rank))
 
 
-def _pairs(profiles: Profiles, held: _Held) -> Iterator[Hashes]:
+def _pairs(profiles: Profiles, exclusions: _Exclusions) -> Iterator[Hashes]:
     """Yield both hashes of each profile that may be sent."""
-    for batch in profiles.batches(held.columns(["sha256_basic", "sha256_enhanced"])):
-        yield _interleaved(batch.filter(pa.array(held.ranks(batch) == SENT)))
+    for batch in profiles.batches(exclusions.columns(["sha256_basic", "sha256_enhanced"])):
+        yield _interleaved(batch.filter(pa.array(exclusions.ranks(batch) == SENT)))
 
 
 def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts, differs: npt.NDArray[np.bool_]) -> None:
@@ -194,12 +196,12 @@ def _count(batch: pa.RecordBatch, rules: tuple[str, ...], counts: _Counts, diffe
     counts.rows += batch.num_rows
     counts.differs += int((differs & _valid_under_both(batch) & ~prehashed).sum())
     counts.prehashed += int((prehashed & ~invalid).sum())
-    counts.reasons.update(_words(batch.column(f"reason_{rules[0]}"), invalid))
+    counts.reasons.update(_value_counts(batch.column(f"reason_{rules[0]}"), invalid))
     if DOUBT in batch.schema.names:
-        counts.doubts.update(_words(batch.column(DOUBT), ~invalid))
+        counts.doubts.update(_value_counts(batch.column(DOUBT), ~invalid))
 
 
-def _words(column: pa.Array, which: npt.NDArray[np.bool_]) -> dict[str, int]:
+def _value_counts(column: pa.Array, which: npt.NDArray[np.bool_]) -> dict[str, int]:
     """Count the values of a column in the selected rows."""
     found = pc.value_counts(column.filter(pa.array(which)))
     return {str(each["values"]): each["counts"].as_py() for each in found if each["values"].is_valid}
@@ -215,19 +217,19 @@ def _differs(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     basic, enhanced = (batch.column(f"sha256_{rule}") for rule in ("basic", "enhanced"))
     one, other = _true(basic.is_valid()), _true(enhanced.is_valid())
     differs: npt.NDArray[np.bool_] = one != other
-    left, right = (_rows(each).view(np.uint64) for each in (basic, enhanced))
-    for place in range(left.shape[1]):  # word by word: seven times as fast as comparing whole rows
-        differs |= one & (left[:, place] != right[:, place])
+    basic_words, enhanced_words = (_rows(each).view(np.uint64) for each in (basic, enhanced))
+    for word in range(basic_words.shape[1]):  # word by word: seven times as fast as comparing whole rows
+        differs |= one & (basic_words[:, word] != enhanced_words[:, word])
     return differs
 
 
 def _other_hashes(batch: pa.RecordBatch, rules: tuple[str, ...], which: npt.NDArray[np.bool_]) -> Hashes:
     """Return the second hash of the selected profiles, the one that does not identify them in the counts."""
     column = batch.column("sha256_basic" if rules == ("enhanced",) else "sha256_enhanced")
-    there = _true(column.is_valid())
+    present = _true(column.is_valid())
     if len(rules) > 1:  # without a basic hash, the enhanced hash is the first
-        there &= _true(batch.column("sha256_basic").is_valid())
-    return chosen(_rows(column), which & there)
+        present &= _true(batch.column("sha256_basic").is_valid())
+    return chosen(_rows(column), which & present)
 
 
 def _identity(batch: pa.RecordBatch, rules: tuple[str, ...]) -> pa.Array:

@@ -16,13 +16,13 @@ from ci_magics.matching.coverage_rows import coverage_document, coverage_rows
 from ci_magics.matching.coverage_text import coverage_text
 from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
-from ci_magics.matching.expected import Expected, Reached, expect
+from ci_magics.matching.drawing import stacked
+from ci_magics.matching.expected import Expected, PastReach, expect
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.hash_sets import shared
 from ci_magics.matching.listing import list_profiles
 from ci_magics.matching.matched import Matched
 from ci_magics.matching.normalize import INVALID, require_normalization
-from ci_magics.matching.picture import stacked
 from ci_magics.matching.suppression import Suppression
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ class Coverage(CoveredSegments, Displayable):
     Parameters
     ----------
     segments
-        The numbers of each segment.
+        The counts of each segment.
     normalization
-        The rule that they hold for.
+        The normalization that the counts are for.
     overlap
-        Hashes that two segments share, by their names; for several segments only.
+        How many hashes each pair of segments shares; for several segments only.
     destination
-        Where an export would go; None when no connection was named.
+        Where an export would go; None if no connection was named.
     matched
-        Where the profiles are that `profiles` lists, by segment name.
+        The matched profiles that `profiles` lists, by segment name.
     """
 
     def to_frame(self) -> pd.DataFrame:
@@ -55,8 +55,8 @@ class Coverage(CoveredSegments, Displayable):
 
         Columns are ``segment``, ``kind``, ``measure``, ``count`` and ``share``. The kind says what is counted:
         ``count`` and ``reason`` are profiles, and their share is of the segment; ``domain`` is of its valid profiles;
-        ``hashes`` and ``overlap`` are hashes, and their share is of what would be sent, for ``gone`` of what the
-        audience holds; ``people`` is the expected match, and its share is of the segment.
+        ``hashes`` and ``overlap`` are hashes, and their share is of the hashes to send, for ``gone`` of the hashes in
+        the audience; ``people`` is the expected match, and its share is of the segment.
         """
         import pandas as pd
 
@@ -91,7 +91,7 @@ class Coverage(CoveredSegments, Displayable):
         return counts[measure]
 
     def profiles(self, what: str) -> pd.DataFrame:
-        """Return who is counted under a reason or a warning: keys, never an address.
+        """Return the profiles with a reason or a warning: keys, never addresses.
 
         Parameters
         ----------
@@ -101,14 +101,14 @@ class Coverage(CoveredSegments, Displayable):
         Returns
         -------
         pandas.DataFrame
-            One row per profile: ``segment`` and ``key``, and for ``mistyped`` the well-known domain that may be meant.
+            One row per profile: ``segment`` and ``key``, and for ``mistyped`` the domain that was probably meant.
 
         Raises
         ------
         ArgumentError
-            There is no such reason or warning, or it is not one that a profile has by itself.
+            There is no such reason or warning, or it does not depend on a single profile.
         WorkspaceError
-            The segment was replaced or deleted since.
+            The segment was replaced or deleted.
         """
         known = (PLACEHOLDER, MISTYPED, *INVALID)
         if what not in known:
@@ -122,7 +122,7 @@ class Coverage(CoveredSegments, Displayable):
         return list_profiles(self.matched, what, self.normalization)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers as they are in a notebook's output for other programs to read."""
+        """Return the counts in the form that a notebook's output has for other programs."""
         return coverage_document(self)
 
     def __repr__(self) -> str:
@@ -141,32 +141,32 @@ def cover(
     normalization: str = "basic",
     scratch: Scratch | None = None,
     ledgers: Mapping[str, HashList] | None = None,
-    earlier: Sequence[Reached] = (),
+    earlier: Sequence[PastReach] = (),
     remarks: Mapping[str, str] | None = None,
     suppressed: Mapping[str, Suppression | None] | None = None,
     consents: Mapping[str, CountedConsent] | None = None,
     destination: str | None = None,
 ) -> Coverage:
-    """Count what can be matched.
+    """Count the profiles that can be matched.
 
     Parameters
     ----------
     matched
         Matched profiles by segment name.
     normalization
-        The rule that decides.
+        The normalization.
     scratch
-        Where long lists of hashes are stored temporarily.
+        Temporary storage for long lists of hashes.
     ledgers
-        Hashes that the audience of a segment holds already, by segment name.
+        Hashes that are already in a segment's audience, by segment name.
     earlier
-        What earlier audiences of the account reached under the same normalization.
+        The reach of earlier audiences of the account under the same normalization.
     remarks
-        What else a person should know of a segment's audience, by segment name.
+        Remarks about a segment's audience, by segment name.
     suppressed
-        Who of a segment must not be sent, by segment name.
+        The people who must not be sent, by segment name.
     consents
-        Who of a segment agreed, by segment name.
+        The people who agreed, by segment name.
     destination
         Where an export would go.
 
@@ -212,8 +212,8 @@ def cover_one(
     remark: str = "",
     consent: CountedConsent | None = None,
 ) -> SegmentCoverage:
-    """Return the numbers of one segment that was counted before."""
-    new, gone, unchanged = _against(counted.hashes, ledger)
+    """Return the coverage of one counted segment."""
+    new, gone, unchanged = _compare_with_ledger(counted.hashes, ledger)
     return SegmentCoverage(
         name=name,
         rows=counted.rows,
@@ -251,7 +251,7 @@ def _without_consent(counted: Counted, consent: CountedConsent | None) -> dict[s
     return {"refused": counted.refused, "no_consent": counted.unconsented}
 
 
-def _against(hashes: HashList, ledger: HashList | None) -> tuple[int | None, int | None, int | None]:
+def _compare_with_ledger(hashes: HashList, ledger: HashList | None) -> tuple[int | None, int | None, int | None]:
     if ledger is None:
         return None, None, None
     unchanged = shared(hashes, ledger)

@@ -1,4 +1,4 @@
-"""Coverage as a page: a picture first, then the details."""
+"""Coverage as HTML: a picture first, then the details."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from ci_magics.display.html_table import Cell, table
 from ci_magics.display.numbers import Share, clean
 from ci_magics.matching.comparison import Row, draw_comparison
-from ci_magics.matching.coverage_text import EXPLAINED, given_reasons, notes, top_domains
+from ci_magics.matching.coverage_text import EXPLAINED, notes, reasons_that_occur, top_domains
 from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
+from ci_magics.matching.drawing import Picture, as_image, cut, numbered
 from ci_magics.matching.funnel import draw_funnel
 from ci_magics.matching.overlap import draw_overlap
-from ci_magics.matching.picture import Picture, as_image, cut, numbered
 from ci_magics.matching.tally import OTHER
 
 _WARNING = "border-left:4px solid var(--jp-warn-color1, #c77700);padding:2px 0 2px 10px;margin:6px 0"
@@ -22,7 +22,7 @@ _ALL_HEADS, _NARROWEST = 420, 96
 
 
 def coverage_html(coverage: CoveredSegments) -> str:
-    """Return the whole coverage as HTML that needs no trust."""
+    """Return the coverage as HTML that works in an untrusted notebook."""
     parts = [
         _line(coverage.destination, bold=True),
         *(as_image(picture) for picture in coverage_pictures(coverage)),
@@ -46,7 +46,7 @@ def coverage_pictures(coverage: CoveredSegments) -> list[Picture]:
 
 
 def _reasons(coverage: CoveredSegments) -> str:
-    found = {reason for each in coverage.segments for reason, _count in given_reasons(each)}
+    found = {reason for each in coverage.segments for reason, _count in reasons_that_occur(each)}
     rows: list[list[Cell]] = []
     for reason, words in EXPLAINED.items():
         if reason in found:
@@ -56,12 +56,12 @@ def _reasons(coverage: CoveredSegments) -> str:
 
 
 def _examples(segments: Sequence[SegmentCoverage], reason: str) -> list[str]:
-    every = [example for each in segments for example in each.examples.get(reason, ())]
-    return list(dict.fromkeys(every))[: _EXAMPLES if len(segments) == 1 else 1]
+    examples = [example for each in segments for example in each.examples.get(reason, ())]
+    return list(dict.fromkeys(examples))[: _EXAMPLES if len(segments) == 1 else 1]
 
 
 def _details(coverage: CoveredSegments) -> str:
-    """Return the numbers of several segments that the picture of one segment shows."""
+    """Return a table of the counts of several segments; for one segment, the picture shows them."""
     if len(coverage.segments) == 1:
         return ""
     rows = [
@@ -90,21 +90,21 @@ def _pivot(caption: str, first: str, coverage: CoveredSegments, rows: Sequence[S
 
 
 def _notes(coverage: CoveredSegments) -> list[str]:
-    said = [f"Normalization: {coverage.normalization}."]
+    sentences = [f"Normalization: {coverage.normalization}."]
     first, *others = coverage.segments
     if not others:
-        return [*said, *(f"{note}." for note in notes(first)), coverage.expected_match]
+        return [*sentences, *(f"{note}." for note in notes(first)), coverage.expected_match]
     if first.expected is None:
-        return [*said, coverage.expected_match]
-    return [*said, f"The expected match is judged by {first.expected.basis} of this account."]
+        return [*sentences, coverage.expected_match]
+    return [*sentences, f"The expected match is based on {first.expected.basis} of this account."]
 
 
 def _of_domains(each: SegmentCoverage, names: Iterable[str]) -> Share:
     return Share(sum(each.domains.get(name, 0) for name in names), sum(each.domains.values()))
 
 
-def _changed(place: int) -> Callable[[SegmentCoverage], Cell]:
-    return lambda each: each.changes.parts[place][1] if each.changes else None
+def _changes_at(index: int) -> Callable[[SegmentCoverage], Cell]:
+    return lambda each: each.changes.parts[index][1] if each.changes else None
 
 
 _DETAILS: dict[str, Callable[[SegmentCoverage], Cell]] = {
@@ -115,9 +115,9 @@ _DETAILS: dict[str, Callable[[SegmentCoverage], Cell]] = {
     "Sendable": lambda each: Share(each.sendable, each.rows),
     "Differs between rules": lambda each: Share(each.differs, each.rows),
     "Hashed already": lambda each: Share(each.prehashed, each.rows),
-    "In the audience: unchanged": _changed(0),
-    "In the audience: new": _changed(1),
-    "In the audience: gone": _changed(2),
+    "In the audience: unchanged": _changes_at(0),
+    "In the audience: new": _changes_at(1),
+    "In the audience: gone": _changes_at(2),
     "Expected match": lambda each: Share(each.expected.low, each.rows) if each.expected else None,
     "Expected match, at best": lambda each: (
         Share(each.expected.high, each.rows) if each.expected and each.expected.high > each.expected.low else None

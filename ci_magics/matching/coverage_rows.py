@@ -1,4 +1,4 @@
-"""Coverage as rows and as a document: for frames and for other programs."""
+"""Coverage as rows for frames, and as a document for other programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ci_magics.matching.covered_segments import CoveredSegments, SegmentCoverage
 from ci_magics.matching.doubts import MISTYPED, PLACEHOLDER
 
 Row = tuple[str, str, str, int, int]
-"""Segment, kind, measure, number, and the whole that it is a part of."""
+"""Segment, kind, measure, count, and the total that the count is part of."""
 
 _COUNTS = ("rows", "with_email", "valid", "unique", "sendable", "prehashed", "differs")
 _PLAIN = ("name", "rows", "with_email", "valid", "unique", "sendable", "hashes", "prehashed", "differs")
-_AGAINST = ("new", "gone", "unchanged")
+_CHANGES = ("new", "gone", "unchanged")
 
 
 def coverage_rows(coverage: CoveredSegments) -> Iterator[Row]:
@@ -26,7 +26,7 @@ def coverage_rows(coverage: CoveredSegments) -> Iterator[Row]:
 
 
 def coverage_document(coverage: CoveredSegments) -> dict[str, Any]:
-    """Return all numbers, without any address."""
+    """Return all counts, without addresses."""
     return {
         "destination": coverage.destination,
         "normalization": coverage.normalization,
@@ -47,7 +47,7 @@ def _segment_rows(each: SegmentCoverage) -> Iterator[Row]:
     yield each.name, "count", MISTYPED, sum(each.mistyped.values()), each.rows
     if each.changes is not None:
         shares = dict(each.changes.parts)
-        for name in _AGAINST:
+        for name in _CHANGES:
             yield each.name, "hashes", name, shares[name].count, shares[name].whole
     if each.expected is not None:
         yield each.name, "people", "expected_low", each.expected.low, each.rows
@@ -62,7 +62,7 @@ def _segment_document(each: SegmentCoverage) -> dict[str, Any]:
         **{name: getattr(each, name) for name in _PLAIN},
         "reasons": dict(each.reasons),
         "examples": {reason: list(examples) for reason, examples in each.examples.items()},
-        **{name: getattr(each, name) for name in _AGAINST},
+        **{name: getattr(each, name) for name in _CHANGES},
         "expected": expected and {"low": expected.low, "high": expected.high, "audiences": expected.audiences},
         "consent": each.consent and each.consent.to_dict(),
         "domains": dict(each.domains),

@@ -1,4 +1,4 @@
-"""Coverage in words: what a terminal shows, a screen reader says and a log keeps."""
+"""Coverage as text for terminals, screen readers and logs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ EXPLAINED = {
     "poison_hash": "the hash of an empty value",
     "no_at": "no @",
     "many_at": "more than one @",
-    "inner_space": "a blank inside",
+    "inner_space": "a space inside",
     "hidden_character": "an invisible character inside",
-    "bad_local": "not legal before the @",
+    "bad_local": "not valid before the @",
     "bad_domain": "not a domain after the @",
     "duplicate": "same address as another profile",
     "suppressed": "on the suppression list",
     "refused": "refused marketing",
-    "no_consent": "no consent is known",
+    "no_consent": "consent unknown",
 }
 SHOWN_DOMAINS = 5
 
 
 def coverage_text(coverage: CoveredSegments) -> str:
-    """Return everything that a coverage knows, as lines of text."""
+    """Return the complete coverage as lines of text."""
     lines = [coverage.destination] if coverage.destination else []
     for each in coverage.segments:
         lines += _segment(coverage, each)
@@ -37,26 +37,26 @@ def coverage_text(coverage: CoveredSegments) -> str:
     return "\n".join([*lines, coverage.expected_match])
 
 
-def given_reasons(each: SegmentCoverage) -> list[tuple[str, int]]:
-    """Return the reasons that occur, with their numbers of profiles."""
+def reasons_that_occur(each: SegmentCoverage) -> list[tuple[str, int]]:
+    """Return the reasons that occur, with the number of profiles."""
     return [(reason, count) for reason, count in each.reasons.items() if count]
 
 
 def top_domains(domains: Mapping[str, int], most: int = SHOWN_DOMAINS) -> dict[str, Share]:
-    """Return the domains that most profiles have; all further ones are together under ``other``."""
-    whole = sum(domains.values())
+    """Return the most frequent domains; all others are grouped under ``other``."""
+    total = sum(domains.values())
     named = [name for name in domains if name != OTHER][:most]
-    rest = whole - sum(domains[name] for name in named)
-    shown = {name: Share(domains[name], whole) for name in named}
-    return {**shown, **({OTHER: Share(rest, whole)} if rest else {})}
+    rest = total - sum(domains[name] for name in named)
+    shown = {name: Share(domains[name], total) for name in named}
+    return {**shown, **({OTHER: Share(rest, total)} if rest else {})}
 
 
 def notes(each: SegmentCoverage) -> Iterator[str]:
-    """Yield the sentences about hashes and consents, in profiles."""
+    """Yield sentences about hashes and consents, with numbers of profiles."""
     if each.differs:
-        yield f"With another hash under enhanced than under basic: {Share(each.differs, each.rows)}"
+        yield f"With a different hash under enhanced than under basic: {Share(each.differs, each.rows)}"
     if each.prehashed:
-        yield f"Hashed already, by an unknown rule: {Share(each.prehashed, each.rows)}"
+        yield f"Already hashed, by an unknown rule: {Share(each.prehashed, each.rows)}"
     if each.consent is not None:
         yield str(each.consent)
 
@@ -70,7 +70,7 @@ def overlap_sentences(coverage: CoveredSegments) -> list[str]:
 def _segment(coverage: CoveredSegments, each: SegmentCoverage) -> Iterator[str]:
     yield f"Coverage of '{clean(each.name)}' ({coverage.normalization})"
     yield funnel_text(each.bars())
-    for reason, count in given_reasons(each):
+    for reason, count in reasons_that_occur(each):
         examples = ", ".join(dict.fromkeys(each.examples.get(reason, ())))
         yield f"  {counted(count):>10}  {reason}: {EXPLAINED[reason]}{f' ({examples})' if examples else ''}"
     for note in notes(each):

@@ -1,4 +1,4 @@
-"""The numbers of a coverage, and the sentences that follow from them."""
+"""The counts of a coverage, and sentences about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGEST_ORIGINAL = 500_000
 
 @dataclass(frozen=True)
 class SegmentCoverage:
-    """The numbers of one segment, all in profiles unless they say otherwise.
+    """The counts of one segment, in profiles unless stated otherwise.
 
     Parameters
     ----------
@@ -36,21 +36,21 @@ class SegmentCoverage:
     differs
         Those whose hash depends on the normalization.
     new, gone, unchanged
-        Hashes against what the audience holds; None where no audience is known.
+        How the hashes differ from those in the audience; None if no audience is known.
     domains, examples
         Profiles by domain, and masked values by reason.
     expected
-        How many people Microsoft may match; None where that cannot be known.
+        How many people Microsoft may match; None if that is unknown.
     remark
-        What else a person should know of the audience; empty where there is nothing.
+        A remark about the audience; empty if there is none.
     placeholders
         Valid placeholder addresses, such as ``test@test.com``.
     mistyped
-        Valid addresses whose domain is probably mistyped, by the well-known domain that may be meant.
+        Valid addresses whose domain is probably mistyped, by the well-known domain that was probably meant.
     consent
-        Who agreed, as far as the segment knows.
+        Who agreed; None if the segment does not know.
     consent_question
-        What has to be decided about consents before an export sends anything; empty where there is nothing.
+        What you must decide about consents before an export sends anything; empty if nothing.
     """
 
     name: str
@@ -77,11 +77,11 @@ class SegmentCoverage:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know before sending."""
+        """Warnings to read before sending."""
         found = [each for each in (self.consent_question, self.remark) if each]
         if self.sendable < SMALLEST_SERVING:
             found.append(
-                f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only when "
+                f"{self.name}: fewer than {SMALLEST_SERVING} profiles can be sent; an audience serves only if "
                 f"{SMALLEST_SERVING} people are matched."
             )
         if self.rows > LARGEST_ORIGINAL:
@@ -96,7 +96,7 @@ class SegmentCoverage:
 
     @property
     def changes(self) -> Changes | None:
-        """What an export would change in the audience; None where that is not known."""
+        """What an export would change in the audience; None if that is unknown."""
         if self.new is None or self.gone is None or self.unchanged is None:
             return None
         return Changes(unchanged=self.unchanged, new=self.new, gone=self.gone)
@@ -111,7 +111,7 @@ class SegmentCoverage:
 
 @dataclass(frozen=True)
 class CoveredSegments:
-    """The numbers of the segments that a `Coverage` shows; it describes the fields."""
+    """The counts that a `Coverage` shows; it describes the fields."""
 
     segments: tuple[SegmentCoverage, ...]
     normalization: str
@@ -126,17 +126,17 @@ class CoveredSegments:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know before sending."""
+        """Warnings to read before sending."""
         return tuple(warning for each in self.segments for warning in each.warnings)
 
     @property
     def expected_match(self) -> str:
-        """What is known of the size that the audiences will reach, in words."""
+        """What is known about the future size of the audiences, in words."""
         return " ".join(dict.fromkeys(expected_sentence(self, each) for each in self.segments))
 
 
 def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
-    """Yield a warning for each kind of doubtful addresses, with how to find them."""
+    """Yield a warning for each kind of doubtful address, and how to list the profiles."""
     if each.placeholders:
         found = counted_in_words(each.placeholders, "placeholder")
         yield (
@@ -149,23 +149,23 @@ def doubt_sentences(each: SegmentCoverage) -> Iterator[str]:
         written = ", ".join(each.examples.get(MISTYPED, ()))
         meant = ", ".join(f"{domain} {counted(number)}" for domain, number in each.mistyped.items())
         yield (
-            f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. What may be meant: "
+            f"{each.name}: {found} probably mistyped{f' (such as {written})' if written else ''}. Probably meant: "
             f'{meant}. No address was changed. Their keys: coverage.profiles("{MISTYPED}").'
         )
 
 
 def expected_sentence(coverage: CoveredSegments, each: SegmentCoverage) -> str:
-    """Return what is known of the size that the audience of a segment will reach."""
+    """Return a sentence about the future size of a segment's audience."""
     if each.expected is not None:
         name = f" of '{clean(each.name)}'" if len(coverage.segments) > 1 else ""
         words = expected_words(each.expected, each.rows)
-        return f"Expected match{name}: {words}, judged by {each.expected.basis} of this account."
+        return f"Expected match{name}: {words}, based on {each.expected.basis} of this account."
     if coverage.destination is None:
         return (
-            "How many of them Microsoft can match is not known without an account: choose a connection to compare with "
-            f"({Opt('to')})."
+            "Without an account, it is not known how many of them Microsoft can match: choose a connection to compare "
+            f"with ({Opt('to')})."
         )
     return (
-        "How many of them Microsoft can match is not known before an audience of this account, "
+        "It is not known how many of them Microsoft can match until an audience of this account, "
         f"filled under the normalization {coverage.normalization}, has its size."
     )

@@ -13,12 +13,12 @@ from ci_magics.matching.hashes import as_column
 from ci_magics.matching.normalize import Hashed
 from ci_magics.matching.text_column import as_text
 
-#: One hash as one value: numpy moves those several times quicker than rows of bytes.
+#: One hash as one value: numpy copies these several times as fast as rows of bytes.
 _ROW = np.dtype("V32")
 
 
 def digests_of(addresses: Hashed, rule: str) -> pa.FixedSizeBinaryArray:
-    """Return the hash of each address under a rule, null where it has none."""
+    """Return the hash of each address under a rule; null if it has none."""
     digests = np.zeros(len(addresses.is_plain), dtype=_ROW)
     present = addresses.is_plain.copy()
     digests[present] = _packed(addresses.plain[f"sha256_{rule}"])
@@ -32,6 +32,6 @@ def digests_of(addresses: Hashed, rule: str) -> pa.FixedSizeBinaryArray:
 def _packed(hexadecimal: pl.Series) -> npt.NDArray[np.void]:
     """Return hexadecimal hashes as bytes, without those that are null."""
     text = as_text(hexadecimal.drop_nulls())
-    # Arrow may have reserved more than the text takes.
+    # Arrow may have reserved more memory than the text needs.
     letters = memoryview(text.buffers()[2] or b"")[: 2 * _ROW.itemsize * len(text)]
     return np.frombuffer(binascii.unhexlify(letters), dtype=_ROW)

@@ -1,7 +1,7 @@
 """The kernel for engines without segment support: a function for their ``map_batches``.
 
 Dask, Ray Data and Daft call it on their workers; the page ``docs/distributed.md`` has a snippet for each. A Spark
-DataFrame needs none of it: ``ci.segment`` takes one as it is.
+DataFrame does not need it: ``ci.segment`` accepts one directly.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _RULES = rules_of("both")
 def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) -> pa.Table:
     """Match a batch of profiles under both rules.
 
-    It depends on the batch only, so it can be called on any part of the data, in any order, on any machine.
+    The result depends only on the batch, so batches can be matched in any order, on any machine.
 
     Parameters
     ----------
     profiles
-        Some rows; other columns than the two do not matter.
+        Some rows; other columns are ignored.
     email, key
         The columns that hold the address and the identifier.
 
     Returns
     -------
     pyarrow.Table
-        One row per profile, in the same order, and no address: the key under its own name (its hash where it looks like
-        an address), ``prehashed``, and for each rule ``reason_RULE`` (null where valid) and ``sha256_RULE`` (lower-case
-        hexadecimal, null where invalid).
+        One row per profile, in the same order, and no address: the key under its own name (its hash if it looks like
+        an address), ``prehashed``, and for each rule ``reason_RULE`` (null if valid) and ``sha256_RULE`` (lower-case
+        hexadecimal, null if invalid).
 
     Raises
     ------
@@ -54,9 +54,11 @@ def match_arrow(profiles: pa.Table | pa.RecordBatch, *, email: str, key: str) ->
             f"The column {key} cannot identify profiles.", "Name a column of texts, numbers or times.", code="not_a_key"
         )
     columns = ProfileColumns.of(profiles.schema, email, key, None)
-    whole = pa.Table.from_batches([profiles]) if isinstance(profiles, pa.RecordBatch) else profiles
-    batches = whole.select(columns.needed).combine_chunks().to_batches() or [_empty(whole.schema, columns)]
-    return pa.concat_tables([_readable(match_batch(columns.profiles(batch)), key) for batch in batches])
+    single_batch = pa.Table.from_batches([profiles]) if isinstance(profiles, pa.RecordBatch) else profiles
+    batches = single_batch.select(columns.needed).combine_chunks().to_batches() or [
+        _empty(single_batch.schema, columns)
+    ]
+    return pa.concat_tables([_with_text_hashes(match_batch(columns.profiles(batch)), key) for batch in batches])
 
 
 def match_frame(profiles: pd.DataFrame, *, email: str, key: str) -> pd.DataFrame:
@@ -81,8 +83,8 @@ def _empty(schema: pa.Schema, columns: ProfileColumns) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], pa.schema([schema.field(each) for each in columns.needed]))
 
 
-def _readable(matched: pa.RecordBatch, key: str) -> pa.Table:
-    """Return hashes as the text that every engine knows."""
+def _with_text_hashes(matched: pa.RecordBatch, key: str) -> pa.Table:
+    """Convert hashes to hexadecimal text, which every engine supports."""
     columns = {key: matched.column("key"), "prehashed": matched.column("prehashed")}
     for rule in _RULES:
         digest = pl.Series(pl.from_arrow(matched.column(f"sha256_{rule}").cast(pa.large_binary())))

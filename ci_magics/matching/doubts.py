@@ -1,6 +1,6 @@
-"""Detect well-formed addresses that probably reach nobody: placeholders, and typos in well-known domains.
+"""Detect well-formed addresses that probably reach no one: placeholders, and typos in well-known domains.
 
-These addresses are counted but never changed, because only somebody who knows the customer can decide. Each doubtful
+These addresses are counted but never changed, because only you can know whether they are right. Each doubtful
 profile gets one of `DOUBTS`: ``placeholder``, or the well-known domain that was probably meant. All rules are lists and
 patterns in this file, so that every engine gets the same result.
 """
@@ -20,7 +20,7 @@ from ci_magics.matching.normalize import Hashed
 PLACEHOLDER = "placeholder"
 MISTYPED = "mistyped"
 
-#: Mailbox providers with names long enough that a near miss is a typo and not another name.
+#: Mailbox providers with names so long that a similar name is a typo, not another provider.
 _WELL_KNOWN = (
     *("gmail.com", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "hotmail.de", "hotmail.it"),
     *("hotmail.es", "outlook.com", "outlook.de", "outlook.fr", "yahoo.com", "yahoo.co.uk", "yahoo.co.in", "yahoo.fr"),
@@ -99,16 +99,16 @@ _TRIVIAL_DOMAINS = (
 _PROVIDERS = (*_WELL_KNOWN, *_SHORT_ONES, "email.com", "gmx.de", "web.de")
 
 
-def _written(*words: str) -> str:
+def _pattern_of(*words: str) -> str:
     """Return a pattern for words with optional separators and trailing digits: noemail, no.e-mail2."""
     return "|".join("[._-]?".join(word) + "[._-]?[0-9]{0,3}" for word in words)
 
 
 _SHORTEST_NAME = 5
 _SAME_LETTER = "|".join(f"{each}+" for each in ascii_lowercase)
-_NO_ADDRESS_LOCAL = f"^(?:{_written(*_NO_ADDRESS)})@"
-_SUSPECT_LOCAL = f"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL)}|{_SAME_LETTER}|[0-9]+)@"
-_TRIVIAL_DOMAIN = rf"^(?:{_written(*_NO_ADDRESS, *_TRIVIAL, *_TRIVIAL_DOMAINS)}|{_SAME_LETTER})(?:\.[a-z]+)+$"
+_NO_ADDRESS_LOCAL = f"^(?:{_pattern_of(*_NO_ADDRESS)})@"
+_SUSPECT_LOCAL = f"^(?:{_pattern_of(*_NO_ADDRESS, *_TRIVIAL)}|{_SAME_LETTER}|[0-9]+)@"
+_TRIVIAL_DOMAIN = rf"^(?:{_pattern_of(*_NO_ADDRESS, *_TRIVIAL, *_TRIVIAL_DOMAINS)}|{_SAME_LETTER})(?:\.[a-z]+)+$"
 #: Domains that RFC 2606 and RFC 6761 reserve for examples and tests, and one-letter top-level domains, which do not
 #: exist.
 _RESERVED = r"^example\.(?:com|net|org)$|\.(?:example|invalid|localhost|test|[a-z])$"
@@ -122,11 +122,11 @@ def doubts(addresses: Hashed) -> pl.Series:
     addresses
         The addresses, hashed under both rules.
     """
-    noted = Hashed(_noted(addresses.plain), _noted(addresses.others), addresses.is_plain)
+    noted = Hashed(_codes(addresses.plain), _codes(addresses.others), addresses.is_plain)
     return noted.columns("doubt")["doubt"]
 
 
-def _noted(frame: pl.DataFrame) -> pl.DataFrame:
+def _codes(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the column ``doubt`` for some addresses.
 
     Few addresses are doubtful. Checks of the distinct domains, and patterns that fail early on most addresses, select
@@ -134,14 +134,14 @@ def _noted(frame: pl.DataFrame) -> pl.DataFrame:
     """
     codes = np.full(frame.height, -1, np.int8)
     different = frame["domain"].drop_nulls().unique()
-    odd = different.filter(is_mistyped(different) | different.str.contains(_RESERVED))
+    suspicious = different.filter(is_mistyped(different) | different.str.contains(_RESERVED))
     chosen = pl.col("trimmed").str.contains(_SUSPECT_LOCAL)
-    if len(odd):
-        chosen |= pl.col("domain").is_in(odd.implode())
+    if len(suspicious):
+        chosen |= pl.col("domain").is_in(suspicious.implode())
     chosen &= pl.col("domain").is_not_null()
-    places = frame.select(chosen.fill_null(value=False).arg_true().alias("place"))["place"]
-    if len(places):
-        codes[places.to_numpy()] = [_doubt(*row) for row in frame[places].select("trimmed", "domain").iter_rows()]
+    positions = frame.select(chosen.fill_null(value=False).arg_true().alias("place"))["place"]
+    if len(positions):
+        codes[positions.to_numpy()] = [_doubt(*row) for row in frame[positions].select("trimmed", "domain").iter_rows()]
     return pl.DataFrame({"doubt": codes}).select(pl.when(pl.col("doubt") >= 0).then(pl.col("doubt")).alias("doubt"))
 
 

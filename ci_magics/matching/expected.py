@@ -1,4 +1,4 @@
-"""How many people an audience will reach, judged by what earlier audiences of the account reached."""
+"""Estimate how many people an audience will reach, from earlier audiences of the account."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ci_magics.display.numbers import counted_in_words
 
 
 @dataclass(frozen=True)
-class Reached:
-    """The size that an earlier audience reached.
+class PastReach:
+    """The reach of an earlier audience.
 
     Parameters
     ----------
     sent
-        Hashes that it holds.
+        The number of its hashes.
     matched
-        People that Microsoft matched with them.
+        The number of people that Microsoft matched with them.
     """
 
     sent: int
@@ -25,18 +25,18 @@ class Reached:
 
     @property
     def share(self) -> float:
-        """Matched people per hash, at most one: a hash may stand for several people."""
+        """Matched people per hash; at most one, although a hash can match several people."""
         return min(self.matched / self.sent, 1.0) if self.sent else 0.0
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The size that an audience may reach, in people.
+    """The number of people that an audience may reach.
 
     Parameters
     ----------
     low, high
-        The range: as the least and as the best of the earlier audiences.
+        The range: with the lowest and the highest share of the earlier audiences.
     audiences
         How many earlier audiences the estimate is based on.
     """
@@ -51,8 +51,8 @@ class Expected:
         return counted_in_words(self.audiences, "earlier audience")
 
 
-def expect(hashes: int, earlier: Sequence[Reached]) -> Expected | None:
-    """Return the size that so many hashes may reach; None where no earlier audience has a size."""
+def expect(hashes: int, earlier: Sequence[PastReach]) -> Expected | None:
+    """Estimate the reach of a number of hashes; None if no earlier audience has a size."""
     shares = [each.share for each in earlier if each.sent]
     if not shares:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ci_magics.matching.hash_list import HashFile, HashList, Scratch
-from ci_magics.matching.hashes import EMPTY, Hashes, chosen, first_places, split, within
+from ci_magics.matching.hashes import EMPTY, Hashes, chosen, first_occurrences, split, within
 
 #: A list up to this length has one part; a longer one has 64.
 SHORT = 2_000_000
@@ -62,8 +62,8 @@ def by_rank(
     for rank, batch in batches:
         for pile, part in zip(piles[rank], split(batch, _BITS), strict=True):
             pile.append(part)
-    whole = scratch.file()
-    return counts, whole.listed(whole.write(_emptied(piles, wanted, counts)))
+    combined_parts = scratch.file()
+    return counts, combined_parts.listed(combined_parts.write(_drain(piles, wanted, counts)))
 
 
 def _first_of_rank(groups: Mapping[int, Hashes], wanted: int, counts: Counter[int]) -> Hashes:
@@ -72,14 +72,14 @@ def _first_of_rank(groups: Mapping[int, Hashes], wanted: int, counts: Counter[in
     if not ranks:
         return EMPTY
     hashes = groups[ranks[0]] if len(ranks) == 1 else np.concatenate([EMPTY, *(groups[rank] for rank in ranks)])
-    first = first_places(hashes)
+    first = first_occurrences(hashes)
     start, found = 0, EMPTY
     for rank in ranks:
-        place = slice(start, start + len(groups[rank]))
-        counts[rank] += len(groups[rank]) if first is None else int(first[place].sum())
+        part = slice(start, start + len(groups[rank]))
+        counts[rank] += len(groups[rank]) if first is None else int(first[part].sum())
         if rank == wanted:
-            found = hashes[place] if first is None else chosen(hashes[place], first[place])
-        start = place.stop
+            found = hashes[part] if first is None else chosen(hashes[part], first[part])
+        start = part.stop
     return found
 
 
@@ -120,7 +120,7 @@ def shared(one: HashList, other: HashList) -> int:
     Parameters
     ----------
     one, other
-        The first and the second list.
+        The two lists.
     """
     return sum(len(within(*pair)) for pair in paired(one, other))
 
@@ -130,10 +130,10 @@ def bits_for(rows: int) -> int:
     return 0 if rows <= SHORT else _BITS
 
 
-def _emptied(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
+def _drain(piles: Mapping[int, Sequence[HashFile]], wanted: int, counts: Counter[int]) -> Iterator[Hashes]:
     """Yield the hashes of a rank prefix by prefix, and release the files."""
-    for place in range(2**_BITS):
-        same_prefix = {rank: files[place] for rank, files in piles.items()}
+    for prefix in range(2**_BITS):
+        same_prefix = {rank: files[prefix] for rank, files in piles.items()}
         yield _first_of_rank({rank: pile.all() for rank, pile in same_prefix.items()}, wanted, counts)
         for pile in same_prefix.values():
             pile.close()

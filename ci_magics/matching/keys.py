@@ -1,4 +1,4 @@
-"""From hashes back to the keys of their profiles."""
+"""Look up the keys of profiles by their hashes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def keys_of(profiles: Profiles, normalization: str, hashes: Hashes) -> pl.DataFr
     Returns
     -------
     polars.DataFrame
-        Columns ``position`` (in ``hashes``) and ``key`` (see `key_text`); a hash that two profiles share
-        appears twice, and one that no profile has any more has no key.
+        Columns ``position`` (in ``hashes``) and ``key`` (see `key_text`); a hash of two profiles
+        appears twice, and a hash that no profile has any longer has no key.
     """
     wanted = pl.DataFrame({"hash": as_series(hashes), "position": np.arange(len(hashes))})
     found = [

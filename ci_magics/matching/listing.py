@@ -1,4 +1,4 @@
-"""The keys of the profiles that a coverage counts."""
+"""List the keys of the profiles that a coverage counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_profiles(matched: Mapping[str, Matched], what: str, normalization: str)
     what
         ``placeholder``, ``mistyped`` or a reason.
     normalization
-        The rule that decides what is valid.
+        The normalization that decides what is valid.
     """
     import pandas as pd
 
@@ -46,23 +46,23 @@ def _of_segment(name: str, matched: Matched, what: str, rules: tuple[str, ...], 
     import pandas as pd
 
     columns = ["key", *(f"reason_{rule}" for rule in rules), *([DOUBT] if doubtful else [])]
-    parts = []
+    frames = []
     for batch in matched.profiles.batches(columns):
         reason = batch.column(f"reason_{rules[0]}").cast(pa.string())
-        for rule in rules[1:]:  # valid under either rule is valid
+        for rule in rules[1:]:  # valid under one rule is enough
             reason = pc.if_else(batch.column(f"reason_{rule}").is_valid(), reason, pa.scalar(None, pa.string()))
         if not doubtful:
-            kept, meant = pc.equal(reason, what), None
+            selected, meant = pc.equal(reason, what), None
         elif DOUBT in batch.schema.names:
             meant = batch.column(DOUBT).cast(pa.string())
             test = pc.equal if what == PLACEHOLDER else pc.not_equal
-            kept = pc.and_(test(meant, PLACEHOLDER), reason.is_null())
+            selected = pc.and_(test(meant, PLACEHOLDER), reason.is_null())
         else:
             continue
-        chosen = {"key": batch.column("key").filter(kept)}
+        chosen = {"key": batch.column("key").filter(selected)}
         if what == MISTYPED and meant is not None:
-            chosen["meant"] = meant.filter(kept)
-        parts.append(pa.table(chosen).to_pandas())
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"key": []})
+            chosen["meant"] = meant.filter(selected)
+        frames.append(pa.table(chosen).to_pandas())
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"key": []})
     frame.insert(0, "segment", name)
     return frame

@@ -1,4 +1,4 @@
-"""Matched profiles: for each profile its key, its hash under each rule, or the reason it has none. No address."""
+"""Matched profiles: for each one its key, and under each rule its hash or the reason why it has none; no address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ci_magics.segmentation.key_text import stored_keys
 from ci_magics.segmentation.values import is_text
 
 _REASON = pa.dictionary(pa.int8(), pa.string())
-#: The column that says why an address is doubtful. Segments of earlier versions have none.
+#: The column that says why an address is doubtful. Segments of earlier versions do not have it.
 DOUBT = "doubt"
 _DOUBT = pa.dictionary(pa.int8(), pa.string())
 _RULES = rules_of("both")
@@ -38,11 +38,11 @@ class Profiles(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many there are, at most."""
+        """An upper bound on their number."""
         ...
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of their columns, always in the same order; missing columns are left out."""
+        """Yield some columns, always in the same order; missing columns are left out."""
         ...
 
 
@@ -55,9 +55,9 @@ class Matched:
     profiles
         One row per profile: ``key``, ``prehashed``, for each rule ``reason_RULE`` (null where valid) and
         ``sha256_RULE`` (32 bytes, null where invalid), and ``doubt`` (one of `ci_magics.matching.doubts.DOUBTS`, or
-        null); further columns as they came in.
+        null); other columns are unchanged.
     domains
-        Profiles by domain, most first; rare domains are together under ``other``.
+        Profiles by domain, most frequent first; rare domains are grouped under ``other``.
     examples
         A few masked values for each reason.
     """
@@ -68,7 +68,7 @@ class Matched:
 
 
 def matched_schema(profiles: pa.Schema) -> pa.Schema:
-    """Return the columns that matching makes of ``key``, ``email`` and others."""
+    """Return the schema of matched profiles."""
     key = profiles.field("key").type
     columns: list[tuple[str, pa.DataType]] = [("key", pa.string() if is_text(key) else key), ("prehashed", pa.bool_())]
     for rule in _RULES:
@@ -86,17 +86,17 @@ def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.R
         Columns ``key`` and ``email``, and any others, which are passed through. A key that looks like an address
         is replaced by its hash.
     tally
-        Told about domains and examples.
+        Receives the hashed addresses, to collect domains and examples.
     """
     schema = matched_schema(profiles.schema)
     emails = text_column(profiles.column("email"))
     addresses = hashed(emails, _RULES)
     if tally is not None:
         tally.add(addresses)
-    said = addresses.columns("prehashed", *(pl.col(f"reason_{rule}").to_physical() for rule in _RULES))
-    columns = [kept_keys(profiles.column("key"), emails), said["prehashed"].to_arrow()]
+    results = addresses.columns("prehashed", *(pl.col(f"reason_{rule}").to_physical() for rule in _RULES))
+    columns = [storable_keys(profiles.column("key"), emails), results["prehashed"].to_arrow()]
     for rule in _RULES:
-        columns += [_words(said[f"reason_{rule}"], INVALID), digests_of(addresses, rule)]
+        columns += [_words(results[f"reason_{rule}"], INVALID), digests_of(addresses, rule)]
     columns.append(_words(doubts(addresses), DOUBTS))
     columns += [profiles.column(each.name) for each in profiles.schema if each.name not in ("key", "email")]
     arrays = [_typed(column, each.type) for column, each in zip(columns, schema, strict=True)]
@@ -104,7 +104,7 @@ def match_batch(profiles: pa.RecordBatch, tally: Listener | None = None) -> pa.R
 
 
 def match_batches(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
-    """Match batches of profiles on all processors; they come out in the order in which they go in."""
+    """Match batches of profiles on all processors; they stay in order."""
 
     def matched(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Tally]:
         own = Tally()
@@ -116,7 +116,7 @@ def match_batches(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[p
 
 
 def _words(codes: pl.Series, words: Sequence[str]) -> pa.Array:
-    """Return words by their places, as a column that keeps each of them once."""
+    """Convert indexes of words to a dictionary column."""
     return pa.DictionaryArray.from_arrays(codes.to_arrow().cast(pa.int8()), pa.array(words))
 
 
@@ -126,10 +126,10 @@ def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
-def kept_keys(
+def storable_keys(
     keys: pa.Array | pa.ChunkedArray, emails: pa.Array | pa.ChunkedArray | None = None
 ) -> pa.Array | pa.ChunkedArray:
-    """Return keys as they are kept: whole numbers, or texts; a text that looks like an address as its hash.
+    """Convert keys to the stored form: whole numbers or texts; a text that looks like an address becomes its hash.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""From e-mail addresses to the hashes that Microsoft Advertising matches, or the reason why there is none.
+"""Turn e-mail addresses into the hashes that Microsoft Advertising matches, or a reason why there is none.
 
-Three rules have a name. ``basic`` trims and lower-cases, as the connectors of the field do. ``enhanced`` is the rule
+Three rules have a name. ``basic`` trims and lower-cases, like most Customer Match connectors. ``enhanced`` is the rule
 that Microsoft publishes for enhanced conversions (help page "Enhanced conversions", guide "UET Conversion API").
 ``both`` gives the two hashes of each profile. Hashes are SHA-256 of UTF-8, lower-case hexadecimal (page "Customer List
 Item Record").
@@ -26,7 +26,7 @@ from ci_magics.forking import require_threads
 from ci_magics.in_memory import IN_MEMORY
 from ci_magics.matching.characters import BLANKS, HIDDEN, STRIP, as_class
 from ci_magics.matching.parallel import in_parallel
-from ci_magics.matching.text_column import kept_text, pieces, text_column
+from ci_magics.matching.text_column import compact_text, pieces, text_column
 
 Normalization = Literal["basic", "enhanced", "both"]
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
@@ -49,9 +49,10 @@ _POISON = [
 ]
 _HASH = "^[0-9a-f]{64}$"
 _ILLEGAL_LOCAL = r'[()<>\[\]",;:\\' + as_class(BLANKS) + "]"
-#: What a label of a domain name consists of, beside ASCII: the letters, marks and digits of all scripts, and the signs
-#: that IDNA 2008 allows in some of them (RFC 5892, sections 2.6 and A.3 to A.7): Catalan, Greek, Hebrew, Tibetan,
-#: Sindhi and Japanese. A label never begins with a mark (RFC 5891, section 4.2.3.2), nor begins or ends with a hyphen.
+#: What a label of a domain name consists of, in addition to ASCII: the letters, marks and digits of all scripts, and
+#: the signs that IDNA 2008 allows in some of them (RFC 5892, sections 2.6 and A.3 to A.7): Catalan, Greek, Hebrew,
+#: Tibetan, Sindhi and Japanese. A label never begins with a mark (RFC 5891, section 4.2.3.2), nor begins or ends with a
+#: hyphen.
 _FIRST = r"a-z0-9_\p{L}\p{Nd}\u{b7}\u{375}\u{5f3}\u{5f4}\u{6fd}\u{6fe}\u{f0b}\u{3007}\u{30fb}"
 _LABEL = rf"[{_FIRST}](?:[{_FIRST}\p{{Mn}}\p{{Mc}}-]*[{_FIRST}\p{{Mn}}\p{{Mc}}])?"
 _DOMAIN = rf"^(?:{_LABEL}\.)+{_LABEL}$"
@@ -61,7 +62,7 @@ LONGEST = 254
 _LONGEST_LOCAL = 64
 REASON = pl.Enum(INVALID)
 #: Addresses that are valid without changes, once they are stripped and in lower case (ASCII).
-#: A top-level name with a digit goes the slow path, like everything that is rare: it may be all digits.
+#: A top-level name with a digit takes the slow path, like everything that is rare, because it may be all digits.
 _PLAIN = r"^[a-z0-9!#$%&'*/=?^_`{|}~.+-]{1,64}@(?:[a-z0-9_]+(?:-+[a-z0-9_]+)*\.)+[a-z_]+$"
 #: Those of them whose local part the enhanced rule removes completely.
 _NOTHING_LEFT = r"^\.*[+@]"
@@ -95,12 +96,12 @@ def normalize(emails: Any, *, normalization: str = "basic") -> pa.Table:
 
 
 def require_normalization(normalization: str) -> None:
-    """Refuse a rule that has no name here.
+    """Require a known normalization.
 
     Raises
     ------
     ArgumentError
-        Naming the nearest rule and all of them.
+        It is unknown; the message suggests the nearest name and lists all of them.
     """
     if normalization in NORMALIZATIONS:
         return
@@ -128,23 +129,23 @@ def _normalized(emails: pa.Array, normalization: str) -> pa.Table:
     else:
         columns += [reason]
     frame = hashed(emails, rules).columns(*columns)
-    return pa.table({column.name: kept_text(column) for column in frame})
+    return pa.table({column.name: compact_text(column) for column in frame})
 
 
 @dataclass(frozen=True)
 class Hashed:
     """Addresses, normalized and hashed: plain ones, and the others.
 
-    Both have the columns ``trimmed`` (stripped, in small letters), ``prehashed``, and for each rule ``text_RULE`` (null
+    Both have the columns ``trimmed`` (stripped, in lower case), ``prehashed``, and for each rule ``text_RULE`` (null
     where invalid, and for a value that was a hash already), ``sha256_RULE`` (hexadecimal, null where invalid) and
-    ``reason_RULE`` (null where valid). With the enhanced rule they have ``domain`` too (null where neither rule fits).
+    ``reason_RULE`` (null where valid). With the enhanced rule, they also have ``domain`` (null if invalid under both).
 
     Parameters
     ----------
     plain, others
-        In the order of the addresses.
+        The two kinds, each in the order of the addresses.
     is_plain
-        Which of them each address is among.
+        For each address, whether it is plain.
     """
 
     plain: pl.DataFrame = field(repr=False)
@@ -152,7 +153,7 @@ class Hashed:
     is_plain: npt.NDArray[np.bool_] = field(repr=False)
 
     def columns(self, *wanted: str | pl.Expr) -> pl.DataFrame:
-        """Return some columns of all addresses, in their order."""
+        """Return some columns of all addresses, in the original order."""
         plain = self.plain.select(*wanted)
         if not self.others.height:
             return plain
@@ -186,7 +187,7 @@ def hashed(emails: pa.Array, rules: tuple[str, ...]) -> Hashed:
 
 
 def _plain(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
-    """Return the outcome for plain addresses; text that is the same under both rules is hashed once."""
+    """Hash plain addresses; a text that is the same under both rules is hashed once."""
     frame = trimmed.to_frame().lazy().with_columns(prehashed=pl.lit(value=False))
     if "enhanced" in rules:
         local, domain = split_at(pl.col("trimmed"))
@@ -214,7 +215,7 @@ def _plain_hash(rule: str, rules: tuple[str, ...]) -> pl.Expr:
 
 
 def _slow_path(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
-    """Return the outcome for texts that are already stripped; see `hashed`."""
+    """Classify and hash texts that are already stripped; see `hashed`."""
     frame = trimmed.to_frame().lazy().with_columns(pl.col("trimmed").str.to_lowercase())
     # Materialized step by step: an expression that is written twice is computed twice.
     text = pl.col("trimmed")
@@ -225,7 +226,7 @@ def _slow_path(trimmed: pl.Series, rules: tuple[str, ...]) -> pl.DataFrame:
     )
     frame = frame.with_columns((pl.col("prehashed") & text.is_in(_POISON)).alias("_poison"))
     for rule in rules:
-        frame = _judged(frame, rule)
+        frame = _classify(frame, rule)
     if "enhanced" in rules:
         frame = frame.with_columns(domain=split_at(pl.coalesce(*(f"text_{rule}" for rule in rules)))[1])
     return frame.select(pl.exclude("^_.*$")).collect(engine=IN_MEMORY)
@@ -238,7 +239,7 @@ def sha256(text: pl.Expr) -> pl.Expr:
 
 
 def split_at(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Return what stands before the first @ of a text and what stands after it, which is null where there is none."""
+    """Return the parts of a text before and after the first @; the second is null if there is no @."""
     parts = text.str.splitn("@", 2)
     return parts.struct.field("field_0"), parts.struct.field("field_1")
 
@@ -248,7 +249,7 @@ def without_tag_and_periods(local: pl.Expr) -> pl.Expr:
     return local.str.replace(r"(?s)\+.*$", "").str.replace_all(".", "", literal=True)
 
 
-def _judged(frame: pl.LazyFrame, rule: str) -> pl.LazyFrame:
+def _classify(frame: pl.LazyFrame, rule: str) -> pl.LazyFrame:
     """Add reason, text and hash under one rule."""
     frame = frame.with_columns(_text=pl.col("trimmed")) if rule == "basic" else _enhanced(frame)
     local, domain = split_at(pl.col("_text"))
@@ -267,13 +268,13 @@ def _enhanced(frame: pl.LazyFrame) -> pl.LazyFrame:
     local, domain = split_at(pl.col("_unspaced"))
     frame = frame.with_columns(_local=local, _domain=domain)
     unaccented = pl.col("_local").str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
-    # Without an @ there is no local part to change; what comes out is judged like any other text.
+    # Without an @ there is no local part to change; the result is classified like any other text.
     joined = pl.concat_str(without_tag_and_periods(unaccented), pl.lit("@"), pl.col("_domain"))
     return frame.with_columns(_text=pl.coalesce(joined, pl.col("_unspaced")))
 
 
 def _reason(rule: str) -> pl.Expr:
-    """Return the first reason that fits."""
+    """Return the first reason that applies."""
     text, local, domain = pl.col("_text"), pl.col("_local"), pl.col("_domain")
     first_fitting = {
         "missing": pl.col("_missing"),

@@ -1,13 +1,13 @@
-"""What several segments have in common, as a matrix."""
+"""Draw what several segments have in common, as a matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from ci_magics.display.numbers import Share, clean, counted, counted_in_words
-from ci_magics.matching.picture import FAINT, INK, PANEL, Picture, block, cut, numbered, panel, text
+from ci_magics.matching.drawing import FAINT, INK, PANEL, Picture, block, cut, numbered, panel, text
 
-#: More segments than this are not drawn: the words and the frame have them all.
+#: The largest number of segments to draw; the text and the frame have all.
 MOST_DRAWN = 8
 
 _NAMES, _LEFT, _TOP, _HEIGHT = 18, 206, 96, 44
@@ -26,11 +26,11 @@ def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, st
     sizes
         Each segment's name and how many hashes it would send.
     shared
-        What two of them share, by their names.
+        How many hashes each pair shares.
     """
     drawn = sizes[:MOST_DRAWN]
     cell = max(_NARROWEST, min(_WIDEST, _ALL_CELLS // len(drawn)))
-    parts = [text(_NAMES, 53, _reading(len(sizes)), fill=FAINT, size=12)]
+    parts = [text(_NAMES, 53, _caption(len(sizes)), fill=FAINT, size=12)]
     parts += _heads(drawn, cell)
     for place, row in enumerate(drawn):
         parts += _row(_TOP + place * _HEIGHT, place, row, drawn, shared, cell)
@@ -40,7 +40,7 @@ def draw_overlap(sizes: Sequence[tuple[str, int]], shared: Mapping[tuple[str, st
 
 
 def overlap_words(sizes: Mapping[str, int], pair: tuple[str, str], count: int) -> str:
-    """Return what two segments share, with the share of each."""
+    """Return a phrase about the hashes that two segments share."""
     first, second = pair
     if not count:
         return f"'{clean(first)}' and '{clean(second)}' share no hash"
@@ -55,7 +55,7 @@ def _alt(drawn: Sequence[tuple[str, int]], shared: Mapping[tuple[str, str], int]
     return f"Hashes: {own}. {'; '.join(pairs)}."
 
 
-def _reading(count: int) -> str:
+def _caption(count: int) -> str:
     first = f"The first {MOST_DRAWN} of {count} segments. " if count > MOST_DRAWN else ""
     return f"{first}Hashes that both would send, and their share of the segment at the left."
 
@@ -99,7 +99,7 @@ def _between(shared: Mapping[tuple[str, str], int], name: str, other: str) -> in
 
 
 def _tint(share: Share) -> str:
-    """Return a shade that grows with the share and stays light enough for the text on it."""
+    """Return a shade that is darker for a larger share, but light enough for text on it."""
     if not share.count:
         return PANEL
     strength = _PALEST + (_DARKEST - _PALEST) * min(share.count / max(share.whole, 1), 1.0)

@@ -11,23 +11,23 @@ import polars as pl
 
 from ci_magics.forking import require_threads
 
-_Thing = TypeVar("_Thing")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def in_parallel(work: Callable[[_Thing], _Result], things: Iterable[_Thing]) -> Iterator[_Result]:
+def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """Yield the result of each item, in order; only a few items are in flight at any time.
 
-    As many threads work as Polars uses (``POLARS_MAX_THREADS`` limits both). It pays where the work is done outside
-    of Python, as it is in Arrow and Polars.
+    It uses as many threads as Polars (``POLARS_MAX_THREADS`` limits both). This is faster only for work outside of
+    Python, such as that of Arrow and Polars.
     """
     require_threads()
     threads = pl.thread_pool_size()
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[_Result]] = deque()
     try:
-        for thing in things:
-            waiting.append(pool.submit(work, thing))
+        for item in items:
+            waiting.append(pool.submit(work, item))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:

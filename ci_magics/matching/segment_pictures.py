@@ -1,11 +1,11 @@
-"""Pictures of two segments: what they share, and what sets them apart."""
+"""Draw two segments: what they share, and how they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ci_magics.display.numbers import Share, clean, counted
-from ci_magics.matching.picture import FAINT, INK, TRACK, Picture, block, cut, length, panel, text
+from ci_magics.matching.drawing import FAINT, INK, TRACK, Picture, block, cut, length, panel, text
 
 _WIDTH, _LABEL, _LEFT, _BAR = 720, 330, 344, 190
 _TOP, _STEP = 54, 34
@@ -14,30 +14,30 @@ _SHADES = ("#3b6ea8", "#8a6bb8", "#2b8a5e")
 
 def draw_parts(title: str, parts: Sequence[tuple[str, int]]) -> Picture:
     """Draw how a total splits into three parts."""
-    whole = sum(count for _label, count in parts)
+    total = sum(count for _label, count in parts)
     drawn = []
-    for place, ((label, count), shade) in enumerate(zip(parts, _SHADES, strict=True)):
-        top, share = _TOP + place * _STEP, Share(count, whole)
+    for index, ((label, count), shade) in enumerate(zip(parts, _SHADES, strict=True)):
+        top, share = _TOP + index * _STEP, Share(count, total)
         drawn += [
             text(_LABEL, top + 15, cut(label, _LABEL - 18), anchor="end"),
             block(_LEFT, top, _BAR, 22, TRACK),
-            block(_LEFT, top, length(count, whole, _BAR), 22, shade),
+            block(_LEFT, top, length(count, total, _BAR), 22, shade),
             text(_LEFT + _BAR + 12, top + 15, counted(count), fill=INK, bold=True),
             text(_WIDTH - 18, top + 15, share.percent, anchor="end", fill=FAINT),
         ]
-    words = ", ".join(f"{clean(label)} {Share(count, whole)}" for label, count in parts)
+    words = ", ".join(f"{clean(label)} {Share(count, total)}" for label, count in parts)
     return panel(title, drawn, _WIDTH, _TOP + len(parts) * _STEP + 4, f"{clean(title)}: {words}.")
 
 
 def draw_pairs(title: str, names: tuple[str, str], pairs: Sequence[tuple[str, Share, Share]]) -> Picture:
-    """Draw for each label its shares in two segments, one below the other."""
+    """Draw the shares of each label in two segments, one below the other."""
     drawn = [
         part
         for left, name, shade in zip((_LEFT, _LEFT + 180), names, _SHADES[::2], strict=True)
         for part in (block(left, 46, 12, 12, shade, radius=3), text(left + 18, 57, cut(name, 150), size=12))
     ]
-    for place, (label, *shares) in enumerate(pairs):
-        top = _TOP + 22 + place * _STEP
+    for index, (label, *shares) in enumerate(pairs):
+        top = _TOP + 22 + index * _STEP
         drawn.append(text(_LABEL, top + 17, cut(label, _LABEL - 18), anchor="end"))
         for line, (share, shade) in enumerate(zip(shares, _SHADES[::2], strict=True)):
             wide = length(share.count, share.whole, _BAR)

@@ -1,11 +1,11 @@
-"""Profiles that Spark matches: its executors run the kernel, add up what can be added, and hand over hashes.
+"""Match profiles in Spark: its executors run the kernel, aggregate the counts, and return hashes.
 
-Why the outcome equals that of any other frame, bit for bit:
+The result is exactly that of any other frame, because:
 
-- hashes and reasons come from `match_batch`, the same function on the same Arrow columns; a profile's outcome depends
-  on nothing but the profile;
+- hashes and reasons come from `match_batch`, the same function on the same Arrow columns; a profile's result depends
+  only on the profile;
 - numbers of profiles, of domains and of hashes are sums or sets, whatever the order of the rows;
-- examples are chosen by a hash of the value, not by their place.
+- examples are chosen by a hash of the value, not by their position.
 
 The order of the rows is not guaranteed: Spark has none.
 """
@@ -26,15 +26,15 @@ from ci_magics.matching.packed import SPARK_SCHEMA, pack, unpack
 from ci_magics.matching.tally import EXAMPLES, SHOWN_DOMAINS, SMALLEST_DOMAIN, masked, shown_domains
 from ci_magics.segmentation.spark import SparkProfiles, spark_errors
 
-#: Profiles that come here at once: about 45 megabytes. Spark gets the next ones ready meanwhile.
-AT_ONCE = 500_000
+#: Profiles to fetch at once: about 45 megabytes. Meanwhile, Spark prepares the next ones.
+ROWS_AT_ONCE = 500_000
 #: Each partition is a Spark job: if a portion has more than this many, they are coalesced first.
 _MOST_PARTITIONS = 16
 
 
 @contextmanager
 def matched_on_spark(profiles: SparkProfiles) -> Iterator[SparkStream]:
-    """Match profiles on the executors of their frame, which keep the outcome until the block is left."""
+    """Match profiles on the executors of their frame; Spark caches the result until the context ends."""
     with spark_errors():
         packed = profiles.frame.mapInArrow(partial(pack, profiles.pipeline), SPARK_SCHEMA).persist()
     try:
@@ -45,14 +45,14 @@ def matched_on_spark(profiles: SparkProfiles) -> Iterator[SparkStream]:
 
 
 class SparkStream:
-    """Profiles that Spark matches; what it keeps meanwhile are keys and hashes, and domains with their numbers.
+    """Profiles that Spark matches; Spark caches only keys, hashes, and domain counts.
 
     Parameters
     ----------
     profiles
         The segment and its frame.
     packed
-        The Spark DataFrame of what `pack` makes of it.
+        The Spark DataFrame that `pack` returned.
     """
 
     ordered = False
@@ -63,19 +63,19 @@ class SparkStream:
         self.schema = matched_schema(profiles.pipeline.columns.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Return the matched profiles, some at a time.
+        """Yield the matched profiles in batches.
 
         Raises
         ------
         SegmentError
-            Spark failed, or the frame gave other rows than when its key was chosen.
+            Spark failed, or the frame returned different rows than when its key was chosen.
         """
         with spark_errors():
             sizes = [each.profiles for each in self._partitions]
             if sum(sizes) != self._rows:
                 raise SegmentError(
-                    "The Spark frame gave other rows when it was read a second time.",
-                    "Save it as a table or file first, and make the segment of that.",
+                    "The Spark frame returned different rows when it was read a second time.",
+                    "Save it as a table or file first, and make the segment from that.",
                     code="unstable_frame",
                 )
             for row in self._in_portions(sizes).toLocalIterator(prefetchPartitions=True):
@@ -83,14 +83,14 @@ class SparkStream:
                     yield batch.cast(self.schema)
 
     def _in_portions(self, sizes: list[int]) -> Any:
-        """Return the batches in partitions of which each may come here at once, and that are not too many."""
-        packed, portions = self._packed.select("batch"), sum(sizes) // AT_ONCE + 1
-        fits = max(sizes, default=0) <= AT_ONCE and len(sizes) <= _MOST_PARTITIONS * portions
+        """Return the batches in a moderate number of partitions, each small enough to fetch at once."""
+        packed, portions = self._packed.select("batch"), sum(sizes) // ROWS_AT_ONCE + 1
+        fits = max(sizes, default=0) <= ROWS_AT_ONCE and len(sizes) <= _MOST_PARTITIONS * portions
         return packed if fits else packed.repartition(portions)
 
     @cached_property
     def _partitions(self) -> list[Any]:
-        """Profiles, and those with a domain, by partition; asking makes all executors match at once."""
+        """The numbers of profiles and of those with a domain, by partition. This makes all executors match at once."""
         from pyspark.sql import functions as on_spark
 
         partition = on_spark.spark_partition_id().alias("partition")
@@ -99,7 +99,7 @@ class SparkStream:
         return found
 
     def domains(self) -> dict[str, int]:
-        """Return profiles by domain; Spark counts them, and none that few share leaves it."""
+        """Return profiles by domain; Spark counts them, and rare domains do not leave it."""
         return self._domains
 
     @cached_property
@@ -115,14 +115,14 @@ class SparkStream:
             return shown_domains([(row["domain"], row["profiles"]) for row in named.collect()], addressed)
 
     def examples(self) -> dict[str, list[str]]:
-        """Return masked values by reason; Spark chooses them, and a domain that few share stays there."""
+        """Return masked values by reason; Spark chooses them, and rare domains do not leave it."""
         from pyspark.sql import functions as on_spark
 
         domains = self.domains()
         with spark_errors():
             each = self._packed.select(on_spark.explode("examples").alias("each")).select("each.*")
-            place = on_spark.row_number().over(_by_mark())
-            first = each.distinct().withColumn("place", place).where(on_spark.col("place") <= EXAMPLES)
+            position = on_spark.row_number().over(_by_mark())
+            first = each.distinct().withColumn("place", position).where(on_spark.col("place") <= EXAMPLES)
             may_be_named = on_spark.col("domain").isin(list(domains)) | (on_spark.col("reason") == MISTYPED)
             domain = on_spark.when(may_be_named, on_spark.col("domain"))
             unnamed = on_spark.when(on_spark.col("domain").isNotNull(), on_spark.lit(""))

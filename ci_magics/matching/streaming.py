@@ -1,4 +1,4 @@
-"""Profiles that are matched in a single pass on their way into the workspace."""
+"""Match profiles in a single pass while they are stored in the workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ci_magics.segmentation.sources.rows import Rows
 
 
 class ProfileStream(Protocol):
-    """Matched profiles that can be read once, and the statistics of their addresses that are complete after that."""
+    """Matched profiles that can be read once, and statistics of their addresses, which are complete after reading."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -67,7 +67,7 @@ class LocalStream:
         return self._tally.examples()
 
 
-class MatchedBefore:
+class AlreadyMatched:
     """Profiles of earlier segments: already matched, with no statistics of their addresses.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Who must not be sent: profiles whose key, basic hash or enhanced hash is on a list."""
+"""Profiles that must not be sent: their key, basic hash or enhanced hash is on a list."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Suppression:
         """Return the columns that the decision needs."""
         return ["sha256_basic", "sha256_enhanced", *(["key"] if self.keys is not None else [])]
 
-    def holds(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def contains_profiles(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Tell for each profile of a batch whether it must not be sent."""
         listed = as_series(self.hashes)
         found = np.zeros(batch.num_rows, dtype=np.bool_)

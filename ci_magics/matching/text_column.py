@@ -13,24 +13,24 @@ from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import ArgumentError
 from ci_magics.segmentation.values import is_text, readable
 
-#: Values of one piece, at most: enough for a call to be worth its while, few enough to save memory.
+#: The most values in one piece: enough to make a call efficient, few enough to save memory.
 PIECE = 262_144
 
 
 def pieces(values: Any) -> Iterator[Any]:
     """Split a column into pieces of about the same length, a multiple of the number of processors, for `text_column`.
 
-    They are not text yet: the thread that works on a piece converts it, so that all processors share the work.
+    The pieces are not text yet: the thread that processes a piece converts it, so all processors share the work.
 
     Raises
     ------
     ArgumentError
-        It is not a column at all.
+        It is not a column.
     """
     column = _column(values)
     objects = _objects(column)
-    whole = _arrow(column) if objects is None else objects
-    for chunk in whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]:
+    chunked = _arrow(column) if objects is None else objects
+    for chunk in chunked.chunks if isinstance(chunked, pa.ChunkedArray) else [chunked]:
         size = _size(len(chunk))
         yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
 
@@ -42,15 +42,15 @@ def _size(count: int) -> int:
 
 
 def as_text(words: pl.Series) -> pa.StringArray:
-    """Return a Polars column as plain Arrow text: Arrow makes it quicker, and lets other threads work meanwhile.
+    """Convert a Polars column to plain Arrow text, faster than Polars and without blocking other threads.
 
-    To be used at once: it may hold on to the whole of the Polars column; see `kept_text`.
+    Only for immediate use, because the result may keep the whole Polars column in memory; see `compact_text`.
     """
     return words.to_arrow(compat_level=pl.CompatLevel.newest()).cast(pa.string())
 
 
-def kept_text(words: pl.Series) -> pa.StringArray:
-    """Return a Polars column as plain Arrow text to be kept: no byte more than it takes.
+def compact_text(words: pl.Series) -> pa.StringArray:
+    """Convert a Polars column to plain Arrow text that does not keep the Polars column in memory.
 
     Arrow's own conversion shares one buffer with the Polars column, which keeps all of it in memory.
     """
@@ -68,7 +68,7 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
     Raises
     ------
     ArgumentError
-        It is not a column at all.
+        It is not a column.
     """
     array = _arrow(_column(values))
     kind = array.type
@@ -82,7 +82,7 @@ def text_column(values: Any) -> pa.Array | pa.ChunkedArray:
 
 
 def _column(values: Any) -> Any:
-    """Return the column that is meant."""
+    """Return the column that a value is or contains."""
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         raise ArgumentError(
             f"A {type(values).__name__} is not a column of e-mail addresses.",
@@ -97,7 +97,7 @@ def _column(values: Any) -> Any:
         return values
     if len(names) != 1:
         raise ArgumentError(
-            f"The {type(values).__name__} has {counted_in_words(len(names), 'column')}, and one is wanted.",
+            f"The {type(values).__name__} has {counted_in_words(len(names), 'column')}, but only one is allowed.",
             'Name it, for example frame["EMail"].',
             code="not_a_column",
         )
@@ -126,7 +126,7 @@ def _arrow(values: Any) -> pa.Array | pa.ChunkedArray:
 def _text(value: Any) -> str | None:
     """Return one value as text; None for NaT and for objects without a text form.
 
-    NaN and NA need no care: their texts count as missing.
+    NaN and NA need no special case: their texts count as missing.
     """
     if value is None:
         return None
@@ -136,5 +136,5 @@ def _text(value: Any) -> str | None:
         text = str(value)
     except Exception:  # noqa: BLE001 - see above
         return None
-    # Half of a surrogate pair has no UTF-8; written out with a backslash it is no legal address either.
+    # A lone surrogate has no UTF-8 encoding. Escaped with a backslash, it is still not a valid address.
     return None if text == "NaT" else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,7 +16,7 @@ from row_by_row import HEX, LEGAL, NULL, STRIP, row_by_row
 
 import ci_magics as ci
 from ci_magics.matching.digests import digests_of
-from ci_magics.matching.hashes import Hashes, present_in, unique
+from ci_magics.matching.hashes import Hashes, non_null_hashes, unique
 from ci_magics.matching.normalize import hashed
 from ci_magics.matching.parallel import in_parallel
 from ci_magics.matching.text_column import pieces, text_column
@@ -128,4 +128,4 @@ def kernel(path: Path, kind: str) -> ReadPlan:
 
 def _hashed(piece: Any) -> tuple[pl.DataFrame, Hashes]:
     addresses = hashed(text_column(piece), ("basic",))
-    return addresses.columns("reason_basic"), present_in(digests_of(addresses, "basic"))
+    return addresses.columns("reason_basic"), non_null_hashes(digests_of(addresses, "basic"))

@@ -97,7 +97,7 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible()
     reach(page, form.get_by_label("Compare with"))
     page.keyboard.type("By keys")
-    expect(form).to_contain_text("is not known before an audience of this account")
+    expect(form).to_contain_text("is not known how many of them Microsoft can match until an audience of this account")
     page.screenshot(path=screenshots / "keys-coverage.png")
 
     form = insert_cell(page, "Export form")

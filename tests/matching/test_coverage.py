@@ -16,7 +16,7 @@ from matched_in_memory import InMemory, match_profiles
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.coverage import Coverage, cover
-from ci_magics.matching.expected import Reached
+from ci_magics.matching.expected import PastReach
 from ci_magics.matching.hash_list import HashList, Scratch
 from ci_magics.matching.keys import keys_of
 from ci_magics.matching.matched import Matched
@@ -151,7 +151,7 @@ def test_words_tell_all_that_is_known() -> None:
         cover(
             {"Big": now, "Small": before},
             ledgers={"Big": hashes_of(before)},
-            earlier=[Reached(1_000, 500), Reached(1_000, 600)],
+            earlier=[PastReach(1_000, 500), PastReach(1_000, 600)],
             remarks={"Small": "Small: something to know."},
             destination="EMULATOR: nothing left this machine",
         )
@@ -160,23 +160,26 @@ def test_words_tell_all_that_is_known() -> None:
         "EMULATOR: nothing left this machine\nCoverage of 'Big' (basic)",
         "28  ####################  Profiles (100.0%)",
         "1  no_at: no @ (b***)",
-        "With another hash under enhanced than under basic: 1 (3.6%).",
-        "Hashed already, by an unknown rule: 1 (3.6%).",
+        "With a different hash under enhanced than under basic: 1 (3.6%).",
+        "Already hashed, by an unknown rule: 1 (3.6%).",
         "Domains: contoso.com 24 (96.0%), other 1 (4.0%).",
         "Against the audience: unchanged 1 (4.2%), new 23 (95.8%), gone 1 (50.0%).",
         "'Big' and 'Small' share 1 hash (4.2% of 'Big' and 50.0% of 'Small').",
         "! Small: something to know.",
         "! Big: plain addresses and hashes are mixed; sending both must be allowed.",
-        "Expected match of 'Big': 12 (42.9%) to 14 (50.0%), judged by 2 earlier audiences of this account.",
+        "Expected match of 'Big': 12 (42.9%) to 14 (50.0%), based on 2 earlier audiences of this account.",
     ):
         assert words in shown
 
 
 def test_what_cannot_be_known_is_said() -> None:
     without_account = cover({"s": matched(EMAILS)})
-    assert "not known without an account" in without_account.expected_match
+    assert "Without an account, it is not known" in without_account.expected_match
     without_sizes = cover({"s": matched(EMAILS)}, destination="x", normalization="both")
-    assert "not known before an audience of this account" in without_sizes.expected_match
+    assert (
+        "not known how many of them Microsoft can match until an audience of this account"
+        in without_sizes.expected_match
+    )
     assert without_sizes.segments[0].expected is None
 
 
@@ -186,7 +189,7 @@ def test_what_cannot_be_known_is_said() -> None:
 )
 def test_earlier_audiences_give_a_range(earlier: list[tuple[int, int]], low: int, high: int) -> None:
     ten = matched([f"p{number}@contoso.com" for number in range(10)])
-    (numbers,) = cover({"s": ten}, earlier=[Reached(*each) for each in earlier]).segments
+    (numbers,) = cover({"s": ten}, earlier=[PastReach(*each) for each in earlier]).segments
     assert numbers.expected is not None
     assert (numbers.expected.low, numbers.expected.high) == (low, high)
     assert numbers.expected.audiences == sum(sent > 0 for sent, _reached in earlier)
@@ -200,7 +203,7 @@ def test_many_profiles_are_fine_here() -> None:
 
 
 def test_the_summary_is_for_other_programs() -> None:
-    coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)}, earlier=[Reached(10, 5)])
+    coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)}, earlier=[PastReach(10, 5)])
     bundle = coverage._repr_mimebundle_()
     assert "application/json" not in bundle  # JupyterLab would show it instead of the picture
     assert json.loads(json.dumps(bundle[Coverage.summary_type()])) == coverage.to_dict()
@@ -267,7 +270,7 @@ def test_a_frame_has_every_measure() -> None:
     coverage = cover(
         {"one": matched(EMAILS), "two": matched(EMAILS[:3])},
         ledgers={"one": hashes_of(matched(EMAILS[:2]))},
-        earlier=[Reached(10, 5)],
+        earlier=[PastReach(10, 5)],
     )
     frame = coverage.to_frame()
     assert frame.columns.tolist() == ["segment", "kind", "measure", "count", "share"]

@@ -19,7 +19,7 @@ import ci_magics as ci
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.matching.distributed import match_arrow, match_frame
 from ci_magics.matching.normalize import normalize
-from ci_magics.matching.packed import TOGETHER, pack, unpack
+from ci_magics.matching.packed import ROWS_PER_BATCH, pack, unpack
 from ci_magics.sample import customers
 from ci_magics.segmentation.condition import Condition
 from ci_magics.segmentation.profile_columns import ProfileColumns
@@ -65,12 +65,12 @@ def test_columns_must_exist_and_keys_identify() -> None:
 
 
 def test_small_batches_travel_together_and_hold_no_address() -> None:
-    table = pa.Table.from_pandas(contoso.people(TOGETHER + 5_000))
+    table = pa.Table.from_pandas(contoso.people(ROWS_PER_BATCH + 5_000))
     packed = list(pack(pipeline(table.schema), table.to_batches(max_chunksize=10_000)))
     profiles = [batch["profiles"][0].as_py() for batch in packed]
     assert sum(profiles) == table.num_rows
     assert len(profiles) == 2
-    assert max(profiles) <= TOGETHER
+    assert max(profiles) <= ROWS_PER_BATCH
     unpacked = pa.Table.from_batches([each for batch in packed for each in unpack(batch["batch"][0].as_py())])
     assert unpacked["key"].to_pylist() == table["Id"].to_pylist()
     assert not any(b"contoso" in batch["batch"][0].as_py() for batch in packed)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ci_magics.display.html_table import table
 from ci_magics.display.numbers import Share, counted
 from ci_magics.matching.comparison import Row, draw_comparison
+from ci_magics.matching.drawing import PANEL, Picture, as_image, cut, stacked
 from ci_magics.matching.expected import Expected
 from ci_magics.matching.funnel import Bar, Changes, draw_funnel, funnel_text
 from ci_magics.matching.overlap import draw_overlap
-from ci_magics.matching.picture import PANEL, Picture, as_image, cut, stacked
 
 SVG = "{http://www.w3.org/2000/svg}"
 NUMBER = re.compile("[0-9]+(?:,[0-9]{3})*(?:\\.[0-9])?%?")

@@ -148,7 +148,7 @@ def test_the_same_rows_in_another_order_are_the_same_segment(spark: Any, workspa
 
 
 def test_what_comes_at_once_is_bounded(spark: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ci_magics.matching.spark.AT_ONCE", 1_000)
+    monkeypatch.setattr("ci_magics.matching.spark.ROWS_AT_ONCE", 1_000)
     frame = customers(5_000)
     assert covered("Spark", spark.createDataFrame(frame).repartition(8)) == covered("pandas", frame)
     with workspace.snapshots.opened(workspace.segments["Spark"].id) as file:
@@ -220,7 +220,7 @@ def test_an_error_of_spark_quotes_no_value(spark: Any, workspace: Workspace) -> 
 def test_a_frame_that_changes_is_refused(spark: Any, workspace: Workspace) -> None:
     profiles = build_spark_segment("S", spark.createDataFrame(contoso.people(3)))
     other = replace(profiles, segment=replace(profiles.segment, rows=2))
-    with matched_on_spark(other) as passing, pytest.raises(SegmentError, match="gave other rows"):
+    with matched_on_spark(other) as passing, pytest.raises(SegmentError, match="returned different rows"):
         list(passing.batches())
     assert not workspace.segments
 

@@ -17,7 +17,7 @@ from ci_magics.activation.segments.storage import keep_segment
 from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.errors import SegmentError
 from ci_magics.matching.hashes import of_column, unique
-from ci_magics.matching.streaming import MatchedBefore
+from ci_magics.matching.streaming import AlreadyMatched
 from ci_magics.naming import LONGEST_NAME
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.store import Workspace
@@ -114,7 +114,7 @@ def keep_half(workspace: Workspace, stored: StoredSegment, half: Half, show: Cal
         columns=tuple(schema.names),
         consent=consent_of(record),
     )
-    profiles = MatchedBefore(schema, _chosen(stored, schema, half))
+    profiles = AlreadyMatched(schema, _chosen(stored, schema, half))
     return keep_segment(workspace, segment, profiles, f"it is a half of the segment '{record.name}'", show)
 
 

@@ -8,7 +8,7 @@ from ci_magics.activation.connections.services import open_services
 from ci_magics.clock import SystemClock, WaitStoppedError
 from ci_magics.errors import CiError
 from ci_magics.matching.covered_segments import SMALLEST_SERVING, SegmentCoverage
-from ci_magics.matching.expected import Reached, expect
+from ci_magics.matching.expected import PastReach, expect
 from ci_magics.workspace.models import AudienceRecord, Connection
 from ci_magics.workspace.store import Workspace
 
@@ -33,10 +33,10 @@ class AccountView:
         found = [each for each in self.records if each.segment_name == name and not each.chosen]
         return max(found, key=lambda each: each.updated_at) if found else None
 
-    def reached(self, normalization: str) -> tuple[Reached, ...]:
+    def reached(self, normalization: str) -> tuple[PastReach, ...]:
         """Return the match results of audiences with a normalization, without those too small to serve."""
         return tuple(
-            Reached(sent=each.members, matched=self.sizes[each.audience_id])
+            PastReach(sent=each.members, matched=self.sizes[each.audience_id])
             for each in self.records
             if each.normalization == normalization
             and each.members >= SMALLEST_SERVING

@@ -15,7 +15,7 @@ from ci_magics.activation.segments.rule_context import beside_a_text, context_fo
 from ci_magics.activation.segments.unmatched_keys import unmet_among_segments, unmet_in_frame
 from ci_magics.errors import ArgumentError
 from ci_magics.matching.spark import matched_on_spark
-from ci_magics.matching.streaming import LocalStream, MatchedBefore, ProfileStream
+from ci_magics.matching.streaming import AlreadyMatched, LocalStream, ProfileStream
 from ci_magics.segmentation.rules.condition import RuleCondition
 from ci_magics.segmentation.rules.rows import RuleContext
 from ci_magics.segmentation.rules.rule import Rule
@@ -96,7 +96,7 @@ def _require_rule(rule: Rule | None) -> Rule:
 
 def _of_segments(workspace: Workspace, name: str, rule: Rule, met: set[str]) -> tuple[Segment, ProfileStream]:
     segment, schema = segment_of_segments(workspace, name, rule)
-    return segment, MatchedBefore(schema, profiles_of_segments(workspace, rule, schema, met))
+    return segment, AlreadyMatched(schema, profiles_of_segments(workspace, rule, schema, met))
 
 
 def _on_spark(name: str, frame: Any, wanted: SegmentRequest) -> SparkProfiles:

@@ -13,7 +13,7 @@ from ci_magics.activation.segments.stored_segment import StoredSegment
 from ci_magics.advice import Advice, Opt, advise, joined
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.errors import SegmentError, nearest_name
-from ci_magics.matching.consents import Consenting, CountedConsent
+from ci_magics.matching.consents import ConsentPolicy, CountedConsent
 from ci_magics.segmentation.columns import list_columns
 from ci_magics.segmentation.consent.document import ConsentChoice, SegmentConsent, answer, question
 from ci_magics.segmentation.consent.reading import STATE
@@ -59,7 +59,7 @@ class Decision:
     known: SegmentConsent
     ignored: bool
     decided: bool
-    consenting: Consenting | None
+    consenting: ConsentPolicy | None
 
     @property
     def question(self) -> str:
@@ -140,7 +140,7 @@ def decide(workspace: Workspace, stored: StoredSegment, options: ConsentOptions)
     known, sent = _explained(known, yes)
     consenting = None
     if known.known and known.refused + known.unknown and not options.everybody:
-        consenting = Consenting(sent, frozenset([REFUSES, *words]) - sent, silent=known.unknown > 0)
+        consenting = ConsentPolicy(sent, frozenset([REFUSES, *words]) - sent, silent=known.unknown > 0)
     return Decision(known, options.everybody, decided, consenting)
 
 

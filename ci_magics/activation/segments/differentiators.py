@@ -17,7 +17,7 @@ from ci_magics.activation.segments.stored_segment import stored_segment
 from ci_magics.display.numbers import Share, counted, counted_in_words
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.errors import SegmentError
-from ci_magics.matching.picture import Picture, as_image
+from ci_magics.matching.drawing import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_pairs
 from ci_magics.segmentation.columns import require_column, same_key
 from ci_magics.segmentation.quick.lines import Line, LineFinder, usable, would_show_people

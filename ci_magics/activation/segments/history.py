@@ -11,7 +11,7 @@ from typing import Any
 from ci_magics.clock import present
 from ci_magics.display.numbers import counted, counted_in_words
 from ci_magics.display.result_table import Column, ResultTable, as_minute
-from ci_magics.matching.picture import Picture, as_image
+from ci_magics.matching.drawing import Picture, as_image
 from ci_magics.workspace.models import SegmentCount, SegmentRecord
 from ci_magics.workspace.store import Workspace
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ci_magics.activation.segments.rule_context import require_key
 from ci_magics.forking import require_threads
-from ci_magics.matching.matched import kept_keys
+from ci_magics.matching.matched import storable_keys
 from ci_magics.segmentation.id_set import IdSet
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.store import Workspace
@@ -40,7 +40,7 @@ class KeySet:
 
     def contains(self, keys: pa.Array) -> pl.Series:
         """Return which keys of a frame are in the set, as a Boolean mask."""
-        return self.contains_stored(kept_keys(keys))
+        return self.contains_stored(storable_keys(keys))
 
     def contains_stored(self, keys: pa.Array) -> pl.Series:
         """Return which keys of a stored segment are in the set, as a Boolean mask."""

@@ -12,7 +12,7 @@ from ci_magics.display.numbers import Share, counted
 from ci_magics.display.result_table import Column, ResultTable, frame_only
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.shared import SEGMENT
-from ci_magics.matching.picture import Picture, as_image
+from ci_magics.matching.drawing import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require

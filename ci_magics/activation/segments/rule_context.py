@@ -8,7 +8,7 @@ from typing import Any
 from ci_magics.advice import COLUMN, Opt, advise
 from ci_magics.clock import present
 from ci_magics.errors import ArgumentError, SegmentError
-from ci_magics.matching.matched import kept_keys
+from ci_magics.matching.matched import storable_keys
 from ci_magics.segmentation.columns import same_key
 from ci_magics.segmentation.rules.members import Members
 from ci_magics.segmentation.rules.rows import RuleContext, joining_key
@@ -54,7 +54,7 @@ def context_for(workspace: Workspace, frame: Any, where: str | None, rule: Rule,
         key=column,
         today=today(),
         members={name: Members(keys_of_segment(workspace, name, column)) for name in rule.segments},
-        as_stored=kept_keys,
+        as_stored=storable_keys,
     )
 
 

@@ -70,7 +70,7 @@ def test_an_audience_without_a_size_tells_nothing(emulator: RunningEmulator) -> 
     export(segment(400))
     coverage = ci.preview("All", to=NAME)
     assert coverage.segments[0].expected is None
-    assert "not known before an audience of this account" in coverage.expected_match
+    assert "not known how many of them Microsoft can match until an audience of this account" in coverage.expected_match
     assert calls(emulator, "GetAudiencesByIds") > 0
 
 

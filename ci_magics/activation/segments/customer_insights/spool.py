@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from ci_magics.clock import present
 from ci_magics.errors import SegmentError, WorkspaceError
 from ci_magics.matching.tally import Tally
-from ci_magics.matching.tally_kept import named_again, read_back, written
+from ci_magics.matching.tally_document import restore_domain_names, tally_from_document, tally_to_document
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.storage_errors import missing
 from ci_magics.workspace.store import Workspace
@@ -141,7 +141,7 @@ class Reading:
                 update={
                     "parts": parts,
                     "rows": state.rows + counter.rows,
-                    "tally": written(self.tally),
+                    "tally": tally_to_document(self.tally),
                     "position": position(state.position),
                     **added,
                     **changes,
@@ -165,7 +165,7 @@ class Reading:
 
     def remembered(self) -> Tally:
         """Return the statistics of the addresses."""
-        return named_again(self.tally)
+        return restore_domain_names(self.tally)
 
     def clear(self) -> None:
         """Delete everything that was read."""
@@ -178,7 +178,7 @@ class Reading:
                 state = ReadingState.model_validate_json(file.read())
             if not all(self._files.exists(name) for name in state.parts):
                 raise missing()
-            self.tally = read_back(state.tally) if state.tally else Tally()
+            self.tally = tally_from_document(state.tally) if state.tally else Tally()
             self.state = state
         except (WorkspaceError, ValidationError, KeyError, TypeError, ValueError):
             self.clear()  # no files, or unusable ones: start over

@@ -1,7 +1,7 @@
-"""What the pictures of coverage share: numbers in words, names that fit, and the panel that they are drawn on.
+"""Shared parts of pictures: shortened names, text, bars, and the panel that they are drawn on.
 
-They are SVG made by hand: no library, and as an ``<img>`` an untrusted notebook still shows them. Each picture has a
-its own panel, so that it reads the same on a light and on a dark page.
+Pictures are hand-written SVG without a library. An untrusted notebook shows them too, because they are ``<img>``
+elements. Each has its own panel, so it is readable on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PALE_GREEN = "#a5d6bd"
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _GAP = 8
-#: Widths in parts of the font's size, a little more than those of a wide font such as DejaVu Sans.
+#: Character widths relative to the font size, a little more than those of a wide font such as DejaVu Sans.
 _WIDE, _CAPITAL, _NARROW, _USUAL = 1.05, 0.78, 0.36, 0.63
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG document, its size in pixels, and the sentences that say the same in words."""
+    """An SVG document, its size in pixels, and its alternative text."""
 
     svg: str
     alt: str
@@ -43,30 +43,30 @@ class Picture:
 
 
 def cut(name: str, width: float, size: float = 13) -> str:
-    """Return a clean name that is at most so many pixels wide in a font of that size."""
+    """Return a name, cut to a width in pixels for a font size."""
     name = clean(without_people(name))
-    room = width / size
-    if sum(map(_width, name)) <= room:
+    available = width / size
+    if sum(map(_width, name)) <= available:
         return name
-    room -= _width("…")
+    available -= _width("…")
     kept = ""
     for character in name:
-        room -= _width(character)
-        if room < 0:
+        available -= _width(character)
+        if available < 0:
             break
         kept += character
     return f"{kept.rstrip()}…"
 
 
-def numbered(place: int, name: str) -> str:
-    """Return a name with its number among several: cut short, two names may look the same."""
-    return f"{place + 1} {name}"
+def numbered(index: int, name: str) -> str:
+    """Return a name with a number, because two names may look the same if they are cut."""
+    return f"{index + 1} {name}"
 
 
 def text(
     x: float, y: float, content: str, *, anchor: str = "start", fill: str = INK, bold: bool = False, size: float = 13
 ) -> str:
-    """Return a line of text; `anchor` says which end of it `x` is."""
+    """Return a line of text; `anchor` says which part of it is at `x`."""
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{fill}" font-size="{size:g}"{weight}>'
@@ -80,9 +80,9 @@ def block(x: float, y: float, width: float, height: float, fill: str, *, radius:
     return f'<rect x="{x:g}" y="{y:g}" {size} rx="{min(radius, width / 2):g}" fill="{fill}"/>'
 
 
-def length(count: int, whole: int, most: float) -> float:
-    """Return the length of a bar: at most `most`, and visible if the value is not zero."""
-    return max(round(most * min(count / max(whole, 1), 1.0), 1), 2 if count else 0)
+def length(count: int, total: int, maximum: float) -> float:
+    """Return the length of a bar: at most `maximum`, and visible if the value is not zero."""
+    return max(round(maximum * min(count / max(total, 1), 1.0), 1), 2 if count else 0)
 
 
 def panel(title: str, parts: Iterable[str], width: int, height: int, alt: str) -> Picture:
@@ -111,7 +111,7 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
 
 
 def as_image(picture: Picture) -> str:
-    """Return a picture as an ``<img>`` that needs no trust and says its numbers to a screen reader."""
+    """Return a picture as an ``<img>`` with alternative text, which an untrusted notebook shows too."""
     data = base64.b64encode(picture.svg.encode()).decode()
     return (
         f'<img alt="{html.escape(picture.alt)}" width="{picture.width}" '

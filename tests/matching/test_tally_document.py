@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ci_magics.matching.matched import match_batch
 from ci_magics.matching.tally import Tally
-from ci_magics.matching.tally_kept import named_again, read_back, written
+from ci_magics.matching.tally_document import restore_domain_names, tally_from_document, tally_to_document
 from ci_magics.segmentation.sources.records import batch_of_records, record_schema
 
 SCHEMA = record_schema({"key": False, "email": False})
@@ -28,15 +28,15 @@ def test_a_tally_that_is_put_down_and_taken_up_again_ends_the_same(stretches: li
     for stretch in stretches:
         add(undisturbed, stretch)
         add(kept, stretch)
-        kept = read_back(json.loads(json.dumps(written(kept))))
-    assert named_again(kept).domains() == undisturbed.domains()
+        kept = tally_from_document(json.loads(json.dumps(tally_to_document(kept))))
+    assert restore_domain_names(kept).domains() == undisturbed.domains()
     assert kept.examples() == undisturbed.examples()
 
 
 def test_a_rare_domain_is_written_as_a_hash_and_a_common_one_by_its_name() -> None:
     tally = Tally()
     add(tally, [f"p{number}@contoso.com" for number in range(10)] + ["eva@jansen.example", "eva,@deboer.example"])
-    text = json.dumps(written(tally))
+    text = json.dumps(tally_to_document(tally))
     assert "contoso.com" in text
     assert "jansen" not in text
     assert "deboer" not in text

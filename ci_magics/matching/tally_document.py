@@ -1,4 +1,4 @@
-"""A serialized tally, so that a resumed reading ends with the same statistics as an uninterrupted one.
+"""Serialize a tally, so that resumed reading ends with the same statistics as uninterrupted reading.
 
 A rare domain may identify a person, so a domain that would never be shown is stored as a hash.
 """
@@ -18,7 +18,7 @@ _EXAMPLE = ("reason", "mark", "first", "domain")
 _HASHED = "#"
 
 
-def written(tally: Tally) -> dict[str, Any]:
+def tally_to_document(tally: Tally) -> dict[str, Any]:
     """Return a tally as a JSON document."""
     domains, forgotten, examples = _named(tally)
     safe = {name: _safe(name, count) for name, count in domains.items()}
@@ -33,22 +33,22 @@ def written(tally: Tally) -> dict[str, Any]:
     }
 
 
-def read_back(document: dict[str, Any]) -> Tally:
-    """Return the tally of a document; a hashed domain gets its name back when it occurs again."""
+def tally_from_document(document: dict[str, Any]) -> Tally:
+    """Return the tally of a document; a hashed domain gets its name back if it occurs again."""
     examples = pl.DataFrame(document["examples"], schema=dict.fromkeys(_EXAMPLE, pl.String), orient="row")
     tally = Tally()
     tally.restore(Counter(document["domains"]), int(document["forgotten"]), examples)
     return tally
 
 
-def named_again(tally: Tally) -> Tally:
-    """Give hashed domains that occurred again their names; the others stay hidden."""
+def restore_domain_names(tally: Tally) -> Tally:
+    """Restore the names of hashed domains that occurred again; the others stay hashed."""
     tally.restore(*_named(tally))
     return tally
 
 
 def _named(tally: Tally) -> tuple[Counter[str], int, pl.DataFrame]:
-    """Return the content of a tally, each domain once: under its name if the name is known."""
+    """Merge the counts of hashed domains into those of their names, if the names are known."""
     domains, forgotten, examples = tally.contents()
     names = {_hashed(name): name for name in domains if not name.startswith(_HASHED)}
     counted: Counter[str] = Counter()
