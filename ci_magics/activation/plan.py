@@ -23,7 +23,7 @@ from ci_magics.activation.run import Run
 from ci_magics.activation.runs.push import RunContext
 from ci_magics.activation.runs.start import foresee, start_run
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
-from ci_magics.clock import present
+from ci_magics.clock import Clock, present
 from ci_magics.display.numbers import counted
 from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultTable, frame_only
@@ -372,7 +372,9 @@ def plan_of(
     return Plan(document, workspace, show, tuple(works) if len(works) == len(segments) else None, services)
 
 
-def open_services_for(workspace: Workspace, connection: Connection, options: ExportOptions, show: Show) -> Services:
+def open_services_for(
+    workspace: Workspace, connection: Connection, options: ExportOptions, show: Show, clock: Clock | None = None
+) -> Services:
     """Sign in to the account that an export sends to, and return its services.
 
     Parameters
@@ -385,9 +387,11 @@ def open_services_for(workspace: Workspace, connection: Connection, options: Exp
         The options of the export; its ids override those of the connection.
     show
         Called with each sentence that the user must see, such as a sign-in code.
+    clock
+        Source of the current time, and for waits; None means the system clock.
     """
     return open_services(
-        workspace, connection, show=show, account_id=options.account_id, customer_id=options.customer_id
+        workspace, connection, show=show, clock=clock, account_id=options.account_id, customer_id=options.customer_id
     )
 
 

@@ -113,6 +113,26 @@ def test_a_run_is_stopped(form: ExportsForm) -> None:
     assert "Canceled" in form.view.table.value
 
 
+@pytest.mark.parametrize("button", ["run_button", "run_all_button"])
+def test_stop_button_ends_a_wait(form: ExportsForm, emulator: RunningEmulator, button: str) -> None:
+    emulator.fault("ApplyCustomerListUserData", "117")
+    form.value = {"export": "Every week"}
+    waiting = threading.Event()
+    say = form.say
+
+    def listen(sentence: str, kind: str = "info") -> None:
+        say(sentence, kind)
+        if "Trying again in" in sentence:
+            waiting.set()
+
+    form.say = listen  # type: ignore[method-assign]  # a run tells of its waits by it
+    getattr(form, button).click()
+    assert waiting.wait(20), form.sentence
+    form.progress.stop()
+    form.wait()
+    assert "Canceled" in form.view.table.value
+
+
 def test_details_and_history_are_shown(form: ExportsForm) -> None:
     form.value = {"export": "Every week"}
     form.run_chosen()

@@ -70,7 +70,7 @@ def open_services(
     show
         Called with each sentence that the user must see, such as a sign-in code or a wait.
     clock
-        The clock that waits use; stopping it ends them. By default, the system's clock.
+        Source of the current time, and for waits; stopping it ends them. None means the system clock.
     ask
         Whether the user may be asked to sign in.
     account_id, customer_id
@@ -91,7 +91,7 @@ def open_services(
         account_id=account_id,
         developer_token=developer_token(connection, show, ask=ask),
     )
-    conversation = Conversation(service, tokens, clock=clock, on_wait=show)
+    conversation = Conversation(service, tokens, clock=clock and clock.branch(), on_wait=show)
     return Services(
         conversation,
         Advertising(conversation),

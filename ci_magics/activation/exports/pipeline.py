@@ -14,6 +14,7 @@ from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import resume_run, unfinished_runs
 from ci_magics.activation.segments.stored_segment import StoredSegment, stored_segment
 from ci_magics.advice import FRAME, Do, Opt, Placeholder, advise
+from ci_magics.clock import Clock
 from ci_magics.errors import ArgumentError, SegmentError
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
@@ -34,6 +35,7 @@ def send_export(
     run_id: str | None = None,
     as_of: Mapping[str, datetime] | None = None,
     owner: str = "",
+    clock: Clock | None = None,
 ) -> Run:
     """Plan and push. An interrupted run on the same audience is finished first.
 
@@ -57,6 +59,8 @@ def send_export(
         For each segment that the refresh did not update, the time of its last evaluation, by segment name.
     owner
         The user who saved the export, for scheduled runs. Empty for a manual run.
+    clock
+        Source of the current time, and for waits; None means the system clock.
 
     Raises
     ------
@@ -67,10 +71,10 @@ def send_export(
     """
     require(workspace, Verb.RUN_EXPORT, connection)
     require_consents(connection)
-    services = open_services_for(workspace, connection, options, show)
+    services = open_services_for(workspace, connection, options, show, clock)
     require_manager(services, connection)
     plan = make_plan(workspace, services, connection, stored, options, show)
-    if _finished_others(workspace, plan, show, progress, owner):
+    if _finished_others(workspace, plan, show, progress, owner, clock):
         plan = make_plan(workspace, services, connection, stored, options, show)
     return apply_plan(plan, progress=progress, run_id=run_id, as_of=as_of, owner=owner)
 
@@ -117,12 +121,14 @@ def chosen_segments(
     return stored
 
 
-def _finished_others(workspace: Workspace, plan: Plan, show: Show, progress: Reporter, owner: str) -> bool:
+def _finished_others(
+    workspace: Workspace, plan: Plan, show: Show, progress: Reporter, owner: str, clock: Clock | None
+) -> bool:
     """Finish the interrupted runs on the plan's audiences; return whether there were any."""
     open_runs = unfinished_runs(workspace, plan.document)
     for record in open_runs:
         show(f"The run {record.name} on this audience was not finished: it is finished first.")
-        show(repr(resume_run(workspace, record.id, report=progress, show=show, owner=owner)))
+        show(repr(resume_run(workspace, record.id, report=progress, show=show, owner=owner, clock=clock)))
     return bool(open_runs)
 
 

@@ -67,7 +67,7 @@ def run_export(
     workspace
         Workspace to use; None opens the default one.
     clock
-        Source of the current time; None means the system clock.
+        Source of the current time, and for waits; stopping it stops the run. None means the system clock.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def run_one(
     show
         Called with each message for the user, such as a sign-in code.
     clock
-        Source of the current time.
+        Source of the current time, and for waits; stopping it stops the run.
     skip
         Why the export cannot run, if that is already known. The run is recorded as skipped.
     as_of
@@ -305,14 +305,14 @@ def carry_out(
     show
         Called with each message for the user, such as a sign-in code.
     clock
-        Source of the current time.
+        Source of the current time, and for waits; stopping it stops the run.
     as_of
         For each segment that the refresh did not update, the time of its last evaluation, by segment name.
     """
     entry = replace(entry, status=RUNNING, attempts=entry.attempts + 1, retry_at=None)
     workspace.export_runs.put(entry)
     try:
-        run = _begun_or_new(workspace, export, entry, progress, show, as_of)
+        run = _begun_or_new(workspace, export, entry, progress, show, clock, as_of)
     except BaseException as error:
         _close_badly(workspace, _ended_badly(entry, error, clock.now()), error, show)
         raise
@@ -358,6 +358,7 @@ def _begun_or_new(
     entry: ExportRun,
     progress: Reporter,
     show: Show,
+    clock: Clock,
     as_of: Mapping[str, datetime] | None,
 ) -> Run:
     begun = workspace.runs.where(id=entry.id)
@@ -365,7 +366,7 @@ def _begun_or_new(
     if begun:
         if begun[0].finished_at:
             return load_run(workspace, begun[0])
-        return resume_run(workspace, entry.id, show=show, owner=owner)
+        return resume_run(workspace, entry.id, show=show, owner=owner, clock=clock)
     connection = require_connection(workspace, export)
     document = document_of(export)
     stored = chosen_segments(workspace, document.segments, document.email, document.order)
@@ -379,6 +380,7 @@ def _begun_or_new(
         run_id=entry.id,
         as_of=as_of,
         owner=owner,
+        clock=clock,
     )
 
 

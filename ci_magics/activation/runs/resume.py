@@ -55,7 +55,7 @@ def resume_run(
     show
         Called with each sentence that the user must see, such as a sign-in code.
     clock
-        The clock that waits use; stopping it stops the run. By default, the system's clock.
+        Source of the current time, and for waits; stopping it stops the run. None means the system clock.
     owner
         The user who saved a scheduled export; empty if the current user resumes the run.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import contoso
 import pytest
+from holding import JumpingClock
 from sqlalchemy import Engine, event
 
 import ci_magics as ci
@@ -169,6 +170,16 @@ def test_an_export_runs_in_one_place_at_a_time(workspace: Workspace) -> None:
         ci.exports.run("Weekly")
     workspace.locks.release("another")
     assert ci.exports.run("Weekly").status == "Completed"
+
+
+def test_clock_of_a_run_times_its_waits(workspace: Workspace, emulator: RunningEmulator) -> None:
+    saved()
+    emulator.fault("ApplyCustomerListUserData", "117")
+    clock = JumpingClock()
+    assert ci.exports.run("Weekly", clock=clock).status == "Completed"
+    assert max(clock.waits) >= 60  # seconds that Microsoft asks for, and that did not pass
+    (entry,) = workspace.export_runs
+    assert entry.finished_at == clock.now()
 
 
 def test_a_guard_that_stops_it_is_a_skip_with_its_reason(workspace: Workspace) -> None:
