@@ -29,7 +29,6 @@ from sqlalchemy import create_engine, inspect, text
 
 import ci_magics as ci
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.exports.edits import edit_export
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.activation.retention import purge
@@ -120,7 +119,7 @@ def _saved(_folder: Path) -> None:
 
 def _attach(_folder: Path) -> None:
     _finish_runs()
-    edit_export("Weekly", segments=("All", "More"))
+    ci.exports.edit("Weekly", segments=("All", "More"))
     run = ci.exports.run("Weekly", show=quietly)
     if run.status != "Completed":
         raise CiError("It is not done.", "Run it again.", code="again")

@@ -170,7 +170,7 @@ def _encryption() -> Finding:
 
 def _scheduler(workspace: Workspace) -> Iterator[Finding]:
     """Check that something starts the scheduled exports; yield nothing if no export is scheduled."""
-    system = system_schedule(workspace=workspace)
+    system = system_schedule(workspace)
     scheduled = [each for each in workspace.exports if is_scheduled(each, system)]
     if not scheduled and not (system.active and system.schedule is not None):
         return

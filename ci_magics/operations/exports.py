@@ -13,12 +13,13 @@ from ci_magics.activation.exports.history import SHOWN, ExportDetails, ExportHis
 from ci_magics.activation.exports.listing import ExportList, list_exports
 from ci_magics.activation.exports.removal import remove_export
 from ci_magics.activation.exports.saved_runs import run_export
+from ci_magics.activation.exports.schedule import schedule_of
 from ci_magics.activation.exports.schedule_settings import schedule_export
 from ci_magics.activation.exports.system_schedule import SystemSchedule, set_system_schedule, system_schedule
 from ci_magics.activation.plans.export_options import ExportKeywords
 from ci_magics.activation.progress import Reporter, silent
 from ci_magics.activation.run import Run
-from ci_magics.clock import Clock
+from ci_magics.clock import Clock, SystemClock
 from ci_magics.display.output import announce
 from ci_magics.grammar.keywords import takes
 from ci_magics.grammar.operation import operation
@@ -80,7 +81,7 @@ class Exports(Collection[Export]):
         NotFoundError
             One of the exports does not exist.
         """
-        return list_exports(*names, workspace=self._workspace, clock=clock)
+        return list_exports(self._workspace, names, clock or SystemClock())
 
     @takes(ExportKeywords)
     @operation(Verb.SAVE_EXPORT, example='Weekly "Big spenders" --to "Contoso EU"')
@@ -153,7 +154,7 @@ class Exports(Collection[Export]):
             An option is not valid.
         """
         return edits.edit_export(
-            name, segments=segments, to=to, rename=rename, without=without, workspace=self._workspace, **options
+            self._workspace, name, options, segments=segments, to=to, rename=rename, without=without
         )
 
     @overload
@@ -213,10 +214,10 @@ class Exports(Collection[Export]):
         ExportRefusedError
             The export has no connection, is already running, or a guard stopped it; nothing was sent.
         """
-        workspace = self._workspace
+        workspace, clock = self._workspace, clock or SystemClock()
         if names:
-            return run_exports(name, *names, progress=progress, show=show, workspace=workspace, clock=clock)
-        return run_export(name, progress=progress, show=show, workspace=workspace, clock=clock)
+            return run_exports(workspace, [name, *names], progress=progress, show=show, clock=clock)
+        return run_export(workspace, name, progress=progress, show=show, clock=clock)
 
     @operation(Verb.RUN_EXPORT)
     def run_all(
@@ -228,19 +229,15 @@ class Exports(Collection[Export]):
 
         Parameters
         ----------
-        progress
-            Called with the progress of the run; silent by default.
-        show
-            Called with each message for the user, such as a sign-in code.
-        clock
-            Source of the current time; None means the system clock.
+        progress, show, clock
+            As in `run`.
 
         Returns
         -------
         ExportHistory
             One line for each export that ran. An export that is already running elsewhere has no line.
         """
-        return run_exports(progress=progress, show=show, workspace=self._workspace, clock=clock)
+        return run_exports(self._workspace, (), progress=progress, show=show, clock=clock or SystemClock())
 
     @operation(Verb.SCHEDULE_EXPORT, example="Weekly --weekly Monday --at 06:00")
     def schedule(
@@ -288,15 +285,13 @@ class Exports(Collection[Export]):
             ``keep`` is not given.
         """
         return schedule_export(
-            *names,
-            at=at,
-            weekly=weekly,
-            time_zone=time_zone,
+            self._workspace,
+            names,
+            schedule_of(at, weekly, time_zone),
             follow_system=follow_system,
             active=active,
             keep=keep,
-            workspace=self._workspace,
-            clock=clock,
+            clock=clock or SystemClock(),
             show=show,
         )
 
@@ -315,19 +310,12 @@ class Exports(Collection[Export]):
 
         Parameters
         ----------
-        at
-            Times of day, one to four, such as ``06:30``. Without ``at``, ``weekly``, and ``time_zone``, the schedule
-            stays the same.
-        weekly
-            Days of the week; empty for every day.
-        time_zone
-            Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
+        at, weekly, time_zone
+            As in `schedule`. Without these, the schedule stays the same.
         active
             Turn the schedule on or off. None turns on a schedule that you set here.
-        clock
-            Source of the current time; None means the system clock.
-        show
-            Called with each message about what prevents the schedule from running.
+        clock, show
+            As in `schedule`.
 
         Raises
         ------
@@ -336,15 +324,10 @@ class Exports(Collection[Export]):
         """
         workspace = self._workspace
         if not (at or weekly or time_zone) and active is None:
-            return system_schedule(workspace=workspace)
+            return system_schedule(workspace)
+        schedule = schedule_of(at, weekly, time_zone)
         return set_system_schedule(
-            at=at,
-            weekly=weekly,
-            time_zone=time_zone,
-            active=active is not False,
-            workspace=workspace,
-            clock=clock,
-            show=show,
+            workspace, schedule, active=active is not False, clock=clock or SystemClock(), show=show
         )
 
     @operation(Verb.DUPLICATE_EXPORT, example='Weekly "Weekly too"')
@@ -365,7 +348,7 @@ class Exports(Collection[Export]):
         ArgumentError
             The new name is not valid or is taken.
         """
-        return saving.duplicate_export(name, to, workspace=self._workspace)
+        return saving.duplicate_export(self._workspace, name, to)
 
     @operation(Verb.DETACH_EXPORT, example="Weekly")
     def detach(self, *names: Annotated[str, EXPORT_NAME]) -> list[Export]:
@@ -376,7 +359,7 @@ class Exports(Collection[Export]):
         names
             Exports to detach.
         """
-        return saving.detach_export(*names, workspace=self._workspace)
+        return saving.detach_export(self._workspace, names)
 
     @operation(Verb.REMOVE_EXPORT, example="Weekly")
     def remove(
@@ -408,7 +391,7 @@ class Exports(Collection[Export]):
         ExportRefusedError
             One of the exports is running, or has an unfinished run.
         """
-        return remove_export(*names, keep_ledger=keep_ledger, workspace=self._workspace)
+        return remove_export(self._workspace, names, keep_ledger=keep_ledger)
 
     @operation(Verb.LIST_EXPORTS, example="Weekly --last 5", changes=False)
     def history(
@@ -440,7 +423,7 @@ class Exports(Collection[Export]):
         NotFoundError
             No export ever had one of the names.
         """
-        return history.export_history(*names, status=status, since=since, last=last, workspace=self._workspace)
+        return history.export_history(self._workspace, names, status=status, since=since, last=last)
 
     @operation(Verb.LIST_EXPORTS, changes=False)
     def run_details(
@@ -458,7 +441,7 @@ class Exports(Collection[Export]):
         NotFoundError
             No run matches, or several do.
         """
-        return history.export_run_details(run, workspace=self._workspace)
+        return history.export_run_details(self._workspace, run)
 
     @operation(Verb.LIST_EXPORTS, example="Weekly", changes=False)
     def show(self, name: Annotated[str, EXPORT_NAME], *, last: Annotated[int, LAST] = SHOWN) -> ExportDetails:
@@ -476,7 +459,7 @@ class Exports(Collection[Export]):
         NotFoundError
             The export does not exist.
         """
-        return history.show_export(name, last=last, workspace=self._workspace)
+        return history.show_export(self._workspace, name, last)
 
     def _overview(self) -> ExportList:
         return self.overview()

@@ -9,6 +9,7 @@ from datetime import datetime
 from ci_magics.activation.exports.listing import ExportLine, list_exports
 from ci_magics.activation.run import AudienceResult
 from ci_magics.activation.runs.journal import Journal
+from ci_magics.clock import SystemClock
 from ci_magics.version import __version__
 from ci_magics.workspace.access import NOTHING_SHARED, Verb, may, role_of
 from ci_magics.workspace.export_models import NO_CONNECTION
@@ -147,7 +148,7 @@ def overview(workspace: Workspace) -> Overview:
         The workspace cannot be read.
     """
     connections = {each.id: each for each in workspace.connections}
-    listed = list_exports(workspace=workspace)
+    listed = list_exports(workspace, (), SystemClock())
     return Overview(
         version=__version__,
         user=workspace.user,

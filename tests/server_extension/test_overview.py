@@ -12,8 +12,6 @@ import contoso
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.exports.saved_runs import run_export
-from ci_magics.activation.exports.saving import detach_export
 from ci_magics.errors import OutcomeUnknownError
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.access import NOTHING_SHARED
@@ -56,7 +54,7 @@ def test_saved_exports_come_with_how_they_stand_and_what_may_be_done(workspace: 
     assert (before.name, before.connection, before.segments) == ("Weekly", contoso.NAME, ("All",))
     assert (before.status, before.last_run, before.may_run) == ("Not run yet", None, True)
 
-    run_export("Weekly", show=lambda _sentence: None)
+    ci.exports.run("Weekly", show=lambda _sentence: None)
     after = overview(workspace).exports[0]
     assert (after.status, after.reason, after.may_run) == ("Completed", "", True)
     assert after.last_run is not None
@@ -68,7 +66,7 @@ def test_an_export_without_a_connection_cannot_be_run(workspace: Workspace) -> N
     contoso.connect()
     contoso.segment(4)
     ci.exports.save("Weekly", "All", to=contoso.NAME)
-    detach_export("Weekly")
+    ci.exports.detach("Weekly")
     seen = overview(workspace).exports[0]
     assert (seen.connection, seen.status, seen.may_run) == ("No connection", "No connection", False)
 

@@ -63,7 +63,7 @@ def due_exports(workspace: Workspace, now: datetime) -> list[Due]:
     now
         Current time, in UTC.
     """
-    system, exports = system_schedule(workspace=workspace), list(workspace.exports)
+    system, exports = system_schedule(workspace), list(workspace.exports)
     attempts = attempts_of(workspace, exports, system, now)
     return [due for export in exports if (due := _due(export, system, now, attempts)) is not None]
 
@@ -78,7 +78,7 @@ def system_due_at(workspace: Workspace, now: datetime) -> datetime | None:
     now
         Current time, in UTC.
     """
-    system = system_schedule(workspace=workspace)
+    system = system_schedule(workspace)
     if (is_on := _is_on(system)) is None:
         return None
     schedule, since = is_on
@@ -216,7 +216,7 @@ def next_moments(workspace: Workspace, now: datetime) -> Iterator[datetime]:
     now
         Current time, in UTC.
     """
-    system, exports = system_schedule(workspace=workspace), list(workspace.exports)
+    system, exports = system_schedule(workspace), list(workspace.exports)
     if (is_on := _is_on(system)) is not None and is_known(is_on[0].time_zone):
         yield is_on[0].next_after(now)
     attempts = attempts_of(workspace, exports, system, now)

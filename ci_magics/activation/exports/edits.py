@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Unpack
 
 from ci_magics.activation.exports.export import options_of
 from ci_magics.activation.exports.names import require_free
@@ -16,46 +15,20 @@ from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 
 def edit_export(
+    workspace: Workspace,
     name: str,
+    choices: ExportKeywords,
     *,
-    segments: Sequence[Segment | str] = (),
-    to: Connection | str | None = None,
-    rename: str | None = None,
-    without: Sequence[str] = (),
-    workspace: Workspace | None = None,
-    **choices: Unpack[ExportKeywords],
+    segments: Sequence[Segment | str],
+    to: Connection | str | None,
+    rename: str | None,
+    without: Sequence[str],
 ) -> Export:
-    """Change the given parts of a saved export; the rest stays the same.
-
-    Parameters
-    ----------
-    name
-        Export to change.
-    segments
-        Segments that replace the current ones. Empty keeps them.
-    to
-        New connection. It also reattaches a detached export.
-    rename
-        New name.
-    without
-        Options to reset to their defaults, such as ``allow_empty``.
-    workspace
-        Workspace to use; None opens the default one.
-    choices
-        See `ExportKeywords`.
-
-    Raises
-    ------
-    NotFoundError
-        The export, a segment, or the connection does not exist.
-    ArgumentError
-        An option is not valid.
-    """
-    workspace = workspace or open_workspace()
+    """Change the given parts of a saved export; see `Exports.edit`."""
     export = workspace.exports[name]
     require(workspace, Verb.EDIT_EXPORT, connection_of(workspace, export))
     connection = find_connection(workspace, to) if to is not None else None
@@ -64,11 +37,10 @@ def edit_export(
     if rename is not None and rename != name:
         require_free(workspace.exports, rename)
     reset = [option_name(each) for each in without]
-    given = dict(choices)
 
     def edited(found: Export) -> Export:
         document = document_of(found)
-        order = options_of(workspace, given, with_defaults(document.order, reset))
+        order = options_of(workspace, choices, with_defaults(document.order, reset))
         used_email = choices.get("email") or (None if "email" in reset else document.email)
         stored = chosen_segments(workspace, tuple(segments) or document.segments, used_email, order)
         wanted = ExportDocument(segments=tuple(each.record.name for each in stored), email=used_email, order=order)

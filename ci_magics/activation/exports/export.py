@@ -30,21 +30,7 @@ Segments = Sequence[Segment | str]
 def plan_export(
     workspace: Workspace, segments: Segments, to: Connection | str | None, given: Mapping[str, Any], show: Show
 ) -> Plan:
-    """Return the plan of an export, with a verdict that says whether the export would succeed.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use.
-    segments
-        Segments or their names.
-    to
-        Connection or its name.
-    given
-        Values of `ExportKeywords`.
-    show
-        Called with each message for the user, such as a sign-in code.
-    """
+    """Return the plan of an export; see `ci_magics.plan`."""
     connection, order = _where(workspace, to), options_of(workspace, given)
     try:
         stored = chosen_segments(workspace, segments, given.get("email"), order)
@@ -65,23 +51,7 @@ def export_segments(
     progress: Reporter,
     show: Show,
 ) -> Run:
-    """Send segments, each to the audience of the same name.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use.
-    segments
-        Segments or their names.
-    to
-        Connection or its name.
-    given
-        Values of `ExportKeywords`.
-    progress
-        Called with the progress of the run.
-    show
-        Called with each message for the user, such as a sign-in code.
-    """
+    """Send segments, each to the audience of the same name; see `ci_magics.export`."""
     connection, stored, order = _chosen(workspace, segments, to, given)
     return send_export(workspace, connection, stored, order, progress=progress, show=show)
 
@@ -94,23 +64,7 @@ def save_segments(
     given: Mapping[str, Any],
     show: Show,
 ) -> Export:
-    """Save how to export segments, and send nothing.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use.
-    name
-        Name of the export.
-    segments
-        Segments or their names.
-    to
-        Connection or its name.
-    given
-        Values of `ExportKeywords`.
-    show
-        Called when an export of the same name is replaced.
-    """
+    """Save how to export segments, and send nothing; see `Exports.save`."""
     connection, stored, order = _chosen(workspace, segments, to, given)
     return save_export(workspace, name, connection, stored, given.get("email"), order, show)
 

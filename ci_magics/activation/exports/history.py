@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,14 @@ from ci_magics.activation.exports.saving import as_code
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run
 from ci_magics.advice import NAME, Do, advise, worded
+from ci_magics.clock import SystemClock
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.errors import ArgumentError, nearest_name, not_found
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 STATUSES = (QUEUED, RUNNING, COMPLETED, WITH_ERRORS, SKIPPED, FAILED, CANCELED)
 SHOWN = 20
@@ -123,28 +124,12 @@ class ExportDetails(Displayable):
         ]
 
 
-def show_export(name: str, *, last: int = SHOWN, workspace: Workspace | None = None) -> ExportDetails:
-    """Return the configuration and the last runs of an export.
-
-    Parameters
-    ----------
-    name
-        Export to show.
-    last
-        Maximum number of runs.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The export does not exist.
-    """
-    workspace = workspace or open_workspace()
+def show_export(workspace: Workspace, name: str, last: int) -> ExportDetails:
+    """Return the configuration and the last runs of an export."""
     export = workspace.exports[name]
-    listed = list_exports(name, workspace=workspace)
+    listed = list_exports(workspace, [name], SystemClock())
     line = next(iter(listed))
-    history = export_history(name, last=last, workspace=workspace)
+    history = export_history(workspace, [name], status=None, since=None, last=last)
     return ExportDetails(line, str(as_code(export)), export.saved_by, export.saved_at, history, _bare(listed.notes))
 
 
@@ -153,35 +138,9 @@ def _bare(notes: Iterable[str]) -> tuple[str, ...]:
 
 
 def export_history(
-    *names: str,
-    status: str | None = None,
-    since: datetime | None = None,
-    last: int = SHOWN,
-    workspace: Workspace | None = None,
+    workspace: Workspace, names: Sequence[str], *, status: str | None, since: datetime | None, last: int
 ) -> ExportHistory:
-    """Return the last runs of saved exports, including exports that were removed.
-
-    Parameters
-    ----------
-    names
-        Exports to include. Without names, include all.
-    status
-        Include only runs with this status (case-insensitive). None includes all.
-    since
-        Include only runs that started at this time or later.
-    last
-        Maximum number of runs.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    ArgumentError
-        The status does not exist.
-    NotFoundError
-        No export ever had one of the names.
-    """
-    workspace = workspace or open_workspace()
+    """Return the last runs of saved exports; see `Exports.history`."""
     require(workspace, Verb.LIST_EXPORTS)
     if status is not None:
         status = _known_status(status)
@@ -192,22 +151,8 @@ def export_history(
     return ExportHistory(tuple(found[:last]))
 
 
-def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run | HistoryLine:
-    """Return the result of one run of a saved export for each audience, or its history line if nothing was sent.
-
-    Parameters
-    ----------
-    run
-        Run id, or the beginning of it.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        No run matches, or several do.
-    """
-    workspace = workspace or open_workspace()
+def export_run_details(workspace: Workspace, run: str) -> Run | HistoryLine:
+    """Return one run of a saved export; see `Exports.run_details`."""
     require(workspace, Verb.LIST_EXPORTS)
     wanted = run.strip().lower()
     found = [each for each in workspace.export_runs if wanted and each.id.startswith(wanted)]
@@ -219,7 +164,7 @@ def export_run_details(run: str, *, workspace: Workspace | None = None) -> Run |
     return load_run(workspace, records[0]) if records else history_line(workspace, found[0])
 
 
-def _ids(workspace: Workspace, entries: list[ExportRun], names: tuple[str, ...]) -> set[str]:
+def _ids(workspace: Workspace, entries: list[ExportRun], names: Sequence[str]) -> set[str]:
     """Return the ids of exports by name. An existing export takes precedence over removed ones of the same name."""
     ids: set[str] = set()
     for name in names:

@@ -18,12 +18,12 @@ from ci_magics.activation.exports.schedule_settings import schedule_text
 from ci_magics.activation.exports.system_schedule import SystemSchedule, system_schedule
 from ci_magics.activation.exports.time_zones import zone_of
 from ci_magics.advice import CONNECTION, NAME, SEGMENT, Do, worded
-from ci_magics.clock import CLOCKS_DIFFER, Clock, SystemClock
+from ci_magics.clock import CLOCKS_DIFFER, Clock
 from ci_magics.display.result_table import Column, ResultList, as_minute, frame_only
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.export_models import NO_CONNECTION, Export, ExportRun
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 NOT_RUN = "Not run yet"
 
@@ -127,34 +127,14 @@ class ExportList(ResultList[ExportLine]):
         return tuple(f"! {each.name}: {warning}" for each in self.exports for warning in each.warnings)
 
 
-def list_exports(
-    *names: str, notes: tuple[str, ...] = (), workspace: Workspace | None = None, clock: Clock | None = None
-) -> ExportList:
-    """List the saved exports.
-
-    Parameters
-    ----------
-    names
-        Exports to list. Without names, list all.
-    notes
-        Messages to show below the table.
-    workspace
-        Workspace to use; None opens the default one.
-    clock
-        Source of the current time; None means the system clock.
-
-    Raises
-    ------
-    NotFoundError
-        One of the exports does not exist.
-    """
-    workspace = workspace or open_workspace()
+def list_exports(workspace: Workspace, names: Sequence[str], clock: Clock) -> ExportList:
+    """List saved exports, all without names; see `Exports.overview`."""
     require(workspace, Verb.LIST_EXPORTS)
     exports = [workspace.exports[name] for name in names] or list(workspace.exports)
-    around = _around(workspace, exports, (clock or SystemClock()).now())
+    around = _around(workspace, exports, clock.now())
     lines = tuple(_line(each, around) for each in exports)
-    if any(is_scheduled(each, around.system) for each in exports):
-        notes += tuple(f"! {each}" for each in workspace_obstacles(workspace, around.now))
+    scheduled = any(is_scheduled(each, around.system) for each in exports)
+    notes = tuple(f"! {each}" for each in workspace_obstacles(workspace, around.now)) if scheduled else ()
     return ExportList(lines, notes)
 
 
@@ -172,7 +152,7 @@ class _Around:
 
 
 def _around(workspace: Workspace, exports: Sequence[Export], now: datetime) -> _Around:
-    system = system_schedule(workspace=workspace)
+    system = system_schedule(workspace)
     found = surroundings(workspace)
     connections = found.connections
     return _Around(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ci_magics.activation.connections.connection_operations import sign_out
 from ci_magics.activation.exports.saving import connection_of, detach_export
@@ -12,39 +12,13 @@ from ci_magics.errors import ArgumentError, ConnectionSetupError, ExportRefusedE
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import AudienceRecord, Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 _WHAT = ("remove", "detach")
 
 
-def remove_export(*names: str, keep_ledger: bool = False, workspace: Workspace | None = None) -> list[str]:
-    """Remove saved exports. Their audiences keep their members; the run history stays.
-
-    Also erases the ledgers of audiences that no other export fills, because the hashes in them are personal data. To
-    mirror such an audience later, fill it once with mode ``replace``.
-
-    Parameters
-    ----------
-    names
-        Exports to remove.
-    keep_ledger
-        Keep the ledgers, so that you can keep updating the audiences without a saved export.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Returns
-    -------
-    list of str
-        One message for each erased ledger.
-
-    Raises
-    ------
-    NotFoundError
-        One of the exports does not exist.
-    ExportRefusedError
-        One of the exports is running, or has an unfinished run.
-    """
-    workspace = workspace or open_workspace()
+def remove_export(workspace: Workspace, names: Sequence[str], *, keep_ledger: bool) -> list[str]:
+    """Remove saved exports, and return a message for each erased ledger; see `Exports.remove`."""
     exports = [workspace.exports[name] for name in names]
     for export in exports:
         require(workspace, Verb.REMOVE_EXPORT, connection_of(workspace, export))
@@ -124,10 +98,10 @@ def remove_connection(
     _require_finished(workspace, connection)
     for export in using:
         if choice[export.name] == "detach":
-            detach_export(export.name, workspace=workspace)
+            detach_export(workspace, [export.name])
             show(f"The export '{export.name}' is kept without a connection; it does not run until it gets another one.")
         else:
-            remove_export(export.name, workspace=workspace)
+            remove_export(workspace, [export.name], keep_ledger=False)
             show(f"The export '{export.name}' was removed.")
     sign_out(workspace, name, show)
     for each in workspace.sign_ins.where(subject_id=connection.id):

@@ -16,8 +16,7 @@ from ci_magics.activation.progress import Progress, Reporter, silent
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run, resume_run
 from ci_magics.advice import CONNECTION, Do, advise
-from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import announce
+from ci_magics.clock import Clock
 from ci_magics.errors import (
     AccessError,
     CiError,
@@ -33,7 +32,7 @@ from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.run_repositories import INTERRUPTED
 from ci_magics.workspace.statuses import CANCELED, FAILED, QUEUED, RUNNING, SKIPPED
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 MANUAL, BY_SCHEDULE, BY_SYSTEM = "manual", "schedule", "system"
 #: Delays between the retries of a scheduled run after a transient error. After the last retry the run has failed.
@@ -46,40 +45,8 @@ class ExportRunningError(ExportRefusedError):
     """The export is already running."""
 
 
-def run_export(
-    name: str,
-    *,
-    progress: Reporter = silent,
-    show: Show = announce,
-    workspace: Workspace | None = None,
-    clock: Clock | None = None,
-) -> Run:
-    """Run a saved export now, even if its schedule is off.
-
-    Parameters
-    ----------
-    name
-        Export to run.
-    progress
-        Called with the progress of the run; silent by default.
-    show
-        Called with each message for the user, such as a sign-in code.
-    workspace
-        Workspace to use; None opens the default one.
-    clock
-        Source of the current time, and for waits; stopping it stops the run. None means the system clock.
-
-    Raises
-    ------
-    NotFoundError
-        The export does not exist.
-    ExportRefusedError
-        The export has no connection, is already running, or a guard stopped it; nothing was sent.
-    CiError
-        See `ci_magics.export`.
-    """
-    workspace = workspace or open_workspace()
-    clock = clock or SystemClock()
+def run_export(workspace: Workspace, name: str, *, progress: Reporter, show: Show, clock: Clock) -> Run:
+    """Run a saved export now, even if its schedule is off; see `Exports.run`."""
     export = workspace.exports[name]
     require(workspace, Verb.RUN_EXPORT, require_connection(workspace, export))
     with alone(workspace, export) as seen:

@@ -19,7 +19,7 @@ from ci_magics.matching.covered_segments import LARGEST_ORIGINAL
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.export_models import Export
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 
 class ExportDocument(BaseModel):
@@ -169,26 +169,8 @@ def _note(workspace: Workspace, export: Export, verb: Verb, **facts: bool | str)
     workspace.audit.note(verb, export.name, connection=export.connection_name, segments=export.segments, **facts)
 
 
-def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None) -> Export:
-    """Copy an export, including its schedule, under another name.
-
-    Parameters
-    ----------
-    name
-        Export to copy.
-    new
-        Name of the copy.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The export does not exist.
-    ArgumentError
-        The new name is not valid or is taken.
-    """
-    workspace = workspace or open_workspace()
+def duplicate_export(workspace: Workspace, name: str, new: str) -> Export:
+    """Copy an export, including its schedule, under another name."""
     export = workspace.exports[name]
     require(workspace, Verb.DUPLICATE_EXPORT, connection_of(workspace, export))
     require_free(workspace.exports, new)
@@ -205,17 +187,8 @@ def duplicate_export(name: str, new: str, *, workspace: Workspace | None = None)
     return kept
 
 
-def detach_export(*names: str, workspace: Workspace | None = None) -> list[Export]:
-    """Remove the connection from exports. They keep their configuration but do not run until they get another one.
-
-    Parameters
-    ----------
-    names
-        Exports to detach.
-    workspace
-        Workspace to use; None opens the default one.
-    """
-    workspace = workspace or open_workspace()
+def detach_export(workspace: Workspace, names: Sequence[str]) -> list[Export]:
+    """Remove the connection from exports; see `Exports.detach`."""
     exports = [workspace.exports[name] for name in names]
     for export in exports:
         require(workspace, Verb.DETACH_EXPORT, connection_of(workspace, export))

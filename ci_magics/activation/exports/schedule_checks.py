@@ -72,7 +72,7 @@ def surroundings(workspace: Workspace) -> Surroundings:
     """Read the data that the schedule checks need."""
     connections, instances = list(workspace.all_connections), list(workspace.insights)
     return Surroundings(
-        system_schedule(workspace=workspace),
+        system_schedule(workspace),
         {each.id: each for each in connections},
         {each.name: each for each in workspace.segments},
         {each.name: each for each in instances},

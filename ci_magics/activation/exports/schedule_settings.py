@@ -8,66 +8,30 @@ from dataclasses import replace
 
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
 from ci_magics.activation.exports.saving import change_export, connection_of
-from ci_magics.activation.exports.schedule import Schedule, schedule_of
+from ci_magics.activation.exports.schedule import Schedule
 from ci_magics.activation.exports.schedule_checks import is_scheduled, obstacles, surroundings
 from ci_magics.activation.exports.system_schedule import SystemSchedule
 from ci_magics.advice import Do, Opt, advise
-from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import announce
+from ci_magics.clock import Clock
 from ci_magics.errors import ArgumentError, quoted_list
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Export
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 
 def schedule_export(
-    *names: str,
-    at: Sequence[str | dt.time] = (),
-    weekly: Sequence[str] = (),
-    time_zone: str | None = None,
-    follow_system: bool = False,
-    active: bool | None = None,
-    keep: bool | None = None,
-    workspace: Workspace | None = None,
-    clock: Clock | None = None,
-    show: Callable[[str], None] = announce,
+    workspace: Workspace,
+    names: Sequence[str],
+    schedule: Schedule | None,
+    *,
+    follow_system: bool,
+    active: bool | None,
+    keep: bool | None,
+    clock: Clock,
+    show: Callable[[str], None],
 ) -> list[Export]:
-    """Set the schedules of exports, let exports follow the system refresh, or turn their schedules on or off.
-
-    Scheduled times before the change no longer count: a change never triggers an overdue run.
-
-    Parameters
-    ----------
-    names
-        Exports to change.
-    at
-        Times of day for their own schedule, one to four, such as ``06:30``.
-    weekly
-        Days of the week; empty for every day.
-    time_zone
-        Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
-    follow_system
-        Let the exports follow the system refresh instead of their own schedule.
-    active
-        Turn the schedules on or off. None turns on a schedule that you set here and leaves others unchanged.
-    keep
-        If several exports are named and some have their own schedule: True keeps those schedules, False replaces them.
-    workspace
-        Workspace to use; None opens the default one.
-    clock
-        Source of the current time; None means the system clock.
-    show
-        Called with each message about what prevents a schedule from running.
-
-    Raises
-    ------
-    ArgumentError
-        No change is given; two options exclude each other; or some of several exports have their own schedule and
-        ``keep`` is not given.
-    """
-    workspace = workspace or open_workspace()
+    """Set the schedules of exports; see `Exports.schedule`."""
     exports = [workspace.exports[name] for name in names]
-    schedule = schedule_of(at, weekly, time_zone)
     _require_one_choice(names, schedule, follow_system, active)
     for export in exports:
         require(workspace, Verb.SCHEDULE_EXPORT, connection_of(workspace, export))
@@ -86,7 +50,6 @@ def schedule_export(
             code="keep_or_replace",
         )
     document = schedule.document() if schedule else None
-    clock = clock or SystemClock()
     now = clock.now()
 
     def scheduled(found: Export) -> Export:
@@ -144,7 +107,7 @@ def schedule_text(export: Export, system: SystemSchedule | None = None) -> str:
 
 
 def _require_one_choice(
-    names: tuple[str, ...], schedule: Schedule | None, follow_system: bool, active: bool | None
+    names: Sequence[str], schedule: Schedule | None, follow_system: bool, active: bool | None
 ) -> None:
     if not names:
         raise ArgumentError("No export is named.", advise("Name one; ", Do("exports"), " lists them."), code="no_name")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from ci_magics.activation.exports.heartbeats import workspace_obstacles
-from ci_magics.activation.exports.schedule import Schedule, schedule_of
-from ci_magics.clock import Clock, SystemClock
-from ci_magics.display.output import announce
+from ci_magics.activation.exports.schedule import Schedule
+from ci_magics.clock import Clock
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import Setting
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 _NAME = "system_schedule"
 
@@ -47,54 +45,21 @@ class SystemSchedule(BaseModel):
         return f"System refresh: {self}"
 
 
-def system_schedule(*, workspace: Workspace | None = None) -> SystemSchedule:
+def system_schedule(workspace: Workspace) -> SystemSchedule:
     """Return the schedule of the system refresh."""
-    workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
     kept = workspace.settings.get(_NAME)
     return SystemSchedule.model_validate(kept.value) if kept else SystemSchedule()
 
 
 def set_system_schedule(
-    *,
-    at: Sequence[str | dt.time] = (),
-    weekly: Sequence[str] = (),
-    time_zone: str | None = None,
-    active: bool = True,
-    workspace: Workspace | None = None,
-    clock: Clock | None = None,
-    show: Callable[[str], None] = announce,
+    workspace: Workspace, schedule: Schedule | None, *, active: bool, clock: Clock, show: Callable[[str], None]
 ) -> SystemSchedule:
-    """Set the schedule of the system refresh, or turn it on or off.
-
-    Parameters
-    ----------
-    at
-        Times of day, one to four, such as ``06:30``. Without ``at``, ``weekly``, and ``time_zone``, the schedule stays
-        the same.
-    weekly
-        Days of the week; empty for every day.
-    time_zone
-        Time zone such as ``Europe/Amsterdam``. None uses the time zone of this machine.
-    active
-        Whether the schedule is on.
-    workspace
-        Workspace to use; None opens the default one.
-    clock
-        Source of the current time; None means the system clock.
-    show
-        Called with each message about what prevents the schedule from running.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    """
-    workspace = workspace or open_workspace()
+    """Set the schedule of the system refresh, or turn it on or off; without a schedule, the stored one stays."""
     require(workspace, Verb.SET_SYSTEM_SCHEDULE)
-    before = system_schedule(workspace=workspace)
-    now = (clock or SystemClock()).now()
-    wanted = schedule_of(at, weekly, time_zone) or before.schedule
+    before = system_schedule(workspace)
+    now = clock.now()
+    wanted = schedule or before.schedule
     chosen = SystemSchedule(schedule=wanted, active=active and wanted is not None, since=now)
     if chosen.active:
         for sentence in workspace_obstacles(workspace, now):

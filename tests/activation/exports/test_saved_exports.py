@@ -10,7 +10,7 @@ from holding import JumpingClock
 from sqlalchemy import Engine, event
 
 import ci_magics as ci
-from ci_magics.activation.exports.saving import as_code, detach_export, document_of, duplicate_export
+from ci_magics.activation.exports.saving import as_code, document_of
 from ci_magics.activation.segments.segment_operations import delete_segment, rename_segment, segment_usage
 from ci_magics.advice import Reader
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
@@ -66,7 +66,7 @@ def test_a_long_list_asks_the_database_no_more_than_a_short_one(workspace: Works
     ci.exports.schedule("Weekly", at=["06:30"])
     few = asked()
     for number in range(5):
-        duplicate_export("Weekly", f"Copy {number}")
+        ci.exports.duplicate("Weekly", f"Copy {number}")
         ci.exports.run(f"Copy {number}")
     assert asked() == few
 
@@ -145,7 +145,7 @@ def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emul
     saved()
     connection = workspace.connections[contoso.NAME]
     assert [each.name for each in workspace.exports.where(connection_id=connection.id)] == ["Weekly"]
-    [export] = detach_export("Weekly")
+    [export] = ci.exports.detach("Weekly")
     assert export.connection == "No connection"
     assert workspace.exports.where(connection_id=connection.id) == []
     with pytest.raises(ExportRefusedError, match="has no connection, so it does not run"):
@@ -156,11 +156,11 @@ def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emul
 
 def test_a_duplicate_stands_for_itself(workspace: Workspace) -> None:
     saved()
-    duplicate_export("Weekly", "Monthly")
+    ci.exports.duplicate("Weekly", "Monthly")
     saved(mode="add")
     assert document_of(workspace.exports["Monthly"]).order.mode == "mirror"
     with pytest.raises(ArgumentError, match="already"):
-        duplicate_export("Weekly", "Monthly")
+        ci.exports.duplicate("Weekly", "Monthly")
 
 
 def test_an_export_runs_in_one_place_at_a_time(workspace: Workspace) -> None:
@@ -213,7 +213,7 @@ def test_what_does_not_exist_is_named() -> None:
 def test_who_may_not_export_may_not_save(as_user: Becoming) -> None:
     saved()
     as_user("ann", "viewer")
-    for act in (saved, lambda: ci.exports.run("Weekly"), lambda: duplicate_export("Weekly", "Mine")):
+    for act in (saved, lambda: ci.exports.run("Weekly"), lambda: ci.exports.duplicate("Weekly", "Mine")):
         with pytest.raises(AccessError):
             act()
     as_user("bob", "contributor")

@@ -19,7 +19,6 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from holding import NOON
 
 import ci_magics as ci
-from ci_magics.activation.exports.batch import run_exports
 from ci_magics.activation.notifications.delivery import (
     SECRETS,
     Limits,
@@ -130,14 +129,14 @@ def saved(emulator: RunningEmulator, workspace: Workspace) -> Workspace:
     contoso.connect()
     contoso.segment(10)
     ci.exports.save("Weekly", "All", to=contoso.NAME)
-    run_exports("Weekly")
+    ci.exports.run("Weekly")
     return workspace
 
 
 def run(count: int | None = None) -> None:
     if count is not None:
         contoso.segment(count)
-    run_exports("Weekly", show=lambda _sentence: None)
+    ci.exports.run_all(show=lambda _sentence: None)
 
 
 def test_what_fails_is_told_once_and_that_it_is_well_again(saved: Workspace, webhook: Webhook) -> None:
