@@ -100,26 +100,24 @@ def lists() -> Any:
 
 ROWS = (
     Row(Verb.LIST_CONNECTIONS, "connections.overview", Stage.connected, lambda _: ci.connections.overview()),
-    Row(Verb.LIST_SEGMENTS, "segments.listing.list_segments", Stage.made, lambda _: ci.segments.overview()),
-    Row(
-        Verb.LIST_SEGMENTS, "segments.segment_operations.segment_usage", Stage.made, lambda _: ci.segments.usage("All")
-    ),
+    Row(Verb.LIST_SEGMENTS, "segments.overview", Stage.made, lambda _: ci.segments.overview()),
+    Row(Verb.LIST_SEGMENTS, "segments.usage", Stage.made, lambda _: ci.segments.usage("All")),
     Row(
         Verb.LIST_SEGMENTS,
-        "segments.segment_operations.segment_history",
+        "segments.history",
         Stage.made,
         lambda _: ci.segments.history("All"),
     ),
-    Row(Verb.LIST_SEGMENTS, "segments.versions.segment_versions", Stage.made, lambda _: ci.segments.versions("All")),
+    Row(Verb.LIST_SEGMENTS, "segments.versions", Stage.made, lambda _: ci.segments.versions("All")),
     Row(
         Verb.CHANGE_SEGMENT,
-        "segments.versions.undo_segment",
+        "segments.undo",
         Stage.replaced,
         lambda _: ci.segments.undo("Other", show=quietly),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
-        "segments.versions.redo_segment",
+        "segments.redo",
         Stage.undone,
         lambda _: ci.segments.redo("Other", show=quietly),
     ),
@@ -217,43 +215,44 @@ ROWS = (
     Row(Verb.MAKE_SEGMENT, "segments.make_segment.segment", Stage.nothing, lambda _: contoso.segment(3)),
     Row(
         Verb.MAKE_SEGMENT,
-        "segments.segment_operations.duplicate_segment",
+        "segments.duplicate",
         Stage.made,
         lambda _: ci.segments.duplicate("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
-        "segments.segment_operations.rename_segment",
+        "segments.rename",
         Stage.made,
         lambda _: ci.segments.rename("All", "New"),
     ),
     Row(
         Verb.CHANGE_SEGMENT,
-        "segments.segment_operations.activate_segment",
+        "segments.activate",
         Stage.made,
         lambda _: ci.segments.activate("All"),
     ),
+    Row(Verb.CHANGE_SEGMENT, "segments.deactivate", Stage.made, lambda _: ci.segments.deactivate("All")),
     Row(
         Verb.CHANGE_SEGMENT,
-        "segments.segment_operations.tag_segment",
+        "segments.tag",
         Stage.made,
         lambda _: ci.segments.tag("All", "spring"),
     ),
     Row(
         Verb.REFRESH_SEGMENT,
-        "segments.make_segment.refresh_segment",
+        "segments.refresh",
         Stage.made,
         lambda _: ci.segments.refresh("All", show=quietly),
     ),
     Row(
         Verb.DELETE_SEGMENT,
-        "segments.segment_operations.delete_segment",
+        "segments.delete",
         Stage.made,
         lambda _: ci.segments.delete("All"),
     ),
     Row(
         Verb.DOWNLOAD_KEYS,
-        "segments.segment_operations.download_keys",
+        "segments.download",
         Stage.made,
         lambda stage: ci.segments.download("All", stage.folder / "keys.csv"),
     ),
@@ -403,12 +402,10 @@ ROWS = (
             (Verb.DELETE_AUDIENCE, "settings/../reset", {}),
         )
     ),
-    Row(
-        Verb.SUPPRESS, "segments.segment_operations.suppress_segment", Stage.made, lambda _: ci.segments.suppress("All")
-    ),
+    Row(Verb.SUPPRESS, "segments.suppress", Stage.made, lambda _: ci.segments.suppress("All")),
     Row(
         Verb.SUPPRESS,
-        "segments.segment_operations.end_suppression",
+        "segments.end_suppression",
         Stage.suppressed,
         lambda _: ci.segments.end_suppression("All"),
     ),

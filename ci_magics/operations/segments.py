@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from ci_magics.activation.segments import segment_operations, versions
+from ci_magics.activation.segments.consents import several
 from ci_magics.activation.segments.history import SegmentHistory
 from ci_magics.activation.segments.listing import SegmentList, list_segments
 from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.activation.segments.segment_operations import SegmentUse
+from ci_magics.activation.segments.storage import Replacing
 from ci_magics.activation.segments.stored_segment import segment_of
 from ci_magics.activation.segments.versions import Deleted, SegmentVersions
 from ci_magics.display.output import announce
@@ -77,7 +79,7 @@ class Segments(Collection[Segment]):
         NotFoundError
             One of the segments does not exist.
         """
-        return list_segments(*names, workspace=self._workspace)
+        return list_segments(self._workspace, names)
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" "Large spenders"')
     def rename(self, name: Annotated[str, SEGMENT_NAME], to: Annotated[str, NEW_NAME]) -> Segment:
@@ -101,9 +103,9 @@ class Segments(Collection[Segment]):
         SegmentError
             The query of another segment reads this one.
         """
-        return segment_of(segment_operations.rename_segment(name, to, workspace=self._workspace))
+        return segment_of(segment_operations.rename_segment(self._workspace, name, to))
 
-    @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" "Copy of it"')
+    @operation(Verb.MAKE_SEGMENT, example='"Big spenders" "Copy of it"')
     def duplicate(self, name: Annotated[str, SEGMENT_NAME], to: Annotated[str, NEW_NAME]) -> Segment:
         """Copy a segment under another name.
 
@@ -121,7 +123,7 @@ class Segments(Collection[Segment]):
         ArgumentError
             The new name is empty, too long, or taken.
         """
-        return segment_of(segment_operations.duplicate_segment(name, to, workspace=self._workspace))
+        return segment_of(segment_operations.duplicate_segment(self._workspace, name, to))
 
     @operation(Verb.DELETE_SEGMENT, example='"Big spenders"')
     def delete(self, name: Annotated[str, SEGMENT_NAME]) -> Deleted:
@@ -146,7 +148,7 @@ class Segments(Collection[Segment]):
         SegmentError
             A saved export or an unfinished run needs it, or a dynamic segment depends on it.
         """
-        return segment_operations.delete_segment(name, workspace=self._workspace)
+        return segment_operations.delete_segment(self._workspace, name)
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders" spring weekly')
     def tag(
@@ -168,7 +170,7 @@ class Segments(Collection[Segment]):
         ArgumentError
             There are more than 20 tags, or a tag is not valid.
         """
-        return segment_of(segment_operations.tag_segment(name, tags, workspace=self._workspace))
+        return segment_of(segment_operations.tag_segment(self._workspace, name, tags))
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
     def activate(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
@@ -179,7 +181,7 @@ class Segments(Collection[Segment]):
         name
             Segment to activate.
         """
-        return segment_of(segment_operations.activate_segment(name, workspace=self._workspace))
+        return segment_of(segment_operations.activate_segment(self._workspace, name, active=True))
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
     def deactivate(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
@@ -190,7 +192,7 @@ class Segments(Collection[Segment]):
         name
             Segment to deactivate.
         """
-        return segment_of(segment_operations.activate_segment(name, active=False, workspace=self._workspace))
+        return segment_of(segment_operations.activate_segment(self._workspace, name, active=False))
 
     @operation(Verb.SUPPRESS, example='"Opted out"')
     def suppress(self, name: Annotated[str, SEGMENT_NAME]) -> Segment:
@@ -206,7 +208,7 @@ class Segments(Collection[Segment]):
         NotFoundError
             The segment does not exist.
         """
-        segment_operations.suppress_segment(name, workspace=self._workspace)
+        segment_operations.suppress_segment(self._workspace, name)
         return self[name]
 
     @operation(Verb.SUPPRESS, example='"Opted out"')
@@ -225,7 +227,7 @@ class Segments(Collection[Segment]):
         SegmentError
             It is not the suppression segment.
         """
-        segment_operations.end_suppression(name, workspace=self._workspace)
+        segment_operations.end_suppression(self._workspace, name)
         return self[name]
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
@@ -248,7 +250,7 @@ class Segments(Collection[Segment]):
         SegmentError
             No earlier version is stored, or the restored version would depend on itself.
         """
-        return segment_of(versions.undo_segment(name, workspace=self._workspace, show=show))
+        return segment_of(versions.undo_segment(self._workspace, name, show))
 
     @operation(Verb.CHANGE_SEGMENT, example='"Big spenders"')
     def redo(self, name: Annotated[str, SEGMENT_NAME], *, show: Show = announce) -> Segment:
@@ -268,7 +270,7 @@ class Segments(Collection[Segment]):
         SegmentError
             No undone version is stored, or the restored version would depend on itself.
         """
-        return segment_of(versions.redo_segment(name, workspace=self._workspace, show=show))
+        return segment_of(versions.redo_segment(self._workspace, name, show))
 
     @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
     def versions(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentVersions:
@@ -284,7 +286,7 @@ class Segments(Collection[Segment]):
         NotFoundError
             The segment does not exist and was not deleted within the retention period.
         """
-        return versions.segment_versions(name, workspace=self._workspace)
+        return versions.segment_versions(self._workspace, name)
 
     @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
     def history(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentHistory:
@@ -295,7 +297,7 @@ class Segments(Collection[Segment]):
         name
             The segment.
         """
-        return segment_operations.segment_history(name, workspace=self._workspace)
+        return segment_operations.segment_history(self._workspace, name)
 
     @operation(Verb.LIST_SEGMENTS, example='"Big spenders"', changes=False)
     def usage(self, name: Annotated[str, SEGMENT_NAME]) -> SegmentUse:
@@ -306,7 +308,7 @@ class Segments(Collection[Segment]):
         name
             The segment.
         """
-        return segment_operations.segment_usage(name, workspace=self._workspace)
+        return segment_operations.segment_usage(self._workspace, name)
 
     @operation(Verb.REFRESH_SEGMENT, example='"Big spenders" --allow-shrink')
     def refresh(
@@ -347,16 +349,9 @@ class Segments(Collection[Segment]):
             The segment is static or inactive, its source no longer exists, or it would lose more than half of its
             profiles.
         """
-        return refresh_segment(
-            name,
-            allow_empty=allow_empty,
-            allow_shrink=allow_shrink,
-            encoding=encoding,
-            consent=consent,
-            consent_yes=consent_yes,
-            workspace=self._workspace,
-            show=show,
-        )
+        replacing = Replacing(refreshing=True, allow_empty=allow_empty, allow_shrink=allow_shrink)
+        changes = {"encoding": encoding, "consent": several(consent), "consent_yes": several(consent_yes)}
+        return refresh_segment(self._workspace, name, replacing, changes, show)
 
     @operation(Verb.DOWNLOAD_KEYS, example='"Big spenders" keys.csv')
     def download(
@@ -380,7 +375,7 @@ class Segments(Collection[Segment]):
         pathlib.Path
             The path of the file.
         """
-        return segment_operations.download_keys(name, path, workspace=self._workspace)
+        return segment_operations.download_keys(self._workspace, name, path)
 
     def _overview(self) -> SegmentList:
         return self.overview()

@@ -9,7 +9,6 @@ import pytest
 from contoso import calls, connect, export, fail, hashes, people, planned, segment
 
 import ci_magics as ci
-from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import CiError
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def test_a_refresh_brings_damaged_profiles_back_though_nothing_changed(
     with pytest.raises(CiError, match=r"segment 'All'.*ci\.segments\.refresh"):
         export("All")
     assert sent(emulator) == 0
-    refresh_segment("All", show=lambda _: None)
+    ci.segments.refresh("All", show=lambda _: None)
     assert export("All").accepted == 900
     assert emulator.members("All") == hashes(900)
 

@@ -9,7 +9,6 @@ from contoso import connect, export, fail, people, resumed, segment
 
 import ci_magics as ci
 from ci_magics.activation.retention import purge
-from ci_magics.activation.segments.segment_operations import suppress_segment
 from ci_magics.cli import main
 from ci_magics.errors import AccessError, ArgumentError, OutcomeUnknownError
 
@@ -59,7 +58,7 @@ def test_what_an_audience_an_export_or_a_dynamic_segment_needs_stays(workspace: 
     segment(3, name="Excluded")
     ci.exports.save("Another", "Pushed", to="Contoso EU", exclude=["Excluded"])
     segment(3, name="Suppressing")
-    suppress_segment("Suppressing")
+    ci.segments.suppress("Suppressing")
     segment(3, name="Used in a rule")
     people(4).to_csv(tmp_path / "people.csv", index=False)
     ci.segment("Dynamic", tmp_path / "people.csv", rule="'Used in a rule'")

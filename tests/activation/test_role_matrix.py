@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("waits")
 #: What asks for no role: it looks at the machine and says how to get one.
 OPEN_TO_ALL = {"examination.doctor"}
 #: Collections whose verbs are rows by their names in Python.
-MATRIX_NOUNS = ("connections", "exports")
+MATRIX_NOUNS = ("connections", "exports", "segments")
 
 
 def _named(row: Row) -> str:

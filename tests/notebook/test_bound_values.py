@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import ci_magics as ci
-from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import NotFoundError, SegmentError
 
 if TYPE_CHECKING:
@@ -69,9 +68,9 @@ def test_python_binds_them_too_and_the_definition_keeps_the_values(tmp_path: Pat
     path = str(tmp_path / "c.parquet")
     made = ci.segment("A", path, where="TotalSpend > $least AND Country <> $c", parameters={"least": 500, "c": "DE"})
     assert (made.rows, made.where) == (1, "TotalSpend > 500 AND Country <> 'DE'")
-    assert refresh_segment("A").rows == 1
+    assert ci.segments.refresh("A").rows == 1
     assert ci.segment("B", path, rule="TotalSpend > $least", parameters={"least": 500}).rule == "TotalSpend > 500"
-    assert refresh_segment("B").rows == 2
+    assert ci.segments.refresh("B").rows == 2
 
 
 def test_no_address_is_kept_in_a_definition(tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_no_address_is_kept_in_a_definition(tmp_path: Path) -> None:
         assert "a@contoso.com" not in repr(made)
         assert "a@contoso.com" not in str(ci.open_workspace().store.segments["A"].definition)
         with pytest.raises(SegmentError, match="somebody's e-mail address"):
-            refresh_segment("A")
+            ci.segments.refresh("A")
 
 
 @pytest.mark.parametrize("options", ['--where "TotalSpend > $leest"', '--rule "TotalSpend > $leest"'])

@@ -12,7 +12,6 @@ from magic_lines import parsed
 from ruling import COLUMNS, MEMBERS, fitting_conditions, members, trees
 
 import ci_magics as ci
-from ci_magics.activation.segments.segment_operations import delete_segment
 from ci_magics.errors import ArgumentError, CiError, SegmentError
 from ci_magics.notebook.forms.rule_builder import SetsEditor
 from ci_magics.notebook.forms.rule_condition import ConditionEditor, MemberEditor, Surroundings
@@ -293,7 +292,7 @@ def test_the_last_change_is_undone_and_redone(form: SegmentForm, workspace: Work
 def test_a_deleted_segment_is_brought_back(form: SegmentForm, workspace: Workspace) -> None:
     form.value = {"name": "Some"}
     form.save()
-    delete_segment("Some")
+    ci.segments.delete("Some")
     form.refresh()
     assert form.undo_button.layout.display is None
     assert form.undo().rows == workspace.segments["Some"].rows == 500

@@ -13,7 +13,7 @@ from magic_lines import magic
 
 import ci_magics as ci
 from ci_magics.activation.segments.history import SegmentHistory
-from ci_magics.activation.segments.listing import SegmentLine, list_segments
+from ci_magics.activation.segments.listing import SegmentLine
 from ci_magics.activation.segments.segment_operations import SegmentUse
 from ci_magics.activation.segments.versions import SegmentVersions
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError
@@ -31,14 +31,14 @@ def stored(notebook: Notebook) -> Notebook:
 
 
 def line(name: str) -> SegmentLine:
-    (found,) = list_segments(name)
+    (found,) = ci.segments.overview(name)
     return found
 
 
 CHANGES: dict[str, tuple[str, Callable[[], bool]]] = {
-    "rename": ("Rich", lambda: list_segments().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
+    "rename": ("Rich", lambda: ci.segments.overview().names() == ["Other", "Rich"] and line("Rich").profiles == 4),
     "duplicate": ("'Rich too'", lambda: line("Rich too").profiles == line("Big spenders").profiles == 4),
-    "delete": ("", lambda: list_segments().names() == ["Other"]),
+    "delete": ("", lambda: ci.segments.overview().names() == ["Other"]),
     "undo": ("", lambda: line("Big spenders").profiles == 4),
     "deactivate": ("", lambda: (line("Big spenders").state, line("Other").state) == ("inactive", "active")),
     "activate": ("", lambda: line("Big spenders").state == "active"),
@@ -69,7 +69,7 @@ def test_a_verb_changes_the_segment_and_shows_what_came_of_it(stored: Notebook, 
     assert changed()
     if verb != "delete":
         assert len(shown) == 1
-        assert set(shown.names()) <= set(list_segments().names())
+        assert set(shown.names()) <= set(ci.segments.overview().names())
 
 
 def test_what_was_undone_can_be_redone(stored: Notebook) -> None:
@@ -101,9 +101,9 @@ def test_deleting_says_what_it_did_and_how_to_undo_it(stored: Notebook, capsys: 
 
 @pytest.mark.parametrize("verb", LOOKS)
 def test_a_verb_that_looks_changes_nothing(stored: Notebook, verb: str) -> None:
-    before = list_segments()
+    before = ci.segments.overview()
     assert isinstance(stored.run(f"%ci_segments {verb} 'Big spenders'"), LOOKS[verb])
-    assert list_segments() == before
+    assert ci.segments.overview() == before
 
 
 def test_tags_replace_those_there_were(stored: Notebook) -> None:
@@ -150,11 +150,11 @@ def test_every_verb_needs_a_segment_that_exists(stored: Notebook, verb: str) -> 
     ],
 )
 def test_a_verb_takes_nothing_else(stored: Notebook, other: str, says: str) -> None:
-    before = list_segments()
+    before = ci.segments.overview()
     error = stored.fail(f"%ci_segments rename Other New {other}")
     assert isinstance(error, ArgumentError)
     assert error.sentence == says
-    assert list_segments() == before
+    assert ci.segments.overview() == before
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_a_verb_takes_nothing_else(stored: Notebook, other: str, says: str) -> N
     ],
 )
 def test_an_earlier_form_is_answered_with_the_new_one(stored: Notebook, line: str, now: str) -> None:
-    before = list_segments()
+    before = ci.segments.overview()
     error = stored.fail(line)
     assert error.code == "verb_now"
     assert error.next_step == f"Write {now}."
-    assert list_segments() == before
+    assert ci.segments.overview() == before
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_an_earlier_form_is_answered_with_the_new_one(stored: Notebook, line: st
 )
 def test_a_new_name_must_be_free_and_a_name(stored: Notebook, line: str) -> None:
     assert isinstance(stored.fail(f"%ci_segments {line}"), ArgumentError)
-    assert list_segments().names() == ["Big spenders", "Other"]
+    assert ci.segments.overview().names() == ["Big spenders", "Other"]
 
 
 def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulator: RunningEmulator) -> None:
@@ -200,7 +200,7 @@ def test_a_segment_of_an_unfinished_run_is_not_deleted(stored: Notebook, emulato
     error = stored.fail("%ci_segments delete Other")
     assert isinstance(error, SegmentError)
     assert error.next_step.startswith("Finish it first: %ci_runs resume ")
-    assert "Other" in list_segments().names()
+    assert "Other" in ci.segments.overview().names()
 
 
 def test_the_list_says_what_a_segment_is_and_what_it_fills(stored: Notebook, emulator: RunningEmulator) -> None:
@@ -261,7 +261,7 @@ def test_a_segment_that_a_query_reads_keeps_its_name(stored: Notebook, tmp_path:
     ci.segment("Joined", f"SELECT f.* FROM '{path}' f JOIN Other USING (Id)")
     error = stored.fail("%ci_segments rename Other Others")
     assert error.sentence == "The query of the segment 'Joined' reads 'Other'."
-    assert list_segments().names() == ["Big spenders", "Joined", "Other"]
+    assert ci.segments.overview().names() == ["Big spenders", "Joined", "Other"]
 
 
 def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> None:
@@ -270,7 +270,7 @@ def test_what_a_dynamic_segment_is_made_of_is_not_deleted(stored: Notebook) -> N
     assert error.sentence == "The segment 'Rest' is made of 'Other' whenever it is refreshed."
     stored.run("%ci_segments delete Rest --quiet")
     stored.run("%ci_segments delete Other --quiet")
-    assert list_segments().names() == ["Big spenders"]
+    assert ci.segments.overview().names() == ["Big spenders"]
 
 
 def test_a_frame_may_be_a_path(stored: Notebook, tmp_path: Path) -> None:

@@ -73,12 +73,12 @@ def test_different_changes_of_one_segment_all_stand(kernels: Kernels, workspace:
     contoso.segment(3)
     answers = kernels.at_once(
         """
-from ci_magics.activation.segments.segment_operations import activate_segment, tag_segment
+import ci_magics as ci
 for turn in range(10):
     if number % 2:
-        tag_segment("All", [f"tag {turn}"])
+        ci.segments.tag("All", f"tag {turn}")
     else:
-        activate_segment("All", active=turn % 2 == 0)
+        (ci.segments.deactivate if turn % 2 else ci.segments.activate)("All")
 return number
 """
     )
@@ -124,9 +124,9 @@ def test_one_segment_suppresses_whoever_chooses(kernels: Kernels, workspace: Wor
         contoso.segment(number + 1, name=f"S{number}")
     answers = kernels.at_once(
         """
-from ci_magics.activation.segments.segment_operations import suppress_segment
+import ci_magics as ci
 for _ in range(5):
-    suppress_segment(f"S{number}")
+    ci.segments.suppress(f"S{number}")
 return number
 """
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from ci_magics.advice import FRAME, NAME, Do
 from ci_magics.display.result_table import Column, ResultList, as_minute
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,8 @@ class SegmentList(ResultList[SegmentLine]):
         return [each.name for each in self.segments]
 
 
-def list_segments(*names: str, workspace: Workspace | None = None) -> SegmentList:
-    """List the segments of the workspace.
-
-    Parameters
-    ----------
-    names
-        Segments to list. Without names, list all.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        One of the segments does not exist.
-    """
-    workspace = workspace or open_workspace()
+def list_segments(workspace: Workspace, names: Sequence[str]) -> SegmentList:
+    """List segments, all without names; see `Segments.overview`."""
     require(workspace, Verb.LIST_SEGMENTS)
     records = [workspace.segments[name] for name in names] or list(workspace.segments)
     return SegmentList(tuple(_line(workspace, record) for record in records))

@@ -12,7 +12,6 @@ from ci_magics.activation.segments.consents import (
     choice_for,
     insights_source,
     remember,
-    several,
     sources_of,
 )
 from ci_magics.activation.segments.customer_insights.connect import insights
@@ -38,7 +37,7 @@ from ci_magics.segmentation.segment import (
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Opened, Workspace, open_workspace, store_of
+from ci_magics.workspace.store import Opened, Workspace, store_of
 
 
 @operation(Verb.MAKE_SEGMENT, example='"Big spenders" customers --where "TotalSpend > 500"')
@@ -213,40 +212,12 @@ _ENCODING_CODES = ("mixed_encoding", "unknown_encoding", "wrong_encoding")
 
 
 def refresh_segment(
-    name: str,
-    *,
-    allow_empty: bool = False,
-    allow_shrink: bool = False,
-    encoding: str | None = None,
-    consent: str | Sequence[str] | None = None,
-    consent_yes: str | Sequence[str] | None = None,
-    workspace: Workspace | None = None,
-    show: Callable[[str], None] = announce,
+    workspace: Workspace, name: str, replacing: Replacing, changes: Mapping[str, Any], show: Callable[[str], None]
 ) -> Segment:
-    """Evaluate a dynamic segment again.
+    """Evaluate a dynamic segment again; see `Segments.refresh`.
 
-    Parameters
-    ----------
-    name
-        Segment to refresh.
-    allow_empty, allow_shrink
-        Continue even if the segment becomes empty, or loses more than half of its profiles. Without these, it stays
-        unchanged in that case.
-    encoding, consent, consent_yes
-        As in `ci_magics.segment`. They replace the values in the definition, also for later refreshes.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with a message when its profiles changed.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    SegmentError
-        The segment is static or inactive, its source no longer exists, or it would lose more than half of its profiles.
+    The changes replace fields of its definition, unless they are empty.
     """
-    workspace = workspace or open_workspace()
     record = workspace.segments[name]
     require(workspace, Verb.REFRESH_SEGMENT)
     if not record.active:
@@ -261,10 +232,10 @@ def refresh_segment(
             "Make it again in its notebook, or make it from files, a database or earlier segments.",
             code="segment_static",
         )
-    replacing = Replacing(refreshing=True, allow_empty=allow_empty, allow_shrink=allow_shrink)
+    definition = Definition.model_validate(record.definition["source"])
+    changed = definition.model_copy(update={field: value for field, value in changes.items() if value})
     try:
-        kept = _changed(Definition.model_validate(record.definition["source"]), encoding, consent, consent_yes)
-        return _made_again(workspace, name, kept, replacing, show)
+        return _made_again(workspace, name, changed, replacing, show)
     except SegmentError as error:
         if error.code in _ENCODING_CODES:
             raise SegmentError(
@@ -283,17 +254,6 @@ def refresh_segment(
             "Put the file back, or make the segment again from another one.",
             code="no_file",
         ) from None
-
-
-def _changed(
-    kept: Definition,
-    encoding: str | None,
-    consent: str | Sequence[str] | None,
-    consent_yes: str | Sequence[str] | None,
-) -> Definition:
-    """Return a definition with the given values replaced."""
-    given: dict[str, Any] = {"encoding": encoding, "consent": several(consent), "consent_yes": several(consent_yes)}
-    return kept.model_copy(update={name: value for name, value in given.items() if value})
 
 
 def _made_again(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ci_magics.activation.segments.dependents import parents
 from ci_magics.activation.segments.make_segment import refresh_segment
+from ci_magics.activation.segments.storage import Replacing
 from ci_magics.errors import CiError
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.statuses import COMPLETED, FAILED, SKIPPED
@@ -90,14 +91,10 @@ def _refreshed(
     waits_for = next((name for name in sorted(parents(record)) if name in done and done[name].stale), None)
     if waits_for is not None:
         return result(SKIPPED, f"It is made of '{waits_for}', which was not refreshed.", stale=True)
+    empty, shrink = record.name in allowed.empty, record.name in allowed.shrink
     try:
-        made = refresh_segment(
-            record.name,
-            allow_empty=record.name in allowed.empty,
-            allow_shrink=record.name in allowed.shrink,
-            workspace=workspace,
-            show=_nothing,
-        )
+        replacing = Replacing(refreshing=True, allow_empty=empty, allow_shrink=shrink)
+        made = refresh_segment(workspace, record.name, replacing, {}, _nothing)
     except CiError as error:
         return result(FAILED, error.stored(), stale=True)
     except Exception as error:  # noqa: BLE001 - only the name: messages of other libraries can quote customer data

@@ -23,7 +23,7 @@ from ci_magics.naming import require_name
 from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 MOST_TAGS = 20  # as in Customer Insights
 
@@ -66,30 +66,8 @@ class SegmentUse(Displayable):
         return "; ".join(said)
 
 
-def rename_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Rename a segment. The audience that it fills keeps its name and stays linked to it.
-
-    Also changes the name in the rules of other segments and in saved exports.
-
-    Parameters
-    ----------
-    name
-        Current name.
-    new
-        New name.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    ArgumentError
-        The new name is empty, too long, or taken.
-    SegmentError
-        The query of another segment reads this one.
-    """
-    workspace = workspace or open_workspace()
+def rename_segment(workspace: Workspace, name: str, new: str) -> SegmentRecord:
+    """Rename a segment wherever it is used; see `Segments.rename`."""
     require(workspace, Verb.CHANGE_SEGMENT)
     workspace.segments[name]  # raises NotFoundError
     _require_free(workspace, new)
@@ -122,26 +100,8 @@ def _rename(
     return renamed
 
 
-def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Copy a segment under another name.
-
-    Parameters
-    ----------
-    name
-        Segment to copy.
-    new
-        Name of the copy.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    ArgumentError
-        The new name is empty, too long, or taken.
-    """
-    workspace = workspace or open_workspace()
+def duplicate_segment(workspace: Workspace, name: str, new: str) -> SegmentRecord:
+    """Copy a segment under another name."""
     require(workspace, Verb.MAKE_SEGMENT)
     record = workspace.segments[name]
     _require_free(workspace, new)
@@ -154,36 +114,13 @@ def duplicate_segment(name: str, new: str, *, workspace: Workspace | None = None
     return copy
 
 
-def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
-    """Delete a segment; audiences stay unchanged. Until the retention period ends, `undo_segment` restores it.
-
-    Parameters
-    ----------
-    name
-        Segment to delete.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Returns
-    -------
-    Deleted
-        Number of profiles, what used the segment, and until when you can undo the deletion.
-
-    Raises
-    ------
-    AccessError
-        It is the suppression segment, and the current user may not end the suppression.
-    NotFoundError
-        The segment does not exist.
-    SegmentError
-        A saved export or an unfinished run needs it, or a dynamic segment depends on it.
-    """
-    workspace = workspace or open_workspace()
+def delete_segment(workspace: Workspace, name: str) -> Deleted:
+    """Delete a segment that nothing needs; see `Segments.delete`."""
     require(workspace, Verb.DELETE_SEGMENT)
     record = workspace.segments[name]
     if record.suppresses:
         require(workspace, Verb.SUPPRESS)
-    use = segment_usage(name, workspace=workspace)
+    use = segment_usage(workspace, name)
     if use.unfinished_runs:
         raise SegmentError(
             f"The segment '{name}' is used by a run that was not finished.",
@@ -224,41 +161,16 @@ def delete_segment(name: str, *, workspace: Workspace | None = None) -> Deleted:
     return Deleted(name, record.rows, use.audiences, use.segments, record.suppresses, kept_until(version))
 
 
-def activate_segment(name: str, *, active: bool = True, workspace: Workspace | None = None) -> SegmentRecord:
-    """Activate or deactivate a segment. An inactive segment is neither refreshed nor exported.
-
-    Parameters
-    ----------
-    name
-        Segment to change.
-    active
-        False deactivates it.
-    workspace
-        Workspace to use; None opens the default one.
-    """
-    workspace = workspace or open_workspace()
+def activate_segment(workspace: Workspace, name: str, *, active: bool) -> SegmentRecord:
+    """Activate or deactivate a segment; see `Segments.activate` and `Segments.deactivate`."""
     require(workspace, Verb.CHANGE_SEGMENT)
     record = _changed(workspace, name, active=active)
     workspace.audit.note(Verb.CHANGE_SEGMENT, name, active=active)
     return record
 
 
-def suppress_segment(name: str | None, *, workspace: Workspace | None = None) -> None:
-    """Make a segment the suppression segment: its profiles are excluded from every export. Replaces the current one.
-
-    Parameters
-    ----------
-    name
-        Segment to use; None ends the suppression.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    """
-    workspace = workspace or open_workspace()
+def suppress_segment(workspace: Workspace, name: str | None) -> None:
+    """Make a segment the suppression segment; None ends the suppression. See `Segments.suppress`."""
     require(workspace, Verb.SUPPRESS)
     if name is not None:
         workspace.segments[name]  # raises NotFoundError
@@ -272,51 +184,19 @@ def suppress_segment(name: str | None, *, workspace: Workspace | None = None) ->
     workspace.audit.note(Verb.SUPPRESS, name or "nobody")
 
 
-def end_suppression(name: str, *, workspace: Workspace | None = None) -> None:
-    """Stop excluding the profiles of a segment from every export.
-
-    Parameters
-    ----------
-    name
-        The suppression segment.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    SegmentError
-        It is not the suppression segment.
-    """
-    workspace = workspace or open_workspace()
+def end_suppression(workspace: Workspace, name: str) -> None:
+    """End the suppression by this segment; see `Segments.end_suppression`."""
     if not workspace.segments[name].suppresses:
         raise SegmentError(
             f"The people of '{name}' are not excluded from every export.",
             advise(Do("segments"), " shows which segment is the suppression segment."),
             code="not_suppressing",
         )
-    suppress_segment(None, workspace=workspace)
+    suppress_segment(workspace, None)
 
 
-def tag_segment(name: str, tags: Sequence[str], *, workspace: Workspace | None = None) -> SegmentRecord:
-    """Replace the tags of a segment.
-
-    Parameters
-    ----------
-    name
-        Segment to tag.
-    tags
-        New tags, at most 20. Empty removes all.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    ArgumentError
-        There are more than 20 tags, or a tag is not valid.
-    """
-    workspace = workspace or open_workspace()
+def tag_segment(workspace: Workspace, name: str, tags: Sequence[str]) -> SegmentRecord:
+    """Replace the tags of a segment; see `Segments.tag`."""
     require(workspace, Verb.CHANGE_SEGMENT)
     wanted = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     for tag in wanted:
@@ -334,17 +214,8 @@ def _changed(workspace: Workspace, name: str, **changes: Any) -> SegmentRecord:
     return changed[0] if changed else workspace.segments[name]
 
 
-def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUse:
-    """Return where a segment is used.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    workspace
-        Workspace to use; None opens the default one.
-    """
-    workspace = workspace or open_workspace()
+def segment_usage(workspace: Workspace, name: str) -> SegmentUse:
+    """Return where a segment is used."""
     require(workspace, Verb.LIST_SEGMENTS)
     record = workspace.segments[name]
     audiences = tuple(each.name for each in workspace.audiences.where(segment_name=name))
@@ -354,43 +225,16 @@ def segment_usage(name: str, *, workspace: Workspace | None = None) -> SegmentUs
     return SegmentUse(name, audiences, segments, exports, tuple(dict.fromkeys(runs)), record.suppresses)
 
 
-def segment_history(name: str, *, workspace: Workspace | None = None) -> SegmentHistory:
-    """Return the number of profiles of a segment at each time it was made or refreshed.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    workspace
-        Workspace to use; None opens the default one.
-    """
-    workspace = workspace or open_workspace()
+def segment_history(workspace: Workspace, name: str) -> SegmentHistory:
+    """Return the number of profiles of a segment at each time it was made or refreshed."""
     require(workspace, Verb.LIST_SEGMENTS)
     workspace.segments[name]  # raises NotFoundError
     counts = workspace.counts.where(segment_name=name)
     return SegmentHistory(name, tuple((each.counted_at, each.rows) for each in counts))
 
 
-def download_keys(name: str, path: str | Path, *, workspace: Workspace | None = None) -> Path:
-    """Write the keys of a segment's profiles to a CSV file that only its owner can read.
-
-    A key that looked like an address is stored as its hash, and written as that hash.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    path
-        File to write; an existing file is overwritten.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Returns
-    -------
-    pathlib.Path
-        The path of the file.
-    """
-    workspace = workspace or open_workspace()
+def download_keys(workspace: Workspace, name: str, path: str | Path) -> Path:
+    """Write the keys of a segment's profiles to a CSV file; see `Segments.download`."""
     require(workspace, Verb.DOWNLOAD_KEYS)
     record = workspace.segments[name]
     target = Path(path)

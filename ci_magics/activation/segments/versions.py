@@ -19,13 +19,12 @@ from ci_magics.advice import Do, Placeholder, advise
 from ci_magics.clock import present
 from ci_magics.display.displayable import Displayable, plain
 from ci_magics.display.numbers import counted, counted_in_words
-from ci_magics.display.output import announce
 from ci_magics.display.result_table import Column, ResultList, as_day, as_minute, frame_only
 from ci_magics.errors import NotFoundError, SegmentError, not_found, quoted_list
 from ci_magics.workspace.access import Verb, may, require
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.retention_days import retention_days
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 REPLACED, REFRESHED, UNDONE, DELETED = "replaced", "refreshed", "undone", "deleted"
 
@@ -222,22 +221,8 @@ def kept_until(version: SegmentVersion) -> datetime:
     return version.ended_at + timedelta(days=retention_days())
 
 
-def segment_versions(name: str, *, workspace: Workspace | None = None) -> SegmentVersions:
-    """List the stored versions of a segment: the current one, earlier ones, and undone ones.
-
-    Parameters
-    ----------
-    name
-        Segment name; also of a deleted segment.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist and was not deleted within the retention period.
-    """
-    workspace = workspace or open_workspace()
+def segment_versions(workspace: Workspace, name: str) -> SegmentVersions:
+    """List the stored versions of a segment; see `Segments.versions`."""
     require(workspace, Verb.LIST_SEGMENTS)
     current = workspace.segments.get(name)
     deleted = last_deleted(workspace, name) if current is None else None
@@ -257,30 +242,8 @@ def segment_versions(name: str, *, workspace: Workspace | None = None) -> Segmen
     return SegmentVersions(name, tuple(lines))
 
 
-def undo_segment(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
-) -> SegmentRecord:
-    """Undo the last replacement of a segment, or restore a deleted segment.
-
-    Each call goes back one more version; `redo_segment` goes forward again. Audiences change with the next export.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with a message about what was done.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist and was not deleted within the retention period.
-    SegmentError
-        No earlier version is stored, or the restored version would depend on itself.
-    """
-    workspace = workspace or open_workspace()
+def undo_segment(workspace: Workspace, name: str, show: Callable[[str], None]) -> SegmentRecord:
+    """Undo the last replacement of a segment, or restore a deleted segment; see `Segments.undo`."""
     require(workspace, Verb.CHANGE_SEGMENT)
     current = workspace.segments.get(name)
     if current is None:
@@ -291,28 +254,8 @@ def undo_segment(
     return _exchange(workspace, current, version, UNDONE, show)
 
 
-def redo_segment(
-    name: str, *, workspace: Workspace | None = None, show: Callable[[str], None] = announce
-) -> SegmentRecord:
-    """Restore the version of a segment that was undone last.
-
-    Parameters
-    ----------
-    name
-        The segment.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with a message about what was done.
-
-    Raises
-    ------
-    NotFoundError
-        The segment does not exist.
-    SegmentError
-        No undone version is stored, or the restored version would depend on itself.
-    """
-    workspace = workspace or open_workspace()
+def redo_segment(workspace: Workspace, name: str, show: Callable[[str], None]) -> SegmentRecord:
+    """Restore the version of a segment that was undone last; see `Segments.redo`."""
     require(workspace, Verb.CHANGE_SEGMENT)
     current = workspace.segments.get(name)
     if current is None:

@@ -355,7 +355,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "set aside": lambda: ci.segments.deactivate("All"),
     "use again": lambda: ci.segments.activate("All"),
     "suppress": lambda: ci.segments.suppress("All"),
-    "end suppression": lambda: suppress_segment(None),
+    "end suppression": lambda: suppress_segment(ci.open_workspace().store, None),
     "enhanced": lambda: _attempt(lambda: export("All", normalization="enhanced")),
 }
 

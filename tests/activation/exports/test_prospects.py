@@ -24,7 +24,6 @@ from ci_magics.activation.exports.heartbeats import (
 )
 from ci_magics.activation.refreshes.refresh import refresh
 from ci_magics.activation.runs.resume import load_run
-from ci_magics.activation.segments.segment_operations import activate_segment
 from ci_magics.cli import main
 from ci_magics.server_extension.overview import overview
 from ci_magics.workspace.locks import process_name
@@ -118,7 +117,7 @@ def _gone_file(folder: Path) -> None:
 
 def _set_aside(folder: Path) -> None:
     from_file(folder)
-    activate_segment("All", active=False)
+    ci.segments.deactivate("All")
 
 
 def _of_a_frame(_folder: Path) -> None:

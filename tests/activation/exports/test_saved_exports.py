@@ -11,7 +11,6 @@ from sqlalchemy import Engine, event
 
 import ci_magics as ci
 from ci_magics.activation.exports.saving import as_code, document_of
-from ci_magics.activation.segments.segment_operations import delete_segment, rename_segment, segment_usage
 from ci_magics.advice import Reader
 from ci_magics.errors import AccessError, ArgumentError, ExportRefusedError, NotFoundError, SegmentError
 from ci_magics.workspace.export_models import Export
@@ -124,8 +123,8 @@ def test_a_segment_too_large_for_the_original_is_said(workspace: Workspace) -> N
 def test_exports_follow_a_renamed_segment(workspace: Workspace) -> None:
     contoso.segment(2, name="Opted out")
     saved("Weekly", "All", exclude=["Opted out"])
-    rename_segment("All", "Everybody")
-    rename_segment("Opted out", "Left")
+    ci.segments.rename("All", "Everybody")
+    ci.segments.rename("Opted out", "Left")
     export = workspace.exports["Weekly"]
     assert (export.segments, export.excluded) == (("Everybody",), ("Left",))
     assert ci.exports.run("Weekly").status == "Completed"
@@ -135,10 +134,10 @@ def test_a_segment_that_an_export_uses_is_not_deleted() -> None:
     contoso.segment(2, name="Opted out")
     saved("Weekly", "All", exclude=["Opted out"])
     for name in ("All", "Opted out"):
-        assert segment_usage(name).exports == ("Weekly",)
+        assert ci.segments.usage(name).exports == ("Weekly",)
         with pytest.raises(SegmentError, match="is used by 'Weekly'"):
-            delete_segment(name)
-    assert "saved exports: 'Weekly'" in repr(segment_usage("All"))
+            ci.segments.delete(name)
+    assert "saved exports: 'Weekly'" in repr(ci.segments.usage("All"))
 
 
 def test_a_detached_export_keeps_all_and_does_not_run(workspace: Workspace, emulator: RunningEmulator) -> None:

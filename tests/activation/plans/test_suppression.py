@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from matched_in_memory import InMemory, match_profiles
 
 import ci_magics as ci
-from ci_magics.activation.segments.segment_operations import activate_segment, suppress_segment
 from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.matching.counting import count_profiles
 from ci_magics.matching.hash_list import Scratch
@@ -66,11 +65,11 @@ def test_whoever_is_suppressed_later_leaves_the_audience(emulator: RunningEmulat
     connect()
     export(segment(400))
     listed(email_of(7))
-    suppress_segment("Opted out")
+    ci.segments.suppress("Opted out")
     run = export("All", mode=mode)
     assert run.results[0].removed == 1
     assert emulator.members("All") == hashes(400) - {hash_of(email_of(7))}
-    suppress_segment(None)
+    ci.segments.end_suppression("Opted out")
     assert export("All").results[0].added == 1
 
 
@@ -78,7 +77,7 @@ def test_removing_takes_suppressed_people_out_as_well(emulator: RunningEmulator)
     connect()
     export(segment(400))
     listed(email_of(7))
-    suppress_segment("Opted out")
+    ci.segments.suppress("Opted out")
     export(segment(10, name="Leavers"), audience="All", mode="remove")
     assert emulator.members("All") == hashes(390, start=10)
 
@@ -86,7 +85,7 @@ def test_removing_takes_suppressed_people_out_as_well(emulator: RunningEmulator)
 def test_the_suppression_segment_itself_is_never_exported() -> None:
     connect()
     listed(email_of(7))
-    suppress_segment("Opted out")
+    ci.segments.suppress("Opted out")
     with pytest.raises(ExportRefusedError, match="excluded from every export"):
         export("Opted out")
 
@@ -94,7 +93,7 @@ def test_the_suppression_segment_itself_is_never_exported() -> None:
 def test_a_segment_that_is_set_aside_is_not_exported(emulator: RunningEmulator) -> None:
     connect()
     segment(400)
-    activate_segment("All", active=False)
+    ci.segments.deactivate("All")
     with pytest.raises(ExportRefusedError, match="is inactive"):
         export("All")
     assert emulator.audiences() == {}
@@ -151,7 +150,7 @@ def test_a_preview_counts_whom_an_export_would_leave_out(emulator: RunningEmulat
     listed("p5@contoso.com", "p6@contoso.com", "somebody@contoso.com", name="Everywhere")
     made = segment(400)
     assert ci.preview(made, exclude=["Opted out"]).segments[0].sendable == 398
-    suppress_segment("Everywhere")
+    ci.segments.suppress("Everywhere")
     (one,) = ci.preview(made).segments
     assert (one.unique, one.sendable, one.reasons["suppressed"]) == (400, 398, 2)
     (one,) = ci.preview(made, exclude=["Opted out"]).segments

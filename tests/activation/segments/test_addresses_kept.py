@@ -9,7 +9,6 @@ import pytest
 from contoso import email_of, hash_of, people, segment
 
 import ci_magics as ci
-from ci_magics.activation.segments.segment_operations import rename_segment, tag_segment
 from ci_magics.errors import ArgumentError
 from ci_magics.workspace.store import Workspace
 
@@ -53,9 +52,9 @@ def test_an_address_is_no_name(workspace: Workspace) -> None:
     with pytest.raises(ArgumentError, match="may not be an e-mail address"):
         segment(3, name=email_of(1))
     with pytest.raises(ArgumentError, match="may not be an e-mail address"):
-        rename_segment("All", email_of(1))
+        ci.segments.rename("All", email_of(1))
     with pytest.raises(ArgumentError, match="may not be an e-mail address"):
-        tag_segment("All", ["new", email_of(1)])
+        ci.segments.tag("All", "new", email_of(1))
     with pytest.raises(ArgumentError, match="may not be an e-mail address"):
         ci.connect(email_of(1), customer_id="222", account_id="111")
     assert workspace.segments.names() == ["All"]

@@ -11,8 +11,6 @@ from sqlalchemy import create_engine, text
 
 import ci_magics as ci
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.make_segment import refresh_segment
-from ci_magics.activation.segments.segment_operations import activate_segment, segment_history
 from ci_magics.errors import NotFoundError, SegmentError
 
 if TYPE_CHECKING:
@@ -32,8 +30,8 @@ def test_a_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ci.segment("All", "all.parquet", where="Id <> 'k0'")
     write(Path("all.parquet"), 5)
     monkeypatch.chdir("/")
-    assert refresh_segment("All").rows == 4
-    assert segment_history("All").to_frame()["profiles"].tolist() == [2, 4]
+    assert ci.segments.refresh("All").rows == 4
+    assert ci.segments.history("All").to_frame()["profiles"].tolist() == [2, 4]
 
 
 def test_a_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: Path) -> None:
@@ -42,7 +40,7 @@ def test_a_query_over_files_and_segments_is_run_again_with_its_values(tmp_path: 
     sql = f"SELECT * FROM '{path}' WHERE Id <> $left_out AND Id NOT IN (SELECT Id FROM \"Some\")"
     ci.segment("Others", sql, parameters={"left_out": "k0"})
     write(path, 9)
-    assert refresh_segment("Others").rows == 7
+    assert ci.segments.refresh("Others").rows == 7
 
 
 def test_a_segment_of_segments_follows_them(tmp_path: Path) -> None:
@@ -51,8 +49,8 @@ def test_a_segment_of_segments_follows_them(tmp_path: Path) -> None:
     two = ci.segment("Two", people(1))
     ci.segment("Both", one - two)
     write(path, 5)
-    refresh_segment("One")
-    assert refresh_segment("Both").rows == 4
+    ci.segments.refresh("One")
+    assert ci.segments.refresh("Both").rows == 4
 
 
 def test_a_database_is_asked_again_and_its_password_is_not_kept(tmp_path: Path, workspace: Workspace) -> None:
@@ -63,7 +61,7 @@ def test_a_database_is_asked_again_and_its_password_is_not_kept(tmp_path: Path, 
     ci.segment("All", "SELECT * FROM people", database=engine)
     with engine.begin() as database:
         database.execute(text("INSERT INTO people VALUES (2, 'b@contoso.com')"))
-    assert refresh_segment("All").rows == 2
+    assert ci.segments.refresh("All").rows == 2
     made = Definition.model_validate(workspace.segments["All"].definition["source"])
     assert made.database == f"sqlite:///{tmp_path / 'shop.sqlite'}"
 
@@ -74,7 +72,7 @@ def test_a_database_is_asked_again_and_its_password_is_not_kept(tmp_path: Path, 
 def test_what_reads_the_notebook_is_static_and_says_so(frame: pd.DataFrame | str, why: str) -> None:
     ci.segment("All", frame, frames={"p": people(3)} if isinstance(frame, str) else None)
     with pytest.raises(SegmentError, match=f"is static: {why}"):
-        refresh_segment("All")
+        ci.segments.refresh("All")
 
 
 def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, workspace: Workspace) -> None:
@@ -82,20 +80,20 @@ def test_a_file_that_vanished_is_named_and_the_segment_stays(tmp_path: Path, wor
     ci.segment("All", str(path))
     path.unlink()
     with pytest.raises(SegmentError, match=r"'All' stays as it was: there is no file 'all\.parquet'\."):
-        refresh_segment("All")
+        ci.segments.refresh("All")
     assert workspace.segments["All"].rows == 3
 
 
 def test_a_segment_that_is_set_aside_is_not_refreshed(tmp_path: Path) -> None:
     ci.segment("All", str(write(tmp_path / "all.parquet", 3)))
-    activate_segment("All", active=False)
+    ci.segments.deactivate("All")
     with pytest.raises(SegmentError, match="is inactive"):
-        refresh_segment("All")
-    activate_segment("All", active=True)
-    assert refresh_segment("All").rows == 3
+        ci.segments.refresh("All")
+    ci.segments.activate("All")
+    assert ci.segments.refresh("All").rows == 3
 
 
 def test_a_segment_that_is_not_there_gets_the_nearest() -> None:
     ci.segment("All", people(1))
     with pytest.raises(NotFoundError, match="Did you mean 'All'"):
-        refresh_segment("Al")
+        ci.segments.refresh("Al")

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from ci_magics.activation.segments.make_segment import refresh_segment, segment
+import ci_magics as ci
+from ci_magics.activation.segments.make_segment import segment
 from ci_magics.errors import SegmentError
 from ci_magics.segmentation.segment import build_segment, build_segment_from_sql
 from ci_magics.segmentation.sources.databases import query_database
@@ -248,11 +249,11 @@ def test_a_segment_of_a_file_is_dynamic_and_one_of_a_connection_is_not(file: Pat
     assert len(set(made.rows.table()["key"].to_pylist())) == 3
     workspace = open_workspace()
     segment("From a file", "SELECT id, email FROM people", database=f"duckdb:///{file}", workspace=workspace)
-    assert refresh_segment("From a file", workspace=workspace).rows == 3
+    assert ci.segments.refresh("From a file").rows == 3
     with duckdb.connect(str(file)) as own:
         segment("From hers", "SELECT id, email FROM people", database=own, workspace=workspace)
     with pytest.raises(SegmentError, match="it reads a connection of a notebook"):
-        refresh_segment("From hers", workspace=workspace)
+        ci.segments.refresh("From hers")
 
 
 def test_a_relation_is_only_selected_from(file: Path) -> None:

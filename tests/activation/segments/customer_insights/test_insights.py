@@ -13,7 +13,6 @@ from ci_magics.activation.connections import sign_in
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.segments.customer_insights.connect import chosen_instance
 from ci_magics.activation.segments.definitions import Definition
-from ci_magics.activation.segments.make_segment import refresh_segment
 from ci_magics.errors import ArgumentError, NotFoundError, SegmentError, ServiceError, SignInError
 from ci_magics.microsoft.insights_values import Instance
 
@@ -234,14 +233,14 @@ def test_such_a_segment_is_dynamic_and_read_again_by_a_refresh(
         "csv",
     )
     settings(emulator, customers=9_000)
-    assert refresh_segment(NAME).rows == len(members_there(emulator)) > 1_000
+    assert ci.segments.refresh(NAME).rows == len(members_there(emulator)) > 1_000
 
 
 def test_a_refresh_without_a_change_says_nothing_of_one(source: Insights, workspace: Workspace) -> None:
     for via in ("rest", "csv"):
         first = made(source, via)
         said: list[str] = []
-        assert refresh_segment(NAME, show=said.append).id == first.id
+        assert ci.segments.refresh(NAME, show=said.append).id == first.id
         assert not any("was replaced" in sentence for sentence in said)
     assert len(workspace.segments) == 1
 
