@@ -22,7 +22,6 @@ from contoso import connect, export, segment
 
 import ci_magics as ci
 from ci_magics.activation.connections import emulator_process
-from ci_magics.activation.connections.emulator_process import control_emulator
 from ci_magics.activation.plans.ledger import read_ledger
 from ci_magics.activation.run import Run
 from ci_magics.activation.runs.resume import load_run
@@ -62,7 +61,7 @@ class WorkspaceEmulator:
     base_url = ""  # no other one is named
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        return control_emulator(path.removeprefix("/"), {} if method == "POST" and body is None else body)
+        return ci.emulator.control(path.removeprefix("/"), {} if method == "POST" and body is None else body)
 
     def audiences(self) -> dict[str, dict[str, Any]]:
         return {each["Name"]: each for each in self.control("GET", "/audiences") if not each["deleted"]}

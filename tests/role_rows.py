@@ -1,4 +1,4 @@
-"""Each verb: the least role that may do it, which function does it, and how."""
+"""Each verb: the least role that may do it, which operation does it, and how."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ import ci_magics as ci
 from ci_magics.activation.audiences.audience_list import audiences
 from ci_magics.activation.connections import emulator_process
 from ci_magics.activation.erasure.forget import forget
-from ci_magics.activation.notifications import state_changes
 from ci_magics.activation.refreshes.scheduler import run_scheduler
 from ci_magics.activation.retention import purge
 from ci_magics.clock import SystemClock
 from ci_magics.errors import CiError
 from ci_magics.workspace.access import Role, Verb
-from ci_magics.workspace.roles import give_role, take_role
 
 VIEWER, CONTRIBUTOR, ADMINISTRATOR = Role.VIEWER, Role.CONTRIBUTOR, Role.ADMINISTRATOR
 
@@ -71,14 +69,14 @@ LEAST = {
 
 @dataclass(frozen=True)
 class Row:
-    """A verb: which function does it, what it needs, and how it is done.
+    """A verb: which operation does it, what it needs, and how it is done.
 
     Parameters
     ----------
     verb
         What the role is asked for.
-    function
-        The function, by module and name.
+    operation
+        The operation by its name in Python; of the scheduler, its function.
     prepared
         What an administrator does before.
     act
@@ -88,7 +86,7 @@ class Row:
     """
 
     verb: Verb
-    function: str
+    operation: str
     prepared: Callable[[Stage], None]
     act: Callable[[Stage], Any]
     through: bool = False
@@ -123,20 +121,22 @@ ROWS = (
     ),
     Row(
         Verb.PREVIEW,
-        "plans.preview.preview",
+        "preview",
         Stage.made,
         lambda _: ci.preview("All", to=contoso.NAME),
         through=True,
     ),
-    Row(Verb.PREVIEW, "segments.overlap.overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
+    Row(Verb.PREVIEW, "overlap", Stage.made, lambda _: ci.overlap("All", "Other")),
     Row(
         Verb.PREVIEW,
-        "segments.differentiators.differentiators",
+        "differentiators",
         Stage.made,
         lambda _: ci.differentiators("All", "Other", contoso.people(3)),
     ),
-    Row(Verb.SHOW_STATUS, "runs.status.status", Stage.filled, lambda _: ci.status(show=quietly)),
-    Row(Verb.SHOW_STATUS, "audiences.emulator_view.emulator_status", Stage.nothing, lambda _: ci.emulator.status()),
+    Row(Verb.SHOW_STATUS, "status", Stage.filled, lambda _: ci.status(show=quietly)),
+    Row(Verb.SHOW_STATUS, "runs.overview", Stage.filled, lambda _: ci.runs.overview()),
+    Row(Verb.SHOW_STATUS, "runs.unfinished", Stage.filled, lambda _: ci.runs.unfinished()),
+    Row(Verb.SHOW_STATUS, "emulator.status", Stage.nothing, lambda _: ci.emulator.status()),
     Row(Verb.LIST_EXPORTS, "exports.overview", Stage.saved, lambda _: ci.exports.overview()),
     Row(Verb.LIST_EXPORTS, "exports.show", Stage.saved, lambda _: ci.exports.show("daily")),
     Row(Verb.LIST_EXPORTS, "exports.history", Stage.saved, lambda _: ci.exports.history()),
@@ -152,10 +152,10 @@ ROWS = (
         Stage.nothing,
         lambda _: ci.exports.system_schedule(),
     ),
-    Row(Verb.LIST_AUDIENCES, "audiences.audience_list.audiences", Stage.filled, lambda _: lists(), through=True),
+    Row(Verb.LIST_AUDIENCES, "audiences", Stage.filled, lambda _: lists(), through=True),
     Row(
         Verb.OPEN_CONNECTION,
-        "connect.connect",
+        "connect",
         Stage.connected,
         lambda _: ci.connect(contoso.NAME),
         through=True,
@@ -190,7 +190,7 @@ ROWS = (
     ),
     Row(
         Verb.READ_INSIGHTS,
-        "segments.customer_insights.connect.insights",
+        "insights",
         Stage.nothing,
         lambda _: ci.insights("Contoso", show=quietly),
     ),
@@ -212,7 +212,7 @@ ROWS = (
         Stage.reading,
         lambda _: ci.connections.remove("Contoso", show=quietly),
     ),
-    Row(Verb.MAKE_SEGMENT, "segments.make_segment.segment", Stage.nothing, lambda _: contoso.segment(3)),
+    Row(Verb.MAKE_SEGMENT, "segment", Stage.nothing, lambda _: contoso.segment(3)),
     Row(
         Verb.MAKE_SEGMENT,
         "segments.duplicate",
@@ -258,22 +258,20 @@ ROWS = (
     ),
     Row(Verb.PLAN_EXPORT, "plan", Stage.made, lambda _: contoso.planned("All"), through=True),
     Row(Verb.RUN_EXPORT, "export", Stage.made, lambda _: contoso.export("All"), through=True),
-    Row(Verb.RUN_EXPORT, "plan.Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
+    Row(Verb.RUN_EXPORT, "Plan.apply", Stage.planned, lambda stage: _loaded(stage).apply(), through=True),
     Row(Verb.RUN_EXPORT, "exports.run", Stage.saved, lambda _: ci.exports.run("daily"), through=True),
     Row(Verb.RUN_EXPORT, "exports.run_all", Stage.saved, lambda _: ci.exports.run_all()),
-    Row(
-        Verb.RUN_EXPORT, "audiences.emulator_view.stop_emulator", Stage.nothing, lambda stage: _stop_own_emulator(stage)
-    ),
+    Row(Verb.RUN_EXPORT, "emulator.stop", Stage.nothing, lambda stage: _stop_own_emulator(stage)),
     Row(
         Verb.RUN_EXPORT,
-        "comparison.experiment.compare_normalizations",
+        "compare_normalizations",
         Stage.made,
         lambda _: _unless_too_few(lambda: ci.compare_normalizations("All", to=contoso.NAME)),
         through=True,
     ),
     Row(
         Verb.RESUME_RUN,
-        "runs.resume.resume_run",
+        "runs.resume",
         Stage.interrupted,
         lambda stage: contoso.resumed(stage.run_name()),
         through=True,
@@ -320,18 +318,18 @@ ROWS = (
         lambda _: ci.exports.schedule("daily", at=["06:00"]),
         through=True,
     ),
-    Row(Verb.REFRESH_ALL, "refreshes.refresh.refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
+    Row(Verb.REFRESH_ALL, "refresh", Stage.saved, lambda _: ci.refresh(show=quietly)),
     Row(Verb.REFRESH_ALL, "refreshes.scheduler.run_scheduler", Stage.saved, lambda _: _schedule_for_a_moment()),
     Row(
         Verb.RENAME_AUDIENCE,
-        "audiences.audience_operations.rename_audience",
+        "audiences.rename",
         Stage.filled,
         lambda _: lists().rename("All", "New", confirm="All"),
         through=True,
     ),
     Row(
         Verb.CREATE_CONNECTION,
-        "connect.connect",
+        "connect",
         Stage.nothing,
         lambda _: ci.connect("New", customer_id="222", account_id="112"),
     ),
@@ -349,7 +347,7 @@ ROWS = (
     ),
     Row(
         Verb.GIVE_CONSENT,
-        "connect.connect",
+        "connect",
         lambda _: contoso.connect(share=["viewer"], accept_terms=False),
         lambda _: ci.connect(contoso.NAME, accept_terms=True),
     ),
@@ -367,26 +365,26 @@ ROWS = (
     ),
     Row(
         Verb.EMPTY_AUDIENCE,
-        "audiences.audience_operations.empty_audience",
+        "audiences.empty",
         Stage.filled,
         lambda _: lists().empty("All", confirm="All"),
     ),
     Row(
         Verb.DELETE_AUDIENCE,
-        "audiences.audience_operations.delete_audience",
+        "audiences.delete",
         Stage.filled,
         lambda _: lists().delete("All", confirm="All"),
     ),
     Row(
         Verb.DELETE_AUDIENCE,
-        "audiences.emulator_view.reset_emulator",
+        "emulator.reset",
         Stage.nothing,
         lambda stage: _reset_own_emulator(stage),
     ),
     *(
         Row(
             verb,
-            "connections.emulator_process.control_emulator",
+            "emulator.control",
             Stage.nothing,
             lambda stage, call=call, body=body: _control_own_emulator(stage, call, body),  # type: ignore[misc]
         )
@@ -415,32 +413,28 @@ ROWS = (
         Stage.nothing,
         lambda _: ci.exports.system_schedule(at=["06:00"]),
     ),
-    Row(
-        Verb.LIST_EXPORTS,
-        "notifications.state_changes.notification_limits",
-        Stage.nothing,
-        lambda _: state_changes.notification_limits(),
-    ),
+    Row(Verb.LIST_EXPORTS, "notifications.overview", Stage.nothing, lambda _: ci.notifications.overview()),
+    Row(Verb.LIST_EXPORTS, "notifications.test", Stage.nothing, lambda _: ci.notifications.test()),
     Row(
         Verb.SET_NOTIFICATIONS,
-        "notifications.state_changes.set_notification_limits",
+        "notifications.set",
         Stage.nothing,
-        lambda _: state_changes.set_notification_limits(state_changes.Limits()),
+        lambda _: ci.notifications.set(rejected_percent=99),
     ),
     Row(
         Verb.FORGET_PERSON,
-        "erasure.forget.forget",
+        "forget",
         Stage.made,
         lambda _: forget(sha256=contoso.hash_of("p0@contoso.com"), show=quietly),
     ),
-    Row(Verb.PURGE, "retention.purge", Stage.nothing, lambda _: purge()),
-    Row(Verb.READ_AUDIT, "Workspace.audit", Stage.nothing, lambda stage: stage.workspace.audit.to_frame()),
-    Row(Verb.GIVE_ROLE, "access.give_role", Stage.nothing, lambda stage: give_role(stage.workspace, "bob", "viewer")),
+    Row(Verb.PURGE, "purge", Stage.nothing, lambda _: purge()),
+    Row(Verb.READ_AUDIT, "audit", Stage.nothing, lambda _: ci.audit()),
+    Row(Verb.GIVE_ROLE, "roles.give", Stage.nothing, lambda _: ci.roles.give("bob", "viewer")),
     Row(
         Verb.GIVE_ROLE,
-        "access.take_role",
-        lambda stage: give_role(stage.workspace, "bob", "viewer") and None,
-        lambda stage: take_role(stage.workspace, "bob"),
+        "roles.take",
+        lambda _: ci.roles.give("bob", "viewer") and None,
+        lambda _: ci.roles.take("bob"),
     ),
 )
 
@@ -486,7 +480,7 @@ def _reset_own_emulator(stage: Stage) -> None:
 
 def _control_own_emulator(stage: Stage, call: str, body: Any) -> None:
     with _own_emulator(stage):
-        emulator_process.control_emulator(call, body)
+        ci.emulator.control(call, body)
 
 
 def _loaded(stage: Stage) -> ci.Plan:

@@ -38,9 +38,9 @@ class Emulator(Displayable):
     @operation(Verb.SHOW_STATUS, changes=False)
     def status(self) -> EmulatorStatus:
         """Return the state of the emulator without starting it."""
-        return emulator_view.emulator_status(workspace=self._workspace)
+        return emulator_view.emulator_status(self._workspace)
 
-    @operation()
+    @operation(Verb.RUN_EXPORT)
     def stop(self) -> bool:
         """End the process of the emulator; its state stays, and the next request starts it again.
 
@@ -49,9 +49,9 @@ class Emulator(Displayable):
         bool
             Whether it was running.
         """
-        return emulator_view.stop_emulator(workspace=self._workspace)
+        return emulator_view.stop_emulator(self._workspace)
 
-    @operation(Verb.EMPTY_AUDIENCE)
+    @operation(Verb.DELETE_AUDIENCE)
     def reset(self) -> EmulatorReset:
         """Reset the emulator: delete its audiences, and restore its settings and clock. For administrators.
 
@@ -67,7 +67,7 @@ class Emulator(Displayable):
         ExportRefusedError
             A run is sending to it.
         """
-        return emulator_view.reset_emulator(workspace=self._workspace)
+        return emulator_view.reset_emulator(self._workspace)
 
     @operation(Verb.SHOW_STATUS, example="clock")
     def control(
@@ -94,7 +94,7 @@ class Emulator(Displayable):
             The emulator refused the call.
         """
         refuse_address(call)
-        return control_emulator(call, body, workspace=self._workspace)
+        return control_emulator(self._workspace, call, body)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state without the URL and the process id, which differ each time."""

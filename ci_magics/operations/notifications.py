@@ -71,7 +71,7 @@ class Notifications(Displayable):
 
     def overview(self) -> NotificationSettings:
         """Return when notifications are sent, and where to."""
-        return NotificationSettings(notification_limits(workspace=self._workspace), tuple(sorted(channels())))
+        return NotificationSettings(notification_limits(self._workspace), tuple(sorted(channels())))
 
     @operation(Verb.SET_NOTIFICATIONS, example="webhook\n--rejected-percent 10")
     def set(
@@ -116,13 +116,13 @@ class Notifications(Displayable):
         changes = {name: each for name, each in wanted.items() if each is not None}
         if any(not 0 <= each <= 100 for each in changes.values()):
             raise ArgumentError("A percentage is between 0 and 100.", "Give another one.", code="not_a_percentage")
-        before = notification_limits(workspace=self._workspace)
+        before = notification_limits(self._workspace)
         chosen = before.model_copy(update=changes)
         if chosen != before:
-            set_notification_limits(chosen, workspace=self._workspace)
+            set_notification_limits(self._workspace, chosen)
         return self.overview()
 
-    @operation(Verb.SET_NOTIFICATIONS, example="webhook")
+    @operation(example="webhook")
     def clear(self, channel: Annotated[str, CHANNEL]) -> NotificationSettings:
         """Delete where notifications are sent from this machine's keyring.
 

@@ -77,9 +77,8 @@ def interrupted(members: int) -> tuple[int, int]:
     """Break a reading off behind page 1,000; returns how many requests that took, and the rest of it."""
     source = opened(members)
     import ci_magics as ci
-    from ci_magics.activation.connections.emulator_process import control_emulator
 
-    control_emulator("faults", [{"operation": "GetData", "call": PAGE + 1, "fault": "http_403"}])
+    ci.emulator.control("faults", [{"operation": "GetData", "call": PAGE + 1, "fault": "http_403"}])
     try:
         ci.segment("All", source.segment(SEGMENT, via="rest"), show=unheard)
     except ci.CiError as error:
@@ -96,17 +95,16 @@ def opened(members: int) -> Any:
     """Return Customer Insights of an emulator of our own with so many customers, all of them in one segment."""
     os.environ["CI_MAGICS_WORKSPACE"] = str(Path(tempfile.mkdtemp()) / "workspace")
     import ci_magics as ci
-    from ci_magics.activation.connections.emulator_process import control_emulator
 
-    control_emulator("settings", {"customers": members})
+    ci.emulator.control("settings", {"customers": members})
     return ci.insights("Contoso", show=unheard)
 
 
 def calls() -> int:
     """Return how many requests for members the emulator has received."""
-    from ci_magics.activation.connections.emulator_process import control_emulator
+    import ci_magics as ci
 
-    return sum(each["operation"] in OPERATIONS for each in control_emulator("requests"))
+    return sum(each["operation"] in OPERATIONS for each in ci.emulator.control("requests"))
 
 
 def unheard(_sentence: str) -> None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from conftest import Lab
 
 SETUP = """%load_ext ci_magics
-from ci_magics.activation.connections.emulator_process import control_emulator
+import ci_magics as ci
 from ci_magics.sample import customers as sample
 customers = sample(8_000)
 %ci_connect "Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms
 %ci_segment "Loyal customers" customers --where "TotalSpend > 100" --quiet
 run = %ci_export "Loyal customers" --to "Contoso EU" --ignore-consent
-control_emulator("clock", {"advance_hours": 48})
+ci.emulator.control("clock", {"advance_hours": 48})
 %ci_segment "Loyal customers" customers --where "TotalSpend > 110" --quiet
 %ci_segment "Bought twice in the Netherlands" customers --where "Country = 'NL' AND Orders >= 2" --quiet
 %ci_segment "Lapsed" customers --where "LastPurchase < DATE '2025-06-01'" --quiet"""

@@ -18,7 +18,6 @@ from disk_faults import FULL, KILL, READ_ONLY, Faulted, run_with_fault
 from scanning import Scanner
 
 import ci_magics as ci
-from ci_magics.activation.connections.emulator_process import control_emulator
 from ci_magics.activation.erasure.forget import forget
 from ci_magics.activation.retention import purge
 from ci_magics.errors import ExportRefusedError, NotFoundError
@@ -81,7 +80,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     connect()
     yield tmp_path / "workspace", temporary
-    control_emulator("stop", {})
+    ci.emulator.control("stop", {})
 
 
 def points(doing: Callable[[], object], within: tuple[str, ...]) -> list[int]:
@@ -177,7 +176,7 @@ def test_nothing_of_a_person_is_left_in_the_emulator() -> None:
     """Neither in its lists, deleted ones too, nor in the result files of uploads whose rows it refused."""
     workspace = open_workspace()
     refusals = [{"operation": "UploadFile", "call": call, "fault": "partial", "indexes": [0, 1]} for call in (1, 2, 3)]
-    control_emulator("faults", refusals)
+    ci.emulator.control("faults", refusals)
     make(0)
     assert send("replace").rejected == 2
     ci.segment("Deleted", frame(0), show=quietly)
@@ -201,7 +200,7 @@ OF_PERSON: dict[str, Callable[[int], str]] = {
 def in_emulator(workspace: Workspace, scanner: Scanner) -> dict[str, set[str]]:
     """Return where something is in the emulator's files, in result files within its database too."""
     found = scanner.found_in_folder(workspace.emulator_folder)
-    control_emulator("stop", {})
+    ci.emulator.control("stop", {})
     with closing(sqlite3.connect(workspace.emulator_folder / "state.sqlite", timeout=30)) as database:  # it ends first
         kept = list(database.execute("SELECT id, data FROM rows WHERE data IS NOT NULL"))
     results = {name: data for name, data in kept if data.startswith(b"PK")}

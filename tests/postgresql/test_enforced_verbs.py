@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("waits")
 PEOPLE = {Role.VIEWER: "valerie", Role.CONTRIBUTOR: "conrad", Role.ADMINISTRATOR: "agnes"}
 #: Viewers read no keys and hashes, and these compare the keys of two segments.
-COMPARISONS = {"segments.overlap.overlap", "segments.differentiators.differentiators"}
+COMPARISONS = {"overlap", "differentiators"}
 #: What happens outside the database (other files, other processes, Microsoft's side, one's own sign-in), or does to its
 #: rows what a run does too; a purge of an empty workspace changes nothing.
 ELSEWHERE = {
-    "audiences.audience_operations.empty_audience",
-    "audiences.audience_operations.delete_audience",
-    "retention.purge",
-    "connect.connect",
+    "audiences.empty",
+    "audiences.delete",
+    "purge",
+    "connect",
     "connections.sign_in",
     "connections.sign_out",
     "connections.accounts",
     "connections.choose_account",
-    "audiences.emulator_view.stop_emulator",
-    "audiences.emulator_view.reset_emulator",
-    "connections.emulator_process.control_emulator",
+    "emulator.stop",
+    "emulator.reset",
+    "emulator.control",
 }
 
 
@@ -87,12 +87,12 @@ def enforced(
 
 
 def _named(row: Row) -> str:
-    return f"{row.verb.name.lower()}-{row.function.rpartition('.')[2]}"
+    return f"{row.verb.name.lower()}-{row.operation.rpartition('.')[2]}"
 
 
 def is_allowed(row: Row, role: Role) -> bool:
     """Tell whether a role may do something where the database enforces it."""
-    if role is Role.VIEWER and row.function in COMPARISONS:
+    if role is Role.VIEWER and row.operation in COMPARISONS:
         return False
     return role.includes(LEAST[row.verb])
 
@@ -105,13 +105,13 @@ def test_the_database_allows_what_the_role_may(
     row.prepared(stage)
     enforced(role)
     if is_allowed(row, role):
-        if row.function == "connections.choose_account":
+        if row.operation == "connections.choose_account":
             with pytest.raises(CiError, match="No account is signed in"):
                 row.act(stage)
         else:
             row.act(stage)
         return
-    if row.function in ELSEWHERE:
+    if row.operation in ELSEWHERE:
         return
     monkeypatch.setattr(access, "_refusal", lambda *_: None)
     with pytest.raises((AccessError, NotFoundError)):  # rows that a role may not read are not there for it

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow
 PEOPLE, BEFORE = 7_500, 2_000
 
 HEAD = """
-import ci_magics, contoso
-from ci_magics.activation.connections.emulator_process import control_emulator, workspace_emulator
+import ci_magics as ci, contoso
+from ci_magics.activation.connections.emulator_process import workspace_emulator
 from ci_magics.workspace.store import open_workspace
 """
 PREPARE = f"""{HEAD}
@@ -30,18 +30,18 @@ contoso.connect()
 contoso.segment({BEFORE}, name="All")
 contoso.export("All")
 contoso.segment({PEOPLE}, name="All")
-control_emulator("settings", {{"delay_ms": 700}})
+ci.emulator.control("settings", {{"delay_ms": 700}})
 """
 EXPORT = f"{HEAD}return contoso.export('All').status"
 PLAN = f"{HEAD}return repr(contoso.planned('All'))"
-AUDIENCES = f"{HEAD}return [(each.name, each.id) for each in ci_magics.audiences('Contoso EU')]"
-HELD = f'{HEAD}return [(each["Name"], each["members"]) for each in control_emulator("audiences")]'
+AUDIENCES = f"{HEAD}return [(each.name, each.id) for each in ci.audiences('Contoso EU')]"
+HELD = f'{HEAD}return [(each["Name"], each["members"]) for each in ci.emulator.control("audiences")]'
 MEMBERS = f"""{HEAD}
-(found,) = control_emulator("audiences")
-return control_emulator("audiences/" + found["Id"] + "/members")
+(found,) = ci.emulator.control("audiences")
+return ci.emulator.control("audiences/" + found["Id"] + "/members")
 """
 EMULATOR = f"{HEAD}return workspace_emulator(open_workspace().emulator_folder).process_id"
-QUICK = f'{HEAD}control_emulator("settings", {{"delay_ms": 0}})'
+QUICK = f'{HEAD}ci.emulator.control("settings", {{"delay_ms": 0}})'
 
 
 @pytest.fixture

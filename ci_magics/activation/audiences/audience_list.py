@@ -109,7 +109,7 @@ class AudienceList(ResultList[AccountAudience]):
     def rename(
         self, audience: Annotated[str, AUDIENCE], new: Annotated[str, NEW_NAME], *, confirm: Annotated[str, CONFIRM]
     ) -> AudienceList:
-        """Rename a list and return the lists again.
+        """Rename a list and return the lists again; segments and ledgers stay linked to it.
 
         Parameters
         ----------
@@ -119,15 +119,31 @@ class AudienceList(ResultList[AccountAudience]):
             The new name.
         confirm
             The current name, to confirm.
+
+        Raises
+        ------
+        AccessError
+            The current user may not do this.
+        ArgumentError
+            The confirmation is not the list's name, or the new name is not valid.
+        NotFoundError
+            The list does not exist.
+        ExportRefusedError
+            A run is sending to it.
+        ServiceError
+            Microsoft refused, for example because the name is taken.
         """
         audience_operations.rename_audience(
-            self.connection, audience, new, confirm=confirm, workspace=self._workspace, show=self._show
+            self._workspace, self.connection, audience, new, confirm=confirm, show=self._show
         )
         return self._again()
 
     @operation(Verb.EMPTY_AUDIENCE, example='"Contoso EU" "Big spenders" --confirm "Big spenders"')
     def empty(self, audience: Annotated[str, AUDIENCE], *, confirm: Annotated[str, CONFIRM]) -> AudienceList:
-        """Remove all members of a list and return the lists again.
+        """Remove all members of a list, no matter who added them, and return the lists again.
+
+        No profile is sent, so no consent is needed. Unfinished runs are canceled for this list. Raises the same errors
+        as `rename`.
 
         Parameters
         ----------
@@ -136,24 +152,22 @@ class AudienceList(ResultList[AccountAudience]):
         confirm
             The name of the list, to confirm.
         """
-        audience_operations.empty_audience(
-            self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
-        )
+        audience_operations.empty_audience(self._workspace, self.connection, audience, confirm=confirm, show=self._show)
         return self._again()
 
     @operation(Verb.DELETE_AUDIENCE, example='"Contoso EU" "Big spenders" --confirm "Big spenders"')
     def delete(self, audience: Annotated[str, AUDIENCE], *, confirm: Annotated[str, CONFIRM]) -> AudienceList:
-        """Delete a list and return the remaining ones.
+        """Delete a list with the workspace's record of it, and return the remaining ones.
+
+        Unfinished runs are canceled for this list. Raises the same errors as `rename`.
 
         Parameters
         ----------
-        audience
-            Name or id of the list.
-        confirm
-            The name of the list, to confirm.
+        audience, confirm
+            As in `empty`.
         """
         audience_operations.delete_audience(
-            self.connection, audience, confirm=confirm, workspace=self._workspace, show=self._show
+            self._workspace, self.connection, audience, confirm=confirm, show=self._show
         )
         return self._again()
 

@@ -19,7 +19,6 @@ from ci_magics.activation.plans.preview import find_connection
 from ci_magics.activation.plans.target import lock_names_of, named_audience
 from ci_magics.activation.runs.resume import give_up
 from ci_magics.advice import Opt, advise
-from ci_magics.display.output import announce
 from ci_magics.errors import ArgumentError, ExportRefusedError
 from ci_magics.matching.hashes import EMPTY
 from ci_magics.microsoft.advertising import Audience
@@ -29,7 +28,7 @@ from ci_magics.naming import require_name
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import AudienceRecord, Connection
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 Show = Callable[[str], None]
 
@@ -55,79 +54,20 @@ class _Held:
 
 
 def rename_audience(
-    to: Connection | str,
-    audience: str,
-    new: str,
-    *,
-    confirm: str,
-    workspace: Workspace | None = None,
-    show: Show = announce,
+    workspace: Workspace, connection: str, audience: str, new: str, *, confirm: str, show: Show
 ) -> None:
-    """Rename a list in Microsoft Advertising; segments and ledgers stay linked to it.
-
-    Parameters
-    ----------
-    to
-        The connection or its name.
-    audience
-        Name or id of the list.
-    new
-        The new name.
-    confirm
-        The current name, to confirm.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-
-    Raises
-    ------
-    AccessError
-        The current user may not do this.
-    ArgumentError
-        The confirmation is not the list's name, or the new name is not valid.
-    NotFoundError
-        The list does not exist.
-    ExportRefusedError
-        A run is sending to it.
-    ServiceError
-        Microsoft refused, for example because the name is taken.
-    """
+    """Rename a list in Microsoft Advertising; see `AudienceList.rename`."""
     require_name(new, "audience")
-    with _held(workspace, to, audience, confirm, Verb.RENAME_AUDIENCE, show) as held:
+    with _held(workspace, connection, audience, confirm, Verb.RENAME_AUDIENCE, show) as held:
         held.services.advertising.update_audience(held.audience.id, name=new)
         if held.record is not None:
             held.workspace.audiences.put(replace(held.record, name=new))
         held.note(Verb.RENAME_AUDIENCE, renamed=new)
 
 
-def empty_audience(
-    to: Connection | str,
-    audience: str,
-    *,
-    confirm: str,
-    workspace: Workspace | None = None,
-    show: Show = announce,
-) -> None:
-    """Remove all members of a list, no matter who added them; the list itself stays.
-
-    No profile is sent, so no consent is needed. Unfinished runs are canceled for this list. Raises the same errors as
-    `rename_audience`.
-
-    Parameters
-    ----------
-    to
-        The connection or its name.
-    audience
-        Name or id of the list.
-    confirm
-        The name of the list, to confirm.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-    """
-    with _held(workspace, to, audience, confirm, Verb.EMPTY_AUDIENCE, show) as held:
+def empty_audience(workspace: Workspace, connection: str, audience: str, *, confirm: str, show: Show) -> None:
+    """Remove all members of a list, no matter who added them; see `AudienceList.empty`."""
+    with _held(workspace, connection, audience, confirm, Verb.EMPTY_AUDIENCE, show) as held:
         record = _doubt(held)
         take_everybody_out(held.workspace, held.services, held.audience.id)
         if record is not None:
@@ -137,32 +77,9 @@ def empty_audience(
         show(f"The audience '{held.audience.name}' is empty.")
 
 
-def delete_audience(
-    to: Connection | str,
-    audience: str,
-    *,
-    confirm: str,
-    workspace: Workspace | None = None,
-    show: Show = announce,
-) -> None:
-    """Delete a list and the workspace's record of it. Raises the same errors as `rename_audience`.
-
-    Unfinished runs are canceled for this list.
-
-    Parameters
-    ----------
-    to
-        The connection or its name.
-    audience
-        Name or id of the list.
-    confirm
-        The name of the list, to confirm.
-    workspace
-        Workspace to use; None opens the default one.
-    show
-        Called with each sentence that the user must see.
-    """
-    with _held(workspace, to, audience, confirm, Verb.DELETE_AUDIENCE, show) as held:
+def delete_audience(workspace: Workspace, connection: str, audience: str, *, confirm: str, show: Show) -> None:
+    """Delete a list and the workspace's record of it; see `AudienceList.delete`."""
+    with _held(workspace, connection, audience, confirm, Verb.DELETE_AUDIENCE, show) as held:
         held.services.advertising.delete_audience(held.audience.id)
         _give_up(held, "The audience was deleted.", show)
         if held.record is not None:
@@ -197,12 +114,9 @@ def record_of(
 
 
 @contextmanager
-def _held(
-    workspace: Workspace | None, to: Connection | str, audience: str, confirm: str, verb: Verb, show: Show
-) -> Iterator[_Held]:
+def _held(workspace: Workspace, name: str, audience: str, confirm: str, verb: Verb, show: Show) -> Iterator[_Held]:
     """Find a list, check the confirmation, and lock the list against runs."""
-    workspace = workspace or open_workspace()
-    connection = find_connection(workspace, to)
+    connection = find_connection(workspace, name)
     require(workspace, verb, connection)
     services = open_services(workspace, connection, show=show)
     found = named_audience(services.advertising.audiences(), audience)

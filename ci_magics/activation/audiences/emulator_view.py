@@ -23,7 +23,7 @@ from ci_magics.microsoft import signin
 from ci_magics.microsoft.endpoints import endpoints_of
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, PushRecord
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 _EMULATOR = "emulator"
 
@@ -113,15 +113,8 @@ class EmulatorReset(Displayable):
         )
 
 
-def emulator_status(*, workspace: Workspace | None = None) -> EmulatorStatus:
-    """Return the state of the workspace's emulator without starting it.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use; None opens the default one.
-    """
-    workspace = workspace or open_workspace()
+def emulator_status(workspace: Workspace) -> EmulatorStatus:
+    """Return the state of the workspace's emulator without starting it."""
     require(workspace, Verb.SHOW_STATUS)
     folder = workspace.emulator_folder
     kept = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
@@ -136,20 +129,8 @@ def emulator_status(*, workspace: Workspace | None = None) -> EmulatorStatus:
     return EmulatorStatus(folder, kept, running.base_url, running.process_id, audiences, members, named)
 
 
-def stop_emulator(*, workspace: Workspace | None = None) -> bool:
-    """End the process of the workspace's emulator; its state stays, and the next request starts it again.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use; None opens the default one.
-
-    Returns
-    -------
-    bool
-        Whether it was running.
-    """
-    workspace = workspace or open_workspace()
+def stop_emulator(workspace: Workspace) -> bool:
+    """End the process of the workspace's emulator, and return whether it was running."""
     require(workspace, Verb.RUN_EXPORT)
     running = find_emulator(workspace.emulator_folder)
     if running is None:
@@ -159,27 +140,8 @@ def stop_emulator(*, workspace: Workspace | None = None) -> bool:
     return True
 
 
-def reset_emulator(*, workspace: Workspace | None = None) -> EmulatorReset:
-    """Reset the workspace's emulator: delete its audiences, and restore its settings and clock.
-
-    The workspace's records of these audiences are deleted too, so that the next export creates the audiences instead of
-    reporting them as deleted. Connections, segments, exports and the history of runs stay. For administrators.
-
-    Parameters
-    ----------
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    ConnectionSetupError
-        ``CI_MAGICS_EMULATOR`` names another emulator.
-    ExportRefusedError
-        A run is sending to it.
-    """
-    workspace = workspace or open_workspace()
+def reset_emulator(workspace: Workspace) -> EmulatorReset:
+    """Reset the workspace's emulator, and delete the records of its audiences; see `Emulator.reset`."""
     require(workspace, Verb.DELETE_AUDIENCE)
     if os.environ.get(ADDRESS_VARIABLE):
         raise ConnectionSetupError(

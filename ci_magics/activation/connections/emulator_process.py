@@ -31,7 +31,7 @@ from ci_magics.clock import SystemClock
 from ci_magics.errors import ConnectionSetupError
 from ci_magics.microsoft.endpoints import loopback
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 ADDRESS_VARIABLE = "CI_MAGICS_EMULATOR"
 _SECONDS = 60.0
@@ -151,30 +151,8 @@ def emulator_subscription_key(workspace: Workspace) -> str | None:
     return None if named else workspace_emulator(workspace.emulator_folder).subscription_key
 
 
-def control_emulator(call: str, body: Any = None, *, workspace: Workspace | None = None) -> Any:
-    """Send a control call to the workspace's emulator, to inspect or change it in demonstrations.
-
-    Parameters
-    ----------
-    call
-        The control call, such as ``clock`` or ``faults``.
-    body
-        The JSON body to send; None only reads.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    AccessError
-        A viewer may only read; ``reset``, which deletes every audience, is for administrators.
-    ConnectionSetupError
-        The emulator refused the call.
-
-    Examples
-    --------
-    >>> control_emulator("clock", {"advance_hours": 48})  # doctest: +SKIP
-    """
-    workspace = workspace or open_workspace()
+def control_emulator(workspace: Workspace, call: str, body: Any) -> Any:
+    """Send a control call to the workspace's emulator; see `Emulator.control`."""
     verb = _verb_of(call, body)
     require(workspace, verb)
     answered = workspace_emulator(workspace.emulator_folder).control(call, body)

@@ -21,40 +21,24 @@ from ci_magics.errors import CiError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.export_models import ExportRun, Notice, Refresh, Setting
 from ci_magics.workspace.statuses import COMPLETED, WITH_ERRORS
-from ci_magics.workspace.store import Workspace, open_workspace
+from ci_magics.workspace.store import Workspace
 
 _NAME = "notifications"
 Show = Callable[[str], None]
 
 
-def notification_limits(*, workspace: Workspace | None = None) -> Limits:
+def notification_limits(workspace: Workspace) -> Limits:
     """Return the thresholds for notifications."""
-    workspace = workspace or open_workspace()
     require(workspace, Verb.LIST_EXPORTS)
     kept = workspace.settings.get(_NAME)
     return Limits.model_validate(kept.value) if kept else Limits()
 
 
-def set_notification_limits(limits: Limits, *, workspace: Workspace | None = None) -> Limits:
-    """Set the thresholds for notifications.
-
-    Parameters
-    ----------
-    limits
-        The new thresholds.
-    workspace
-        Workspace to use; None opens the default one.
-
-    Raises
-    ------
-    AccessError
-        The current user is not an administrator.
-    """
-    workspace = workspace or open_workspace()
+def set_notification_limits(workspace: Workspace, limits: Limits) -> None:
+    """Set the thresholds for notifications."""
     require(workspace, Verb.SET_NOTIFICATIONS)
     workspace.settings.put(Setting(_NAME, limits.model_dump(), workspace.user, SystemClock().now()))
     workspace.audit.note(Verb.SET_NOTIFICATIONS, _NAME, **limits.model_dump())
-    return limits
 
 
 def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
@@ -69,7 +53,7 @@ def tell_of_run(workspace: Workspace, entry: ExportRun, show: Show) -> None:
     show
         Called with a sentence if a notification fails.
     """
-    limits = notification_limits(workspace=workspace)
+    limits = notification_limits(workspace)
     before = _completed_before(workspace, entry)
     state = state_after(entry, before, limits)
     if state is not None and limits.active:
@@ -88,7 +72,7 @@ def tell_of_refresh(workspace: Workspace, record: Refresh, show: Show) -> None:
     show
         Called with a sentence if a notification fails.
     """
-    if notification_limits(workspace=workspace).active:
+    if notification_limits(workspace).active:
         news = news_of_refresh(record, FAILED if record.reason else WELL)
         _tell(workspace, news, record.finished_at or record.started_at, show)
 

@@ -11,6 +11,7 @@ from ci_magics.activation.connections.given_values import read_ids
 from ci_magics.activation.segments.consent_decision import ConsentOptions
 from ci_magics.errors import ArgumentError, nearest_name, refuse_address
 from ci_magics.grammar.option import Option
+from ci_magics.grammar.shared import CONSENT, CONSENT_YES, EXCLUDE, IGNORE_CONSENT, NORMALIZATION, URL
 from ci_magics.matching.normalize import require_normalization
 from ci_magics.microsoft.advertising import Scope
 from ci_magics.segmentation.segment import Segment
@@ -53,16 +54,7 @@ class ExportKeywords(TypedDict, total=False):
             description="Id of the account, instead of the connection's.",
         ),
     ]
-    url: Annotated[
-        str | None,
-        Option(
-            "address bar of Microsoft Advertising, instead of the two ids",
-            value="ADDRESS",
-            label="Address bar",
-            hint="paste the address of Microsoft Advertising here, or",
-            description="The URL from the address bar of Microsoft Advertising, instead of the two ids.",
-        ),
-    ]
+    url: Annotated[str | None, URL]
     mode: Annotated[
         str,
         Option(
@@ -102,20 +94,7 @@ class ExportKeywords(TypedDict, total=False):
             description="``account``, or ``customer`` for an audience that all accounts of the customer share.",
         ),
     ]
-    normalization: Annotated[
-        str,
-        Option(
-            "rule that is hashed",
-            value="RULE",
-            choices={
-                "basic": "basic: trimmed, lower case",
-                "enhanced": "enhanced: also without dots, tags and accents",
-                "both": "both hashes of each profile",
-            },
-            default="basic",
-            description="``basic``, ``enhanced``, or ``both``. It cannot change within one audience.",
-        ),
-    ]
+    normalization: Annotated[str, NORMALIZATION]
     membership_days: Annotated[
         int | None,
         Option(
@@ -127,45 +106,10 @@ class ExportKeywords(TypedDict, total=False):
             "default, -1 for a new audience, and no change for an existing one.",
         ),
     ]
-    consent: Annotated[
-        str | None,
-        Option(
-            "column that says who agreed; only they are sent",
-            kind="column",
-            label="Consent",
-            description="Column of the segment that says who agreed. Only those who agreed are sent, and the choice is "
-            "remembered for the segment's source.",
-        ),
-    ]
-    consent_yes: Annotated[
-        str | Sequence[str] | None,
-        Option(
-            "value of the consent column that means yes",
-            value="VALUE",
-            description="Values of that column that mean yes and that ci-magics does not recognize; all others then "
-            "mean no.",
-        ),
-    ]
-    ignore_consent: Annotated[
-        bool,
-        Option(
-            "send everybody, those who refused too; audited",
-            default=False,
-            description="Send everyone, including those who refused. The audit log records who did it.",
-        ),
-    ]
-    exclude: Annotated[
-        Sequence[Segment | str],
-        Option(
-            "segment whose people are not sent",
-            kind="segment",
-            value="SEGMENT",
-            label="People to leave out",
-            default=(),
-            description="Segments whose profiles are not sent, matched by key and by hash. Excluded profiles that are "
-            "already in the audience are removed from it. The suppression segment of the workspace is always excluded.",
-        ),
-    ]
+    consent: Annotated[str | None, CONSENT]
+    consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES]
+    ignore_consent: Annotated[bool, IGNORE_CONSENT]
+    exclude: Annotated[Sequence[Segment | str], EXCLUDE]
     allow_empty: Annotated[
         bool,
         Option(

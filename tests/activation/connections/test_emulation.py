@@ -23,7 +23,7 @@ from contoso import connect, export, hashes, planned, segment
 
 import ci_magics as ci
 from ci_magics.activation.connections import emulator_process
-from ci_magics.activation.connections.emulator_process import control_emulator, find_emulator, workspace_emulator
+from ci_magics.activation.connections.emulator_process import find_emulator, workspace_emulator
 from ci_magics.cli import main
 from ci_magics.errors import AccessError, CiError
 from ci_magics.workspace.models import PushRecord
@@ -107,12 +107,12 @@ def running(workspace: Workspace) -> emulator_process.RunningEmulator:
 
 
 def audiences_held() -> dict[str, int]:
-    return {each["Name"]: each["members"] for each in control_emulator("audiences") if not each["deleted"]}
+    return {each["Name"]: each["members"] for each in ci.emulator.control("audiences") if not each["deleted"]}
 
 
 def members(name: str) -> set[str]:
-    (found,) = [each for each in control_emulator("audiences") if each["Name"] == name and not each["deleted"]]
-    return set(control_emulator(f"audiences/{found['Id']}/members").split())
+    (found,) = [each for each in ci.emulator.control("audiences") if each["Name"] == name and not each["deleted"]]
+    return set(ci.emulator.control(f"audiences/{found['Id']}/members").split())
 
 
 @pytest.mark.usefixtures("workspace")
@@ -253,7 +253,7 @@ def test_an_audience_of_an_emulator_that_kept_nothing_is_created_again(workspace
     record = next(iter(workspace.audiences))
     # As an earlier version left it: that emulator had another directory, and has ended.
     workspace.audiences.change(lambda now: _of_another(now), id=record.id)
-    control_emulator("reset", {})
+    ci.emulator.control("reset", {})
     assert "create audience 'All'" in repr(planned("All"))
     assert export("All").status == "Completed"
     assert members("All") == hashes(300)
@@ -267,12 +267,12 @@ def test_a_reset_is_for_administrators_and_audited(workspace: Workspace, as_user
     for role in ("viewer", "contributor"):
         as_user(f"some {role}", role)
         with pytest.raises(AccessError) as refused:
-            control_emulator("reset", {})
+            ci.emulator.control("reset", {})
         assert refused.value.code == "role_too_low"
         assert main(["emulator", "reset"]) == 1
     as_user(me)
     assert members("All") == hashes(300)
-    control_emulator("reset", {})
+    ci.emulator.control("reset", {})
     assert [each.facts for each in workspace.audit.since() if each.verb == "delete_audience"] == [{"control": "reset"}]
 
 
@@ -282,12 +282,12 @@ def _of_another(record: Any) -> Any:
 
 def _interrupted(workspace: Workspace) -> PushRecord:
     """Leave a run unfinished, and return what it has not sent."""
-    control_emulator(
+    ci.emulator.control(
         "faults", [{"operation": "ApplyCustomerListUserData", "call": 2, "fault": "http_503", "times": 99}]
     )
     with pytest.raises(CiError):
         export("All")
-    control_emulator("faults", [])
+    ci.emulator.control("faults", [])
     (push,) = workspace.pushes.where(finished=False)
     return push
 
@@ -300,7 +300,7 @@ def test_a_run_whose_emulator_has_ended_for_good_is_given_up_and_sent_again(work
     workspace.pushes.change(lambda now: _of_another(now), id=push.id)
     for record in list(workspace.audiences):
         workspace.audiences.change(lambda now: _of_another(now), id=record.id)
-    control_emulator("reset", {})
+    ci.emulator.control("reset", {})
     assert export("All").status == "Completed"
     assert members("All") == hashes(5_000)
     statuses = [each.status for each in workspace.runs]

@@ -28,7 +28,6 @@ from ci_magics.activation.notifications.delivery import (
     send_mail,
     state_after,
 )
-from ci_magics.activation.notifications.state_changes import notification_limits, set_notification_limits
 from ci_magics.cli import main
 from ci_magics.errors import AccessError
 from ci_magics.workspace.export_models import ExportRun
@@ -256,16 +255,16 @@ def test_no_notice_holds_an_address_or_a_hash(saved: Workspace, webhook: Webhook
 
 def test_limits_are_the_administrators(saved: Workspace, webhook: Webhook, as_user: Any) -> None:
     assert saved
-    set_notification_limits(Limits(drop_percent=50))
+    ci.notifications.set(drop_percent=50)
     run(6)
     assert webhook.notices == []
-    set_notification_limits(Limits(active=False))
+    ci.notifications.set(active=False)
     run(1)
     assert webhook.notices == []
     as_user("bob", "contributor")
-    assert notification_limits() == Limits(active=False)
+    assert ci.notifications.overview().limits == Limits(drop_percent=50, active=False)
     with pytest.raises(AccessError, match="change the notifications"):
-        set_notification_limits(Limits())
+        ci.notifications.set(active=True)
 
 
 @pytest.mark.slow
