@@ -199,7 +199,7 @@ class Exports(Collection[Export]):
         show
             Called with each message for the user, such as a sign-in code.
         clock
-            Source of the current time; None means the system clock.
+            Source of the current time, and for waits; stopping it stops the run. None means the system clock.
 
         Returns
         -------
