@@ -28,7 +28,7 @@ do_not_wait_for_the_disk()
 import ci_magics as ci  # noqa: E402
 from ci_magics.activation.segments.customer_insights.source import Insights  # noqa: E402
 from ci_magics.advice import Reader, set_reader  # noqa: E402
-from ci_magics.workspace.access import who_am_i  # noqa: E402
+from ci_magics.workspace.access import current_user  # noqa: E402
 from ci_magics.workspace.models import UserRole  # noqa: E402
 from ci_magics.workspace.store import Workspace, open_workspace  # noqa: E402
 
@@ -248,7 +248,7 @@ def workspace(_workspace_of_its_own: None, tmp_path: Path) -> Workspace:
     if not folder.exists():  # another fixture of the test may have opened it already
         folder.mkdir(mode=0o700)
         (folder / "workspace.sqlite").touch(mode=0o600)
-        (folder / "workspace.sqlite").write_bytes(_empty_database(who_am_i()))
+        (folder / "workspace.sqlite").write_bytes(_empty_database(current_user()))
     return open_workspace()
 
 

@@ -233,7 +233,7 @@ NO_COMMANDS = {
     ("microsoft", "ci-magics signs"),
     ("microsoft", "ci-magics software"),
     ("workspace", "ci-magics to"),
-    ("workspace", "ci-magics made"),
+    ("workspace", "ci-magics created"),
     ("workspace", "ci-magics suppression"),
 }
 

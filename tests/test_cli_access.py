@@ -29,7 +29,7 @@ def test_an_administrator_gives_and_takes_roles(
     assert role_of(workspace, "ann") == "viewer"
     as_user("ann")
     refused = json.loads(said(capsys, "roles", "give", "ann", "administrator", "--json", status=1))
-    assert "only administrators may give somebody a role" in refused["error"]
+    assert "only administrators may give a user a role" in refused["error"]
     assert refused["code"] == "role_too_low"
 
 

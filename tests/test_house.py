@@ -108,7 +108,7 @@ def file_graph() -> dict[str, set[str]]:
     return {name: {file_of(each) for each in imported(path)} - {"", name} for name, path in names.items()}
 
 
-def rooms(folder: Path, files: dict[str, set[str]]) -> dict[str, set[str]]:
+def contents_of(folder: Path, files: dict[str, set[str]]) -> dict[str, set[str]]:
     """Return what is in a folder of the package, and what else in it each of them imports anywhere."""
     before = ".".join(("ci_magics", *folder.relative_to(PACKAGE).parts, ""))
     needed: dict[str, set[str]] = {}
@@ -208,7 +208,7 @@ def test_no_import_circles_between_folders() -> None:
     folders = [each.parent for each in PACKAGE.rglob("__init__.py")]
     assert len(folders) > 20
     for folder in folders:
-        TopologicalSorter(rooms(folder, files)).prepare()
+        TopologicalSorter(contents_of(folder, files)).prepare()
 
 
 def test_imports_are_at_the_top_unless_a_reason_is_declared() -> None:

@@ -24,7 +24,7 @@ WAYS = (
     ["unshare", "--user", "--map-user", USER_ID],
 )
 NO_HOME = (
-    "This machine does not say where your home folder is. Set HOME to a folder of yours, or CI_MAGICS_WORKSPACE to "
+    "Your home folder is not known on this machine. Set HOME to your home folder, or CI_MAGICS_WORKSPACE to "
     "where the workspace is. (code no_home)\n"
 )
 JOB = """

@@ -24,7 +24,7 @@ from ci_magics.microsoft.signin import FLOWS
 from ci_magics.naming import require_name
 from ci_magics.workspace.access import Verb, not_shared, require
 from ci_magics.workspace.models import DATA_PRIVACY, Connection
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 
 @operation(Verb.OPEN_CONNECTION, example='"Contoso EU" --customer-id 222 --account-id 111 --agree --accept-terms')
@@ -55,7 +55,7 @@ def connect(
         ),
     ] = None,
     withdraw: Annotated[bool, Option("take both consents back: nothing is sent any more")] = False,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
 ) -> Connection:
     """Create a connection to a Microsoft Advertising account, or open the one with this name.

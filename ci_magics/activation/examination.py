@@ -37,8 +37,8 @@ from ci_magics.microsoft.unreachable import EMULATOR_GONE
 from ci_magics.version import __version__
 from ci_magics.workspace.location import default_location, folder_of
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.storage_errors import told_of_file
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.storage_errors import cause_of_file_error
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 _MARKS = {GOOD: "ok", LOOK: "!", BAD: "x"}
 _LIBRARIES = ("ipython", "pandas", "polars", "duckdb", "pyarrow", "msal", "requests", "sqlalchemy")
@@ -84,7 +84,7 @@ class Examination(ResultTable[Finding]):
 
 @operation(changes=False)
 def doctor(
-    *, front_end: Sequence[Finding] = (), workspace: Opened | None = None, machine: Machine | None = None
+    *, front_end: Sequence[Finding] = (), workspace: WorkspaceLike | None = None, machine: Machine | None = None
 ) -> Examination:
     """Check versions, machine, workspace, token cache, scheduler, sign-ins, consents, services and clock.
 
@@ -141,7 +141,7 @@ def _writable(workspace: Workspace) -> Finding:
         with tempfile.NamedTemporaryFile(dir=workspace.folder, prefix="doctor-"):
             pass
     except OSError as error:
-        why, remedy = told_of_file(error)
+        why, remedy = cause_of_file_error(error)
         return Finding("workspace", BAD, f"Its folder cannot be written to: {why}.", str(remedy))
     mode = workspace.folder.stat().st_mode & 0o077
     if os.name == "posix" and mode:

@@ -31,7 +31,7 @@ from ci_magics.errors import ExportRefusedError, NotFoundError
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
 from ci_magics.workspace.retention_days import retention_days
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ class Plan(ResultTable[AudiencePlan]):
         return [note for pair in said for note in pair if note]
 
     @classmethod
-    def load(cls, path: str | Path, *, workspace: Opened | None = None, show: Show = announce) -> Plan:
+    def load(cls, path: str | Path, *, workspace: WorkspaceLike | None = None, show: Show = announce) -> Plan:
         """Read a saved plan.
 
         Parameters

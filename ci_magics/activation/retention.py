@@ -21,7 +21,7 @@ from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.orphans import REJECTED, sweep, unknown_files
 from ci_magics.workspace.retention_days import retention_days
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 REJECTED_DAYS = 30
 
@@ -80,7 +80,7 @@ def purge(
     *,
     dry_run: Annotated[bool, Option("only say what would be removed")] = False,
     now: datetime | None = None,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
 ) -> Purged:
     """Delete expired data.
 
@@ -110,7 +110,7 @@ def purge(
     spools = [(workspace.spool, name) for name in _spooled_by_finished(workspace)]
     rejected = [(workspace.spool, name) for name in _old_rejected(workspace, now)]
     strays = list(unknown_files(workspace, now - _STRAY))
-    left_behind = len(workspace.rooms.left_behind(now - _STRAY))
+    left_behind = len(workspace.scratch_folders.abandoned(now - _STRAY))
     left_behind += workspace.snapshots.sweep(now - _STRAY, dry_run=True)
     if not dry_run:
         for files, name in [*snapshots, *spools, *rejected, *strays]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from ci_magics.errors import CiError
-from ci_magics.workspace.access import who_am_i
+from ci_magics.workspace.access import current_user
 from ci_magics.workspace.location import default_location, file_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _Place:
 
     @classmethod
     def now(cls) -> _Place:
-        return cls(default_location(), who_am_i())
+        return cls(default_location(), current_user())
 
     @property
     def file(self) -> Path | None:

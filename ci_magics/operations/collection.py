@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ci_magics.display.displayable import Displayable
 from ci_magics.display.result_table import ResultTable
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ class Collection(Displayable, ABC, Generic[T]):
         Workspace to use; None opens the default one at each use.
     """
 
-    def __init__(self, workspace: Opened | None = None) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None) -> None:
         self._opened = workspace
 
     @abstractmethod

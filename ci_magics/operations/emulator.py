@@ -12,7 +12,7 @@ from ci_magics.errors import refuse_address
 from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
 from ci_magics.workspace.access import Verb
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 
 class Emulator(Displayable):
@@ -28,7 +28,7 @@ class Emulator(Displayable):
     >>> ci.emulator.control("clock", {"advance_hours": 48})  # doctest: +SKIP
     """
 
-    def __init__(self, workspace: Opened | None = None) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None) -> None:
         self._opened = workspace
 
     @property

@@ -17,7 +17,7 @@ from ci_magics.grammar.shared import CONNECTION, SEGMENT
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Opened, store_of
+from ci_magics.workspace.store import WorkspaceLike, store_of
 
 
 @takes(ExportKeywords)
@@ -30,7 +30,7 @@ def plan(
     *segments: Annotated[Segment | str, SEGMENT],
     to: Annotated[Connection | str | None, CONNECTION] = None,
     show: Callable[[str], None] = announce,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     **options: Unpack[ExportKeywords],
 ) -> Plan:
     """Return what an export would do, and send nothing.
@@ -68,7 +68,7 @@ def export(
     to: Annotated[Connection | str | None, CONNECTION] = None,
     progress: Reporter = silent,
     show: Callable[[str], None] = announce,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     **options: Unpack[ExportKeywords],
 ) -> Run:
     """Send segments to Microsoft Advertising, each to the audience of the same name.

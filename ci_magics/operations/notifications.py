@@ -16,7 +16,7 @@ from ci_magics.grammar.operation import operation
 from ci_magics.grammar.option import Option
 from ci_magics.grammar.shared import CHANNEL
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 _TEST = News("test", "well", "This is a test", "Notices arrive here.", {"state": "test"})
 
@@ -62,7 +62,7 @@ class Notifications(Displayable):
     >>> ci.notifications.set("webhook")  # doctest: +SKIP
     """
 
-    def __init__(self, workspace: Opened | None = None) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None) -> None:
         self._opened = workspace
 
     @property

@@ -124,7 +124,7 @@ def audit(
         datetime | None,
         Option("only what was done since this day or moment in UTC, such as 2026-11-01", value="MOMENT"),
     ] = None,
-    workspace: store.Opened | None = None,
+    workspace: store.WorkspaceLike | None = None,
 ) -> list[AuditEntry]:
     """Return who did what in a workspace, oldest first. For administrators.
 

@@ -71,13 +71,13 @@ class Verb(Enum):
     SET_SYSTEM_SCHEDULE = (Role.ADMINISTRATOR, "change the schedule of the system refresh")
     SET_NOTIFICATIONS = (Role.ADMINISTRATOR, "change the notifications")
     FORGET_PERSON = (Role.ADMINISTRATOR, "forget a person")
-    PURGE = (Role.ADMINISTRATOR, "delete what is kept too long")
+    PURGE = (Role.ADMINISTRATOR, "delete expired data")
     READ_AUDIT = (Role.ADMINISTRATOR, "read the audit log")
-    GIVE_ROLE = (Role.ADMINISTRATOR, "give somebody a role")
+    GIVE_ROLE = (Role.ADMINISTRATOR, "give a user a role")
 
-    def __init__(self, least: Role, doing: str) -> None:
-        self.least = least
-        self.doing = doing
+    def __init__(self, minimum_role: Role, phrase: str) -> None:
+        self.minimum_role = minimum_role
+        self.phrase = phrase
 
 
 class _Roles(Protocol):
@@ -100,7 +100,7 @@ class HasRoles(Protocol):
         """The roles of users."""
 
 
-def who_am_i() -> str:
+def current_user() -> str:
     """Return the current user: the JupyterHub user, else the operating system's, as a number if it has no name.
 
     An e-mail address is replaced by a pseudonym; see `person_name`.
@@ -210,12 +210,13 @@ def not_shared(name: str) -> AccessError:
 
 def _refusal(workspace: HasRoles, verb: Verb, connection: Connection | None) -> AccessError | None:
     role = role_of(workspace)
-    if not role.includes(verb.least):
+    if not role.includes(verb.minimum_role):
         return AccessError(
-            f"You ({workspace.user}) are a {role} of this workspace, and only {_plural(verb.least)} may {verb.doing}.",
+            f"You ({workspace.user}) are a {role} of this workspace, and only {_plural_of(verb.minimum_role)} may "
+            f"{verb.phrase}.",
             advise(
                 f"Ask an administrator ({_administrators(workspace)}) to run: ",
-                Do("roles.give", workspace.user, str(verb.least)),
+                Do("roles.give", workspace.user, str(verb.minimum_role)),
                 ".",
             ),
             code="role_too_low",
@@ -225,7 +226,7 @@ def _refusal(workspace: HasRoles, verb: Verb, connection: Connection | None) -> 
     return None
 
 
-def _plural(role: Role) -> str:
+def _plural_of(role: Role) -> str:
     return f"{role}s" if role is Role.ADMINISTRATOR else f"{role}s and administrators"
 
 

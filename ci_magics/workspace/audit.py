@@ -16,7 +16,7 @@ from ci_magics.discretion import impersonal
 from ci_magics.display.displayable import Displayable
 from ci_magics.workspace.access import Verb
 from ci_magics.workspace.tables import audit_entries
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +51,8 @@ class AuditEntry(Displayable):
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
-        said = f" ({facts})" if facts else ""
-        return f"{self.at:%Y-%m-%d %H:%M:%S} UTC {self.user}: {self.verb} '{self.subject}'{said}"
+        details = f" ({facts})" if facts else ""
+        return f"{self.at:%Y-%m-%d %H:%M:%S} UTC {self.user}: {self.verb} '{self.subject}'{details}"
 
 
 @discreet_methods
@@ -109,7 +109,7 @@ class AuditLog:
         query = select(*columns).order_by(audit_entries.c.number)
         if moment is not None:
             query = query.where(audit_entries.c.at >= moment)
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return [AuditEntry(**row) for row in database.execute(query).mappings()]
 
     def to_frame(self, since: datetime | None = None) -> pd.DataFrame:
@@ -126,7 +126,7 @@ class AuditLog:
         return len(self.since())
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self.since())) or "Nothing was done yet."
+        return "\n".join(map(repr, self.since())) or "No entries yet."
 
 
 def _fact(value: Fact) -> Fact | list[str]:

@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, insert, s
 from ci_magics.clock import present
 from ci_magics.workspace.chunks import CHUNK, ChunkReader, Writer
 from ci_magics.workspace.tables import file_checksums as table
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -47,7 +47,7 @@ class Checksum:
     chunks: bytes
     owner: str
 
-    def fits(self, number: int, chunk: memoryview) -> bool:
+    def matches(self, number: int, chunk: memoryview) -> bool:
         """Return whether a chunk is unchanged.
 
         Parameters
@@ -81,7 +81,7 @@ class ChecksumWriter(Writer):
         super().__init__()
         self._file = file
         self._owner = owner
-        self._sums: list[int] = []
+        self._checksums: list[int] = []
 
     def write(self, data: ReadableBuffer) -> int:
         """Write data."""
@@ -93,16 +93,16 @@ class ChecksumWriter(Writer):
             part = view[: CHUNK - inside]
             # Extend the checksum of the current chunk, or start the next one.
             if inside:
-                self._sums[-1] = isal_zlib.crc32(part, self._sums[-1])
+                self._checksums[-1] = isal_zlib.crc32(part, self._checksums[-1])
             else:
-                self._sums.append(isal_zlib.crc32(part))
+                self._checksums.append(isal_zlib.crc32(part))
             self.written += len(part)
             view = view[len(part) :]
         return size
 
     def checksum(self) -> Checksum:
         """Return the checksum of the whole file; nothing may be written after that."""
-        return Checksum(uuid.uuid4().hex, self.written, np.array(self._sums, "<u4").tobytes(), self._owner)
+        return Checksum(uuid.uuid4().hex, self.written, np.array(self._checksums, "<u4").tobytes(), self._owner)
 
 
 class Checksums:
@@ -135,8 +135,8 @@ class Checksums:
         """
         change(self._engine, lambda database: self._insert(database, file_name, checksum, settled=False))
 
-    def settle(
-        self, file_name: str, checksum: Checksum, put: Callable[[], object], lives: Callable[[str], bool]
+    def commit(
+        self, file_name: str, checksum: Checksum, put: Callable[[], object], is_alive: Callable[[str], bool]
     ) -> None:
         """Put a file in place, in a transaction that excludes other writers, and delete earlier checksums.
 
@@ -148,7 +148,7 @@ class Checksums:
             The checksum of the new content.
         put
             Puts the file in place; may be called twice.
-        lives
+        is_alive
             Returns whether a process is still running. Pending checksums of other live processes are kept.
         """
 
@@ -160,14 +160,14 @@ class Checksums:
             put()
             others = self._at(file_name) & (table.c.version != checksum.version)
             for row in database.execute(select(table.c.version, table.c.owner, table.c.settled).where(others)).all():
-                if row.settled or not lives(row.owner):
+                if row.settled or not is_alive(row.owner):
                     database.execute(delete(table).where(self._at(file_name), table.c.version == row.version))
 
         change(self._engine, work)
 
     def of(self, file_name: str) -> list[Checksum]:
         """Return the checksums that a file may match; none if an earlier version wrote it."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             rows = database.execute(select(table).where(self._at(file_name))).all()
         return [_checksum(each) for each in rows]
 
@@ -205,7 +205,7 @@ class Checksums:
         """Return the processes that wrote each file, by file name."""
         query = select(table.c.name, table.c.owner).where(table.c.folder == self._folder)
         found: dict[str, set[str]] = {}
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             for name, owner in database.execute(query).all():
                 found.setdefault(name, set()).add(owner)
         return found
@@ -241,7 +241,7 @@ def checksum_of(file: BinaryIO) -> Checksum:
     return Checksum(uuid.uuid4().hex, size, np.array(sums, "<u4").tobytes(), "")
 
 
-def fitting(file: BinaryIO, known: list[Checksum]) -> Checksum | None:
+def matching_checksum(file: BinaryIO, known: list[Checksum]) -> Checksum | None:
     """Return the checksum that matches a file by size, first chunk, and last chunk, or None.
 
     Parameters
@@ -255,7 +255,7 @@ def fitting(file: BinaryIO, known: list[Checksum]) -> Checksum | None:
     for checksum in known:
         last = max(len(checksum.chunks) // 4 - 1, 0)
         if checksum.size == size and all(
-            not size or checksum.fits(number, _chunk(file, number)) for number in {0, last}
+            not size or checksum.matches(number, _chunk(file, number)) for number in {0, last}
         ):
             return checksum
     return None
@@ -277,7 +277,7 @@ def reader(file: BinaryIO, checksum: Checksum) -> BinaryIO:
         nonlocal last
         if last[0] != number:
             found = _chunk(file, number)
-            if not checksum.fits(number, found):
+            if not checksum.matches(number, found):
                 raise DamagedError
             last = (number, found)
         return last[1]
@@ -285,7 +285,7 @@ def reader(file: BinaryIO, checksum: Checksum) -> BinaryIO:
     return ChunkReader(checksum.size, chunk)  # type: ignore[return-value]  # all readers accept a raw file
 
 
-def is_whole(file: BinaryIO, checksum: Checksum) -> bool:
+def is_intact(file: BinaryIO, checksum: Checksum) -> bool:
     """Return whether every chunk of a file is unchanged.
 
     Parameters
@@ -295,7 +295,7 @@ def is_whole(file: BinaryIO, checksum: Checksum) -> bool:
     checksum
         The checksum that it must match.
     """
-    return all(checksum.fits(number, _chunk(file, number)) for number in range(len(checksum.chunks) // 4))
+    return all(checksum.matches(number, _chunk(file, number)) for number in range(len(checksum.chunks) // 4))
 
 
 def _chunk(file: BinaryIO, number: int) -> memoryview:

@@ -54,7 +54,7 @@ class Chunked(Writer):
             self._pending += view[:missing]
             view = view[missing:]
             if len(self._pending) == CHUNK:
-                self._hand_on()
+                self._pass_on()
         while len(view) >= CHUNK:
             self._keep(view[:CHUNK])
             view = view[CHUNK:]
@@ -64,11 +64,11 @@ class Chunked(Writer):
     def finish(self) -> None:
         """Pass on the remaining data."""
         if self._pending:
-            self._hand_on()
+            self._pass_on()
 
-    def _hand_on(self) -> None:
-        whole, self._pending = self._pending, bytearray()
-        self._keep(memoryview(whole))
+    def _pass_on(self) -> None:
+        end, self._pending = self._pending, bytearray()
+        self._keep(memoryview(end))
 
 
 class ChunkReader(SeekableReader):

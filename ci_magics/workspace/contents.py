@@ -18,16 +18,16 @@ from ci_magics.clock import present
 from ci_magics.errors import AccessError
 from ci_magics.workspace.chunks import Chunked, ChunkReader, Writer
 from ci_magics.workspace.private_paths import private_folder, writing_privately
-from ci_magics.workspace.shared_folder import MARK, SharedFolder, store_away
-from ci_magics.workspace.storage_errors import cannot_be_written, missing
+from ci_magics.workspace.shared_folder import MARK, SharedFolder, store_unavailable
+from ci_magics.workspace.storage_errors import cannot_write, missing
 from ci_magics.workspace.tables import file_chunks, file_contents
-from ci_magics.workspace.transactions import at_one_moment, said
+from ci_magics.workspace.transactions import read_transaction, translating_errors
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 #: How many chunks to cache, for files that are opened repeatedly to read one part each.
-_REMEMBERED = 64
+_CACHE_SIZE = 64
 _DRAFT = ".part"
 
 
@@ -81,14 +81,14 @@ class Contents(ABC):
         """
 
     @abstractmethod
-    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
+    def drop_strays(self, before: datetime, live: Collection[str] = (), *, dry_run: bool) -> int:
         """Delete bytes that have no row.
 
         Parameters
         ----------
         before
             Bytes without a known owner are deleted only if written before this time.
-        living
+        live
             Owners that are alive; their bytes are kept.
         dry_run
             Whether only to count.
@@ -111,27 +111,27 @@ class DatabaseContents(Contents):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._whole: set[str] = set()
-        self._remembered: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._intact: set[str] = set()
+        self._cache: OrderedDict[tuple[str, int], bytes] = OrderedDict()
 
     @contextmanager
     def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
         """Open a new content, which is stored completely or not at all; see `Contents.writing`."""
-        with said(), self._engine.begin() as database:
+        with translating_errors(), self._engine.begin() as database:
             file = _ChunkWriter(database, content_id)
             yield file  # type: ignore[misc]  # a raw file is what all who write need
             file.finish()
-            _note(database, content_id, file.written, file.checksum, owner)
+            _record_content(database, content_id, file.written, file.checksum, owner)
 
     @contextmanager
     def reading(self, database: Connection, content: Row[Any]) -> Iterator[BinaryIO]:
         """Open a content and check each chunk as it is read; see `Contents.reading`."""
-        if content.id not in self._whole:
+        if content.id not in self._intact:
             query = select(file_chunks.c.checksum).where(file_chunks.c.content_id == content.id)
             checksums = database.execute(query.order_by(file_chunks.c.number)).scalars()
             if hashlib.sha256(b"".join(checksums)).hexdigest() != content.checksum:
                 raise missing()
-            self._whole.add(content.id)
+            self._intact.add(content.id)
         yield ChunkReader(content.bytes, lambda number: self._chunk(database, content.id, number))  # type: ignore[misc]
 
     def drop(self, database: Connection, content_id: str) -> Callable[[], None]:
@@ -139,13 +139,13 @@ class DatabaseContents(Contents):
         database.execute(delete(file_chunks).where(file_chunks.c.content_id == content_id))
         return _nothing
 
-    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
+    def drop_strays(self, before: datetime, live: Collection[str] = (), *, dry_run: bool) -> int:
         """Do nothing: chunks are written and deleted together with their row; see `Contents.drop_strays`."""
-        del before, living, dry_run
+        del before, live, dry_run
         return 0
 
     def _chunk(self, database: Connection, content_id: str, number: int) -> bytes:
-        known = self._remembered.get((content_id, number))
+        known = self._cache.get((content_id, number))
         if known is not None:
             return known
         query = select(file_chunks.c.checksum, file_chunks.c.content)
@@ -154,9 +154,9 @@ class DatabaseContents(Contents):
         ).first()
         if row is None or hashlib.sha256(row.content).digest() != row.checksum:
             raise missing()
-        self._remembered[content_id, number] = content = bytes(row.content)
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+        self._cache[content_id, number] = content = bytes(row.content)
+        while len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
         return content
 
 
@@ -177,8 +177,8 @@ class FolderContents(Contents):
     def __init__(self, engine: Engine, root: Path) -> None:
         self._engine = engine
         self._root = private_folder(root)
-        self._shared = SharedFolder(root, self._some_known)
-        self._whole: dict[str, tuple[int, int]] = {}  # size and modification time of the contents that were checked
+        self._shared = SharedFolder(root, self._expected_contents)
+        self._intact: dict[str, tuple[int, int]] = {}  # size and modification time of the contents that were checked
 
     @contextmanager
     def writing(self, content_id: str, owner: str = "") -> Iterator[BinaryIO]:
@@ -189,12 +189,12 @@ class FolderContents(Contents):
             with writing_privately(draft) as file:
                 hashing = _HashingWriter(file)
                 yield hashing  # type: ignore[misc]  # a raw file is what all who write need
-            with said(), self._engine.begin() as database:
-                _note(database, content_id, hashing.written, hashing.checksum, owner)
+            with translating_errors(), self._engine.begin() as database:
+                _record_content(database, content_id, hashing.written, hashing.checksum, owner)
             draft.replace(self._root / content_id)
         except OSError as error:
             _unlink(draft)
-            raise (cannot_be_written(error) if self._shared.is_there() else store_away()) from None
+            raise (cannot_write(error) if self._shared.is_available() else store_unavailable()) from None
         except BaseException:
             _unlink(draft)
             raise
@@ -205,10 +205,10 @@ class FolderContents(Contents):
         del database
         with self._shared.reading(content.id) as file:
             status = file.status()
-            if self._whole.get(content.id) != status:
+            if self._intact.get(content.id) != status:
                 if hashlib.file_digest(file, "sha256").hexdigest() != content.checksum:
                     raise missing()
-                self._whole[content.id] = status
+                self._intact[content.id] = status
                 file.seek(0)
             yield file  # type: ignore[misc]  # a raw file is what all who read need
 
@@ -217,32 +217,32 @@ class FolderContents(Contents):
         del database
         return lambda: _unlink(self._root / content_id)
 
-    def drop_strays(self, before: datetime, living: Collection[str] = (), *, dry_run: bool) -> int:
+    def drop_strays(self, before: datetime, live: Collection[str] = (), *, dry_run: bool) -> int:
         """Delete files without a row; see `Contents.drop_strays`."""
         # List the files before the rows: a file created in between then has a visible row.
         names = {each.name for each in os.scandir(self._root)} - {MARK}
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             names -= set(database.execute(select(file_contents.c.id)).scalars())
-        strays = [self._root / name for name in sorted(names) if self._is_stray(name, before, living)]
+        strays = [self._root / name for name in sorted(names) if self._is_stray(name, before, live)]
         for path in [] if dry_run else strays:
             path.unlink(missing_ok=True)
         return len(strays)
 
-    def _is_stray(self, name: str, before: datetime, living: Collection[str]) -> bool:
+    def _is_stray(self, name: str, before: datetime, live: Collection[str]) -> bool:
         owner = name.removesuffix(_DRAFT).partition(".")[2] if name.endswith(_DRAFT) else ""
         if owner:
-            return owner not in living
+            return owner not in live
         try:
             return (self._root / name).stat().st_mtime < before.timestamp()
         except FileNotFoundError:
             return False  # it was just renamed
 
-    def _some_known(self) -> list[str]:
+    def _expected_contents(self) -> list[str]:
         """Return some contents that must be in the folder; an impossible name if this user may not read them."""
         in_chunks = exists().where(file_chunks.c.content_id == file_contents.c.id)
         query = select(file_contents.c.id).where(file_contents.c.bytes > 0, ~in_chunks).limit(10)
         try:
-            with at_one_moment(self._engine) as database:
+            with read_transaction(self._engine) as database:
                 return list(database.execute(query).scalars())
         except AccessError:
             return [""]
@@ -257,7 +257,7 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _note(database: Connection, content_id: str, size: int, checksum: str, owner: str) -> None:
+def _record_content(database: Connection, content_id: str, size: int, checksum: str, owner: str) -> None:
     row = {"id": content_id, "bytes": size, "checksum": checksum, "made_at": present(), "owner": owner}
     database.execute(insert(file_contents).values(row))
 
@@ -286,7 +286,7 @@ class _ChunkWriter(Chunked):
     """Store chunks in the database; the checksum is the hash of the chunks' checksums."""
 
     def __init__(self, database: Connection, content_id: str) -> None:
-        super().__init__(self._kept)
+        super().__init__(self._store)
         self._database = database
         self._content_id = content_id
         self._number = 0
@@ -296,7 +296,7 @@ class _ChunkWriter(Chunked):
     def checksum(self) -> str:
         return self._hash.hexdigest()
 
-    def _kept(self, chunk: memoryview) -> None:
+    def _store(self, chunk: memoryview) -> None:
         content = bytes(chunk)
         digest = hashlib.sha256(content).digest()
         self._hash.update(digest)

@@ -34,7 +34,7 @@ class ExportRepository(Repository[Export]):
                 Do("exports"),
                 " lists them.",
             ),
-            shows=("connection", "segments", "active"),
+            displayed=("connection", "segments", "active"),
             read_from=exports_of(engine),
         )
 

@@ -22,7 +22,7 @@ STORE = "CI_MAGICS_STORE"
 
 
 def open_files(
-    engine: Engine, folder: Path, names: tuple[str, ...], rooms: ScratchFolders, locks: Locks
+    engine: Engine, folder: Path, names: tuple[str, ...], scratch_folders: ScratchFolders, locks: Locks
 ) -> Iterator[Files]:
     """Yield the files of a workspace, one object for each folder.
 
@@ -34,13 +34,13 @@ def open_files(
         Where a workspace on SQLite keeps its private files.
     names
         The names of the folders.
-    rooms
+    scratch_folders
         Where to write drafts of private files.
     locks
         Detects which writers of a team's files are alive.
     """
     if engine.dialect.name == "sqlite":
-        yield from (PrivateFiles(folder / name, Checksums(engine, name), rooms) for name in names)
+        yield from (PrivateFiles(folder / name, Checksums(engine, name), scratch_folders) for name in names)
         return
     store = os.environ.get(STORE)
     contents = FolderContents(engine, in_home(Path(store)).absolute()) if store else DatabaseContents(engine)

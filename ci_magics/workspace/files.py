@@ -23,13 +23,13 @@ from ci_magics.workspace.checksums import (
     ChecksumWriter,
     DamagedError,
     checksum_of,
-    fitting,
-    is_whole,
+    is_intact,
+    matching_checksum,
     reader,
 )
 from ci_magics.workspace.private_paths import private_folder, writing_privately
 from ci_magics.workspace.scratch_folders import ScratchFolders
-from ci_magics.workspace.storage_errors import cannot_be_written, missing
+from ci_magics.workspace.storage_errors import cannot_write, missing
 
 #: Maximum attempts to open a file that is being replaced.
 _TRIES = 5
@@ -69,7 +69,7 @@ class Files(ABC):
         """
 
     @abstractmethod
-    def is_whole(self, name: str) -> bool:
+    def is_intact(self, name: str) -> bool:
         """Return whether a table exists and is completely unchanged."""
 
     @abstractmethod
@@ -207,10 +207,10 @@ class Files(ABC):
         count
             How many bytes to read.
         """
-        found = np.empty(count, np.uint8)
+        owners_of_file = np.empty(count, np.uint8)
         with self.reading(file_name) as file:
             file.seek(start)
-            return found[: file.readinto(found.data)]  # type: ignore[attr-defined]  # typeshed gives it to buffered files only
+            return owners_of_file[: file.readinto(owners_of_file.data)]  # type: ignore[attr-defined]  # typeshed gives it to buffered files only
 
     def read(self, name: str) -> pa.Table:
         """Return a table.
@@ -283,14 +283,16 @@ class PrivateFiles(Files):
         The folder; created if missing (mode 0700).
     checksums
         The checksums of the folder's files; None disables checking.
-    rooms
+    scratch_folders
         Where to write drafts; next to the files if None.
     """
 
-    def __init__(self, root: Path, checksums: Checksums | None = None, rooms: ScratchFolders | None = None) -> None:
+    def __init__(
+        self, root: Path, checksums: Checksums | None = None, scratch_folders: ScratchFolders | None = None
+    ) -> None:
         self.root = root
         self.checksums = checksums
-        self._rooms = rooms
+        self._rooms = scratch_folders
         self.lost = lambda _file_name: missing()
         private_folder(root)
 
@@ -305,18 +307,18 @@ class PrivateFiles(Files):
                 draft.replace(self.root / file_name)
             else:
                 with writing_privately(draft) as file:
-                    summing = self._summing(file)
-                    yield summing  # type: ignore[misc]  # all writers accept a raw file
-                    checksum = summing.checksum()
+                    writer = self._checksum_writer(file)
+                    yield writer  # type: ignore[misc]  # all writers accept a raw file
+                    checksum = writer.checksum()
                 self.checksums.expect(file_name, checksum)
 
                 def put() -> None:
                     if draft.exists():  # the transaction may be retried after the move
                         draft.replace(self.root / file_name)
 
-                self.checksums.settle(file_name, checksum, put, self._rooms.lives if self._rooms else bool)
+                self.checksums.commit(file_name, checksum, put, self._rooms.is_alive if self._rooms else bool)
         except OSError as error:
-            raise cannot_be_written(error) from None
+            raise cannot_write(error) from None
         finally:
             with suppress(OSError):  # a full or read-only disk may refuse deletions too
                 draft.unlink(missing_ok=True)
@@ -331,12 +333,12 @@ class PrivateFiles(Files):
         except DamagedError:
             raise self.lost(file_name) from None
 
-    def is_whole(self, name: str) -> bool:
-        """Return whether a table is completely unchanged; see `Files.is_whole`."""
+    def is_intact(self, name: str) -> bool:
+        """Return whether a table is completely unchanged; see `Files.is_intact`."""
         try:
             file, checksum = self._open(_table_file(name))
             with file:
-                return checksum is None or is_whole(file, checksum)
+                return checksum is None or is_intact(file, checksum)
         except (DamagedError, WorkspaceError):
             return False
 
@@ -347,14 +349,20 @@ class PrivateFiles(Files):
         if self.checksums is None or self._rooms is None or not wanted:
             return []
         owners = self.checksums.owners()
-        lives = {each: self._rooms.lives(each) for found in owners.values() for each in found if each}
-        return [name for name in wanted if (known := owners.get(name)) and not any(lives.get(each) for each in known)]
+        is_alive = {
+            each: self._rooms.is_alive(each) for owners_of_file in owners.values() for each in owners_of_file if each
+        }
+        return [
+            name for name in wanted if (known := owners.get(name)) and not any(is_alive.get(each) for each in known)
+        ]
 
     def names(self, prefix: str = "", before: datetime | None = None) -> list[str]:
         """Return the names of files; see `Files.names`."""
-        found = [entry for entry in os.scandir(self.root) if entry.name.startswith(prefix) and entry.is_file()]
+        owners_of_file = [entry for entry in os.scandir(self.root) if entry.name.startswith(prefix) and entry.is_file()]
         return sorted(
-            entry.name for entry in found if before is None or _written(entry.stat(follow_symlinks=False)) < before
+            entry.name
+            for entry in owners_of_file
+            if before is None or _modified_at(entry.stat(follow_symlinks=False)) < before
         )
 
     def delete(self, file_name: str) -> None:
@@ -362,7 +370,7 @@ class PrivateFiles(Files):
         try:
             (self.root / file_name).unlink(missing_ok=True)
         except OSError as error:
-            raise cannot_be_written(error) from None
+            raise cannot_write(error) from None
         if self.checksums is not None:
             self.checksums.forget(file_name)
 
@@ -386,7 +394,7 @@ class PrivateFiles(Files):
         except OSError:
             self.write(name, origin.read(origin_name))  # the file system has no hard links
 
-    def _summing(self, file: BinaryIO) -> ChecksumWriter:
+    def _checksum_writer(self, file: BinaryIO) -> ChecksumWriter:
         return ChecksumWriter(file, self._rooms.owner if self._rooms else "")
 
     def _open(self, file_name: str) -> tuple[BinaryIO, Checksum | None]:
@@ -402,12 +410,12 @@ class PrivateFiles(Files):
             file = self._opened(file_name)
             if self.checksums is None:
                 return file, None
-            found = fitting(file, known)
+            owners_of_file = matching_checksum(file, known)
             if not known:
-                found = checksum_of(file)
-                self.checksums.expect(file_name, found)
-            if found is not None:
-                return file, found
+                owners_of_file = checksum_of(file)
+                self.checksums.expect(file_name, owners_of_file)
+            if owners_of_file is not None:
+                return file, owners_of_file
             file.close()
             if {each.version for each in self.checksums.of(file_name)} == {each.version for each in known}:
                 break  # otherwise it was replaced between reading the checksums and opening it
@@ -424,5 +432,5 @@ def _table_file(name: str) -> str:
     return f"{name}.parquet"
 
 
-def _written(status: os.stat_result) -> datetime:
+def _modified_at(status: os.stat_result) -> datetime:
     return datetime.fromtimestamp(status.st_mtime, UTC)

@@ -17,7 +17,7 @@ from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.workspace.tables import forgotten_hashes
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 Hashes = npt.NDArray[np.uint8]
 """SHA-256 values, shape (n, 32)."""
@@ -51,10 +51,10 @@ class ForgottenHashes:
 
     def marks(self) -> set[bytes]:
         """Return the marks of all hashes on the list."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return self._listed(database)
 
-    def among(self, parts: Iterable[Hashes], marks: set[bytes] | None = None) -> Hashes:
+    def find(self, parts: Iterable[Hashes], marks: set[bytes] | None = None) -> Hashes:
         """Return the hashes that are on the list.
 
         If the list is empty, the parts are not read.
@@ -78,7 +78,7 @@ class ForgottenHashes:
         return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
 
     def __len__(self) -> int:
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return int(database.execute(select(func.count()).select_from(forgotten_hashes)).scalar_one())
 
     def __repr__(self) -> str:

@@ -30,13 +30,13 @@ def data_folder() -> Path:
     WorkspaceError
         The machine does not define it; see `in_home`.
     """
-    with _needing_a_home():
+    with _translated_errors():
         return platformdirs.user_data_path("ci-magics").expanduser()
 
 
 def settings_folder() -> Path:
     """Return the user's folder for settings; raises the errors of `data_folder`."""
-    with _needing_a_home():
+    with _translated_errors():
         return platformdirs.user_config_path("ci-magics").expanduser()
 
 
@@ -48,18 +48,18 @@ def in_home(path: Path) -> Path:
     WorkspaceError
         There is none: ``HOME`` is not set, and the user id has no account, as in many containers.
     """
-    with _needing_a_home():
+    with _translated_errors():
         return path.expanduser()
 
 
 @contextmanager
-def _needing_a_home() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError:
         raise WorkspaceError(
-            "This machine does not say where your home folder is.",
-            "Set HOME to a folder of yours, or CI_MAGICS_WORKSPACE to where the workspace is.",
+            "Your home folder is not known on this machine.",
+            "Set HOME to your home folder, or CI_MAGICS_WORKSPACE to where the workspace is.",
             code="no_home",
         ) from None
 

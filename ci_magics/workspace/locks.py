@@ -31,7 +31,7 @@ from ci_magics.clock import SystemClock, present
 from ci_magics.errors import CiError, ExportRefusedError
 from ci_magics.workspace.processes import is_running, process_name, process_place
 from ci_magics.workspace.tables import UtcDateTime, locks
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 #: Seconds between heartbeats.
 BEAT = 10.0
@@ -41,7 +41,7 @@ SILENCE = 40.0
 WATCH = 25.0
 #: Seconds without a heartbeat after which the unused files of a process count as left behind.
 ABSENCE = 120.0
-_LOOKS_EVERY = 0.5
+_POLL_SECONDS = 0.5
 _FILES = "files:"
 _SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'"
 
@@ -78,11 +78,11 @@ class Holder:
     now: datetime | None = None
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the process that took the lock is still running, as far as can be decided without waiting."""
-        return self.was_heard_of_for(SILENCE)
+        return self.was_alive_within(SILENCE)
 
-    def was_heard_of_for(self, seconds: float) -> bool:
+    def was_alive_within(self, seconds: float) -> bool:
         """Return whether the process is running or, if it cannot be looked up, has a recent heartbeat.
 
         A heartbeat far in the future came from a wrong clock.
@@ -92,16 +92,16 @@ class Holder:
         seconds
             Maximum age of the heartbeat.
         """
-        if self.is_near:
+        if self.is_local:
             return is_running(self.process)
         return abs((self.now or present()) - self.seen_at) <= timedelta(seconds=seconds)
 
     @property
-    def is_near(self) -> bool:
+    def is_local(self) -> bool:
         """Whether its process can be looked up from here."""
         return bool(self.place) and self.host == platform.node() and self.place == process_place()
 
-    def is_same(self, other: Holder) -> bool:
+    def has_same_heartbeat(self, other: Holder) -> bool:
         """Return whether the heartbeat did not change between two readings."""
         return (self.identity, self.beat, self.seen_at) == (other.identity, other.beat, other.seen_at)
 
@@ -120,14 +120,14 @@ class Locks:
     def __init__(self, engine: Engine, user: str) -> None:
         self._engine = engine
         self._user = user
-        self._begin()
+        self._reset()
         _all.add(self)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         """Start with a new identity and without locks."""
         self._identity = uuid.uuid4().hex
         self._held: set[str] = set()
-        self._left: set[str] = set()
+        self._released: set[str] = set()
         self._guard = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -166,14 +166,14 @@ class Locks:
             None if the lock was taken, else the live holder.
         """
         holder = change(self._engine, lambda database: self._take(database, name, run_id, None))
-        if holder is not None and not holder.lives and self._stays_silent(name, holder):
+        if holder is not None and not holder.is_alive and self._is_silent(name, holder):
             silent = holder
             holder = change(self._engine, lambda database: self._take(database, name, run_id, silent))
         if holder is None:
-            self._holds(run_id)
+            self._add_held(run_id)
         return holder
 
-    def seen(self, run_id: str) -> None:
+    def send_heartbeat(self, run_id: str) -> None:
         """Update the heartbeat now, in addition to the thread.
 
         Raises
@@ -182,21 +182,21 @@ class Locks:
             Another process took over the locks, because this one was silent for minutes.
         """
         if run_id in self._held and not change(self._engine, lambda database: self._beat(database, run_id)):
-            self._lets_go(run_id)
+            self._remove_held(run_id)
             raise LockLostError(
-                "Another process took this work over, because this one was not heard of for minutes.",
-                advise("See how it stands: ", Do("status"), "."),
+                "Another process took this work over, because this one sent no heartbeat for minutes.",
+                advise("See its status: ", Do("status"), "."),
                 code="lock_lost",
             )
 
     def release(self, run_id: str) -> None:
         """Release all locks of a run that this process holds; later if the database does not respond."""
-        self._lets_go(run_id)
+        self._remove_held(run_id)
         try:
             change(self._engine, lambda database: self._delete(database, run_id))
         except CiError:
             with self._guard:
-                self._left.add(run_id)
+                self._released.add(run_id)
                 self._start()
 
     def own_files(self) -> str:
@@ -210,10 +210,10 @@ class Locks:
                 database.execute(insert(locks).values(self._row(f"{_FILES}{identity}", identity)))
 
         change(self._engine, work)
-        self._holds(identity)
+        self._add_held(identity)
         return identity
 
-    def living_owners(self, watched: Collection[str] = ()) -> frozenset[str]:
+    def live_owners(self, watched: Collection[str] = ()) -> frozenset[str]:
         """Return which processes that own files are still alive, and delete the records of the others.
 
         A process on another machine counts as alive until it has been silent for `ABSENCE` seconds.
@@ -224,26 +224,26 @@ class Locks:
             Owners to watch for some seconds as well, so that a recently ended one is detected.
         """
         owners = {each.identity: each for each in self._owners()}
-        living = {name for name, each in owners.items() if each.was_heard_of_for(ABSENCE)} | {self._identity}
+        live = {name for name, each in owners.items() if each.was_alive_within(ABSENCE)} | {self._identity}
         # A process on another machine may have ended less than `ABSENCE` seconds ago: watch those that matter.
-        doubtful = {name: owners[name] for name in living & owners.keys() & set(watched) if not owners[name].is_near}
-        living -= self._unmoved(doubtful)
-        for name in owners.keys() - living:
+        doubtful = {name: owners[name] for name in live & owners.keys() & set(watched) if not owners[name].is_local}
+        live -= self._without_heartbeat(doubtful)
+        for name in owners.keys() - live:
             change(self._engine, lambda database, name=name: self._delete_of(database, name))  # type: ignore[misc]
-        return frozenset(living)
+        return frozenset(live)
 
     def _owners(self) -> list[Holder]:
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return self._holders(database, locks.c.name.startswith(_FILES, autoescape=True))
 
-    def _unmoved(self, owners: dict[str, Holder]) -> set[str]:
+    def _without_heartbeat(self, owners: dict[str, Holder]) -> set[str]:
         """Return the owners whose heartbeat does not change while they are watched, timed by a monotonic clock."""
         pause, since = threading.Event(), SystemClock().monotonic()
         left = dict(owners)
         while left and SystemClock().monotonic() - since < WATCH:
-            pause.wait(_LOOKS_EVERY)
+            pause.wait(_POLL_SECONDS)
             now = {each.identity: each for each in self._owners()}
-            left = {name: each for name, each in left.items() if name in now and each.is_same(now[name])}
+            left = {name: each for name, each in left.items() if name in now and each.has_same_heartbeat(now[name])}
         return set(left)
 
     def _delete_of(self, database: Connection, identity: str) -> None:
@@ -257,12 +257,12 @@ class Locks:
 
     def holder(self, name: str) -> Holder | None:
         """Return the holder of a lock, dead or alive."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return self._holder(database, locks.c.name == name)
 
-    def of_run(self, run_id: str) -> Holder | None:
+    def holder_of_run(self, run_id: str) -> Holder | None:
         """Return the holder of a run's lock, dead or alive, or None."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return self._holder(database, locks.c.run_id == run_id)
 
     def _take(self, database: Connection, name: str, run_id: str, silent: Holder | None) -> Holder | None:
@@ -272,38 +272,38 @@ class Locks:
         if holder is None:
             database.execute(insert(locks).values(row))
             return None
-        died = not holder.lives and holder.is_near
-        if not (died or (silent is not None and holder.is_same(silent))):
+        is_dead = not holder.is_alive and holder.is_local
+        if not (is_dead or (silent is not None and holder.has_same_heartbeat(silent))):
             return holder
         # A policy of the database may not let this user take over the lock: then no row changes.
         taken = database.execute(update(locks).where(locks.c.name == name).values(row))
         return None if taken.rowcount else holder
 
-    def _stays_silent(self, name: str, holder: Holder) -> bool:
+    def _is_silent(self, name: str, holder: Holder) -> bool:
         """Watch a holder, and return whether it stayed silent for long enough."""
-        if holder.is_near:
+        if holder.is_local:
             return True
         known, since = self._first_seen.get(name, (holder, 0.0))
-        if name not in self._first_seen or not known.is_same(holder):
+        if name not in self._first_seen or not known.has_same_heartbeat(holder):
             since = SystemClock().monotonic()
             self._first_seen[name] = (holder, since)
         pause = threading.Event()
         while SystemClock().monotonic() - since < WATCH:
-            pause.wait(_LOOKS_EVERY)
+            pause.wait(_POLL_SECONDS)
             now = self.holder(name)
-            if now is None or not now.is_same(holder):
+            if now is None or not now.has_same_heartbeat(holder):
                 return now is None
         return True
 
-    def _holds(self, run_id: str) -> None:
+    def _add_held(self, run_id: str) -> None:
         with self._guard:
             self._held.add(run_id)
             self._start()
 
-    def _lets_go(self, run_id: str) -> None:
+    def _remove_held(self, run_id: str) -> None:
         with self._guard:
             self._held.discard(run_id)
-            if not self._held and not self._left:
+            if not self._held and not self._released:
                 self._ended.set()
                 self._thread = None
 
@@ -317,10 +317,10 @@ class Locks:
     def _keep_alive(self, ended: threading.Event) -> None:
         while not ended.wait(BEAT):
             try:
-                for run_id in list(self._left):
+                for run_id in list(self._released):
                     change(self._engine, lambda database, run_id=run_id: self._delete(database, run_id))  # type: ignore[misc]
-                    self._left.discard(run_id)
-                    self._lets_go(run_id)
+                    self._released.discard(run_id)
+                    self._remove_held(run_id)
                 if self._held:
                     change(self._engine, self._beat)
             except CiError:
@@ -400,9 +400,9 @@ class HeldLocks:
         if holder is not None:
             raise busy(holder)
 
-    def seen(self) -> None:
-        """Update the heartbeat; see `Locks.seen`."""
-        self.locks.seen(self.run_id)
+    def send_heartbeat(self) -> None:
+        """Update the heartbeat; see `Locks.send_heartbeat`."""
+        self.locks.send_heartbeat(self.run_id)
 
 
 @atexit.register
@@ -417,12 +417,12 @@ def _is_in_memory(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite" and (not place or place.startswith((":memory:", "file:")))
 
 
-def _hold_nothing() -> None:
+def _forget_after_fork() -> None:
     """Give the child of a fork no locks: its parent holds them, and the heartbeat thread was not copied."""
     for each in list(_all):
-        each._begin()  # noqa: SLF001 - of this module
+        each._reset()  # noqa: SLF001 - of this module
         each._engine.dispose(close=False)  # noqa: SLF001 - the parent's connections stay the parent's
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_hold_nothing)
+    os.register_at_fork(after_in_child=_forget_after_fork)

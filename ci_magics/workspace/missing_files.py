@@ -30,8 +30,7 @@ def lost_profiles(
         record = next(iter(segments.where(id=segment_id)), None)
         if record is not None:
             return WorkspaceError(
-                f"The stored profiles of the segment '{record.name}' are missing or damaged, so nothing is read from "
-                "them.",
+                f"The stored profiles of the segment '{record.name}' are missing or damaged, so they cannot be used.",
                 advise("Evaluate it again: ", Do("segments.refresh", record.name), ".")
                 if record.is_dynamic
                 else advise("Make the segment again from its frame: ", Do("segment", record.name, FRAME), "."),
@@ -62,7 +61,7 @@ def ledger_lost(audience: str) -> WorkspaceError:
     """Build the error for the ledger of an audience."""
     what = f"the audience '{audience}'" if audience else "an audience"
     return WorkspaceError(
-        f"What {what} holds is not known any more: its ledger is missing, damaged or old.",
+        f"It is no longer known what {what} holds: its ledger is missing, damaged or old.",
         advise("Fill the audience once with ", Opt("mode", "replace"), "."),
         code=LEDGER_LOST,
     )
@@ -72,16 +71,16 @@ def lost_spool(file_name: str) -> WorkspaceError:
     """Build the error for the spool of a run from the file name."""
     if file_name.startswith("rejected-"):
         return WorkspaceError(
-            f"The keys that the run {file_name.removeprefix('rejected-')[:8]} was refused are missing or damaged.",
-            "Export again to see which profiles are refused.",
+            f"The rejected keys of the run {file_name.removeprefix('rejected-')[:8]} are missing or damaged.",
+            "Export again to see which profiles are rejected.",
             code=SPOOL_LOST,
         )
     return WorkspaceError(
-        f"What the run {file_name[:8]} had put aside to send is missing or damaged, so nothing more of it is sent.",
+        f"Data that the run {file_name[:8]} still has to send is missing or damaged, so it sends nothing more.",
         advise(
             "Export again with ",
             Opt("mode", "replace"),
-            ": what the audience holds is not known any more.",
+            ": it is no longer known what the audience holds.",
         ),
         code=SPOOL_LOST,
     )

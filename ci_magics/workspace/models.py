@@ -33,7 +33,7 @@ class Consent(Displayable):
     withdrawn_at: datetime | None = None
 
     @property
-    def stands(self) -> bool:
+    def in_effect(self) -> bool:
         """Whether it is in effect, that is, not withdrawn."""
         return self.withdrawn_at is None
 
@@ -79,7 +79,7 @@ class Connection(Displayable):
 
     def consent(self, kind: str) -> Consent | None:
         """Return the consent of a kind that is in effect, or None."""
-        return next((each for each in self.consents if each.kind == kind and each.stands), None)
+        return next((each for each in self.consents if each.kind == kind and each.in_effect), None)
 
     @property
     def agreed(self) -> bool:
@@ -203,7 +203,7 @@ class SegmentRecord(Displayable):
     suppresses: bool = False
     tags: tuple[str, ...] = ()
     previous: Id | None = None
-    kept_counts: Annotated[dict[str, Any], Stored(in_old_rows="{}")] = field(default_factory=dict, repr=False)
+    kept_counts: Annotated[dict[str, Any], Stored(server_default="{}")] = field(default_factory=dict, repr=False)
 
     @property
     def is_dynamic(self) -> bool:

@@ -20,7 +20,7 @@ _A_DAY = timedelta(days=1)
 class FilesAndRows(Protocol):
     """The part of a workspace that is needed here: its files, and the rows that refer to them."""
 
-    rooms: ScratchFolders
+    scratch_folders: ScratchFolders
     snapshots: Files
     ledgers: Files
     spool: Files
@@ -38,7 +38,7 @@ def sweep(workspace: FilesAndRows, before: datetime | None = None, *, at_all: bo
     workspace
         The workspace.
     before
-        See `scratch_folders.ScratchFolders.left_behind`.
+        See `scratch_folders.ScratchFolders.abandoned`.
     at_all
         Also delete entries without a known owner, written by an earlier version, regardless of age.
 
@@ -47,7 +47,7 @@ def sweep(workspace: FilesAndRows, before: datetime | None = None, *, at_all: bo
     int
         How many entries were deleted.
     """
-    count = workspace.rooms.sweep(present() + _A_DAY if at_all else before)
+    count = workspace.scratch_folders.sweep(present() + _A_DAY if at_all else before)
     for files in (workspace.snapshots, workspace.ledgers, workspace.spool):
         # List the files before the rows: files created in between are then not in the list.
         names = [each for each in files.names() if not each.startswith((REJECTED, READING))]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.storage_errors import told_of_file
+from ci_magics.workspace.storage_errors import cause_of_file_error
 
 
 def private_folder(path: Path) -> Path:
@@ -23,8 +23,8 @@ def private_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        why, step = told_of_file(error)
-        raise WorkspaceError(f"The workspace's folder cannot be made: {why}.", step, code=error.strerror) from None
+        why, step = cause_of_file_error(error)
+        raise WorkspaceError(f"The workspace's folder cannot be created: {why}.", step, code=error.strerror) from None
     return path
 
 

@@ -18,7 +18,7 @@ from ci_magics.display.html_table import as_cell, titled
 from ci_magics.display.html_table import table as html_table
 from ci_magics.display.numbers import counted_in_words
 from ci_magics.errors import not_found
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class Repository(Displayable, Generic[T]):
         How to create or list them, for the error about an unknown name.
     order
         The column to sort by.
-    shows
+    displayed
         The fields that a notebook shows besides the name.
     read_from
         A view that this user reads instead of the table.
@@ -58,7 +58,7 @@ class Repository(Displayable, Generic[T]):
         word: str,
         advice: str | Advice,
         order: str = "name",
-        shows: Sequence[str] = (),
+        displayed: Sequence[str] = (),
         read_from: Table | None = None,
     ) -> None:
         self._engine = engine
@@ -68,7 +68,7 @@ class Repository(Displayable, Generic[T]):
         self._word = word
         self._advice = advice
         self._order = order
-        self._shows = ("name", *shows)
+        self._displayed = ("name", *displayed)
         self._columns = {column.name for column in table.columns}
         self._tuples = _tuples_of(kind)  # type: ignore[arg-type]  # a class is hashable
 
@@ -95,7 +95,7 @@ class Repository(Displayable, Generic[T]):
         """Return the values whose columns equal the given values."""
         return self._select(**values)
 
-    def among(self, column: str, values: Collection[Any]) -> list[T]:
+    def where_in(self, column: str, values: Collection[Any]) -> list[T]:
         """Return the values whose column holds one of several values.
 
         Parameters
@@ -126,11 +126,11 @@ class Repository(Displayable, Generic[T]):
             Rows that sort after this are ignored; none by default.
         """
         backwards = self._source.c[self._order].desc()
-        place = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
-        query = select(self._source, place)
-        placed = (query if until is None else query.where(self._source.c[self._order] <= until)).subquery()
-        columns = [placed.c[each.name] for each in self._source.columns]
-        return self._found(select(*columns).where(placed.c.place == 1))
+        rank = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
+        query = select(self._source, rank)
+        ranked = (query if until is None else query.where(self._source.c[self._order] <= until)).subquery()
+        columns = [ranked.c[each.name] for each in self._source.columns]
+        return self._found(select(*columns).where(ranked.c.rank == 1))
 
     def names(self) -> list[str]:
         """Return all names, in sort order."""
@@ -156,7 +156,7 @@ class Repository(Displayable, Generic[T]):
         )
 
     def _shown(self, value: T) -> dict[str, Any]:
-        return {name: plain(getattr(value, name)) for name in self._shows}
+        return {name: plain(getattr(value, name)) for name in self._displayed}
 
     def __repr__(self) -> str:
         names = self.names()
@@ -167,33 +167,33 @@ class Repository(Displayable, Generic[T]):
         """Store a value, and replace the one with its id; use `change` for rows that others may change too."""
         change(self._engine, lambda database: self.put_in(database, value))
 
-    def change(self, changed: Callable[[T], T], **values: Any) -> list[T]:
+    def change(self, update: Callable[[T], T], **values: Any) -> list[T]:
         """Change values in one transaction, and return them.
 
         Parameters
         ----------
-        changed
+        update
             Returns the new value; called again if another process changed the row in between.
         **values
             Columns and the values that they must equal.
         """
 
         def work(database: SqlConnection) -> list[T]:
-            found = [changed(value) for value in self.rows_in(database, **values)]
+            found = [update(value) for value in self.rows_in(database, **values)]
             for value in found:
                 self.put_in(database, value)
             return found
 
         return change(self._engine, work)
 
-    def put_as(self, name: str, made: Callable[[T | None], T]) -> tuple[T | None, T]:
+    def put_by_name(self, name: str, build: Callable[[T | None], T]) -> tuple[T | None, T]:
         """Store a value in place of the one with the same name, even if the ids differ.
 
         Parameters
         ----------
         name
             The name to replace.
-        made
+        build
             Returns the new value, given the existing one; called again if another process changed the row in between.
 
         Returns
@@ -204,7 +204,7 @@ class Repository(Displayable, Generic[T]):
 
         def work(database: SqlConnection) -> tuple[T | None, T]:
             earlier = next(iter(self.rows_in(database, name=name)), None)
-            value = made(earlier)
+            value = build(earlier)
             if earlier is None:
                 self.put_in(database, value)
             else:
@@ -276,11 +276,11 @@ class Repository(Displayable, Generic[T]):
         database.execute(delete(self._table).where(self._table.c.id == identity))
 
     def _select(self, **values: Any) -> list[T]:
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return self.rows_in(database, **values)
 
     def _found(self, query: Select[Any]) -> list[T]:
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return [self._value(dict(row)) for row in database.execute(query).mappings()]
 
     def _query(self, values: dict[str, Any]) -> Select[Any]:

@@ -23,7 +23,7 @@ from ci_magics.workspace import tables
 from ci_magics.workspace.access import Role
 from ci_magics.workspace.policies import TABLES, RowRights
 from ci_magics.workspace.policy_functions import functions, triggers
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 #: The view of connections shared with the current user; same columns as the table.
 SHARED = tables.connections.to_metadata(MetaData(), name="shared_connections")
@@ -64,16 +64,16 @@ def exports_of(engine: Engine) -> Table:
 def _readable(engine: Engine, table: Table, view: Table) -> Table:
     if engine.dialect.name != "postgresql":
         return table
-    with at_one_moment(engine) as database:
-        whole = database.execute(select(func.has_table_privilege(table.name, "SELECT"))).scalar()
-    return table if whole else view
+    with read_transaction(engine) as database:
+        is_readable = database.execute(select(func.has_table_privilege(table.name, "SELECT"))).scalar()
+    return table if is_readable else view
 
 
 def roles_are_enforced(engine: Engine) -> bool:
     """Return whether roles are privileges of the database."""
     if engine.dialect.name != "postgresql":
         return False
-    with at_one_moment(engine) as database:
+    with read_transaction(engine) as database:
         return _role(database, Role.VIEWER) in _all_roles(database)
 
 
@@ -81,7 +81,7 @@ def may_read_files(engine: Engine) -> bool:
     """Return whether the database lets the current user read files of keys and hashes."""
     if engine.dialect.name != "postgresql":
         return True
-    with at_one_moment(engine) as database:
+    with read_transaction(engine) as database:
         return bool(database.execute(select(func.has_table_privilege("file_chunks", "SELECT"))).scalar())
 
 
@@ -116,8 +116,8 @@ def _enforce(database: Connection) -> Enforced:
         if _role(database, role) not in existing:
             _run(database, f"CREATE ROLE {_quoted(database, _role(database, role))} NOLOGIN")
     _grant(database)
-    told = {row.id: Role(row.role) for row in database.execute(select(tables.user_roles))}
-    wanted = dict.fromkeys(_members(database), Role.VIEWER) | told
+    listed = {row.id: Role(row.role) for row in database.execute(select(tables.user_roles))}
+    wanted = dict.fromkeys(_members(database), Role.VIEWER) | listed
     for user in sorted(wanted.keys() & existing):
         for role in Role:
             member, granted = _quoted(database, user), _quoted(database, _role(database, role))
@@ -129,16 +129,16 @@ def _enforce(database: Connection) -> Enforced:
 
 def _grant(database: Connection) -> None:
     roles = {role: _quoted(database, _role(database, role)) for role in Role}
-    for statement in (*_cleared(database, roles), *_definitions(database), *_rights(roles)):
+    for statement in (*_revoke_all(database, roles), *_definitions(database), *_rights(roles)):
         _run(database, statement)
 
 
-def _cleared(database: Connection, roles: dict[Role, str]) -> Iterator[str]:
+def _revoke_all(database: Connection, roles: dict[Role, str]) -> Iterator[str]:
     """Yield statements that revoke earlier privileges, so that only those granted again remain."""
-    everybody = ", ".join(roles.values())
+    all_roles = ", ".join(roles.values())
     ours = ", ".join(f"public.{table}" for table in (*TABLES, "alembic_version"))
-    yield f"REVOKE ALL ON {ours} FROM {everybody}, PUBLIC"
-    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {everybody}"
+    yield f"REVOKE ALL ON {ours} FROM {all_roles}, PUBLIC"
+    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {all_roles}"
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"  # protects security definer functions from users' objects
     policies = text(
         "SELECT policyname, tablename FROM pg_policies WHERE schemaname = 'public' AND tablename = ANY(:ours)"

@@ -41,10 +41,10 @@ def give_role(workspace: Workspace, user: str, role: str) -> UserRole:
     user = person_name(user)
     require_name(user, "user", longest=_LONGEST_USER)
     _require_another_administrator(workspace, user, Role(role))
-    given = UserRole(user, role, workspace.user, present())
-    workspace.roles.put(given)
+    user_role = UserRole(user, role, workspace.user, present())
+    workspace.roles.put(user_role)
     workspace.audit.note(Verb.GIVE_ROLE, user, role=role)
-    return given
+    return user_role
 
 
 def take_role(workspace: Workspace, user: str) -> None:
@@ -77,6 +77,6 @@ def _require_another_administrator(workspace: Workspace, user: str, role: Role) 
     if role is not Role.ADMINISTRATOR and not others:
         raise AccessError(
             f"'{user}' is the only administrator of this workspace.",
-            advise("Make somebody else one first: ", Do("roles.give", USER, "administrator"), "."),
+            advise("Make another user an administrator first: ", Do("roles.give", USER, "administrator"), "."),
             code="last_administrator",
         )

@@ -22,7 +22,7 @@ from ci_magics.workspace.models import PushRecord, RunRecord, StepRecord
 from ci_magics.workspace.policy_functions import STOP_RUN
 from ci_magics.workspace.repository import Repository
 from ci_magics.workspace.statuses import ANSWERED, FAILED, QUEUED, REFUSED, RUNNING, SENT, overall, sent_as_of
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 INTERRUPTED = "The process that ran it has ended; the next run finishes it."
 #: Maximum number of ids in one query; SQLite accepts up to 32,766 values.
@@ -78,24 +78,24 @@ class RunRepository(Repository[RunRecord]):
             word="run",
             advice=advise(Do("runs"), " lists them."),
             order="started_at",
-            shows=("status", "connection_name", "destination"),
+            displayed=("status", "connection_name", "destination"),
         )
         self._pushes = pushes
         self._steps = steps
         self._locks = locks
-        self._lines = _kept_lines(engine)
+        self._history = _stored_history(engine)
 
-    def is_carried_out(self, run_id: str) -> bool:
+    def is_being_executed(self, run_id: str) -> bool:
         """Return whether a live process executes a run."""
-        holder = self._locks.of_run(run_id)
-        return holder is not None and holder.lives
+        holder = self._locks.holder_of_run(run_id)
+        return holder is not None and holder.is_alive
 
     def connection_of(self, run_id: str) -> str | None:
         """Return the id of a run's connection without deriving the run's state."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return database.execute(select(tables.runs.c.connection_id).where(tables.runs.c.id == run_id)).scalar()
 
-    def stop(self, run_id: str, why: str, kept_back: Sequence[str]) -> bool:
+    def stop(self, run_id: str, why: str, unsent: Sequence[str]) -> bool:
         """Record why a run stopped and release its locks, if the database enforces roles.
 
         The user who executes a run may do this even if the run is no longer visible to them.
@@ -106,7 +106,7 @@ class RunRepository(Repository[RunRecord]):
             The id of the run.
         why
             The reason, as a sentence.
-        kept_back
+        unsent
             The ids of requests that the journal marks as about to be sent, but that were not sent.
 
         Returns
@@ -120,27 +120,27 @@ class RunRepository(Repository[RunRecord]):
         def work(database: Connection) -> bool:
             if database.execute(select(func.to_regprocedure(STOP_RUN))).scalar() is None:
                 return False
-            stopped = func.ci_magics_stop_run(run_id, why, cast(list(kept_back), ARRAY(Text)))
+            stopped = func.ci_magics_stop_run(run_id, why, cast(list(unsent), ARRAY(Text)))
             return bool(database.execute(select(stopped)).scalar())
 
         return change(self._engine, work)
 
     def _select(self, **values: Any) -> list[RunRecord]:
-        return [self._as_it_stands(each) for each in super()._select(**values)]
+        return [self._with_derived_state(each) for each in super()._select(**values)]
 
     def _found(self, query: Select[Any]) -> list[RunRecord]:
-        return [self._as_it_stands(each) for each in super()._found(query)]
+        return [self._with_derived_state(each) for each in super()._found(query)]
 
-    def _as_it_stands(self, record: RunRecord) -> RunRecord:
+    def _with_derived_state(self, record: RunRecord) -> RunRecord:
         if record.finished_at is not None:
             return record
-        line = next(iter(self._lines.where(id=record.id)), None)
-        goes_on = self.is_carried_out(record.id) or (line is not None and _is_running(self._locks, line))
+        entry = next(iter(self._history.where(id=record.id)), None)
+        is_running = self.is_being_executed(record.id) or (entry is not None and _is_running(self._locks, entry))
         results = [*record.results]
         # The result of a finished push is final; the others are derived from the journal.
         for push in self._pushes.where(run_id=record.id, finished=False):
             steps = self._steps.where(push_id=push.id)
-            status, message = _standing(results[push.number], line, goes_on=goes_on)
+            status, message = _derived_status(results[push.number], entry, is_running=is_running)
             results[push.number] = {
                 **results[push.number],
                 **counts_so_far(push, steps),
@@ -152,11 +152,11 @@ class RunRepository(Repository[RunRecord]):
         return replace(record, results=results, status=overall([each["status"] for each in results]))
 
 
-def _standing(result: Mapping[str, Any], line: ExportRun | None, *, goes_on: bool) -> tuple[str, str]:
+def _derived_status(result: Mapping[str, Any], entry: ExportRun | None, *, is_running: bool) -> tuple[str, str]:
     """Return the status of an unfinished audience, and the reason."""
-    if goes_on:
+    if is_running:
         return RUNNING, ""
-    if line is not None and line.retry_at is not None:
+    if entry is not None and entry.retry_at is not None:
         return QUEUED, result["message"]
     if result["status"] == RUNNING:  # the process ended before it could record a reason
         return FAILED, INTERRUPTED
@@ -189,33 +189,33 @@ class ExportRunRepository(Repository[ExportRun]):
         self._locks = locks
 
     def _select(self, **values: Any) -> list[ExportRun]:
-        return list(self._as_they_stand(super()._select(**values)))
+        return list(self._with_run_states(super()._select(**values)))
 
     def _found(self, query: Select[Any]) -> list[ExportRun]:
-        return list(self._as_they_stand(super()._found(query)))
+        return list(self._with_run_states(super()._found(query)))
 
-    def _as_they_stand(self, lines: Sequence[ExportRun]) -> Iterator[ExportRun]:
-        runs = _by_id(self._runs, [each.id for each in lines])
-        for line in lines:
-            run = runs.get(line.id)
+    def _with_run_states(self, entries: Sequence[ExportRun]) -> Iterator[ExportRun]:
+        runs = _by_id(self._runs, [each.id for each in entries])
+        for entry in entries:
+            run = runs.get(entry.id)
             if run is not None:
-                yield _as_its_run(line, run)
-            elif line.status == RUNNING and not _is_running(self._locks, line):
-                yield replace(line, status=FAILED, reason=INTERRUPTED)
+                yield _with_state_of(entry, run)
+            elif entry.status == RUNNING and not _is_running(self._locks, entry):
+                yield replace(entry, status=FAILED, reason=INTERRUPTED)
             else:
-                yield line
+                yield entry
 
 
-def _as_its_run(line: ExportRun, run: RunRecord) -> ExportRun:
+def _with_state_of(entry: ExportRun, run: RunRecord) -> ExportRun:
     """Return an entry of the history with the status and counts of its run."""
     reason = " ".join(dict.fromkeys(each["message"] for each in run.results if each["message"]))
     # For an unfinished run, the entry knows more: when it is retried, or why it was not resumed.
     old = sent_as_of(each.get("as_of", "") for each in run.results)
-    waits = run.finished_at is None and line.status != RUNNING and run.status != RUNNING
+    is_waiting = run.finished_at is None and entry.status != RUNNING and run.status != RUNNING
     return replace(
-        line,
+        entry,
         status=run.status,
-        reason=" ".join(each for each in ((line.reason or reason) if waits else reason, old) if each),
+        reason=" ".join(each for each in ((entry.reason or reason) if is_waiting else reason, old) if each),
         accepted=run.total("accepted"),
         rejected=run.total("rejected"),
         unknown=run.total("unknown"),
@@ -225,17 +225,17 @@ def _as_its_run(line: ExportRun, run: RunRecord) -> ExportRun:
 
 def _by_id(runs: RunRepository, ids: Sequence[str]) -> dict[str, RunRecord]:
     parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
-    return {run.id: run for part in parts for run in runs.among("id", part)}
+    return {run.id: run for part in parts for run in runs.where_in("id", part)}
 
 
-def _is_running(locks: Locks, line: ExportRun) -> bool:
+def _is_running(locks: Locks, entry: ExportRun) -> bool:
     """Return whether a live process runs an export, including its planning."""
-    if line.status != RUNNING:
+    if entry.status != RUNNING:
         return False
-    holder = locks.holder(f"export:{line.export_id}")
-    return holder is not None and holder.lives
+    holder = locks.holder(f"export:{entry.export_id}")
+    return holder is not None and holder.is_alive
 
 
-def _kept_lines(engine: Engine) -> Repository[ExportRun]:
+def _stored_history(engine: Engine) -> Repository[ExportRun]:
     """Return the history as stored, without the state of its runs."""
     return Repository(engine, tables.export_runs, ExportRun, word="run of an export", advice="", order="started_at")

@@ -25,7 +25,7 @@ from ci_magics.workspace import tables
 SCRIPTS = Path(__file__).parent / "migrations"
 
 #: Alembic's own table with the current revision of the database.
-_at = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+_alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 #: Before Alembic, versions 1 to 4 were in another table; version 5 there makes older programs refuse to open it.
 _ALEMBIC = 5
@@ -56,10 +56,10 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
     if is_up_to_date(engine):
         return
     with engine.begin() as database:
-        _one_at_a_time(database)
+        _wait_for_others(database)
         found = earlier = _revision(database)
         if found is None:
-            _make(database)
+            _create_tables(database)
         elif found not in revisions():
             raise WorkspaceError(
                 "The workspace was written by a newer version of ci-magics.",
@@ -70,7 +70,7 @@ def bring_up_to_date(engine: Engine, then: Callable[[Connection], None]) -> None
             upgrade(database, found)
         then(database)
     if earlier is not None:
-        _overwrite_what_was_there(engine)
+        _overwrite_deleted_data(engine)
 
 
 def is_up_to_date(engine: Engine) -> bool:
@@ -94,14 +94,14 @@ def upgrade(database: Connection, found: str | None = None, *, to: str = "head")
     from alembic import command
     from alembic.config import Config
 
-    _note(database, found)
+    _set_revision(database, found)
     config = Config(attributes={"database": database})
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     command.upgrade(config, to)
 
 
-def _overwrite_what_was_there(engine: Engine) -> None:
+def _overwrite_deleted_data(engine: Engine) -> None:
     """Erase data that a revision removed from the pages of a SQLite file; a server does this itself over time."""
     if engine.dialect.name != "sqlite":
         return
@@ -110,7 +110,7 @@ def _overwrite_what_was_there(engine: Engine) -> None:
         database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _one_at_a_time(database: Connection) -> None:
+def _wait_for_others(database: Connection) -> None:
     """Make other kernels wait until the tables exist."""
     if database.dialect.name == "sqlite":
         database.exec_driver_sql("BEGIN IMMEDIATE")
@@ -120,23 +120,23 @@ def _one_at_a_time(database: Connection) -> None:
 
 def _revision(database: Connection) -> str | None:
     """Return the revision of a database, or None if it contains no workspace."""
-    there = inspect(database)
-    if there.has_table(_at.name):
-        return database.execute(select(_at.c.version_num)).scalar()
-    if not there.has_table(tables.schema_versions.name):
+    inspector = inspect(database)
+    if inspector.has_table(_alembic_version.name):
+        return database.execute(select(_alembic_version.c.version_num)).scalar()
+    if not inspector.has_table(tables.schema_versions.name):
         return None
     version = database.execute(select(func.max(tables.schema_versions.c.version))).scalar()
     return None if version is None else f"{version:04}"
 
 
-def _make(database: Connection) -> None:
+def _create_tables(database: Connection) -> None:
     """Create all tables at once, with the same result as the revisions."""
     tables.metadata.create_all(database)
     database.execute(insert(tables.schema_versions).values(version=_ALEMBIC))
-    _note(database, revisions()[-1])
+    _set_revision(database, revisions()[-1])
 
 
-def _note(database: Connection, revision: str | None) -> None:
-    _at.create(database, checkfirst=True)
-    if revision and not database.execute(select(_at)).first():
-        database.execute(insert(_at).values(version_num=revision))
+def _set_revision(database: Connection, revision: str | None) -> None:
+    _alembic_version.create(database, checkfirst=True)
+    if revision and not database.execute(select(_alembic_version)).first():
+        database.execute(insert(_alembic_version).values(version_num=revision))

@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 from ci_magics.clock import present
 from ci_magics.discreet import discreet_methods
 from ci_magics.workspace.private_paths import private_folder
-from ci_magics.workspace.storage_errors import cannot_be_written
+from ci_magics.workspace.storage_errors import cannot_write
 
 _LOCK = ".lock"
 _A_DAY = timedelta(days=1)
 #: The disk is full or read-only, or writing is not permitted.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
+_CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO})
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class _ScratchFolder:
 
 
 #: By root: users of the same workspace in this process share a folder.
-_rooms: dict[Path, _ScratchFolder] = {}
-_TURN = threading.Lock()
+_own_folders: dict[Path, _ScratchFolder] = {}
+_GUARD = threading.Lock()
 
 
 @discreet_methods
@@ -61,31 +61,31 @@ class ScratchFolders:
     @property
     def owner(self) -> str:
         """The name of this process's folder; a forked process gets its own."""
-        with _TURN:
-            room = _rooms.get(self.root)
-            if room is None or room.process_id != os.getpid() or not (self.root / room.owner).is_dir():
-                room = _rooms[self.root] = self._moved_in()
-            return room.owner
+        with _GUARD:
+            own = _own_folders.get(self.root)
+            if own is None or own.process_id != os.getpid() or not (self.root / own.owner).is_dir():
+                own = _own_folders[self.root] = self._create()
+            return own.owner
 
     def folder(self) -> Path:
         """Return this process's folder."""
         return self.root / self.owner
 
     @contextmanager
-    def for_a_while(self) -> Iterator[Path]:
+    def temporary_folder(self) -> Iterator[Path]:
         """Create a folder in this process's folder, and delete it afterwards."""
         try:
             with TemporaryDirectory(dir=self.folder(), ignore_cleanup_errors=True) as folder:
                 yield Path(folder)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in _CANNOT_WRITE:
                 raise
-            raise cannot_be_written(error) from None
+            raise cannot_write(error) from None
 
-    def lives(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Return whether the process that owns a folder is still running."""
-        room = _rooms.get(self.root)
-        if room is not None and (room.process_id, room.owner) == (os.getpid(), owner):
+        own = _own_folders.get(self.root)
+        if own is not None and (own.process_id, own.owner) == (os.getpid(), owner):
             return True
         path = self.root / f"{owner}{_LOCK}"
         try:
@@ -93,11 +93,11 @@ class ScratchFolders:
         except OSError:
             return path.exists()
         try:
-            return not _locked(descriptor)
+            return not _try_lock(descriptor)
         finally:
             os.close(descriptor)
 
-    def left_behind(self, before: datetime | None = None) -> list[str]:
+    def abandoned(self, before: datetime | None = None) -> list[str]:
         """Return the folders and files whose process has ended.
 
         Parameters
@@ -108,7 +108,7 @@ class ScratchFolders:
         """
         limit = before or present() - _A_DAY
         names = {path.name.removesuffix(_LOCK) for path in self.root.iterdir()}
-        return sorted(each for each in names if self._is_left_behind(each, limit))
+        return sorted(each for each in names if self._is_abandoned(each, limit))
 
     def sweep(self, before: datetime | None = None) -> int:
         """Delete what ended processes left behind, and return the number of entries.
@@ -116,9 +116,9 @@ class ScratchFolders:
         Parameters
         ----------
         before
-            See `left_behind`.
+            See `abandoned`.
         """
-        found = self.left_behind(before)
+        found = self.abandoned(before)
         for name in found:
             path = self.root / name
             shutil.rmtree(path, ignore_errors=True)
@@ -127,40 +127,40 @@ class ScratchFolders:
                     each.unlink(missing_ok=True)
         return len(found)
 
-    def _is_left_behind(self, name: str, before: datetime) -> bool:
+    def _is_abandoned(self, name: str, before: datetime) -> bool:
         if (self.root / f"{name}{_LOCK}").exists():
-            return not self.lives(name)
+            return not self.is_alive(name)
         try:
             return (self.root / name).stat().st_mtime < before.timestamp()
         except FileNotFoundError:
             return False  # its owner has just deleted it
 
-    def _moved_in(self) -> _ScratchFolder:
+    def _create(self) -> _ScratchFolder:
         """Acquire a lock, then create the folder: no other process ever sees the folder without a held lock."""
         private_folder(self.root)
         owner = f"process-{uuid.uuid4().hex}"
         path = self.root / f"{owner}{_LOCK}"
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            _locked(descriptor)
+            _try_lock(descriptor)
             (self.root / owner).mkdir(mode=0o700)
         except OSError as error:
-            raise cannot_be_written(error) from None
+            raise cannot_write(error) from None
         if not path.exists():  # another process swept the lock file before it was locked
             os.close(descriptor)
             (self.root / owner).rmdir()
-            return self._moved_in()
-        atexit.register(self._move_out, os.getpid(), owner)
+            return self._create()
+        atexit.register(self._delete, os.getpid(), owner)
         return _ScratchFolder(os.getpid(), owner, descriptor)
 
-    def _move_out(self, process_id: int, owner: str) -> None:
+    def _delete(self, process_id: int, owner: str) -> None:
         if process_id == os.getpid():
             shutil.rmtree(self.root / owner, ignore_errors=True)
             with suppress(OSError):
                 (self.root / f"{owner}{_LOCK}").unlink(missing_ok=True)
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     """Lock a file unless another process has. If files cannot be locked, assume that one has."""
     try:
         _lock(descriptor)

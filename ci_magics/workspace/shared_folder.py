@@ -24,7 +24,7 @@ MARK = ".ci-magics-store"
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 
 
-def store_away() -> WorkspaceError:
+def store_unavailable() -> WorkspaceError:
     """Build the error for a shared folder that did not come back."""
     return WorkspaceError(
         "The shared folder with the workspace's files (CI_MAGICS_STORE) cannot be reached.",
@@ -51,13 +51,13 @@ class SharedFolder:
     def __init__(self, root: Path, known: Callable[[], Sequence[str]]) -> None:
         self._root = root
         self._known = known
-        if not self._is_marked() and self._is_there_without_mark():
+        if not self._is_marked() and self._has_known_file():
             with suppress(OSError):
                 (root / MARK).touch(mode=0o600)
 
-    def is_there(self) -> bool:
+    def is_available(self) -> bool:
         """Return whether the folder is available, rather than the empty mount point."""
-        return self._is_marked() or self._is_there_without_mark()
+        return self._is_marked() or self._has_known_file()
 
     def wait_for(self) -> None:
         """Wait until the folder is available.
@@ -68,13 +68,13 @@ class SharedFolder:
             It did not come back.
         """
         for seconds in WAITS:
-            if self.is_there():
+            if self.is_available():
                 return
             SystemClock().sleep(seconds)
-        if not self.is_there():
-            raise store_away()
+        if not self.is_available():
+            raise store_unavailable()
 
-    def reading(self, name: str) -> PatientReader:
+    def reading(self, name: str) -> RetryingReader:
         """Open a file with a reader that waits while the folder is unavailable.
 
         Raises
@@ -82,7 +82,7 @@ class SharedFolder:
         WorkspaceError
             The folder has no such file, or did not come back.
         """
-        return PatientReader(self, self._root / name)
+        return RetryingReader(self, self._root / name)
 
     def opened(self, path: Path) -> BinaryIO:
         """Open a file, and wait for the folder if necessary."""
@@ -90,7 +90,7 @@ class SharedFolder:
             try:
                 return path.open("rb")
             except OSError:
-                if self.is_there() and not path.exists():
+                if self.is_available() and not path.exists():
                     raise missing() from None
                 self.wait_for()
         raise missing()
@@ -102,17 +102,17 @@ class SharedFolder:
             return False
         return True
 
-    def _is_there_without_mark(self) -> bool:
+    def _has_known_file(self) -> bool:
         """Check a folder without the mark file: it contains a known file, or none are known."""
         known = self._known()
         try:
-            there = {path.name for path in self._root.iterdir()}
+            is_present = {path.name for path in self._root.iterdir()}
         except OSError:
             return False
-        return not known or bool(there.intersection(known))
+        return not known or bool(is_present.intersection(known))
 
 
-class PatientReader(SeekableReader):
+class RetryingReader(SeekableReader):
     """Read a file, and continue at the same position when its folder comes back.
 
     Parameters
@@ -130,7 +130,7 @@ class PatientReader(SeekableReader):
         self._file = folder.opened(path)
 
     def _end(self) -> int:
-        return self._patiently(lambda: self._file.seek(0, io.SEEK_END))
+        return self._retry(lambda: self._file.seek(0, io.SEEK_END))
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read bytes; retry when the folder is back."""
@@ -139,14 +139,14 @@ class PatientReader(SeekableReader):
             self._file.seek(self._at)
             return int(self._file.readinto(buffer))  # type: ignore[attr-defined]  # typeshed gives it to buffered files only
 
-        count = self._patiently(read)
+        count = self._retry(read)
         self._at += count
         return count
 
     def status(self) -> tuple[int, int]:
         """Return the size and modification time, which identify the content."""
-        size = self._patiently(lambda: os.fstat(self._file.fileno()).st_size)
-        return size, self._patiently(lambda: os.fstat(self._file.fileno()).st_mtime_ns)
+        size = self._retry(lambda: os.fstat(self._file.fileno()).st_size)
+        return size, self._retry(lambda: os.fstat(self._file.fileno()).st_mtime_ns)
 
     def close(self) -> None:
         """Close the file, even if its folder is gone."""
@@ -154,7 +154,7 @@ class PatientReader(SeekableReader):
             self._file.close()
         super().close()
 
-    def _patiently(self, work: Callable[[], int]) -> int:
+    def _retry(self, work: Callable[[], int]) -> int:
         for _again in WAITS:
             try:
                 return work()

@@ -26,12 +26,12 @@ from ci_magics.workspace import tables
 from ci_magics.workspace.access import (
     Role,
     Verb,
+    current_user,
     is_shared_with,
     not_shared,
     nothing_shared,
     require,
     role_of,
-    who_am_i,
 )
 from ci_magics.workspace.audit import AuditLog
 from ci_magics.workspace.export_repositories import ExportRepository, heartbeats, notices, refreshes, settings
@@ -69,8 +69,8 @@ from ci_magics.workspace.rights import (
 from ci_magics.workspace.run_repositories import ExportRunRepository, RunRepository
 from ci_magics.workspace.schema import bring_up_to_date, is_up_to_date
 from ci_magics.workspace.scratch_folders import ScratchFolders
-from ci_magics.workspace.storage_errors import cannot_be_opened
-from ci_magics.workspace.transactions import at_one_moment, change, overwrite_deleted
+from ci_magics.workspace.storage_errors import cannot_open
+from ci_magics.workspace.transactions import change, overwrite_deleted, read_transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ class Workspace(Displayable):
         All connections, to look up the one that something was created with; never to be shown.
     emulator_folder
         Where the emulator of this workspace keeps its state.
-    rooms
+    scratch_folders
         Private temporary folders of processes.
     """
 
@@ -114,10 +114,12 @@ class Workspace(Displayable):
         self.folder = private_folder(folder)
         self.user = user
         self.scratch = folder / "scratch"
-        self.rooms = ScratchFolders(self.scratch)
+        self.scratch_folders = ScratchFolders(self.scratch)
         self.emulator_folder = emulator_folder(engine, folder)
         self.locks = Locks(engine, user)
-        self.snapshots, self.ledgers, self.spool = open_files(engine, folder, _FOLDERS, self.rooms, self.locks)
+        self.snapshots, self.ledgers, self.spool = open_files(
+            engine, folder, _FOLDERS, self.scratch_folders, self.locks
+        )
         self.roles = Repository(
             engine, tables.user_roles, UserRole, word="user", advice=advise(Do("roles"), " lists them."), order="id"
         )
@@ -131,7 +133,7 @@ class Workspace(Displayable):
         )
         self.audit = AuditLog(engine, user, lambda: require(self, Verb.READ_AUDIT))
         self.forgotten = ForgottenHashes(engine)
-        self.connections = ConnectionRepository(engine, self._sees)
+        self.connections = ConnectionRepository(engine, self._visible)
         self.all_connections = ConnectionRepository(engine)
         self.segments = Repository(
             engine,
@@ -139,7 +141,7 @@ class Workspace(Displayable):
             SegmentRecord,
             word="segment",
             advice=advise("Make one with ", Do("segment", NAME, FRAME), "; ", Do("segments"), " lists them."),
-            shows=("rows", "tags", "active"),
+            displayed=("rows", "tags", "active"),
         )
         self.consent_choices = Repository(
             engine,
@@ -178,7 +180,7 @@ class Workspace(Displayable):
             AudienceRecord,
             word="audience",
             advice=advise("See ", Do("status"), " for those we filled."),
-            shows=("segment_name", "members", "normalization"),
+            displayed=("segment_name", "members", "normalization"),
         )
         self.pushes = Repository(
             engine, tables.pushes, PushRecord, word="push", advice=advise("See ", Do("status"), "."), order="number"
@@ -199,7 +201,7 @@ class Workspace(Displayable):
 
     @property
     def store(self) -> Workspace:
-        """The workspace itself; see `Opened`."""
+        """The workspace itself; see `WorkspaceLike`."""
         return self
 
     def record(self, *values: AudienceRecord | PushRecord | RunRecord | StepRecord) -> None:
@@ -227,12 +229,12 @@ class Workspace(Displayable):
             overwrite_deleted(self._engine)
 
     @property
-    def has_viewers(self) -> bool:
+    def hides_keys_from_viewers(self) -> bool:
         """Whether the database hides keys and hashes from some users, so that counts are stored for them."""
         return roles_are_enforced(self._engine)
 
     @property
-    def shows_keys(self) -> bool:
+    def may_read_keys(self) -> bool:
         """Whether the database lets the current user read files of keys and hashes."""
         return may_read_files(self._engine)
 
@@ -243,7 +245,7 @@ class Workspace(Displayable):
         self.audit.note(Verb.GIVE_ROLE, "database", members=len(enforced.members))
         return enforced
 
-    def _sees(self, connection: Connection) -> Connection | None:
+    def _visible(self, connection: Connection) -> Connection | None:
         """Return a connection as the current user may see it, or None if it is not shared with that user."""
         role = role_of(self)
         if role is Role.ADMINISTRATOR:
@@ -258,7 +260,7 @@ class Workspace(Displayable):
         return f"Workspace: {self.connections!r}; {self.segments!r}; {counted_in_words(len(self.runs), 'run')}"
 
 
-class Opened(Protocol):
+class WorkspaceLike(Protocol):
     """What every public function takes as its workspace: this one, or what `ci_magics.open_workspace` returns."""
 
     @property
@@ -268,7 +270,7 @@ class Opened(Protocol):
 
 
 @dataclass(frozen=True)
-class Standing:
+class PermissionFacts:
     """What determines whether hashes may be sent through a connection.
 
     Parameters
@@ -302,12 +304,12 @@ class ConnectionRepository(Repository[Connection]):
     ----------
     engine
         The database.
-    seen
+    visible
         Returns a connection as the current user may see it, or None; by default, all are visible.
     """
 
-    def __init__(self, engine: Engine, seen: Callable[[Connection], Connection | None] = _all) -> None:
-        self._seen = seen
+    def __init__(self, engine: Engine, visible: Callable[[Connection], Connection | None] = _all) -> None:
+        self._visible = visible
         super().__init__(
             engine,
             connections_of(engine),
@@ -328,11 +330,13 @@ class ConnectionRepository(Repository[Connection]):
         found = self.get(name)
         if found is not None:
             return found
-        if name in (unseen := self._names_of_all() - set(self.names())):
+        if name in (not_visible := self._names_of_all() - set(self.names())):
             raise not_shared(name)
-        raise nothing_shared() if unseen and not len(self) else not_found("connection", name, self.names(), _ADVICE)
+        raise (
+            nothing_shared() if not_visible and not len(self) else not_found("connection", name, self.names(), _ADVICE)
+        )
 
-    def standing(self, identity: str, users: Collection[str]) -> Standing | None:
+    def permission_facts(self, identity: str, users: Collection[str]) -> PermissionFacts | None:
         """Read, in one query, what currently determines whether hashes may be sent through a connection.
 
         Parameters
@@ -361,35 +365,35 @@ class ConnectionRepository(Repository[Connection]):
             )
             .where(connection.c.id == identity)
         )
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             rows = database.execute(query).all()
         if not rows:
             return None
         consents = frozenset(row.kind for row in rows if row.kind and row.withdrawn_at is None)
         roles = {row.id: Role(row.role) for row in rows if row.id}
-        return Standing(rows[0].name, rows[0].environment, tuple(rows[0].shared_with), consents, roles)
+        return PermissionFacts(rows[0].name, rows[0].environment, tuple(rows[0].shared_with), consents, roles)
 
     def name_of(self, identity: str) -> str | None:
         """Return the name of a connection, which every user may read, or None if it does not exist."""
         named = select(tables.connections.c.name).where(tables.connections.c.id == identity)
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return database.execute(named).scalar()
 
     def hidden(self) -> frozenset[str]:
         """Return the ids of the connections that the database hides from the current user."""
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             there = set(database.execute(select(tables.connections.c.id)).scalars())
             return frozenset(there - set(database.execute(select(self._source.c.id)).scalars()))
 
     def _names_of_all(self) -> set[str]:
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return set(database.execute(select(tables.connections.c.name)).scalars())
 
     def _select(self, **values: Any) -> list[Connection]:
-        whole = (
+        complete = (
             each.with_consents(tuple(self.consents.where(connection_id=each.id))) for each in super()._select(**values)
         )
-        return [seen for each in whole if (seen := self._seen(each)) is not None]
+        return [visible for each in complete if (visible := self._visible(each)) is not None]
 
     def _shown(self, value: Connection) -> dict[str, Any]:
         return value.to_dict()
@@ -420,10 +424,10 @@ def open_workspace(location: str | os.PathLike[str] | None = None) -> Workspace:
         It cannot be opened, or was written by a newer version.
     """
     with _ONE_AT_A_TIME:
-        return _open(*_place_of(location), who_am_i())
+        return _open(*_parse_location(location), current_user())
 
 
-def store_of(workspace: Opened | None) -> Workspace:
+def store_of(workspace: WorkspaceLike | None) -> Workspace:
     """Return the database and the private files of a workspace; those of the default one for None."""
     return open_workspace() if workspace is None else workspace.store
 
@@ -433,11 +437,11 @@ def existing_workspace(location: str | os.PathLike[str] | None = None) -> Worksp
 
     Nothing is created or migrated; otherwise like `open_workspace`.
     """
-    url, _folder = _place_of(location)
+    url, _folder = _parse_location(location)
     file = file_of(str(location or default_location()))
     if file is not None and not file.is_file():
         return None
-    with _said_when_opening():
+    with _translating_errors():
         engine = _engine(make_url(url))
         try:
             ready = is_up_to_date(engine)
@@ -446,7 +450,7 @@ def existing_workspace(location: str | os.PathLike[str] | None = None) -> Worksp
     return open_workspace(location) if ready else None
 
 
-def _place_of(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path | None]:
+def _parse_location(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path | None]:
     """Return the database's URL, and the folder if the location is one."""
     place = str(location or default_location())
     folder = folder_of(place)
@@ -463,21 +467,21 @@ def _place_of(location: str | os.PathLike[str] | None) -> tuple[str | URL, Path 
 def _open(url: str | URL, folder: Path | None, user: str) -> Workspace:
     if folder is not None:
         private_folder(folder)
-    with _said_when_opening():
+    with _translating_errors():
         engine = _engine(make_url(url))
-        bring_up_to_date(engine, then=functools.partial(_begin, user=user))
+        bring_up_to_date(engine, then=functools.partial(_initialize, user=user))
     workspace = Workspace(engine, folder or folder_beside(engine), user)
     sweep(workspace)
     return workspace
 
 
 @contextmanager
-def _said_when_opening() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     """Translate errors of a database or its driver into ours."""
     try:
         yield
     except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
-        raise cannot_be_opened(error) from None
+        raise cannot_open(error) from None
 
 
 def _engine(url: URL) -> Engine:
@@ -490,7 +494,7 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _begin_again() -> None:
+def _reset_after_fork() -> None:
     """Give a forked process its own database connections: its parent keeps using the existing ones."""
     global _ONE_AT_A_TIME
     _ONE_AT_A_TIME = threading.Lock()  # another thread of the parent may hold the old one
@@ -499,7 +503,7 @@ def _begin_again() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_again)
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _share_sqlite(connection: Any, _record: object) -> None:
@@ -517,7 +521,7 @@ def _keep_private(database: str) -> None:
         Path(database).touch(mode=0o600)
 
 
-def _begin(database: SqlConnection, *, user: str) -> None:
+def _initialize(database: SqlConnection, *, user: str) -> None:
     """Make the user who creates a workspace its administrator, and grant the privileges on its tables."""
     if database.execute(select(tables.user_roles.c.id)).first() is None:
         first = {"id": user, "role": Role.ADMINISTRATOR.value, "given_by": user, "given_at": present()}

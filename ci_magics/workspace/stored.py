@@ -24,7 +24,7 @@ class Stored:
         Whether rows are looked up by it.
     part_of
         The column that it refers to, such as ``connections.id``; the row is deleted with the one that it refers to.
-    in_old_rows
+    server_default
         What the database inserts if a statement of an earlier version does not name the column.
     """
 
@@ -32,7 +32,7 @@ class Stored:
     unique: bool = False
     index: bool = False
     part_of: str = ""
-    in_old_rows: str | None = None
+    server_default: str | None = None
 
 
 #: Marks a field that is no column of the table.

@@ -95,7 +95,7 @@ def table_of(kind: type, name: str, *constraints: UniqueConstraint, last: Sequen
     name
         The table's name.
     *constraints
-        What more than one column must fulfil.
+        Constraints over several columns.
     last
         Columns at the end of the table, which are elsewhere in the data class.
     """
@@ -120,7 +120,7 @@ def _column(name: str, hint: Any) -> Column[Any]:
         nullable=optional,
         unique=how.unique or None,
         index=how.index or None,
-        server_default=how.in_old_rows,
+        server_default=how.server_default,
     )
 
 

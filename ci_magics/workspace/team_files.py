@@ -22,7 +22,7 @@ from ci_magics.workspace.files import Files
 from ci_magics.workspace.locks import Locks
 from ci_magics.workspace.storage_errors import MISSING, missing
 from ci_magics.workspace.tables import file_contents, files
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 _A_DAY = timedelta(days=1)
 
@@ -62,7 +62,7 @@ class TeamFiles(Files):
         """Open a file's current content; see `Files.reading`."""
         query = select(file_contents).join(files).where(self.at(file_name))
         try:
-            with at_one_moment(self._engine) as database:
+            with read_transaction(self._engine) as database:
                 content = database.execute(query).first()
                 if content is None:
                     raise missing()
@@ -71,8 +71,8 @@ class TeamFiles(Files):
         except WorkspaceError as error:
             raise self.lost(file_name) if error.code == MISSING else error from None
 
-    def is_whole(self, name: str) -> bool:
-        """Return whether a table is completely unchanged; see `Files.is_whole`."""
+    def is_intact(self, name: str) -> bool:
+        """Return whether a table is completely unchanged; see `Files.is_intact`."""
         try:
             with self.reading(f"{name}.parquet") as file:
                 while file.read(CHUNK):
@@ -87,7 +87,7 @@ class TeamFiles(Files):
         query = query.where(files.c.name.startswith(prefix, autoescape=True))
         if before is not None:
             query = query.where(files.c.written_at < before)
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return list(database.execute(query).scalars())
 
     def delete(self, file_name: str) -> None:
@@ -98,8 +98,8 @@ class TeamFiles(Files):
         """Store another folder's table under a name here; see `Files.link`."""
         if not isinstance(origin, TeamFiles):
             raise TypeError("files of a team are linked with files of the team only")
-        there, owner = origin.at(f"{origin_name}.parquet"), self._owner()
-        change(self._engine, lambda database: self._link(database, f"{name}.parquet", there, owner))()
+        source_row, owner = origin.at(f"{origin_name}.parquet"), self._owner()
+        change(self._engine, lambda database: self._link(database, f"{name}.parquet", source_row, owner))()
 
     def sweep(self, before: datetime, *, dry_run: bool, at_all: bool = False) -> int:
         """Delete contents without a name; see `Files.sweep`."""
@@ -107,15 +107,15 @@ class TeamFiles(Files):
             return 0
         unnamed = ~exists().where(files.c.content_id == file_contents.c.id)
         query = select(file_contents.c.id, file_contents.c.owner, file_contents.c.made_at).where(unnamed)
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             rows = database.execute(query).all()
-        living = self._living({each.owner for each in rows} if at_all else ())
+        live = self._live({each.owner for each in rows} if at_all else ())
         before = present() + _A_DAY if at_all else before
-        found = [each.id for each in rows if (each.owner not in living if each.owner else each.made_at < before)]
+        found = [each.id for each in rows if (each.owner not in live if each.owner else each.made_at < before)]
         if not dry_run:
             for content_id in found:
                 change(self._engine, functools.partial(self._forget, content_id=content_id))()
-        return len(found) + self._contents.drop_strays(before, living, dry_run=dry_run)
+        return len(found) + self._contents.drop_strays(before, live, dry_run=dry_run)
 
     def abandoned(self, names: Iterable[str], *, at_all: bool = False) -> list[str]:
         """Return the files written by processes that have ended; see `Files.abandoned`."""
@@ -123,23 +123,23 @@ class TeamFiles(Files):
         if not wanted or not self._may_sweep():
             return []
         query = select(files.c.name, files.c.owner).where(files.c.folder == self._folder)
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             owners = {name: owner for name, owner in database.execute(query).all() if name in wanted}
-        living = self._living(owners.values() if at_all else ())
-        return sorted(name for name, owner in owners.items() if (owner not in living if owner else at_all))
+        live = self._live(owners.values() if at_all else ())
+        return sorted(name for name, owner in owners.items() if (owner not in live if owner else at_all))
 
     def _owner(self) -> str:
         """Return the name under which this process owns what it writes."""
         return self._locks.own_files() if self._locks else ""
 
-    def _living(self, watched: Collection[str]) -> frozenset[str]:
-        return self._locks.living_owners(watched) if self._locks else frozenset()
+    def _live(self, watched: Collection[str]) -> frozenset[str]:
+        return self._locks.live_owners(watched) if self._locks else frozenset()
 
     def _may_sweep(self) -> bool:
         """Return whether the database lets the current user delete files; viewers may not."""
         if self._engine.dialect.name != "postgresql":
             return True
-        with at_one_moment(self._engine) as database:
+        with read_transaction(self._engine) as database:
             return bool(database.execute(select(func.has_table_privilege("files", "DELETE"))).scalar())
 
     def at(self, file_name: str) -> ColumnElement[bool]:
@@ -157,8 +157,10 @@ class TeamFiles(Files):
         database.execute(update(files).where(self.at(file_name)).values(row | {"generation": earlier.generation + 1}))
         return self._forget(database, earlier.content_id)
 
-    def _link(self, database: Connection, file_name: str, there: ColumnElement[bool], owner: str) -> Callable[[], None]:
-        content_id = database.execute(select(files.c.content_id).where(there)).scalar()
+    def _link(
+        self, database: Connection, file_name: str, source_row: ColumnElement[bool], owner: str
+    ) -> Callable[[], None]:
+        content_id = database.execute(select(files.c.content_id).where(source_row)).scalar()
         if content_id is None:
             raise missing()
         return self._name(database, file_name, content_id, owner)

@@ -17,12 +17,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from ci_magics.advice import Do, advise
 from ci_magics.errors import AccessError, CiError, WorkspaceError
-from ci_magics.workspace.storage_errors import told_of_database
+from ci_magics.workspace.storage_errors import cause_of_database_error
 
 T = TypeVar("T")
 
 #: Maximum attempts after conflicts, and after finding a row with the same name or id.
-_TRIES, _TRIES_IF_THERE = 50, 20
+_TRIES, _TRIES_IF_DUPLICATE = 50, 20
 #: Seconds for which a change is retried while another one holds a lock that it needs. A process that was suspended in
 #: the middle of a change, or lost its network, holds the lock indefinitely.
 PATIENCE = 180.0
@@ -31,7 +31,7 @@ LOCK_TIMEOUT = "30s"
 
 #: SQLSTATE of PostgreSQL: serialization failure, deadlock; lock timeout; insufficient privilege.
 _CONFLICTS = ("40001", "40P01")
-_HELD = "55P03"
+_LOCK_TIMED_OUT = "55P03"
 _FORBIDDEN = "42501"
 #: The first byte of SQLite's result codes: busy, locked.
 _BUSY = (5, 6)
@@ -55,20 +55,20 @@ def change(engine: Engine, work: Callable[[Connection], T]) -> T:
         The database does not respond, or rejects the change.
     """
     retrying = Retrying(
-        retry=retry_if_exception(_came_between),
+        retry=retry_if_exception(_is_conflict),
         wait=wait_random_exponential(multiplier=0.01, max=1),
-        stop=_tried_enough,
+        stop=_is_exhausted,
         reraise=True,
     )
-    with said():
+    with translating_errors():
         done: T = retrying(_attempt, engine, work)
         return done
 
 
 @contextmanager
-def at_one_moment(engine: Engine) -> Iterator[Connection]:
+def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Read a consistent snapshot of the database; raises the errors of `change`."""
-    with said(), _connected(engine) as database:
+    with translating_errors(), _connected(engine) as database:
         yield database
 
 
@@ -80,7 +80,7 @@ def overwrite_deleted(engine: Engine) -> None:
     WorkspaceError
         Others use the database all the time.
     """
-    with said(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database:
+    with translating_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database:
         database.exec_driver_sql("VACUUM")
         database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -101,25 +101,25 @@ def _connected(engine: Engine) -> Connection:
     return database
 
 
-def _came_between(error: BaseException) -> bool:
+def _is_conflict(error: BaseException) -> bool:
     # Another transaction may have inserted the same name or id; a retry sees its row.
     if isinstance(error, IntegrityError):
         return True
-    return isinstance(error, DBAPIError) and (_state(error) in _CONFLICTS or _is_held(error))
+    return isinstance(error, DBAPIError) and (_state(error) in _CONFLICTS or _is_locked(error))
 
 
-def _is_held(error: BaseException | None) -> bool:
+def _is_locked(error: BaseException | None) -> bool:
     """Return whether another change holds a lock that this one needs."""
     return isinstance(error, DBAPIError) and (
-        _state(error) == _HELD or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        _state(error) == _LOCK_TIMED_OUT or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
     )
 
 
-def _tried_enough(state: RetryCallState) -> bool:
+def _is_exhausted(state: RetryCallState) -> bool:
     failed = state.outcome.exception() if state.outcome else None
-    if _is_held(failed):
+    if _is_locked(failed):
         return (state.seconds_since_start or 0.0) >= PATIENCE
-    return state.attempt_number >= (_TRIES_IF_THERE if isinstance(failed, IntegrityError) else _TRIES)
+    return state.attempt_number >= (_TRIES_IF_DUPLICATE if isinstance(failed, IntegrityError) else _TRIES)
 
 
 def _state(error: DBAPIError) -> str:
@@ -127,15 +127,15 @@ def _state(error: DBAPIError) -> str:
 
 
 @contextmanager
-def said() -> Iterator[None]:
+def translating_errors() -> Iterator[None]:
     """Translate database errors into ours; see `change`."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise _as_ours(error) from None
+        raise _translate(error) from None
 
 
-def _as_ours(error: SQLAlchemyError) -> CiError:
+def _translate(error: SQLAlchemyError) -> CiError:
     state = _state(error) if isinstance(error, DBAPIError) else ""
     if state == _FORBIDDEN:
         return AccessError(
@@ -143,8 +143,8 @@ def _as_ours(error: SQLAlchemyError) -> CiError:
             "Ask an administrator to give your database user the role it needs.",
             code="database_rights",
         )
-    why, step = told_of_database(error) or (
-        "the database did not carry it out",
-        advise("Run it again; if it stays, ", Do("doctor"), " checks the workspace."),
+    why, step = cause_of_database_error(error) or (
+        "the database did not execute it",
+        advise("Run it again; if that fails too, ", Do("doctor"), " checks the workspace."),
     )
     return WorkspaceError(f"The workspace cannot be used now: {why}.", step, code=state or type(error).__name__)

@@ -125,7 +125,7 @@ def test_what_a_run_put_aside_is_not_sent_when_it_is_damaged(
         ci.runs.resume(record.id)
     except CiError as error:
         said = str(error)
-    assert not said or ("put aside to send is missing or damaged" in said and 'mode="replace"' in said)
+    assert not said or ("still has to send is missing or damaged" in said and 'mode="replace"' in said)
     (record,) = workspace.runs
     assert record.finished_at is not None
     assert emulator.members("All") <= hashes(2_500)

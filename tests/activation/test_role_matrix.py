@@ -69,7 +69,7 @@ def test_a_role_may_do_what_it_may_and_nothing_else(
         row.act(stage)
     assert refused.value.code == "role_too_low"
     assert f"You (some {role}) are a {role} of this workspace" in refused.value.sentence
-    assert f"may {row.verb.doing}." in refused.value.sentence
+    assert f"may {row.verb.phrase}." in refused.value.sentence
 
 
 def _carried_out(row: Row, stage: Stage) -> None:
@@ -96,7 +96,7 @@ def test_what_goes_through_a_connection_needs_it_to_be_shared(
 
 def test_the_matrix_has_every_verb() -> None:
     assert set(LEAST) == set(Verb)
-    assert {verb: verb.least for verb in Verb} == LEAST
+    assert {verb: verb.minimum_role for verb in Verb} == LEAST
     assert {row.verb for row in ROWS} == set(Verb)
 
 

@@ -123,7 +123,7 @@ class Worker:
         made: Callable[[SegmentRecord | None], SegmentRecord] = lambda found: segment(  # noqa: E731 - one expression
             "D", rows=1 if found is None else found.rows + 1
         )
-        self.workspace.segments.put_as("D", made)
+        self.workspace.segments.put_by_name("D", made)
         self.added["rows D"] += 1
 
     def hold(self) -> None:

@@ -139,7 +139,7 @@ def test_a_purge_finds_what_a_kill_left_behind(folders: tuple[Path, Path]) -> No
         if run_with_fault(doing, at, KILL, within, environment()).operations is not None:
             continue
         purge()
-        own = {workspace.rooms.owner, f"{workspace.rooms.owner}.lock"}
+        own = {workspace.scratch_folders.owner, f"{workspace.scratch_folders.owner}.lock"}
         assert {each.name for each in workspace.scratch.iterdir()} <= own
         assert [each for each in folders[1].iterdir() if not each.name.startswith("pymp-")] == []  # of the test itself
         pushes = tuple(f"{each.id}-" for each in workspace.pushes)

@@ -88,7 +88,7 @@ def test_nothing_more_is_sent_and_everybody_reads_why(
     if count != 6_500:  # answers that come after the right has ended cannot be written down any more
         assert (unknown > 0) is may_have_arrived
     assert accepted <= len(emulator.members("Carl's")) <= accepted + unknown
-    assert not workspace.runs.is_carried_out(record.id)
+    assert not workspace.runs.is_being_executed(record.id)
     team("ada")
     run = contoso.resumed(record.id)
     assert (run.status, run.accepted, run.unknown) == ("Completed", count, 0)

@@ -179,7 +179,7 @@ def test_forgetting_leaves_what_a_process_elsewhere_is_writing(
     pause = locking.threading.Event.wait
 
     def beating(event: object, timeout: float | None = None) -> bool:
-        if timeout == locking._LOOKS_EVERY:  # noqa: SLF001 - a look at the heartbeat
+        if timeout == locking._POLL_SECONDS:  # noqa: SLF001 - a look at the heartbeat
             asked.append(1)
             with engine.begin() as database:
                 database.execute(text("UPDATE locks SET beat = beat + 1 WHERE identity = 'another'"))

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 
 from ci_magics.errors import AccessError, WorkspaceError
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def add(database: Connection, number: int) -> None:
 
 
 def values(engine: Engine) -> list[int]:
-    with at_one_moment(engine) as database:
+    with read_transaction(engine) as database:
         return list(database.execute(text("SELECT value FROM counts ORDER BY id")).scalars())
 
 
@@ -44,7 +44,7 @@ def test_a_change_that_came_in_between_is_not_overwritten(counted: Engine) -> No
 
 
 def test_a_reader_sees_one_moment(counted: Engine) -> None:
-    with at_one_moment(counted) as database:
+    with read_transaction(counted) as database:
         before = database.execute(text("SELECT sum(value) FROM counts")).scalar()
         change(counted, lambda other: add(other, 1))
         assert database.execute(text("SELECT sum(value) FROM counts")).scalar() == before
@@ -58,7 +58,7 @@ def test_a_change_that_never_ends_is_not_waited_for_without_end(
     monkeypatch.setattr("ci_magics.workspace.transactions.LOCK_TIMEOUT", "50ms")
     with counted.connect() as other:
         add(other, 1)  # and no word more
-        with pytest.raises(WorkspaceError, match="another program holds its database"):
+        with pytest.raises(WorkspaceError, match="another program has locked its database"):
             change(counted, lambda database: add(database, 1))
         change(counted, lambda database: add(database, 2))
     change(counted, lambda database: add(database, 1))

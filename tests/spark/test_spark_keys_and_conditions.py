@@ -146,8 +146,12 @@ def test_an_executor_needs_little_of_the_package(people: Any) -> None:
         *("one_line", "quoting", "unquoted", "version"),
     }
     assert parts - at_the_root == {"matching", "segmentation"}
-    rooms = ("ci_magics.segmentation.rules", "ci_magics.segmentation.sources.databases", "ci_magics.segmentation.spark")
-    assert [name for name in sorted(ours) if name.startswith(rooms)] == []
+    scratch_folders = (
+        "ci_magics.segmentation.rules",
+        "ci_magics.segmentation.sources.databases",
+        "ci_magics.segmentation.spark",
+    )
+    assert [name for name in sorted(ours) if name.startswith(scratch_folders)] == []
     assert len(ours) <= 40, sorted(ours)
     foreign = {"IPython", "ipywidgets", "keyring", "msal", "pydantic", "requests", "sqlalchemy", "tornado"}
     assert modules & foreign == set()

@@ -72,11 +72,11 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 def test_no_damage_goes_unnoticed(files: PrivateFiles, damage: str, at: int) -> None:
     files.write_bytes("x.parquet", [memoryview(CONTENT[:100]), memoryview(CONTENT[100:])])
     assert read(files, "x.parquet") == CONTENT
-    assert files.is_whole("x")
+    assert files.is_intact("x")
     damaged = DAMAGES[damage](CONTENT, at)
     (files.root / "x.parquet").write_bytes(damaged)
     assert refused(files, "x.parquet") is (damaged != CONTENT)
-    assert files.is_whole("x") is (damaged == CONTENT)
+    assert files.is_intact("x") is (damaged == CONTENT)
     files.write_bytes("x.parquet", [memoryview(CONTENT)])
     assert read(files, "x.parquet") == CONTENT
 
@@ -111,7 +111,7 @@ def test_a_damaged_chunk_that_is_not_read_does_not_matter_but_the_file_is_not_wh
     assert files.read_bytes("x.parquet", 0, chunks.CHUNK).tobytes() == bytes(chunks.CHUNK)
     with pytest.raises(WorkspaceError, match="missing or damaged"):
         files.read_bytes("x.parquet", 2 * chunks.CHUNK, 10)
-    assert not files.is_whole("x")
+    assert not files.is_intact("x")
 
 
 def test_what_an_earlier_version_wrote_gets_a_checksum_when_it_is_first_read(files: PrivateFiles) -> None:

@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BEAT", 0.02)
     monkeypatch.setattr(module, "WATCH", 0.3)
-    monkeypatch.setattr(module, "_LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(module, "_POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_living_holder_elsewhere_is_never_robbed_however_its_clock_is_set(
         found = mine.take(NAME, "my run")
         assert found is not None
         assert found.run_id == "their run"
-    theirs.seen("their run")
+    theirs.send_heartbeat("their run")
     theirs.release("their run")
     assert mine.take(NAME, "my run") is None
     mine.release("my run")
@@ -99,7 +99,7 @@ def test_a_dead_holder_elsewhere_is_replaced_however_the_clock_is_set(
     holder = died(theirs)
     put_elsewhere(engine, seen_at=holder.seen_at + set_by)
     assert mine.take(NAME, "my run") is None
-    assert mine.of_run("their run") is None
+    assert mine.holder_of_run("their run") is None
     mine.release("my run")
 
 
@@ -123,7 +123,7 @@ def test_a_holder_elsewhere_that_was_heard_of_lately_is_not_waited_for(
     monkeypatch.setattr(mine, "_stays_silent", lambda *_: pytest.fail("waited"))
     found = mine.take(NAME, "my run")
     assert found is not None
-    assert found.lives
+    assert found.is_alive
 
 
 def test_a_dead_holder_is_replaced_within_two_minutes() -> None:
@@ -156,7 +156,7 @@ def test_a_lock_that_was_lost_is_told_to_the_one_who_held_it(engine: Engine, min
     put_elsewhere(engine, seen_at=holder.seen_at - HOUR)
     assert mine.take(NAME, "my run") is None
     with pytest.raises(LockLostError, match="Another process took this work over"):
-        theirs.seen("their run")
+        theirs.send_heartbeat("their run")
     theirs.release("their run")
     assert mine.holder(NAME) is not None
     mine.release("my run")
@@ -193,11 +193,11 @@ def test_the_child_of_a_fork_holds_nothing(workspace: Workspace) -> None:
         child = os.fork()
         if not child:
             locks.release("run")
-            locks.seen("run")
+            locks.send_heartbeat("run")
             holder = locks.take("the audience", "child")
-            os._exit(7 if holder is not None and holder.run_id == "run" and holder.lives else 1)
+            os._exit(7 if holder is not None and holder.run_id == "run" and holder.is_alive else 1)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-        locks.seen("run")
+        locks.send_heartbeat("run")
         print(locks.holder("the audience").run_id)
         locks.release("run")
         """,
@@ -244,7 +244,7 @@ class TestNamespaces:
         self, workspace: Workspace, mine: Locks, own_proc: bool
     ) -> None:
         mine.take(NAME, "run outside")
-        code = 'holder = locks.take("the audience", "inside"); print(holder.run_id, holder.lives)'
+        code = 'holder = locks.take("the audience", "inside"); print(holder.run_id, holder.is_alive)'
         printed = in_a_process(workspace, code, *self.before(own_proc=own_proc))
         mine.release("run outside")
         assert printed == "run outside True"

@@ -61,6 +61,6 @@ def test_a_folder_that_went_away_is_one_sentence(files: PrivateFiles) -> None:
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WorkspaceError, match="folder cannot be made") as refused:
+        with pytest.raises(WorkspaceError, match="folder cannot be created") as refused:
             private_folder(folder)
         assert "CI_MAGICS_WORKSPACE" in refused.value.next_step

@@ -126,8 +126,8 @@ def test_the_last_one_of_each_is_found(workspace: Workspace) -> None:
         "Weekly": "0",
         "Daily": "3",
     }
-    assert [each.id for each in workspace.counts.among("rows", {1, 2, 7})] == ["1", "2"]
-    assert workspace.counts.among("rows", set()) == []
+    assert [each.id for each in workspace.counts.where_in("rows", {1, 2, 7})] == ["1", "2"]
+    assert workspace.counts.where_in("rows", set()) == []
 
 
 def test_a_shelf_is_a_frame(workspace: Workspace) -> None:

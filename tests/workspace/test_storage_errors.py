@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from ci_magics.errors import WorkspaceError
 from ci_magics.workspace.private_paths import private_folder
-from ci_magics.workspace.storage_errors import cannot_be_opened, cannot_be_written
+from ci_magics.workspace.storage_errors import cannot_open, cannot_write
 from ci_magics.workspace.store import open_workspace
 
 
@@ -39,7 +39,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "workspace.sqlite").write_bytes(b"no database" * 1000)
-    assert "its file is damaged, or is no workspace" in not_opened(tmp_path)
+    assert "its file is damaged or not a workspace" in not_opened(tmp_path)
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
@@ -51,32 +51,32 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     ("words", "told"),
     [
         ("database or disk is full", "is full"),
-        ("attempt to write a readonly database", "no right to write"),
-        ("unable to open database file", "no right to write"),
-        ("database is locked", "another program holds"),
-        ("canceling statement due to lock timeout", "another program holds"),
+        ("attempt to write a readonly database", "not have permission to write"),
+        ("unable to open database file", "not have permission to write"),
+        ("database is locked", "another program has locked"),
+        ("canceling statement due to lock timeout", "another program has locked"),
         ("disk I/O error", "does not answer"),
-        ("no such table: runs", "tables are not as ci-magics made them"),
-        ('relation "runs" does not exist', "tables are not as ci-magics made them"),
-        ('FATAL: password authentication failed for user "jan"', "does not let you in"),
-        ('FATAL: role "jan" does not exist', "does not let you in"),
+        ("no such table: runs", "tables are not those that ci-magics created"),
+        ('relation "runs" does not exist', "tables are not those that ci-magics created"),
+        ('FATAL: password authentication failed for user "jan"', "rejects your user or password"),
+        ('FATAL: role "jan" does not exist', "rejects your user or password"),
         ('FATAL: database "x" does not exist', "no database of this name"),
         ('could not translate host name "db"', "cannot be looked up"),
         ("SSL error: certificate verify failed", "no encrypted connection"),
         ("FATAL: sorry, too many clients already", "no connection left"),
         ("server closed the connection unexpectedly", "does not answer"),
-        ("something new", "its database refuses (RuntimeError)"),
+        ("something new", "its database reports an error (RuntimeError)"),
     ],
 )
 def test_what_a_database_says_is_told_in_our_words(words: str, told: str) -> None:
-    said = str(cannot_be_opened(OperationalError("SELECT 1", {}, RuntimeError(words))))
+    said = str(cannot_open(OperationalError("SELECT 1", {}, RuntimeError(words))))
     assert told in said
     assert "jan" not in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, 9999])
 def test_a_file_that_cannot_be_written_names_one_cause(number: int) -> None:
-    said = str(cannot_be_written(OSError(number, os.strerror(number))))
+    said = str(cannot_write(OSError(number, os.strerror(number))))
     assert ("full" in said) is (number == errno.ENOSPC)
     assert ("Make room" in said) is (number == errno.ENOSPC)
     assert ("ask for the right" in said) is (number in (errno.EACCES, errno.EROFS, 9999))
@@ -87,5 +87,5 @@ def test_a_folder_that_cannot_be_made_names_the_cause(monkeypatch: pytest.Monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(WorkspaceError, match="cannot be made: the disk is full"):
+    with pytest.raises(WorkspaceError, match="cannot be created: the disk is full"):
         private_folder(tmp_path / "new")

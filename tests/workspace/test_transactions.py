@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from ci_magics.errors import WorkspaceError
-from ci_magics.workspace.transactions import at_one_moment, change
+from ci_magics.workspace.transactions import change, read_transaction
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def counted(engine: Engine) -> Engine:
 
 
 def value(engine: Engine) -> int:
-    with at_one_moment(engine) as database:
+    with read_transaction(engine) as database:
         return int(database.execute(text("SELECT value FROM counts WHERE id = 1")).scalar_one())
 
 
@@ -69,7 +69,7 @@ def test_a_writer_that_never_ends_is_not_waited_for_without_end(
     other = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     engine = create_engine(counted.url, connect_args={"timeout": 0.05})
-    with pytest.raises(WorkspaceError, match="another program holds its database"):
+    with pytest.raises(WorkspaceError, match="another program has locked its database"):
         change(engine, lambda database: database.execute(text("UPDATE counts SET value = 1")))
     other.execute("ROLLBACK")
     change(engine, lambda database: database.execute(text("UPDATE counts SET value = 1")))

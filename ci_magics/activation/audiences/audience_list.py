@@ -18,7 +18,7 @@ from ci_magics.grammar.shared import AUDIENCE, CONFIRM, NEW_NAME
 from ci_magics.microsoft.advertising import Audience
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 _UNKNOWN = "not counted"
 
@@ -180,7 +180,7 @@ class AudienceList(ResultList[AccountAudience]):
 
 
 def audiences(
-    to: Connection | str, *, workspace: Opened | None = None, show: Callable[[str], None] = announce
+    to: Connection | str, *, workspace: WorkspaceLike | None = None, show: Callable[[str], None] = announce
 ) -> AudienceList:
     """Return the Customer Match lists of a connection's account, to view, rename, empty or delete them.
 

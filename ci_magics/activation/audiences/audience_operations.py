@@ -168,7 +168,7 @@ def _user_of(workspace: Workspace, holder: Holder, name: str) -> str:
 def _require_confirmed(audience: Audience, confirm: str, verb: Verb) -> None:
     if confirm != audience.name:
         raise ArgumentError(
-            f"To {verb.doing}, confirm it by its name; this one is '{audience.name}' (number {audience.id}).",
+            f"To {verb.phrase}, confirm it by its name; this one is '{audience.name}' (number {audience.id}).",
             advise("Add ", Opt("confirm", audience.name), "."),
             code="not_confirmed",
         )
@@ -217,7 +217,7 @@ def take_everybody_out(workspace: Workspace, services: Services, audience_id: st
     OutcomeUnknownError
         It is unknown whether the list was emptied.
     """
-    with workspace.rooms.for_a_while() as folder:
+    with workspace.scratch_folders.temporary_folder() as folder:
         path = folder / "upload.zip"
         # The file has no items: no personal data is sent, and no terms need to be accepted.
         write_upload_file(path, EMPTY, audience_id=audience_id, action="Replace", accept_terms=False)

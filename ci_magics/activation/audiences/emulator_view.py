@@ -153,7 +153,7 @@ def reset_emulator(workspace: Workspace) -> EmulatorReset:
     for push in pushes:
         for name in lock_names_of_push(push):
             holder = workspace.locks.holder(name)
-            if holder is not None and holder.lives:
+            if holder is not None and holder.is_alive:
                 raise concurrent(push.audience_name, holder).refusal()
     try:
         running = workspace_emulator(workspace.emulator_folder)

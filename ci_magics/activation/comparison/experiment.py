@@ -23,7 +23,7 @@ from ci_magics.matching.covered_segments import SMALLEST_SERVING
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 #: People needed: if Microsoft matches half of them, each audience reaches the smallest size that it serves.
 FEWEST = 4 * SMALLEST_SERVING
@@ -40,7 +40,7 @@ def compare_normalizations(
     allow_shrink: bool = False,
     progress: Reporter = silent,
     show: Callable[[str], None] = announce,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
 ) -> Comparison:
     """Find out which normalization Microsoft matches better in an account.
 

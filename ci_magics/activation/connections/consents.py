@@ -125,7 +125,7 @@ def end_consents(workspace: Workspace, connection: Connection) -> None:
         The connection.
     """
     for consent in connection.consents:
-        if consent.stands:
+        if consent.in_effect:
             withdrawn = replace(consent, withdrawn_by=workspace.user, withdrawn_at=present())
             workspace.connections.consents.put(withdrawn)
             workspace.audit.note(Verb.WITHDRAW_CONSENT, connection.name, consent=consent.kind)

@@ -6,7 +6,7 @@ from ci_magics.advice import CONNECTION, Do, advise
 from ci_magics.errors import AccessError, ConsentError
 from ci_magics.workspace.access import Role, Verb, role_of, shares
 from ci_magics.workspace.models import CUSTOMER_MATCH_TERMS, DATA_PRIVACY
-from ci_magics.workspace.store import Standing, Workspace
+from ci_magics.workspace.store import PermissionFacts, Workspace
 
 _WHAT_WAS_SENT = advise(
     "What was sent before stays in the audience until it is emptied: ", Do("audiences", CONNECTION), "."
@@ -40,7 +40,7 @@ def require_permission(workspace: Workspace, connection_id: str, environment: st
     if owner and owner != workspace.user:
         users[owner] = f"{owner}, who saved the export,"
     try:
-        standing = workspace.all_connections.standing(connection_id, users)
+        standing = workspace.all_connections.permission_facts(connection_id, users)
     except AccessError:  # the database no longer lets the user read connections: the user has lost the role
         raise _right_ended(f"The database does not show the connection to {workspace.user} any more") from None
     if standing is None:
@@ -53,7 +53,7 @@ def require_permission(workspace: Workspace, connection_id: str, environment: st
         raise _ended("A consent was withdrawn while the run was on its way", "consent_withdrawn")
 
 
-def _require_right(standing: Standing, user: str, named: str) -> None:
+def _require_right(standing: PermissionFacts, user: str, named: str) -> None:
     role = standing.roles.get(user, Role.VIEWER)
     _require_role(role, named)
     if not shares(standing.shared_with, user, role):
@@ -61,7 +61,7 @@ def _require_right(standing: Standing, user: str, named: str) -> None:
 
 
 def _require_role(role: Role, named: str) -> None:
-    if not role.includes(Verb.RUN_EXPORT.least):
+    if not role.includes(Verb.RUN_EXPORT.minimum_role):
         raise _right_ended(f"{named} is only a {role} of this workspace now")
 
 

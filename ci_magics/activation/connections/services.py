@@ -95,7 +95,7 @@ def open_services(
     return Services(
         conversation,
         Advertising(conversation),
-        Bulk(conversation, account_id, workspace.rooms.folder),
+        Bulk(conversation, account_id, workspace.scratch_folders.folder),
         tokens.directory,
         customer_id,
         account_id,

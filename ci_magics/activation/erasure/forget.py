@@ -23,7 +23,7 @@ from ci_magics.segmentation.key_text import key_text
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import SegmentRecord, SegmentVersion
 from ci_magics.workspace.orphans import READING, REJECTED, sweep
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def forget(
     key_column: Annotated[str | None, Option("which key, where several columns have this value", kind="column")] = None,
     sha256: Annotated[str | None, Option("SHA-256 of the address, under either rule", value="HASH")] = None,
     address: Annotated[str | None, Option("e-mail address, which is not shown", kind="secret")] = None,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
 ) -> Forgotten:
     """Forget a person: add the hashes to the suppression list, send Remove, then erase all stored data.

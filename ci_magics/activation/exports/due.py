@@ -169,7 +169,7 @@ def attempts_of(workspace: Workspace, exports: Sequence[Export], system: SystemS
     """
     timings = [timing for export in exports if (timing := timing_of(export, system, now)) is not None]
     moments = {timing.schedule.latest_until(now) for timing in timings}
-    begun = {(run.export_id, run.due_at): run for run in workspace.export_runs.among("due_at", moments)}
+    begun = {(run.export_id, run.due_at): run for run in workspace.export_runs.where_in("due_at", moments)}
     waiting: dict[str, list[datetime]] = {}
     for run in workspace.export_runs.having("retry_at"):
         waiting.setdefault(run.export_id, []).extend([run.retry_at] if run.retry_at else [])

@@ -92,7 +92,7 @@ def scheduler_state(workspace: Workspace, now: datetime) -> SchedulerState:
     """
     beats = [each for each in workspace.heartbeats if each.seen_at <= now + CLOCKS_DIFFER]
     holder = workspace.locks.holder(REFRESH_LOCK)
-    is_busy = holder is not None and holder.lives
+    is_busy = holder is not None and holder.is_alive
     is_on = is_busy or any(_lives(each, now) if each.kind == SCHEDULER else _returns(each, now) for each in beats)
     return SchedulerState(is_on, max((each.seen_at for each in beats), default=None))
 

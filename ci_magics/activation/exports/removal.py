@@ -48,7 +48,7 @@ def remove_export(workspace: Workspace, names: Sequence[str], *, keep_ledger: bo
 
 def _require_still(workspace: Workspace, export: Export) -> None:
     holder = workspace.locks.holder(f"export:{export.id}")
-    running = holder is not None and holder.lives
+    running = holder is not None and holder.is_alive
     open_runs = _unfinished(workspace, export)
     if running or open_runs:
         raise ExportRefusedError(

@@ -192,7 +192,7 @@ def alone(workspace: Workspace, export: Export) -> Iterator[Callable[[Reporter],
 
     def seen(report: Reporter) -> Reporter:
         def tell(progress: Progress) -> None:
-            held.seen()
+            held.send_heartbeat()
             report(progress)
 
         return tell

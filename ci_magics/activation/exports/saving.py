@@ -114,7 +114,7 @@ def save_export(
         )
         return wanted if wanted == found else _signed(workspace, wanted)
 
-    before, export = workspace.exports.put_as(name, saved)
+    before, export = workspace.exports.put_by_name(name, saved)
     if export == before:
         return export
     _warn_of_size(stored, show)
@@ -182,7 +182,7 @@ def duplicate_export(workspace: Workspace, name: str, new: str) -> Export:
             raise name_taken(new)
         return _signed(workspace, copy)
 
-    _before, kept = workspace.exports.put_as(new, saved)
+    _before, kept = workspace.exports.put_by_name(new, saved)
     _note(workspace, kept, Verb.DUPLICATE_EXPORT, duplicated=name)
     return kept
 

@@ -214,7 +214,7 @@ def _not_ours(target: Target) -> Guard:
     if target.record is not None and target.record.owned:
         return Guard(
             "ledger_lost",
-            f"What the audience '{target.name}' holds is not known any more: its ledger is missing, damaged or old.",
+            f"It is no longer known what the audience '{target.name}' holds: its ledger is missing, damaged or old.",
             advise("Fill it once with ", Opt("mode", "replace"), "."),
         )
     return Guard(

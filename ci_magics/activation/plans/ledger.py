@@ -71,7 +71,7 @@ def read_ledger(workspace: Workspace, record: AudienceRecord) -> Ledger:
     ExportRefusedError
         Later, when hashes are read: another run has replaced the ledger meanwhile.
     """
-    if not workspace.ledgers.is_whole(record.id):
+    if not workspace.ledgers.is_intact(record.id):
         raise _lost(record)
     try:
         with workspace.ledgers.opened(record.id) as file:

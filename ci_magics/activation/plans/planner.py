@@ -151,7 +151,7 @@ def _counted(
     workspace: Workspace, stored: StoredSegment, options: ExportOptions, decision: Decision
 ) -> tuple[Counted, Suppression | None, Scratch]:
     """Return the segment's counts, its suppression, and the temporary storage of long lists."""
-    scratch = Scratch(workspace.rooms.folder())
+    scratch = Scratch(workspace.scratch_folders.folder())
     suppression = None if options.mode == "remove" else suppression_for(workspace, stored.record, options.exclude)
     profiles = stored.matched.profiles
     counted = count_profiles(profiles, options.normalization, scratch, suppression, decision.consenting)

@@ -26,7 +26,7 @@ from ci_magics.matching.normalize import require_normalization
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import Connection, SegmentRecord
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 
 @operation(Verb.PREVIEW, example='"Big spenders" --to "Contoso EU"', changes=False)
@@ -40,7 +40,7 @@ def preview(
     consent: Annotated[str | None, CONSENT] = None,
     consent_yes: Annotated[str | Sequence[str] | None, CONSENT_YES] = None,
     ignore_consent: Annotated[bool, IGNORE_CONSENT] = False,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
 ) -> Coverage:
     """Count how many profiles can be matched, and how many cannot for each reason.
 
@@ -91,7 +91,7 @@ def preview(
     coverage = cover(
         {name: each.matched for name, each in stored.items()},
         normalization=normalization,
-        scratch=Scratch(workspace.rooms.folder()),
+        scratch=Scratch(workspace.scratch_folders.folder()),
         suppressed=suppressed,
         consents=consents,
         ledgers={name: ledger for name, (ledger, _remark) in held.items() if ledger is not None},
@@ -168,4 +168,4 @@ def _held(workspace: Workspace, account: AccountView, name: str, normalization: 
     try:
         return read_ledger(workspace, record).all, ""
     except LedgerLostError:
-        return None, f"{name}: what its audience holds is not known any more, so what is new cannot be told."
+        return None, f"{name}: it is no longer known what its audience holds, so new hashes cannot be counted."

@@ -32,7 +32,7 @@ from ci_magics.workspace.export_models import Export, Refresh
 from ci_magics.workspace.locks import Holder
 from ci_magics.workspace.models import SegmentRecord
 from ci_magics.workspace.statuses import CANCELED, COMPLETED, FAILED, QUEUED, RUNNING, SKIPPED, WITH_ERRORS, undated
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 BY_COMMAND, BY_SCHEDULER = "command", "schedule"
 
@@ -180,7 +180,7 @@ def refresh(
         Option("segment that may lose more than half of its profiles", kind="segment", value="SEGMENT"),
     ] = (),
     show: Show = announce,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     clock: Clock | None = None,
 ) -> RefreshReport:
     """Evaluate dynamic segments, then run the exports that follow the system refresh and any others that are due.
@@ -341,7 +341,7 @@ def _not_allowed(workspace: Workspace, export: Export) -> str:
         )
     owner = export.saved_by
     role = role_of(workspace, owner)
-    if not role.includes(Verb.RUN_EXPORT.least):
+    if not role.includes(Verb.RUN_EXPORT.minimum_role):
         return f"{owner}, who saved the export, is only a {role} now. A contributor can save it again."
     if connection is not None and not is_shared_with(connection, owner, role):
         return f"The connection '{connection.name}' is not shared any more with {owner}, who saved the export."
@@ -411,4 +411,4 @@ def _alone(workspace: Workspace) -> Iterator[Callable[[], None]]:
 
     with workspace.locks.holding() as held:
         held.require(REFRESH_LOCK, busy)
-        yield held.seen
+        yield held.send_heartbeat

@@ -73,7 +73,7 @@ class Journal:
 
         Parameters
         ----------
-        doing
+        phrase
             The current activity, in words. By default, that the audience is being sent to.
         """
         steps = self.steps()
@@ -108,7 +108,7 @@ class Journal:
         LockLostError
             Another process has taken over the run.
         """
-        self.workspace.locks.seen(self.push.run_id)
+        self.workspace.locks.send_heartbeat(self.push.run_id)
         going = self._keep(replace(step, state=SENT, request_id=request_id, maybe=step.maybe or step.state == SENT))
         self.permission(step)(False)
         return going

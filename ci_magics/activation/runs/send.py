@@ -198,7 +198,7 @@ def _deliver(
 
 def _send(journal: Journal, services: Services, step: StepRecord, report: Reporter) -> StepRecord:
     push = journal.push
-    with journal.workspace.rooms.for_a_while() as folder:
+    with journal.workspace.scratch_folders.temporary_folder() as folder:
         # The folder is private and deleted afterward: a file of hashes must not remain.
         path = folder / "upload.zip"
         report(journal.progress("Writing the upload file"))

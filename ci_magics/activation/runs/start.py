@@ -134,7 +134,7 @@ def foresee(workspace: Workspace, document: PlanDocument, works: Sequence[Work])
 
 def _living_holder(workspace: Workspace, work: Work) -> Holder | None:
     holders = (workspace.locks.holder(name) for name in work.locks)
-    return next((each for each in holders if each is not None and each.lives), None)
+    return next((each for each in holders if each is not None and each.is_alive), None)
 
 
 def _twice(work: Work) -> Guard:

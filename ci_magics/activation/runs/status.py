@@ -22,7 +22,7 @@ from ci_magics.version import __version__
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.models import AudienceRecord, Connection, RunRecord
 from ci_magics.workspace.statuses import RUNNING
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 _PENDING = "not counted yet (up to 48 hours)"
 _SHOWN_RUNS = 5
@@ -169,7 +169,7 @@ def _run_document(run: RunRecord) -> dict[str, Any]:
 @operation(Verb.SHOW_STATUS, example='"Big spenders"', changes=False)
 def status(
     *names: Annotated[str, Option("audience or segment", kind="segment", value="NAME")],
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
 ) -> Status:
     """Return the audiences that were filled from this workspace, with the sizes that Microsoft has counted.

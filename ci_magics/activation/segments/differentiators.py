@@ -30,7 +30,7 @@ from ci_magics.segmentation.sources.queries import columns_of, read_columns
 from ci_magics.segmentation.sources.rows import Rows, repetition
 from ci_magics.segmentation.sources.sandbox import sandbox
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Opened, store_of
+from ci_magics.workspace.store import WorkspaceLike, store_of
 
 #: How many columns are compared by default.
 MOST_COLUMNS = 50
@@ -169,7 +169,7 @@ def differentiators(
     *,
     columns: Sequence[str] | None = None,
     encoding: str | None = None,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
 ) -> Differentiators:
     """Find values and ranges that are more frequent in one segment than in another.
 

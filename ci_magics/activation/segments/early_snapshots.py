@@ -112,7 +112,7 @@ def _write_states(workspace: Workspace, record: SegmentRecord) -> StateCounter:
 def _without(workspace: Workspace, name: str, columns: list[str], marks: set[bytes]) -> Iterator[pa.RecordBatch]:
     """Yield a snapshot without the profiles of some people."""
     for batch in workspace.snapshots.batches(name, columns):
-        listed = workspace.forgotten.among((of_column(batch.column(each).drop_null()) for each in _HASHES), marks)
+        listed = workspace.forgotten.find((of_column(batch.column(each).drop_null()) for each in _HASHES), marks)
         gone = as_series(listed).implode()
         theirs = [pl.Series(pl.from_arrow(batch.column(each).cast(pa.binary()))).is_in(gone) for each in _HASHES]
         stays = ~(theirs[0].fill_null(value=False) | theirs[1].fill_null(value=False))

@@ -40,13 +40,13 @@ def keep_counts(workspace: Workspace, record: SegmentRecord) -> None:
     record
         The segment. Its snapshot must exist.
     """
-    if not workspace.has_viewers:
+    if not workspace.hides_keys_from_viewers:
         return
     stored = stored_record(workspace, record)
     decision, suppression = decide(workspace, stored, ConsentOptions()), suppression_for(workspace, record)
     numbers: dict[str, dict[str, Any]] = {}
     for normalization in _NORMALIZATIONS:
-        scratch = Scratch(workspace.rooms.folder())
+        scratch = Scratch(workspace.scratch_folders.folder())
         found = count_profiles(stored.matched.profiles, normalization, scratch, suppression, decision.consenting)
         coverage = cover_one(record.name, stored.matched, found, consent=decision.counted)
         numbers[normalization] = {name: getattr(coverage, name) for name in _NUMBERS}

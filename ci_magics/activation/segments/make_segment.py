@@ -37,7 +37,7 @@ from ci_magics.segmentation.segment import (
 from ci_magics.segmentation.sources.databases import Source
 from ci_magics.segmentation.sources.files import encoded, is_path
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 
 @operation(Verb.MAKE_SEGMENT, example='"Big spenders" customers --where "TotalSpend > 500"')
@@ -62,7 +62,7 @@ def segment(
     allow_empty: Annotated[bool, ALLOW_EMPTY] = False,
     allow_shrink: Annotated[bool, ALLOW_SHRINK] = False,
     encoding: Annotated[str | None, ENCODING] = None,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
     progress: Reporter = silent,
 ) -> Segment:

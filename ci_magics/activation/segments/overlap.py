@@ -16,7 +16,7 @@ from ci_magics.matching.drawing import Picture, as_image
 from ci_magics.matching.segment_pictures import draw_parts
 from ci_magics.segmentation.segment import Segment
 from ci_magics.workspace.access import Verb, require
-from ci_magics.workspace.store import Opened, store_of
+from ci_magics.workspace.store import WorkspaceLike, store_of
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def overlap(
     first: Annotated[Segment | str, SEGMENT],
     second: Annotated[Segment | str, SEGMENT],
     *,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
 ) -> Overlap:
     """Count the profiles that two segments share, by key.
 

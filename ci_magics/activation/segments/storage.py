@@ -96,7 +96,7 @@ def keep_segment(
     )
     # The snapshot is written before the record, so a crash leaves at most an orphaned file.
     there = workspace.segments.get(record.name)
-    damaged = {there.id} if there and not workspace.snapshots.is_whole(there.id) else set()
+    damaged = {there.id} if there and not workspace.snapshots.is_intact(there.id) else set()
     try:
         earlier, kept, dropped = workspace.change(
             lambda database: _put(workspace, database, record, replacing, damaged)

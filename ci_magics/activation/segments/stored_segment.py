@@ -178,7 +178,7 @@ def stored_record(workspace: Workspace, record: SegmentRecord) -> StoredSegment:
     record
         The segment.
     """
-    if not workspace.shows_keys:
+    if not workspace.may_read_keys:
         return StoredSegment(record, Matched(HiddenProfiles(record.rows), record.domains, record.examples))
     record = without_raw_consents(workspace, record)
     rows, reading = workspace.snapshots.rows(record.id), old_reading(workspace, record)

@@ -40,7 +40,7 @@ def suppression_for(workspace: Workspace, segment: SegmentRecord, exclude: Seque
         An excluded segment does not exist.
     """
     records = excluding(workspace, segment, exclude)
-    forgotten = workspace.forgotten.among(_hashes_of(workspace, segment))
+    forgotten = workspace.forgotten.find(_hashes_of(workspace, segment))
     if not records and not len(forgotten):
         return None
     hashes = [EMPTY, forgotten]
@@ -103,5 +103,5 @@ def all_held_back(workspace: Workspace, suppression: Suppression | None, counted
         All hashes that may be in the audience.
     """
     listed = EMPTY if suppression is None else suppression.hashes
-    found = np.concatenate([listed, counted.held_back, workspace.forgotten.among(known.parts())])
+    found = np.concatenate([listed, counted.held_back, workspace.forgotten.find(known.parts())])
     return HashList.of(unique(found)) if len(found) else NOTHING

@@ -18,7 +18,7 @@ from ci_magics.notebook.forms.sign_in_view import SignInView
 from ci_magics.notebook.forms.typed_connection import TypedConnection
 from ci_magics.operations.connections import Connections
 from ci_magics.workspace.models import Connection
-from ci_magics.workspace.store import Opened
+from ci_magics.workspace.store import WorkspaceLike
 
 _BEGIN = "Paste the address of Microsoft Advertising, or look up your accounts; read both consents, then save."
 
@@ -36,7 +36,7 @@ class ConnectForm(Form):
 
     title: ClassVar[str] = "Connect to Microsoft Advertising"
 
-    def __init__(self, workspace: Opened | None = None, *, moment: float = MOMENT) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None, *, moment: float = MOMENT) -> None:
         super().__init__(workspace)
         self.connection: Connection | None = None
         self._signing_in = SignInView()
@@ -270,5 +270,5 @@ def _missing(connection: Connection) -> str:
 
 
 def _details(connection: Connection) -> str:
-    given = [f"<div>{html.escape(repr(each))}</div>" for each in connection.consents if each.stands]
+    given = [f"<div>{html.escape(repr(each))}</div>" for each in connection.consents if each.in_effect]
     return f"<div><b>{html.escape(connection.destination)}</b></div>{''.join(given)}"

@@ -14,7 +14,7 @@ from ci_magics.notebook.forms.fields import button, dropdown, nothing_chosen, of
 from ci_magics.notebook.forms.live import MOMENT, Live, Stopped
 from ci_magics.notebook.forms.pattern import Form, background
 from ci_magics.notebook.forms.picker import Picker
-from ci_magics.workspace.store import Opened
+from ci_magics.workspace.store import WorkspaceLike
 
 _NOWHERE = ("no connection: only count", "")
 
@@ -32,7 +32,7 @@ class CoverageForm(Form):
 
     title: ClassVar[str] = "What can be matched"
 
-    def __init__(self, workspace: Opened | None = None, *, moment: float = MOMENT) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None, *, moment: float = MOMENT) -> None:
         super().__init__(workspace)
         self.coverage: Coverage | None = None
         self.segments = Picker("Segments", "segments", empty="There is no segment yet.")

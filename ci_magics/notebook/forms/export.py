@@ -29,7 +29,7 @@ from ci_magics.notebook.forms.shown_plan import ShownPlan
 from ci_magics.notebook.forms.unfinished_runs import UnfinishedRuns
 from ci_magics.workspace.access import NOTHING_SHARED
 from ci_magics.workspace.export_models import Export
-from ci_magics.workspace.store import Opened
+from ci_magics.workspace.store import WorkspaceLike
 
 _CHOOSE = "Choose a connection and segments, then show the plan. Nothing is sent before you push."
 
@@ -47,7 +47,9 @@ class ExportForm(Form):
 
     title: ClassVar[str] = "Export segments to Microsoft Advertising"
 
-    def __init__(self, workspace: Opened | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, workspace: WorkspaceLike | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(workspace)
         self.run: Run | None = None
         self._version = 0

@@ -31,7 +31,7 @@ from ci_magics.notebook.forms.progress_row import ProgressRow
 from ci_magics.notebook.forms.run_result import result_html, result_kind, result_progress, result_sentence
 from ci_magics.operations.exports import Exports
 from ci_magics.workspace.statuses import QUEUED, RUNNING
-from ci_magics.workspace.store import Opened
+from ci_magics.workspace.store import WorkspaceLike
 
 _EVERY = 1.0
 _Result = TypeVar("_Result")
@@ -50,7 +50,7 @@ class ExportsForm(Form):
 
     title: ClassVar[str] = "Saved exports"
 
-    def __init__(self, workspace: Opened | None = None, *, every: float = _EVERY) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None, *, every: float = _EVERY) -> None:
         super().__init__(workspace)
         self._every = every
         self._lines: list[ExportLine] = []

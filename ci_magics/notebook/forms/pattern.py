@@ -18,7 +18,7 @@ from ci_magics.notebook.forms.fields import NOT_KEPT, Entry, Suggesting, button,
 from ci_magics.notebook.forms.in_form import in_form
 from ci_magics.notebook.forms.in_page import STYLE, InPage
 from ci_magics.notebook.forms.receipts import Receipts
-from ci_magics.workspace.store import Opened, store_of
+from ci_magics.workspace.store import WorkspaceLike, store_of
 
 _Form = TypeVar("_Form", bound="Form")
 _COLORS = {
@@ -42,7 +42,7 @@ class Form(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     title: ClassVar[str] = ""
 
-    def __init__(self, workspace: Opened | None = None) -> None:
+    def __init__(self, workspace: WorkspaceLike | None = None) -> None:
         self.workspace = store_of(workspace)
         self.receipts = Receipts(self.title)
         self.fields: dict[str, Any] = {}

@@ -26,7 +26,7 @@ from ci_magics.operations.segments import Segments
 from ci_magics.segmentation.rules.kinds import Kind
 from ci_magics.segmentation.rules.rule import Rule
 from ci_magics.segmentation.segment import Segment
-from ci_magics.workspace.store import Opened
+from ci_magics.workspace.store import WorkspaceLike
 
 
 class SegmentForm(Form):
@@ -46,7 +46,7 @@ class SegmentForm(Form):
 
     def __init__(
         self,
-        workspace: Opened | None = None,
+        workspace: WorkspaceLike | None = None,
         *,
         variables: Mapping[str, Any] | None = None,
         moment: float = MOMENT,

@@ -120,8 +120,8 @@ def test_a_lock_that_was_seen_in_the_far_future_is_not_held(workspace: Workspace
     holder = workspace.locks.holder("here")
     assert holder is not None
     elsewhere = replace(holder, host="another machine")
-    assert elsewhere.lives
-    assert not replace(elsewhere, seen_at=elsewhere.seen_at + 900 * DAY).lives
+    assert elsewhere.is_alive
+    assert not replace(elsewhere, seen_at=elsewhere.seen_at + 900 * DAY).is_alive
 
 
 def test_a_scheduler_whose_clock_is_set_back_looks_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

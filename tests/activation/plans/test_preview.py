@@ -140,7 +140,9 @@ def test_a_lost_ledger_is_said(workspace: Workspace) -> None:
     workspace.ledgers.remove(record.id)
     coverage = ci.preview("All", to=NAME)
     assert coverage.segments[0].new is None
-    assert coverage.warnings == ("All: what its audience holds is not known any more, so what is new cannot be told.",)
+    assert coverage.warnings == (
+        "All: it is no longer known what its audience holds, so new hashes cannot be counted.",
+    )
 
 
 def test_several_segments_are_compared_and_overlap() -> None:

@@ -86,7 +86,7 @@ def test_a_lost_ledger_is_never_mirrored_blindly(emulator: RunningEmulator, work
     (record,) = workspace.audiences
     workspace.ledgers.remove(record.id)
     segment(300, start=200)
-    with pytest.raises(ExportRefusedError, match="is not known any more") as refused:
+    with pytest.raises(ExportRefusedError, match="is no longer known what") as refused:
         export("All")
     assert refused.value.code == "ledger_lost"
     assert emulator.members("All") == hashes(400)

@@ -28,7 +28,7 @@ from ci_magics.microsoft.insights_endpoints import insights_endpoints
 from ci_magics.microsoft.insights_values import Instance
 from ci_magics.workspace.access import Verb, require
 from ci_magics.workspace.insights_record import InsightsRecord
-from ci_magics.workspace.store import Opened, Workspace, store_of
+from ci_magics.workspace.store import Workspace, WorkspaceLike, store_of
 
 Show = Callable[[str], None]
 
@@ -46,7 +46,7 @@ def insights(
     flow: Annotated[str | None, FLOW] = None,
     client_id: Annotated[str | None, CLIENT_ID] = None,
     tenant: Annotated[str | None, TENANT] = None,
-    workspace: Opened | None = None,
+    workspace: WorkspaceLike | None = None,
     show: Callable[[str], None] = announce,
 ) -> Insights:
     """Open a Customer Insights instance: sign in, and remember the instance.
