@@ -15,7 +15,7 @@ import ci_magics as ci
 #: What is not text, or is handed in by programs.
 NOT_TYPED = (
     *("bool", "int", "float", "datetime"),
-    *("Workspace", "Opened", "Clock", "Callable", "Show", "Reporter", "Reader", "RuleContext"),
+    *("Workspace", "WorkspaceLike", "Clock", "Callable", "Show", "Reporter", "Reader", "RuleContext"),
 )
 FUNCTIONS = sorted(name for name in ci._HOMES if inspect.isfunction(getattr(ci, name)))  # noqa: SLF001 - all public names
 #: What gives the caller's own data or path back, to go on with.

@@ -126,7 +126,7 @@ class Repository(Displayable, Generic[T]):
             Rows that sort after this are ignored; none by default.
         """
         backwards = self._source.c[self._order].desc()
-        rank = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("place")
+        rank = func.row_number().over(partition_by=self._source.c[column], order_by=backwards).label("rank")
         query = select(self._source, rank)
         ranked = (query if until is None else query.where(self._source.c[self._order] <= until)).subquery()
         columns = [ranked.c[each.name] for each in self._source.columns]

@@ -132,7 +132,7 @@ def test_a_file_fits_its_checksum_whenever_its_writer_is_killed(
     place = {
         "before it was written down": (Checksums, "expect"),
         "before it was put there": (Path, "replace"),
-        "before it was settled": (Checksums, "settle"),
+        "before it was settled": (Checksums, "commit"),
     }[killed]
 
     def ends(*_arguments: object, **_options: object) -> None:
@@ -140,7 +140,7 @@ def test_a_file_fits_its_checksum_whenever_its_writer_is_killed(
 
     with monkeypatch.context() as patched:
         if killed == "before it was settled":
-            patched.setattr(Checksums, "settle", lambda _self, _name, _sum, put, _lives: (put(), ends()))
+            patched.setattr(Checksums, "commit", lambda _self, _name, _sum, put, _lives: (put(), ends()))
         else:
             patched.setattr(*place, ends)
         with pytest.raises(KeyboardInterrupt):

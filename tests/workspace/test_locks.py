@@ -120,7 +120,7 @@ def test_a_holder_elsewhere_that_was_heard_of_lately_is_not_waited_for(
     theirs.take(NAME, "their run")
     died(theirs)
     put_elsewhere(engine)
-    monkeypatch.setattr(mine, "_stays_silent", lambda *_: pytest.fail("waited"))
+    monkeypatch.setattr(mine, "_is_silent", lambda *_: pytest.fail("waited"))
     found = mine.take(NAME, "my run")
     assert found is not None
     assert found.is_alive

@@ -62,7 +62,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
         ('FATAL: role "jan" does not exist', "rejects your user or password"),
         ('FATAL: database "x" does not exist', "no database of this name"),
         ('could not translate host name "db"', "cannot be looked up"),
-        ("SSL error: certificate verify failed", "no encrypted connection"),
+        ("SSL error: certificate verify failed", "an encrypted connection to its server failed"),
         ("FATAL: sorry, too many clients already", "no connection left"),
         ("server closed the connection unexpectedly", "does not answer"),
         ("something new", "its database reports an error (RuntimeError)"),
@@ -78,8 +78,8 @@ def test_what_a_database_says_is_told_in_our_words(words: str, told: str) -> Non
 def test_a_file_that_cannot_be_written_names_one_cause(number: int) -> None:
     said = str(cannot_write(OSError(number, os.strerror(number))))
     assert ("full" in said) is (number == errno.ENOSPC)
-    assert ("Make room" in said) is (number == errno.ENOSPC)
-    assert ("ask for the right" in said) is (number in (errno.EACCES, errno.EROFS, 9999))
+    assert ("Free up space" in said) is (number == errno.ENOSPC)
+    assert ("ask for permission" in said) is (number in (errno.EACCES, errno.EROFS, 9999))
 
 
 def test_a_folder_that_cannot_be_made_names_the_cause(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
