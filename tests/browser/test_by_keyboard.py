@@ -1,4 +1,7 @@
-"""The whole job with the keys alone: from the launcher card to the receipt of an export, through forms."""
+"""The whole job with the keys alone: from the launcher card to the receipt of an export, through forms.
+
+The README shows pictures that this test takes: ``CI_SCREENSHOTS=docs/pictures`` writes them there.
+"""
 
 from __future__ import annotations
 
@@ -65,17 +68,17 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     expect(page.get_by_role("columnheader", name="MarketingConsent")).to_be_visible()
 
     form = insert_cell(page, "Connection")
-    write(page, form.get_by_label("Name"), "By keys")
+    write(page, form.get_by_label("Name"), "Contoso")
     write(page, form.get_by_label("Address bar"), ADDRESS)
     expect(form.get_by_label("Account id")).to_have_value("111")
     turn(page, form.get_by_label("I agree to data privacy"))
     turn(page, form.get_by_label("I accept the Customer Match terms"))
     turn(page, form.get_by_role("button", name="Save"))
-    said(form, "✓ Connection 'By keys' is saved: EMULATOR: nothing left this machine")
+    said(form, "✓ Connection 'Contoso' is saved: EMULATOR: nothing left this machine")
     page.screenshot(path=screenshots / "keys-connect.png")
 
     form = insert_cell(page, "Segment form")
-    write(page, form.get_by_label("Name"), "Dutch by keys")
+    write(page, form.get_by_label("Name"), "Dutch")
     turn(page, form.get_by_role("button", name="Add condition"))
     reach(page, form.get_by_label("Column", exact=True), key="Shift+Tab")
     page.keyboard.type("Country")
@@ -87,28 +90,29 @@ def test_the_whole_job_by_keyboard_alone(lab: Lab, screenshots: Path) -> None:
     reach(page, form.get_by_label("Column", exact=True).nth(1), key="Shift+Tab")
     page.keyboard.type("MarketingConsent")
     expect(form.locator(".ci-total")).to_contain_text(re.compile("[0-9,]+ of 5,000 profiles"))
-    page.screenshot(path=screenshots / "keys-segment.png")
+    form.screenshot(path=screenshots / "segment.png")
     turn(page, form.get_by_role("button", name="Save segment"), "Enter")
-    said(form, "✓ Segment 'Dutch by keys'")
+    said(form, "✓ Segment 'Dutch'")
 
     form = insert_cell(page, "Coverage form")
-    turn(page, form.get_by_label(re.compile("^Dutch by keys")))
-    said(form, re.compile("Dutch by keys: [0-9,]+ of [0-9,]+ can be sent"))
-    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch by keys"))).to_be_visible()
+    turn(page, form.get_by_label(re.compile("^Dutch")))
+    said(form, re.compile("Dutch: [0-9,]+ of [0-9,]+ can be sent"))
+    expect(form.get_by_alt_text(re.compile("^Coverage of Dutch"))).to_be_visible()
     reach(page, form.get_by_label("Compare with"))
-    page.keyboard.type("By keys")
+    page.keyboard.type("Contoso")
     expect(form).to_contain_text("is not known how many of them Microsoft can match until an audience of this account")
-    page.screenshot(path=screenshots / "keys-coverage.png")
+    form.screenshot(path=screenshots / "coverage.png")
 
     form = insert_cell(page, "Export form")
     reach(page, form.get_by_label("Connection"))
-    page.keyboard.type("By keys")
-    turn(page, form.get_by_label(re.compile("^Dutch by keys")))
+    page.keyboard.type("Contoso")
+    turn(page, form.get_by_label(re.compile("^Dutch")))
     turn(page, form.get_by_role("button", name="Show the plan"), "Enter")
     said(form, "This is the plan. Confirm it, then push.")
     expect(form.locator(".ci-plan table")).to_contain_text("create")
     turn(page, form.get_by_label("I have read the plan"))
     expect(form.get_by_role("button", name="Push")).to_be_enabled()
+    form.screenshot(path=screenshots / "export.png")
     turn(page, form.get_by_role("button", name="Push"), "Enter")
     said(form, DONE)
     expect(form.locator(".ci-progress-text")).to_contain_text("100%")

@@ -117,6 +117,7 @@ def test_a_text_that_is_no_text_is_no_address(kind: pa.DataType) -> None:
     assert matched["sha256"].to_pylist()[1] == contoso.hash_of("b@contoso.com")
 
 
+@pytest.mark.slow
 def test_neither_the_package_nor_a_segment_needs_spark(tmp_path: Path) -> None:
     code = (
         "import sys, pandas, ci_magics as ci\n"

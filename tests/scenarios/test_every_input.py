@@ -139,6 +139,7 @@ def typed_fields(widget: widgets.Widget) -> Iterator[widgets.Widget]:
         yield from typed_fields(child)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", FORMS, ids=lambda make: make.__name__)
 def test_no_field_of_a_form_keeps_an_address(make: Callable[[], Form], stage: Path, shell: InteractiveShell) -> None:
     marks, ears = Marks(), Ears()

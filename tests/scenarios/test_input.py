@@ -89,6 +89,7 @@ def test_29_a_thousand_and_one_are_two_calls(emulator: RunningEmulator, workspac
     assert calls(emulator, APPLY) == 2
 
 
+@pytest.mark.slow
 def test_30_more_than_half_a_million_fits(emulator: RunningEmulator) -> None:
     connect()
     ids = np.arange(500_001)

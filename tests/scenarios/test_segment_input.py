@@ -49,6 +49,7 @@ USES: dict[str, Callable[[pd.DataFrame], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_ten_thousand_columns_are_no_burden(wide: pd.DataFrame, use: str) -> None:
     ci.segment("Warm", PEOPLE)
@@ -57,6 +58,7 @@ def test_ten_thousand_columns_are_no_burden(wide: pd.DataFrame, use: str) -> Non
     assert time.process_time() - began < QUICK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"rule": "colum_17 = 0"}, {"where": "colum_17 = 0"}, {"email": "colum_17"}, {"key": "colum_17"}],

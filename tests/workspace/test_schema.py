@@ -224,6 +224,7 @@ def test_a_migration_that_fails_changes_nothing(engine: Engine, monkeypatch: pyt
     assert {name: len(columns) for name, columns in after.items()} == {name: len(c) for name, c in before.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_workspace_that_is_new_or_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
     code = "import sys, ci_magics as ci; ci.open_workspace(sys.argv[1]).store; print('alembic' in sys.modules)"

@@ -139,6 +139,7 @@ def test_who_may_not_refresh_starts_no_scheduler(workspace: Workspace, monkeypat
         run_scheduler()
 
 
+@pytest.mark.slow
 def test_a_year_of_schedules_in_three_time_zones(workspace: Workspace) -> None:
     """Sunday is the day on which clocks change. Without consent nothing is sent, which keeps the year short."""
     ci.connect(contoso.NAME, withdraw=True)

@@ -99,6 +99,7 @@ def test_the_value_whose_shares_differ_most_comes_first() -> None:
     assert differences == sorted(differences, reverse=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS.filter(bool), NUMBERS.filter(bool))
 def test_counts_are_those_of_a_segment_made_of_rule_and_segment(one: frozenset[int], two: frozenset[int]) -> None:
