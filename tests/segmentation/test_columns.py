@@ -11,41 +11,41 @@ from ci_magics.segmentation.segment import build_segment
 @pytest.mark.parametrize(
     "column", ["EMail", "Email", "e-mail", "E_MAIL", "EmailAddress", "emailaddress1", "primaryEmail", "Contact email"]
 )
-def test_the_only_column_named_like_an_address_is_found(column: str) -> None:
+def test_only_column_named_like_an_address_is_found(column: str) -> None:
     assert find_email_column(["Id", column, "MailingList", "EmailOptOut"], None) == column
 
 
-def test_of_several_none_is_guessed() -> None:
+def test_several_email_columns_are_never_guessed_from() -> None:
     with pytest.raises(SegmentError) as refused:
         find_email_column(["Id", "Work email", "HomeEmail"], None)
     assert "Work email, HomeEmail" in refused.value.sentence
     assert refused.value.next_step == 'Name the right one: email="Work email".'
 
 
-def test_without_one_the_columns_are_listed() -> None:
+def test_columns_are_listed_if_none_is_named_like_an_address() -> None:
     with pytest.raises(SegmentError, match="The columns are Id, Phone") as refused:
         find_email_column(["Id", "Phone"], None)
     assert "email=" in refused.value.next_step
 
 
-def test_a_wide_table_is_not_listed_in_full() -> None:
+def test_long_list_of_columns_is_shortened() -> None:
     with pytest.raises(SegmentError, match=r"c28, c29 and 170 more\."):
         find_email_column([f"c{number}" for number in range(200)], None)
 
 
-def test_a_table_without_columns_has_none() -> None:
+def test_table_without_columns_has_no_email_column() -> None:
     with pytest.raises(SegmentError, match="The columns are none"):
         build_segment("S", pd.DataFrame())
 
 
-def test_the_column_asked_for_is_taken_whatever_its_name() -> None:
+def test_requested_column_can_have_any_name() -> None:
     assert find_email_column(["EMail", "Contact"], "Contact") == "Contact"
 
 
 @pytest.mark.parametrize(
     ("asked", "nearest"), [("EMial", "EMail"), ("email", "EMail"), ("totalspend", "TotalSpend"), ("Phone", None)]
 )
-def test_the_nearest_column_is_named(asked: str, nearest: str | None) -> None:
+def test_nearest_column_is_suggested(asked: str, nearest: str | None) -> None:
     with pytest.raises(SegmentError, match=f"There is no column '{asked}'") as refused:
         find_email_column(["EMail", "TotalSpend", "Id"], asked)
     assert ("Did you mean" in refused.value.sentence) is (nearest is not None)
@@ -53,13 +53,13 @@ def test_the_nearest_column_is_named(asked: str, nearest: str | None) -> None:
     assert "EMail, TotalSpend, Id" in refused.value.next_step
 
 
-def test_an_address_in_the_place_of_a_column_is_not_repeated() -> None:
+def test_address_given_as_column_name_is_not_repeated() -> None:
     with pytest.raises(SegmentError) as refused:
         find_email_column(["EMail"], "jan@contoso.com")
     assert "@" not in str(refused.value)
 
 
-def test_keys_are_tried_best_first() -> None:
+def test_key_candidates_are_sorted_by_preference() -> None:
     assert key_candidates(["Id", "Name", "CONTACT ID", "customer_id"]) == ["customer_id", "CONTACT ID", "Id"]
 
 
@@ -73,11 +73,11 @@ def test_keys_are_tried_best_first() -> None:
         (None, False),
     ],
 )
-def test_a_condition_uses_a_column_whatever_its_case(condition: str | None, *, uses: bool) -> None:
+def test_condition_mentions_a_column_in_any_case(condition: str | None, *, uses: bool) -> None:
     assert mentions(condition, "MarketingConsent") is uses
 
 
-def test_of_a_consent_only_its_state_is_read_whatever_the_condition_uses() -> None:
+def test_consent_columns_are_read_only_as_state() -> None:
     frame = pd.DataFrame({"email": ["a@contoso.com"], "MarketingConsent": [True], "OptIn": [True]})
     profiles = build_segment("S", frame, where="MarketingConsent")
     assert profiles.segment.consent.columns == ("MarketingConsent", "OptIn")
@@ -96,5 +96,5 @@ def test_of_a_consent_only_its_state_is_read_whatever_the_condition_uses() -> No
         ("1 = 1", []),
     ],
 )
-def test_a_condition_that_can_mean_any_column_may_use_all(condition: str, used: list[str]) -> None:
+def test_condition_that_can_mean_any_column_uses_all(condition: str, used: list[str]) -> None:
     assert columns_in_sql(condition, ["a", "b"]) == used

@@ -1,4 +1,4 @@
-"""The one text of a key: the same for every type that can hold the value, and text stays as written."""
+"""Each key has one text: the same for every type that can hold the value. Text stays as written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WIDE = st.one_of(
 
 
 def representations(number: int) -> dict[str, Any]:
-    """Return an integer as a column of every type that can hold it exactly."""
+    """Return an integer in a column of every type that can hold it exactly."""
     found: dict[str, Any] = {"text": pa.array([str(number)])}
     for kind in INTEGERS:
         bits, signed = kind.bit_width, pa.types.is_signed_integer(kind)
@@ -64,7 +64,7 @@ def representations(number: int) -> dict[str, Any]:
 
 @settings(max_examples=examples(60), deadline=None)
 @given(WIDE)
-def test_a_whole_number_of_any_type_is_its_digits(number: int) -> None:
+def test_whole_number_of_any_type_becomes_its_digits(number: int) -> None:
     for name, column in representations(number).items():
         assert set(key_text(column).to_pylist()) == {str(number)}, name
         chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -72,7 +72,7 @@ def test_a_whole_number_of_any_type_is_its_digits(number: int) -> None:
 
 
 @given(st.text())
-def test_a_text_is_as_written(text: str) -> None:
+def test_text_stays_as_written(text: str) -> None:
     written = text.encode("utf-8", "backslashreplace").decode()
     for kind in (pa.string(), pa.large_string(), pa.string_view()):
         assert key_text(pa.array([written], kind)).to_pylist() == [written]
@@ -82,22 +82,22 @@ def test_a_text_is_as_written(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.text(alphabet="0123456789-+ .e", max_size=21) | st.integers(-(2**70), 2**70).map(str)))
-def test_marks_are_equal_where_texts_are(texts: list[str]) -> None:
+def test_marks_are_equal_exactly_if_texts_are(texts: list[str]) -> None:
     marks = key_marks(pa.array(texts, pa.string())).tolist()
     assert len(set(zip(texts, marks, strict=True))) == len(set(texts)) == len(set(marks))
 
 
 @settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_float_reads_back_as_the_same_number(value: float) -> None:
+def test_float_reads_back_as_the_same_number(value: float) -> None:
     (text,) = key_text(pa.array([value])).to_pylist()
     assert float(text) == value
     assert "e" not in text.lower()
     assert text_of_value(value) == text_of_value(np.float64(value)) == text
 
 
-def at(text: str, unit: str) -> pa.Array:
-    """Return a moment without a zone."""
+def timestamp(text: str, unit: str) -> pa.Array:
+    """Return a timestamp without a time zone."""
     return pa.array([text]).cast(pa.timestamp(unit))
 
 
@@ -117,9 +117,9 @@ UUID = uuid.UUID("0A0B0C0D-0000-4000-8000-000000000001")
         (pa.array([True, False, None]), ["true", "false", None]),
         (pa.array([dt.date(2026, 11, 29)]), ["2026-11-29"]),
         (pa.array([dt.date(2026, 11, 29)], pa.date64()), ["2026-11-29"]),
-        (at("2026-11-29 00:00:00", "ns"), ["2026-11-29"]),
-        (at("2026-11-29 08:30:00", "s"), ["2026-11-29 08:30:00"]),
-        (at("2026-11-29 08:30:00.12", "us"), ["2026-11-29 08:30:00.12"]),
+        (timestamp("2026-11-29 00:00:00", "ns"), ["2026-11-29"]),
+        (timestamp("2026-11-29 08:30:00", "s"), ["2026-11-29 08:30:00"]),
+        (timestamp("2026-11-29 08:30:00.12", "us"), ["2026-11-29 08:30:00.12"]),
         (pa.array([dt.datetime(2026, 11, 29, 7, 30, tzinfo=dt.UTC)], pa.timestamp("us", "Europe/Paris")),
          ["2026-11-29 07:30:00+00:00"]),
         (pa.array([dt.time(8, 30)]), ["08:30:00"]),
@@ -136,17 +136,17 @@ UUID = uuid.UUID("0A0B0C0D-0000-4000-8000-000000000001")
     ],
     ids=lambda each: str(getattr(each, "type", "")),
 )  # fmt: skip
-def test_the_text_of_a_key(column: Any, texts: list[str | None]) -> None:
+def test_key_text_of_each_type(column: Any, texts: list[str | None]) -> None:
     assert key_text(column).to_pylist() == texts
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.struct([("a", pa.int64())]), pa.duration("s")])
-def test_what_identifies_nobody_is_no_key(kind: pa.DataType) -> None:
+def test_type_that_identifies_nobody_is_refused_as_key(kind: pa.DataType) -> None:
     with pytest.raises(TypeError, match="cannot be keys"):
         key_text(pa.array([None], kind))
 
 
-def test_a_set_of_keys_holds_all_types() -> None:
+def test_id_set_holds_keys_of_all_types() -> None:
     found = IdSet([pa.array([1001, 1002]), pa.array(["1001", "AA"]), pa.array([1003.0, None])])
     assert len(found) == 4
     assert found.contains(pa.array(["1003", "01001", None, "1002"])).to_pylist() == [True, False, False, True]
@@ -165,7 +165,7 @@ def test_a_set_of_keys_holds_all_types() -> None:
         (pa.array([2**64 - 1, 2**63], pa.uint64()), (0, 0)),
     ],
 )
-def test_repetition_is_judged_by_value(values: pa.Array, expected: tuple[int, int]) -> None:
+def test_repeated_keys_are_found_by_value(values: pa.Array, expected: tuple[int, int]) -> None:
     assert repetition(Rows.of(pa.table({"key": values})), "key") == expected
 
 
@@ -186,11 +186,11 @@ def test_repetition_is_judged_by_value(values: pa.Array, expected: tuple[int, in
         (["1001", "1002", "x"], "whole numbers of 4 digits"),
     ],
 )
-def test_the_form_of_keys_names_nobody(keys: list[Any], form: str) -> None:
+def test_form_of_keys_identifies_nobody(keys: list[Any], form: str) -> None:
     assert format_of_keys(arrow_keys(keys)) == form
 
 
-def test_the_texts_of_a_column_join_with_it() -> None:
+def test_key_texts_can_be_joined_to_their_column() -> None:
     frame = pd.DataFrame({"Id": [1001.0, 1002.5, None], "Mixed": [1, "1", 2.0]}, index=[5, 6, 7])
     assert ci.text_of_keys(frame["Id"]).dropna().to_dict() == {5: "1001", 6: "1002.5"}
     assert ci.text_of_keys(frame["Mixed"]).tolist() == ["1", "1", "2"]
@@ -209,6 +209,6 @@ def test_the_texts_of_a_column_join_with_it() -> None:
         (np.array([1, 2**60]), False),
     ],
 )
-def test_keys_that_may_have_been_rounded_are_told(ids: Any, rounded: bool) -> None:
+def test_keys_that_may_have_been_rounded_are_reported(ids: Any, rounded: bool) -> None:
     frame = pd.DataFrame({"Id": ids, "EMail": ["a@contoso.com", "b@contoso.com"]})
     assert ("ids may have been rounded" in build_segment("S", frame).notice) is rounded

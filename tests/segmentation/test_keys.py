@@ -21,25 +21,25 @@ def frame(**columns: list[Any]) -> pd.DataFrame:
     return pd.DataFrame({"EMail": [f"p{number}@contoso.com" for number in range(count)], **columns})
 
 
-def test_a_unique_column_with_a_usual_name_is_the_key() -> None:
+def test_unique_column_with_a_usual_name_is_the_key() -> None:
     profiles = build_segment("S", frame(CustomerId=["x", "y"], Id=[1, 2]))
     assert profiles.segment.key == "CustomerId"
     assert profiles.rows.table()["key"].to_pylist() == ["x", "y"]
 
 
 @pytest.mark.parametrize("values", [["x", "x"], ["x", None], [["x"], ["y"]]])
-def test_a_column_that_identifies_nobody_is_passed_over(values: list[Any]) -> None:
+def test_column_that_identifies_nobody_is_skipped(values: list[Any]) -> None:
     assert build_segment("S", frame(CustomerId=values, Id=[1, 2])).segment.key == "Id"
     assert build_segment("S", frame(CustomerId=values)).segment.key == ROW_NUMBER
 
 
-def test_without_a_key_profiles_are_known_by_row_number() -> None:
+def test_row_number_is_the_key_if_there_is_no_other() -> None:
     profiles = build_segment("S", frame(Name=["x", "y", "z"]))
     assert (profiles.segment.key, profiles.rows.table()["key"].to_pylist()) == (ROW_NUMBER, [1, 2, 3])
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 5)), min_size=1, max_size=8))
-def test_the_key_asked_for_must_be_different_for_each(values: list[int | None]) -> None:
+def test_requested_key_must_be_unique(values: list[int | None]) -> None:
     empty = values.count(None)
     repeated = len(values) - empty - len(set(values) - {None})
     people = frame(Code=pd.array(values, dtype="Int64"))
@@ -51,20 +51,20 @@ def test_the_key_asked_for_must_be_different_for_each(values: list[int | None]) 
         assert build_segment("S", people, key="Code").segment.key == "Code"
 
 
-def test_uniqueness_is_judged_after_the_condition() -> None:
+def test_uniqueness_is_checked_after_the_condition() -> None:
     people = frame(Id=["a", "a", "b"], Newest=[True, False, True])
     assert build_segment("S", people, where="Newest").segment.key == "Id"
     with pytest.raises(SegmentError, match="0 empty values and 1 repeated value"):
         build_segment("S", people, key="Id")
 
 
-def test_the_key_asked_for_must_exist() -> None:
+def test_requested_key_must_exist() -> None:
     with pytest.raises(SegmentError, match="Did you mean 'CustomerId'"):
         build_segment("S", frame(CustomerId=[1]), key="CustmerId")
 
 
 @pytest.mark.parametrize("values", [[["x"], ["y"]], [{"a": 1}, {"a": 2}], [True, False]])
-def test_a_key_is_a_text_a_number_or_a_time(values: list[Any]) -> None:
+def test_key_must_be_text_number_or_time(values: list[Any]) -> None:
     with pytest.raises(SegmentError, match="cannot identify profiles"):
         build_segment("S", frame(Code=values), key="Code")
 
@@ -80,7 +80,7 @@ def test_a_key_is_a_text_a_number_or_a_time(values: list[Any]) -> None:
         pa.array(["x", "y"], pa.string_view()),
     ],
 )
-def test_a_text_is_a_text_however_it_is_laid_out(column: Any) -> None:
+def test_text_of_any_layout_can_be_the_key(column: Any) -> None:
     table = pa.table({"EMail": ["a@contoso.com", "b@contoso.com"], "Code": pa.array(column)})
     profiles = build_segment("S", table, key="Code")
     assert profiles.rows.table()["key"].type == pa.large_string()
@@ -88,7 +88,7 @@ def test_a_text_is_a_text_however_it_is_laid_out(column: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["object", "category", "string"])
-def test_a_key_that_is_an_address_is_never_kept(kind: str) -> None:
+def test_address_used_as_key_is_never_stored(kind: str) -> None:
     people = frame(Id=pd.Series(["jan@contoso.com", "c2"], dtype=kind))
     kept = match_profiles(build_segment("S", people).rows.table()).profiles.table["key"].to_pylist()
     assert kept[1] == "c2"
@@ -103,7 +103,7 @@ def test_a_uuid_is_a_key() -> None:
     assert build_segment("S", table).rows.table()["key"].to_pylist() == [str(each) for each in numbers]
 
 
-def test_a_query_is_held_to_the_same_rules() -> None:
+def test_query_follows_the_same_rules_for_keys() -> None:
     people = frame(Id=["a", "a"])
     sql = "SELECT * FROM people"
     assert build_segment_from_sql("S", sql, frames={"people": people}).segment.key == ROW_NUMBER
@@ -112,6 +112,6 @@ def test_a_query_is_held_to_the_same_rules() -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [(" ", "needs a name"), ("x" * 129, "longer than the 128")])
-def test_a_name_is_needed_and_has_an_end(name: str, words: str) -> None:
+def test_segment_name_is_required_and_limited_in_length(name: str, words: str) -> None:
     with pytest.raises(SegmentError, match=words):
         build_segment(name, frame(Id=[1]))

@@ -1,4 +1,4 @@
-"""A condition that loses people is stopped, with values that occur and are nearly what was asked for."""
+"""A condition that matches few profiles is stopped, and existing values near the requested ones are suggested."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEOPLE = pd.DataFrame(
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ CONDITIONS = [
 
 
 @pytest.mark.parametrize(("where", "hint"), CONDITIONS, ids=[each for each, _hint in CONDITIONS])
-def test_a_condition_that_nobody_fulfils_is_stopped_with_what_was_probably_meant(where: str, hint: str) -> None:
+def test_condition_that_matches_nobody_is_stopped_with_a_suggestion(where: str, hint: str) -> None:
     with pytest.raises(SegmentError) as stopped:
         ci.segment("All", PEOPLE, where=where, show=quietly)
     assert stopped.value.code == "segment_empty"
@@ -73,7 +73,7 @@ def test_a_condition_that_nobody_fulfils_is_stopped_with_what_was_probably_meant
         ("Spend > 5000 and Country = Germny", "did you mean 'Germany'?"),
     ],
 )
-def test_a_rule_that_nobody_fulfils_is_stopped_too(rule: str, hint: str) -> None:
+def test_rule_that_matches_nobody_is_stopped_too(rule: str, hint: str) -> None:
     with pytest.raises(SegmentError) as stopped:
         ci.segment("All", PEOPLE, rule=rule, show=quietly)
     assert stopped.value.code == "segment_empty"
@@ -95,7 +95,7 @@ def test_a_query_over_one_frame_and_a_file_give_hints(tmp_path: Path) -> None:
         ci.segment("All", str(path), where="Country = 'Germny'", show=quietly)
 
 
-def test_less_than_half_is_stopped_and_half_is_not() -> None:
+def test_condition_that_matches_less_than_half_is_stopped() -> None:
     with pytest.raises(SegmentError) as stopped:
         ci.segment("All", PEOPLE, where="Spend < 19", show=quietly)
     assert stopped.value.code == "segment_shrinks"
@@ -107,7 +107,7 @@ def test_less_than_half_is_stopped_and_half_is_not() -> None:
     assert ci.segment("All", PEOPLE, where="Spend < 0", allow_empty=True, show=quietly).rows == 0
 
 
-def test_a_new_segment_that_is_empty_says_what_was_probably_meant() -> None:
+def test_new_segment_that_is_empty_gets_a_suggestion() -> None:
     said: list[str] = []
     assert ci.segment("Germans", PEOPLE, where="Country = 'Germny'", show=said.append).rows == 0
     assert any("No profile has Country 'Germny': did you mean 'Germany'?" in each for each in said)
@@ -123,7 +123,7 @@ def test_a_new_segment_that_is_empty_says_what_was_probably_meant() -> None:
         "NOT Country = 'Germny' AND Spend < 0 AND Country = 'Germany'",
     ],
 )
-def test_no_value_that_names_a_person_is_offered(where: str) -> None:
+def test_value_that_identifies_a_person_is_never_suggested(where: str) -> None:
     with pytest.raises(SegmentError) as stopped:
         ci.segment("All", PEOPLE, where=where, show=quietly)
     assert "did you mean" not in stopped.value.sentence
@@ -131,14 +131,14 @@ def test_no_value_that_names_a_person_is_offered(where: str) -> None:
     assert "@" not in str(stopped.value)
 
 
-def test_a_value_that_a_loose_condition_finds_is_not_called_missing() -> None:
+def test_value_matched_by_a_function_is_not_called_missing() -> None:
     with pytest.raises(SegmentError) as stopped:
         ci.segment("All", PEOPLE, where="lower(Country) = 'germany' AND Spend > 5000", show=quietly)
     assert "No profile has Country" not in stopped.value.sentence
     assert "Spend runs from 0 to 39." in stopped.value.sentence
 
 
-def test_a_refresh_that_would_empty_a_segment_keeps_it_and_reports_it(tmp_path: Path) -> None:
+def test_refresh_that_would_empty_a_segment_keeps_and_reports_it(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     PEOPLE.to_csv(path, index=False)
     ci.segment("File", str(path), where="Country = 'Germany'", show=quietly)

@@ -1,4 +1,4 @@
-"""``$name`` in conditions and rules: a value, whatever is written in it."""
+"""``$name`` in conditions and rules is always a value, whatever it contains."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ VALUES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "read"), VALUES, ids=[f"{type(each).__name__} to {read!r}" for each, read in VALUES])
-def test_duckdb_reads_exactly_the_value(value: Any, read: Any) -> None:
+def test_duckdb_reads_exactly_the_bound_value(value: Any, read: Any) -> None:
     found = duckdb.sql(f"SELECT {bound('$it', {'it': value})}").fetchall()[0][0]
     if read is None:
         assert found is None
@@ -77,7 +77,7 @@ def test_duckdb_reads_exactly_the_value(value: Any, read: Any) -> None:
 
 @given(st.one_of(st.text(), st.integers(-(2**127), 2**127 - 1), st.floats(allow_nan=False), st.dates(), st.booleans()))
 @settings(max_examples=examples(200), deadline=None)
-def test_no_value_becomes_sql(value: Any) -> None:
+def test_value_never_becomes_sql(value: Any) -> None:
     rows = duckdb.sql(f"SELECT {bound('$it', {'it': value})}, 'end'").fetchall()
     assert rows == [(value, "end")]
 
@@ -100,7 +100,7 @@ def test_no_value_becomes_sql(value: Any) -> None:
         ("x > $größe", ["größe"]),
     ],
 )
-def test_a_dollar_in_quotes_and_comments_is_text(condition: str, names: list[str]) -> None:
+def test_dollar_in_quotes_or_comments_is_text(condition: str, names: list[str]) -> None:
     assert names_in_condition(condition) == names
     left = bound(condition, dict.fromkeys(["least", "most", "y", "a", "b", "größe"], 1))
     assert left.count("$") == condition.count("$") - sum(condition.count(f"${name}") for name in names)
@@ -108,7 +108,7 @@ def test_a_dollar_in_quotes_and_comments_is_text(condition: str, names: list[str
 
 @pytest.mark.parametrize("form", ["c IN $list", "c IN ($list)", "c in ( $list )", "list_contains($list, c)"])
 @pytest.mark.parametrize("values", [["NL", "BE"], ["N'L", "NL"], [], ("BE",)])
-def test_a_list_is_bound_as_people_write_it(form: str, values: list[str]) -> None:
+def test_list_is_bound_in_every_usual_form(form: str, values: list[str]) -> None:
     frame = pa.table({"c": ["NL", "BE", "DE", "N'L"]})
     for negated in ("", "NOT "):
         condition = f"{negated}({bound(form, {'list': values})})"
@@ -131,12 +131,12 @@ def test_a_list_is_bound_as_people_write_it(form: str, values: list[str]) -> Non
         ([1, [2]], "is a list"),
     ],
 )
-def test_what_is_no_value_is_refused_without_showing_it(value: Any, said: str) -> None:
+def test_unsupported_value_is_refused_without_showing_it(value: Any, said: str) -> None:
     with pytest.raises(SegmentError, match=said):
         bound("x > $it", {"it": value})
 
 
-def test_a_name_without_a_value_gets_the_nearest() -> None:
+def test_parameter_without_a_value_suggests_the_nearest() -> None:
     with pytest.raises(SegmentError, match=r"no value for \$leest. Did you mean \$least\?"):
         bound("x > $leest", {"least": 1})
     with pytest.raises(SegmentError, match=r"Did you mean \$least\?"):
@@ -161,7 +161,7 @@ def test_a_name_without_a_value_gets_the_nearest() -> None:
         ("Price equals $5", {}, 'Price equals "$5"'),
     ],
 )
-def test_a_rule_keeps_the_values(rule: str, values: dict[str, Any], text: str) -> None:
+def test_rule_stores_the_values(rule: str, values: dict[str, Any], text: str) -> None:
     parsed = Rule.parse(rule, values)
     assert parsed.text == text
     assert Rule.parse(parsed.text) == parsed
@@ -184,7 +184,7 @@ def test_a_rule_keeps_the_values(rule: str, values: dict[str, Any], text: str) -
         ("x > $x", {}),
     ],
 )
-def test_a_value_that_does_not_fit_a_rule_is_refused_in_words(rule: str, values: dict[str, Any]) -> None:
+def test_value_that_does_not_fit_a_rule_is_refused(rule: str, values: dict[str, Any]) -> None:
     with pytest.raises(SegmentError) as caught:
         Rule.parse(rule, values)
     assert isinstance(caught.value, CiError)

@@ -1,4 +1,4 @@
-"""Conditions that are nearly SQL: refused, with the condition that works."""
+"""Conditions that are nearly SQL are refused, and the correct condition is shown."""
 # ruff: noqa: RUF001 - typographic quotes, dashes and signs are what these conditions are about
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def refusal(condition: str) -> SegmentError:
 
 
 @pytest.mark.parametrize(("written", "mended"), SLIPS.items())
-def test_the_condition_as_sql_writes_it_is_shown(written: str, mended: str) -> None:
+def test_corrected_condition_is_shown(written: str, mended: str) -> None:
     assert f"{Opt('where', mended)}." in refusal(written).next_step
     Condition(mended).check(SCHEMA, SCHEMA.names)
 
@@ -62,17 +62,17 @@ def test_the_condition_as_sql_writes_it_is_shown(written: str, mended: str) -> N
         "lenght(Country) > 5",
     ],
 )
-def test_nothing_is_suggested_where_nothing_is_known(condition: str) -> None:
+def test_unknown_mistake_gets_no_correction(condition: str) -> None:
     assert find_slip(condition, SCHEMA.names) is None
     assert "Write it in SQL" in refusal(condition).next_step
 
 
-def test_a_column_that_is_nearly_named_stays_the_advice() -> None:
+def test_misspelled_column_is_suggested_first() -> None:
     assert "Did you mean 'Country'?" in refusal("Contry = 'NL'").sentence
     assert "Did you mean 'Country'?" in refusal("Country <> Contry").sentence
 
 
-def test_what_sql_understands_is_never_called_a_slip() -> None:
+def test_valid_sql_is_never_corrected() -> None:
     for condition in (
         "Country == 'NL'",
         "Spend != 5",
@@ -83,5 +83,5 @@ def test_what_sql_understands_is_never_called_a_slip() -> None:
         Condition(condition).check(SCHEMA, SCHEMA.names)
 
 
-def test_no_address_is_repeated() -> None:
+def test_address_in_a_condition_is_not_repeated() -> None:
     assert "jo@contoso.com" not in str(refusal("Country is 'jo@contoso.com'"))

@@ -45,7 +45,7 @@ def keys(profiles: Profiles) -> list[str]:
         ("Country = 'NL' -- the Dutch", ["a", "b", "d"]),
     ],
 )
-def test_a_condition_chooses_rows(where: str, kept: list[str]) -> None:
+def test_condition_selects_rows(where: str, kept: list[str]) -> None:
     profiles = build_segment("S", PEOPLE, where=where)
     assert keys(profiles) == kept
     assert (profiles.rows.table().num_rows, profiles.segment.where) == (len(kept), where)
@@ -53,7 +53,7 @@ def test_a_condition_chooses_rows(where: str, kept: list[str]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(-5, 5)), st.sampled_from(sorted(OPERATORS)), st.integers(-5, 5))
-def test_a_condition_chooses_what_a_loop_would(values: list[int], sign: str, limit: int) -> None:
+def test_condition_selects_the_same_rows_as_a_loop(values: list[int], sign: str, limit: int) -> None:
     frame = pa.table({"EMail": pa.array(["x"] * len(values), pa.string()), "n": pa.array(values, pa.int64())})
     kept = build_segment("S", frame, key="n", where=f"n {sign} {limit}") if len(set(values)) == len(values) else None
     compare: Callable[[int, int], bool] = OPERATORS[sign]
@@ -62,26 +62,26 @@ def test_a_condition_chooses_what_a_loop_would(values: list[int], sign: str, lim
     assert kept is None or kept.rows.table()["key"].to_pylist() == expected
 
 
-def test_the_order_of_the_frame_is_kept() -> None:
+def test_order_of_the_frame_is_kept() -> None:
     frame = pd.DataFrame({"Id": range(300_000), "EMail": "a@contoso.com"})
     kept = build_segment("S", frame, where="Id % 3 = 0").rows.table()["key"].to_pylist()
     assert kept == list(range(0, 300_000, 3))
 
 
-def test_an_unknown_column_names_the_nearest() -> None:
+def test_unknown_column_suggests_the_nearest() -> None:
     with pytest.raises(SegmentError, match=r"There is no column 'TotlSpend'\. Did you mean 'TotalSpend'") as refused:
         build_segment("S", PEOPLE, where="TotlSpend > 5")
     assert "Id, EMail, TotalSpend" in refused.value.next_step
 
 
-def test_a_variable_in_a_condition_leads_to_the_cell_magic() -> None:
+def test_variable_without_value_in_a_condition_mentions_the_cell_magic() -> None:
     with pytest.raises(SegmentError, match=r"no value for \$least") as refused:
         build_segment("S", PEOPLE, where="TotalSpend > $least")
     assert "Write a whole query" in refused.value.next_step
     assert build_segment("S", PEOPLE, where="Country <> '$least'").rows.table().num_rows == 4
 
 
-def test_a_mistake_in_the_grammar_is_located() -> None:
+def test_syntax_error_is_located() -> None:
     with pytest.raises(SegmentError, match="The condition cannot be used at position 16") as refused:
         build_segment("S", PEOPLE, where="TotalSpend > 5 AND")
     assert 'syntax error at or near "AND"' in refused.value.sentence
@@ -90,7 +90,7 @@ def test_a_mistake_in_the_grammar_is_located() -> None:
     assert "where" in refused.value.next_step
 
 
-def test_a_text_in_double_quotes_is_explained() -> None:
+def test_text_in_double_quotes_is_explained() -> None:
     with pytest.raises(SegmentError, match="double quotes") as refused:
         build_segment("S", PEOPLE, where=f'EMail = "{SECRET}"')
     assert "single quotes" in refused.value.next_step
@@ -119,7 +119,7 @@ def test_a_text_in_double_quotes_is_explained() -> None:
         "",
     ],
 )
-def test_no_error_quotes_a_value(where: str) -> None:
+def test_error_never_quotes_a_value(where: str) -> None:
     with pytest.raises(SegmentError) as refused:
         build_segment("S", PEOPLE, where=where)
     assert "@" not in str(refused.value)
@@ -131,20 +131,20 @@ def test_no_error_quotes_a_value(where: str) -> None:
 
 @pytest.mark.parametrize("function", ["read_text", "read_csv", "read_blob", "glob"])
 @pytest.mark.parametrize("as_relation", [False, True])
-def test_a_condition_reads_no_file(function: str, *, as_relation: bool) -> None:
+def test_condition_reads_no_file(function: str, *, as_relation: bool) -> None:
     frame = duckdb.from_df(PEOPLE) if as_relation else PEOPLE
     with pytest.raises(SegmentError, match="only the frames of the notebook"):
         build_segment("S", frame, where=f"0 < (SELECT count(*) FROM {function}('{__file__}'))")
 
 
-def test_a_condition_sees_no_variable_of_python() -> None:
+def test_condition_sees_no_python_variable() -> None:
     local = PEOPLE
     assert len(local) == 4
     with pytest.raises(SegmentError, match="there is no table 'local'"):
         build_segment("S", duckdb.from_df(PEOPLE), where="Id IN (SELECT Id FROM local)")
 
 
-def test_columns_that_differ_only_in_case_are_refused_where_sql_decides() -> None:
+def test_columns_that_differ_only_in_case_are_refused_if_sql_must_choose() -> None:
     frame = pd.DataFrame({"Email": ["a@contoso.com"], "email": ["b@contoso.com"]})
     assert build_segment("S", frame, email="email").rows.table()["email"].to_pylist() == ["b@contoso.com"]
     with pytest.raises(SegmentError, match="cannot tell the columns Email and email apart"):
@@ -153,7 +153,7 @@ def test_columns_that_differ_only_in_case_are_refused_where_sql_decides() -> Non
 
 @pytest.mark.parametrize("where", ["#1 = 'b'", "#5 = 'Bo'", "\"First name\" = 'Bo'"])
 @pytest.mark.parametrize("kind", ["pandas", "polars", "csv", "parquet"])
-def test_a_condition_may_use_a_column_without_its_name(where: str, kind: str, tmp_path: Path) -> None:
+def test_condition_can_use_a_column_by_position(where: str, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"people.{kind}"
     if kind in ("csv", "parquet"):
         (PEOPLE.to_csv if kind == "csv" else PEOPLE.to_parquet)(path, index=False)
@@ -161,7 +161,7 @@ def test_a_condition_may_use_a_column_without_its_name(where: str, kind: str, tm
     assert keys(build_segment("S", source, where=where)) == ["b"]
 
 
-def test_a_condition_over_a_frame_converts_only_the_columns_that_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_condition_on_a_frame_converts_only_the_columns_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[str] = []
 
     def noted(frame: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Which headers say who agreed to marketing by e-mail, and which do not."""
+"""Which column headers mean consent to marketing by e-mail, which mean refusal, and which mean neither."""
 
 from __future__ import annotations
 
@@ -52,37 +52,41 @@ Active|Last active at|Anmeldung|Date d'inscription|Withdrawal|Offers viewed|Cont
 """
 
 
-def listed(names: str) -> list[str]:
+def split_names(names: str) -> list[str]:
     return [each for line in names.strip().splitlines() for each in line.split("|")]
 
 
-@pytest.mark.parametrize("name", listed(AGREE))
-def test_a_header_that_agrees(name: str) -> None:
+@pytest.mark.parametrize("name", split_names(AGREE))
+def test_header_means_consent(name: str) -> None:
     (found,) = consent_columns([name])
     assert (found.sense, found.other_channel) == (Sense.CONSENT, False)
 
 
-@pytest.mark.parametrize("name", listed(REFUSE))
-def test_a_header_that_refuses(name: str) -> None:
+@pytest.mark.parametrize("name", split_names(REFUSE))
+def test_header_means_refusal(name: str) -> None:
     (found,) = consent_columns([name])
     assert (found.sense, found.other_channel) == (Sense.REFUSAL, False)
 
 
-@pytest.mark.parametrize("name", listed(OTHER_CHANNELS))
-def test_a_consent_to_another_channel_is_none_to_mail(name: str) -> None:
+@pytest.mark.parametrize("name", split_names(OTHER_CHANNELS))
+def test_consent_to_another_channel_is_not_consent_to_email(name: str) -> None:
     assert consent_columns([name]) == []
     found = recognize(name)
     assert found is not None
     assert found.other_channel
 
 
-@pytest.mark.parametrize("name", listed(NEITHER))
-def test_a_header_about_something_else(name: str) -> None:
+@pytest.mark.parametrize("name", split_names(NEITHER))
+def test_unrelated_header_is_not_recognized(name: str) -> None:
     assert recognize(name) is None
 
 
-@given(st.sampled_from(listed(AGREE) + listed(REFUSE)), st.sampled_from([str.upper, str.lower, str.strip]), st.data())
-def test_case_accents_and_punctuation_do_not_matter(name: str, case: object, data: st.DataObject) -> None:
+@given(
+    st.sampled_from(split_names(AGREE) + split_names(REFUSE)),
+    st.sampled_from([str.upper, str.lower, str.strip]),
+    st.data(),
+)
+def test_header_is_recognized_whatever_its_case_and_punctuation(name: str, case: object, data: st.DataObject) -> None:
     plain = recognize(name)
     sign = data.draw(st.sampled_from([" ", "_", "-", ".", "  ", ": "]))
     written = case(sign.join(name.split()))  # type: ignore[operator]  # a function of texts
@@ -93,11 +97,11 @@ def test_case_accents_and_punctuation_do_not_matter(name: str, case: object, dat
 
 
 @given(st.text(max_size=80))
-def test_any_header_is_read(name: str) -> None:
+def test_any_header_is_classified_without_an_error(name: str) -> None:
     recognize(name)
 
 
-def test_a_moment_of_consent_beside_a_state_is_not_needed() -> None:
+def test_timestamp_of_consent_is_ignored_next_to_its_state() -> None:
     names = ["Email Marketing Consent", "Email Marketing Consent Timestamp", "unsubscribed_at"]
     assert [each.name for each in consent_columns(names)] == ["Email Marketing Consent", "unsubscribed_at"]
     assert [each.name for each in consent_columns(["opt_in_date", "unsubscribed_at"])] == [

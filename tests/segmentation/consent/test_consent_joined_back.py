@@ -1,4 +1,4 @@
-"""Who agreed is looked up by key where a query left the column out, whatever holds the table and the key."""
+"""If a query leaves the consent column out, consent is looked up by key, for any source and type of key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def quietly(_sentence: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 def counts(query: str, **given: Any) -> tuple[int, int, int]:
@@ -50,13 +50,13 @@ FILES: dict[str, Callable[[str], object]] = {
     "people.parquet": PEOPLE.to_parquet,
     "people.xlsx": lambda name: PEOPLE.to_excel(name, index=False),
 }
-#: Ways in which a query hands on the key, as the same or as another type.
+#: Expressions that return the key with the same or another type.
 KEYS = ("Id", "CAST(Id AS DOUBLE) AS Id", "CAST(Id AS VARCHAR) AS Id", "CAST(Id AS DECIMAL(9, 2)) AS Id")
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("file", FILES)
-def test_a_consent_of_a_file_is_joined_back_by_key(file: str) -> None:
+def test_consent_is_looked_up_by_key_in_the_file_of_a_query(file: str) -> None:
     FILES[file](file)
     assert counts(f"SELECT Id, EMail FROM '{file}'") == COUNTS
     assert counts(f"SELECT Id, EMail FROM '{file}' WHERE Id < 1003") == (1, 1, 0)
@@ -68,7 +68,7 @@ def test_a_consent_of_a_file_is_joined_back_by_key(file: str) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS[:2])
-def test_keys_of_other_types_meet_those_of_the_table(key: str) -> None:
+def test_consent_is_looked_up_by_keys_of_another_type(key: str) -> None:
     PEOPLE.to_parquet("people.parquet")
     assert counts(f"SELECT {key}, EMail FROM 'people.parquet'") == COUNTS
     assert counts(f"SELECT {key}, EMail FROM people", frames={"people": PEOPLE}) == COUNTS
@@ -91,7 +91,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.mark.matrix
-def test_a_consent_of_a_database_is_joined_back_by_key(database: Any) -> None:
+def test_consent_is_looked_up_by_key_in_a_database(database: Any) -> None:
     for query in (
         "SELECT Id, EMail FROM people",
         "SELECT Id, lower(EMail) AS EMail FROM people -- FROM nothing",
@@ -120,11 +120,11 @@ def test_a_consent_of_a_database_is_joined_back_by_key(database: Any) -> None:
         ("duckdb://", "SELECT * FROM (SELECT * FROM a) x, b", ["a"]),
     ],
 )  # fmt: skip
-def test_tables_are_found_as_each_database_reads_a_query(address: str, sql: str, names: list[str]) -> None:
+def test_tables_are_found_in_the_sql_of_each_database(address: str, sql: str, names: list[str]) -> None:
     assert table_names(sql, address) == names
 
 
-def test_a_status_that_is_a_consent_by_its_values_is_joined_back_too(tmp_path: Path) -> None:
+def test_status_column_with_consent_values_is_looked_up_too(tmp_path: Path) -> None:
     members = PEOPLE.drop(columns="marketing_opt_in").assign(Status=["subscribed", "unsubscribed", None, "Subscribed"])
     members.to_csv("members.csv", index=False)
     assert counts("SELECT Id, EMail FROM 'members.csv'") == (2, 1, 1)

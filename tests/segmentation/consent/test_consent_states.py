@@ -1,4 +1,4 @@
-"""One state for each profile, from columns of any type and from several of them."""
+"""One consent state for each profile, from one or several columns of any type."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def states(agreed: tuple[str, ...] = (), **columns: Any) -> str:
         pa.array([Decimal(1), Decimal(0), None]),
     ],
 )
-def test_a_column_of_any_type_is_read(values: Any) -> None:
+def test_consent_column_of_any_type_is_read(values: Any) -> None:
     assert states(OptIn=values) == "y n -"
     assert states(OptOut=values) == "n y -"
 
 
-def test_moments_of_consent_and_of_withdrawal() -> None:
+def test_dates_of_consent_and_withdrawal_are_read() -> None:
     assert states(opt_in_date=[DAY, None]) == "y -"
     assert states(unsubscribed_at=[DAY, None]) == "n y"
     assert states(opt_in_date=[DAY, DAY, None, None], unsubscribed_at=[None, DAY, DAY, None]) == "y n n -"
@@ -55,39 +55,39 @@ def test_moments_of_consent_and_of_withdrawal() -> None:
     )
 
 
-def test_a_column_without_any_value_says_nothing() -> None:
+def test_column_without_values_has_no_effect() -> None:
     assert states(OptIn=pa.nulls(2)) == "- -"
 
 
-def test_one_refusal_refuses() -> None:
+def test_one_refusal_outweighs_consent() -> None:
     assert states(OptIn=[True, True, None], donotemail=[True, False, True]) == "n y n"
     assert states(donotbulkemail=[False, True, None, None], donotemail=[False, False, True, None]) == "y n n -"
 
 
-def test_not_having_refused_is_no_consent_where_there_is_a_column_of_consents() -> None:
+def test_missing_refusal_is_not_consent_if_there_is_a_consent_column() -> None:
     assert states(OptIn=[None, True], OptOut=[False, None]) == "- y"
 
 
-def test_a_consent_to_mail_counts_before_a_general_one() -> None:
+def test_email_consent_takes_precedence_over_general_consent() -> None:
     assert states(email_consent=[None, "pending", "yes"], gdpr_consent=[True, True, None]) == "- ? y"
 
 
-def test_a_value_that_nobody_explained_is_not_outvoted() -> None:
+def test_unexplained_value_takes_precedence_over_consent() -> None:
     assert states(OptIn=["yes", "yes"], email_opt_in=["weekly", "no"]) == "=weekly n"
 
 
-def test_explained_values() -> None:
+def test_explained_values_count_as_consent() -> None:
     assert states(agreed=("A",), OptIn=["A", "B", None, "no"]) == "y n - n"
     assert states(agreed=("(blank)",), Unsubscribed=["true", "", None]) == "n y y"
 
 
 @pytest.mark.parametrize("rows", [10, 3_000])
-def test_many_moments_are_read_as_few_are(rows: int) -> None:
+def test_many_dates_are_read_like_few(rows: int) -> None:
     days = [f"2024-05-01 10:{number // 60 % 60:02}:{number % 60:02}" for number in range(rows)]
     assert states(opt_in_date=[*days, "", "later"]) == " ".join(["y"] * rows + ["-", "=later"])
 
 
-def test_only_few_words_are_kept() -> None:
+def test_counter_keeps_few_distinct_words() -> None:
     counter = StateCounter()
     words = [f"=w{number}" for number in range(MOST_ASKED + 2)]
     replaced = counter.count(["y", *words], [3, *[1] * len(words)])
@@ -108,7 +108,7 @@ def test_only_few_words_are_kept() -> None:
         ([1, 2], False),
     ],
 )
-def test_a_status_is_a_consent_where_all_its_values_are_words_of_subscriptions(
+def test_status_column_is_consent_only_if_all_values_are_subscription_words(
     values: list[Any], *, is_consent: bool
 ) -> None:
     emails = [f"p{number}@contoso.com" for number in range(len(values))]

@@ -1,4 +1,4 @@
-"""What the values of consent columns mean, as people write them."""
+"""What the values of consent columns mean."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED_FOR = "Wöchentlich|A|maybe|2|weekly digest|No, unsubscribed|2024-05-01 10
 RELATIVE = {"Y": "N", "1": "0", "true": "false", "ja": "nein", "oui": "non", "sí": "no", "1.0": "0.0", "wahr": "falsch"}
 
 
-def listed(values: str) -> list[str]:
+def split_values(values: str) -> list[str]:
     return [each for line in values.strip("\n").splitlines() for each in line.split("|")]
 
 
@@ -35,57 +35,57 @@ def read(value: str, header: str = "OptIn", agreed: tuple[str, ...] = ()) -> str
     return state_of(value, consent_column(header), frozenset(agreed))
 
 
-@pytest.mark.parametrize("value", listed(YES))
-def test_values_that_agree(value: str) -> None:
+@pytest.mark.parametrize("value", split_values(YES))
+def test_value_means_consent(value: str) -> None:
     assert read(value) == AGREES
 
 
-@pytest.mark.parametrize("value", listed(NO))
-def test_values_that_refuse(value: str) -> None:
+@pytest.mark.parametrize("value", split_values(NO))
+def test_value_means_refusal(value: str) -> None:
     assert read(value) == REFUSES
 
 
 @pytest.mark.parametrize("value", ["pending", "Pending", "unconfirmed", "Not Activated", "en attente"])
-def test_a_consent_that_is_awaited_is_not_known(value: str) -> None:
+def test_pending_consent_is_unclear(value: str) -> None:
     assert read(value) == UNCLEAR
 
 
-@pytest.mark.parametrize("value", listed(NOTHING))
-def test_values_that_say_nothing(value: str) -> None:
+@pytest.mark.parametrize("value", split_values(NOTHING))
+def test_value_means_nothing(value: str) -> None:
     assert read(value) == SILENT
 
 
-@pytest.mark.parametrize("value", listed(ASKED_FOR))
+@pytest.mark.parametrize("value", split_values(ASKED_FOR))
 def test_other_values_are_never_guessed(value: str) -> None:
     assert read(value) == f"{ASKED}{value}"
     assert read(value, "OptOut") == f"{ASKED}{value}"
 
 
 @pytest.mark.parametrize("value", ["jan@contoso.com", "x" * 41, "line\x00break"])
-def test_what_is_no_word_is_not_kept(value: str) -> None:
+def test_long_or_personal_values_are_not_stored(value: str) -> None:
     assert read(value) == UNREADABLE
 
 
 @pytest.mark.parametrize(("yes", "no"), RELATIVE.items())
-def test_yes_and_no_mean_what_the_header_means(yes: str, no: str) -> None:
+def test_yes_and_no_depend_on_the_header(yes: str, no: str) -> None:
     assert (read(yes, "Opted Out of Email"), read(no, "Opted Out of Email")) == (REFUSES, AGREES)
     assert (read(yes, "Accepts Marketing"), read(no, "Accepts Marketing")) == (AGREES, REFUSES)
 
 
 @pytest.mark.parametrize("header", ["Do not allow Bulk Emails", "Allow Bulk Emails"])
-def test_words_that_speak_for_themselves_mean_the_same_under_every_header(header: str) -> None:
+def test_explicit_words_mean_the_same_under_every_header(header: str) -> None:
     assert (read("Allow", header), read("Do Not Allow", header)) == (AGREES, REFUSES)
     assert (read("subscribed", header), read("unsubscribed", header)) == (AGREES, REFUSES)
 
 
-def test_values_that_somebody_explained_agree_and_the_others_refuse() -> None:
+def test_explained_values_agree_and_all_others_refuse() -> None:
     assert read("Wöchentlich", agreed=("wochentlich",)) == AGREES
     assert read("monatlich", agreed=("wochentlich",)) == REFUSES
     assert (read("ja", agreed=("wochentlich",)), read("", agreed=("wochentlich",))) == (AGREES, SILENT)
 
 
 @given(st.text(max_size=60), st.sampled_from(["OptIn", "OptOut", "unsubscribed_at", "subscriber_status"]))
-def test_any_value_is_read_and_white_space_and_case_do_not_matter(value: str, header: str) -> None:
+def test_any_value_is_classified_ignoring_case_and_white_space(value: str, header: str) -> None:
     state = read(value, header)
     assert state[0] in (AGREES, REFUSES, UNCLEAR, SILENT, UNREADABLE, ASKED)
     if state in (AGREES, REFUSES) and value.isascii():

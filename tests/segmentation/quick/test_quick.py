@@ -38,11 +38,11 @@ KINDS: dict[str, Any] = {
     "lazy": lambda frame, _folder: frame.lazy(),
     "pyarrow": lambda frame, _folder: frame.to_arrow(),
     "duckdb": lambda frame, _folder: duckdb.from_arrow(frame.to_arrow()),
-    "file": lambda frame, folder: written(frame, folder / "people.parquet"),
+    "file": lambda frame, folder: write_parquet(frame, folder / "people.parquet"),
 }
 
 
-def written(frame: pl.DataFrame, path: Path) -> str:
+def write_parquet(frame: pl.DataFrame, path: Path) -> str:
     frame.write_parquet(path)
     return str(path)
 
@@ -51,13 +51,13 @@ def sizes(quick: QuickSegments) -> list[tuple[str, int]]:
     return [(each.value, each.profiles) for each in quick.lines]
 
 
-def chosen(frame: Any, quick: QuickSegments) -> list[int]:
-    """Return how many profiles each line's rule chooses when a segment is made of it."""
+def selected(frame: Any, quick: QuickSegments) -> list[int]:
+    """Return how many profiles each line's rule selects."""
     return [read_rows(frame, [quick.column], rule, RuleContext()).table().num_rows for rule in quick]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_category_gives_its_values_and_a_number_its_ranges(kind: str, tmp_path: Path) -> None:
+def test_categories_are_listed_and_numbers_divided_into_ranges(kind: str, tmp_path: Path) -> None:
     frame = KINDS[kind](PEOPLE, tmp_path)
     countries, spend = quick_segments(frame, "Country"), quick_segments(frame, "TotalSpend")
     assert sizes(countries) == [("NL", 100), ("DE", 66)]
@@ -69,38 +69,38 @@ def test_a_category_gives_its_values_and_a_number_its_ranges(kind: str, tmp_path
 
 
 @pytest.mark.parametrize("column", PEOPLE.columns)
-def test_a_size_is_that_of_the_segment_made_of_the_line(column: str) -> None:
+def test_line_size_equals_the_size_of_its_segment(column: str) -> None:
     quick = quick_segments(PEOPLE, column)
     assert len(quick) > 1
-    assert chosen(PEOPLE, quick) == [each.profiles for each in quick.lines]
+    assert selected(PEOPLE, quick) == [each.profiles for each in quick.lines]
     assert all(each.share == each.profiles / 200 for each in quick.lines)
 
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(-3, 30), st.floats(width=32)), max_size=60))
-def test_ranges_divide_all_numbers_and_none_is_empty(values: list[float | None]) -> None:
+def test_ranges_cover_all_numbers_and_none_is_empty(values: list[float | None]) -> None:
     frame = pl.DataFrame({"n": pl.Series(values, dtype=pl.Float64)})
     quick = quick_segments(frame, "n")
-    assert chosen(frame, quick) == [each.profiles for each in quick.lines]
+    assert selected(frame, quick) == [each.profiles for each in quick.lines]
     assert all(each.profiles for each in quick.lines)
     assert sum(each.profiles for each in quick.lines) + quick.empty == quick.profiles == len(values)
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["", " ", "NL", "is null", "'x'", '"y"', "a\nb", None]), max_size=40))
-def test_any_text_is_a_line_whose_rule_finds_it(values: list[str | None]) -> None:
+def test_any_text_gets_a_line_whose_rule_finds_it(values: list[str | None]) -> None:
     frame = pl.DataFrame({"t": pl.Series(values, dtype=pl.String)})
     quick = quick_segments(frame, "t")
-    found = {rule.root.values[0]: count for rule, count in zip(quick, chosen(frame, quick), strict=True)}  # type: ignore[union-attr]
+    found = {rule.root.values[0]: count for rule, count in zip(quick, selected(frame, quick), strict=True)}  # type: ignore[union-attr]
     assert found == {value: values.count(value) for value in set(values) - {None}}
 
 
-def test_there_are_ten_values_at_most_and_equal_ones_stand_in_order() -> None:
+def test_at_most_ten_values_are_listed_and_ties_are_sorted() -> None:
     frame = pl.DataFrame({"t": [letter for letter in "zyxwvutsrqponm"] + ["n"]})  # noqa: C416 - letters
     assert [value for value, _count in sizes(quick_segments(frame, "t"))] == list("nmopqrstuv")
 
 
-def test_dates_and_times_are_divided_by_days_where_they_spread() -> None:
+def test_dates_and_times_are_divided_by_day_if_they_span_days() -> None:
     assert sizes(quick_segments(PEOPLE, "Since"))[0] == ("before 2024-01-21", 20)
     assert sizes(quick_segments(PEOPLE, "Seen"))[-1] == ("2024-01-01T13:00:00 or later", 20)
     hours = pl.DataFrame(
@@ -114,16 +114,16 @@ def test_dates_and_times_are_divided_by_days_where_they_spread() -> None:
     )
 
 
-def test_other_percentiles_may_be_asked_for() -> None:
+def test_percentiles_can_be_chosen() -> None:
     assert sizes(quick_segments(PEOPLE, "Paid", percentiles=[50])) == [("less than 25.0", 100), ("25.0 or more", 100)]
 
 
-def test_a_column_of_one_value_is_one_line() -> None:
+def test_column_with_one_value_has_one_line() -> None:
     assert sizes(quick_segments(pl.DataFrame({"n": [7, 7, None]}), "n")) == [("any value", 2)]
     assert sizes(quick_segments(pl.DataFrame({"n": pl.Series([], dtype=pl.Int64)}), "n")) == []
 
 
-def test_a_category_of_pandas_has_values_too() -> None:
+def test_pandas_category_lists_its_values() -> None:
     assert sizes(quick_segments(pd.DataFrame({"c": pd.Categorical(["x", "y", "x"])}), "c")) == [("x", 2), ("y", 1)]
 
 
@@ -134,7 +134,7 @@ def test_addresses_and_their_hashes_are_never_shown(values: list[str]) -> None:
     assert "jan" not in str(refused.value)
 
 
-def test_what_has_no_lines_is_refused() -> None:
+def test_unknown_column_nested_column_and_unknown_line_are_refused() -> None:
     with pytest.raises(SegmentError, match="Did you mean 'Country'"):
         quick_segments(PEOPLE, "Contry")
     with pytest.raises(SegmentError, match="Quick segments cannot be made"):
@@ -145,7 +145,7 @@ def test_what_has_no_lines_is_refused() -> None:
     assert refused.value.next_step == "The lines are 0 to 1."
 
 
-def test_lines_are_shown_as_text_table_and_frame() -> None:
+def test_quick_segments_render_as_text_html_and_frame() -> None:
     quick = quick_segments(pl.DataFrame({"Tier": ["<b>"] * 3 + ["gold"]}), "Tier")
     assert repr(quick).splitlines() == [
         "Quick segments of Tier: 4 profiles, 0 without a value",
@@ -161,7 +161,7 @@ def test_lines_are_shown_as_text_table_and_frame() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 12), max_size=30), max_size=8), st.integers(1, 6))
-def test_a_bounded_count_misses_no_value_that_is_frequent(batches: list[list[int]], capacity: int) -> None:
+def test_bounded_counter_keeps_every_frequent_value(batches: list[list[int]], capacity: int) -> None:
     seen, every = FrequentValues(capacity), [value for batch in batches for value in batch]
     for batch in batches:
         seen.add(pl.Series(batch, dtype=pl.Int64))
@@ -170,7 +170,7 @@ def test_a_bounded_count_misses_no_value_that_is_frequent(batches: list[list[int
     assert {value for value in every if every.count(value) > len(every) / (capacity + 1)} <= set(most)
 
 
-def test_a_sample_does_not_depend_on_the_batches_and_is_fair() -> None:
+def test_sample_is_fair_and_independent_of_the_batches() -> None:
     def batches(size: int) -> Iterator[pl.Series]:
         values = pl.Series(range(100_000))
         return (values[start : start + size] for start in range(0, len(values), size))

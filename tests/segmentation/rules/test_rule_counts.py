@@ -30,7 +30,7 @@ def counts(rules: Any, frame: Any = PEOPLE, **given: Any) -> list[tuple[str, str
 
 
 @pytest.mark.parametrize("key", [None, "Id"])
-def test_each_part_is_counted_alone_and_with_those_before_it(key: str | None) -> None:
+def test_each_part_is_counted_alone_and_cumulatively(key: str | None) -> None:
     assert counts("TotalSpend > 5 except Country = BE union Country is null", key=key) == [
         ("", "TotalSpend > 5", 2, 2),
         ("except", "Country equals BE", 1, 1),
@@ -51,11 +51,11 @@ def test_each_part_is_counted_alone_and_with_those_before_it(key: str | None) ->
         (["TotalSpend > 5 and Country = BE"], [("", 2, 2), ("and", 1, 1)]),
     ],
 )
-def test_parts_are_those_of_the_outermost_join(rule: Any, expected: list[tuple[str, int, int]]) -> None:
+def test_parts_come_from_the_outermost_operator(rule: Any, expected: list[tuple[str, int, int]]) -> None:
     assert [(joined, own, together) for joined, _rule, own, together in counts(rule)] == expected
 
 
-def test_with_a_key_profiles_are_counted_and_not_rows() -> None:
+def test_profiles_are_counted_instead_of_rows_if_there_is_a_key() -> None:
     visits = pa.table({"Id": ["a", "a", "b"], "Shop": ["x", "y", "x"]})
     rule = "Shop = x intersect Shop = y"
     assert [each[2:] for each in counts(rule, visits, key="Id")] == [(2, 2), (1, 1)]
@@ -68,7 +68,7 @@ def test_earlier_segments_are_counted_too() -> None:
     assert counts("'Nobody'", key="Id", members={"Nobody": []}) == [("", "'Nobody'", 0, 0)]
 
 
-def test_counts_are_shown_as_text_table_and_frame() -> None:
+def test_counts_render_as_text_html_and_frame() -> None:
     found = inspect_rules(PEOPLE, 'Country = "<b>" or TotalSpend > 5')
     assert repr(found).splitlines() == [
         "    Rule                  Profiles  Cumulative",
@@ -81,7 +81,7 @@ def test_counts_are_shown_as_text_table_and_frame() -> None:
     assert found.to_frame().to_dict("list")["cumulative"] == [0, 2]
 
 
-def test_a_rule_that_does_not_fit_is_refused_with_all_columns() -> None:
+def test_unknown_column_is_refused_and_the_columns_are_listed() -> None:
     with pytest.raises(SegmentError, match="There is no column 'Contry'") as refused:
         inspect_rules(PEOPLE, "Contry = NL and TotalSpend > 5")
     assert refused.value.next_step == "The columns are Id, TotalSpend, Country."
@@ -97,7 +97,7 @@ FRAMES: dict[str, Callable[[pd.DataFrame], Any]] = {
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_a_column_of_few_values_offers_them_in_order(kind: str) -> None:
+def test_column_with_few_values_offers_them_sorted(kind: str) -> None:
     frame = FRAMES[kind](PEOPLE)
     assert value_choices(frame, "Country") == ["BE", "DE", "NL"]
     assert value_choices(frame, "TotalSpend") == [1.0, 600.0, 700.0]
@@ -108,11 +108,11 @@ def test_a_category_offers_its_values() -> None:
 
 
 @pytest.mark.parametrize(("values", "offered"), [(199, 199), (200, 0)])
-def test_a_column_of_many_values_offers_none(values: int, offered: int) -> None:
+def test_column_with_many_values_offers_none(values: int, offered: int) -> None:
     assert len(value_choices(pd.DataFrame({"n": [*range(values), *range(values)]}), "n")) == offered
 
 
-def test_only_the_first_rows_are_looked_at() -> None:
+def test_values_are_offered_from_the_first_rows_only() -> None:
     frame = pd.DataFrame({"n": [1] * 10_000 + list(range(500))})
     assert value_choices(frame, "n") == [1]
 

@@ -1,4 +1,4 @@
-"""What is wrong with a rule is said before anything runs."""
+"""Mistakes in a rule are reported before it is evaluated."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def refusal(text: str) -> SegmentError:
         ("not " * 99, 121, "rules are nested more than 30 deep"),
     ],
 )
-def test_a_text_that_is_no_rule_is_pointed_to(text: str, place: int, expected: str) -> None:
+def test_syntax_error_points_to_its_position(text: str, place: int, expected: str) -> None:
     error = refusal(text)
     sentence, _blank, line, caret = error.sentence.split("\n")[:4]
     assert sentence == f"The rule cannot be read at position {place}: {expected}."
@@ -89,18 +89,18 @@ def test_a_text_that_is_no_rule_is_pointed_to(text: str, place: int, expected: s
     assert error.next_step
 
 
-def test_the_place_is_found_in_a_text_of_several_lines() -> None:
+def test_position_is_found_in_a_text_of_several_lines() -> None:
     assert "at line 2, position 7" in refusal("a = 1 and\n  b x ? 2").sentence.replace("position 5", "position 7")
     lines = refusal("a = 1 and\n  b ? 2\n and c = 3").sentence.split("\n")
     assert lines[2:4] == ["      b ? 2", "        ^"]
 
 
-def test_wide_letters_move_the_mark() -> None:
+def test_pointer_accounts_for_wide_characters() -> None:
     lines = refusal("東京 x").sentence.split("\n")
     assert lines[3] == "    " + " " * 5 + "^"
 
 
-def test_an_address_in_a_rule_is_not_repeated() -> None:
+def test_address_in_a_rule_is_not_repeated() -> None:
     error = refusal("EMail contains jan@contoso.com foo")
     assert "contoso" not in str(error)
     assert error.sentence.split("\n")[3].index("^") - 4 == len("EMail contains jan@contoso.com ")
@@ -109,7 +109,7 @@ def test_an_address_in_a_rule_is_not_repeated() -> None:
 @given(st.text(alphabet=st.sampled_from("ab1'\"()=<>!,. \n-@") | st.characters(), max_size=30))
 @settings(max_examples=examples(300), deadline=None)
 @example("a = $b")
-def test_any_text_is_a_rule_or_is_refused_with_a_sentence(text: str) -> None:
+def test_any_text_parses_or_is_refused_with_an_explanation(text: str) -> None:
     try:
         rule = Rule.parse(text)
     except SegmentError as error:
@@ -147,7 +147,7 @@ def test_any_text_is_a_rule_or_is_refused_with_a_sentence(text: str) -> None:
     )
 )
 @settings(max_examples=examples(300), deadline=None)
-def test_any_words_are_a_rule_or_are_refused_with_a_sentence(words: list[str]) -> None:
+def test_any_words_parse_or_are_refused_with_an_explanation(words: list[str]) -> None:
     try:
         rule = Rule.parse(" ".join(words))
     except SegmentError as error:
@@ -179,7 +179,7 @@ def test_any_words_are_a_rule_or_are_refused_with_a_sentence(words: list[str]) -
         ("not (Country = NL or country = BE)", "There is no column 'country'. Did you mean 'Country'?", "Country, Tot"),
     ],
 )
-def test_a_rule_that_does_not_fit_the_columns_is_refused(text: str, sentence: str, advice: str) -> None:
+def test_rule_that_does_not_fit_the_columns_is_refused(text: str, sentence: str, advice: str) -> None:
     error = refusal(text)
     assert error.sentence.startswith(sentence)
     assert advice in error.next_step
@@ -213,7 +213,7 @@ def test_a_rule_that_does_not_fit_the_columns_is_refused(text: str, sentence: st
         ("'Big' and not 'Big'", "'Big' and not 'Big'"),
     ],
 )
-def test_a_rule_that_can_never_be_true_is_refused(text: str, conflict: str | None) -> None:
+def test_rule_that_can_never_be_true_is_refused(text: str, conflict: str | None) -> None:
     error = refusal(text)
     assert error.sentence == f"The rule can never be true: {conflict or Rule.parse(text).text}." or conflict is None
     assert error.sentence.startswith("The rule can never be true: ")
@@ -236,14 +236,14 @@ def test_a_rule_that_can_never_be_true_is_refused(text: str, conflict: str | Non
         "LastPurchase within the last 5 days and LastPurchase > 2026-02-26",
     ],
 )
-def test_a_rule_that_can_be_true_is_not(text: str) -> None:
+def test_rule_that_can_be_true_is_accepted(text: str) -> None:
     rule = Rule.parse(text)
     assert rule.to_sql(PEOPLE, today=TODAY).parameters
 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(with_tables(st.lists(fitting_conditions(), min_size=2, max_size=4).map(lambda each: AllOf(rules=tuple(each)))))
-def test_only_rules_that_no_row_fulfils_are_refused(ruled: tuple[Node, pa.Table]) -> None:
+def test_only_rules_that_match_no_row_are_refused(ruled: tuple[Node, pa.Table]) -> None:
     node, table = ruled
     try:
         Rule(root=node).check(table, today=TODAY)
@@ -252,7 +252,7 @@ def test_only_rules_that_no_row_fulfils_are_refused(ruled: tuple[Node, pa.Table]
         assert not expected(node, as_pandas(table)).any()
 
 
-def test_the_last_days_need_a_day() -> None:
+def test_within_the_last_days_needs_todays_date() -> None:
     rule = Rule.parse("LastPurchase within the last 5 days")
     with pytest.raises(ArgumentError, match="today's date is missing"):
         rule.to_sql(PEOPLE)
@@ -260,7 +260,7 @@ def test_the_last_days_need_a_day() -> None:
 
 
 @pytest.mark.parametrize("text", ["'Big'", "Country = NL and not 'Big'"])
-def test_a_segment_needs_a_key_and_must_exist(text: str) -> None:
+def test_segment_in_a_rule_must_exist_and_needs_a_key(text: str) -> None:
     rule = Rule.parse(text)
     with pytest.raises(CiError, match="the frame has no key to compare"):
         Evaluation(PEOPLE.schema, [rule], RuleContext(members={"Big": ["x"]}))
@@ -270,9 +270,9 @@ def test_a_segment_needs_a_key_and_must_exist(text: str) -> None:
         Evaluation(PEOPLE.schema, [rule], RuleContext(key="Contry", members={"Big": ["x"]}))
     Evaluation(
         PEOPLE.schema, [rule], RuleContext(key="Orders", members={"Big": ["x"]})
-    )  # a key of another type meets nobody
+    )  # a key of another type matches nothing
 
 
-def test_a_frame_of_mixed_values_is_compared_as_text() -> None:
+def test_column_of_mixed_values_is_compared_as_text() -> None:
     with pytest.raises(SegmentError, match=r"Code is a text, '1\.5' is not"):
         Rule.parse("Code = 1.5").check(pd.DataFrame({"Code": ["x", 1.5]}))

@@ -1,4 +1,4 @@
-"""Rules over sources that stream by in batches choose what they choose in memory."""
+"""Rules select the same rows from batches as from a table in memory."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (f"n < 2 union n = {COUNT - 1} intersect not n = 0", [1, COUNT - 1]),
     ],
 )
-def test_batches_give_what_the_whole_gives(path: Path, text: str, ids: list[int]) -> None:
+def test_batches_give_the_same_rows_as_the_whole_table(path: Path, text: str, ids: list[int]) -> None:
     for source in (path, PEOPLE):
         rows = read_rows(source, ["n", "Id"], Rule.parse(text), GIVEN)
         assert rows.schema.names == ["n", "Id"]
         assert [number for batch in rows.read(["Id"]) for number in batch.column(0).to_pylist()] == ids
 
 
-def test_rows_of_one_key_in_different_batches_belong_together(path: Path) -> None:
+def test_rows_with_one_key_are_combined_across_batches(path: Path) -> None:
     rule = Rule.parse(f"n = 1 intersect n = {COUNT // 2 + 1}")
     assert read_rows(path, ["n"], rule, RuleContext(key="Visitor")).table()["n"].to_pylist() == [1, COUNT // 2 + 1]
     assert read_rows(path, ["n"], rule, RuleContext(key="Id")).table().num_rows == 0
 
 
-def test_mistakes_are_found_before_anything_is_read(path: Path) -> None:
+def test_mistakes_are_reported_before_reading(path: Path) -> None:
     with pytest.raises(SegmentError, match="n is a number, 'x' is not"):
         read_rows(path, ["Id"], Rule.parse("n = x"), GIVEN)
     with pytest.raises(SegmentError, match=r"There is no column 'N'\. Did you mean 'n'"):
         read_rows(path, ["Id"], Rule.parse("N = 1"), GIVEN)
 
 
-def test_the_key_is_the_one_asked_for_or_the_first_that_is_different_for_each() -> None:
+def test_joining_key_is_the_requested_one_or_the_first_unique_one() -> None:
     frame = pd.DataFrame({"CustomerId": [[1], [2]], "ContactId": [1, 1], "UserId": ["a", "b"], "Id": [1, 2]})
     assert joining_key(frame, None) == "UserId"
     assert joining_key(frame, "ContactId") == "ContactId"

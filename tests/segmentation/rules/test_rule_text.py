@@ -1,4 +1,4 @@
-"""A rule as text, as a tree and as JSON says the same."""
+"""A rule means the same as text, as a tree and as JSON."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ segments = st.builds(Member, segment=names)
 
 
 def exact(rule: Rule) -> str:
-    """Return everything about a rule, the types of its values too: to Python 1, 1.0 and True are equal."""
+    """Return a rule with the types of its values: to Python, 1, 1.0 and True are equal."""
     return repr(rule)
 
 
 @settings(deadline=None)
 @given(trees(any_condition() | segments))
-def test_text_and_json_give_the_same_tree(root: Node) -> None:
+def test_text_and_json_round_trip(root: Node) -> None:
     rule = Rule(root=root)
     assert exact(Rule.parse(rule.text)) == exact(rule)
     assert exact(Rule.from_json(rule.to_json())) == exact(rule)
@@ -85,7 +85,7 @@ def test_text_and_json_give_the_same_tree(root: Node) -> None:
 
 @settings(deadline=None)
 @given(trees(fitting_conditions() | members), st.sampled_from(["\n", "  ", "\t", "\u00a0"]))
-def test_kinds_of_blanks_and_capitals_of_words_do_not_matter(root: Node, blank: str) -> None:
+def test_white_space_around_words_does_not_matter(root: Node, blank: str) -> None:
     text = Rule(root=root).text
     if not set(text) & set("\"'\n"):
         assert Rule.parse(text.replace(" ", blank)).text == text
@@ -114,7 +114,7 @@ def test_kinds_of_blanks_and_capitals_of_words_do_not_matter(root: Node, blank: 
         "not (a equals b and not c equals d)",
     ],
 )
-def test_what_is_written_well_stays_as_it_is(text: str) -> None:
+def test_canonical_text_is_unchanged(text: str) -> None:
     assert Rule.parse(text).text == text
 
 
@@ -148,30 +148,30 @@ def test_what_is_written_well_stays_as_it_is(text: str) -> None:
         ("first = case", 'first equals "case"'),
     ],
 )
-def test_other_ways_to_write_it_are_understood(written: str, text: str) -> None:
+def test_other_spellings_are_understood(written: str, text: str) -> None:
     assert Rule.parse(written).text == text
 
 
-def test_sub_rules_stay_sub_rules() -> None:
+def test_nested_rules_stay_nested() -> None:
     flat, nested = Rule.parse("a = 1 and b = 2 and c = 3"), Rule.parse("(a = 1 and b = 2) and c = 3")
     assert isinstance(flat.root, AllOf)
     assert isinstance(nested.root, AllOf)
     assert (len(flat.root.rules), len(nested.root.rules)) == (3, 2)
 
 
-def test_the_deepest_rule_that_can_be_saved_can_be_read() -> None:
+def test_deepest_rule_that_can_be_saved_can_be_loaded() -> None:
     rule = Rule.parse("not (a = 1 and " * 14 + "b = 2" + ")" * 14)
     assert Rule.from_json(rule.to_json()) == Rule.parse(rule.text) == rule
 
 
-def test_and_binds_before_or_and_not_before_both() -> None:
+def test_not_binds_before_and_and_and_before_or() -> None:
     root = Rule.parse("not a = 1 and b = 2 or c = 3").root
     assert isinstance(root, AnyOf)
     assert isinstance(root.rules[0], AllOf)
     assert isinstance(root.rules[0].rules[0], Not)
 
 
-def test_the_document_is_plain_and_has_a_version() -> None:
+def test_json_is_readable_and_has_a_version() -> None:
     document = json.loads(Rule.parse("Country is any of NL, BE and Born equals 2026-01-31").to_json())
     assert document["version"] == 1
     assert document["root"]["kind"] == "all"
@@ -200,7 +200,7 @@ def test_the_document_is_plain_and_has_a_version() -> None:
         ),
     ],
 )
-def test_a_document_that_is_no_rule_is_refused(document: str, sentence: str) -> None:
+def test_invalid_json_is_refused(document: str, sentence: str) -> None:
     with pytest.raises(SegmentError) as refused:
         Rule.from_json(document)
     assert sentence in refused.value.sentence
@@ -222,18 +222,18 @@ def test_a_document_that_is_no_rule_is_refused(document: str, sentence: str) -> 
         ("contains", [5], "needs a text"),
     ],
 )
-def test_a_condition_with_the_wrong_values_is_refused(operator: str, given: list[Any], sentence: str) -> None:
+def test_condition_with_wrong_values_is_refused(operator: str, given: list[Any], sentence: str) -> None:
     document = {"root": {"kind": "condition", "column": "a", "operator": operator, "values": given}}
     with pytest.raises(SegmentError, match=sentence):
         Rule.from_json(json.dumps(document))
 
 
-def test_only_comparisons_of_texts_ignore_case() -> None:
+def test_only_text_comparisons_can_ignore_case() -> None:
     with pytest.raises(SegmentError, match="cannot ignore case"):
         Condition(column="a", operator=Operator.GREATER, values=(1,), ignore_case=True)
 
 
-def test_a_rule_is_a_value() -> None:
+def test_rules_are_equal_and_hashable_by_value() -> None:
     rule = Rule.parse("a = 2026-01-31 14:30 or 'b'")
     assert rule == Rule.parse(rule.text)
     assert len({rule, Rule.parse(rule.text)}) == 1

@@ -1,4 +1,4 @@
-"""What a database answers, by its states and numbers: each kind has its sentence, and no sentence blames the names."""
+"""Each SQLSTATE of PostgreSQL and error number of MySQL gets the right message."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ci_magics.segmentation.sources.database_errors import FailedQuery, database
 
 
 class RefusedError(Exception):
-    """An error of a driver of PostgreSQL."""
+    """An error of a PostgreSQL driver."""
 
     def __init__(self, state: str) -> None:
         super().__init__("jan@contoso.com")
         self.sqlstate = state
 
 
-def said(error: Exception) -> str:
+def message_for(error: Exception) -> str:
     asked = FailedQuery(make_url("postgresql://db/x"), "SELECT 1", (), lambda _kind: [])
     return str(database_error(error, asked))
 
@@ -38,14 +38,14 @@ def said(error: Exception) -> str:
         ("0A000", "did not run the query (0A000). Run the query in a program of the database"),
     ],
 )
-def test_each_state_of_postgresql_has_a_sentence_that_is_true(state: str, words: str) -> None:
-    assert words in said(RefusedError(state))
-    assert "jan" not in said(RefusedError(state))
+def test_sqlstate_of_postgresql_gets_the_right_message(state: str, words: str) -> None:
+    assert words in message_for(RefusedError(state))
+    assert "jan" not in message_for(RefusedError(state))
 
 
 @pytest.mark.parametrize(
     ("number", "words"),
     [(1213, "busy or locked"), (1021, "does not have enough memory or disk space"), (2013, "ended the connection")],
 )
-def test_each_number_of_mysql_has_a_sentence_that_is_true(number: int, words: str) -> None:
-    assert words in said(RuntimeError(number, "jan@contoso.com"))
+def test_error_number_of_mysql_gets_the_right_message(number: int, words: str) -> None:
+    assert words in message_for(RuntimeError(number, "jan@contoso.com"))

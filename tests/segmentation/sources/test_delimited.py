@@ -27,13 +27,13 @@ def rows_of(path: Path, encoding: str | None = None) -> list[tuple[str | None, .
     return [tuple(row.values()) for batch in file.batches(file.names) for row in batch.to_pylist()]
 
 
-def written(tmp_path: Path, content: bytes, name: str = "customers.csv") -> Path:
+def write_file(tmp_path: Path, content: bytes, name: str = "customers.csv") -> Path:
     path = tmp_path / name
     path.write_bytes(content)
     return path
 
 
-def refused(path: Path, encoding: str | None = None) -> str:
+def refusal(path: Path, encoding: str | None = None) -> str:
     with pytest.raises(SegmentError) as error:
         rows_of(path, encoding)
     return str(error.value)
@@ -47,26 +47,26 @@ def refused(path: Path, encoding: str | None = None) -> str:
     ),
     delimiter=st.sampled_from(",;\t|"),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
-    # The writer does not quote a line end other than its own.
+    # The writer quotes no line ends but its own.
     style=st.sampled_from([("\r\n", csv.QUOTE_MINIMAL), ("\n", csv.QUOTE_ALL), ("\r", csv.QUOTE_ALL)]),
 )
-def test_whatever_a_csv_writer_writes_is_read_back_exactly(
+def test_output_of_csv_writer_is_read_back_exactly(
     tmp_path: Path, rows: list[tuple[str, ...]], delimiter: str, encoding: str, style: tuple[str, int]
 ) -> None:
     text, (line_end, quoting) = io.StringIO(), style
     writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerows([("Id", "EMail", "Notes"), *rows])
-    path = written(tmp_path, text.getvalue().encode(encoding))
+    path = write_file(tmp_path, text.getvalue().encode(encoding))
     assert rows_of(path) == [tuple(cell or None for cell in row) for row in rows]
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(st.tuples(*[st.text('ab",\n\r é', max_size=6)] * 3), max_size=6))
-def test_both_readers_read_alike(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
+def test_fast_and_slow_reader_agree(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("Id", "EMail", "Notes"), *rows])
-    file = open_delimited(str(written(tmp_path, text.getvalue().encode())))
-    batches = file._by_row([0, 1, 2], 0)  # noqa: SLF001 - the slow one, which reads what the fast one cannot
+    file = open_delimited(str(write_file(tmp_path, text.getvalue().encode())))
+    batches = file._by_row([0, 1, 2], 0)  # noqa: SLF001 - the slow reader, for files that the fast one cannot read
     by_row = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
     assert by_row == rows_of(tmp_path / "customers.csv")
 
@@ -74,18 +74,18 @@ def test_both_readers_read_alike(tmp_path: Path, rows: list[tuple[str, ...]]) ->
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_encoding_is_recognized(tmp_path: Path, encoding: str) -> None:
     content = "Id,City\nc1,Münster €\n".encode(encoding)
-    assert rows_of(written(tmp_path, content)) == [("c1", "Münster €")]
+    assert rows_of(write_file(tmp_path, content)) == [("c1", "Münster €")]
 
 
 @pytest.mark.parametrize("encoding", NAMED)
 def test_an_encoding_can_be_named(tmp_path: Path, encoding: str) -> None:
     city = {"cp1251": "Москва", "shift_jis": "東京"}.get(encoding, "Łódź" if encoding == "cp1250" else "Orléans")
-    assert rows_of(written(tmp_path, f"Id,City\nc1,{city}\n".encode(encoding)), encoding) == [("c1", city)]
+    assert rows_of(write_file(tmp_path, f"Id,City\nc1,{city}\n".encode(encoding)), encoding) == [("c1", city)]
 
 
-def test_a_late_byte_decides_the_encoding_of_the_whole_file(tmp_path: Path) -> None:
+def test_late_byte_decides_the_encoding_of_the_whole_file(tmp_path: Path) -> None:
     content = b"Id,City\n" + b"c1,Ghent\n" * 300_000 + b"c2,M\xfcnster\n"
-    assert rows_of(written(tmp_path, content))[-1] == ("c2", "Münster")
+    assert rows_of(write_file(tmp_path, content))[-1] == ("c2", "Münster")
 
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
@@ -100,7 +100,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
 def test_compressed_files_are_read(tmp_path: Path, ending: str, encoding: str) -> None:
     content = "Id,City\nc1,Münster\n".encode(encoding)
-    path = written(tmp_path, PACKED[ending](content), f"customers.csv.{ending}")
+    path = write_file(tmp_path, PACKED[ending](content), f"customers.csv.{ending}")
     assert rows_of(path) == [("c1", "Münster")]
 
 
@@ -110,9 +110,9 @@ def test_an_archive_of_one_file_is_read(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "customers.zip") == [("c1", "Ghent")]
 
 
-def test_a_compressed_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
+def test_truncated_compressed_file_is_refused(tmp_path: Path) -> None:
     content = gzip.compress(b"Id,EMail\n" + b"".join(b"c%d,p%d@contoso.com\n" % (n, n) for n in range(99_999)))
-    said = refused(written(tmp_path, content[:-5000], "customers.csv.gz"))
+    said = refusal(write_file(tmp_path, content[:-5000], "customers.csv.gz"))
     assert "cut off or damaged" in said
     assert "@" not in said
 
@@ -144,9 +144,9 @@ IRREGULAR = {
 
 
 @pytest.mark.parametrize("kind", IRREGULAR)
-def test_files_are_read_as_people_have_them(tmp_path: Path, kind: str) -> None:
+def test_irregular_files_are_read(tmp_path: Path, kind: str) -> None:
     content, names, rows = IRREGULAR[kind]
-    path = written(tmp_path, content)
+    path = write_file(tmp_path, content)
     assert open_delimited(str(path)).names == names
     assert rows_of(path) == rows
 
@@ -169,35 +169,35 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_read_correctly_is_refused_with_the_reason(tmp_path: Path, kind: str) -> None:
+def test_ambiguous_file_is_refused_with_the_reason(tmp_path: Path, kind: str) -> None:
     content, reason = REFUSED[kind]
-    said = refused(written(tmp_path, content))
+    said = refusal(write_file(tmp_path, content))
     assert reason in said
     assert "@" not in said
 
 
-def test_a_file_that_lacks_the_named_encoding_is_refused(tmp_path: Path) -> None:
-    assert "is not valid UTF-8" in refused(written(tmp_path, b"a,b\n1,\xe9\n"), "utf-8")
-    assert "Did you mean mac_roman?" in refused(written(tmp_path, b"a,b\n1,2\n"), "mac_romn")
-    assert "There is no encoding 'rot13'" in refused(written(tmp_path, b"a,b\n1,2\n"), "rot13")
+def test_file_that_is_not_in_the_named_encoding_is_refused(tmp_path: Path) -> None:
+    assert "is not valid UTF-8" in refusal(write_file(tmp_path, b"a,b\n1,\xe9\n"), "utf-8")
+    assert "Did you mean mac_roman?" in refusal(write_file(tmp_path, b"a,b\n1,2\n"), "mac_romn")
+    assert "There is no encoding 'rot13'" in refusal(write_file(tmp_path, b"a,b\n1,2\n"), "rot13")
 
 
-def test_a_late_irregular_row_is_found_after_regular_ones(tmp_path: Path) -> None:
+def test_irregular_row_after_many_regular_rows_is_found(tmp_path: Path) -> None:
     regular = b"".join(b"%d,x\n" % number for number in range(300_000))
-    rows = rows_of(written(tmp_path, b"a,b\n" + regular + b"300000,y,\n300001,z\n"))
+    rows = rows_of(write_file(tmp_path, b"a,b\n" + regular + b"300000,y,\n300001,z\n"))
     assert len(rows) == 300_002
     assert rows[-3:] == [("299999", "x"), ("300000", "y"), ("300001", "z")]
-    assert "Row 300,001" in refused(written(tmp_path, b"a,b\n" + regular + b"300000,y,z\n"))
+    assert "Row 300,001" in refusal(write_file(tmp_path, b"a,b\n" + regular + b"300000,y,z\n"))
 
 
-def test_a_quote_that_swallows_a_large_file_is_not_read_into_memory(
+def test_unclosed_quote_in_a_large_file_is_not_read_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delimited, "_LONGEST_CELL", csv.field_size_limit())
-    said = refused(written(tmp_path, b'a,b\n1,"x\n' + b"2,y\n" * 500_000))
+    said = refusal(write_file(tmp_path, b'a,b\n1,"x\n' + b"2,y\n" * 500_000))
     assert "Row 1 of customers.csv" in said
 
 
-def test_a_row_is_found_by_its_line(tmp_path: Path) -> None:
-    file = open_delimited(str(written(tmp_path, b'\na,b\n\n1,"x\ny"\n2,z\n')))
+def test_line_number_of_a_row_is_found(tmp_path: Path) -> None:
+    file = open_delimited(str(write_file(tmp_path, b'\na,b\n\n1,"x\ny"\n2,z\n')))
     assert [file.line(1), file.line(2)] == [5, 6]

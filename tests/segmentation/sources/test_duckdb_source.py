@@ -31,7 +31,7 @@ CREATE MACRO older(least) AS TABLE SELECT * FROM people WHERE id >= least
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file of people; its tables and its folder stay as they are."""
+    """A DuckDB file; fails if its tables or its folder change."""
     folder = tmp_path / "shop"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -49,7 +49,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(params=["address", "connection", "open file"])
 def database(request: pytest.FixtureRequest, file: Path) -> Iterator[Any]:
-    """A file by its address, the user's own connection to it, or the address while she has it open."""
+    """A file by its address, the user's own connection to it, or the address while the user has it open."""
     if request.param == "address":
         yield f"duckdb:///{file}"
         return
@@ -151,14 +151,14 @@ def test_a_select_is_read(database: Any, sql: str) -> None:
         "-- nothing",
     ],
 )
-def test_whatever_does_more_is_not_run(database: Any, sql: str) -> None:
+def test_query_that_does_more_than_select_is_not_run(database: Any, sql: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(database, sql, {}).table()
     assert refused.value.next_step
     assert "@" not in str(refused.value)
 
 
-def test_an_engine_of_duckdb_reads_and_refuses_alike(file: Path) -> None:
+def test_duckdb_engine_reads_and_refuses_like_an_address(file: Path) -> None:
     engine = create_engine(f"duckdb:///{file}")
     for sql in ("SELECT id FROM people", "SELECT id FROM people WHERE id < $most", "FROM older(1) SELECT id"):
         assert query_database(engine, sql, {"most": 4}).table()["id"].to_pylist() == [1, 2, 3]
@@ -178,14 +178,14 @@ def test_an_engine_of_duckdb_reads_and_refuses_alike(file: Path) -> None:
         assert query_database(address, "SELECT id FROM people", {}).table().num_rows == 3
 
 
-def test_a_pivot_over_all_values_is_one_select(file: Path) -> None:
+def test_pivot_over_all_values_is_a_select(file: Path) -> None:
     names = query_database(f"duckdb:///{file}", "PIVOT people ON kind USING count(*)", {}).schema.names
     assert names[-1] == "a"
     with duckdb.connect(str(file)) as own, pytest.raises(SegmentError, match="cannot tell all"):
         query_database(own, "PIVOT people ON kind USING count(*)", {})
 
 
-def test_a_connection_sees_its_temporary_tables_and_frames(file: Path) -> None:
+def test_connection_sees_its_temporary_tables_and_frames(file: Path) -> None:
     with duckdb.connect(str(file)) as own:
         own.execute("CREATE TEMP TABLE mine AS SELECT 7 AS id")
         own.register("hers", pd.DataFrame({"id": [8]}))
@@ -199,14 +199,14 @@ def test_a_connection_sees_its_temporary_tables_and_frames(file: Path) -> None:
         assert own.sql("SELECT current_setting('enable_external_access')").fetchall() == [(True,)]
 
 
-def test_a_path_that_is_mistyped_makes_no_file(file: Path) -> None:
+def test_mistyped_path_creates_no_file(file: Path) -> None:
     with pytest.raises(SegmentError, match=r"no database file 'shop\.duckd'\. Did you mean 'shop\.duckdb'"):
         query_database(f"duckdb:///{file.parent / 'shop.duckd'}", "FROM people", {})
     with pytest.raises(SegmentError, match=r"'secret\.csv' cannot be opened as a DuckDB database"):
         query_database(f"duckdb:///{file.parent / 'secret.csv'}", "FROM people", {})
 
 
-def test_a_file_that_another_program_writes_to_is_named(file: Path) -> None:
+def test_file_locked_by_another_program_is_named(file: Path) -> None:
     code = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print('open', flush=True); sys.stdin.read()"
     writer = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -220,7 +220,7 @@ def test_a_file_that_another_program_writes_to_is_named(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["main.duckdb", "it's.duckdb", 'a "b" c.db', "temp.db", "select.db", "people.db"])
-def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+def test_database_file_can_have_any_name(tmp_path: Path, name: str) -> None:
     with duckdb.connect(str(tmp_path / name)) as database:
         database.execute("CREATE TABLE people AS SELECT 1 AS id, 'a@contoso.com' AS email")
     assert query_database(f"duckdb:///{tmp_path / name}", "FROM people", {}).table()["id"].to_pylist() == [1]
@@ -237,14 +237,14 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
         ("SELECT id FORM people GROUP", "syntax error"),
     ],
 )
-def test_an_error_names_what_is_wrong(database: Any, sql: str, words: str) -> None:
+def test_error_names_the_mistake(database: Any, sql: str, words: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(database, sql, {}).table()
     assert words in refused.value.sentence
     assert "@" not in str(refused.value)
 
 
-def test_a_segment_of_a_file_is_dynamic_and_one_of_a_connection_is_not(file: Path) -> None:
+def test_segment_of_a_file_is_dynamic_and_segment_of_a_connection_is_not(file: Path) -> None:
     made = build_segment_from_sql("S", "SELECT * FROM people", frames={}, database=f"duckdb:///{file}", key="key_")
     assert len(set(made.rows.table()["key"].to_pylist())) == 3
     workspace = open_workspace()
@@ -256,7 +256,7 @@ def test_a_segment_of_a_file_is_dynamic_and_one_of_a_connection_is_not(file: Pat
         ci.segments.refresh("From hers")
 
 
-def test_a_relation_is_only_selected_from(file: Path) -> None:
+def test_condition_on_a_relation_cannot_change_data(file: Path) -> None:
     with duckdb.connect(str(file)) as own:
         relation = own.table("people")
         for where in (

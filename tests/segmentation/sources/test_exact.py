@@ -1,4 +1,4 @@
-"""Every value of files of text is exact: keys as written, numbers only where all of a column is one."""
+"""Values of text files are exact: keys as written, and numbers only if the whole column is numeric."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ FOUND = {
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("where", FOUND)
-def test_a_condition_sees_each_value_exactly(tmp_path: Path, write: Writer, where: str | None) -> None:
+def test_condition_sees_each_value_exactly(tmp_path: Path, write: Writer, where: str | None) -> None:
     assert keys(write(tmp_path, ROWS), where) == FOUND[where]
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("where", [each for each in FOUND if each and "profiles" not in each])
-def test_a_query_sees_what_a_condition_sees(tmp_path: Path, write: Writer, where: str) -> None:
+def test_query_sees_the_same_values_as_a_condition(tmp_path: Path, write: Writer, where: str) -> None:
     assert keys_of_sql(f"SELECT * FROM '{write(tmp_path, ROWS)}' WHERE {where}") == FOUND[where]
 
 
@@ -127,9 +127,7 @@ MISFITS = {
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("where", MISFITS)
-def test_a_condition_that_needs_a_number_names_the_late_row_that_is_not_one(
-    tmp_path: Path, write: Writer, where: str
-) -> None:
+def test_numeric_condition_names_the_late_row_that_is_not_a_number(tmp_path: Path, write: Writer, where: str) -> None:
     rows = [(f"c{number}", f"p{number}@contoso.com", "1", "1", "7", "true", None, "1") for number in range(1500)]
     late = ("c1500", "late@contoso.com", "1", "1", "someone@contoso.com", "true", None, "1")
     path = write(tmp_path, [*rows, late, *rows[:1]])
@@ -155,7 +153,7 @@ def test_a_condition_that_needs_a_number_names_the_late_row_that_is_not_one(
         ("Zip contains 101", 0),
     ],
 )
-def test_a_rule_sees_each_value_exactly(tmp_path: Path, write: Writer, rule: str, count: int) -> None:
+def test_rule_sees_each_value_exactly(tmp_path: Path, write: Writer, rule: str, count: int) -> None:
     path = write(tmp_path, ROWS)
     if not count:
         with pytest.raises(SegmentError, match="is a number"):
@@ -170,7 +168,7 @@ def test_a_rule_sees_each_value_exactly(tmp_path: Path, write: Writer, rule: str
     ("rule", "need"),
     [("Code > 5", "number"), ("EMail within the last 30 days", "date"), ("Code equals true", "true or false")],
 )
-def test_a_rule_names_the_row_that_does_not_fit(tmp_path: Path, write: Writer, rule: str, need: str) -> None:
+def test_rule_names_the_row_that_does_not_fit(tmp_path: Path, write: Writer, rule: str, need: str) -> None:
     path = write(tmp_path, ROWS)
     for attempt in (lambda: ci.segment("R", path, rule=rule), lambda: ci.inspect_rules(path, rule)):
         with pytest.raises(SegmentError, match=rf"Row \d.* is not .*{need}") as refused:
@@ -187,7 +185,7 @@ def test_quick_segments_count_exact_values(tmp_path: Path, write: Writer) -> Non
     assert {each.text for each in ci.quick_segments(path, "Id")} >= {'Id equals "0012345"', 'Id equals "12345"'}
 
 
-def test_one_type_holds_for_all_files_of_a_pattern(tmp_path: Path) -> None:
+def test_column_has_one_type_in_all_files_of_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "a-1.csv").write_text("Id,EMail,Spend\n1,a@contoso.com,7\n")
     (tmp_path / "a-2.csv").write_text("Spend,Id,EMail\n7,01,b@contoso.com\nn/a,2,c@contoso.com\n")
     assert keys(tmp_path / "a-*.csv", "Spend = '7'") == ["1", "01"]
@@ -195,14 +193,14 @@ def test_one_type_holds_for_all_files_of_a_pattern(tmp_path: Path) -> None:
         build_segment("S", tmp_path / "a-*.csv", where="Spend > 5")
 
 
-def test_files_of_other_columns_are_not_read_together(tmp_path: Path) -> None:
+def test_files_with_different_columns_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a-1.csv").write_text("Id,EMail\n1,a@contoso.com\n")
     (tmp_path / "a-2.csv").write_text("Id,Mail\n1,a@contoso.com\n")
     with pytest.raises(SegmentError, match=r"a-1\.csv has a column 'EMail', and a-2\.csv has none"):
         build_segment("S", tmp_path / "a-*.csv")
 
 
-def test_files_are_joined_by_their_keys_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_joined_by_keys_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     as_csv(tmp_path, ROWS)
     (tmp_path / "other.csv").write_text("Id,Customer\n12345,12345\n77,77\n")
@@ -217,7 +215,7 @@ def test_files_are_joined_by_their_keys_as_written(tmp_path: Path, monkeypatch: 
         )
 
 
-def test_a_key_under_another_name_is_as_written(tmp_path: Path) -> None:
+def test_renamed_key_is_as_written(tmp_path: Path) -> None:
     path = as_csv(tmp_path, [(*row[:2], row[0], *row[3:]) for row in ROWS[2:]])
     assert keys_of_sql(f"SELECT Spend AS CustomerId, EMail FROM '{path}'") == ["200000.7", "200000.70"]
     assert keys_of_sql(f"SELECT Spend, EMail FROM '{path}' WHERE Spend <> '5'", key="Spend") == [
@@ -228,14 +226,14 @@ def test_a_key_under_another_name_is_as_written(tmp_path: Path) -> None:
         keys_of_sql(f"SELECT Spend, EMail FROM '{path}' WHERE Spend > 5", key="Spend")
 
 
-def test_a_bound_value_is_compared_like_one_that_is_written(tmp_path: Path) -> None:
+def test_bound_value_is_compared_like_a_literal(tmp_path: Path) -> None:
     sql = f"SELECT * FROM '{as_csv(tmp_path, ROWS)}' WHERE Spend > $least"
     assert keys_of_sql(sql, parameters={"least": 499.7}) == ["200000.7"]
     with pytest.raises(SegmentError, match=r"Row 1 of customers\.csv"):
         keys_of_sql(sql.replace("Spend", "Id").replace(">", "="), parameters={"least": 5})
 
 
-def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
     pl.DataFrame({"Id": [7, 8], "EMail": ["a@contoso.com"] * 2, "Spend": [0.1, 0.2]}).write_parquet(
         tmp_path / "a.parquet"
     )
@@ -275,7 +273,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("values", KINDS)
-def test_a_column_has_the_type_of_all_its_values(values: tuple[str | None, ...]) -> None:
+def test_column_type_fits_all_its_values(values: tuple[str | None, ...]) -> None:
     column = pa.array(values, pa.large_string())
     for parts in ([column], [column.slice(place, 1) for place in range(len(column))]):
         survey = ColumnSurvey()
@@ -291,7 +289,7 @@ def test_a_column_has_the_type_of_all_its_values(values: tuple[str | None, ...])
         st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**15), max_value=10**15), min_size=1
     )
 )
-def test_numbers_keep_their_values(numbers: list[Decimal]) -> None:
+def test_numbers_keep_their_exact_values(numbers: list[Decimal]) -> None:
     column = pa.array([f"{each:f}" for each in numbers], pa.large_string())
     survey = ColumnSurvey()
     survey.add(column)
@@ -300,7 +298,7 @@ def test_numbers_keep_their_values(numbers: list[Decimal]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=6), min_size=1))
-def test_no_two_texts_become_one_key(texts: list[str]) -> None:
+def test_distinct_texts_stay_distinct_keys(texts: list[str]) -> None:
     column = pa.array(texts, pa.large_string())
     survey = ColumnSurvey()
     survey.add(column)

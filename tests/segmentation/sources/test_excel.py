@@ -1,4 +1,4 @@
-"""A sheet is what Excel says: merged cells, formulas, dates, percentages, errors, hidden rows, other sheets."""
+"""Values of sheets: merged cells, formulas, dates, percentages, errors, hidden rows, other sheets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAIL = "a@contoso.com"
 Change = Callable[[Any, Any], object]
 
 
-def written(folder: Path, rows: Sequence[Sequence[Any]], change: Change | None = None) -> str:
+def write_workbook(folder: Path, rows: Sequence[Sequence[Any]], change: Change | None = None) -> str:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.title = "People"
@@ -37,11 +37,11 @@ def body(*values: Any, key: Any = "1") -> list[tuple[Any, ...]]:
     return [NAMES, *((key, MAIL, value) for value in values)]
 
 
-def shown_as(cell: str, style: str) -> Change:
+def cell_format(cell: str, style: str) -> Change:
     return lambda _book, sheet: setattr(sheet[cell], "number_format", style)
 
 
-def parts(style: str) -> Change:
+def column_format(style: str) -> Change:
     def change(_book: Any, sheet: Any) -> None:
         for row in range(2, sheet.max_row + 1):
             sheet[f"C{row}"].number_format = style
@@ -49,13 +49,13 @@ def parts(style: str) -> Change:
     return change
 
 
-def errors(_book: Any, sheet: Any) -> None:
+def with_errors(_book: Any, sheet: Any) -> None:
     for number, value in enumerate(("#N/A", "#DIV/0!", "#REF!", "#NAME?"), start=2):
         sheet.append(("1", MAIL, None))
         sheet[f"C{number}"].value, sheet[f"C{number}"].data_type = value, "e"
 
 
-def hide(_book: Any, sheet: Any) -> None:
+def hide_rows_and_columns(_book: Any, sheet: Any) -> None:
     sheet.row_dimensions[3].hidden = True
     sheet.column_dimensions["C"].hidden = True
     sheet.auto_filter.ref = "A1:C4"
@@ -68,15 +68,15 @@ VALUES: dict[str, tuple[list[tuple[Any, ...]], Change | None, list[str | None]]]
         ["2026-01-31", "2026-01-31 14:30:00", "14:30:00"],
     ),
     "dates as text": (body("31.01.2026", "2026-01-31"), None, ["31.01.2026", "2026-01-31"]),
-    "percentages": (body(0.5, 0.125), shown_as("C2", "0%"), ["0.5", "0.125"]),
-    "amounts": (body(12.5), shown_as("C2", "#,##0.00 €"), ["12.5"]),
+    "percentages": (body(0.5, 0.125), cell_format("C2", "0%"), ["0.5", "0.125"]),
+    "amounts": (body(12.5), cell_format("C2", "#,##0.00 €"), ["12.5"]),
     "whole numbers": (body(1001.0, 1001, 10**15, -5), None, ["1001", "1001", "1000000000000000", "-5"]),
-    "numbers shown with zeros": (body(7, 8), shown_as("C2", "00000"), ["00007", "8"]),
-    "numbers shown in parts": (body(123456, 42, 1234567), parts("000-000"), ["123-456", "000-042", "1234-567"]),
-    "numbers shown in escaped parts": (body(123456), parts("000\\-000"), ["123-456"]),
-    "numbers shown after letters": (body(7), parts('"NL "0000'), ["NL 0007"]),
-    "telephone numbers": (body(2025550123), parts("(000) 000-0000"), ["(202) 555-0123"]),
-    "numbers of optional digits": (body(12345, 1234567), parts("##00-000"), ["12-345", "1234-567"]),
+    "numbers shown with zeros": (body(7, 8), cell_format("C2", "00000"), ["00007", "8"]),
+    "numbers shown in parts": (body(123456, 42, 1234567), column_format("000-000"), ["123-456", "000-042", "1234-567"]),
+    "numbers shown in escaped parts": (body(123456), column_format("000\\-000"), ["123-456"]),
+    "numbers shown after letters": (body(7), column_format('"NL "0000'), ["NL 0007"]),
+    "telephone numbers": (body(2025550123), column_format("(000) 000-0000"), ["(202) 555-0123"]),
+    "numbers of optional digits": (body(12345, 1234567), column_format("##00-000"), ["12-345", "1234-567"]),
     "negative numbers, parts of numbers, units and amounts": (
         body(-123456, 1.5, 5, 5, 5, 5),
         lambda _book, sheet: [
@@ -87,9 +87,9 @@ VALUES: dict[str, tuple[list[tuple[Any, ...]], Change | None, list[str | None]]]
     ),
     "numbers as text": (body("0012", "1E4", "12.0", "007"), None, ["0012", "1E4", "12.0", "007"]),
     "truths": (body(True, False), None, ["true", "false"]),
-    "errors": ([NAMES], errors, ["#N/A", "#DIV/0!", "#REF!", "#NAME?"]),
+    "errors": ([NAMES], with_errors, ["#N/A", "#DIV/0!", "#REF!", "#NAME?"]),
     "an apostrophe and a line end": (body("'x", "x\ny"), None, ["'x", "x\ny"]),
-    "hidden rows and columns": (body("x", "y", "z"), hide, ["x", "y", "z"]),
+    "hidden rows and columns": (body("x", "y", "z"), hide_rows_and_columns, ["x", "y", "z"]),
     "merged cells below the header": (
         body("x", None),
         lambda _book, sheet: sheet.merge_cells("C2:C3"),
@@ -110,9 +110,9 @@ VALUES: dict[str, tuple[list[tuple[Any, ...]], Change | None, list[str | None]]]
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_a_cell_is_what_it_would_be_in_csv(tmp_path: Path, kind: str) -> None:
+def test_cell_is_read_as_it_would_be_in_csv(tmp_path: Path, kind: str) -> None:
     rows, change, values = VALUES[kind]
-    sheet = open_sheet(written(tmp_path, rows, change))
+    sheet = open_sheet(write_workbook(tmp_path, rows, change))
     assert sheet.names == NAMES
     assert sheet.table["V"].to_pylist() == values
 
@@ -143,16 +143,16 @@ REFUSED: dict[str, tuple[list[tuple[Any, ...]], Change | None, str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_a_sheet_does_not_say_is_refused_with_the_reason(tmp_path: Path, kind: str) -> None:
+def test_ambiguous_sheet_is_refused_with_the_reason(tmp_path: Path, kind: str) -> None:
     rows, change, reason = REFUSED[kind]
     with pytest.raises(SegmentError) as refused:
-        build_segment("S", written(tmp_path, rows, change))
+        build_segment("S", write_workbook(tmp_path, rows, change))
     assert reason in refused.value.sentence
     assert refused.value.next_step
     assert "@" not in str(refused.value)
 
 
-def test_the_first_sheet_that_you_see_is_read_and_any_by_its_name(tmp_path: Path) -> None:
+def test_first_visible_sheet_is_read_and_others_by_name(tmp_path: Path) -> None:
     def more(book: Any, _sheet: Any) -> None:
         book.create_sheet("Hidden", 0).append(["Bad"])
         book.worksheets[0].sheet_state = "hidden"
@@ -161,7 +161,7 @@ def test_the_first_sheet_that_you_see_is_read_and_any_by_its_name(tmp_path: Path
         for row in body("o", key="9"):
             book["Orders" if "Orders" in book.sheetnames else book.create_sheet("Orders").title].append(row)
 
-    path = written(tmp_path, body("x"), more)
+    path = write_workbook(tmp_path, body("x"), more)
     assert open_sheet(path).title == "People"
     assert open_sheet(path, "Orders").table["Id"].to_pylist() == ["9"]
     assert open_sheet(path, "Hidden").names == ("Bad",)
@@ -172,8 +172,8 @@ def test_the_first_sheet_that_you_see_is_read_and_any_by_its_name(tmp_path: Path
 
 
 @pytest.mark.parametrize("style", ["[<=9999999]000-0000;(000) 000-0000", "000-000;-000-000", "##-##", "00##-000"])
-def test_a_format_that_is_not_applied_is_named(tmp_path: Path, style: str) -> None:
-    path = written(tmp_path, body(5, 1234567), parts(style))
+def test_unsupported_number_format_is_reported(tmp_path: Path, style: str) -> None:
+    path = write_workbook(tmp_path, body(5, 1234567), column_format(style))
     sheet = open_sheet(path)
     assert sheet.table["V"].to_pylist() == ["5", "1234567"]
     (doubt,) = sheet.doubts
@@ -183,7 +183,7 @@ def test_a_format_that_is_not_applied_is_named(tmp_path: Path, style: str) -> No
     assert text.notices == [doubt]
 
 
-def test_a_row_has_the_number_that_excel_shows(tmp_path: Path) -> None:
-    path = written(tmp_path, [NAMES, (), ("1", MAIL, 1), ("2", MAIL, "n/a")])
+def test_row_numbers_match_excel(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path, [NAMES, (), ("1", MAIL, 1), ("2", MAIL, "n/a")])
     with pytest.raises(SegmentError, match=r"Row 4 of the sheet People in people\.xlsx: V is not a number"):
         build_segment("S", path, where="V > 0")

@@ -1,4 +1,4 @@
-"""A file may have any name: as a path, from any folder, within SQL, in a pattern, and again at a refresh."""
+"""A file can have any name: as a path, from any folder, in SQL, in a pattern, and in a refresh."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def keys_of_sql(name: str) -> list[str]:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("number", range(len(FORMATS)))
-def test_a_file_may_have_any_name(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_can_have_any_name(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     endings = list(FORMATS)
     for place, name in enumerate(NAMES[number :: len(FORMATS)]):  # each name with one format, each format with five
@@ -105,7 +105,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, number: int, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("folder", ["~", "a [b]", "x#y", "100% $HOME", "-é's", "a.csv"])
-def test_a_folder_may_have_any_name(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_can_have_any_name(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path(folder).mkdir()
     Path(folder, "people.csv").write_text(LINES)
@@ -115,7 +115,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, folder: str, monkeypatch: py
         assert keys_of_sql(source) == ["01"]
 
 
-def test_your_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_means_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "people.csv").write_text(LINES)
     assert keys("~/people.csv") == keys("~/peo*.csv") == ["01", "02"]
@@ -124,7 +124,7 @@ def test_your_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("name", ["~", "a #[1]", "-it's $x"])
-def test_a_refresh_finds_the_file_from_any_folder(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_finds_the_file_from_any_folder(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path(f"{name}.csv")
     path.write_text(LINES)

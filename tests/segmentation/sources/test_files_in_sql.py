@@ -33,12 +33,12 @@ def keys(sql: str) -> list[int]:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("file", ["it''s-*.parquet", "people.csv", "people.xlsx", "people.xlsx#Two"])
-def test_a_query_reads_the_files_it_names(file: str) -> None:
+def test_query_reads_the_files_it_names(file: str) -> None:
     assert keys(f"SELECT * FROM '{file}' WHERE Spend > 15 ORDER BY Id") == [2, 3]
     assert keys(f"SELECT people.* FROM people JOIN '{file}' AS other USING (Id) WHERE other.Spend < 15") == [1]
 
 
-def test_a_query_reads_no_file_that_it_hides_in_a_function(folder: Path) -> None:
+def test_query_cannot_read_a_file_through_a_function(folder: Path) -> None:
     for call in ("read_csv('people.csv')", f"read_text('{folder}/people.csv')", "glob('*')"):
         with pytest.raises(SegmentError):
             keys(f"SELECT 1 AS Id, 'x' AS EMail FROM people, {call}")
@@ -46,12 +46,12 @@ def test_a_query_reads_no_file_that_it_hides_in_a_function(folder: Path) -> None
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("where", [None, "Spend > 15"])
-def test_a_sheet_is_a_source(where: str | None) -> None:
+def test_excel_sheet_is_a_source(where: str | None) -> None:
     assert build_segment("S", "people.xlsx", where=where).rows.table().num_rows == (3 if where is None else 2)
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_missing_sheet_or_file_is_named() -> None:
+def test_missing_sheet_or_file_is_named() -> None:
     with pytest.raises(SegmentError, match=r"no sheet 'Three'.*Two"):
         build_segment("S", "people.xlsx#Three")
     with pytest.raises(SegmentError, match=r"no file 'nobody\.xlsx'"):
@@ -63,14 +63,14 @@ def test_a_missing_sheet_or_file_is_named() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_an_earlier_segment_is_a_table_of_its_keys() -> None:
+def test_earlier_segment_is_a_table_of_its_keys() -> None:
     ci.segment("Big spenders", PEOPLE, where="Spend > 15")
     sql = 'SELECT p.* FROM people p WHERE Id NOT IN (SELECT Id FROM "Big spenders")'
     assert ci.segment("Others", sql, frames={"people": PEOPLE}).rows == 1
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_sqlite_database_is_a_source(tmp_path: Path) -> None:
+def test_sqlite_database_is_a_source(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'shop.sqlite'}")
     with engine.begin() as database:
         database.execute(text("CREATE TABLE people (Id INTEGER, EMail TEXT)"))

@@ -42,7 +42,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
 }
 
 
-def kept(frame: Any, **how: Any) -> list[dict[str, Any]]:
+def matched_rows(frame: Any, **how: Any) -> list[dict[str, Any]]:
     return list(match_profiles(build_segment("S", frame, **how).rows.table()).profiles.table.to_pylist())
 
 
@@ -51,7 +51,7 @@ def kept(frame: Any, **how: Any) -> list[dict[str, Any]]:
 def test_every_kind_of_frame_gives_the_same_table(kind: str, where: str | None) -> None:
     frame = FRAMES[kind]()
     assert is_frame(frame)
-    assert kept(frame, where=where) == kept(TABLE, where=where)
+    assert matched_rows(frame, where=where) == matched_rows(TABLE, where=where)
 
 
 @pytest.mark.parametrize("kind", FRAMES)
@@ -77,19 +77,19 @@ ODD: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("where", [None, "n > 1"])
-def test_an_odd_column_does_not_spoil_the_others(name: str, where: str | None) -> None:
+def test_odd_column_does_not_affect_the_others(name: str, where: str | None) -> None:
     frame = pd.DataFrame({"EMail": ["a@contoso.com", "b@contoso.com", "c@contoso.com"], "n": [1, 2, 3]})
     frame["odd"] = pd.Series(ODD[name], dtype=object)
     assert build_segment("S", frame, where=where).rows.table().num_rows == (3 if where is None else 2)
 
 
-def test_an_email_column_of_texts_and_numbers_keeps_its_texts() -> None:
+def test_email_column_of_mixed_values_keeps_its_texts() -> None:
     frame = pd.DataFrame({"email": pd.Series(["a@contoso.com", 5, None, float("nan"), pd.NA, pd.NaT], dtype=object)})
     assert build_segment("S", frame).rows.table()["email"].to_pylist() == ["a@contoso.com", "5", None, None, None, None]
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [float("nan"), float("nan")]])
-def test_a_column_without_any_value_is_an_email_column_too(values: list[Any]) -> None:
+def test_column_without_values_can_be_the_email_column(values: list[Any]) -> None:
     profiles = build_segment("S", pd.DataFrame({"email": values}))
     assert profiles.rows.table()["email"].to_pylist() == [None] * len(values)
 
@@ -97,7 +97,7 @@ def test_a_column_without_any_value_is_an_email_column_too(values: list[Any]) ->
 @pytest.mark.parametrize(
     "values", [pa.array([1, 2]), pa.array([b"x", b"y"]), pa.array([["x"], []]), pa.array([True, False])]
 )
-def test_an_email_column_holds_texts(values: pa.Array) -> None:
+def test_email_column_must_hold_text(values: pa.Array) -> None:
     with pytest.raises(SegmentError, match="not e-mail addresses") as refused:
         build_segment("S", pa.table({"Id": [1, 2], "email": values}))
     assert "the columns are Id, email" in refused.value.next_step
@@ -110,13 +110,13 @@ def test_an_email_column_holds_texts(values: pa.Array) -> None:
         pd.DataFrame([["a@contoso.com", "b@contoso.com"]], columns=["EMail", "EMail"]),
     ],
 )
-def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
+def test_duplicate_column_names_are_refused(frame: Any) -> None:
     with pytest.raises(SegmentError, match="Two columns of the frame are named 'EMail'"):
         build_segment("S", frame)
 
 
 @pytest.mark.parametrize("columns", [[0, 1], ["EMail", ""], pd.MultiIndex.from_tuples([("EMail", "x"), ("Id", "y")])])
-def test_a_column_has_a_name_in_words(columns: Any) -> None:
+def test_column_name_must_be_a_text(columns: Any) -> None:
     with pytest.raises(SegmentError, match="a name that is not text"):
         build_segment("S", pd.DataFrame([["a@contoso.com", "b"]], columns=columns))
 
@@ -124,14 +124,14 @@ def test_a_column_has_a_name_in_words(columns: Any) -> None:
 @pytest.mark.parametrize(
     "value", [5, ["a@contoso.com"], {"email": ["a@contoso.com"]}, pd.Series(["a@contoso.com"]), None]
 )
-def test_what_is_no_frame_is_refused_by_its_kind(value: Any) -> None:
+def test_value_that_is_not_a_frame_is_refused(value: Any) -> None:
     with pytest.raises(SegmentError, match="is not a frame") as refused:
         build_segment("S", value)
     assert "contoso" not in str(refused.value)
     assert not is_frame(value)
 
 
-def test_a_column_that_sql_cannot_hold_does_not_stop_a_condition_on_another() -> None:
+def test_column_that_sql_cannot_hold_does_not_affect_other_conditions() -> None:
     frame = TABLE.append_column("half", pa.array(np.arange(4, dtype=np.float16)))
     assert build_segment("S", frame).rows.table().num_rows == 4
     assert build_segment("S", frame, where="half > 1").rows.table().num_rows == 2

@@ -1,4 +1,4 @@
-"""NDJSON is one object a line: what is not is refused by its line, and no word of it is quoted."""
+"""NDJSON has one object on each line; other lines are refused by number and never quoted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def people(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_line_that_is_no_object_is_named_and_not_quoted(tmp_path: Path, kind: str) -> None:
+def test_invalid_line_is_named_and_not_quoted(tmp_path: Path, kind: str) -> None:
     bad, reason = BAD[kind]
     path = people(tmp_path, GOOD + bad)
     for attempt in (
@@ -58,13 +58,13 @@ def test_a_line_that_is_no_object_is_named_and_not_quoted(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("text", ["[" + GOOD.strip() + "]\n", "[\n " + GOOD + "]\n"])
-def test_one_list_gets_the_way_to_write_lines(tmp_path: Path, text: str) -> None:
+def test_json_list_is_refused_with_advice_to_write_lines(tmp_path: Path, text: str) -> None:
     with pytest.raises(SegmentError, match=r"people\.ndjson is one JSON list.*lines=True"):
         build_segment("S", people(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["\n \n", "{}\n{}\n"])
-def test_a_file_without_a_value_is_empty(tmp_path: Path, text: str) -> None:
+def test_file_without_values_is_empty(tmp_path: Path, text: str) -> None:
     with pytest.raises(SegmentError, match="it has no JSON object"):
         build_segment("S", people(tmp_path, text))
 
@@ -82,7 +82,7 @@ READ: dict[str, tuple[str, list[Any]]] = {
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_values_are_as_written(tmp_path: Path, kind: str) -> None:
+def test_values_are_read_as_written(tmp_path: Path, kind: str) -> None:
     text, keys = READ[kind]
     path = people(tmp_path, text)
     assert build_segment("S", path).rows.table()["key"].to_pylist() == keys
@@ -90,13 +90,13 @@ def test_values_are_as_written(tmp_path: Path, kind: str) -> None:
     assert build_segment("S", tmp_path / "people.jsonl.gz").rows.table()["key"].to_pylist() == keys
 
 
-def test_lists_and_objects_keep_their_numbers_as_written(tmp_path: Path) -> None:
+def test_lists_and_objects_keep_numbers_as_written(tmp_path: Path) -> None:
     path = people(tmp_path, '{"EMail": "a@c.com", "x": [1, 2.50, "3", {"a\\"": 1e400, "b": [true, null]}]}\n')
     (batch,) = open_json_lines(str(path)).batches(["x"])
     assert batch.column(0).to_pylist() == ['[1, 2.50, "3", {"a\\"": 1e400, "b": [true, null]}]']
 
 
-def test_a_condition_on_mixed_kinds_names_the_line(tmp_path: Path) -> None:
+def test_condition_on_mixed_types_names_the_line(tmp_path: Path) -> None:
     path = people(tmp_path, GOOD + '\n{"Id": "2", "EMail": "b@contoso.com", "Spend": [1]}\n')
     with pytest.raises(SegmentError, match=r"Row 2 of people\.ndjson \(line 3\): Spend is not a number"):
         build_segment("S", path, where="Spend > 0")

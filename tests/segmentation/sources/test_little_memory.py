@@ -1,7 +1,7 @@
-"""Where memory is short, rows with addresses are never put on disk: what does not fit is refused in a sentence.
+"""If memory is short, rows with addresses are never written to disk: a source that does not fit is refused.
 
-Each case runs in a process that may not write a single byte to a file (``RLIMIT_FSIZE``) and that believes to have
-little memory. A library that put anything on disk would fail, or die.
+Each case runs in a process that cannot write a single byte to a file (``RLIMIT_FSIZE``) and that is told it has
+little memory. A library that wrote to disk would fail, or die.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ci_magics.in_memory import passes_by
 pytestmark = pytest.mark.slow
 
 ROWS = 1_500_000
-#: How each source is read; the number of rows that are left, or the code of the error.
+#: How each source is read; the number of rows that remain, or the code of the error.
 READINGS: dict[str, tuple[str, str]] = {
     "a condition on a frame": ("list(read_columns(people(), ['EMail'], 'Id > 10').read(['EMail']))", str(ROWS - 11)),
     "a condition on a file": ("list(read_columns(str(file), ['EMail'], 'Id > 10').read(['EMail']))", str(ROWS - 11)),
@@ -77,7 +77,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("reading", READINGS)
-def test_nothing_is_written_where_memory_is_short(tmp_path: Path, file: Path, reading: str) -> None:
+def test_nothing_is_written_if_memory_is_short(tmp_path: Path, file: Path, reading: str) -> None:
     work, expected = READINGS[reading]
     environment = {**os.environ, "POLARS_OVERRIDE_TOTAL_MEMORY_MB": "60", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", PROGRAM.replace("READING", work), str(file)]
@@ -86,7 +86,7 @@ def test_nothing_is_written_where_memory_is_short(tmp_path: Path, file: Path, re
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_plans_that_keep_no_rows_pass_by(file: Path) -> None:
+def test_only_plans_that_stream_rows_are_accepted(file: Path) -> None:
     scan = pl.scan_parquet(file)
     for frame in (
         scan,

@@ -1,4 +1,4 @@
-"""Odd columns that nobody asked for stop nothing; subclasses of DataFrame and ids in the index of pandas are read."""
+"""Odd columns that are not needed do no harm; subclasses of DataFrame and IDs in the pandas index are read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IDS, EMAILS, SPEND = ["a", "b"], ["a@contoso.com", "b@contoso.com"], [10, 20]
 
 
 class NoText:
-    """An object that cannot be written."""
+    """An object without a text form."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
@@ -132,7 +132,7 @@ def keys(profiles: Any) -> list[str]:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ODD)
-def test_a_column_that_nobody_asked_for_stops_nothing(kind: str) -> None:
+def test_unused_odd_column_does_no_harm(kind: str) -> None:
     frame = ODD[kind]()
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
@@ -150,7 +150,7 @@ def test_a_column_that_nobody_asked_for_stops_nothing(kind: str) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ODD)
-def test_a_column_that_is_asked_for_is_read_or_refused_in_a_sentence(kind: str) -> None:
+def test_odd_column_is_read_or_refused_with_an_explanation(kind: str) -> None:
     frame = ODD[kind]()
     asks: list[Callable[[], Any]] = [
         lambda: build_segment("S", frame, where="odd IS NULL OR odd IS NOT NULL"),
@@ -162,11 +162,11 @@ def test_a_column_that_is_asked_for_is_read_or_refused_in_a_sentence(kind: str) 
         query = "SELECT odd, * EXCLUDE (odd) FROM frame"
         asks.append(lambda: build_segment_from_sql("S", query, frames={"frame": frame}))
     for ask in asks:
-        refusal = refused(ask)
+        refusal = error_of(ask)
         assert refusal is None or ("odd" in refusal.sentence and refusal.next_step)
 
 
-def refused(ask: Callable[[], Any]) -> SegmentError | None:
+def error_of(ask: Callable[[], Any]) -> SegmentError | None:
     try:
         ask().rows.table()
     except SegmentError as error:
@@ -177,7 +177,7 @@ def refused(ask: Callable[[], Any]) -> SegmentError | None:
 @pytest.mark.matrix
 @pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("kind", [each for each in ODD if "dataset" not in each])
-def test_comparisons_pass_over_odd_columns(kind: str) -> None:
+def test_comparisons_ignore_odd_columns(kind: str) -> None:
     frame = ODD[kind]()
     one = ci.segment("One", frame, where="Spend > 15", show=len)
     two = ci.segment("Two", frame, show=len)
@@ -209,7 +209,7 @@ def test_odd_keys_are_exact(column: Any, keys_found: list[Any]) -> None:
 
 
 class Geo(pd.DataFrame):
-    """A subclass as geopandas makes them: it carries metadata and makes itself again."""
+    """A subclass like those of geopandas: with metadata, and its own constructor."""
 
     _metadata = ["crs"]  # noqa: RUF012 - as pandas wants it
 
@@ -219,7 +219,7 @@ class Geo(pd.DataFrame):
 
 
 class Broken(pd.DataFrame):
-    """A subclass that cannot be made again, and that is asked for columns in vain."""
+    """A subclass whose constructors fail."""
 
     def __init__(self, data: Any, needed: Any) -> None:
         super().__init__(data)
@@ -239,7 +239,7 @@ def people(**columns: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("frame", [Geo(people()), Broken(people(), needed=1)], ids=["subclass", "broken subclass"])
-def test_a_subclass_of_pandas_is_a_frame_of_pandas(frame: Any) -> None:
+def test_subclass_of_pandas_dataframe_is_read(frame: Any) -> None:
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
     assert keys(build_segment_from_sql("S", "FROM frame WHERE Spend > 15", frames={"frame": frame})) == ["b"]
@@ -258,7 +258,7 @@ INDEXED: dict[str, pd.DataFrame] = {
 
 
 @pytest.mark.parametrize("kind", INDEXED)
-def test_a_named_index_is_a_column(kind: str) -> None:
+def test_named_index_is_a_column(kind: str) -> None:
     frame = INDEXED[kind]
     assert keys(build_segment("S", frame)) == ["a", "b"]
     assert keys(build_segment("S", frame, key="Id", where="Id = 'b'")) == ["b"]
@@ -267,17 +267,17 @@ def test_a_named_index_is_a_column(kind: str) -> None:
     assert known_columns(frame).count("Id") == 1
 
 
-def test_addresses_may_be_the_index() -> None:
+def test_index_can_hold_the_addresses() -> None:
     profiles = build_segment("S", people().set_index("EMail"))
     assert profiles.rows.table()["email"].to_pylist() == EMAILS
 
 
-def test_an_index_without_a_name_is_no_column() -> None:
+def test_unnamed_index_is_not_a_column() -> None:
     assert build_segment("S", people().drop(columns="Id")).segment.key == ROW_NUMBER
     assert build_segment("S", people().drop(columns="Id").set_axis(["x", "y"])).segment.columns == ("EMail", "Spend")
 
 
-def test_an_index_that_differs_from_the_column_of_its_name_is_a_second_one() -> None:
+def test_index_with_the_name_of_another_column_is_refused() -> None:
     frame = people().set_index(pd.Index(["x", "y"], name="Id"))
     with pytest.raises(SegmentError, match="Two columns of the frame are named 'Id'"):
         build_segment("S", frame)
@@ -298,7 +298,7 @@ def test_an_index_that_differs_from_the_column_of_its_name_is_a_second_one() -> 
     ],
     ids=["twice", "twice and not asked for", "arrow", "batch", "case", "polars", "arrow case", "levels", "index"],
 )  # fmt: skip
-def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
+def test_duplicate_column_names_are_refused(frame: Any) -> None:
     with pytest.raises(SegmentError) as caught:
         build_segment("S", frame)
     assert caught.value.next_step
@@ -306,7 +306,7 @@ def test_two_columns_of_one_name_are_refused(frame: Any) -> None:
         build_segment("S", frame, where="EMail LIKE 'a%'")
 
 
-def test_names_that_differ_in_case_stop_only_what_uses_them() -> None:
+def test_names_that_differ_in_case_only_stop_what_uses_them() -> None:
     frame = people(Note=[1, 2], note=[3, 4])
     assert keys(build_segment("S", frame, where="Spend > 15")) == ["b"]
     assert keys(build_segment_from_rule("S", frame, Rule.parse("note = 4"), RuleContext())) == ["b"]
@@ -318,7 +318,7 @@ def test_names_that_differ_in_case_stop_only_what_uses_them() -> None:
             ask()
 
 
-def test_a_parquet_file_of_odd_columns_is_read(tmp_path: Path) -> None:
+def test_parquet_file_with_odd_columns_is_read(tmp_path: Path) -> None:
     path = tmp_path / "odd.parquet"
     duckdb.sql(
         "SELECT 'a' AS Id, 'a@contoso.com' AS EMail, [1] AS l, INTERVAL 1 DAY AS i, {'x': 1} AS s"

@@ -27,7 +27,7 @@ def check(dialect: str, sql: str) -> None:
         ("redshift", "SELECT a FROM people UNION SELECT b FROM people"),
     ],
 )
-def test_a_select_of_any_database_is_understood(dialect: str, sql: str) -> None:
+def test_select_of_any_database_is_understood(dialect: str, sql: str) -> None:
     check(dialect, sql)
 
 
@@ -55,7 +55,7 @@ def test_a_select_of_any_database_is_understood(dialect: str, sql: str) -> None:
         ("hana", "SELECT * FROM ((people"),
     ],
 )
-def test_whatever_does_more_or_is_not_understood_is_refused(dialect: str, sql: str) -> None:
+def test_query_that_does_more_or_cannot_be_parsed_is_refused(dialect: str, sql: str) -> None:
     with pytest.raises(SegmentError):
         check(dialect, sql)
 
@@ -75,13 +75,13 @@ def test_whatever_does_more_or_is_not_understood_is_refused(dialect: str, sql: s
         ("people.db", "dialect://host/name"),
     ],
 )
-def test_a_wrong_address_says_what_to_do(address: str, words: str) -> None:
+def test_wrong_address_says_what_to_do(address: str, words: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(address, "SELECT 1", {})
     assert words in str(refused.value)
 
 
-def test_a_driver_for_asyncio_is_replaced() -> None:
+def test_asyncio_driver_is_replaced() -> None:
     assert read_address("postgresql+asyncpg://h/d").drivername == "postgresql+psycopg"
     assert read_address("postgres+asyncpg://h/d").drivername == "postgresql+psycopg"
 
@@ -94,5 +94,5 @@ def test_a_driver_for_asyncio_is_replaced() -> None:
         ("sqlite:///x", "SELECT $a, '$b', [$c], \"$d\" -- $e", ["a"]),
     ],
 )
-def test_parameters_are_found_as_each_database_reads_a_query(address: str, sql: str, names: list[str]) -> None:
+def test_parameters_are_found_in_the_sql_of_each_database(address: str, sql: str, names: list[str]) -> None:
     assert parameter_names(sql, address) == names

@@ -1,4 +1,4 @@
-"""A database that is not known in detail is read through SQLAlchemy alone; SQLite stands for it here."""
+"""Databases without a reader of their own are read through SQLAlchemy; SQLite represents them here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_columns_have_the_types_of_their_values(shop: Engine) -> None:
         ("SELECT * FROM nobody", "nobody"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_written(shop: Engine, sql: str, words: str) -> None:
+def test_mistake_is_explained_and_nothing_is_written(shop: Engine, sql: str, words: str) -> None:
     with pytest.raises(SegmentError, match=words) as refused:
         query_other(shop, sql, {})
     assert "@" not in str(refused.value)
@@ -48,6 +48,6 @@ def test_what_is_wrong_is_said_and_nothing_is_written(shop: Engine, sql: str, wo
         assert database.execute(text("SELECT count(*) FROM people")).scalar() == 2
 
 
-def test_a_database_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
+def test_unreachable_database_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SegmentError):
         query_other(create_engine(f"sqlite:///{tmp_path / 'no' / 'shop.sqlite'}"), "SELECT 1 AS id", {})

@@ -17,7 +17,7 @@ def table(text: str, names: list[str] | None = None) -> list[dict[str, object]]:
     return [row for batch in csv_batches(io.BytesIO(text.encode()), SCHEMA, names) for row in batch.to_pylist()]
 
 
-def test_objects_become_columns_and_what_is_missing_is_null() -> None:
+def test_objects_become_columns_and_missing_values_are_null() -> None:
     rows = [{"a": "1", "b": "x@contoso.com", "c": True}, {"a": "2"}, {"a": 3, "b": None, "c": "false", "d": "more"}]
     batch = batch_of_records(rows, ["a", "b", "c"], SCHEMA)
     assert batch.to_pylist() == [
@@ -27,12 +27,12 @@ def test_objects_become_columns_and_what_is_missing_is_null() -> None:
     ]
 
 
-def test_half_a_surrogate_pair_is_written_out() -> None:
+def test_unpaired_surrogate_is_escaped() -> None:
     batch = batch_of_records([{"a": "1", "b": "\ud800@contoso.com"}], ["a", "b", "c"], SCHEMA)
     assert batch.column("EMail").to_pylist() == ["\\ud800@contoso.com"]
 
 
-def test_lines_with_and_without_a_header_row_are_the_same() -> None:
+def test_header_row_is_optional() -> None:
     expected = [
         {"CustomerId": "1", "EMail": "x@contoso.com", "Consent": True},
         {"CustomerId": "2", "EMail": None, "Consent": None},
@@ -42,24 +42,24 @@ def test_lines_with_and_without_a_header_row_are_the_same() -> None:
     assert table(lines, ["EMail", "CustomerId", "Consent"]) == expected
 
 
-def test_a_byte_order_mark_quotes_and_lines_within_values_are_read() -> None:
+def test_byte_order_mark_quotes_and_line_breaks_in_values_are_read() -> None:
     rows = table('\ufeffCustomerId,EMail,Consent\n1,"a ""b""\n@contoso.com",True\n')
     assert rows == [{"CustomerId": "1", "EMail": 'a "b"\n@contoso.com', "Consent": True}]
 
 
-def test_a_column_that_a_file_lacks_is_null() -> None:
+def test_missing_column_is_null() -> None:
     assert table("CustomerId\n1\n") == [{"CustomerId": "1", "EMail": None, "Consent": None}]
     assert csv_columns(io.BytesIO(b"CustomerId,Name\n1,Jan\n")) == ["CustomerId", "Name"]
 
 
-def test_keys_that_look_like_numbers_stay_as_they_are_written() -> None:
+def test_keys_that_look_like_numbers_stay_as_written() -> None:
     (row,) = table("CustomerId,EMail,Consent\n007,a@contoso.com,1\n")
     assert row["CustomerId"] == "007"
     assert row["Consent"] is True
 
 
 @given(st.lists(IDS), st.lists(st.one_of(IDS, st.none())))
-def test_an_id_set_is_a_set(ids: list[str], asked: list[str | None]) -> None:
+def test_id_set_behaves_like_a_set(ids: list[str], asked: list[str | None]) -> None:
     found = IdSet([pa.array(ids, pa.large_string()), pa.array([None], pa.large_string())])
     given_ids = pa.array(asked, pa.large_string())
     assert len(found) == len(set(ids))

@@ -1,4 +1,4 @@
-"""Two columns of one name are refused alike, whatever they are read from; never is one taken for the other."""
+"""Two columns with one name are refused from every source; one is never taken for the other."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ DATABASES = {"query over frames": None, "SQLite": "sqlite://", "DuckDB": "duckdb
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("names", PAIRS, ids=str)
-def test_two_columns_of_one_name_are_refused(names: tuple[str, str], kind: str, tmp_path: Path) -> None:
+def test_duplicate_column_names_are_refused(names: tuple[str, str], kind: str, tmp_path: Path) -> None:
     if kind in ("polars", "lazy") and names[0] == names[1]:
-        return  # Polars has none
+        return  # impossible in Polars
     for where in (None, "Id = '1'"):
         with pytest.raises(SegmentError) as refused:
             build_segment("S", SOURCES[kind](names, tmp_path), where=where)
@@ -86,7 +86,7 @@ def test_two_columns_of_one_name_are_refused(names: tuple[str, str], kind: str, 
 
 @pytest.mark.parametrize("kind", DATABASES)
 @pytest.mark.parametrize("names", PAIRS, ids=str)
-def test_a_query_with_two_columns_of_one_name_is_refused(names: tuple[str, str], kind: str) -> None:
+def test_query_with_duplicate_column_names_is_refused(names: tuple[str, str], kind: str) -> None:
     with pytest.raises(SegmentError) as refused:
         build_segment_from_sql("S", query_of(names), frames={}, database=DATABASES[kind])
     assert refused.value.code in ("repeated_column", "several_email_columns")
@@ -97,7 +97,7 @@ def test_a_query_with_two_columns_of_one_name_is_refused(names: tuple[str, str],
 @pytest.mark.parametrize("kind", [*SOURCES, *DATABASES])
 @pytest.mark.parametrize("names", PAIRS[1:], ids=str)
 @pytest.mark.parametrize("wanted", [0, 1])
-def test_the_column_that_is_named_is_read_or_refused_and_never_its_twin(
+def test_named_column_is_read_or_refused_and_never_confused(
     names: tuple[str, str], wanted: int, kind: str, tmp_path: Path
 ) -> None:
     for where in (None, "Id = '1'"):

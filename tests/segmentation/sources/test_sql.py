@@ -43,7 +43,7 @@ def keys(sql: str, **parameters: Any) -> list[Any]:
         ("SELECT EMail FROM people", [1, 2, 3]),
     ],
 )
-def test_a_segment_is_one_select(sql: str, kept: list[Any]) -> None:
+def test_segment_is_one_select(sql: str, kept: list[Any]) -> None:
     profiles = run(sql)
     assert profiles.rows.table()["key"].to_pylist() == kept
     assert profiles.segment.where == sql
@@ -71,7 +71,7 @@ def test_a_segment_is_one_select(sql: str, kept: list[Any]) -> None:
         "EXPLAIN SELECT * FROM people",
     ],
 )
-def test_anything_else_is_refused(sql: str, tmp_path: Path) -> None:
+def test_statement_other_than_select_is_refused(sql: str, tmp_path: Path) -> None:
     with pytest.raises(SegmentError, match="A segment is one SELECT"):
         run(sql.replace("FILE", str(tmp_path / "taken")))
     assert list(tmp_path.iterdir()) == []
@@ -88,19 +88,19 @@ def test_anything_else_is_refused(sql: str, tmp_path: Path) -> None:
         "SELECT * FROM read_csv('https://example.com/people.csv')",
     ],
 )
-def test_nothing_but_the_frames_is_read(sql: str, tmp_path: Path) -> None:
+def test_query_reads_only_the_frames(sql: str, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("email\njan@contoso.com\n", "utf-8")
     with pytest.raises(SegmentError, match="only the frames of the notebook"):
         run(sql.replace("FILE", str(file)).replace("FOLDER", str(tmp_path)))
 
 
-def test_no_extension_is_fetched() -> None:
+def test_duckdb_extension_is_not_installed() -> None:
     with pytest.raises(SegmentError, match="The query cannot be run"):
         run("SELECT * FROM sqlite_scan('x', 'y')")
 
 
-def test_no_variable_of_python_is_read() -> None:
+def test_python_variable_is_not_read() -> None:
     hidden = PEOPLE
     assert len(hidden) == 3
     with pytest.raises(SegmentError, match="there is no table 'hidden'"):
@@ -111,32 +111,32 @@ def test_no_variable_of_python_is_read() -> None:
 @example("' OR 1 = 1 --")
 @example("O'Neil'; DROP VIEW people; --")
 @example("$least")
-def test_a_parameter_stays_a_value_whatever_it_holds(text: str) -> None:
+def test_parameter_is_always_a_value(text: str) -> None:
     assert keys("SELECT * FROM people WHERE Name = $name", name=text) == PEOPLE[PEOPLE.Name == text].Id.tolist()
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.int64(2), np.float32(2), np.bool_(True), pd.Timestamp(2026, 1, 1), None])
-def test_a_parameter_may_be_any_plain_value(value: Any) -> None:
+def test_parameter_can_be_any_plain_value(value: Any) -> None:
     assert keys("SELECT * FROM people WHERE $value IS NOT DISTINCT FROM $value", value=value) == ["a", "b", "c"]
 
 
-def test_a_parameter_may_be_a_list() -> None:
+def test_parameter_can_be_a_list() -> None:
     assert keys("SELECT * FROM people WHERE Id IN $ids", ids=["a", "c"]) == ["a", "c"]
 
 
-def test_a_parameter_without_a_value_is_named() -> None:
+def test_parameter_without_a_value_is_named() -> None:
     with pytest.raises(SegmentError, match=r"no value for \$least"):
         run("SELECT * FROM people WHERE Spend > $least")
     with pytest.raises(SegmentError, match="no value for a question mark"):
         run("SELECT * FROM people WHERE Spend > ?")
 
 
-def test_a_frame_is_no_parameter() -> None:
+def test_parameter_cannot_be_a_frame() -> None:
     with pytest.raises(SegmentError, match=r"\$others is a frame"):
         run("SELECT * FROM people WHERE Id IN $others", others=ORDERS)
 
 
-def test_what_is_not_asked_for_is_not_bound() -> None:
+def test_unused_parameter_is_not_bound() -> None:
     assert keys("SELECT * FROM people WHERE Name <> '$other'", other=object()) == ["a", "b", "c"]
 
 
@@ -150,7 +150,7 @@ def test_what_is_not_asked_for_is_not_bound() -> None:
         ("SELEC $a", []),
     ],
 )
-def test_parameters_are_found_where_they_are_none_of_texts_and_comments(sql: str, names: list[str]) -> None:
+def test_parameters_are_found_outside_texts_and_comments(sql: str, names: list[str]) -> None:
     assert parameter_names(sql) == names
 
 
@@ -165,7 +165,7 @@ def test_parameters_are_found_where_they_are_none_of_texts_and_comments(sql: str
         ("COPY people TO 'x'", set()),
     ],
 )
-def test_tables_are_found(sql: str, tables: set[str]) -> None:
+def test_tables_of_a_query_are_found(sql: str, tables: set[str]) -> None:
     assert referenced_tables(sql) == tables
 
 
@@ -181,19 +181,19 @@ def test_tables_are_found(sql: str, tables: set[str]) -> None:
         ('SELECT EMail FROM people WHERE Name = "jan@contoso.com"', "double quotes"),
     ],
 )
-def test_what_is_wrong_is_said_without_a_value(sql: str, words: str) -> None:
+def test_mistake_is_explained_without_quoting_a_value(sql: str, words: str) -> None:
     with pytest.raises(SegmentError) as refused:
         run(sql)
     assert words in refused.value.sentence
     assert "@" not in str(refused.value)
 
 
-def test_a_join_that_repeats_a_column_is_refused() -> None:
+def test_join_with_duplicate_column_names_is_refused() -> None:
     with pytest.raises(SegmentError, match="Two columns of the query are named 'Id'"):
         run("SELECT * FROM people p JOIN orders o ON p.Id = o.Id")
 
 
-def test_the_email_column_of_a_query_is_found_like_a_frames() -> None:
+def test_email_column_of_a_query_is_found_like_that_of_a_frame() -> None:
     with pytest.raises(SegmentError, match=r"No column is named like an e-mail address\. The columns are Id"):
         run("SELECT Id FROM people")
     with pytest.raises(SegmentError, match="holds int64 values"):
@@ -209,11 +209,11 @@ def test_the_email_column_of_a_query_is_found_like_a_frames() -> None:
         ("SELECT 'é', '日本', EMail::INT FROM people", "position 24", "::INT FROM people"),
     ],
 )
-def test_a_pointer_marks_the_place_in_a_query(sql: str, words: str, pointed: str) -> None:
+def test_pointer_marks_the_position_in_a_query(sql: str, words: str, pointed: str) -> None:
     with pytest.raises(SegmentError) as refused:
         run(sql)
     assert words in refused.value.sentence
     shown, pointer = refused.value.sentence.splitlines()[2:4]
-    narrow = "".join(letter + "." * (letter in "日本") for letter in shown)  # those are two columns wide
+    narrow = "".join(letter + "." * (letter in "日本") for letter in shown)  # these are two columns wide
     assert narrow[pointer.index("^") :].startswith(pointed)
     assert "@" not in str(refused.value)

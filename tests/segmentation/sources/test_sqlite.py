@@ -24,7 +24,7 @@ PEOPLE = [(1, "p1@contoso.com", 1), (2, "p2@contoso.com", 2), (3, None, 3)]
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file of people; its tables and its folder stay as they are."""
+    """A SQLite file; fails if its tables or its folder change."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "shop.sqlite"
     database = sqlite3.connect(file)
@@ -120,7 +120,7 @@ def test_a_select_is_read(database: str | Engine, sql: str) -> None:
         "/* nothing */",
     ],
 )
-def test_whatever_does_more_is_not_run(database: str | Engine, sql: str) -> None:
+def test_query_that_does_more_than_select_is_not_run(database: str | Engine, sql: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(database, sql, {}).table()
     assert refused.value.next_step
@@ -130,7 +130,7 @@ def test_whatever_does_more_is_not_run(database: str | Engine, sql: str) -> None
     "address", ["sqlite:///{0}", "sqlite+aiosqlite:///{0}", "sqlite:///file:{0}?mode=rwc&uri=true"]
 )
 @pytest.mark.parametrize("name", ["shop.sqlit", "nowhere/shop.sqlite", "other.db"])
-def test_a_path_that_is_mistyped_makes_no_file(shop: Path, address: str, name: str) -> None:
+def test_mistyped_path_creates_no_file(shop: Path, address: str, name: str) -> None:
     path = shop.parent / name
     with pytest.raises(SegmentError, match=f"no database file '{path.name}'") as refused:
         query_database(address.format(path), "SELECT * FROM people", {})
@@ -140,7 +140,7 @@ def test_a_path_that_is_mistyped_makes_no_file(shop: Path, address: str, name: s
     assert ("Did you mean 'shop.sqlite'" in str(refused.value)) == (name == "shop.sqlit")
 
 
-def test_a_folder_and_a_file_of_something_else_are_named(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_folder_or_file_of_another_kind_is_named(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(SegmentError, match="is a folder"):
         query_database(f"sqlite:///{shop.parent}", "SELECT 1", {})
     other = tmp_path_factory.mktemp("other") / "people.csv"
@@ -150,8 +150,8 @@ def test_a_folder_and_a_file_of_something_else_are_named(shop: Path, tmp_path_fa
 
 
 @pytest.mark.parametrize("number", [1, 200_000])
-def test_a_column_of_numbers_and_words_stops_nothing(tmp_path: Path, number: int) -> None:
-    """However late the first word comes, and whether or not anybody asks for the column."""
+def test_column_of_numbers_and_texts_is_read(tmp_path: Path, number: int) -> None:
+    """The first text can be in a late row, and the column can be unused."""
     file = tmp_path / "mixed.sqlite"
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE people (id INTEGER, email TEXT, spend, raw)")
@@ -166,7 +166,7 @@ def test_a_column_of_numbers_and_words_stops_nothing(tmp_path: Path, number: int
     assert mixed.rows.table()["key"].to_pylist()[0] == "0"
 
 
-def test_text_in_another_encoding_stops_nothing(tmp_path: Path) -> None:
+def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
     file = tmp_path / "latin.sqlite"
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE people (id, email, city)")
@@ -189,7 +189,7 @@ VALUES = st.one_of(
 
 
 @given(st.lists(VALUES), st.integers(0, 9))
-def test_one_type_holds_every_value_of_a_column(values: list[Any], split: int) -> None:
+def test_column_type_holds_all_its_values(values: list[Any], split: int) -> None:
     seen = ColumnTypeSurvey()
     seen.add(values[:split])
     seen.add(values[split:])
@@ -218,7 +218,7 @@ def test_one_type_holds_every_value_of_a_column(values: list[Any], split: int) -
         (None, None),
     ],
 )
-def test_a_value_as_text(value: Any, words: str | None) -> None:
+def test_value_is_converted_to_text(value: Any, words: str | None) -> None:
     assert as_text_value(value) == words
 
 
@@ -237,7 +237,7 @@ def test_a_value_as_text(value: Any, words: str | None) -> None:
         ("SELECT * FROM people WHERE id = :least", "has no value"),
     ],
 )
-def test_an_error_names_what_is_wrong(database: str | Engine, sql: str, words: str) -> None:
+def test_error_names_the_mistake(database: str | Engine, sql: str, words: str) -> None:
     with pytest.raises(SegmentError) as refused:
         query_database(database, sql, {})
     assert words in refused.value.sentence
@@ -251,7 +251,7 @@ def test_parameters_are_bound(database: str | Engine) -> None:
         ids(database, "SELECT $n AS id", n=[1])
 
 
-def test_an_engine_in_memory_is_read_and_left_as_it_was() -> None:
+def test_in_memory_engine_is_read_and_left_unchanged() -> None:
     engine = create_engine("sqlite://")
     event.listen(engine, "connect", lambda raw, _: raw.create_function("double", 1, lambda value: 2 * value))
     with engine.begin() as database:
@@ -269,7 +269,7 @@ def test_an_engine_in_memory_is_read_and_left_as_it_was() -> None:
         assert database.execute(text("DELETE FROM people")).rowcount == 3
 
 
-def test_what_is_not_committed_is_not_lost() -> None:
+def test_uncommitted_changes_are_not_lost() -> None:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     with engine.connect() as database:
         database.execute(text("CREATE TABLE people (id, email)"))
@@ -279,7 +279,7 @@ def test_what_is_not_committed_is_not_lost() -> None:
     assert ids(engine, "SELECT id FROM people") == [1]
 
 
-def test_a_file_that_somebody_writes_to_is_read_as_it_was(tmp_path: Path) -> None:
+def test_file_with_an_open_write_transaction_is_read_as_committed(tmp_path: Path) -> None:
     file = tmp_path / "shop.sqlite"
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("PRAGMA journal_mode = wal")
@@ -291,6 +291,6 @@ def test_a_file_that_somebody_writes_to_is_read_as_it_was(tmp_path: Path) -> Non
     writer.close()
 
 
-def test_a_relative_path_begins_in_the_current_folder(shop: Path) -> None:
+def test_relative_path_starts_in_the_current_folder(shop: Path) -> None:
     assert Path.cwd() == shop.parent
     assert ids(f"sqlite:///{os.path.relpath(shop)}", "SELECT id FROM people") == [1, 2, 3]

@@ -46,7 +46,7 @@ SOURCES: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("where", [None, "TotalSpend > 500"])
-def test_every_stream_gives_what_the_frame_gives(folder: Path, kind: str, where: str | None) -> None:
+def test_stream_gives_the_same_rows_as_the_frame(folder: Path, kind: str, where: str | None) -> None:
     streamed = build_segment("S", SOURCES[kind](folder), where=where)
     expected = build_segment("S", PEOPLE, where=where)
     assert streamed.segment.key == "CustomerId"
@@ -54,7 +54,7 @@ def test_every_stream_gives_what_the_frame_gives(folder: Path, kind: str, where:
     assert streamed.rows.table() == streamed.rows.table()
 
 
-def test_a_stream_is_never_in_memory_as_a_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_is_never_entirely_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("streams", "rows"):
         monkeypatch.setattr(f"ci_magics.segmentation.sources.{module}.BATCH", 7)
     profiles = build_segment("S", pl.scan_parquet(folder / "part-*.parquet"))
@@ -65,31 +65,31 @@ def test_a_stream_is_never_in_memory_as_a_whole(folder: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["missing.parquet", "missing-*.csv"])
-def test_files_that_are_not_there_are_named(tmp_path: Path, name: str) -> None:
+def test_missing_files_are_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(SegmentError, match=f"There is no file '{name.replace('*', '.*')}'"):
         build_segment("S", tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"jan@contoso.com" * 100, b""])
-def test_a_damaged_file_is_a_sentence_without_its_content(tmp_path: Path, content: bytes) -> None:
+def test_damaged_file_is_refused_without_quoting_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.parquet").write_bytes(content)
     with pytest.raises(SegmentError, match=r"x\.parquet cannot be read") as refused:
         build_segment("S", tmp_path / "x.parquet")
     assert "@" not in str(refused.value)
 
 
-def test_a_condition_over_a_file_reads_no_other_file(folder: Path) -> None:
+def test_condition_on_a_file_reads_no_other_file(folder: Path) -> None:
     where = "EMail IN (SELECT EMail FROM read_csv('FILE'))".replace("FILE", str(folder / "people.csv"))
     with pytest.raises(SegmentError):
         build_segment("S", str(folder / "part-0.parquet"), where=where)
 
 
-def test_an_unknown_column_in_a_condition_gets_the_nearest(folder: Path) -> None:
+def test_unknown_column_in_a_condition_suggests_the_nearest(folder: Path) -> None:
     with pytest.raises(SegmentError, match="Did you mean 'TotalSpend'"):
         build_segment("S", str(folder / "people.csv"), where="TotalSpent > 3")
 
 
-def test_repeated_and_empty_keys_are_counted_over_batches() -> None:
+def test_repeated_and_empty_keys_are_counted_across_batches() -> None:
     def read(_columns: Any) -> Iterator[pa.RecordBatch]:
         for part in (["a", "b", None], ["b", "c", None], ["a"]):
             yield pa.RecordBatch.from_pydict({"k": pa.array(part, pa.string())})
@@ -97,7 +97,7 @@ def test_repeated_and_empty_keys_are_counted_over_batches() -> None:
     assert repetition(Rows(pa.schema([("k", pa.string())]), read), "k") == (2, 2)
 
 
-def test_a_repeated_key_falls_back_to_row_numbers(tmp_path: Path) -> None:
+def test_row_numbers_are_the_key_if_the_key_column_repeats(tmp_path: Path) -> None:
     pl.DataFrame({"Id": [1, 1, 2], "EMail": ["a@contoso.com"] * 3}).write_parquet(tmp_path / "x.parquet")
     profiles = build_segment("S", tmp_path / "x.parquet")
     assert profiles.rows.table()["key"].to_pylist() == [1, 2, 3]
