@@ -1,4 +1,4 @@
-"""The rules of normalization once more: one value at a time, in plain Python, as they are written in words."""
+"""The rules of normalization again: one value at a time, in plain Python, as the documentation words them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stripped(text: str) -> str:
 
 
 def is_unseen(letter: str) -> bool:
-    """Control and format characters, and what Unicode calls default-ignorable: by what they are named, or are for."""
+    """Control, format and default-ignorable characters, by their Unicode names and purposes."""
     name, point = unicodedata.name(letter, ""), ord(letter)
     named = ("VARIATION SELECTOR", "KHMER VOWEL INHERENT", "COMBINING GRAPHEME JOINER")
     filler = "HANGUL" in name and "FILLER" in name

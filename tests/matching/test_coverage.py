@@ -45,7 +45,7 @@ def sample() -> Coverage:
     return cover({"sample": match_profiles(table)})
 
 
-def test_every_profile_is_counted_once() -> None:
+def test_coverage_counts_every_profile_once() -> None:
     (numbers,) = cover({"s": matched(EMAILS)}).segments
     assert (numbers.rows, numbers.with_email, numbers.valid, numbers.unique) == (8, 7, 5, 4)
     assert {reason: count for reason, count in numbers.reasons.items() if count} == {
@@ -59,18 +59,18 @@ def test_every_profile_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize(("rule", "hashes"), [("basic", 4), ("enhanced", 4), ("both", 5)])
-def test_hashes_depend_on_the_rule(rule: str, hashes: int) -> None:
+def test_number_of_hashes_depends_on_the_rule(rule: str, hashes: int) -> None:
     (numbers,) = cover({"s": matched(EMAILS)}, normalization=rule).segments
     assert numbers.hashes == hashes
-    assert numbers.differs == 1  # of the one with a blank inside, only the enhanced rule has a hash
+    assert numbers.differs == 1  # only the enhanced rule hashes the address with a blank
 
 
-def test_an_address_that_one_rule_rejects_does_not_differ_between_the_rules() -> None:
+def test_address_rejected_by_one_rule_is_not_counted_as_different() -> None:
     (numbers,) = cover({"s": matched(["+tag@x.com", "a+b@x.com", "c@x.com"])}).segments
-    assert (numbers.valid, numbers.differs) == (3, 1)  # the enhanced rule leaves nothing of the first
+    assert (numbers.valid, numbers.differs) == (3, 1)  # under the enhanced rule, nothing remains of the first
 
 
-def test_a_number_is_found_by_its_name() -> None:
+def test_coverage_returns_a_count_by_name() -> None:
     coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)})
     assert coverage["missing"] == 2
     assert coverage["sendable"] == 8
@@ -78,7 +78,7 @@ def test_a_number_is_found_by_its_name() -> None:
         coverage["mising"]
 
 
-def test_the_sample_has_every_reason_but_the_rarest(sample: Coverage) -> None:
+def test_sample_has_every_reason_except_the_rarest(sample: Coverage) -> None:
     (numbers,) = sample.segments
     assert [reason for reason, count in numbers.reasons.items() if not count] == [
         "hidden_character",
@@ -87,24 +87,24 @@ def test_the_sample_has_every_reason_but_the_rarest(sample: Coverage) -> None:
     assert numbers.rows == numbers.sendable + sum(numbers.reasons.values())
 
 
-def test_the_ledger_tells_new_from_gone() -> None:
+def test_coverage_compares_hashes_with_the_ledger() -> None:
     before, now = matched(["a@x.com", "b@x.com"]), matched(["b@x.com", "c@x.com", "d@x.com"])
     (numbers,) = cover({"s": now}, ledgers={"s": hashes_of(before)}).segments
     assert (numbers.new, numbers.gone, numbers.unchanged) == (2, 1, 1)
 
 
-def test_segments_overlap_by_hash() -> None:
+def test_overlap_is_computed_by_hash() -> None:
     both = cover({"one": matched(["a@x.com", "b@x.com"]), "two": matched(["B@x.com", "c@x.com"])})
     assert both.overlap == {("one", "two"): 1}
 
 
-def test_few_profiles_and_mixed_values_are_warned_about() -> None:
+def test_coverage_warns_of_few_profiles_and_mixed_values() -> None:
     warnings = " ".join(cover({"s": matched(EMAILS)}).warnings)
     assert "fewer than 300" in warnings
     assert "mixed" in warnings
 
 
-def test_no_address_is_in_any_output(sample: Coverage) -> None:
+def test_coverage_output_contains_no_address(sample: Coverage) -> None:
     frame = customers(2_000)
     shown = " ".join([*map(str, sample._repr_mimebundle_().values()), sample.to_frame().to_string()])
     for email in frame["EMail"]:
@@ -114,14 +114,14 @@ def test_no_address_is_in_any_output(sample: Coverage) -> None:
         assert len(local) < 6 or local not in shown
 
 
-def test_rare_domains_are_not_named() -> None:
+def test_coverage_does_not_name_rare_domains() -> None:
     emails = [f"p{number}@contoso.com" for number in range(10)] + ["q@rare.example"] * 8 + ["x y@rare.example"]
     result = matched(emails)
     assert result.domains == {"contoso.com": 10, "other": 9}
     assert result.examples == {"inner_space": ["x***@other"]}
 
 
-def test_the_picture_is_an_image_with_words() -> None:
+def test_picture_is_an_image_with_alt_text() -> None:
     bundle = cover({"<b>&": matched(EMAILS)}, destination="EMULATOR: nothing left this machine")._repr_mimebundle_()
     html = bundle["text/html"]
     assert "<b>&" not in html
@@ -136,7 +136,7 @@ def test_the_picture_is_an_image_with_words() -> None:
     assert bundle["text/plain"].startswith("EMULATOR: nothing left this machine")
 
 
-def test_a_name_is_text_whatever_it_holds() -> None:
+def test_segment_name_is_escaped() -> None:
     name = "<script>alert(1)</script>"
     bundle = cover({name: matched(EMAILS), "b\x00\n": matched(EMAILS)})._repr_mimebundle_()
     assert "<script" not in bundle["text/html"]
@@ -144,7 +144,7 @@ def test_a_name_is_text_whatever_it_holds() -> None:
     ElementTree.fromstring(bundle["image/svg+xml"])  # noqa: S314 - our own picture
 
 
-def test_words_tell_all_that_is_known() -> None:
+def test_coverage_text_contains_everything_known() -> None:
     more = [f"p{number}@contoso.com" for number in range(20)]
     now, before = matched([*EMAILS, *more]), matched(["a@contoso.com", "z@x.com"])
     shown = repr(
@@ -172,7 +172,7 @@ def test_words_tell_all_that_is_known() -> None:
         assert words in shown
 
 
-def test_what_cannot_be_known_is_said() -> None:
+def test_unknown_expected_match_is_explained() -> None:
     without_account = cover({"s": matched(EMAILS)})
     assert "Without an account, it is not known" in without_account.expected_match
     without_sizes = cover({"s": matched(EMAILS)}, destination="x", normalization="both")
@@ -187,7 +187,9 @@ def test_what_cannot_be_known_is_said() -> None:
     ("earlier", "low", "high"),
     [([(100, 50)], 5, 5), ([(100, 50), (10, 20)], 5, 10), ([(100, 0)], 0, 0), ([(0, 0), (10, 7)], 7, 7)],
 )
-def test_earlier_audiences_give_a_range(earlier: list[tuple[int, int]], low: int, high: int) -> None:
+def test_earlier_audiences_give_a_range_of_expected_matches(
+    earlier: list[tuple[int, int]], low: int, high: int
+) -> None:
     ten = matched([f"p{number}@contoso.com" for number in range(10)])
     (numbers,) = cover({"s": ten}, earlier=[PastReach(*each) for each in earlier]).segments
     assert numbers.expected is not None
@@ -195,14 +197,14 @@ def test_earlier_audiences_give_a_range(earlier: list[tuple[int, int]], low: int
     assert numbers.expected.audiences == sum(sent > 0 for sent, _reached in earlier)
 
 
-def test_many_profiles_are_fine_here() -> None:
+def test_many_profiles_are_too_many_only_for_customer_insights() -> None:
     numbers = cover({"s": matched(EMAILS)}).segments[0]
     (warning,) = replace(numbers, rows=500_001, sendable=400_000, prehashed=0).warnings
     assert warning == "s: more than 500,000 profiles: fine here, too many for Customer Insights."
     assert replace(numbers, rows=500_000, sendable=300, prehashed=0).warnings == ()
 
 
-def test_the_summary_is_for_other_programs() -> None:
+def test_summary_is_machine_readable() -> None:
     coverage = cover({"one": matched(EMAILS), "two": matched(EMAILS)}, earlier=[PastReach(10, 5)])
     bundle = coverage._repr_mimebundle_()
     assert "application/json" not in bundle  # JupyterLab would show it instead of the picture
@@ -214,19 +216,19 @@ def test_the_summary_is_for_other_programs() -> None:
     assert coverage.to_dict()["overlap"] == [{"segments": ["one", "two"], "hashes": 4}]
 
 
-def test_the_same_segment_is_shown_the_same_way() -> None:
+def test_equal_coverage_renders_equally() -> None:
     first, second = (cover({"a": matched(EMAILS), "b": matched(EMAILS[:3])}) for _ in range(2))
     assert first._repr_mimebundle_() == second._repr_mimebundle_()
 
 
-def test_the_page_has_no_color_that_a_theme_could_swallow(sample: Coverage) -> None:
+def test_html_uses_only_colors_of_the_theme(sample: Coverage) -> None:
     page = re.sub("<img[^>]*>", "", sample._repr_mimebundle_()["text/html"])
     assert not re.search(r"(?<![\w-])(?:background-)?color:", page)
     assert "border" in page
     assert all("var(--jp-" in declared for declared in re.findall("border-(?:bottom|left):[^;']*", page))
 
 
-def test_a_picture_comes_first_and_several_segments_are_compared() -> None:
+def test_html_starts_with_a_picture_and_compares_segments() -> None:
     one = cover({"a": matched(EMAILS)}, destination="x")._repr_mimebundle_()["text/html"]
     assert one.startswith("<div><b>x</b></div><img ")
     assert one.count("<img ") == 1
@@ -238,35 +240,35 @@ def test_a_picture_comes_first_and_several_segments_are_compared() -> None:
 LOCAL = st.text(alphabet="жшщюяЖШ", min_size=2, max_size=8)
 VALUES = st.one_of(
     LOCAL,
-    st.text(alphabet="жшщюяЖШ@@ +;\t", min_size=2, max_size=12),  # without a period no domain is legal
+    st.text(alphabet="жшщюяЖШ@@ +;\t", min_size=2, max_size=12),  # a domain without a period is not legal
     st.builds("{}@{}".format, LOCAL, st.sampled_from(["contoso.com", "fabrikam", "@contoso.com", "con toso.com", ""])),
 )
 
 
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=40))
-def test_never_more_than_one_character_of_a_person_is_shown(values: list[str]) -> None:
+def test_at_most_one_character_of_a_person_is_shown(values: list[str]) -> None:
     coverage = cover({"one": matched(list(values)), "two": matched(list(values[:3]))}, normalization="both")
     bundle = coverage._repr_mimebundle_()
     shown = [base64.b64decode(each).decode() for each in re.findall('base64,([^"]+)', bundle["text/html"])]
     shown += [*map(str, bundle.values()), json.dumps(coverage.to_dict(), ensure_ascii=False)]
     shown += [coverage.to_frame().to_string(), coverage.expected_match, " ".join(coverage.warnings)]
     assert len(shown) == 10
-    assert not re.search("[\u0410-\u044f]{2}", " ".join(shown))  # Cyrillic stands in no word of ours
+    assert not re.search("[\u0410-\u044f]{2}", " ".join(shown))  # our own texts have no Cyrillic letters
 
 
-def test_a_value_without_a_beginning_shows_nothing() -> None:
+def test_value_without_a_first_character_shows_nothing() -> None:
     result = matched(["@contoso.com", "\ue000ab cd", *(f"p{number}@contoso.com" for number in range(10))])
     assert result.examples == {"no_at": ["***"], "bad_local": ["***@contoso.com"]}
 
 
-def test_a_frame_says_the_same() -> None:
+def test_frame_has_the_same_counts() -> None:
     frame = cover({"s": matched(EMAILS)}).to_frame().set_index("measure")
     assert frame.loc["sendable", "count"] == 4
     assert frame.loc["sendable", "share"] == 0.5
 
 
-def test_a_frame_has_every_measure() -> None:
+def test_frame_has_every_measure() -> None:
     coverage = cover(
         {"one": matched(EMAILS), "two": matched(EMAILS[:3])},
         ledgers={"one": hashes_of(matched(EMAILS[:2]))},
@@ -285,19 +287,19 @@ def test_a_frame_has_every_measure() -> None:
     assert one.loc[("people", "expected_low"), "count"] == 2
 
 
-def test_hashes_find_their_keys_again() -> None:
+def test_keys_are_found_by_hash() -> None:
     result = matched(["a@x.com", "A@x.com", "b@x.com"])
     keys = keys_of(result.profiles, "basic", hashes_of(result).all())
     assert sorted(keys.rows()) == [(0, "k0"), (0, "k1"), (1, "k2")]
 
 
-def test_a_key_that_looks_like_an_address_is_kept_as_its_hash() -> None:
+def test_key_that_looks_like_an_address_is_stored_as_its_hash() -> None:
     table = rows(match_profiles(pa.table({"key": ["A@x.com", "k2"], "email": ["a@x.com", "b@x.com"]})))
     assert table["key"].to_pylist()[1] == "k2"
     assert "@" not in table["key"].to_pylist()[0]
 
 
-def test_no_address_is_kept() -> None:
+def test_matched_table_contains_no_address() -> None:
     table = rows(matched(EMAILS))
     texts = [value for row in table.to_pylist() for value in row.values() if isinstance(value, str)]
     assert texts

@@ -1,4 +1,4 @@
-"""What runs on the workers of a distributed engine, and what the page about it promises."""
+"""Matching on the workers of distributed engines, and the snippets of the page about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pipeline(schema: pa.Schema, where: str | None = None) -> ProfilePipeline:
     return ProfilePipeline(RowFilter(tuple(schema.names), Condition(where) if where else None), columns)
 
 
-def test_a_batch_is_matched_as_anywhere_else() -> None:
+def test_batch_is_matched_like_a_segment() -> None:
     frame = customers(500)
     matched = match_frame(frame, email="EMail", key="CustomerId")
     assert list(matched["CustomerId"]) == list(frame["CustomerId"])
@@ -44,7 +44,7 @@ def test_a_batch_is_matched_as_anywhere_else() -> None:
         assert pa.array(matched[f"reason_{rule}"], from_pandas=True).to_pylist() == expected["reason"].to_pylist()
 
 
-def test_the_parts_of_a_table_give_the_whole() -> None:
+def test_parts_of_a_table_give_the_same_result_as_the_whole() -> None:
     table = pa.Table.from_pandas(customers(300))
     whole = match_arrow(table, email="EMail", key="CustomerId")
     parts = [match_arrow(batch, email="EMail", key="CustomerId") for batch in table.to_batches(max_chunksize=70)]
@@ -52,19 +52,19 @@ def test_the_parts_of_a_table_give_the_whole() -> None:
     assert match_arrow(table.slice(0, 0), email="EMail", key="CustomerId").schema == whole.schema
 
 
-def test_an_address_may_be_its_own_key() -> None:
+def test_address_can_be_its_own_key() -> None:
     matched = match_frame(contoso.people(1), email="EMail", key="EMail")
     assert matched["EMail"].tolist() == matched["sha256_basic"].tolist() == [contoso.hash_of("p0@contoso.com")]
 
 
-def test_columns_must_exist_and_keys_identify() -> None:
+def test_email_column_must_exist_and_key_must_identify() -> None:
     with pytest.raises(ArgumentError, match="no column 'Mail'"):
         match_frame(contoso.people(1), email="Mail", key="Id")
     with pytest.raises(ArgumentError, match="Flags cannot identify profiles"):
         match_frame(contoso.people(1).assign(Flags=[[1]]), email="EMail", key="Flags")
 
 
-def test_small_batches_travel_together_and_hold_no_address() -> None:
+def test_small_batches_are_combined_and_contain_no_address() -> None:
     table = pa.Table.from_pandas(contoso.people(ROWS_PER_BATCH + 5_000))
     packed = list(pack(pipeline(table.schema), table.to_batches(max_chunksize=10_000)))
     profiles = [batch["profiles"][0].as_py() for batch in packed]
@@ -76,7 +76,7 @@ def test_small_batches_travel_together_and_hold_no_address() -> None:
     assert not any(b"contoso" in batch["batch"][0].as_py() for batch in packed)
 
 
-def test_what_travels_of_an_invalid_value_is_no_address() -> None:
+def test_examples_of_invalid_values_contain_no_address() -> None:
     emails = ["jan@x.com@contoso.com", "eva smit@contoso.com", "tom@a!b.com", "no"]
     table = pa.table({"Id": ["a", "b", "c", "d"], "EMail": emails})
     (packed,) = pack(pipeline(table.schema), table.to_batches())
@@ -89,13 +89,13 @@ def test_what_travels_of_an_invalid_value_is_no_address() -> None:
     }
 
 
-def test_a_partition_without_profiles_gives_nothing() -> None:
+def test_partition_without_profiles_gives_no_batch() -> None:
     table = pa.Table.from_pandas(contoso.people(3))
     assert list(pack(pipeline(table.schema, "Id = 'nobody'"), table.to_batches())) == []
     assert list(pack(pipeline(table.schema), [])) == []
 
 
-def test_an_error_on_a_worker_quotes_no_value() -> None:
+def test_error_on_a_worker_quotes_no_value() -> None:
     table = pa.Table.from_pandas(contoso.people(3))
     with pytest.raises(SegmentError, match="a value of the column EMail is not of type INT32") as refused:
         list(pack(pipeline(table.schema, "EMail::INTEGER = 1"), table.to_batches()))
@@ -108,7 +108,7 @@ def test_an_error_on_a_worker_quotes_no_value() -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
-def test_a_text_that_is_no_text_is_no_address(kind: pa.DataType) -> None:
+def test_invalid_utf8_is_not_a_valid_address(kind: pa.DataType) -> None:
     half = "\ud800".encode("utf-8", "surrogatepass")
     whole = pa.array([half + b"a@contoso.com", b"b@contoso.com", b"\xffc@contoso.com", None])
     texts = pa.Array.from_buffers(pa.string(), 4, whole.buffers()).cast(kind)
@@ -118,7 +118,7 @@ def test_a_text_that_is_no_text_is_no_address(kind: pa.DataType) -> None:
 
 
 @pytest.mark.slow
-def test_neither_the_package_nor_a_segment_needs_spark(tmp_path: Path) -> None:
+def test_segment_of_a_frame_does_not_import_spark(tmp_path: Path) -> None:
     code = (
         "import sys, pandas, ci_magics as ci\n"
         "ci.segment('S', pandas.DataFrame({'Id': [1], 'EMail': ['a@contoso.com']}))\n"
@@ -135,14 +135,14 @@ def snippet(engine: str) -> str:
 
 
 @pytest.mark.parametrize("engine", ["Spark", "Dask", "Ray Data", "Daft"])
-def test_the_page_shows_each_engine(engine: str) -> None:
+def test_snippet_of_each_engine_compiles(engine: str) -> None:
     compile(snippet(engine), engine, "exec")
 
 
-def test_the_snippet_for_dask_makes_the_same_hashes(
+def test_dask_snippet_makes_the_same_hashes(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frame = customers(2_000).drop(columns="MarketingConsent")  # the snippet reads keys and addresses alone
+    frame = customers(2_000).drop(columns="MarketingConsent")  # the snippet reads only keys and addresses
     monkeypatch.chdir(tmp_path)
     pq.write_table(pa.Table.from_pandas(frame), "customers.parquet", row_group_size=500)
     names: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Placeholders and mistyped domains: what is warned of, and above all what is not."""
+"""Placeholders and mistyped domains: which addresses get a warning, and above all which do not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLACEHOLDERS = (
         "test1@test.nl",
     ),
 )
-#: People and offices whose addresses look odd, and are real.
+#: Real addresses of people and offices that look odd.
 REAL = (
     *("mueller@mueller.de", "info@info.de", "me@mueller.de", "123456@qq.com", "13800000000@139.com", "noel@gmail.com"),
     *("nora@none-such.com", "test@contoso.com", "testa@gmail.com", "ann@exampleshop.com", "bo@test.de", "joe@mail.com"),
@@ -102,22 +102,22 @@ def covered(emails: list[str], normalization: str = "basic") -> Coverage:
 
 
 def doubtful(emails: list[str], what: str) -> list[str]:
-    """Return those of some addresses that are listed under a warning."""
+    """Return the addresses that are listed under a warning."""
     return [emails[int(key[1:])] for key in covered(emails).profiles(what)["key"]]
 
 
-def test_placeholders_are_listed_and_people_are_not() -> None:
+def test_placeholders_are_listed_and_real_addresses_are_not() -> None:
     assert doubtful([*PLACEHOLDERS, *REAL], "placeholder") == list(PLACEHOLDERS)
 
 
-def test_near_misses_of_well_known_domains_are_listed_with_what_may_be_meant() -> None:
+def test_mistyped_domains_are_listed_with_their_correction() -> None:
     emails = [f"jo.smith{number}@{domain}" for number, domain in enumerate([*MISTYPED, *REAL_DOMAINS])]
     assert covered(emails).profiles("mistyped")["meant"].tolist() == list(MISTYPED.values())
     assert doubtful(emails, "mistyped") == emails[: len(MISTYPED)]
 
 
 @pytest.mark.parametrize("name", ["gmail", "hotmail", "outlook", "yahoo", "icloud"])
-def test_a_slip_is_one_letter_and_never_another_first_letter(name: str) -> None:
+def test_typo_is_one_letter_and_never_the_first(name: str) -> None:
     left_out = {name[:place] + name[place + 1 :] for place in range(1, len(name))}
     swapped = {
         name[:place] + two + one + name[place + 2 :] for place, (one, two) in enumerate(pairwise(name)) if one != two
@@ -132,7 +132,7 @@ def test_a_slip_is_one_letter_and_never_another_first_letter(name: str) -> None:
     assert not any(f"{letter}{name[1:]}.com" in mistyped() for letter in string.ascii_lowercase)
 
 
-def test_no_address_is_changed() -> None:
+def test_warnings_change_no_address() -> None:
     table = matched(["jo@gmial.com", "test@test.com"]).profiles
     assert isinstance(table, InMemory)
     assert table.table["reason_basic"].to_pylist() == [None, None]
@@ -141,7 +141,7 @@ def test_no_address_is_changed() -> None:
     assert again.table["sha256_basic"][0] == table.table["sha256_basic"][0]
 
 
-def test_the_warnings_say_how_many_and_show_no_address() -> None:
+def test_warnings_count_and_show_no_address() -> None:
     emails = [
         "jo@gmial.com",
         "ann@gmial.com",
@@ -159,7 +159,7 @@ def test_the_warnings_say_how_many_and_show_no_address() -> None:
         assert "hotmial.com" in words
 
 
-def test_counts_are_in_every_form() -> None:
+def test_warnings_are_counted_in_every_output() -> None:
     coverage = covered(["jo@gmial.com", "test@test.com", "test@test.com", "bad"])
     (numbers,) = coverage.segments
     assert (numbers.placeholders, dict(numbers.mistyped)) == (2, {"gmail.com": 1})
@@ -170,7 +170,7 @@ def test_counts_are_in_every_form() -> None:
     assert (document["placeholders"], document["mistyped"]) == (2, {"gmail.com": 1})
 
 
-def test_only_what_would_be_sent_is_doubted() -> None:
+def test_only_valid_addresses_get_warnings() -> None:
     emails = ["te st@test.com", "jo smith@gmial.com", "test@@test.com"]
     assert covered(emails).profiles("mistyped").empty
     assert doubtful(emails, "placeholder") == []
@@ -178,7 +178,7 @@ def test_only_what_would_be_sent_is_doubted() -> None:
     assert covered(emails, "both").segments[0].mistyped == {"gmail.com": 1}
 
 
-def test_profiles_are_listed_by_any_reason() -> None:
+def test_profiles_can_be_listed_by_any_reason() -> None:
     coverage = cover({"A": matched(["bad", "a@contoso.com", "a b@c.com"]), "B": matched(["worse"])})
     assert coverage.profiles("no_at").to_numpy().tolist() == [["A", "k0"], ["B", "k0"]]
     assert coverage.profiles("inner_space").to_numpy().tolist() == [["A", "k2"]]
@@ -187,7 +187,7 @@ def test_profiles_are_listed_by_any_reason() -> None:
         coverage.profiles("placeholders")
 
 
-def test_a_segment_of_an_earlier_version_has_no_doubts() -> None:
+def test_segment_of_an_earlier_version_has_no_warnings() -> None:
     profiles = matched(["test@test.com", "bad"]).profiles
     assert isinstance(profiles, InMemory)
     old = cover({"S": Matched(InMemory(profiles.table.drop_columns("doubt")), {}, {})})
@@ -198,23 +198,23 @@ def test_a_segment_of_an_earlier_version_has_no_doubts() -> None:
 
 @given(st.lists(st.sampled_from([*PLACEHOLDERS, *REAL, "jo@gmial.com", "ü@gmal.com", "bad"]), max_size=12))
 @settings(max_examples=examples(40), deadline=None)
-def test_a_doubt_depends_on_nothing_but_the_address(emails: list[str]) -> None:
+def test_warning_depends_only_on_the_address(emails: list[str]) -> None:
     alone = {email: covered([email]).segments[0] for email in emails}
     (together,) = covered(emails).segments
     assert together.placeholders == sum(alone[email].placeholders for email in emails)
     assert sum(together.mistyped.values()) == sum(sum(alone[email].mistyped.values()) for email in emails)
 
 
-def test_keys_are_as_they_are_kept() -> None:
+def test_listed_keys_are_as_stored() -> None:
     frame = cover({"S": match_profiles(pa.table({"key": ["test@test.com"], "email": ["test@test.com"]}))})
     listed = frame.profiles("placeholder")
     assert isinstance(listed, pd.DataFrame)
     assert "@" not in listed.to_string()
 
 
-def test_what_spark_carries_has_the_doubts_and_the_mistyped_domains() -> None:
+def test_packed_batch_contains_warnings_and_mistyped_domains() -> None:
     profiles = pa.RecordBatch.from_pydict({"key": ["a", "b"], "email": ["jo@gmial.com", "test@test.com"]})
-    (carried,) = pack(_Whole(), [profiles])  # type: ignore[arg-type]  # of a recipe only its profiles are asked for
+    (carried,) = pack(_UnchangedRecipe(), [profiles])  # type: ignore[arg-type]  # it needs only profiles
     (back,) = unpack(carried.column("batch")[0].as_py())
     assert back.cast(matched_schema(profiles.schema)).column("doubt").to_pylist() == ["gmail.com", "placeholder"]
     assert [(each["reason"], each["domain"]) for each in carried.column("examples")[0].as_py()] == [
@@ -222,8 +222,8 @@ def test_what_spark_carries_has_the_doubts_and_the_mistyped_domains() -> None:
     ]
 
 
-class _Whole:
-    """A recipe that takes profiles as they are."""
+class _UnchangedRecipe:
+    """A recipe that returns profiles unchanged."""
 
     def profiles(self, batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
         return batches

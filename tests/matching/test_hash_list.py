@@ -17,8 +17,8 @@ from ci_magics.matching.hashes import EMPTY, Hashes, split, unique, within, with
 FEW = st.lists(st.integers(0, 40), max_size=60)
 
 
-def some(numbers: list[int]) -> Hashes:
-    """Different hashes for different numbers, spread over all prefixes."""
+def hashes_for(numbers: list[int]) -> Hashes:
+    """Return a different hash for each number, spread over all prefixes."""
     rows = [np.random.default_rng(number).integers(0, 256, 32, dtype=np.uint8) for number in numbers]
     return np.stack(rows) if rows else EMPTY
 
@@ -29,7 +29,7 @@ def as_set(hashes: HashList) -> set[bytes]:
 
 @pytest.fixture(params=["short", "long"])
 def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Lists of a few hashes, taken for short ones or for long ones."""
+    """Treat lists of a few hashes as short or as long."""
     if request.param == "long":
         monkeypatch.setattr(hash_sets, "SHORT", 3)
     return str(request.param)
@@ -38,9 +38,11 @@ def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 @pytest.mark.usefixtures("length")
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FEW, FEW)
-def test_lists_are_sets_whatever_their_length(tmp_path: Path, one: list[int], other: list[int]) -> None:
+def test_lists_behave_like_sets_at_any_length(tmp_path: Path, one: list[int], other: list[int]) -> None:
     scratch = Scratch(tmp_path)
-    first, second = (distinct(iter([some(each), some(each[:2])]), 2 * len(each), scratch) for each in (one, other))
+    first, second = (
+        distinct(iter([hashes_for(each), hashes_for(each[:2])]), 2 * len(each), scratch) for each in (one, other)
+    )
     ones, others = as_set(first), as_set(second)
     assert (len(first), len(ones)) == (len(set(one)), len(set(one)))
     assert shared(first, second) == len(ones & others)
@@ -53,9 +55,9 @@ def test_lists_are_sets_whatever_their_length(tmp_path: Path, one: list[int], ot
     ]
 
 
-def test_a_long_list_lies_in_files_that_nobody_else_can_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_list_is_stored_in_unlinked_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hash_sets, "SHORT", 3)
-    hashes: Any = distinct([some(list(range(100)))], 100, Scratch(tmp_path))
+    hashes: Any = distinct([hashes_for(list(range(100)))], 100, Scratch(tmp_path))
     assert list(tmp_path.rglob("*")) == []
     assert hashes.bits == 6
     assert len(as_set(hashes)) == 100
@@ -64,8 +66,8 @@ def test_a_long_list_lies_in_files_that_nobody_else_can_open(tmp_path: Path, mon
 
 
 @given(FEW, st.integers(0, 8))
-def test_parts_keep_their_order_and_lose_nothing(numbers: list[int], bits: int) -> None:
-    hashes = some(numbers)
+def test_split_loses_no_hash_and_sorts_by_prefix(numbers: list[int], bits: int) -> None:
+    hashes = hashes_for(numbers)
     parts = list(split(hashes, bits))
     assert len(parts) == 2**bits
     assert sorted(row.tobytes() for part in parts for row in part) == sorted(row.tobytes() for row in hashes)
@@ -74,13 +76,13 @@ def test_parts_keep_their_order_and_lose_nothing(numbers: list[int], bits: int) 
 
 
 @given(FEW)
-def test_each_hash_stays_where_it_first_stands(numbers: list[int]) -> None:
-    assert (unique(some(numbers)) == some(list(dict.fromkeys(numbers)))).all()
+def test_unique_keeps_the_first_position_of_each_hash(numbers: list[int]) -> None:
+    assert (unique(hashes_for(numbers)) == hashes_for(list(dict.fromkeys(numbers)))).all()
 
 
 @given(FEW, st.integers(0, 32))
-def test_hashes_that_begin_alike_are_told_apart(numbers: list[int], alike: int) -> None:
-    hashes = some(numbers)
+def test_hashes_with_the_same_prefix_are_distinguished(numbers: list[int], alike: int) -> None:
+    hashes = hashes_for(numbers)
     hashes[:, :alike] = 0
     first = {row.tobytes(): None for row in hashes}
     assert [row.tobytes() for row in unique(hashes)] == list(first)

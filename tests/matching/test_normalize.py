@@ -42,19 +42,19 @@ def one(value: Any, normalization: str = "basic") -> Judged:
 
 
 def readable(value: str | None) -> str | None:
-    """What half of a surrogate pair has no UTF-8 for is written out with a backslash."""
+    """Return the text with unpaired surrogates escaped."""
     return value if value is None else value.encode("utf-8", "backslashreplace").decode()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[str(number) for number in range(len(CASES))])
-def test_known_cases(case: dict[str, str]) -> None:
+def test_known_address_is_normalized_as_listed(case: dict[str, str]) -> None:
     expected = tuple(case[name] or None for name in ("normalized", "sha256", "reason"))
     assert one(case["input"], case["normalization"]) == expected
 
 
 @given(st.lists(st.one_of(values, values, st.none()), max_size=12))
 @settings(max_examples=examples(500), deadline=None)
-def test_the_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]) -> None:
+def test_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]) -> None:
     basic, enhanced = ([scalar(text, rule) for text in texts] for rule in RULES)
     assert judged(pa.array(texts, pa.string())) == basic
     assert judged(pa.array(texts, pa.string()), "enhanced") == enhanced
@@ -70,7 +70,7 @@ def test_the_kernel_agrees_with_plain_python_on_any_text(texts: list[str | None]
 
 @given(st.lists(values, min_size=1, max_size=8))
 @settings(max_examples=examples(200), deadline=None)
-def test_what_is_kept_of_a_segment_are_the_same_hashes_and_reasons(texts: list[str]) -> None:
+def test_matched_segment_has_the_same_hashes_and_reasons(texts: list[str]) -> None:
     kept = match_profiles(pa.table({"key": pa.array(range(len(texts))), "email": texts})).profiles.table.to_pylist()  # type: ignore[attr-defined]
     for rule in RULES:
         expected = [scalar(text, rule) for text in texts]
@@ -80,7 +80,7 @@ def test_what_is_kept_of_a_segment_are_the_same_hashes_and_reasons(texts: list[s
 
 @given(st.lists(st.one_of(values, st.text(max_size=9).map(lambda text: f"a\ud800{text}@b.com")), max_size=5))
 @settings(max_examples=examples(150), deadline=None)
-def test_python_texts_that_no_encoding_can_hold_are_judged_like_others(texts: list[str]) -> None:
+def test_unencodable_python_text_is_normalized_too(texts: list[str]) -> None:
     for rule in RULES:
         assert judged(pd.Series(texts, dtype=object), rule) == [scalar(readable(text), rule) for text in texts]
 
@@ -88,8 +88,8 @@ def test_python_texts_that_no_encoding_can_hold_are_judged_like_others(texts: li
 EVERY_CHARACTER = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point <= 0xDFFF]
 
 
-def test_what_is_stripped_is_what_unicode_says() -> None:
-    """Python may know an older Unicode than Polars, so what Python has not assigned is left out of its comparison."""
+def test_stripped_characters_match_the_unicode_properties() -> None:
+    """Python may know an older Unicode than Polars, so characters that Python has not assigned are not compared."""
     padding = set(BLANKS)
     every = pl.Series(EVERY_CHARACTER)
     assert set(every.filter(every.str.contains(r"[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]"))) - padding == (
@@ -100,7 +100,7 @@ def test_what_is_stripped_is_what_unicode_says() -> None:
     assert set(STRIP) - padding == set(HIDDEN) - {"\ufffc", "\ufffd"}
 
 
-def test_invisible_characters_go_at_both_ends() -> None:
+def test_invisible_characters_are_stripped_at_both_ends() -> None:
     wrapped = [f"{each}{each}A@b.com{each}" for each in STRIP]
     alone = [each * 2 for each in STRIP]
     for rule in RULES:
@@ -108,25 +108,25 @@ def test_invisible_characters_go_at_both_ends() -> None:
         assert {each[2] for each in judged(alone, rule)} == {"missing"}
 
 
-def test_blanks_inside_are_told_and_the_enhanced_rule_takes_them_away() -> None:
+def test_inner_blanks_are_a_reason_that_the_enhanced_rule_removes() -> None:
     inside = [f"a{each}@b.c{each}om" for each in BLANKS]
     assert {each[2] for each in judged(inside)} == {"inner_space"}
     assert {each[0] for each in judged(inside, "enhanced")} == {"a@b.com"}
 
 
-def test_an_invisible_character_inside_is_a_reason_under_every_rule() -> None:
+def test_inner_invisible_character_is_a_reason_under_every_rule() -> None:
     domains = [f"a@b{each}b.com" for each in HIDDEN]
     for rule in RULES:
         assert {each[2] for each in judged(domains, rule)} == {"hidden_character"}
     locals_ = [f"a{each}a@b.com" for each in HIDDEN]
     assert {each[2] for each in judged(locals_)} == {"hidden_character"}
-    # The enhanced rule drops the combining marks of the local part, and some of these are such.
+    # The enhanced rule drops combining marks of the local part, and some of these characters are combining marks.
     marks = [unicodedata.category(each) == "Mn" for each in HIDDEN]
     assert [each[2] for each in judged(locals_, "enhanced")] == [None if mark else "hidden_character" for mark in marks]
 
 
 @pytest.mark.parametrize("value", ["\ufffda@b.com", "a@b.com\ufffd", "\ufffca@b.com"])
-def test_a_character_that_was_lost_spoils_an_address_also_at_its_ends(value: str) -> None:
+def test_replacement_character_is_a_reason_even_at_the_ends(value: str) -> None:
     assert [one(value, rule)[2] for rule in RULES] == ["hidden_character"] * 2
 
 
@@ -164,7 +164,7 @@ def test_a_character_that_was_lost_spoils_an_address_also_at_its_ends(value: str
         (sorted(POISON)[0].upper(), "poison_hash"),
     ],
 )
-def test_the_first_reason_that_fits_is_given(value: str, reason: str) -> None:
+def test_first_reason_that_applies_is_given(value: str, reason: str) -> None:
     assert one(value)[2] == reason
 
 
@@ -185,7 +185,7 @@ def test_the_first_reason_that_fits_is_given(value: str, reason: str) -> None:
         ],
     ],
 )
-def test_what_is_legal_is_valid(value: str) -> None:
+def test_legal_address_is_valid(value: str) -> None:
     assert one(value)[2] is None
 
 
@@ -203,18 +203,18 @@ def test_what_is_legal_is_valid(value: str) -> None:
         ("a@bé.com", "a@bé.com"),
     ],
 )
-def test_letters_that_engines_disagree_on(value: str, normalized: str) -> None:
+def test_case_folding_is_independent_of_the_engine(value: str, normalized: str) -> None:
     assert one(value, "enhanced")[0] == normalized
 
 
-def test_compatibility_forms_that_become_signs_are_judged_afterwards() -> None:
+def test_compatibility_forms_are_checked_after_normalization() -> None:
     assert one("a\uff20b@c.com", "enhanced")[2] == "many_at"
     assert one("\u2026@c.com", "enhanced")[2] == "bad_local"
     assert one("+shop@c.com", "enhanced")[2] == "bad_local"
     assert one("a\uff1bb@c.com", "enhanced")[2] == "bad_local"
 
 
-def test_both_gives_two_hashes_and_a_reason_only_where_neither_rule_fits() -> None:
+def test_both_rules_give_two_hashes_and_a_reason_only_if_both_fail() -> None:
     table = normalize(["J.ö+x@b.com", "a b@c.com", "+x@c.com", "none"], normalization="both")
     rows = table.to_pylist()
     assert [row["reason"] for row in rows] == [None, None, None, "missing"]
@@ -224,7 +224,7 @@ def test_both_gives_two_hashes_and_a_reason_only_where_neither_rule_fits() -> No
     assert rows[2]["sha256_enhanced"] is None
 
 
-def test_a_hash_passes_through_in_small_letters_and_is_never_hashed_again() -> None:
+def test_hash_is_lowercased_and_never_hashed_again() -> None:
     digest = hashlib.sha256(b"a@b.com").hexdigest()
     for rule in RULES:
         assert judged([f" {digest.upper()}\n", "a@b.com"], rule) == [(None, digest, None), ("a@b.com", digest, None)]
@@ -276,7 +276,7 @@ def _pieces_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("_pieces_of")
 @pytest.mark.parametrize(("kind", "column"), PIECES, ids=[kind for kind, _column in PIECES])
-def test_every_kind_of_column_gives_the_same(kind: str, column: Callable[[], Any]) -> None:
+def test_column_of_any_kind_gives_the_same_result(kind: str, column: Callable[[], Any]) -> None:
     for rule in RULES:
         assert judged(column(), rule) == [scalar(value, rule) for value in SOME], kind
 
@@ -289,7 +289,7 @@ class Unreadable:
         raise RuntimeError
 
 
-def test_other_values_are_reasons() -> None:
+def test_values_of_other_types_get_reasons() -> None:
     nothing = [float("nan"), np.float32("nan"), Decimal("NaN"), pd.NA, pd.NaT, np.datetime64("NaT"), None]
     assert {reason for _text, _hash, reason in judged(nothing)} == {"missing"}
     numbers = [1, 2.5, True, Decimal("1.5"), 10**30, np.int8(3), pd.Timestamp("2026-11-24"), [1], np.array([1, 2])]
@@ -299,13 +299,13 @@ def test_other_values_are_reasons() -> None:
     assert [reason for _text, _hash, reason in judged(mixed)] == [None, "bad_local", "inner_space", "missing", None]
 
 
-def test_text_of_arrow_is_read_for_its_bytes_also_value_by_value() -> None:
+def test_invalid_utf8_in_arrow_is_checked_by_its_bytes() -> None:
     broken = pa.array([b"\xff@b.com"]).view(pa.string())
     assert [reason for _text, _hash, reason in judged([broken[0], pa.scalar("a@b.com")])] == ["bad_local", None]
     assert [reason for _text, _hash, reason in judged(broken)] == ["bad_local"]
 
 
-def test_a_segment_of_mixed_values_is_judged_like_a_column_of_them() -> None:
+def test_mixed_column_of_a_segment_is_normalized_like_a_mixed_list() -> None:
     values = ["A@b.com", b"a@b.com", 1, 2.5, float("nan"), pd.NA, None, "a\ud800@b.com"]
     rows = build_segment("S", pd.DataFrame({"EMail": pd.Series(values, dtype=object)})).rows.table()
     kept = match_profiles(rows).profiles.table.to_pylist()  # type: ignore[attr-defined]
@@ -314,24 +314,24 @@ def test_a_segment_of_mixed_values_is_judged_like_a_column_of_them() -> None:
 
 
 @pytest.mark.parametrize("empty", [[], pd.Series([], dtype=object), pa.array([], pa.null()), pa.array([None])])
-def test_nothing_is_no_problem(empty: Any) -> None:
+def test_empty_column_is_normalized(empty: Any) -> None:
     table = normalize(empty, normalization="both")
     assert table.column("sha256").null_count == len(empty)
     assert table.column_names == ["normalized", "sha256", "reason", "sha256_enhanced"]
 
 
-def test_an_unknown_rule_gets_the_nearest() -> None:
+def test_unknown_rule_suggests_the_nearest() -> None:
     with pytest.raises(ArgumentError, match="Did you mean 'enhanced'"):
         normalize([], normalization="enhancd")
 
 
 @pytest.mark.parametrize("value", ["a@b.com", b"a@b.com", 1, iter([])])
-def test_what_is_no_column_is_said(value: Any) -> None:
+def test_value_that_is_not_a_column_is_refused(value: Any) -> None:
     with pytest.raises(ArgumentError, match="not a column"):
         normalize(value)
 
 
 @pytest.mark.parametrize("kind", [pa.table, pl.DataFrame, pd.DataFrame])
-def test_of_a_frame_with_several_columns_one_must_be_named(kind: Callable[[Any], Any]) -> None:
+def test_frame_with_several_columns_is_refused(kind: Callable[[Any], Any]) -> None:
     with pytest.raises(ArgumentError, match="2 columns"):
         normalize(kind({"Id": [1], "EMail": ["a@b.com"]}))

@@ -1,4 +1,4 @@
-"""The pictures of coverage: what they say, what they never say, and that any theme can show them."""
+"""The pictures of coverage: what they say, what they never say, and that they are legible in any theme."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def stands_on(text: ElementTree.Element, cell: ElementTree.Element) -> bool:
+def is_inside(text: ElementTree.Element, cell: ElementTree.Element) -> bool:
     def inside(axis: str, size: str) -> bool:
         start = float(cell.get(axis, 0))
         return start < float(text.get(axis, 0)) < start + float(cell.get(size, 0))
@@ -89,7 +89,7 @@ def stands_on(text: ElementTree.Element, cell: ElementTree.Element) -> bool:
     return inside("x", "width") and inside("y", "height")
 
 
-def test_every_number_in_the_picture_is_in_the_words() -> None:
+def test_every_number_in_a_picture_is_in_its_alt_text() -> None:
     for picture in (funnel(), comparison(["Big spenders", "Lapsed"]), overlap(["Big spenders", "Lapsed"])):
         lost = [each.text or "" for each in texts(picture) if (each.text or "").startswith("\u2212")]
         shown = " ".join(each.text or "" for each in texts(picture) if each.text not in lost)
@@ -98,7 +98,7 @@ def test_every_number_in_the_picture_is_in_the_words() -> None:
         assert numbers - set(NUMBER.findall(picture.alt)) == set()
 
 
-def test_the_words_of_a_funnel() -> None:
+def test_alt_text_of_a_funnel() -> None:
     picture = draw_funnel("Big", bars(3_074, 2_977, 2_873, 2_856), Expected(1_428, 1_799, 3), Changes(2_600, 256, 41))
     assert picture.alt == (
         "Coverage of Big: profiles 3,074 (100.0%), with e-mail 2,977 (96.8%), valid 2,873 (93.5%), "
@@ -109,14 +109,14 @@ def test_the_words_of_a_funnel() -> None:
     assert losses == ["\u221297", "\u2212104", "\u221217"]
 
 
-def test_the_words_of_an_overlap() -> None:
+def test_alt_text_of_an_overlap() -> None:
     picture = draw_overlap([("a", 200), ("b", 50), ("c", 0)], {("a", "b"): 50, ("a", "c"): 0, ("b", "c"): 0})
     assert "'a' sends 200, 'b' sends 50, 'c' sends 0" in picture.alt
     assert "'a' and 'b' share 50 hashes (25.0% of 'a' and 100.0% of 'b')" in picture.alt
     assert "'a' and 'c' share no hash" in picture.alt
 
 
-def test_a_matrix_shows_eight_segments_and_says_that_there_are_more() -> None:
+def test_overlap_matrix_shows_eight_segments_and_mentions_the_others() -> None:
     names = [f"s{number}" for number in range(12)]
     picture = overlap(names)
     shown = [each.text for each in texts(picture)]
@@ -126,7 +126,7 @@ def test_a_matrix_shows_eight_segments_and_says_that_there_are_more() -> None:
     assert "'s8'" not in picture.alt
 
 
-def test_every_text_stands_on_the_picture_s_own_panel() -> None:
+def test_every_text_is_legible_on_the_panel_of_the_picture() -> None:
     for picture in every_picture():
         root = parsed(picture)
         for drawing in [root, *root.findall(f"{SVG}svg")]:
@@ -141,15 +141,15 @@ def test_every_text_stands_on_the_picture_s_own_panel() -> None:
             assert contrast(each.get("fill", ""), PANEL) >= 4.5
 
 
-def test_numbers_can_be_read_on_the_darkest_cell() -> None:
+def test_numbers_are_legible_on_the_darkest_cell() -> None:
     picture = draw_overlap([("a", 10), ("b", 10)], {("a", "b"): 10})
     cells = list(parsed(picture).iter(f"{SVG}rect"))[1:]
-    on_cells = [(each, cell) for each in texts(picture) for cell in cells if stands_on(each, cell)]
+    on_cells = [(each, cell) for each in texts(picture) for cell in cells if is_inside(each, cell)]
     assert len(on_cells) == 8
     assert all(contrast(each.get("fill", ""), cell.get("fill", "")) >= 4.5 for each, cell in on_cells)
 
 
-def test_nothing_stands_outside_the_picture() -> None:
+def test_shapes_are_inside_the_picture() -> None:
     for picture in every_picture()[:-1]:
         for each in parsed(picture).iter(f"{SVG}rect"):
             left, top = float(each.get("x", 0)), float(each.get("y", 0))
@@ -159,7 +159,7 @@ def test_nothing_stands_outside_the_picture() -> None:
         assert all(float(each.get("y", 0)) < picture.height for each in texts(picture))
 
 
-def test_long_names_are_cut() -> None:
+def test_long_names_are_shortened() -> None:
     shown = [each.text or "" for each in texts(funnel("x" * 500))] + [
         each.text or "" for each in texts(overlap(["x" * 500, "y"]))
     ]
@@ -171,7 +171,7 @@ def test_long_names_are_cut() -> None:
 
 
 @given(st.lists(st.text(max_size=30), min_size=2, max_size=3, unique=True))
-def test_any_name_makes_a_picture(names: list[str]) -> None:
+def test_any_segment_name_makes_a_valid_picture(names: list[str]) -> None:
     for picture in (funnel(names[0]), comparison(names), overlap(names), stacked([comparison(names), overlap(names)])):
         root = parsed(picture)
         image = as_image(picture)
@@ -192,24 +192,24 @@ def test_any_name_makes_a_picture(names: list[str]) -> None:
         (0, 0, ""),
     ],
 )
-def test_a_share_never_rounds_to_all_or_nothing(count: int, whole: int, percent: str) -> None:
+def test_share_never_rounds_to_zero_or_all(count: int, whole: int, percent: str) -> None:
     assert Share(count, whole).percent == percent
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_a_number_stands_beside_its_share(one: int, other: int) -> None:
+def test_share_is_shown_next_to_its_count(one: int, other: int) -> None:
     share = Share(min(one, other), max(one, other))
     assert str(share).startswith(counted(share.count))
     assert str(share).endswith("%)") == bool(share.whole)
 
 
-def test_a_bar_is_never_too_long_and_seen_where_there_is_anything() -> None:
+def test_bar_has_limited_length_and_is_visible_if_not_zero() -> None:
     lines = funnel_text(bars(50_000_000, 50_000_000, 1, 0)).splitlines()
     assert [line.count("#") for line in lines] == [20, 20, 2, 0]
     assert funnel_text(bars(0, 0, 0, 0)).count("%") == 0
 
 
-def test_a_table_aligns_and_escapes_and_has_no_color_of_its_own() -> None:
+def test_table_aligns_and_escapes_and_sets_no_color() -> None:
     rows: list[list[Any]] = [["<b>", Share(1, 3), 1_000, "x"], ["c", None, 2, "y"]]
     shown = table(["What", "Share", "Number", "Note"], rows, caption="<i>")
     assert "<b>" not in shown

@@ -23,17 +23,17 @@ def add(tally: Tally, addresses: list[str]) -> None:
 
 
 @given(st.lists(st.lists(ADDRESSES, max_size=30), min_size=1, max_size=5))
-def test_a_tally_that_is_put_down_and_taken_up_again_ends_the_same(stretches: list[list[str]]) -> None:
+def test_saved_and_restored_tally_ends_like_an_undisturbed_one(parts: list[list[str]]) -> None:
     undisturbed, kept = Tally(), Tally()
-    for stretch in stretches:
-        add(undisturbed, stretch)
-        add(kept, stretch)
+    for part in parts:
+        add(undisturbed, part)
+        add(kept, part)
         kept = tally_from_document(json.loads(json.dumps(tally_to_document(kept))))
     assert restore_domain_names(kept).domains() == undisturbed.domains()
     assert kept.examples() == undisturbed.examples()
 
 
-def test_a_rare_domain_is_written_as_a_hash_and_a_common_one_by_its_name() -> None:
+def test_rare_domain_is_saved_as_a_hash_and_common_domain_by_name() -> None:
     tally = Tally()
     add(tally, [f"p{number}@contoso.com" for number in range(10)] + ["eva@jansen.example", "eva,@deboer.example"])
     text = json.dumps(tally_to_document(tally))

@@ -1,4 +1,4 @@
-"""Values that an e-mail column may hold, the nastiest first."""
+"""Values that an e-mail column can hold, the hardest first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from matching.scalar import MISSING, POISON
 
 BLANK = "\t\r\n\x1c \x85\xa0\u1680\u2009\u200b\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
-#: Dotless i, dotted capital I, sharp s in both sizes, sigmas, the Kelvin and Angstrom signs, ligatures, full-width and
+#: Dotless i, dotted capital I, sharp s in both cases, sigmas, the Kelvin and Angstrom signs, ligatures, full-width and
 #: other compatibility forms that become @ + . , blanks or capitals, marks that combine, letters beyond 16 bits.
 TRAPS = (
     "\u0131\u0130\u00df\u1e9e\u03a3\u03c3\u03c2\u212a\u212b\ufb01\uff20\ufe6b\uff0b\ufe62\uff0e\u2026\u2024"
     "\uff0c\uff1b\uff21\U0001d400\u210c\u00b2\u00bd\u00a8\u00b4\u0301\u0307\u0308\u0345\u20dd\u6f22\u00e9"
     "\u00c9\u0450\U0001d51e\U00010400\u01c5\u00ad\u200e\u0131\u037a"
 )
-#: Control and format characters, and others that are not seen; the last two replace what was lost.
+#: Control, format and other invisible characters; the last two replace lost characters.
 UNSEEN = (
     "\0\x07\x7f\x84\xad\u034f\u061c\u115f\u1160\u17b4\u180b\u180e\u200e\u202a\u2065\u2066\u3164\ufe0f\uffa0\ufff9"
     "\U000e0001\U000e0041\U000e0101\U0001d173\ufffc\ufffd"
@@ -21,7 +21,7 @@ UNSEEN = (
 LEGAL = "abcXYZ019._-+'!#"
 ILLEGAL = '@()<>[]",;:\\/'
 
-#: Characters that Unicode had assigned long ago: Python and Polars may know different versions of it.
+#: Characters that were assigned long ago, because Python and Polars may know different versions of Unicode.
 ANY_CHARACTER = st.characters(codec="utf-8", max_codepoint=0x1FFFF, exclude_categories=("Cn", "Cs", "Co"))
 NASTY = st.one_of(*(st.sampled_from(each) for each in (LEGAL, LEGAL, TRAPS, BLANK, UNSEEN, ILLEGAL)), ANY_CHARACTER)
 some = st.text(NASTY, max_size=8)
@@ -48,7 +48,7 @@ domain = st.one_of(
     some,
 )
 addresses = st.builds(lambda one, two: f"{one}@{two}", local, domain)
-#: Lengths about the limits of 64 and 254 characters, which a rule can move: letters that become two, or vanish.
+#: Lengths near the limits of 64 and 254 characters, which a rule can change: letters that become two, or disappear.
 long_locals = st.builds(
     lambda letter, count, rest: f"{letter * count}{rest}@b.com",
     st.sampled_from(["a", "é", "ﬁ", "a\u0301", "漢", "İ", "a."]),
